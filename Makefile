@@ -1,0 +1,59 @@
+# The project's commands. A fresh Debian 12 with Python 3.11 needs nothing else: each target sets up what it uses.
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.callmark
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: setup demo test check bench lock assets format clean
+
+setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
+
+demo: setup ## The main job on embedded engines; prints the story and the addresses, stays up
+	$(BIN)/callmark demo $(DEMO_ARGS)
+
+test: setup ## Everything the tests need, then the whole suite
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: setup $(STAMP)/node ## Format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	tools/node.sh node_modules/pyright/index.js
+
+bench: setup ## Each figure beside its ceiling in the same run
+	$(BIN)/python -m bench
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP)/uv ## Compiles requirements/ and package-lock.json again
+	tools/lock.sh
+
+$(STAMP)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update && apt-get install -y python3-venv; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@mkdir -p $(STAMP) && touch $@
+
+$(STAMP)/installed: $(STAMP)/uv requirements/all.txt pyproject.toml
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/all.txt requirements/uv.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+# Node comes from the machine or, where it has none, from a wheel (see tools/node.sh).
+$(STAMP)/node: $(STAMP)/installed package-lock.json
+	tools/npm.sh ci --no-progress
+	@touch $@
+
+$(STAMP)/assets: $(STAMP)/node tools/assets.py
+	$(BIN)/python tools/assets.py
+	@touch $@
+
+assets: $(STAMP)/assets
+
+clean:
+	rm -rf $(VENV) node_modules src/callmark/surfaces/static/vendor
