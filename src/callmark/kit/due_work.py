@@ -1,0 +1,201 @@
+"""The one mechanism for background work: rows that carry `due_at` and a lease.
+
+A row is the work: it is claimed in sets with `FOR UPDATE SKIP LOCKED` and a lease, run outside any transaction, then
+finished with its next due instant (or none). A worker that dies leaves a lease that runs out; the row is then claimed
+again, so every run must be harmless to repeat. `due_at` is a product instant, leases are real ones.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from callmark.kit.clock import Clock
+from callmark.kit.db import Database, Row, Tx
+from callmark.kit.errors import AppError, Unavailable
+from callmark.kit.fabric import Fabric
+from callmark.kit.ids import new_id
+from callmark.kit.metrics import WORK_SECONDS
+
+log = structlog.get_logger(__name__)
+
+POLL = timedelta(seconds=1)
+LEASE = timedelta(seconds=15)
+"""A killed worker's rows wait this long; a living one renews every third of it."""
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A row taken under a lease."""
+
+    row: Row
+    lease_id: UUID
+
+
+@dataclass(frozen=True)
+class Work:
+    """A kind of due work: where its rows are, how many run at once, what runs.
+
+    `run` returns the next due instant of the row, or None when nothing is left to do. When it raises, the row stays
+    due and is tried again after `retry_after`. `ready` says whether it makes sense to claim at this moment. `columns`
+    is what `run` gets of the row and begins with `key`.
+    """
+
+    name: str
+    table: str
+    key: str
+    columns: str
+    run: Callable[[Claimed], Awaitable[datetime | None]]
+    at_once: int
+    retry_after: timedelta = timedelta(seconds=1)
+    ready: Callable[[], bool] = lambda: True
+
+    @property
+    def claim_sql(self) -> str:
+        """Takes up to $4 rows due at $1 (product) whose lease, if any, ended before $2 (real), oldest first.
+
+        Index `<table>_due`; rows that another worker is claiming are skipped.
+        """
+        return (
+            f"UPDATE {self.table} SET lease_id = $3, leased_until = $2::timestamptz + $5 WHERE {self.key} IN ("  # noqa: S608 - names of our own tables
+            f"SELECT {self.key} FROM {self.table} WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
+            f" ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING {self.columns}"
+        )
+
+    @property
+    def release_sql(self) -> str:
+        """Drops lease $2 of row $1, which stays due; does nothing when the lease is another's."""
+        return (
+            f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL"  # noqa: S608 - names of our own tables
+            f" WHERE {self.key} = $1 AND lease_id = $2"
+        )
+
+    @property
+    def renew_sql(self) -> str:
+        """Extends lease $2 of row $1 to $3; does nothing when the lease is another's."""
+        return f"UPDATE {self.table} SET leased_until = $3 WHERE {self.key} = $1 AND lease_id = $2"  # noqa: S608 - as above
+
+    @property
+    def finish_sql(self) -> str:
+        """Sets the next due instant $3 of row $1 and drops lease $2; does nothing when the lease is another's."""
+        return (
+            f"UPDATE {self.table} SET due_at = $3, lease_id = NULL, leased_until = NULL"  # noqa: S608 - names of our own tables
+            f" WHERE {self.key} = $1 AND lease_id = $2"
+        )
+
+
+class Worker:
+    """Claims and runs the due rows of some kinds of work until stopped."""
+
+    def __init__(self, db: Database, fabric: Fabric, clock: Clock, real_clock: Clock) -> None:
+        self._db = db
+        self._fabric = fabric
+        self._clock = clock
+        self._real = real_clock
+
+    async def run(self, works: Sequence[Work]) -> None:
+        """Runs for ever; cancel it to stop. Rows under way keep their lease and are claimed again when it ends."""
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                wake = asyncio.Event()
+                await self._fabric.listen(f"wake.{work.name}", _setter(wake))
+                group.create_task(self._attend(work, wake))
+
+    async def run_due(self, work: Work) -> int:
+        """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
+        count = 0
+        while claimed := await self.claim(work, work.at_once):
+            await asyncio.gather(*(self._run_one(work, one) for one in claimed))
+            count += len(claimed)
+        return count
+
+    async def claim(self, work: Work, most: int) -> list[Claimed]:
+        """Takes up to `most` due rows under one lease."""
+        lease = new_id()
+        async with self._db.connection() as tx:
+            rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
+        return [Claimed(row, lease) for row in rows]
+
+    async def _attend(self, work: Work, wake: asyncio.Event) -> None:
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                wake.clear()
+                free = work.at_once - len(running)
+                claimed = await self._try_claim(work, free) if free and work.ready() else []
+                running |= {asyncio.create_task(self._run_one(work, one)) for one in claimed}
+                if len(claimed) < free or not free:
+                    await _first_of(wake, running)
+                running = {task for task in running if not task.done()}
+        finally:
+            for task in running:
+                task.cancel()
+            if running:  # they give their leases back, so that the next worker need not wait for them to end
+                await asyncio.wait(running, timeout=1)
+
+    async def _try_claim(self, work: Work, most: int) -> list[Claimed]:
+        try:
+            return await self.claim(work, most)
+        except AppError as exc:
+            log.warning("claim_failed", work=work.name, error=str(getattr(exc, "reason", exc)))
+            await self._real.sleep(POLL)
+            return []
+
+    async def _run_one(self, work: Work, claimed: Claimed) -> None:
+        keeper = asyncio.create_task(self._keep_lease(work, claimed))
+        began = perf_counter()
+        result = "done"
+        try:
+            due_at = await work.run(claimed)
+        except asyncio.CancelledError:
+            await self._write(work.release_sql, claimed)
+            raise
+        except AppError as exc:
+            result, due_at = "put_off", self._clock.now() + work.retry_after
+            log.warning("work_put_off", work=work.name, key=str(claimed.row[0]), error=str(getattr(exc, "reason", exc)))
+        except Exception:
+            result, due_at = "failed", self._clock.now() + 10 * work.retry_after
+            log.exception("work_failed", work=work.name, key=str(claimed.row[0]))
+        finally:
+            keeper.cancel()
+        WORK_SECONDS.labels(work.name, result).observe(perf_counter() - began)
+        await self._write(work.finish_sql, claimed, due_at)
+
+    async def _write(self, statement: str, claimed: Claimed, *args: object) -> None:
+        """Runs a statement on a row we hold. Where PostgreSQL is away the lease runs out and the row is run again."""
+        try:
+            async with self._db.connection() as tx:
+                await tx.execute(statement, claimed.row[0], claimed.lease_id, *args)
+        except Unavailable as exc:
+            log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
+
+    async def _keep_lease(self, work: Work, claimed: Claimed) -> None:
+        while True:
+            await self._real.sleep(LEASE / 3)
+            await self._write(work.renew_sql, claimed, self._real.now() + LEASE)
+
+
+async def _first_of(wake: asyncio.Event, running: set[asyncio.Task[None]]) -> None:
+    """Returns when woken, when one of `running` ends, or after `POLL`."""
+    woken = asyncio.create_task(wake.wait())
+    try:
+        await asyncio.wait({woken, *running}, timeout=POLL.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        woken.cancel()
+
+
+async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) -> None:
+    """Gives a claimed row back: due again at `due_at`, or done when None."""
+    await tx.execute(work.finish_sql, claimed.row[0], claimed.lease_id, due_at)
+
+
+def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
+    async def wake(_: bytes) -> None:
+        event.set()
+
+    return wake

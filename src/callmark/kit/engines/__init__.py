@@ -1,0 +1,1 @@
+"""Embedded engines: PostgreSQL and NATS as child processes over a data directory (design, section 2)."""

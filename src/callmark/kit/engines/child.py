@@ -1,0 +1,138 @@
+"""Child processes that never outlive us: started with a parent-death signal, awaited through a pidfd.
+
+Plain `subprocess.Popen` rather than asyncio's subprocesses: asyncio kills its children when the event loop that started
+them closes, and its child watcher needs a thread per child. A child here belongs to the process, not to a loop.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from io import FileIO
+from pathlib import Path
+from typing import IO
+
+from callmark.kit.engines.owner import Owner
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork nothing may be loaded safely
+
+
+class Child:
+    """A running (or ended) child process; `name` is what reports call it."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        self.name = name
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    async def wait(self) -> int:
+        """Its exit status once it has ended: negative for the signal that ended it."""
+        while (status := self._process.poll()) is None:
+            await _readable(os.pidfd_open(self.pid))
+        return status
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends `number` when it still runs."""
+        if self.running:
+            os.kill(self.pid, number)
+
+    async def stop(self, number: signal.Signals, within_s: float) -> int:
+        """Asks it to end with `number`; what has not ended within `within_s` is killed with its process group."""
+        self.send(number)
+        try:
+            async with asyncio.timeout(within_s):
+                return await self.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
+            return await self.wait()
+
+
+def spawn(
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    owner: Owner | None = None,
+    output: IO[bytes] | FileIO | None = None,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+    on_parents_death: signal.Signals = signal.SIGTERM,
+) -> Child:
+    """Starts `argv` as a direct child in a session of its own, so that Ctrl-C in the terminal reaches only us.
+
+    To be called from the main thread: the parent-death signal follows the thread that started the child.
+    Raises OSError.
+    """
+    parent = os.getpid()
+
+    def tie_to_parent() -> None:
+        # CPython runs this after it has changed user and group, and it must: a change of credentials clears the signal.
+        if _libc.prctl(_PR_SET_PDEATHSIG, int(on_parents_death), 0, 0, 0) != 0:
+            os._exit(127)
+        if os.getppid() != parent:  # the parent died before the signal was set
+            os._exit(127)
+
+    process = subprocess.Popen(  # noqa: S603 - programs of our own choosing, no shell
+        [os.fspath(arg) for arg in argv],
+        env=dict(env),
+        user=owner.uid if owner else None,
+        group=owner.gid if owner else None,
+        extra_groups=[] if owner else None,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        cwd=cwd,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+        preexec_fn=tie_to_parent,  # noqa: PLW1509 - two system calls, nothing that could hold a lock
+    )
+    return Child(name, process)
+
+
+async def run(argv: Sequence[str | Path], *, env: Mapping[str, str], owner: Owner | None = None) -> tuple[int, str]:
+    """Exit status and output (both streams) of a short program."""
+    read, write = os.pipe()
+    with FileIO(read) as output:
+        with FileIO(write, "w") as end:
+            child = spawn(str(argv[0]), argv, env=env, owner=owner, output=end)
+        text = await _read_all(output)
+    return await child.wait(), text.decode(errors="replace")
+
+
+async def _read_all(pipe: FileIO) -> bytes:
+    os.set_blocking(pipe.fileno(), False)
+    chunks: list[bytes] = []
+    while True:
+        chunk = pipe.read(65536)  # None: nothing there yet
+        if chunk == b"":
+            return b"".join(chunks)
+        if chunk is None:
+            await _readable(os.dup(pipe.fileno()))
+        else:
+            chunks.append(chunk)
+
+
+async def _readable(descriptor: int) -> None:
+    """Returns when `descriptor` can be read (a pidfd: when its process has ended), and closes it."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)

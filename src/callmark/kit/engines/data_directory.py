@@ -1,0 +1,179 @@
+"""The data directory of an embedded installation: who may use it, the lock of the running one, and how to reach it.
+
+    lock                 held (flock) by the supervisor while it runs; its process id is inside
+    installation.json    how to reach the running installation, with the engines' credentials (0600)
+    postgres/            PostgreSQL's data            postgres-password  (0600)
+    nats/                NATS' configuration (0600)   run/  the socket (0700)   logs/   programs/  copies, if needed
+
+As root everything but `postgres` and `run` stays ours; the engines' user `callmark` owns those two and passes through
+the rest, so that a captured engine cannot lead a root process astray with links.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from callmark.kit.engines.owner import Owner, engine_owner, give
+from callmark.kit.errors import SetupError
+
+SOCKET_NAME = ".s.PGSQL.5432"
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the kernel's limit for a Unix socket's path is 107."""
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach a running installation."""
+
+    pid: int
+    postgres_dsn: str
+    nats_url: str
+    nats_credentials: str | None = None
+    base_url: str
+    admin_urls: list[str] = []
+
+
+class DataDirectory:
+    """An embedded installation's directory; `prepare` makes it ready for the engines' user."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().absolute()
+        self.postgres = self.path / "postgres"
+        self.nats = self.path / "nats"
+        self.logs = self.path / "logs"
+        self.programs = self.path / "programs"
+        self.owner: Owner | None = None
+
+    def prepare(self) -> None:
+        """Makes what is missing, with the permissions the engines need. Raises SetupError that says what is wrong."""
+        self.owner = engine_owner()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._refuse_foreign()
+            for part in (self.path, self.nats):
+                part.mkdir(exist_ok=True)
+                self._let_pass(part)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+            self.programs.mkdir(mode=0o755, exist_ok=True)
+        except OSError as exc:
+            raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
+        self._refuse_unreachable()
+
+    def run_dir(self) -> Path:
+        """The 0700 directory of PostgreSQL's socket.
+
+        Below the data directory, or below the system's temporary one when the path would be too long for a socket.
+        """
+        inside = self.path / "run"
+        if len(os.fsencode(inside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+            inside.mkdir(exist_ok=True)
+            give(inside, self.owner, 0o700)
+            return inside
+        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        outside = Path(tempfile.gettempdir()) / f"callmark-{name}"
+        try:
+            outside.mkdir(mode=0o700)
+            give(outside, self.owner, 0o700)
+        except FileExistsError:  # in a directory that everyone may write to, so it must be shown to be ours
+            status = outside.lstat()
+            uid = self.owner.uid if self.owner else os.geteuid()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid or status.st_mode & 0o077:
+                raise SetupError(f"{outside} is not ours or open to others; remove it") from None
+        return outside
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Holds the directory for this process. Raises SetupError that names the process already running on it."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
+        try:
+            if not _try_lock(descriptor):
+                holder = os.read(descriptor, 20).decode().strip() or "unknown"
+                raise SetupError(
+                    f"the data directory {self.path} is in use by a running Callmark (process {holder}). Stop that one"
+                    " first, or give another directory with --data."
+                )
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def announce(self, installation: Installation) -> None:
+        """Writes `installation.json` (0600), whole or not at all."""
+        write_private(self.path / "installation.json", msgspec.json.format(msgspec.json.encode(installation)))
+
+    def retract(self) -> None:
+        """Takes `installation.json` away."""
+        (self.path / "installation.json").unlink(missing_ok=True)
+
+    def _let_pass(self, part: Path) -> None:
+        """As root we keep a directory and its entries; the engines' user may only pass through it."""
+        part.chmod(0o710 if self.owner else 0o700)
+        if self.owner:
+            os.chown(part, 0, self.owner.gid)
+
+    def _refuse_foreign(self) -> None:
+        """A mistyped `--data /tmp` must not change the permissions of somebody's directory."""
+        names = {entry.name for entry in self.path.iterdir()}
+        if names and not names & {"lock", "postgres", "nats"}:
+            raise SetupError(f"{self.path} has other things in it; give --data an empty or a new directory")
+
+    def _refuse_unreachable(self) -> None:
+        if self.owner and not self.owner.can("-x", self.nats) and (closed := self.owner.closed_parent(self.nats)):
+            raise SetupError(
+                f"the data directory {self.path} cannot be reached by the user {self.owner.name!r}, who runs the"
+                f" engines: {closed} is closed to it. Give another directory with --data, for example"
+                f" /var/lib/callmark, or allow it to pass: chmod o+x {closed}"
+            )
+
+
+def read_installation(path: Path) -> Installation:
+    """The installation running on the data directory `path`. Raises SetupError when none runs there."""
+    directory = DataDirectory(path)
+    none = SetupError(
+        f"no running installation at {directory.path}; start one with `callmark demo` or `callmark serve`"
+    )
+    try:
+        descriptor = os.open(directory.path / "lock", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if _try_lock(descriptor):  # left over by a killed one
+                raise none
+        finally:
+            os.close(descriptor)
+        return msgspec.json.decode((directory.path / "installation.json").read_bytes(), type=Installation)
+    except FileNotFoundError:
+        raise none from None
+    except PermissionError as exc:
+        raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc
+
+
+def write_private(path: Path, content: bytes, owner: Owner | None = None) -> None:
+    """Replaces `path` by `content`, readable by its owner only, whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+        file.write(content)
+        if owner:
+            os.fchown(descriptor, owner.uid, owner.gid)
+    partial.rename(path)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        if exc.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True

@@ -1,0 +1,67 @@
+"""Engines left over by a killed supervisor: found by what /proc says of them, never by a process id from a file."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+PROC = Path("/proc")
+GRACE_S = 5.0
+
+
+def postgres_of(data: Path) -> list[int]:
+    """Process ids of the PostgreSQL server and backends on data directory `data` (they all work inside it)."""
+    return _find(lambda pid: _program(pid) == "postgres" and (PROC / pid / "cwd").readlink() == data)
+
+
+def nats_of(config: Path) -> list[int]:
+    """Process ids of NATS servers that were started with the configuration file `config`."""
+    argument = os.fsencode(config)
+    return _find(
+        lambda pid: _program(pid) == "nats-server" and argument in (PROC / pid / "cmdline").read_bytes().split(b"\0")
+    )
+
+
+async def stop_leftovers(name: str, find: Callable[[], list[int]], how: signal.Signals) -> None:
+    """Ends what `find` finds: `how` first, and after five seconds SIGKILL. Returns when nothing is left."""
+    if not (left := find()):
+        return
+    log.warning("leftover_engine_stopped", engine=name, pids=left)
+    _send(left, how)
+    try:
+        async with asyncio.timeout(GRACE_S):
+            await _all_gone(find)
+    except TimeoutError:
+        _send(find(), signal.SIGKILL)
+        await _all_gone(find)
+
+
+async def _all_gone(find: Callable[[], list[int]]) -> None:
+    while find():  # noqa: ASYNC110 - not our children, so nobody tells us
+        await asyncio.sleep(0.02)
+
+
+def _send(pids: list[int], how: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, how)
+
+
+def _find(matches: Callable[[str], bool]) -> list[int]:
+    found: list[int] = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or is another user's
+                if matches(entry.name):
+                    found.append(int(entry.name))
+    return found
+
+
+def _program(pid: str) -> str:
+    return (PROC / pid / "exe").readlink().name.removesuffix(" (deleted)")

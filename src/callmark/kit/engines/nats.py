@@ -1,0 +1,140 @@
+"""Embedded NATS: `nats-server` as our direct child, on a loopback port of its own, behind a random credential."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from callmark.kit.engines.binaries import ENVIRONMENT, find_nats, reachable_nats
+from callmark.kit.engines.child import Child, spawn
+from callmark.kit.engines.data_directory import DataDirectory, write_private
+from callmark.kit.engines.leftovers import nats_of, stop_leftovers
+from callmark.kit.engines.logfile import open_log, tail
+from callmark.kit.errors import SetupError
+from callmark.kit.ids import random_text
+
+HOST = "127.0.0.1"
+USER = "callmark"
+MAX_CONNECTIONS = 65_536
+START_WITHIN_S = 15.0
+
+
+class EmbeddedNats:
+    """A NATS server configured in `<data>/nats`; may be started again after `stop` or its death, on the same port."""
+
+    name = "nats"
+
+    def __init__(self, data: Path, *, program: Path | None = None) -> None:
+        self._data = DataDirectory(data)
+        self._config = self._data.nats / "nats.conf"
+        self._program_setting = program
+        self._child: Child | None = None
+        self.url = ""
+        """Known once it has been started."""
+
+    async def start(self) -> str:
+        """Starts the server and gives its URL, credential included, once it answers.
+
+        Leftovers of a killed supervisor on the same directory are stopped first. Raises SetupError.
+        """
+        self._data.prepare()
+        program = reachable_nats(find_nats(self._program_setting), self._data.owner, self._data.programs)
+        await stop_leftovers(self.name, lambda: nats_of(self._config), signal.SIGTERM)
+        config = self._configure()
+        with open_log(self._data, self.name) as log_file:
+            self._child = spawn(
+                self.name, [program, "-c", self._config], env=ENVIRONMENT, owner=self._data.owner, output=log_file
+            )
+        await self._until_it_answers(self._child, config)
+        self.url = f"nats://{USER}:{config['authorization']['password']}@{HOST}:{config['port']}"
+        return self.url
+
+    async def stop(self, within_s: float = 2.0) -> None:
+        """Asks it to end; after `within_s` it is killed. It holds nothing that could be lost."""
+        if self._child:
+            await self._child.stop(signal.SIGTERM, within_s)
+
+    async def wait(self) -> int:
+        """The exit status of the server started last, once it has ended."""
+        return await self._started().wait()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server started last."""
+        return self._started().pid
+
+    async def __aenter__(self) -> str:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _started(self) -> Child:
+        if self._child is None:
+            raise RuntimeError("not started")
+        return self._child
+
+    def _configure(self) -> dict[str, Any]:
+        """The configuration in force; written anew when there is none, or its port was taken before our first start."""
+        config: dict[str, Any] = {}
+        if self._config.exists():
+            config = msgspec.json.decode(self._config.read_bytes())  # NATS reads JSON too
+        if not config or (self._child is None and not _is_free(config["port"])):
+            config = {
+                "host": HOST,
+                "port": _free_port(),
+                "server_name": random_text(16, prefix="callmark-"),
+                "authorization": {"user": USER, "password": random_text(32)},
+                "max_connections": MAX_CONNECTIONS,
+            }
+            write_private(self._config, msgspec.json.format(msgspec.json.encode(config)), self._data.owner)
+        return config
+
+    async def _until_it_answers(self, child: Child, config: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while not await _answers(config["port"], config["server_name"]):
+                    if not child.running:
+                        raise SetupError(f"NATS does not start on {self._data.path}:\n{tail(self._data, self.name)}")
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            await self.stop()
+            raise SetupError(
+                f"NATS did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
+            ) from None
+
+
+async def _answers(port: int, server_name: str) -> bool:
+    """Whether our server (not one that took the port) greets on it."""
+    try:
+        reader, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    try:
+        return server_name.encode() in await reader.readline()
+    except (OSError, ValueError):
+        return False
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def _is_free(port: int) -> bool:
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""Who the engines run as. PostgreSQL refuses to run as root, so for root a system user of its own owns the data."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from callmark.kit.errors import SetupError
+
+USER = "callmark"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A user the engines run as in our stead."""
+
+    uid: int
+    gid: int
+    name: str
+
+    def can(self, test: str, path: Path) -> bool:
+        """Whether this user passes `test` (an operator of test(1): `-x`, `-r`) on `path`: asked as that user."""
+        program = shutil.which("test") or "/usr/bin/test"
+        result = subprocess.run(  # noqa: S603 - a fixed program
+            [program, test, path], user=self.uid, group=self.gid, extra_groups=[], check=False, cwd="/"
+        )
+        return result.returncode == 0
+
+    def closed_parent(self, path: Path) -> Path | None:
+        """The first directory on the way to `path` (itself left out) that this user may not pass through."""
+        return next((parent for parent in reversed(path.parents) if not self.can("-x", parent)), None)
+
+
+def engine_owner() -> Owner | None:
+    """The system user `callmark` (made when absent) when we are root; None: the engines run as we do."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(USER)
+    except KeyError:
+        _add_user()
+        entry = pwd.getpwnam(USER)
+    return Owner(entry.pw_uid, entry.pw_gid, entry.pw_name)
+
+
+def give(path: Path, owner: Owner | None, mode: int) -> None:
+    """Sets the mode of `path` and hands it to `owner`, where there is one."""
+    path.chmod(mode)
+    if owner:
+        os.chown(path, owner.uid, owner.gid)
+
+
+def _add_user() -> None:
+    program = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.environ.get("PATH", ""))
+    command = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    shell = ["--shell", "/usr/sbin/nologin", USER]
+    if program is None:
+        raise SetupError(f"PostgreSQL does not run as root, and there is no useradd here to make the user {USER!r}")
+    result = subprocess.run([program, *command, *shell], capture_output=True, text=True, check=False)  # noqa: S603 - a fixed program
+    already = 9
+    if result.returncode not in (0, already):
+        raise SetupError(f"cannot make the system user {USER!r}: {result.stderr.strip()}")

@@ -1,0 +1,195 @@
+"""Embedded PostgreSQL: `postgres` as our direct child on a data directory, reached through a Unix socket only."""
+
+import asyncio
+import shutil
+import signal
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote, urlencode
+
+import asyncpg
+
+from callmark.kit.db import connect
+from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries, choose_postgres, reachable_postgres
+from callmark.kit.engines.child import Child, run, spawn
+from callmark.kit.engines.data_directory import SOCKET_NAME, DataDirectory, write_private
+from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
+from callmark.kit.engines.logfile import open_log, tail
+from callmark.kit.engines.owner import give
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.ids import random_text
+
+ROLE = "callmark"
+DATABASE = "callmark"
+START_WITHIN_S = 60.0
+"""Recovery after a crash replays up to `max_wal_size` before the engine answers."""
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "work_mem": "16MB",
+    "maintenance_work_mem": "128MB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "wal_level": "minimal",  # nobody replicates an embedded engine
+    "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",
+    "max_wal_size": "2GB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+    "log_destination": "stderr",
+    "log_line_prefix": "%m [%p] ",
+}
+_NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server on `data` (`<data>/postgres`); may be started again after `stop` or after it died.
+
+    `durable=False` is for tests: nothing is forced to disk.
+    """
+
+    name = "postgresql"
+
+    def __init__(self, data: Path, *, bin_dir: Path | None = None, durable: bool = True) -> None:
+        self._data = DataDirectory(data)
+        self._bin_setting = bin_dir
+        self._durable = durable
+        self._child: Child | None = None
+        self.dsn = ""
+        """Known once it has been started."""
+
+    async def start(self) -> str:
+        """Starts the server (making its data first when there is none) and gives the DSN once it answers.
+
+        Leftovers of a killed supervisor on the same directory are stopped first. Raises SetupError.
+        """
+        self._data.prepare()
+        run_dir = self._data.run_dir()
+        found = choose_postgres(self._bin_setting, data_version(self._data.postgres))
+        found = reachable_postgres(found, self._data.owner, self._data.programs)
+        await self._clear_leftovers(run_dir)
+        if data_version(self._data.postgres) is None:
+            await self._init(found, run_dir)
+        self._child = self._spawn(found, run_dir)
+        self.dsn = _dsn(run_dir, self._password(), DATABASE)
+        await self._until_it_answers(self._child, _dsn(run_dir, self._password(), "postgres"))
+        return self.dsn
+
+    async def stop(self, within_s: float = 4.0) -> None:
+        """Fast shutdown: open transactions are rolled back. After `within_s` it is killed, which loses no commit."""
+        if self._child:
+            await self._child.stop(signal.SIGINT, within_s)
+
+    async def wait(self) -> int:
+        """The exit status of the server started last, once it has ended."""
+        return await self._started().wait()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server started last."""
+        return self._started().pid
+
+    async def __aenter__(self) -> str:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _started(self) -> Child:
+        if self._child is None:
+            raise RuntimeError("not started")
+        return self._child
+
+    def _password(self) -> str:
+        path = self._data.path / "postgres-password"
+        if not path.exists():
+            write_private(path, random_text(32).encode())
+        return path.read_text()
+
+    async def _clear_leftovers(self, run_dir: Path) -> None:
+        await stop_leftovers(self.name, lambda: postgres_of(self._data.postgres), signal.SIGINT)
+        # Nobody runs here, so these name dead processes; left in place, a process that got such an id after a
+        # restart of the machine or container would keep the server from starting.
+        for stale in (self._data.postgres / "postmaster.pid", run_dir / f"{SOCKET_NAME}.lock"):
+            stale.unlink(missing_ok=True)
+
+    async def _init(self, found: PostgresBinaries, run_dir: Path) -> None:
+        """Makes the data beside its place and moves it there, so that an interrupted start leaves no half of it."""
+        owner = self._data.owner
+        password_file = run_dir / "initial-password"
+        write_private(password_file, self._password().encode(), owner)
+        partial = self._data.postgres.with_suffix(".new")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        give(partial, owner, 0o700)
+        argv: list[str | Path] = [found.bin_dir / "initdb", "-D", partial, "-U", ROLE, f"--pwfile={password_file}"]
+        argv += ["--auth-local=scram-sha-256", "--auth-host=reject", "--encoding=UTF8", "--locale=C"]
+        status, text = await run(argv if self._durable else [*argv, "--no-sync"], env=ENVIRONMENT, owner=owner)
+        password_file.unlink()
+        if status != 0:
+            raise SetupError(f"initdb failed on {self._data.path}: {text.strip()[-2000:]}")
+        partial.rename(self._data.postgres)
+
+    def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
+        settings = _SETTINGS | {"unix_socket_directories": str(run_dir)} | ({} if self._durable else _NOT_DURABLE)
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        argv = [found.bin_dir / "postgres", "-D", self._data.postgres, *options]
+        with open_log(self._data, self.name) as log_file:
+            return spawn(
+                self.name,
+                argv,
+                env=ENVIRONMENT,
+                owner=self._data.owner,
+                output=log_file,
+                cwd=self._data.postgres,
+                on_parents_death=signal.SIGINT,  # fast shutdown
+            )
+
+    async def _until_it_answers(self, child: Child, maintenance_dsn: str) -> None:
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                while not await _answers(maintenance_dsn, self.dsn):
+                    if not child.running:
+                        raise SetupError(
+                            f"PostgreSQL does not start on {self._data.path}:\n{tail(self._data, self.name)}"
+                        )
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            await self.stop()
+            raise SetupError(
+                f"PostgreSQL did not answer within {START_WITHIN_S:.0f} s:\n{tail(self._data, self.name)}"
+            ) from None
+
+
+def data_version(data: Path) -> int | None:
+    """The major version that made the data directory, None when there is none."""
+    try:
+        return int((data / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _dsn(run_dir: Path, password: str, database: str) -> str:
+    return f"postgresql://{ROLE}:{quote(password)}@/{database}?{urlencode({'host': str(run_dir)})}"
+
+
+async def _answers(maintenance_dsn: str, dsn: str) -> bool:
+    """Whether the server takes connections; makes our database in passing when it is not there."""
+    try:
+        try:
+            async with connect(dsn):
+                return True
+        except asyncpg.InvalidCatalogNameError:
+            async with connect(maintenance_dsn) as maintenance:
+                await maintenance.execute(f'CREATE DATABASE "{DATABASE}"')
+                return True
+    except Unavailable:
+        return False
+    except asyncpg.InvalidAuthorizationSpecificationError as exc:
+        raise SetupError(f"PostgreSQL refuses the password in the data directory's postgres-password: {exc}") from exc

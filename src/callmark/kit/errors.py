@@ -1,0 +1,140 @@
+"""The one error tree. A class per cause; each surface turns it into its own shape in one place.
+
+AppError
+├── InvalidInput      the caller must change the request
+├── Unauthenticated   no valid credential
+├── Forbidden         a valid credential that may not do this
+├── NotFound          nothing there, or nothing this caller may know of
+├── MethodNotAllowed  the path exists, the method does not
+├── PayloadTooLarge   body over the limit
+├── UnsupportedMedia  a media type that is not accepted
+├── Conflict          the state forbids it (a limit of five, a name already taken)
+├── TooManyRequests   over a rate limit; try again after a stated time
+├── Unavailable       an engine cannot be reached; try again soon
+└── SetupError        this installation is set up wrongly; the text says what to do
+"""
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """Base of every error we raise on purpose. `permanent`: the same call cannot succeed later unchanged."""
+
+    slug: ClassVar[str] = "internal-server-error"
+    status: ClassVar[int] = 500
+    permanent: ClassVar[bool] = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidInput(AppError):
+    """Change the request: `field` (empty when the body as a whole is meant) is what is wrong with it."""
+
+    slug = "invalid-input"
+    status = 400
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Unauthenticated(AppError):
+    """Get a valid credential first."""
+
+    slug = "authorization-error"
+    status = 401
+
+    def __init__(self, message: str = "please login again") -> None:
+        super().__init__(message)
+
+
+class Forbidden(AppError):
+    """Ask the account's admin for access; the credential itself is valid."""
+
+    slug = "forbidden-error"
+    status = 403
+
+    def __init__(self, message: str = "not authorized. please contact your admin.") -> None:
+        super().__init__(message)
+
+
+class NotFound(AppError):
+    """Check the path or the id; a foreign id answers the same."""
+
+    slug = "not-found"
+    status = 404
+
+    def __init__(self, message: str = "resource not found") -> None:
+        super().__init__(message)
+
+
+class MethodNotAllowed(AppError):
+    """Use one of `allowed` on this path."""
+
+    slug = "method-not-allowed"
+    status = 405
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__("method not allowed")
+        self.allowed = allowed
+
+
+class PayloadTooLarge(AppError):
+    """Send a smaller body."""
+
+    slug = "payload-too-large"
+    status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"request body is larger than {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedMedia(AppError):
+    """Send `application/json`, or no `Content-Type` at all."""
+
+    slug = "unsupported-media-type"
+    status = 415
+
+    def __init__(self) -> None:
+        super().__init__("content type must be application/json")
+
+
+class Conflict(AppError):
+    """The present state forbids it; the text says which state."""
+
+    slug = "conflict"
+    status = 409
+
+
+class TooManyRequests(AppError):
+    """Try again after `retry_after`; important requests first."""
+
+    slug = "too-many-requests"
+    status = 429
+    permanent = False
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("rate limit exceeded. please try again later.")
+        self.retry_after = retry_after
+
+
+class Unavailable(AppError):
+    """An engine cannot be reached (`reason` says which, for logs and /readyz); try again in a second."""
+
+    slug = "service-unavailable"
+    status = 503
+    permanent = False
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("service unavailable. please try again later.")
+        self.reason = reason
+
+
+class SetupError(AppError):
+    """An installation cannot start or be reached as it is set up; the text says what to change."""
+
+    slug = "setup-error"

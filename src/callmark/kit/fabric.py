@@ -1,0 +1,386 @@
+"""The push fabric over NATS: reach a connected handset now, or learn at once that it is not connected.
+
+Nothing is kept in NATS. A gateway subscribes to `cm.<installation>.handset.<digits>` while that handset's socket is
+open. A sender publishes each record with a reply subject of its own under one wildcard subscription; the first answer
+is the acknowledgement, NATS' own "no responders" says that no gateway holds that handset, silence lasts until the
+deadline. The record's id is the last token of the reply subject, so that neither side decodes a payload on the way.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from callmark.kit.errors import Unavailable
+from callmark.kit.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 0.05
+"""How long a fan-out collects answers before it hands on those that have come."""
+
+RESETTLE_S = 2
+"""After NATS came back: how long senders give gateways to subscribe again (design, section 2)."""
+
+_FAILED = (NatsError, OSError, asyncio.TimeoutError)
+
+
+class Answer(Enum):
+    """What became of one push."""
+
+    ACKNOWLEDGED = auto()  # the handset holds it
+    NOT_CONNECTED = auto()  # no gateway holds that handset
+    SILENT = auto()  # connected, no acknowledgement by the deadline
+    FABRIC_LOST = auto()  # we lost NATS before an answer came (or never had it)
+
+
+class Push(NamedTuple):
+    """One payload for one handset; `key` names the record on the way (letters, digits, `-` and `.`)."""
+
+    number: str
+    key: str
+    payload: bytes
+
+
+@dataclass
+class _Fanout:
+    """A set of pushes under way."""
+
+    open: dict[str, int]  # key → position
+    come: list[tuple[int, Answer]]
+    news: asyncio.Event
+
+
+OnPush = Callable[[str, str, bytes], Awaitable[None]]
+"""A gateway's callback: key (empty for a payload that wants no answer), reply subject, payload."""
+
+OnKey = Callable[[str], Coroutine[Any, Any, None]]
+"""A callback for an acknowledgement that reached nobody who waits: the record's key."""
+
+OnMessage = Callable[[bytes], Awaitable[bytes | None]]
+"""A listener's callback: the message; what it returns is the reply, where one is asked for."""
+
+Attachment = Subscription
+"""One handset's subscription."""
+
+
+class Fabric:
+    """One process's connection to NATS."""
+
+    def __init__(
+        self, url: str, installation: UUID, *, credentials: Path | None = None, name: str = "callmark"
+    ) -> None:
+        self._url = url
+        self._credentials = credentials
+        self._name = name
+        self._root = f"cm.{installation.hex}"
+        self._client = Client()
+        self._inbox = f"_CM.{new_id().hex}"
+        self._joined = False
+        self._fanouts: dict[str, _Fanout] = {}
+        self._on_late: OnKey = _ignore
+        self._on_reconnect: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._listeners: list[tuple[str, OnMessage]] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._settled_from = 0.0
+
+    # life -----------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Starts to connect and keeps trying for ever; returns once connected or after two seconds without."""
+        self._connecting = asyncio.create_task(self._connect())
+        await asyncio.wait({self._connecting}, timeout=2)
+        if not self.connected:
+            log.warning("nats_not_reached")
+
+    async def close(self) -> None:
+        """Closes the connection; pushes under way end as FABRIC_LOST."""
+        for task in [*self._tasks, *([self._connecting] if self._connecting else [])]:
+            task.cancel()
+        with contextlib.suppress(*_FAILED):
+            await asyncio.wait_for(self._client.close(), 1)
+        self._lose_all()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a push can be sent at this moment."""
+        return self._joined and self._client.is_connected
+
+    @property
+    def settled(self) -> bool:
+        """Connected, and for two seconds if NATS had been lost: gateways that lost it with us have come back too."""
+        return self.connected and asyncio.get_running_loop().time() >= self._settled_from
+
+    def on_reconnect(self, callback: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """`callback` runs after each reconnection (a gateway syncs its handsets again)."""
+        self._on_reconnect.append(callback)
+
+    def on_late_acknowledgement(self, callback: OnKey) -> None:
+        """`callback` gets the key of each acknowledgement that nobody waited for any more.
+
+        Either this process sent the push and had given it up, or this process's gateway acknowledged and NATS says
+        that the sender has gone.
+        """
+        self._on_late = callback
+
+    async def _connect(self) -> None:
+        while not self._joined:
+            try:
+                await self._client.connect(
+                    self._url,
+                    name=self._name,
+                    user_credentials=str(self._credentials) if self._credentials else None,
+                    max_reconnect_attempts=-1,
+                    reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType] - seconds, given to asyncio.sleep
+                    connect_timeout=2,
+                    ping_interval=10,
+                    max_outstanding_pings=2,
+                    pending_size=0,  # while disconnected a publish fails at once: nothing is sent stale
+                    error_cb=_on_error,
+                    disconnected_cb=self._disconnected,
+                    reconnected_cb=self._reconnected,
+                )
+                await _subscribe(self._client, f"{self._inbox}.>", self._answered)
+                subscribed = 0
+                while subscribed < len(self._listeners):  # more may be added while we wait for the server
+                    await self._subscribe(*self._listeners[subscribed])
+                    subscribed += 1
+                self._joined = True  # no await since the last look at the listeners
+                await self._until_in_force()
+            except _FAILED as exc:
+                log.warning("nats_not_reached", error=str(exc) or type(exc).__name__)
+                with contextlib.suppress(*_FAILED):
+                    await self._client.close()
+                self._joined, self._client = False, Client()
+                await asyncio.sleep(0.5)
+
+    async def _disconnected(self) -> None:
+        if not self._client.is_closed:
+            log.warning("nats_lost")
+        self._lose_all()
+
+    async def _reconnected(self) -> None:
+        log.info("nats_back")
+        self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
+        for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
+            self._apart(callback())
+
+    def _apart(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs `work` beside the stream of messages, which must not wait for it."""
+        task = asyncio.get_running_loop().create_task(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _lose_all(self) -> None:
+        for key in list(self._fanouts):
+            self._settle(key, Answer.FABRIC_LOST)
+
+    # senders --------------------------------------------------------------------------------------------------------
+
+    async def push(self, pushes: Sequence[Push], within: timedelta) -> AsyncGenerator[list[tuple[int, Answer]]]:
+        """Sends all, then yields (position in `pushes`, answer) in groups as answers come, until each has one.
+
+        After `within` what is still open is SILENT. Without a connection all are FABRIC_LOST at once.
+        """
+        loop = asyncio.get_running_loop()
+        fanout = _Fanout({push.key: i for i, push in enumerate(pushes)}, [], asyncio.Event())
+        deadline = loop.time() + within.total_seconds()
+        try:
+            await self._send(pushes, fanout)
+            while fanout.open or fanout.come:
+                if not await _news(fanout, deadline - loop.time()):
+                    fanout.come += [(i, Answer.SILENT) for i in self._abandon(fanout)]
+                come, fanout.come = fanout.come, []
+                if come:
+                    yield come
+        finally:
+            self._abandon(fanout)
+
+    async def _send(self, pushes: Sequence[Push], fanout: _Fanout) -> None:
+        for push in pushes:
+            self._displace(push.key)
+            self._fanouts[push.key] = fanout
+            if not self.connected:
+                self._settle(push.key, Answer.FABRIC_LOST)
+                continue
+            try:
+                await self._client.publish(
+                    f"{self._root}.handset.{push.number}", push.payload, reply=f"{self._inbox}.p.{push.key}"
+                )
+            except _FAILED:
+                self._settle(push.key, Answer.FABRIC_LOST)
+
+    def _displace(self, key: str) -> None:
+        """The same record is pushed again while it waits: the first waits in vain, as if the handset were silent."""
+        self._settle(key, Answer.SILENT)
+
+    def _abandon(self, fanout: _Fanout) -> list[int]:
+        """Stops waiting for what is still open; its positions."""
+        left = list(fanout.open.values())
+        for key in fanout.open:
+            if self._fanouts.get(key) is fanout:
+                del self._fanouts[key]
+        fanout.open.clear()
+        return left
+
+    def _settle(self, key: str, answer: Answer) -> bool:
+        fanout = self._fanouts.pop(key, None)
+        if fanout is None:
+            return False
+        fanout.come.append((fanout.open.pop(key), answer))
+        fanout.news.set()
+        return True
+
+    async def _answered(self, msg: Msg) -> None:
+        kind, _, key = msg.subject[len(self._inbox) + 1 :].partition(".")
+        nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
+        if kind == "a":  # our gateway's acknowledgement found its sender gone
+            if nobody:
+                self._apart(self._on_late(key))
+        elif nobody:
+            self._settle(key, Answer.NOT_CONNECTED)
+        elif not self._settle(key, Answer.ACKNOWLEDGED):
+            self._apart(self._on_late(key))
+
+    # gateways ---------------------------------------------------------------------------------------------------------
+
+    async def attach(self, number: str, on_push: OnPush) -> Subscription:
+        """Subscribes to one handset's pushes; on return the subscription is in force at the server."""
+
+        async def receive(msg: Msg) -> None:
+            key = msg.reply.partition(".p.")[2] if msg.reply else ""
+            await on_push(key, msg.reply, msg.data)
+
+        if not self.connected:
+            raise Unavailable("nats: not connected")
+        subscription: Subscription | None = None
+        try:
+            subscription = await _subscribe(self._client, f"{self._root}.handset.{number}", receive)
+            await self._until_in_force()
+        except _FAILED as exc:
+            if subscription:  # else it would be taken up again when NATS is back, for a handset that has gone
+                await self.detach(subscription)
+            raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
+        return subscription
+
+    async def _until_in_force(self) -> None:
+        """Returns when the server has our subscriptions."""
+        # Twice: nats-py writes a PING at once, but the SUB before it from a task of its own, which may come later.
+        await self._client.flush(timeout=2)
+        await self._client.flush(timeout=2)
+
+    async def detach(self, subscription: Subscription) -> None:
+        """Ends a subscription; pushes that come later find no responder."""
+        with contextlib.suppress(*_FAILED):
+            await subscription.unsubscribe()
+
+    async def acknowledge(self, reply: str) -> bool:
+        """Answers a push. False when the fabric is lost: the caller then writes the acknowledgement down itself.
+
+        A sender that has gone is noticed by NATS, see `on_late_acknowledgement`.
+        """
+        if not self.connected:
+            return False
+        try:
+            await self._client.publish(reply, b"+", reply=f"{self._inbox}.a.{reply.partition('.p.')[2]}")
+        except _FAILED:
+            return False
+        return True
+
+    async def send_to_handset(self, number: str, payload: bytes) -> None:
+        """A payload that wants no answer (a withdrawal); lost where nobody listens, which sync makes good."""
+        with contextlib.suppress(*_FAILED):
+            if self.connected:
+                await self._client.publish(f"{self._root}.handset.{number}", payload)
+
+    # announcements ----------------------------------------------------------------------------------------------------
+
+    async def announce(self, topic: str, payload: bytes = b"") -> None:
+        """A message to every listener of `topic`; lost where the fabric is, so never the only way to learn a fact."""
+        with contextlib.suppress(*_FAILED):
+            if self.connected:
+                await self._client.publish(f"{self._root}.{topic}", payload)
+
+    async def listen(self, topic: str, on_message: OnMessage) -> None:
+        """`on_message` gets every message to `topic` from now on, also after reconnections."""
+        self._listeners.append((topic, on_message))
+        if self._joined:
+            await self._subscribe(topic, on_message)
+            with contextlib.suppress(*_FAILED):  # without NATS it comes into force with the reconnection
+                await self._until_in_force()
+
+    async def _subscribe(self, topic: str, on_message: OnMessage) -> None:
+        async def answer(msg: Msg) -> None:
+            reply = await on_message(msg.data)
+            if reply is not None:
+                with contextlib.suppress(*_FAILED):
+                    await self._client.publish(msg.reply, reply)
+
+        async def receive(msg: Msg) -> None:
+            if not msg.reply:  # announcements keep their order
+                await on_message(msg.data)
+                return
+            self._apart(answer(msg))  # a question that takes long holds up no other
+
+        await _subscribe(self._client, f"{self._root}.{topic}", receive)
+
+    async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
+        """The answer of whoever listens to `topic`; Unavailable when nobody does or it takes too long."""
+        try:
+            answer = await self._client.request(f"{self._root}.{topic}", payload, timeout=within.total_seconds())
+        except _FAILED as exc:
+            raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
+        return answer.data
+
+
+async def _news(fanout: _Fanout, left_s: float) -> bool:
+    """Waits for answers: True when some have come (collecting for a moment while more are open), False at the end."""
+    if not fanout.come:
+        fanout.news.clear()
+        try:
+            async with asyncio.timeout(max(left_s, 0)):
+                await fanout.news.wait()
+        except TimeoutError:
+            return False
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(min(GRACE_S, left_s), 0)):
+            while fanout.open:
+                fanout.news.clear()
+                await fanout.news.wait()
+    return True
+
+
+async def _subscribe(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
+    return await client.subscribe(subject, cb=on_message)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
+
+
+async def _ignore(_: str) -> None:
+    """Nobody asked for late acknowledgements."""
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await work
+    except Unavailable as exc:
+        log.warning("fabric_callback_failed", error=exc.reason)
+    except Exception:
+        log.exception("fabric_callback_failed")
+
+
+async def _on_error(exc: Exception) -> None:
+    if isinstance(exc, _FAILED):
+        log.debug("nats_error", error=str(exc) or type(exc).__name__)
+    else:  # a callback of ours failed
+        log.error("fabric_callback_failed", exc_info=exc)

@@ -1,0 +1,92 @@
+"""Gathers concurrent small writes into few commits (group commit at the application).
+
+A statement that takes many items is named by its function. Callers hand in their items and wait; while one gathered
+transaction runs, the next callers' items collect, so under load the number of commits follows the disk, not the
+requests, and a lone caller waits for nobody.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from callmark.kit.db import Database, Tx
+from callmark.kit.errors import Unavailable
+from callmark.kit.metrics import GATHERED_ITEMS
+
+Statement = Callable[[Tx, Sequence[Any]], Awaitable[None]]
+"""Writes all items in one SQL statement; must be safe for items of unrelated callers."""
+
+MOST_ITEMS = 4000
+"""Items in one gathered transaction: enough to amortise a commit, few enough to keep its latency small."""
+
+
+@dataclass
+class _Line:
+    """Those waiting for one statement, in order of arrival."""
+
+    waiting: list[tuple[Sequence[Any], asyncio.Future[None]]] = field(default_factory=list[Any])
+    running: int = 0
+
+
+class Gather:
+    """Runs statements over gathered items; `lanes` is how many transactions of one statement may run at once."""
+
+    def __init__(self, db: Database, *, lanes: int = 2) -> None:
+        self._db = db
+        self._lanes = lanes
+        self._lines: dict[Statement, _Line] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, statement: Statement, items: Sequence[Any]) -> None:
+        """Returns when `items` are committed; raises what the statement raised, `Unavailable` without PostgreSQL."""
+        line = self._lines.setdefault(statement, _Line())
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        line.waiting.append((items, done))
+        if line.running < self._lanes:
+            line.running += 1
+            task = asyncio.get_running_loop().create_task(self._drain(statement, line))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        await done
+
+    async def _drain(self, statement: Statement, line: _Line) -> None:
+        try:
+            while line.waiting:
+                await self._commit(statement, _take(line))
+        finally:
+            line.running -= 1
+
+    async def _commit(self, statement: Statement, taken: list[tuple[Sequence[Any], asyncio.Future[None]]]) -> None:
+        try:
+            async with self._db.connection() as tx:
+                await statement(tx, [item for items, _ in taken for item in items])
+        except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
+            if len(taken) == 1 or isinstance(exc, Unavailable):
+                _resolve(taken, exc)
+            else:  # one caller's item may have spoilt it for all: each on its own
+                for one in taken:
+                    await self._commit(statement, [one])
+        else:
+            GATHERED_ITEMS.labels(statement.__name__).observe(sum(len(items) for items, _ in taken))
+            _resolve(taken, None)
+
+
+def _take(line: _Line) -> list[tuple[Sequence[Any], asyncio.Future[None]]]:
+    count = size = 0
+    for items, _ in line.waiting:
+        if count and size + len(items) > MOST_ITEMS:
+            break
+        count, size = count + 1, size + len(items)
+    taken, line.waiting = line.waiting[:count], line.waiting[count:]
+    return taken
+
+
+def _resolve(taken: list[tuple[Sequence[Any], asyncio.Future[None]]], failure: Exception | None) -> None:
+    for _, done in taken:
+        if done.done():  # its caller was cancelled; the items are written all the same
+            continue
+        if failure is None:
+            done.set_result(None)
+        else:
+            done.set_exception(failure)

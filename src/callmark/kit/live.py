@@ -1,0 +1,118 @@
+"""Live processes of an installation, and the product clock they share.
+
+Each process keeps a heartbeat row. The clock's offset is a row too: whoever moves it waits until every live process
+has confirmed the new version, so that after the answer no role still acts by the old time.
+"""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from callmark.kit.clock import Clock, ProductClock
+from callmark.kit.db import Database
+from callmark.kit.errors import AppError, Unavailable
+from callmark.kit.fabric import Fabric
+from callmark.kit.ids import new_id
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT = timedelta(seconds=1)
+DEAD_AFTER = timedelta(seconds=5)
+FORGOTTEN_AFTER = timedelta(minutes=10)
+CONFIRM_WITHIN = timedelta(seconds=10)
+TOPIC = "clock"
+
+
+class LiveProcess:
+    """Our own row, and our copy of the product clock's offset."""
+
+    def __init__(self, kind: str, db: Database, fabric: Fabric, clock: ProductClock, real: Clock) -> None:
+        self.id: UUID = new_id()
+        self._kind = kind
+        self._db = db
+        self._fabric = fabric
+        self._clock = clock
+        self._real = real
+        self._version = -1
+        self._beat: asyncio.Task[None] | None = None
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Reads the offset, writes the row, and keeps both current until `stop`."""
+        await self._fabric.listen(TOPIC, self._announced)
+        await self._refresh()
+        async with self._db.connection() as tx:  # killed processes leave their rows behind
+            await tx.execute("DELETE FROM process WHERE heartbeat_at < $1", self._real.now() - FORGOTTEN_AFTER)
+        self._beat = asyncio.create_task(self._keep_beating())
+
+    async def stop(self) -> None:
+        """Takes the row away, so that nobody waits for this process."""
+        self._stopped = True  # an announcement that is on its way must not bring the row back
+        if self._beat:
+            self._beat.cancel()
+        with contextlib.suppress(AppError):
+            async with self._db.connection() as tx:
+                await tx.execute("DELETE FROM process WHERE id = $1", self.id)
+
+    async def _announced(self, _: bytes) -> None:
+        if self._stopped:
+            return
+        with contextlib.suppress(AppError):
+            await self._refresh()
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await self._real.sleep(HEARTBEAT)
+            try:
+                await self._refresh()
+            except AppError as exc:
+                log.debug("heartbeat_missed", error=str(getattr(exc, "reason", exc)))
+
+    async def _refresh(self) -> None:
+        async with self._db.transaction() as tx:
+            row = await tx.fetchrow("SELECT clock_offset, clock_version FROM installation")
+            assert row is not None  # noqa: S101 - migrate wrote it
+            if row["clock_version"] >= self._version:  # two refreshes may overlap
+                self._clock.offset, self._version = row["clock_offset"], row["clock_version"]
+            await tx.execute(
+                "INSERT INTO process AS p (id, kind, started_at, heartbeat_at, clock_version)"
+                " VALUES ($1, $2, $3, $3, $4) ON CONFLICT (id) DO UPDATE"
+                " SET heartbeat_at = $3, clock_version = greatest(p.clock_version, $4)",
+                self.id,
+                self._kind,
+                self._real.now(),
+                self._version,
+            )
+
+
+async def move_clock(
+    db: Database, fabric: Fabric, real: Clock, offset_by: timedelta, *, within: timedelta = CONFIRM_WITHIN
+) -> None:
+    """Moves the product clock by `offset_by`; returns when every live process has confirmed.
+
+    Raises Unavailable when one does not `within` that time (the offset is moved all the same, and it will follow).
+    """
+    async with db.transaction() as tx:
+        version = await tx.fetchval(
+            "UPDATE installation SET clock_offset = clock_offset + $1, clock_version = clock_version + 1"
+            " RETURNING clock_version",
+            offset_by,
+        )
+    await fabric.announce(TOPIC)
+    deadline = asyncio.get_running_loop().time() + within.total_seconds()
+    while await _lagging(db, real, version):
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unavailable("clock: a process has not confirmed the new time")
+        await asyncio.sleep(0.01)
+
+
+async def _lagging(db: Database, real: Clock, version: int) -> int:
+    async with db.connection() as tx:
+        return await tx.fetchval(
+            "SELECT count(*) FROM process WHERE heartbeat_at > $1 AND clock_version < $2",
+            real.now() - DEAD_AFTER,
+            version,
+        )

@@ -1,0 +1,38 @@
+"""Structured logs: one JSON line each on standard error, with the request's id where there is one."""
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+request_id = structlog.contextvars.bind_contextvars
+"""Binds `request_id=…` to every line logged further down in the same task."""
+
+
+def set_up(level: str, *, stream: TextIO | None = None) -> None:
+    """Sends our lines and those of the libraries to `stream` (standard error by default) from `level` on."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)

@@ -1,0 +1,362 @@
+CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_at timestamp with time zone)
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  ring timestamptz[];
+  last integer;
+  oldest_at integer;
+  at timestamptz := p_now;
+BEGIN
+  IF p_bucket IS NULL THEN
+    RETURN;
+  END IF;
+  SELECT w.instants, w.newest INTO ring, last FROM request_window w
+    WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
+  IF NOT FOUND THEN
+    INSERT INTO request_window AS w (token_sha256, bucket, instants, newest)
+      VALUES (p_token, p_bucket, array_fill('-infinity'::timestamptz, ARRAY[p_quota]), p_quota)
+      ON CONFLICT DO NOTHING;
+    SELECT w.instants, w.newest INTO ring, last FROM request_window w
+      WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
+  END IF;
+  at := greatest(p_now, ring[last]);
+  oldest_at := last % p_quota + 1;
+  granted := ring[oldest_at] <= at - p_window;
+  IF granted THEN
+    ring[oldest_at] := at;
+    UPDATE request_window w SET instants = ring, newest = oldest_at
+      WHERE w.token_sha256 = p_token AND w.bucket = p_bucket;
+  END IF;
+  SELECT p_quota - count(*), min(i) + p_window INTO remaining, reset_at FROM unnest(ring) i WHERE i > at - p_window;
+  RETURN NEXT;
+END $$;
+
+CREATE TABLE public.access_token (
+    sha256 bytea NOT NULL,
+    account_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+CREATE TABLE public.api_key (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    secret_sha256 bytea NOT NULL,
+    features text[] NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+CREATE TABLE public.batch (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    record_count integer NOT NULL,
+    ends_from timestamp with time zone NOT NULL,
+    ends_to timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN public.batch.due_at IS 'When a worker is to push it; null once every record has an outcome.';
+
+CREATE TABLE public.call (
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    id uuid NOT NULL,
+    caller_number text NOT NULL COLLATE pg_catalog."C",
+    source text NOT NULL,
+    record_id uuid,
+    shown_at timestamp with time zone,
+    outcome text,
+    ended_at timestamp with time zone,
+    reported_at timestamp with time zone NOT NULL,
+    CONSTRAINT call_outcome CHECK ((outcome = ANY (ARRAY['answered'::text, 'missed'::text, 'rejected'::text]))),
+    CONSTRAINT call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
+);
+
+CREATE TABLE public.call_record (
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    ends_at timestamp with time zone NOT NULL,
+    id uuid NOT NULL,
+    batch_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    "position" smallint NOT NULL,
+    caller_number text COLLATE pg_catalog."C",
+    label_id uuid,
+    label_name text,
+    call_reason text,
+    starts_at timestamp with time zone,
+    accepted_at timestamp with time zone NOT NULL,
+    outcome text NOT NULL,
+    fault_field text,
+    fault text,
+    submitted json,
+    sent_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    first_outcome text,
+    delivered_late_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT call_record_outcome CHECK ((outcome = ANY (ARRAY['pending'::text, 'success'::text, 'invalid'::text, 'not_registered'::text, 'os_not_supported'::text, 'app_version_not_supported'::text, 'failed_to_push'::text])))
+)
+PARTITION BY RANGE (ends_at);
+
+CREATE TABLE public.call_record_rest (
+    receiver_number text CONSTRAINT call_record_receiver_number_not_null NOT NULL COLLATE pg_catalog."C",
+    ends_at timestamp with time zone CONSTRAINT call_record_ends_at_not_null NOT NULL,
+    id uuid CONSTRAINT call_record_id_not_null NOT NULL,
+    batch_id uuid CONSTRAINT call_record_batch_id_not_null NOT NULL,
+    account_id uuid CONSTRAINT call_record_account_id_not_null NOT NULL,
+    "position" smallint CONSTRAINT call_record_position_not_null NOT NULL,
+    caller_number text COLLATE pg_catalog."C",
+    label_id uuid,
+    label_name text,
+    call_reason text,
+    starts_at timestamp with time zone,
+    accepted_at timestamp with time zone CONSTRAINT call_record_accepted_at_not_null NOT NULL,
+    outcome text CONSTRAINT call_record_outcome_not_null NOT NULL,
+    fault_field text,
+    fault text,
+    submitted json,
+    sent_at timestamp with time zone,
+    settled_at timestamp with time zone,
+    first_outcome text,
+    delivered_late_at timestamp with time zone,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT call_record_outcome CHECK ((outcome = ANY (ARRAY['pending'::text, 'success'::text, 'invalid'::text, 'not_registered'::text, 'os_not_supported'::text, 'app_version_not_supported'::text, 'failed_to_push'::text])))
+)
+WITH (fillfactor='60');
+
+COMMENT ON TABLE public.call_record_rest IS 'Records that end beyond the days ahead; moved when their day gets its partition.';
+
+CREATE TABLE public.client_account (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL,
+    features text[] NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
+);
+
+CREATE TABLE public.handset_app (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    credential_sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone
+);
+
+CREATE TABLE public.installation (
+    only_row boolean DEFAULT true NOT NULL,
+    id uuid NOT NULL,
+    clock_offset interval DEFAULT '00:00:00'::interval NOT NULL,
+    clock_version bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT installation_is_one CHECK (only_row)
+);
+
+COMMENT ON TABLE public.installation IS 'One row. clock_offset moves the product clock of every process (emulator only).';
+
+CREATE TABLE public.label (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    label_type text NOT NULL,
+    name text NOT NULL,
+    category integer NOT NULL,
+    sub_category integer NOT NULL,
+    logo_sha256 bytea NOT NULL,
+    is_default boolean NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    deleted_at timestamp with time zone,
+    CONSTRAINT label_type_known CHECK ((label_type = ANY (ARRAY['dynamic'::text, 'static'::text])))
+);
+
+CREATE TABLE public.logo (
+    sha256 bytea NOT NULL,
+    png bytea NOT NULL
+);
+
+COMMENT ON TABLE public.logo IS 'Decoded and re-encoded PNGs by content; never changed, so that their address may be cached.';
+
+CREATE TABLE public.member (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    state text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT member_role CHECK ((role = ANY (ARRAY['admin'::text, 'department_owner'::text, 'operation_owner'::text, 'process_owner'::text]))),
+    CONSTRAINT member_state CHECK ((state = ANY (ARRAY['invited'::text, 'active'::text, 'revoked'::text])))
+);
+
+CREATE TABLE public.periodic_job (
+    name text NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+);
+
+COMMENT ON TABLE public.periodic_job IS 'Work that comes round by itself, once however many workers there are.';
+
+CREATE TABLE public.process (
+    id uuid NOT NULL,
+    kind text NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    heartbeat_at timestamp with time zone NOT NULL,
+    clock_version bigint NOT NULL
+);
+
+COMMENT ON TABLE public.process IS 'Live processes: real-clock heartbeats, and the product clock version each has confirmed.';
+
+CREATE TABLE public.registration (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    generation bigint NOT NULL,
+    app_id uuid NOT NULL,
+    os text NOT NULL,
+    app_version text NOT NULL,
+    token_sha256 bytea,
+    registered_at timestamp with time zone NOT NULL,
+    forgotten_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.registration IS 'One row a phone number: its live registration, or (token null) that it was forgotten.';
+
+CREATE UNLOGGED TABLE public.request_window (
+    token_sha256 bytea NOT NULL,
+    bucket text NOT NULL,
+    instants timestamp with time zone[] NOT NULL,
+    newest integer NOT NULL
+)
+WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0.05');
+
+CREATE TABLE public.virtual_handset (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    os text NOT NULL,
+    app_version text NOT NULL,
+    online boolean NOT NULL,
+    registered boolean NOT NULL,
+    script json NOT NULL,
+    token text
+);
+
+COMMENT ON TABLE public.virtual_handset IS 'Handsets the emulator plays; empty outside emulator mode.';
+
+ALTER TABLE ONLY public.call_record ATTACH PARTITION public.call_record_rest DEFAULT;
+
+ALTER TABLE ONLY public.access_token
+    ADD CONSTRAINT access_token_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.batch
+    ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.call
+    ADD CONSTRAINT call_pkey PRIMARY KEY (receiver_number, id);
+
+ALTER TABLE ONLY public.call_record
+    ADD CONSTRAINT call_record_pkey PRIMARY KEY (receiver_number, ends_at, id);
+
+ALTER TABLE ONLY public.call_record_rest
+    ADD CONSTRAINT call_record_rest_pkey PRIMARY KEY (receiver_number, ends_at, id);
+
+ALTER TABLE ONLY public.client_account
+    ADD CONSTRAINT client_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.handset_app
+    ADD CONSTRAINT handset_app_credential_unique UNIQUE (credential_sha256);
+
+ALTER TABLE ONLY public.handset_app
+    ADD CONSTRAINT handset_app_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.label
+    ADD CONSTRAINT label_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.logo
+    ADD CONSTRAINT logo_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY public.member
+    ADD CONSTRAINT member_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.periodic_job
+    ADD CONSTRAINT periodic_job_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.process
+    ADD CONSTRAINT process_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.registration
+    ADD CONSTRAINT registration_pkey PRIMARY KEY (phone_number);
+
+ALTER TABLE ONLY public.registration
+    ADD CONSTRAINT registration_token_unique UNIQUE (token_sha256);
+
+ALTER TABLE ONLY public.request_window
+    ADD CONSTRAINT request_window_pkey PRIMARY KEY (token_sha256, bucket);
+
+ALTER TABLE ONLY public.virtual_handset
+    ADD CONSTRAINT virtual_handset_pkey PRIMARY KEY (phone_number);
+
+CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
+
+CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
+
+CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accepted_at DESC, id DESC);
+
+CREATE INDEX batch_due ON public.batch USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX call_record_batch ON ONLY public.call_record USING btree (batch_id);
+
+CREATE INDEX call_record_id ON ONLY public.call_record USING btree (id);
+
+CREATE INDEX call_record_rest_batch_id_idx ON public.call_record_rest USING btree (batch_id);
+
+CREATE INDEX call_record_rest_id_idx ON public.call_record_rest USING btree (id);
+
+CREATE INDEX call_record_shown ON public.call USING btree (record_id) WHERE (record_id IS NOT NULL);
+
+CREATE INDEX call_reported ON public.call USING btree (reported_at);
+
+CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
+
+CREATE UNIQUE INDEX label_one_default ON public.label USING btree (account_id) WHERE (is_default AND (deleted_at IS NULL));
+
+CREATE INDEX member_account ON public.member USING btree (account_id);
+
+CREATE UNIQUE INDEX member_email_unique ON public.member USING btree (lower(email));
+
+ALTER INDEX public.call_record_batch ATTACH PARTITION public.call_record_rest_batch_id_idx;
+
+ALTER INDEX public.call_record_id ATTACH PARTITION public.call_record_rest_id_idx;
+
+ALTER INDEX public.call_record_pkey ATTACH PARTITION public.call_record_rest_pkey;
+
+ALTER TABLE ONLY public.access_token
+    ADD CONSTRAINT access_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.access_token
+    ADD CONSTRAINT access_token_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.api_key(id);
+
+ALTER TABLE ONLY public.api_key
+    ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.batch
+    ADD CONSTRAINT batch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.label
+    ADD CONSTRAINT label_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.member
+    ADD CONSTRAINT member_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.registration
+    ADD CONSTRAINT registration_app_id_fkey FOREIGN KEY (app_id) REFERENCES public.handset_app(id);

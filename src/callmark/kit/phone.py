@@ -1,0 +1,32 @@
+"""Phone numbers in their one canonical form: country code and digits, no `+` (contract D25)."""
+
+from typing import NewType
+
+PhoneNumber = NewType("PhoneNumber", str)
+
+_SHORTEST, _LONGEST = 7, 15
+
+
+def parse_digits(text: str) -> PhoneNumber | None:
+    """The number when `text` is 7 to 15 ASCII digits without a leading zero, else None.
+
+    Source: contract D25, `^[1-9][0-9]{6,14}$`; written without a regex because it runs for every record pushed.
+    """
+    if _SHORTEST <= len(text) <= _LONGEST and text.isascii() and text.isdigit() and text[0] != "0":
+        return PhoneNumber(text)
+    return None
+
+
+def parse_loose(text: str) -> PhoneNumber | None:
+    """As `parse_digits`, with an optional leading `+` that is dropped."""
+    return parse_digits(text.removeprefix("+"))
+
+
+def parse_e164(text: str) -> PhoneNumber | None:
+    """As `parse_digits`, with a leading `+` that must be there and is dropped."""
+    return parse_digits(text[1:]) if text.startswith("+") else None
+
+
+def shorten(number: str) -> str:
+    """The form that may stand in a log: `9199…4455`."""
+    return f"{number[:4]}…{number[-4:]}" if len(number) > 8 else "…"  # noqa: PLR2004 - shorter ones would show whole

@@ -1,0 +1,193 @@
+"""Settings: read once from `CALLMARK_*` variables, frozen, passed down. An unknown or malformed one stops the start."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from callmark.kit.errors import SetupError
+
+PREFIX = "CALLMARK_"
+
+
+class Secret:
+    """A value that never prints: it shows as `set` or `unset`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that uses it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "set" if self._value else "unset"
+
+    __str__ = __repr__
+
+
+def default_data_dir() -> Path:
+    """Where an embedded installation lives: the system's state for root, else the user's."""
+    return Path("/var/lib/callmark") if os.geteuid() == 0 else Path.home() / ".local/share/callmark"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every setting of the platform; `CALLMARK_` plus the upper-case name is its variable."""
+
+    postgres_dsn: Annotated[
+        Secret | None,
+        Meta(description="DSN of an existing PostgreSQL (15 or newer); unset starts the embedded one."),
+    ] = None
+    nats_url: Annotated[
+        Secret | None,
+        Meta(
+            description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`; unset starts the embedded one."
+        ),
+    ] = None
+    nats_credentials: Annotated[Path | None, Meta(description="Credentials file for that NATS server.")] = None
+    data: Annotated[
+        Path,
+        Meta(description="Data directory of our engines (root: `/var/lib/callmark`, else `~/.local/share/callmark`)."),
+    ] = msgspec.field(default_factory=default_data_dir)
+    postgres_bin: Annotated[
+        Path | None,
+        Meta(description="Directory of the embedded PostgreSQL's programs; unset looks in the wheel, then the system."),
+    ] = None
+    nats_bin: Annotated[
+        Path | None,
+        Meta(
+            description="The `nats-server` program for the embedded engine; unset looks in the wheel, then the system."
+        ),
+    ] = None
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8700
+    admin_port: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=65535,
+            description="Loopback port of the first process's health and metrics, the next has the next; 0: free ones.",
+        ),
+    ] = 0
+    public_url: Annotated[
+        str,
+        Meta(description="Address for clients and handsets, no slash at the end; empty derives it from host and port."),
+    ] = ""
+    pool_size: Annotated[int, Meta(ge=2, le=200, description="Database connections per process.")] = 10
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
+    ] = "info"
+    min_app_version: Annotated[
+        str,
+        Meta(
+            pattern=r"^\d{1,6}(\.\d{1,6}){0,3}$",
+            description="Oldest handset app version, dotted integers, that can show a pushed identity.",
+        ),
+    ] = "1.0.0"
+    bulk_deadline_s: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds a handset has to acknowledge a record pushed from a batch.")
+    ] = 10.0
+    real_time_deadline_s: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=2.9,
+            description="Seconds a handset has to acknowledge a real-time push; the answer is due within 3 s.",
+        ),
+    ] = 2.5
+    retention_days: Annotated[
+        int, Meta(ge=2, le=3650, description="Days that call records are kept after their window ended.")
+    ] = 30
+    emulator: Annotated[
+        bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")
+    ] = False
+    emulator_force: Annotated[bool, Meta(description="Allows emulator mode on an address other than loopback.")] = False
+
+    def __post_init__(self) -> None:
+        """Refuses the emulator where strangers could reach it."""
+        if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise SetupError(
+                f"emulator mode lets anyone who reaches it move clocks and handsets; it does not start on {self.host}."
+                " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if that network is yours alone."
+            )
+
+    @property
+    def embedded_postgres(self) -> bool:
+        """Whether PostgreSQL is ours to start."""
+        return self.postgres_dsn is None
+
+    @property
+    def embedded_nats(self) -> bool:
+        """Whether NATS is ours to start."""
+        return self.nats_url is None
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).
+
+    `X_FILE` gives the value of `X` from a file. Raises SetupError that names the variable and what is wrong with it.
+    """
+    source = os.environ if environ is None else environ
+    values: dict[str, Any] = {
+        name[len(PREFIX) :].lower(): value for name, value in source.items() if name.startswith(PREFIX)
+    }
+    known = get_type_hints(Settings)
+    for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
+        values[name[:-5]] = _file_value(values.pop(name), name)
+    for name in values:
+        if name not in known:
+            raise SetupError(f"unknown setting {PREFIX}{name.upper()}. `callmark settings` lists those that exist.")
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as exc:
+        raise SetupError(f"a setting cannot be used: {_explain(str(exc))}") from exc
+
+
+def to_environ(settings: Settings) -> dict[str, str]:
+    """The variables that make `read_settings` give the same settings in a child process."""
+    values: dict[str, str] = {}
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if value is None or value == "":
+            continue
+        text = value.reveal() if isinstance(value, Secret) else str(value)
+        values[PREFIX + name.upper()] = text.lower() if isinstance(value, bool) else text
+    return values
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Every setting as (variable, default, sentence), for the docs and `callmark settings`."""
+    rows: list[tuple[str, str, str]] = []
+    for field in msgspec.structs.fields(Settings):
+        hints = get_type_hints(Settings, include_extras=True)[field.name]
+        description = next(m.description for m in hints.__metadata__ if isinstance(m, Meta) and m.description)
+        default = "" if field.default in (None, "", msgspec.NODEFAULT) else str(field.default)
+        rows.append((PREFIX + field.name.upper(), default, description))
+    return rows
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Secret:
+        return value if isinstance(value, Secret) else Secret(str(value))
+    if kind is Path:
+        return value if isinstance(value, Path) else Path(str(value)).expanduser()
+    raise NotImplementedError(kind)  # pragma: no cover  # a field of a new kind needs its line here
+
+
+def _file_value(path: str, name: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError as exc:
+        raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc
+
+
+def _explain(text: str) -> str:
+    """Msgspec's sentence with the variable's name in place of its path (`… - at `$.port``)."""
+    what, _, path = text.partition(" - at `$.")
+    return f"{PREFIX}{path.rstrip('`').upper()}: {what}" if path else what

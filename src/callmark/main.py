@@ -1,0 +1,90 @@
+"""The `callmark` command: subcommands are imported when they are run, so that each pays only for what it uses."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from callmark.kit.errors import AppError, Unavailable
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a subcommand is (`module:attribute`), and its line in the help."""
+
+    where: str
+    help: str
+
+
+_COMMANDS = {
+    "demo": _Entry("callmark.processes.demo:demo", "The whole platform with an emulator and seeded accounts."),
+    "serve": _Entry("callmark.processes.commands:serve", "Runs the platform."),
+    "migrate": _Entry("callmark.processes.commands:migrate_", "Brings the schema up to date."),
+    "doctor": _Entry("callmark.processes.doctor:doctor", "Checks the installation and says what to do."),
+    "settings": _Entry("callmark.processes.commands:settings_", "Lists every setting."),
+    "account": _Entry("callmark.surfaces.cli.account:group", "Client accounts (operator)."),
+    "member": _Entry("callmark.surfaces.cli.member:group", "Members of an account (operator)."),
+    "key": _Entry("callmark.surfaces.cli.key:group", "API keys (operator)."),
+    "label": _Entry("callmark.surfaces.cli.label:group", "Labels and their logos (operator)."),
+    "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Handset apps' credentials (operator)."),
+    "record": _Entry("callmark.surfaces.cli.record:group", "Call records and their timelines (operator)."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose subcommands are imported when they are named, and whose errors are one clear line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All names, in the order of the table."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Imports one subcommand."""
+        if (entry := _COMMANDS.get(cmd_name)) is None:
+            return None
+        module, _, attribute = entry.where.partition(":")
+        try:
+            command: click.Command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as exc:
+            if (exc.name or "").startswith("callmark"):
+                raise
+            raise click.ClickException(
+                f"`callmark {cmd_name}` needs the server's packages ({exc.name} is missing):"
+                " pip install 'callmark[server]'"
+            ) from exc
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The help's list, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the subcommand; an error of ours becomes one line on standard error and exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except AppError as exc:
+            text = exc.reason if isinstance(exc, Unavailable) else exc.message
+            raise click.ClickException(text) from exc
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="callmark")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Callmark: verified business caller ID."""
+    context.obj = _open_installation
+
+
+def _open_installation(data: Path | None) -> object:
+    """The operator commands' way into a running installation (`Opener` of `surfaces.cli.session`)."""
+    from callmark.kit import logs
+    from callmark.processes.compose import open_operator_deps
+
+    logs.set_up("error")  # a command says itself what it did; standard output is its answer alone
+    return open_operator_deps(data)
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,89 @@
+"""Fixtures for every test: real engines, a fake product clock, and no way out of this machine."""
+
+import ipaddress
+import socket
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from tests.engines import Engines, RunningEngines, database_for
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock, SystemClock
+from callmark.kit.db import Database
+from callmark.kit.fabric import Fabric
+from callmark.kit.gather import Gather
+from callmark.kit.settings import read_settings
+
+_running = pytest.StashKey[tuple[RunningEngines, Engines]]()
+
+
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
+    """In an xdist controller, for each worker: the engines are started once, here."""
+    node.workerinput["callmark_engines"] = _started(node.config).as_dict()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the engines that this process started."""
+    if _running in config.stash:
+        config.stash[_running][0].stop()
+
+
+def _started(config: pytest.Config) -> Engines:
+    if _running not in config.stash:
+        running = RunningEngines()
+        config.stash[_running] = running, running.start()
+    return config.stash[_running][1]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Coroutine tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> Engines:
+    """This worker's own database, and NATS."""
+    workerinput: dict[str, Any] | None = getattr(request.config, "workerinput", None)
+    if workerinput is None:
+        return database_for(_started(request.config), "main")
+    return database_for(Engines(**workerinput["callmark_engines"]), workerinput["workerid"])
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """The product clock of this test; it stands still until the test moves it."""
+    return FakeClock()
+
+
+@pytest.fixture
+async def deps(engines: Engines, clock: FakeClock) -> AsyncGenerator[Deps]:
+    """What use cases get, on the worker's database; the product clock is `clock`, the real one is real."""
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url)
+    db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
+    async with db.connection() as tx:
+        installation = await tx.fetchval("SELECT id FROM installation")
+    fabric = Fabric(engines.nats_url, installation, name="test")
+    await fabric.open()
+    yield Deps(settings, db, fabric, Gather(db), clock, SystemClock(), "http://callmark.test")
+    await fabric.close()
+    await db.close()
+
+
+def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:
+    """Audit hook: an outgoing connection to anywhere but this machine is an error in a test."""
+    if event != "socket.connect":
+        return
+    sock, address = args
+    if sock.family == socket.AF_UNIX:
+        return
+    if not ipaddress.ip_address(address[0]).is_loopback:
+        raise AssertionError(f"a test tried to connect to {address[0]}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_way_out() -> None:
+    """Outgoing connections reach this machine only."""
+    sys.addaudithook(_only_this_machine)

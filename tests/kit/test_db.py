@@ -1,0 +1,69 @@
+"""The pool names a lost engine, and leaves our own mistakes what they are."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.engines import reachable_directory
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.kit.db import Database
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import Unavailable
+
+
+@pytest.fixture
+def directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+async def test_a_pool_outlives_its_engine(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    db = await Database.open(await engine.start(), size=3)
+    async with db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    under_way = asyncio.create_task(sleep_in_the_database(db))
+    await until(lambda: sleepers(db))
+    await engine.stop()
+    with pytest.raises(Unavailable):
+        await under_way
+    with pytest.raises(Unavailable):
+        async with db.transaction():
+            pass
+    await engine.start()
+    async with db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    await db.close()
+    await engine.stop()
+
+
+async def sleep_in_the_database(db: Database) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("SELECT pg_sleep(30)")
+
+
+async def sleepers(db: Database) -> int:
+    async with db.connection() as tx:
+        return await tx.fetchval("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+
+
+async def test_a_mistake_of_ours_is_a_bug_and_not_a_lost_engine(deps: Deps) -> None:
+    with pytest.raises(asyncpg.InterfaceError):
+        async with deps.db.connection() as tx:
+            await tx.fetchval("SELECT 1", "one argument too many")
+
+
+async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:
+    with contextlib.suppress(ZeroDivisionError):
+        async with deps.db.transaction() as tx:
+            await tx.execute("CREATE TABLE gone ()")
+            raise ZeroDivisionError
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT to_regclass('gone')") is None

@@ -1,0 +1,198 @@
+"""Due work: claimed once, leased, given back, put off."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.kit.due_work import LEASE, Claimed, Work, Worker
+from callmark.kit.errors import Unavailable
+from callmark.kit.ids import random_text
+
+Run = Callable[[Claimed], Awaitable[datetime | None]]
+
+
+class Chores:
+    """Rows of due work in a table of their own, for one test."""
+
+    def __init__(self, deps: Deps, clock: FakeClock) -> None:
+        self.deps = deps
+        self.clock = clock
+        self.real = FakeClock()
+        self.table = "chore_" + random_text(12).lower()
+        self.ran: list[str] = []
+
+    async def make(self, *names: str) -> None:
+        async with self.deps.db.connection() as tx:
+            await tx.execute(
+                f"CREATE TABLE {self.table}"
+                " (name text PRIMARY KEY, due_at timestamptz, lease_id uuid, leased_until timestamptz)"
+            )
+        await self.add(*names)
+
+    async def add(self, *names: str) -> None:
+        async with self.deps.db.connection() as tx:
+            await tx.execute(
+                f"INSERT INTO {self.table} (name, due_at) SELECT n, $2 FROM unnest($1::text[]) n",  # noqa: S608 - our own name
+                list(names),
+                self.clock.now(),
+            )
+
+    async def due_at(self, name: str) -> datetime | None:
+        async with self.deps.db.connection() as tx:
+            return await tx.fetchval(f"SELECT due_at FROM {self.table} WHERE name = $1", name)  # noqa: S608 - as above
+
+    def work(self, run: Run | None = None, *, at_once: int = 10) -> Work:
+        return Work(
+            name=self.table, table=self.table, key="name", columns="name", run=run or self.run_once, at_once=at_once
+        )
+
+    def worker(self) -> Worker:
+        return Worker(self.deps.db, self.deps.fabric, self.clock, self.real)
+
+    async def run_once(self, claimed: Claimed) -> None:
+        self.ran.append(claimed.row["name"])
+
+
+@pytest.fixture
+async def chores(deps: Deps, clock: FakeClock) -> AsyncGenerator[Chores]:
+    made = Chores(deps, clock)
+    yield made
+    async with deps.db.connection() as tx:
+        await tx.execute(f"DROP TABLE IF EXISTS {made.table}")
+
+
+async def test_each_row_is_claimed_by_one_worker_only(chores: Chores) -> None:
+    await chores.make(*(f"chore {i}" for i in range(40)))
+    work = chores.work()
+    taken = await asyncio.gather(*(chores.worker().claim(work, 10) for _ in range(8)))
+    names = [claimed.row["name"] for some in taken for claimed in some]
+    assert len(names) == len(set(names)) == 40
+
+
+async def test_done_work_is_not_due_any_more(chores: Chores) -> None:
+    await chores.make("sweep")
+    assert await chores.worker().run_due(chores.work()) == 1
+    assert await chores.worker().run_due(chores.work()) == 0
+    assert await chores.due_at("sweep") is None
+
+
+async def test_a_row_is_not_due_before_its_product_instant(chores: Chores) -> None:
+    await chores.make("sweep")
+    chores.clock.advance(timedelta(microseconds=-1))
+    assert await chores.worker().run_due(chores.work()) == 0
+
+
+async def test_a_dead_workers_row_is_claimed_again_when_its_lease_has_run_out(chores: Chores) -> None:
+    await chores.make("sweep")
+    work = chores.work()
+    assert len(await chores.worker().claim(work, 1)) == 1
+    chores.real.advance(LEASE)
+    assert await chores.worker().claim(work, 1) == []
+    chores.real.advance(timedelta(microseconds=1))
+    assert len(await chores.worker().claim(work, 1)) == 1
+
+
+async def test_a_late_worker_does_not_finish_what_another_has_taken_over(chores: Chores) -> None:
+    await chores.make("sweep")
+
+    async def taken_over(_: Claimed) -> None:
+        chores.real.advance(LEASE * 2)
+        await chores.worker().claim(chores.work(), 1)
+
+    await chores.worker().run_due(chores.work(taken_over))
+    assert await chores.due_at("sweep") == chores.clock.now()
+
+
+async def test_failed_work_is_put_off(chores: Chores) -> None:
+    await chores.make("sweep")
+
+    async def fail(_: Claimed) -> None:
+        raise Unavailable("nats: away")
+
+    await chores.worker().run_due(chores.work(fail))
+    assert await chores.due_at("sweep") == chores.clock.now() + timedelta(seconds=1)
+
+
+async def test_a_bug_is_put_off_further_and_does_not_stop_the_others(chores: Chores) -> None:
+    await chores.make("bad", "good")
+
+    async def stumble(claimed: Claimed) -> None:
+        if claimed.row["name"] == "bad":
+            raise ZeroDivisionError
+
+    await chores.worker().run_due(chores.work(stumble))
+    assert await chores.due_at("bad") == chores.clock.now() + timedelta(seconds=10)
+    assert await chores.due_at("good") is None
+
+
+async def test_a_long_run_keeps_its_lease(chores: Chores) -> None:
+    await chores.make("export")
+    started, renewed = asyncio.Event(), asyncio.Event()
+
+    async def long_run(_: Claimed) -> None:
+        started.set()
+        await renewed.wait()
+
+    running = asyncio.create_task(chores.worker().run_due(chores.work(long_run)))
+    await started.wait()
+    chores.real.advance(LEASE / 3)
+    await until(partial(is_leased_until, chores, chores.real.now() + LEASE))
+    renewed.set()
+    assert await running == 1
+
+
+async def is_leased_until(chores: Chores, instant: datetime) -> bool:
+    return await leased_until(chores) == instant
+
+
+async def leased_until(chores: Chores) -> datetime | None:
+    async with chores.deps.db.connection() as tx:
+        return await tx.fetchval(f"SELECT leased_until FROM {chores.table}")  # noqa: S608 - our own name
+
+
+async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_leases_back(chores: Chores) -> None:
+    await chores.make()
+    started = asyncio.Event()
+
+    async def hang(_: Claimed) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    work = chores.work(hang)
+    working = asyncio.create_task(chores.worker().run([work]))
+    await asyncio.wait([working], timeout=0.05)  # it waits for its poll now
+    await chores.add("sweep")
+    await chores.deps.fabric.announce(f"wake.{work.name}")
+    await asyncio.wait_for(started.wait(), 0.8)
+    working.cancel()
+    await asyncio.wait([working])
+    assert await leased_until(chores) is None
+    assert len(await chores.worker().claim(work, 1)) == 1
+
+
+async def test_no_more_run_at_once_than_allowed(chores: Chores) -> None:
+    await chores.make(*(f"chore {i}" for i in range(9)))
+    now = most = 0
+    done = asyncio.Event()
+
+    async def count(claimed: Claimed) -> None:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        chores.ran.append(claimed.row["name"])
+        if len(chores.ran) == 9:
+            done.set()
+
+    working = asyncio.create_task(chores.worker().run([chores.work(count, at_once=2)]))
+    await asyncio.wait_for(done.wait(), 5)
+    working.cancel()
+    await asyncio.wait([working])
+    assert most == 2

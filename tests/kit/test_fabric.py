@@ -1,0 +1,254 @@
+"""The push fabric over a real NATS: acknowledged, not connected, silent, lost and back, late acknowledgements."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Generator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.engines import Engines, reachable_directory
+from tests.waiting import until
+
+from callmark.kit.engines.nats import EmbeddedNats
+from callmark.kit.errors import Unavailable
+from callmark.kit.fabric import Answer, Fabric, Push
+from callmark.kit.ids import new_id
+
+SOON = timedelta(milliseconds=150)
+PHONE = "919900000001"
+
+
+@pytest.fixture
+def installation() -> UUID:
+    return new_id()
+
+
+@pytest.fixture
+async def sender(engines: Engines, installation: UUID) -> AsyncGenerator[Fabric]:
+    fabric = Fabric(engines.nats_url, installation, name="sender")
+    await fabric.open()
+    yield fabric
+    await fabric.close()
+
+
+@pytest.fixture
+async def gateway(engines: Engines, installation: UUID) -> AsyncGenerator[Fabric]:
+    fabric = Fabric(engines.nats_url, installation, name="gateway")
+    await fabric.open()
+    yield fabric
+    await fabric.close()
+
+
+@pytest.fixture
+def own_directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+async def push(fabric: Fabric, *pushes: Push, within: timedelta = timedelta(seconds=2)) -> dict[int, Answer]:
+    return {position: answer async for group in fabric.push(pushes, within) for position, answer in group}
+
+
+class Keys:
+    """A callback that collects keys."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def __call__(self, key: str) -> None:
+        self.queue.put_nowait(key)
+
+    async def next(self) -> str:
+        return await asyncio.wait_for(self.queue.get(), 2)
+
+
+async def is_connected(fabric: Fabric) -> bool:
+    return fabric.connected
+
+
+async def attach_that_acknowledges(gateway: Fabric, number: str) -> list[bytes]:
+    held: list[bytes] = []
+
+    async def on_push(_: str, reply: str, payload: bytes) -> None:
+        held.append(payload)
+        await gateway.acknowledge(reply)
+
+    await gateway.attach(number, on_push)
+    return held
+
+
+async def test_a_connected_handset_acknowledges(sender: Fabric, gateway: Fabric) -> None:
+    held = await attach_that_acknowledges(gateway, PHONE)
+    assert await push(sender, Push(PHONE, "record-1", b"identity")) == {0: Answer.ACKNOWLEDGED}
+    assert held == [b"identity"]
+
+
+async def test_a_handset_without_gateway_is_known_at_once(sender: Fabric) -> None:
+    async with asyncio.timeout(1):  # far under the push's own deadline
+        answers = await push(sender, Push(PHONE, "r", b""), within=timedelta(seconds=30))
+    assert answers == {0: Answer.NOT_CONNECTED}
+
+
+async def test_a_detached_handset_is_not_connected(sender: Fabric, gateway: Fabric) -> None:
+    async def on_push(key: str, reply: str, payload: bytes) -> None: ...
+
+    await gateway.detach(await gateway.attach(PHONE, on_push))
+    assert await push(sender, Push(PHONE, "r", b"")) == {0: Answer.NOT_CONNECTED}
+
+
+async def test_silence_lasts_until_the_deadline(sender: Fabric, gateway: Fabric) -> None:
+    async def on_push(key: str, reply: str, payload: bytes) -> None: ...
+
+    await gateway.attach(PHONE, on_push)
+    assert await push(sender, Push(PHONE, "r", b""), within=SOON) == {0: Answer.SILENT}
+
+
+async def test_each_of_many_gets_its_own_answer(sender: Fabric, gateway: Fabric) -> None:
+    connected = [f"9199000{i:05d}" for i in range(250)]
+    for number in connected:
+        await attach_that_acknowledges(gateway, number)
+    pushes = [Push(f"9199000{i:05d}", f"record-{i}", b"x") for i in range(500)]
+    answers = await push(sender, *pushes)
+    assert [answers[i] for i in range(500)] == [Answer.ACKNOWLEDGED] * 250 + [Answer.NOT_CONNECTED] * 250
+
+
+async def test_another_installation_on_the_same_nats_is_not_reached(engines: Engines, sender: Fabric) -> None:
+    other = Fabric(engines.nats_url, new_id())
+    await other.open()
+    await attach_that_acknowledges(other, PHONE)
+    assert await push(sender, Push(PHONE, "r", b"")) == {0: Answer.NOT_CONNECTED}
+    await other.close()
+
+
+async def test_an_acknowledgement_after_the_deadline_reaches_the_senders_callback(
+    sender: Fabric, gateway: Fabric
+) -> None:
+    replies: list[str] = []
+    late = Keys()
+    sender.on_late_acknowledgement(late)
+
+    async def on_push(_: str, reply: str, _payload: bytes) -> None:
+        replies.append(reply)
+
+    await gateway.attach(PHONE, on_push)
+    assert await push(sender, Push(PHONE, "record-7", b""), within=SOON) == {0: Answer.SILENT}
+    await gateway.acknowledge(replies[0])
+    assert await late.next() == "record-7"
+
+
+async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_callback(
+    engines: Engines, installation: UUID, gateway: Fabric
+) -> None:
+    replies: list[str] = []
+    late = Keys()
+    gateway.on_late_acknowledgement(late)
+
+    async def on_push(_: str, reply: str, _payload: bytes) -> None:
+        replies.append(reply)
+
+    await gateway.attach(PHONE, on_push)
+    doomed = Fabric(engines.nats_url, installation)
+    await doomed.open()
+    assert await push(doomed, Push(PHONE, "record-8", b""), within=SOON) == {0: Answer.SILENT}
+    await doomed.close()
+    await gateway.acknowledge(replies[0])
+    assert await late.next() == "record-8"
+
+
+async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_first_waits_in_vain(
+    sender: Fabric, gateway: Fabric
+) -> None:
+    replies: asyncio.Queue[str] = asyncio.Queue()
+
+    async def on_push(_: str, reply: str, _payload: bytes) -> None:
+        replies.put_nowait(reply)
+
+    await gateway.attach(PHONE, on_push)
+    first = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
+    await replies.get()
+    second = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
+    await gateway.acknowledge(await replies.get())
+    assert (await first, await second) == ({0: Answer.SILENT}, {0: Answer.ACKNOWLEDGED})
+
+
+async def test_a_question_is_answered_and_nobody_listening_is_unavailable(sender: Fabric, gateway: Fabric) -> None:
+    async def double(message: bytes) -> bytes:
+        return message * 2
+
+    await gateway.listen("echo", double)
+    assert await sender.ask("echo", b"ab", timedelta(seconds=1)) == b"abab"
+    with pytest.raises(Unavailable):
+        await sender.ask("nobody", b"", timedelta(seconds=1))
+
+
+async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when_it_is_back(
+    own_directory: Path, installation: UUID
+) -> None:
+    nats = EmbeddedNats(own_directory / "data")
+    url = await nats.start()
+    sender, gateway = Fabric(url, installation), Fabric(url, installation)
+    await asyncio.gather(sender.open(), gateway.open())
+    arrived, back, heard = asyncio.Event(), asyncio.Event(), Keys()
+
+    async def on_push(_: str, reply: str, payload: bytes) -> None:
+        arrived.set()
+        if payload == b"answer":
+            await gateway.acknowledge(reply)
+
+    async def reconnected() -> None:
+        back.set()
+
+    async def hear(message: bytes) -> None:
+        await heard(message.decode())
+
+    gateway.on_reconnect(reconnected)
+    await gateway.attach(PHONE, on_push)
+    await gateway.listen("news", hear)
+    under_way = asyncio.create_task(push(sender, Push(PHONE, "r1", b""), within=timedelta(seconds=30)))
+    await asyncio.wait_for(arrived.wait(), 2)
+
+    await nats.stop()
+    assert await asyncio.wait_for(under_way, 2) == {0: Answer.FABRIC_LOST}
+    assert await push(sender, Push(PHONE, "r2", b"answer")) == {0: Answer.FABRIC_LOST}
+    assert not sender.connected
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(gateway.attach("919900000002", on_push), 3)
+
+    assert await nats.start() == url
+    await asyncio.wait_for(back.wait(), 5)
+    await until(partial(is_connected, sender))
+    assert not sender.settled  # gateways get two seconds to come back
+    assert await push(sender, Push(PHONE, "r3", b"answer")) == {0: Answer.ACKNOWLEDGED}
+    assert await push(sender, Push("919900000002", "r4", b"answer")) == {0: Answer.NOT_CONNECTED}
+    await sender.announce("news", b"still heard")
+    assert await heard.next() == "still heard"
+    await asyncio.gather(sender.close(), gateway.close())
+    await nats.stop()
+
+
+async def test_a_process_that_starts_before_nats_connects_when_it_comes(
+    own_directory: Path, installation: UUID
+) -> None:
+    nats = EmbeddedNats(own_directory / "data")
+    url = await nats.start()
+    await nats.stop()
+    early = Fabric(url, installation)
+    opening = asyncio.create_task(early.open())
+    assert await push(early, Push(PHONE, "r", b"")) == {0: Answer.FABRIC_LOST}
+    heard = Keys()
+
+    async def hear(message: bytes) -> None:
+        await heard(message.decode())
+
+    await early.listen("news", hear)
+    await nats.start()
+    await opening
+    await until(partial(is_connected, early))
+    await early.announce("news", b"hello")
+    assert await heard.next() == "hello"
+    await early.close()
+    await nats.stop()

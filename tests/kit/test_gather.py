@@ -1,0 +1,89 @@
+"""Gathered commits: concurrent items share one, a bad one spoils only itself."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+
+from callmark.domain.deps import Deps
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict
+from callmark.kit.gather import Gather
+from callmark.kit.ids import new_id
+
+
+class Ledger:
+    """A statement that writes accounts and remembers which items came together."""
+
+    def __init__(self) -> None:
+        self.sets: list[int] = []
+
+    async def write(self, tx: Tx, items: Sequence[UUID]) -> None:
+        self.sets.append(len(items))
+        await tx.execute(
+            "INSERT INTO client_account (id, name, state, features, created_at)"
+            " SELECT i, 'gathered', 'active', '{}', '2026-01-01Z' FROM unnest($1::uuid[]) i",
+            list(items),
+        )
+
+
+async def count(deps: Deps, ids: Sequence[UUID]) -> int:
+    async with deps.db.connection() as tx:
+        return await tx.fetchval("SELECT count(*) FROM client_account WHERE id = ANY($1)", list(ids))
+
+
+async def test_items_that_arrive_together_share_commits(deps: Deps) -> None:
+    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    statement = ledger.write
+    ids = [new_id() for _ in range(50)]
+    await asyncio.gather(*(gather(statement, [one]) for one in ids))
+    assert await count(deps, ids) == 50
+    assert sum(ledger.sets) == 50
+    assert len(ledger.sets) <= 2
+
+
+async def test_one_bad_item_spoils_only_itself(deps: Deps) -> None:
+    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    statement = ledger.write
+    taken = new_id()
+    await gather(statement, [taken])
+    good = [new_id() for _ in range(5)]
+    results = await asyncio.gather(
+        *(gather(statement, [one]) for one in [*good[:2], taken, *good[2:]]), return_exceptions=True
+    )
+    assert [isinstance(result, asyncpg.UniqueViolationError) for result in results] == [
+        False,
+        False,
+        True,
+        *[False] * 3,
+    ]
+    assert await count(deps, good) == 5
+
+
+async def test_a_domain_error_of_one_item_is_only_its_callers(deps: Deps) -> None:
+    bad = new_id()
+
+    async def refuse(tx: Tx, items: Sequence[UUID]) -> None:
+        await tx.execute("SELECT 1")
+        if bad in items:
+            raise Conflict("not that one")
+
+    gather = Gather(deps.db, lanes=1)
+    results = await asyncio.gather(
+        *(gather(refuse, [one]) for one in [new_id(), bad, new_id()]), return_exceptions=True
+    )
+    assert [type(result) for result in results] == [type(None), Conflict, type(None)]
+
+
+async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps) -> None:
+    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    statement = ledger.write
+    ids = [new_id() for _ in range(3)]
+    tasks = [asyncio.create_task(gather(statement, [one])) for one in ids]
+    await asyncio.wait(tasks, timeout=0)
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert not tasks[0].cancelled()
+    assert tasks[1].cancelled()
+    assert await count(deps, [ids[0], ids[2]]) == 2

@@ -1,0 +1,54 @@
+"""Live processes share the product clock: a move is confirmed by all before it is answered."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.errors import Unavailable
+from callmark.kit.ids import new_id
+from callmark.kit.live import LiveProcess, move_clock
+
+
+async def test_every_live_process_has_the_new_time_when_the_move_is_answered(deps: Deps) -> None:
+    clocks = [ProductClock(SystemClock()) for _ in range(3)]
+    live = [LiveProcess("test", deps.db, deps.fabric, clock, SystemClock()) for clock in clocks]
+    for process in live:
+        await process.start()
+    before = clocks[0].offset
+    async with asyncio.timeout(1):
+        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(hours=2))
+    assert {clock.offset for clock in clocks} == {before + timedelta(hours=2)}
+    for process in live:
+        await process.stop()
+
+
+async def test_a_stopped_process_is_not_waited_for(deps: Deps) -> None:
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(SystemClock()), SystemClock())
+    await process.start()
+    await process.stop()
+    async with asyncio.timeout(1):
+        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1))
+
+
+async def test_a_killed_process_is_not_waited_for_when_its_heartbeat_is_old(deps: Deps) -> None:
+    real = FakeClock(SystemClock().now() - timedelta(minutes=1))
+    process = LiveProcess("test", deps.db, deps.fabric, ProductClock(real), real)
+    await process.start()
+    async with asyncio.timeout(1):
+        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1))
+    await process.stop()
+
+
+async def test_a_process_that_does_not_confirm_is_told_of(deps: Deps) -> None:
+    async with deps.db.connection() as tx:
+        stuck = new_id()
+        await tx.execute(
+            "INSERT INTO process VALUES ($1, 'stuck', $2, $2, -1)", stuck, SystemClock().now() + timedelta(minutes=1)
+        )
+    with pytest.raises(Unavailable):
+        await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=timedelta(milliseconds=50))
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM process WHERE id = $1", stuck)
