@@ -1,0 +1,159 @@
+"""Client accounts and their members: who may use the platform, and the people of each."""
+
+from collections.abc import Collection
+
+from callmark.domain.accounts import model, queries
+from callmark.domain.accounts.model import (
+    ALL_FEATURES,
+    Account,
+    AccountState,
+    Feature,
+    Member,
+    MemberState,
+    Role,
+)
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, MemberId
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound
+from callmark.kit.ids import new_id
+
+OPERATOR_EMAIL = "operator@localhost"
+"""Who made a thing when an operator did and the account has no admin yet."""
+
+
+async def create_account(
+    deps: Deps,
+    name: str,
+    features: Collection[Feature] = ALL_FEATURES,
+    state: AccountState = AccountState.ACTIVE,
+) -> Account:
+    """The new account. Names need not be unique. Raises InvalidInput for a name of no or over 100 characters."""
+    account = Account(
+        id=AccountId(new_id()),
+        name=model.account_name(name),
+        state=state,
+        features=frozenset(features),
+        created_at=deps.clock.now(),
+    )
+    async with deps.db.transaction() as tx:
+        await queries.insert_account(tx, account)
+    return account
+
+
+async def get_account(deps: Deps, account_id: AccountId) -> Account:
+    """The account; NotFound when there is none."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_account(tx, account_id))
+
+
+async def list_accounts(deps: Deps) -> list[Account]:
+    """Every account of the installation, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_accounts(tx)
+
+
+async def update_account(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    name: str | None = None,
+    features: Collection[Feature] | None = None,
+    state: AccountState | None = None,
+) -> Account:
+    """The account after the change (None leaves a part as it is). A suspended account is refused from the next request.
+
+    Raises NotFound, InvalidInput.
+    """
+    name = None if name is None else model.account_name(name)
+    async with deps.db.transaction() as tx:
+        return _found(await queries.update_account(tx, account_id, name, features, state))
+
+
+async def lock_account(tx: Tx, account_id: AccountId) -> Account:
+    """The account, locked until the transaction ends: changes to what an account has at most one or five of wait here.
+
+    Raises NotFound.
+    """
+    return _found(await queries.lock_account(tx, account_id))
+
+
+async def create_member(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    state: MemberState = MemberState.INVITED,
+) -> Member:
+    """The new member. An address belongs to one member of the installation, whatever its case: else Conflict.
+
+    Raises NotFound for an unknown account, InvalidInput for a name or an address that cannot be used.
+    """
+    member = Member(
+        id=MemberId(new_id()),
+        account_id=account_id,
+        email=model.email_address(email),
+        name=model.member_name(name),
+        role=role,
+        state=state,
+        created_at=deps.clock.now(),
+    )
+    async with deps.db.transaction() as tx:
+        _found(await queries.select_account(tx, account_id))
+        await queries.insert_member(tx, member)
+    return member
+
+
+async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> Member:
+    """The member; NotFound when the account has none of this id."""
+    async with deps.db.connection() as tx:
+        return _member_found(await queries.select_member(tx, account_id, member_id))
+
+
+async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
+    """The account's members, oldest first; NotFound for an unknown account."""
+    async with deps.db.transaction() as tx:
+        _found(await queries.select_account(tx, account_id))
+        return await queries.select_members(tx, account_id)
+
+
+async def update_member(
+    deps: Deps,
+    account_id: AccountId,
+    member_id: MemberId,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    state: MemberState | None = None,
+) -> Member:
+    """The member after the change (None leaves a part as it is). Raises NotFound, InvalidInput."""
+    name = None if name is None else model.member_name(name)
+    async with deps.db.transaction() as tx:
+        return _member_found(await queries.update_member(tx, account_id, member_id, name, role, state))
+
+
+async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> None:
+    """Removes the member for good; the address is free at once. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        if not await queries.delete_member(tx, account_id, member_id):
+            _member_found(None)
+
+
+async def creator_email(deps: Deps, account_id: AccountId) -> str:
+    """Whom a thing names as its maker when an operator makes it: the account's oldest admin, else `OPERATOR_EMAIL`."""
+    async with deps.db.connection() as tx:
+        return await queries.select_oldest_admin_email(tx, account_id) or OPERATOR_EMAIL
+
+
+def _found(account: Account | None) -> Account:
+    if account is None:
+        raise NotFound("no account with this id")
+    return account
+
+
+def _member_found(member: Member | None) -> Member:
+    if member is None:
+        raise NotFound("no member with this id in this account")
+    return member

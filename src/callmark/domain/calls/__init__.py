@@ -1,0 +1,1 @@
+"""Real calls as handsets report them: what was shown, and what the receiver did."""

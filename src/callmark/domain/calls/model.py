@@ -1,0 +1,44 @@
+"""A call's facts. Each is reported on its own, may come twice and in any order; the first report of a fact stands."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from callmark.domain.ids import CallId
+from callmark.kit.phone import PhoneNumber
+
+
+class CallEvent(StrEnum):
+    """What a handset reports of a call."""
+
+    SHOWN = "shown"
+    ANSWERED = "answered"
+    MISSED = "missed"
+    REJECTED = "rejected"
+
+
+class CallSource(StrEnum):
+    """Where the identity on the screen came from."""
+
+    CALL_RECORD = "call_record"
+    LISTED_NUMBER = "listed_number"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is known of one call. `outcome` is one of answered, missed, rejected, None until it is reported.
+
+    `record_id` may name a record that is not stored (yet).
+    """
+
+    receiver_number: PhoneNumber
+    id: CallId
+    caller_number: PhoneNumber
+    source: CallSource
+    record_id: UUID | None
+    shown_at: datetime | None
+    outcome: CallEvent | None
+    ended_at: datetime | None
+    reported_at: datetime

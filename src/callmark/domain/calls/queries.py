@@ -1,0 +1,70 @@
+"""The SQL of calls."""
+
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.ids import CallId
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+
+def _call(row: Row) -> Call:
+    return Call(
+        PhoneNumber(row["receiver_number"]),
+        CallId(row["id"]),
+        PhoneNumber(row["caller_number"]),
+        CallSource(row["source"]),
+        row["record_id"],
+        row["shown_at"],
+        CallEvent(row["outcome"]) if row["outcome"] else None,
+        row["ended_at"],
+        row["reported_at"],
+    )
+
+
+async def merge(tx: Tx, call: Call) -> None:
+    """Adds the facts of `call` to its row, making it if absent; a fact that is there already stands.
+
+    Source and record are one fact: a report that nothing was shown gives way to one that something was.
+    """
+    await tx.execute(
+        """
+        INSERT INTO call AS c (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at,
+          reported_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT (receiver_number, id) DO UPDATE SET
+          source = CASE WHEN c.source = 'none' THEN excluded.source ELSE c.source END,
+          record_id = CASE WHEN c.source = 'none' THEN excluded.record_id ELSE c.record_id END,
+          shown_at = coalesce(c.shown_at, excluded.shown_at),
+          outcome = coalesce(c.outcome, excluded.outcome),
+          ended_at = coalesce(c.ended_at, excluded.ended_at)
+        """,
+        call.receiver_number,
+        call.id,
+        call.caller_number,
+        call.source.value,
+        call.record_id,
+        call.shown_at,
+        call.outcome.value if call.outcome else None,
+        call.ended_at,
+        call.reported_at,
+    )
+
+
+async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
+    """One call of a receiver."""
+    row = await tx.fetchrow("SELECT * FROM call WHERE receiver_number = $1 AND id = $2", receiver, call_id)
+    return _call(row) if row else None
+
+
+async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
+    """The calls a record was shown in, in order of report. Index `call_record_shown`."""
+    rows = await tx.fetch("SELECT * FROM call WHERE record_id = $1 ORDER BY reported_at, id", record_id)
+    return [_call(row) for row in rows]
+
+
+async def drop_reported_before(tx: Tx, instant: datetime) -> int:
+    """Deletes calls reported before `instant`; how many. Index `call_reported`."""
+    status = await tx.execute("DELETE FROM call WHERE reported_at < $1", instant)
+    return int(status.rsplit(" ", 1)[-1])

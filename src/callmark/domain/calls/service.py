@@ -1,0 +1,72 @@
+"""Use cases of calls: a handset reports one, a record's timeline reads them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.calls import queries
+from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallId
+from callmark.domain.personalisation.model import RecordKey
+from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.phone import PhoneNumber
+
+
+async def report(
+    deps: Deps,
+    receiver: PhoneNumber,
+    call_id: CallId,
+    caller: PhoneNumber,
+    event: CallEvent,
+    source: CallSource,
+    record: RecordKey | None,
+) -> None:
+    """Keeps one fact of a call, committed on return. Repeating it changes nothing; the first of each fact stands.
+
+    The record need not be stored (yet). Raises InvalidInput when source and record do not agree, Forbidden for another
+    receiver's record.
+    """
+    if (source is CallSource.CALL_RECORD) != (record is not None):
+        raise InvalidInput("record is required with source call_record, and only with it", field="record")
+    if record is not None and record.receiver_number != receiver:
+        raise Forbidden("record belongs to another receiver")
+    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, at=deps.clock.now())
+    async with deps.db.connection() as tx:
+        await queries.merge(tx, call)
+
+
+def _facts(
+    receiver: PhoneNumber,
+    call_id: CallId,
+    caller: PhoneNumber,
+    event: CallEvent,
+    source: CallSource,
+    record_id: UUID | None,
+    *,
+    at: datetime,
+) -> Call:
+    """The call as far as this one event tells."""
+    shown = event is CallEvent.SHOWN
+    return Call(
+        receiver_number=receiver,
+        id=call_id,
+        caller_number=caller,
+        source=source,
+        record_id=record_id,
+        shown_at=at if shown else None,
+        outcome=None if shown else event,
+        ended_at=None if shown else at,
+        reported_at=at,
+    )
+
+
+async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
+    """What is known of one call."""
+    async with deps.db.connection() as tx:
+        return await queries.find(tx, receiver, call_id)
+
+
+async def calls_of_record(deps: Deps, record_id: UUID) -> list[Call]:
+    """The calls in which a record was shown, in order of report."""
+    async with deps.db.connection() as tx:
+        return await queries.of_record(tx, record_id)

@@ -1,0 +1,57 @@
+"""Keys, tokens and their rules (contract, section 3)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from callmark.domain.accounts.model import Feature
+from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.limits.model import Allowance
+
+MOST_KEYS = 5
+TOKEN_LIFETIME = timedelta(minutes=60)
+TOKEN_LENGTH = 64
+TOKEN_PREFIX = "cmat"  # noqa: S105 - what every token begins with, no secret
+LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """A live key, without its secret, which nobody can read any more."""
+
+    id: KeyId
+    account_id: AccountId
+    name: str
+    description: str
+    features: frozenset[Feature]
+    created_by_email: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A pair as it is shown this once: `key_id` and the secret `api_key`, both lower-case UUID strings on the wire."""
+
+    key_id: KeyId
+    api_key: str
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """An access token as it is shown this once."""
+
+    token: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may go on, or (its allowance not granted) one that came too soon."""
+
+    account_id: AccountId
+    key_id: KeyId
+    allowance: Allowance | None
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether `text` can be one of our tokens at all; anything else is refused without asking the database."""
+    return len(text) == TOKEN_LENGTH and text.isascii() and text.isalnum()

@@ -1,0 +1,153 @@
+"""The SQL of keys and tokens."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from callmark.domain.accounts.model import Feature
+from callmark.domain.credentials.model import ApiKey
+from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.limits.model import Bucket
+from callmark.kit.db import Row, Tx
+
+_KEY = "id, account_id, name, description, features, created_by_email, created_at"
+
+
+def _key(row: Row) -> ApiKey:
+    return ApiKey(
+        KeyId(row["id"]),
+        AccountId(row["account_id"]),
+        row["name"],
+        row["description"],
+        frozenset(map(Feature, row["features"])),
+        row["created_by_email"],
+        row["created_at"],
+    )
+
+
+async def admit(
+    tx: Tx, token_sha256: bytes, account_id: UUID, feature: Feature | None, bucket: Bucket | None, now: datetime
+) -> Row | None:
+    """The token's account and key, whether they are `allowed` here, and one request taken out of `bucket` if so.
+
+    No row: no live token of a live key. One statement, so that revocation holds at once and nothing is cached. The
+    token step is materialised: it runs once, and only a valid and allowed token reaches the window. Must run outside
+    a transaction, so that the window's row is locked for this statement only.
+    """
+    return await tx.fetchrow(
+        """
+        WITH token AS MATERIALIZED (
+          SELECT t.account_id, t.key_id,
+            t.account_id = $2 AND a.state = 'active'
+              AND ($3::text IS NULL OR ($3 = ANY (k.features) AND $3 = ANY (a.features))) AS allowed
+          FROM access_token t
+          JOIN api_key k ON k.id = t.key_id
+          JOIN client_account a ON a.id = t.account_id
+          WHERE t.sha256 = $1 AND t.expires_at > $4 AND k.revoked_at IS NULL
+        )
+        SELECT token.account_id, token.key_id, token.allowed, w.granted, w.remaining, w.reset_at
+        FROM token
+        LEFT JOIN LATERAL take_request($1, CASE WHEN token.allowed THEN $5::text END, $6, $7, $4) w ON true
+        """,
+        token_sha256,
+        account_id,
+        feature,
+        now,
+        bucket.name if bucket else None,
+        bucket.quota if bucket else None,
+        bucket.window if bucket else None,
+    )
+
+
+async def find_pair(tx: Tx, account_id: UUID, key_id: UUID) -> Row | None:
+    """The secret's hash of a live key of that account, and the account's state."""
+    return await tx.fetchrow(
+        "SELECT k.secret_sha256, a.state FROM api_key k JOIN client_account a ON a.id = k.account_id"
+        " WHERE k.id = $1 AND k.account_id = $2 AND k.revoked_at IS NULL",
+        key_id,
+        account_id,
+    )
+
+
+async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[datetime]:
+    """When the account's tokens created after that instant were created, oldest first."""
+    rows = await tx.fetch(
+        "SELECT created_at FROM access_token WHERE account_id = $1 AND created_at > $2 ORDER BY created_at",
+        account_id,
+        after,
+    )
+    return [row["created_at"] for row in rows]
+
+
+async def insert_token(
+    tx: Tx, token_sha256: bytes, account_id: UUID, key_id: UUID, created_at: datetime, lifetime: timedelta
+) -> None:
+    """Stores a token's hash."""
+    await tx.execute(
+        "INSERT INTO access_token (sha256, account_id, key_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        token_sha256,
+        account_id,
+        key_id,
+        created_at,
+        created_at + lifetime,
+    )
+
+
+async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
+    """Forgets tokens that expired before that instant, and windows that no token uses; how many tokens."""
+    status = await tx.execute("DELETE FROM access_token WHERE expires_at < $1", expired_before)
+    await tx.execute(
+        "DELETE FROM request_window w WHERE NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = w.token_sha256)"
+    )
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
+    """Stores a key."""
+    await tx.execute(
+        "INSERT INTO api_key (id, account_id, name, description, secret_sha256, features, created_by_email, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        key.id,
+        key.account_id,
+        key.name,
+        key.description,
+        secret_sha256,
+        sorted(key.features),
+        key.created_by_email,
+        key.created_at,
+    )
+
+
+async def live_keys(tx: Tx, account_id: AccountId) -> list[ApiKey]:
+    """The account's live keys, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_KEY} FROM api_key WHERE account_id = $1 AND revoked_at IS NULL ORDER BY created_at, id",  # noqa: S608 - our own column list
+        account_id,
+    )
+    return [_key(row) for row in rows]
+
+
+async def find_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
+    """One live key, locked until the transaction ends."""
+    row = await tx.fetchrow(
+        f"SELECT {_KEY} FROM api_key WHERE id = $1 AND account_id = $2 AND revoked_at IS NULL FOR NO KEY UPDATE",  # noqa: S608 - our own column list
+        key_id,
+        account_id,
+    )
+    return _key(row) if row else None
+
+
+async def update_key(tx: Tx, key_id: KeyId, name: str, description: str, features: Iterable[Feature]) -> None:
+    """Changes what may be changed of a key."""
+    await tx.execute(
+        "UPDATE api_key SET name = $2, description = $3, features = $4 WHERE id = $1",
+        key_id,
+        name,
+        description,
+        sorted(features),
+    )
+
+
+async def revoke_key(tx: Tx, key_id: KeyId, now: datetime) -> None:
+    """Ends a key; every token made from it is refused from the commit on, because admission joins the key."""
+    await tx.execute("UPDATE api_key SET revoked_at = $2 WHERE id = $1", key_id, now)

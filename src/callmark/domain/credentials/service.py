@@ -1,0 +1,187 @@
+"""Use cases of keys and tokens. Source: contract, sections 3 and 1.7."""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.credentials import queries
+from callmark.domain.credentials.model import (
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
+    MOST_KEYS,
+    TOKEN_LENGTH,
+    TOKEN_LIFETIME,
+    TOKEN_PREFIX,
+    Admission,
+    ApiKey,
+    NewKey,
+    NewToken,
+    looks_like_token,
+)
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.limits.model import TOKENS_QUOTA, TOKENS_WINDOW, Bucket, allowance
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
+from callmark.kit.text import clean_line
+
+log = structlog.get_logger(__name__)
+
+_NOBODY = UUID(int=0)
+_REFUSED = "invalid api_key or key_id"
+
+
+async def admit(
+    deps: Deps, token: str, account: str, *, feature: Feature | None = None, bucket: Bucket | None = None
+) -> Admission:
+    """Whether the bearer of `token` may act for the account of the path, and what it found in its bucket.
+
+    Raises Unauthenticated (no live token of a live key) or Forbidden (another account's, a suspended account, a key or
+    subscription without the feature). An allowance that is not granted is for the caller to answer.
+    """
+    if not looks_like_token(token):
+        raise Unauthenticated
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        row = await queries.admit(tx, sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
+    if row is None:
+        raise Unauthenticated
+    if not row["allowed"]:
+        raise Forbidden
+    left = (
+        allowance(bucket, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
+        if bucket
+        else None
+    )
+    return Admission(AccountId(row["account_id"]), KeyId(row["key_id"]), left)
+
+
+async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> NewToken:
+    """A token of 60 minutes for a live key pair; older ones stay valid.
+
+    At most 10 in any 30 minutes per account, counted under the account's lock in the transaction that adds the new
+    one, so that the count is exact across processes and survives a crash. Raises Unauthenticated (the same for every
+    cause), Forbidden (suspended account), TooManyRequests.
+    """
+    account_id, key = parse_uuid(account) or _NOBODY, parse_uuid(key_id) or _NOBODY
+    async with deps.db.transaction() as tx:
+        pair = await queries.find_pair(tx, account_id, key)
+        if pair is None or not hmac.compare_digest(pair["secret_sha256"], sha256(api_key.lower())):
+            log.warning("token_refused", account=str(account_id), key_id=str(key))
+            raise Unauthenticated(_REFUSED)
+        if pair["state"] != AccountState.ACTIVE:
+            raise Forbidden
+        await accounts.lock_account(tx, AccountId(account_id))
+        now = deps.clock.now()
+        recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
+        if len(recent) >= TOKENS_QUOTA:
+            raise TooManyRequests(recent[-TOKENS_QUOTA] + TOKENS_WINDOW - now)
+        token = NewToken(random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX), now)
+        await queries.insert_token(tx, sha256(token.token), account_id, key, now, TOKEN_LIFETIME)
+    return token
+
+
+async def create_key(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    name: str,
+    description: str = "",
+    features: Iterable[Feature],
+    created_by_email: str = "",
+) -> NewKey:
+    """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
+    name, description = clean_line(name, "name", longest=LONGEST_NAME), _description(description)
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, account_id)
+        if len(await queries.live_keys(tx, account_id)) >= MOST_KEYS:
+            raise Conflict(f"an account can have {MOST_KEYS} API keys at the same time. delete one first.")
+        key = ApiKey(
+            KeyId(new_id()),
+            account_id,
+            name,
+            description,
+            frozenset(features),
+            created_by_email,
+            deps.clock.now(),
+        )
+        return await _store(tx, key)
+
+
+async def list_keys(deps: Deps, account_id: AccountId) -> list[ApiKey]:
+    """The account's live keys, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.live_keys(tx, account_id)
+
+
+async def get_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> ApiKey:
+    """One live key. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        return await _find(tx, account_id, key_id)
+
+
+async def update_key(
+    deps: Deps,
+    account_id: AccountId,
+    key_id: KeyId,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    features: Iterable[Feature] | None = None,
+) -> ApiKey:
+    """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        key = await _find(tx, account_id, key_id)
+        changed = replace(
+            key,
+            name=key.name if name is None else clean_line(name, "name", longest=LONGEST_NAME),
+            description=key.description if description is None else _description(description),
+            features=key.features if features is None else frozenset(features),
+        )
+        await queries.update_key(tx, key_id, changed.name, changed.description, changed.features)
+    return changed
+
+
+async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> NewKey:
+    """A new pair in the place of the old one, which stops at once with every token made from it (contract D37)."""
+    async with deps.db.transaction() as tx:
+        key = await _find(tx, account_id, key_id)
+        now = deps.clock.now()
+        await queries.revoke_key(tx, key_id, now)
+        return await _store(tx, replace(key, id=KeyId(new_id()), created_at=now))
+
+
+async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> None:
+    """Ends a key and every token made from it at once; its place is free. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        await _find(tx, account_id, key_id)
+        await queries.revoke_key(tx, key_id, deps.clock.now())
+
+
+async def forget_dead_tokens(deps: Deps) -> int:
+    """Deletes tokens that expired at least one counting window ago; how many."""
+    async with deps.db.transaction() as tx:
+        return await queries.delete_dead_tokens(tx, deps.clock.now() - TOKENS_WINDOW)
+
+
+async def _store(tx: Tx, key: ApiKey) -> NewKey:
+    secret = str(random_uuid())
+    await queries.insert_key(tx, key, sha256(secret))
+    return NewKey(key.id, secret)
+
+
+async def _find(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey:
+    key = await queries.find_key(tx, account_id, key_id)
+    if key is None:
+        raise NotFound("no API key with this id in this account")
+    return key
+
+
+def _description(text: str) -> str:
+    return clean_line(text, "description", longest=LONGEST_DESCRIPTION) if text.strip() else ""

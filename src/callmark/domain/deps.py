@@ -1,0 +1,23 @@
+"""What every use case may use, built once per process in `callmark.processes.compose`."""
+
+from dataclasses import dataclass
+
+from callmark.kit.clock import Clock
+from callmark.kit.db import Database
+from callmark.kit.fabric import Fabric
+from callmark.kit.gather import Gather
+from callmark.kit.settings import Settings
+
+
+@dataclass(frozen=True)
+class Deps:
+    """The engines, clocks and settings of one process. `clock` is the product's, `real_clock` the machine's."""
+
+    settings: Settings
+    db: Database
+    fabric: Fabric
+    gather: Gather
+    clock: Clock
+    real_clock: Clock
+    public_url: str
+    """Where clients reach this installation, without a slash at the end; logos are addressed under it."""

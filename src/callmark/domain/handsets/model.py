@@ -1,0 +1,111 @@
+"""Handsets as the platform knows them: one live registration per phone number, and whether a push can reach it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+from callmark.domain.ids import HandsetAppId
+from callmark.kit.errors import InvalidInput
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.text import clean_line
+
+APP_PREFIX = "cmapp_"
+TOKEN_PREFIX = "cmhs_"  # noqa: S105 - what a token begins with, not a token
+SECRET_LENGTH = 48
+LONGEST_NAME = 100
+
+MOST_PARTS, MOST_DIGITS = 4, 6
+"""An app version: up to four dotted integers of up to six digits."""
+
+
+class OS(StrEnum):
+    """What a handset runs. Pushed identities show on Android only (contract, section 10.2)."""
+
+    ANDROID = "android"
+    IOS = "ios"
+
+
+class Reach(StrEnum):
+    """Whether a receiver's handset can show a pushed identity (contract, section 10.2)."""
+
+    REACHABLE = "reachable"
+    NOT_REGISTERED = "not_registered"
+    OS_NOT_SUPPORTED = "os_not_supported"
+    APP_VERSION_NOT_SUPPORTED = "app_version_not_supported"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A phone number's live registration. A higher generation means a newer device or app version."""
+
+    phone_number: PhoneNumber
+    generation: int
+    os: OS
+    app_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandsetApp:
+    """An app that may register handsets; its credential is shown once, when it is made."""
+
+    id: HandsetAppId
+    name: str
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Takeover(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What every gateway hears when streams of a phone number must end.
+
+    With `stream`: that stream took over within its generation. With `forgotten`: the generation itself has ended.
+    Otherwise the generation is new, and lower ones have ended.
+    """
+
+    phone_number: str
+    generation: int
+    stream: str = ""
+    forgotten: bool = False
+
+
+TAKEOVER = "takeover"
+"""The fabric's topic for `Takeover` messages."""
+
+RECHECK = "handsets.recheck"
+"""The fabric's topic that makes every gateway ask which of its registrations still live."""
+
+
+@lru_cache(maxsize=1024)
+def parse_version(text: str) -> tuple[int, ...]:
+    """Dotted integers as a tuple that compares by age; zeros at the end do not count (`1.0` is `1.0.0`).
+
+    Raises InvalidInput.
+    """
+    parts = text.split(".")
+    if len(parts) > MOST_PARTS or not all(p.isascii() and p.isdigit() and len(p) <= MOST_DIGITS for p in parts):
+        raise InvalidInput("app_version is invalid", field="app_version")
+    numbers = [int(part) for part in parts]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def reach_of(os: str, app_version: str, min_app_version: str) -> Reach:
+    """Whether a registered handset of this make can show a pushed identity; the OS is judged before the version."""
+    if os != OS.ANDROID:
+        return Reach.OS_NOT_SUPPORTED
+    if parse_version(app_version) < parse_version(min_app_version):
+        return Reach.APP_VERSION_NOT_SUPPORTED
+    return Reach.REACHABLE
+
+
+def can_show(registration: Registration, min_app_version: str) -> bool:
+    """Whether this handset can show pushed identities."""
+    return reach_of(registration.os, registration.app_version, min_app_version) is Reach.REACHABLE
+
+
+def app_name(text: str) -> str:
+    """The name without outer spaces. Raises InvalidInput when it has no or over 100 characters."""
+    return clean_line(text, "name", longest=LONGEST_NAME)

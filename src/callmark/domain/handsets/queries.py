@@ -1,0 +1,110 @@
+"""The SQL of handset apps and registrations."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from callmark.domain.handsets.model import OS, HandsetApp, Registration
+from callmark.domain.ids import HandsetAppId
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+
+def _app(row: Row) -> HandsetApp:
+    return HandsetApp(HandsetAppId(row["id"]), row["name"], row["created_at"], row["revoked_at"])
+
+
+def _registration(row: Row) -> Registration:
+    return Registration(PhoneNumber(row["phone_number"]), row["generation"], OS(row["os"]), row["app_version"])
+
+
+async def insert_app(tx: Tx, app: HandsetApp, credential_sha256: bytes) -> None:
+    """Writes a new app."""
+    await tx.execute(
+        "INSERT INTO handset_app (id, name, credential_sha256, created_at) VALUES ($1, $2, $3, $4)",
+        app.id,
+        app.name,
+        credential_sha256,
+        app.created_at,
+    )
+
+
+async def select_apps(tx: Tx) -> list[HandsetApp]:
+    """Every app, revoked ones too, oldest first."""
+    return [_app(row) for row in await tx.fetch("SELECT * FROM handset_app ORDER BY created_at, id")]
+
+
+async def revoke_app(tx: Tx, app_id: HandsetAppId, now: datetime) -> HandsetApp | None:
+    """Marks an app as revoked (the first time stands); None for an unknown one."""
+    row = await tx.fetchrow(
+        "UPDATE handset_app SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING *", app_id, now
+    )
+    return _app(row) if row else None
+
+
+async def find_live_app(tx: Tx, credential_sha256: bytes) -> HandsetAppId | None:
+    """The app with this credential unless it is revoked."""
+    return await tx.fetchval(
+        "SELECT id FROM handset_app WHERE credential_sha256 = $1 AND revoked_at IS NULL", credential_sha256
+    )
+
+
+async def put_registration(
+    tx: Tx, app_id: HandsetAppId, phone: PhoneNumber, os: OS, version: str, token_sha256: bytes, now: datetime
+) -> Registration:
+    """The number's registration from now on: the first, or one generation above what was there."""
+    row = await tx.fetchrow(
+        "INSERT INTO registration AS r (phone_number, generation, app_id, os, app_version, token_sha256, registered_at)"
+        " VALUES ($1, 1, $2, $3, $4, $5, $6)"
+        " ON CONFLICT (phone_number) DO UPDATE SET generation = r.generation + 1, app_id = $2, os = $3,"
+        " app_version = $4, token_sha256 = $5, registered_at = $6, forgotten_at = NULL"
+        " RETURNING phone_number, generation, os, app_version",
+        phone,
+        app_id,
+        os.value,
+        version,
+        token_sha256,
+        now,
+    )
+    assert row is not None  # noqa: S101 - an upsert gives its row
+    return _registration(row)
+
+
+async def forget(tx: Tx, token_sha256: bytes, now: datetime) -> Registration | None:
+    """Ends the registration with this token; None when no live one has it."""
+    row = await tx.fetchrow(
+        "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2 WHERE token_sha256 = $1"
+        " RETURNING phone_number, generation, os, app_version",
+        token_sha256,
+        now,
+    )
+    return _registration(row) if row else None
+
+
+async def find_by_token(tx: Tx, token_sha256: bytes) -> Registration | None:
+    """The live registration with this token. Index `registration_token_unique`."""
+    row = await tx.fetchrow(
+        "SELECT r.phone_number, r.generation, r.os, r.app_version FROM registration r"
+        " JOIN handset_app a ON a.id = r.app_id WHERE r.token_sha256 = $1 AND a.revoked_at IS NULL",
+        token_sha256,
+    )
+    return _registration(row) if row else None
+
+
+async def live_generations(tx: Tx, phones: Sequence[PhoneNumber]) -> dict[PhoneNumber, int]:
+    """The live generation of each number that has one."""
+    rows = await tx.fetch(
+        "SELECT r.phone_number, r.generation FROM registration r JOIN handset_app a ON a.id = r.app_id"
+        " WHERE r.phone_number = ANY ($1::text[]) AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL",
+        phones,
+    )
+    return {PhoneNumber(row["phone_number"]): row["generation"] for row in rows}
+
+
+async def makes_of(tx: Tx, phones: Collection[PhoneNumber]) -> list[tuple[PhoneNumber, str, str]]:
+    """(number, OS, app version) of each number that has a live registration."""
+    rows = await tx.fetch(
+        "SELECT r.phone_number, r.os, r.app_version FROM registration r JOIN handset_app a ON a.id = r.app_id"
+        " WHERE r.phone_number = ANY ($1::text[]) AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL",
+        list(phones),
+    )
+    return [(PhoneNumber(row[0]), row[1], row[2]) for row in rows]

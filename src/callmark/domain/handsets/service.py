@@ -1,0 +1,140 @@
+"""Use cases of handsets: apps that may register them, registrations, and who can be reached."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import queries
+from callmark.domain.handsets.model import (
+    APP_PREFIX,
+    OS,
+    RECHECK,
+    SECRET_LENGTH,
+    TAKEOVER,
+    TOKEN_PREFIX,
+    HandsetApp,
+    Reach,
+    Registration,
+    Takeover,
+    app_name,
+    can_show,
+    parse_version,
+    reach_of,
+)
+from callmark.domain.ids import HandsetAppId
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound, Unauthenticated
+from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.phone import PhoneNumber, shorten
+
+__all__ = [
+    "Registered",
+    "announce_stream",
+    "authenticate",
+    "can_show",
+    "create_app",
+    "ended_among",
+    "forget",
+    "list_apps",
+    "reach",
+    "register",
+    "revoke_app",
+]
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new registration and its token, which is shown this once."""
+
+    registration: Registration
+    token: str
+
+
+async def create_app(deps: Deps, name: str) -> tuple[HandsetApp, str]:
+    """The new app and its credential, which is shown this once. Raises InvalidInput for the name."""
+    app = HandsetApp(HandsetAppId(new_id()), app_name(name), deps.clock.now(), None)
+    credential = random_text(SECRET_LENGTH, prefix=APP_PREFIX)
+    async with deps.db.transaction() as tx:
+        await queries.insert_app(tx, app, sha256(credential))
+    return app, credential
+
+
+async def list_apps(deps: Deps) -> list[HandsetApp]:
+    """Every app, revoked ones too, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_apps(tx)
+
+
+async def revoke_app(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
+    """Ends an app's credential and every registration made with it; safe to repeat. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        app = await queries.revoke_app(tx, app_id, deps.clock.now())
+    if app is None:
+        raise NotFound("no handset app with this id")
+    await deps.fabric.announce(RECHECK)
+    return app
+
+
+async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, version: str) -> Registered:
+    """The number's live registration from now on; what was there before ends, with its streams everywhere.
+
+    Raises Unauthenticated for the credential, InvalidInput for the version.
+    """
+    parse_version(version)
+    token = random_text(SECRET_LENGTH, prefix=TOKEN_PREFIX)
+    async with deps.db.transaction() as tx:
+        app_id = await queries.find_live_app(tx, sha256(app_credential))
+        if app_id is None:
+            raise Unauthenticated
+        made = await queries.put_registration(tx, app_id, phone, os, version, sha256(token), deps.clock.now())
+    await _announce(deps, Takeover(phone, made.generation))
+    log.info("handset_registered", phone=shorten(phone), generation=made.generation, os=os.value, version=version)
+    return Registered(made, token)
+
+
+async def forget(deps: Deps, token: str) -> None:
+    """Ends the registration with this token and its streams; the number is no user any more. Raises Unauthenticated."""
+    async with deps.db.transaction() as tx:
+        ended = await queries.forget(tx, sha256(token), deps.clock.now())
+    if ended is None:
+        raise Unauthenticated
+    await _announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
+    log.info("handset_forgotten", phone=shorten(ended.phone_number), generation=ended.generation)
+
+
+async def authenticate(deps: Deps, token: str) -> Registration:
+    """The live registration with this token. Raises Unauthenticated."""
+    async with deps.db.connection() as tx:
+        registration = await queries.find_by_token(tx, sha256(token))
+    if registration is None:
+        raise Unauthenticated
+    return registration
+
+
+async def announce_stream(deps: Deps, registration: Registration, stream: str) -> None:
+    """Tells every gateway that `stream` took over from older streams of the same registration."""
+    await _announce(deps, Takeover(registration.phone_number, registration.generation, stream=stream))
+
+
+async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[PhoneNumber, int | None]:
+    """Those of `registrations` that do not live any more: number → the generation that lives now, None without one."""
+    async with deps.db.connection() as tx:
+        live = await queries.live_generations(tx, [r.phone_number for r in registrations])
+    return {r.phone_number: now for r in registrations if (now := live.get(r.phone_number)) != r.generation}
+
+
+async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str) -> dict[PhoneNumber, Reach]:
+    """Whether each receiver's handset can show a pushed identity, in one query."""
+    found = dict.fromkeys(receivers, Reach.NOT_REGISTERED)
+    for phone, os, version in await queries.makes_of(tx, found.keys()):
+        found[phone] = reach_of(os, version, min_app_version)
+    return found
+
+
+async def _announce(deps: Deps, takeover: Takeover) -> None:
+    await deps.fabric.announce(TAKEOVER, msgspec.json.encode(takeover))

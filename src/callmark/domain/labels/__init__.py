@@ -1,0 +1,1 @@
+"""Labels: the names and logos a business calls under, and the categories it may name."""

@@ -1,0 +1,48 @@
+"""Labels: the identities a business calls under (contract, section 12.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callmark.domain.ids import AccountId, LabelId
+from callmark.kit.text import clean_line
+
+LONGEST_NAME = 39
+"""Source: contract, section 12.2, "fewer than 40 characters" (D34; the 40 of a pushed name is another rule)."""
+
+
+class LabelType(StrEnum):
+    """What a label is for: named in pushed call records, or shown for a listed number."""
+
+    DYNAMIC = "dynamic"
+    STATIC = "static"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label that is not deleted. `logo_sha256` names its logo by content."""
+
+    id: LabelId
+    account_id: AccountId
+    label_type: LabelType
+    name: str
+    category: int
+    sub_category: int
+    logo_sha256: bytes
+    is_default: bool
+    created_by_email: str
+    created_at: datetime
+
+
+def label_name(text: str) -> str:
+    """The name as it is stored: outer spaces dropped, 1 to 39 code points. Raises InvalidInput.
+
+    Assumption: D13 knows no character rule for pushed names; here we refuse what a line on a screen cannot show
+    (line breaks, control characters), because a person typing it cannot mean it.
+    """
+    return clean_line(text, "name", longest=LONGEST_NAME, what="label name")
+
+
+def logo_address(public_url: str, logo_sha256: bytes) -> str:
+    """Where a logo is served; by its content, so that what is there never changes."""
+    return f"{public_url}/logos/{logo_sha256.hex()}.png"

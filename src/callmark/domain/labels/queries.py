@@ -1,0 +1,148 @@
+"""The SQL of labels and logos."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.ids import AccountId, LabelId
+from callmark.domain.labels.model import Label, LabelType
+from callmark.kit.db import Row, Tx
+
+_LABEL = (
+    "id, account_id, label_type, name, category, sub_category, logo_sha256, is_default, created_by_email, created_at"
+)
+
+
+async def insert_label(tx: Tx, label: Label) -> None:
+    """Writes a new label; its logo must be stored already."""
+    await tx.execute(
+        f"INSERT INTO label ({_LABEL}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - a constant list of columns
+        label.id,
+        label.account_id,
+        label.label_type,
+        label.name,
+        label.category,
+        label.sub_category,
+        label.logo_sha256,
+        label.is_default,
+        label.created_by_email,
+        label.created_at,
+    )
+
+
+async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
+    """The account's living label of any type, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",  # noqa: S608 - a constant list of columns
+        account_id,
+        label_id,
+    )
+    return _label(row) if row else None
+
+
+async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
+    """As `select_label`, the row locked until the transaction ends."""
+    row = await tx.fetchrow(
+        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",  # noqa: S608 - a constant list of columns
+        account_id,
+        label_id,
+    )
+    return _label(row) if row else None
+
+
+async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
+    """The account's living labels of both types, newest first. Index label_account_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",  # noqa: S608 - a constant list of columns
+        account_id,
+    )
+    return [_label(row) for row in rows]
+
+
+async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: int) -> list[Label]:
+    """Up to `limit` living dynamic labels after the newest `skip`, newest first. Index label_account_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"  # noqa: S608 - a constant list of columns
+        " ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
+        account_id,
+        limit,
+        skip,
+    )
+    return [_label(row) for row in rows]
+
+
+async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> list[Label]:
+    """The account's living dynamic labels among `ids`, in no order; by primary key."""
+    rows = await tx.fetch(
+        f"SELECT {_LABEL} FROM label WHERE id = ANY ($2::uuid[]) AND account_id = $1"  # noqa: S608 - a constant list of columns
+        " AND deleted_at IS NULL AND label_type = 'dynamic'",
+        account_id,
+        ids,
+    )
+    return [_label(row) for row in rows]
+
+
+async def select_default_dynamic(tx: Tx, account_id: AccountId) -> Label | None:
+    """The living dynamic label marked default, else the oldest, else None."""
+    row = await tx.fetchrow(
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"  # noqa: S608 - a constant list of columns
+        " ORDER BY is_default DESC, created_at, id LIMIT 1",
+        account_id,
+    )
+    return _label(row) if row else None
+
+
+async def update_label(tx: Tx, label: Label) -> None:
+    """Sets what may change of a label: name, category, logo, default."""
+    await tx.execute(
+        "UPDATE label SET name = $2, category = $3, sub_category = $4, logo_sha256 = $5, is_default = $6 WHERE id = $1",
+        label.id,
+        label.name,
+        label.category,
+        label.sub_category,
+        label.logo_sha256,
+        label.is_default,
+    )
+
+
+async def clear_default(tx: Tx, account_id: AccountId) -> None:
+    """Takes the mark from the account's default label, if one has it. The account is to be locked before."""
+    await tx.execute(
+        "UPDATE label SET is_default = false WHERE account_id = $1 AND is_default AND deleted_at IS NULL", account_id
+    )
+
+
+async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> bool:
+    """Ends a living label; whether there was one. The row stays, because records name it."""
+    tag = await tx.execute(
+        "UPDATE label SET deleted_at = $3 WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+        account_id,
+        label_id,
+        now,
+    )
+    return tag == "UPDATE 1"
+
+
+async def insert_logo(tx: Tx, sha256: bytes, png: bytes) -> None:
+    """Stores a logo under its content's name; one that is there already stays."""
+    await tx.execute("INSERT INTO logo (sha256, png) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING", sha256, png)
+
+
+async def select_logo(tx: Tx, sha256: bytes) -> bytes | None:
+    """The logo's PNG, or None."""
+    return await tx.fetchval("SELECT png FROM logo WHERE sha256 = $1", sha256)
+
+
+def _label(row: Row) -> Label:
+    return Label(
+        id=LabelId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        label_type=LabelType(row["label_type"]),
+        name=row["name"],
+        category=row["category"],
+        sub_category=row["sub_category"],
+        logo_sha256=row["logo_sha256"],
+        is_default=row["is_default"],
+        created_by_email=row["created_by_email"],
+        created_at=row["created_at"],
+    )

@@ -1,0 +1,154 @@
+"""Use cases of labels and their logos. Source: contract, sections 6 and 12.2."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+from uuid import UUID
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, LabelId
+from callmark.domain.labels import categories, logo, model, queries
+from callmark.domain.labels.model import Label, LabelType
+from callmark.kit.db import Tx
+from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.ids import new_id
+
+_LAST_OFFSET = 2**63 - 1
+"""The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
+
+
+async def create_label(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    label_type: LabelType,
+    name: str,
+    logo_png: bytes,
+    category: int,
+    sub_category: int,
+    created_by_email: str,
+) -> Label:
+    """The new label; `logo_png` is an uploaded file, which is judged and encoded anew.
+
+    Raises InvalidInput for a name, a logo or a category that cannot be used, NotFound for an unknown account.
+    """
+    name = model.label_name(name)
+    categories.check(category, sub_category)
+    png = await asyncio.to_thread(logo.clean_logo, logo_png)
+    label = Label(
+        id=LabelId(new_id()),
+        account_id=account_id,
+        label_type=label_type,
+        name=name,
+        category=category,
+        sub_category=sub_category,
+        logo_sha256=logo.sha256(png),
+        is_default=False,
+        created_by_email=created_by_email,
+        created_at=deps.clock.now(),
+    )
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, account_id)
+        await queries.insert_logo(tx, label.logo_sha256, png)
+        await queries.insert_label(tx, label)
+    return label
+
+
+async def get_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> Label:
+    """The account's living label of either type; NotFound when it has none of this id."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_label(tx, account_id, label_id))
+
+
+async def list_labels(deps: Deps, account_id: AccountId) -> list[Label]:
+    """The account's living labels of both types, newest first. NotFound for an unknown account."""
+    await accounts.get_account(deps, account_id)
+    async with deps.db.connection() as tx:
+        return await queries.select_labels(tx, account_id)
+
+
+async def list_dynamic(deps: Deps, account_id: AccountId, *, page: int, limit: int) -> list[Label]:
+    """Page `page` (from 1) of the account's living dynamic labels, `limit` a page, newest first; empty past the end."""
+    skip = min((page - 1) * limit, _LAST_OFFSET)
+    async with deps.db.connection() as tx:
+        return await queries.select_dynamic_page(tx, account_id, skip, limit)
+
+
+async def update_label(
+    deps: Deps,
+    account_id: AccountId,
+    label_id: LabelId,
+    *,
+    name: str | None = None,
+    category: int | None = None,
+    sub_category: int | None = None,
+    logo_png: bytes | None = None,
+    make_default: bool = False,
+) -> Label:
+    """The label after the change (None leaves a part as it is); records pushed before keep name and logo they had.
+
+    Made default, it takes the mark from the one that had it. Raises NotFound, or InvalidInput (also for a static
+    label made default, and for a category that does not fit the sub-category that stays).
+    """
+    png = None if logo_png is None else await asyncio.to_thread(logo.clean_logo, logo_png)
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, account_id)
+        old = _found(await queries.lock_label(tx, account_id, label_id))
+        new = replace(
+            old,
+            name=old.name if name is None else model.label_name(name),
+            category=old.category if category is None else category,
+            sub_category=old.sub_category if sub_category is None else sub_category,
+            logo_sha256=old.logo_sha256 if png is None else logo.sha256(png),
+            is_default=old.is_default or make_default,
+        )
+        categories.check(new.category, new.sub_category)
+        if png is not None:
+            await queries.insert_logo(tx, new.logo_sha256, png)
+        if make_default:
+            await _clear_default_for(tx, new)
+        await queries.update_label(tx, new)
+    return new
+
+
+async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> None:
+    """Ends the label: new records cannot name it any more; those pushed before still show it. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        if not await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()):
+            _found(None)
+
+
+async def dynamic_labels(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> dict[UUID, Label]:
+    """The account's living dynamic labels among `ids`, by id; one query (none for no ids)."""
+    if not ids:
+        return {}
+    return {label.id: label for label in await queries.select_dynamic(tx, account_id, ids)}
+
+
+async def default_dynamic_label(tx: Tx, account_id: AccountId) -> Label | None:
+    """The label that stands in where a record names none: the one marked default, else the oldest (contract D11)."""
+    return await queries.select_default_dynamic(tx, account_id)
+
+
+def logo_url(public_url: str, label: Label) -> str:
+    """Where the label's logo is served; `public_url` as in `Deps.public_url`."""
+    return model.logo_address(public_url, label.logo_sha256)
+
+
+async def logo_png(deps: Deps, logo_sha256: bytes) -> bytes | None:
+    """The logo of that content, or None."""
+    async with deps.db.connection() as tx:
+        return await queries.select_logo(tx, logo_sha256)
+
+
+async def _clear_default_for(tx: Tx, label: Label) -> None:
+    if label.label_type is not LabelType.DYNAMIC:
+        raise InvalidInput("only a dynamic label can be the default", field="is_default")
+    await queries.clear_default(tx, label.account_id)
+
+
+def _found(label: Label | None) -> Label:
+    if label is None:
+        raise NotFound("no label with this id in this account")
+    return label

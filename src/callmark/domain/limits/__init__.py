@@ -1,0 +1,1 @@
+"""Rate limits: exact sliding windows (contract, sections 1.7 and D7)."""

@@ -1,0 +1,1 @@
+"""Call personalisation: call records and batches, from acceptance to outcome."""

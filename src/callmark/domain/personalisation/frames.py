@@ -1,0 +1,89 @@
+"""The frames that senders build and gateways pass on untouched: an identity to hold, a record to drop.
+
+Their JSON is the gateway protocol's, see `docs/gateway.md`.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from callmark.domain.ids import RecordId
+from callmark.domain.labels.model import logo_address
+from callmark.domain.personalisation.model import OpenRecord, RecordKey
+from callmark.kit.clock import EPOCH, LAST_MS, from_ms, to_ms
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+
+_encoder = msgspec.json.Encoder()
+
+
+class RecordRef(msgspec.Struct, frozen=True):
+    """A record's key as the wire carries it; `ends_at` in epoch milliseconds."""
+
+    id: UUID
+    receiver_number: str
+    ends_at: int
+
+    @classmethod
+    def of(cls, key: RecordKey) -> "RecordRef":
+        """The reference of `key`."""
+        return cls(key.id, key.receiver_number, to_ms(key.ends_at))
+
+    def key(self) -> RecordKey | None:
+        """The key, or None when `ends_at` is no instant of the calendar."""
+        if not 0 <= self.ends_at <= LAST_MS:
+            return None
+        return RecordKey(PhoneNumber(self.receiver_number), from_ms(self.ends_at), RecordId(self.id))
+
+
+class Identity(msgspec.Struct, frozen=True, tag="identity"):
+    """What a handset shows when `caller_number` rings. `starts_at` in milliseconds, `accepted_at` in microseconds."""
+
+    id: UUID
+    record: RecordRef
+    caller_number: str
+    name: str
+    call_reason: str | None
+    logo_url: str
+    verified: bool
+    starts_at: int
+    accepted_at: int
+    position: int
+
+
+class Withdraw(msgspec.Struct, frozen=True, tag="withdraw"):
+    """A record that must not show any more."""
+
+    id: UUID
+    record: RecordRef
+
+
+def identity_of(record: OpenRecord, public_url: str) -> Identity:
+    """The frame of a record; its logo is addressed under `public_url`."""
+    return Identity(
+        id=record.key.id,
+        record=RecordRef.of(record.key),
+        caller_number=record.caller_number,
+        name=record.label_name,
+        call_reason=record.call_reason,
+        logo_url=logo_address(public_url, record.logo_sha256),
+        verified=True,
+        starts_at=to_ms(record.starts_at),
+        accepted_at=_to_us(record),
+        position=record.position,
+    )
+
+
+def encode_identity(record: OpenRecord, public_url: str) -> bytes:
+    """The identity frame as it goes over the fabric and on to the handset."""
+    return _encoder.encode(identity_of(record, public_url))
+
+
+def encode_withdraw(key: RecordKey) -> bytes:
+    """The withdraw frame, with an id of its own."""
+    return _encoder.encode(Withdraw(new_id(), RecordRef.of(key)))
+
+
+def _to_us(record: OpenRecord) -> int:
+    since = record.accepted_at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

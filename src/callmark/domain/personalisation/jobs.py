@@ -1,0 +1,115 @@
+"""What workers do for call personalisation: push due batches, sweep what its window has left behind."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import Reach
+from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
+from callmark.domain.personalisation.service import UNREACHABLE, as_push
+from callmark.kit.due_work import Claimed, Work
+from callmark.kit.fabric import Answer
+from callmark.kit.phone import PhoneNumber
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 16
+AGAIN_AFTER = timedelta(seconds=2)
+"""When a batch is tried again whose pushes were lost with NATS."""
+
+
+def batches(deps: Deps) -> Work:
+    """The work of pushing batches; none is started while NATS is away or has only just come back."""
+
+    async def run(claimed: Claimed) -> datetime | None:
+        return await run_batch(deps, claimed)
+
+    return Work(
+        name="batches",
+        table="batch",
+        key="id",
+        columns="id, account_id, accepted_at, record_count, ends_from, ends_to",
+        run=run,
+        at_once=AT_ONCE,
+        ready=lambda: deps.fabric.settled,
+    )
+
+
+async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
+    """Pushes a batch's pending records and settles each; when to come again, should NATS have been lost on the way.
+
+    Idempotent by the record's id: only pending records are pushed, and a handset ignores a record that it holds.
+    """
+    began = deps.real_clock.now()
+    batch = queries.batch_of(claimed.row)
+    async with deps.db.connection() as tx:
+        pending = await queries.pending_of(tx, batch)
+        if not pending:
+            return None
+        reach = await handsets.reach(tx, {r.key.receiver_number for r in pending}, deps.settings.min_app_version)
+    now = deps.clock.now()
+    refused, sendable = _sort_out(pending, reach, now)
+    if refused:
+        await deps.gather(queries.settle, refused)
+    lost = await _fan_out(deps, sendable)
+    log.info(
+        "batch_pushed",
+        batch=str(batch.id),
+        pushed=len(sendable) - lost,
+        refused=len(refused),
+        lost=lost,
+        ms=round((deps.real_clock.now() - began).total_seconds() * 1000),
+    )
+    return deps.clock.now() + AGAIN_AFTER if lost else None
+
+
+def _sort_out(
+    pending: Sequence[OpenRecord], reach: Mapping[PhoneNumber, Reach], now: datetime
+) -> tuple[list[Settlement], list[OpenRecord]]:
+    """What can be settled without a push (window over, receiver not reachable), and what is to be pushed."""
+    refused: list[Settlement] = []
+    sendable: list[OpenRecord] = []
+    for record in pending:
+        found = reach[record.key.receiver_number]
+        if record.key.ends_at < now:
+            refused.append(Settlement(record.key, Outcome.FAILED_TO_PUSH, None, now))
+        elif found is Reach.REACHABLE:
+            sendable.append(record)
+        else:
+            refused.append(Settlement(record.key, UNREACHABLE[found], None, now))
+    return refused, sendable
+
+
+async def _fan_out(deps: Deps, records: Sequence[OpenRecord]) -> int:
+    """Pushes and settles in groups as answers come; how many were lost with NATS and stay pending."""
+    if not records:
+        return 0
+    lost = 0
+    sent_at = deps.clock.now()
+    within = timedelta(seconds=deps.settings.bulk_deadline_s)
+    async for group in deps.fabric.push([as_push(deps, record) for record in records], within):
+        at = deps.clock.now()
+        settled = [
+            Settlement(records[i].key, _outcome(answer), sent_at, at)
+            for i, answer in group
+            if answer is not Answer.FABRIC_LOST
+        ]
+        lost += len(group) - len(settled)
+        if settled:
+            await deps.gather(queries.settle, settled)
+    return lost
+
+
+def _outcome(answer: Answer) -> Outcome:
+    return Outcome.SUCCESS if answer is Answer.ACKNOWLEDGED else Outcome.FAILED_TO_PUSH
+
+
+async def sweep(deps: Deps) -> None:
+    """Fails records still pending past their window (contract D28), also while NATS is away."""
+    async with deps.db.connection() as tx:
+        if count := await queries.sweep(tx, deps.clock.now()):
+            log.info("records_swept", count=count)

@@ -1,0 +1,190 @@
+"""Judging a call record: pure, one fault at a time, in the documented order (contract, sections 4.1, 5.1, 10.1, 14.1).
+
+The generations differ in a few rules only, which stand in `Rules`; names, texts and phone formats of the wire stay at
+the surface.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from callmark.domain.ids import LabelId
+from callmark.domain.labels.model import Label
+from callmark.domain.personalisation.model import LONGEST_WINDOW_MS
+from callmark.kit.clock import LAST_MS, from_ms
+from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose
+
+LONGEST_LABEL_NAME = 40
+SHORTEST_REASON, LONGEST_REASON = 10, 100
+FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/\0")
+"""The 13 characters of contract 10.1, and NUL, which PostgreSQL cannot store."""
+EDGE_IN_REASON = frozenset(".,- ")
+
+
+class Field(StrEnum):
+    """A record's fields, in the order in which faults are reported."""
+
+    CALLER = "caller"
+    RECEIVER = "receiver"
+    LABEL_ID = "label_id"
+    LABEL_NAME = "label_name"
+    CALL_REASON = "call_reason"
+    STARTS_AT = "starts_at"
+    ENDS_AT = "ends_at"
+
+
+class Fault(StrEnum):
+    """What can be wrong with a field."""
+
+    REQUIRED = "required"
+    INVALID = "invalid"
+    PHONE = "phone"
+    LABEL = "label"
+    NAME_LENGTH = "name_length"
+    REASON_LENGTH = "reason_length"
+    REASON_CHARACTERS = "reason_characters"
+    END_PAST = "end_past"
+    END_ORDER = "end_order"
+    TOO_LONG = "too_long"
+
+
+class Faulty(Exception):
+    """A record's first fault."""
+
+    def __init__(self, field: Field, fault: Fault) -> None:
+        super().__init__(field, fault)
+        self.field = field
+        self.fault = fault
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a generation of the wire decides for itself."""
+
+    parse_phone: Callable[[str], PhoneNumber | None]
+    shortest_label_name: int
+    empty_label_name_is_absent: bool
+    label_may_be_absent: bool
+
+
+V1 = Rules(parse_digits, 1, empty_label_name_is_absent=True, label_may_be_absent=False)
+V2 = Rules(parse_loose, 3, empty_label_name_is_absent=False, label_may_be_absent=True)
+V3 = Rules(parse_e164, 3, empty_label_name_is_absent=False, label_may_be_absent=True)
+
+
+class NewRecord(NamedTuple):
+    """A record's values as they were sent, of any JSON type; None for null and for what was not sent."""
+
+    caller: object
+    receiver: object
+    label_id: object
+    label_name: object
+    call_reason: object
+    starts_at: object
+    ends_at: object
+
+
+class GoodRecord(NamedTuple):
+    """A record that may be pushed."""
+
+    caller_number: PhoneNumber
+    receiver_number: PhoneNumber
+    label_id: LabelId
+    label_name: str
+    call_reason: str | None
+    starts_at: datetime
+    ends_at: datetime
+
+
+class KnownLabels(NamedTuple):
+    """The account's dynamic labels that a request may mean, and its default one."""
+
+    by_text: Mapping[str, Label]
+    """By the label id as it was written."""
+    default: Label | None
+
+
+def judge(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> GoodRecord:
+    """The record with its types and defaults; raises Faulty with the first fault in the documented order.
+
+    `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
+    has not passed.
+    """
+    caller = _phone(record.caller, Field.CALLER, rules)
+    receiver = _phone(record.receiver, Field.RECEIVER, rules)
+    label = _label(record, rules, labels)
+    name = _label_name(record.label_name, rules)
+    reason = _call_reason(record.call_reason)
+    starts_at = _instant(record.starts_at, Field.STARTS_AT)
+    ends_at = _instant(record.ends_at, Field.ENDS_AT)
+    _check_window(starts_at, ends_at, now_ms)
+    shown = label.name if name is None else name
+    return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
+
+
+def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:
+    if value is None or value == "":
+        raise Faulty(field, Fault.REQUIRED)
+    if not isinstance(value, str):
+        raise Faulty(field, Fault.INVALID)
+    number = rules.parse_phone(value)
+    if number is None:
+        raise Faulty(field, Fault.PHONE)
+    return number
+
+
+def _label(record: NewRecord, rules: Rules, labels: KnownLabels) -> Label:
+    value = record.label_id
+    if value is None or value == "":
+        if rules.label_may_be_absent and record.label_name is not None and labels.default:
+            return labels.default
+        raise Faulty(Field.LABEL_ID, Fault.REQUIRED)
+    if not isinstance(value, str):
+        raise Faulty(Field.LABEL_ID, Fault.INVALID)
+    label = labels.by_text.get(value)
+    if label is None:
+        raise Faulty(Field.LABEL_ID, Fault.LABEL if parse_uuid(value) else Fault.INVALID)
+    return label
+
+
+def _label_name(value: object, rules: Rules) -> str | None:
+    if value is None or (value == "" and rules.empty_label_name_is_absent):
+        return None
+    if not isinstance(value, str) or "\0" in value:
+        raise Faulty(Field.LABEL_NAME, Fault.INVALID)
+    if not rules.shortest_label_name <= len(value) <= LONGEST_LABEL_NAME:
+        raise Faulty(Field.LABEL_NAME, Fault.NAME_LENGTH)
+    return value
+
+
+def _call_reason(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Faulty(Field.CALL_REASON, Fault.INVALID)
+    if not SHORTEST_REASON <= len(value) <= LONGEST_REASON:
+        raise Faulty(Field.CALL_REASON, Fault.REASON_LENGTH)
+    if value[0] in EDGE_IN_REASON or value[-1] in EDGE_IN_REASON or not FORBIDDEN_IN_REASON.isdisjoint(value):
+        raise Faulty(Field.CALL_REASON, Fault.REASON_CHARACTERS)
+    return value
+
+
+def _instant(value: object, field: Field) -> int:
+    if value is None or value == "":
+        raise Faulty(field, Fault.REQUIRED)
+    if type(value) is not int or not 0 <= value <= LAST_MS:  # a bool is an int, too
+        raise Faulty(field, Fault.INVALID)
+    return value
+
+
+def _check_window(starts_at: int, ends_at: int, now_ms: int) -> None:
+    """Source: contract D26."""
+    if ends_at < now_ms:
+        raise Faulty(Field.ENDS_AT, Fault.END_PAST)
+    if starts_at >= ends_at:
+        raise Faulty(Field.ENDS_AT, Fault.END_ORDER)
+    if ends_at - starts_at > LONGEST_WINDOW_MS:
+        raise Faulty(Field.ENDS_AT, Fault.TOO_LONG)

@@ -1,0 +1,115 @@
+"""Call records: what is judged, what may become of them, and how one is named on its way.
+
+A record's life: judged on receipt; a bad one is `invalid` for ever, a good one `pending` until it is pushed and
+settled. `success` is final: an acknowledgement that comes later than a failure turns it into a (late) success.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
+from callmark.kit.clock import from_ms, to_ms
+from callmark.kit.phone import PhoneNumber
+
+LONGEST_WINDOW_MS = 86_400_000
+LONGEST_WINDOW = timedelta(milliseconds=LONGEST_WINDOW_MS)
+MOST_RECORDS = 500
+
+
+class Outcome(StrEnum):
+    """What became of a call record (contract, sections 10.2 and 11)."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    INVALID = "invalid"
+    NOT_REGISTERED = "not_registered"
+    OS_NOT_SUPPORTED = "os_not_supported"
+    APP_VERSION_NOT_SUPPORTED = "app_version_not_supported"
+    FAILED_TO_PUSH = "failed_to_push"
+
+
+class RecordKey(msgspec.Struct, frozen=True):
+    """The three parts every reference to a record carries, so that one partition answers."""
+
+    receiver_number: PhoneNumber
+    ends_at: datetime
+    id: RecordId
+
+    def token(self) -> str:
+        """The key as it travels over the fabric: `<id hex>.<receiver>.<ends_at in ms>`."""
+        return f"{self.id.hex}.{self.receiver_number}.{to_ms(self.ends_at)}"
+
+    @classmethod
+    def parse(cls, token: str) -> "RecordKey":
+        """The key of a token that `token()` made."""
+        record_id, receiver, ends_ms = token.split(".")
+        return cls(PhoneNumber(receiver), from_ms(int(ends_ms)), RecordId(UUID(hex=record_id)))
+
+
+class OpenRecord(msgspec.Struct, frozen=True):
+    """A valid record as a handset gets it: who calls, what to show, from when to when.
+
+    Among records of one caller and receiver whose windows are open, the one with the greatest
+    (`accepted_at`, `position`, `id`) shows (contract D27).
+    """
+
+    key: RecordKey
+    account_id: AccountId
+    caller_number: PhoneNumber
+    label_name: str
+    logo_sha256: bytes
+    call_reason: str | None
+    starts_at: datetime
+    accepted_at: datetime
+    position: int
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """An outcome to write: SUCCESS overrides every failure, a failure only what is pending."""
+
+    key: RecordKey
+    outcome: Outcome
+    sent_at: datetime | None
+    at: datetime
+    ends_batch: BatchId | None = None
+    """The batch that is done with this, its only record; None for records of a batch that a worker gives back."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A set of records accepted together."""
+
+    id: BatchId
+    account_id: AccountId
+    accepted_at: datetime
+    record_count: int
+    ends_from: datetime
+    ends_to: datetime
+
+
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record as status answers and timelines read it; for an invalid one `submitted` holds what was sent."""
+
+    key: RecordKey
+    batch_id: BatchId
+    account_id: AccountId
+    position: int
+    caller_number: PhoneNumber | None
+    label_id: LabelId | None
+    label_name: str | None
+    call_reason: str | None
+    starts_at: datetime | None
+    accepted_at: datetime
+    outcome: Outcome
+    fault_field: str | None
+    fault: str | None
+    submitted: str | None
+    sent_at: datetime | None
+    settled_at: datetime | None
+    first_outcome: Outcome | None
+    delivered_late_at: datetime | None
+    withdrawn_at: datetime | None

@@ -1,0 +1,326 @@
+"""The SQL of batches and call records.
+
+Every statement that reaches a record carries bounds on `ends_at`, so that the planner visits one or two partitions
+however many there are.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
+from callmark.domain.personalisation.model import (
+    LONGEST_WINDOW,
+    Batch,
+    OpenRecord,
+    Outcome,
+    RecordKey,
+    Settlement,
+    StoredRecord,
+)
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+COPIED = (
+    "receiver_number",
+    "ends_at",
+    "id",
+    "batch_id",
+    "account_id",
+    "position",
+    "caller_number",
+    "label_id",
+    "label_name",
+    "call_reason",
+    "starts_at",
+    "accepted_at",
+    "outcome",
+    "fault_field",
+    "fault",
+    "submitted",
+    "settled_at",
+)
+"""The columns of a record that acceptance writes, in the order of the tuples that `service` makes."""
+
+_OPEN = (
+    "r.receiver_number, r.ends_at, r.id, r.account_id, r.caller_number, r.label_name, l.logo_sha256, r.call_reason,"
+    " r.starts_at, r.accepted_at, r.position"
+)
+_STORED = (
+    "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id, label_name, call_reason,"
+    " starts_at, accepted_at, outcome, fault_field, fault, submitted, sent_at, settled_at, first_outcome,"
+    " delivered_late_at, withdrawn_at"
+)
+
+
+def _key(row: Row) -> RecordKey:
+    return RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"]))
+
+
+def _open(row: Row) -> OpenRecord:
+    return OpenRecord(
+        _key(row),
+        AccountId(row["account_id"]),
+        PhoneNumber(row["caller_number"]),
+        row["label_name"],
+        row["logo_sha256"],
+        row["call_reason"],
+        row["starts_at"],
+        row["accepted_at"],
+        row["position"],
+    )
+
+
+def _stored(row: Row) -> StoredRecord:
+    return StoredRecord(
+        _key(row),
+        BatchId(row["batch_id"]),
+        AccountId(row["account_id"]),
+        row["position"],
+        row["caller_number"],
+        LabelId(row["label_id"]) if row["label_id"] else None,
+        row["label_name"],
+        row["call_reason"],
+        row["starts_at"],
+        row["accepted_at"],
+        Outcome(row["outcome"]),
+        row["fault_field"],
+        row["fault"],
+        row["submitted"],
+        row["sent_at"],
+        row["settled_at"],
+        Outcome(row["first_outcome"]) if row["first_outcome"] else None,
+        row["delivered_late_at"],
+        row["withdrawn_at"],
+    )
+
+
+async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[Any, ...]]) -> None:
+    """Writes a batch and, by COPY, its records (tuples of `COPIED`); in the caller's transaction."""
+    await tx.execute(
+        "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        batch.id,
+        batch.account_id,
+        batch.accepted_at,
+        batch.record_count,
+        batch.ends_from,
+        batch.ends_to,
+        due_at,
+    )
+    await tx.copy_records_to_table("call_record", records=records, columns=COPIED)
+
+
+async def insert_singles(tx: Tx, records: Sequence[tuple[Any, ...]]) -> None:
+    """Writes batches of one good record each, in one statement.
+
+    `records`: (receiver, ends_at, id, batch_id, account_id, caller, label_id, label_name, call_reason, starts_at,
+    accepted_at, due_at) of unrelated requests; a worker takes over at `due_at` what its request left unsettled.
+    """
+    await tx.execute(
+        """
+        WITH new AS (
+          SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[],
+            $7::uuid[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
+          AS n (receiver, ends_at, id, batch_id, account_id, caller, label_id, label_name, call_reason, starts_at,
+            accepted_at, due_at)
+        ), batches AS (
+          INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)
+          SELECT batch_id, account_id, accepted_at, 1, ends_at, ends_at, due_at FROM new
+        )
+        INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
+          label_name, call_reason, starts_at, accepted_at, outcome)
+        SELECT receiver, ends_at, id, batch_id, account_id, 0, caller, label_id, label_name, call_reason, starts_at,
+          accepted_at, 'pending' FROM new
+        """,
+        *map(list, zip(*records, strict=True)),
+    )
+
+
+async def settle(tx: Tx, settlements: Sequence[Settlement]) -> None:
+    """Writes outcomes, and ends the batches that are done with them, in one statement.
+
+    `success` is final and overrides any failure (the timeline keeps the first outcome and the late delivery); a
+    failure is written over `pending` only. An invalid record never changes. Rows are taken in key order, so that two
+    statements at once cannot deadlock.
+    """
+    best: dict[RecordKey, Settlement] = {}
+    for one in settlements:
+        known = best.get(one.key)
+        if known is None or one.outcome is Outcome.SUCCESS:
+            best[one.key] = one
+    ordered = sorted(best.values(), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
+    ends = [s.key.ends_at for s in ordered]
+    await tx.execute(
+        """
+        WITH done AS (UPDATE batch SET due_at = NULL WHERE id = ANY ($9::uuid[]) AND lease_id IS NULL)
+        UPDATE call_record r SET
+          outcome = s.outcome,
+          first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
+          delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
+          sent_at = coalesce(r.sent_at, s.sent_at),
+          settled_at = coalesce(r.settled_at, s.at)
+        FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+          AS s (receiver, ends_at, id, outcome, sent_at, at)
+        WHERE r.receiver_number = s.receiver AND r.ends_at = s.ends_at AND r.id = s.id
+          AND r.ends_at BETWEEN $7 AND $8
+          AND r.outcome IS DISTINCT FROM 'success' AND r.outcome <> 'invalid'
+          AND (r.outcome = 'pending' OR s.outcome = 'success')
+        """,
+        [s.key.receiver_number for s in ordered],
+        ends,
+        [s.key.id for s in ordered],
+        [s.outcome.value for s in ordered],
+        [s.sent_at for s in ordered],
+        [s.at for s in ordered],
+        min(ends),
+        max(ends),
+        [s.ends_batch for s in ordered if s.ends_batch],
+    )
+
+
+async def find_batch(tx: Tx, batch_id: UUID) -> Batch | None:
+    """A batch by its id, whose ever it is."""
+    row = await tx.fetchrow(
+        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch WHERE id = $1", batch_id
+    )
+    return batch_of(row) if row else None
+
+
+def batch_of(row: Row) -> Batch:
+    """The batch of a row with its columns."""
+    return Batch(
+        BatchId(row["id"]),
+        AccountId(row["account_id"]),
+        row["accepted_at"],
+        row["record_count"],
+        row["ends_from"],
+        row["ends_to"],
+    )
+
+
+async def records_of(tx: Tx, batch: Batch) -> list[StoredRecord]:
+    """A batch's records in the order of submission. Index `call_record_batch`, partitions pruned by its range."""
+    rows = await tx.fetch(
+        f"SELECT {_STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 ORDER BY position",  # noqa: S608 - our own column list
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+    )
+    return [_stored(row) for row in rows]
+
+
+async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
+    """A batch's records that have no outcome yet, in the order of submission."""
+    rows = await tx.fetch(
+        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        " WHERE r.batch_id = $1 AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL"
+        " ORDER BY r.position",
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+    )
+    return [_open(row) for row in rows]
+
+
+async def for_handset(
+    tx: Tx, receiver: PhoneNumber, now: datetime, after: tuple[datetime, UUID], limit: int
+) -> list[OpenRecord]:
+    """A receiver's valid, not withdrawn records whose window is open or to come, by (ends_at, id) after `after`.
+
+    Primary key index; partitions that ended before now are pruned.
+    """
+    rows = await tx.fetch(
+        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
+        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid' ORDER BY r.ends_at, r.id LIMIT $5",
+        receiver,
+        now,
+        *after,
+        limit,
+    )
+    return [_open(row) for row in rows]
+
+
+async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:
+    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out."""
+    rows = await tx.fetch(
+        "SELECT receiver_number, ends_at, id FROM call_record"
+        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND withdrawn_at IS NOT NULL",
+        receiver,
+        now,
+        list(ids),
+    )
+    return [_key(row) for row in rows]
+
+
+async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> OpenRecord | None:
+    """The record that shows when `caller` rings `receiver` now: the latest accepted of those whose window is open.
+
+    Primary key index on two partitions: an open window ends within 24 hours. Source: contract D27.
+    """
+    row = await tx.fetchrow(
+        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        " WHERE r.receiver_number = $1 AND r.ends_at > $3 AND r.ends_at <= $4 AND r.caller_number = $2"
+        " AND r.starts_at <= $3 AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
+        " ORDER BY r.accepted_at DESC, r.position DESC, r.id DESC LIMIT 1",
+        receiver,
+        caller,
+        now,
+        now + LONGEST_WINDOW,
+    )
+    return _open(row) if row else None
+
+
+async def latest_of_pair(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> StoredRecord | None:
+    """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come."""
+    row = await tx.fetchrow(
+        f"SELECT {_STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"  # noqa: S608 - our own column list
+        " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
+        receiver,
+        caller,
+        now - LONGEST_WINDOW,
+    )
+    return _stored(row) if row else None
+
+
+async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredRecord | None:
+    """A record by its id alone. Index `call_record_id` over all partitions."""
+    row = await tx.fetchrow(
+        f"SELECT {_STORED} FROM call_record WHERE id = $1 AND account_id = $2",  # noqa: S608 - our own column list
+        record_id,
+        account_id,
+    )
+    return _stored(row) if row else None
+
+
+async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None:
+    """Marks a record as withdrawn; one still pending fails. None when it was withdrawn before."""
+    row = await tx.fetchrow(
+        "UPDATE call_record SET withdrawn_at = $4,"  # noqa: S608 - our own column list
+        " settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,"
+        " outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END"
+        f" WHERE receiver_number = $1 AND ends_at = $2 AND id = $3 AND withdrawn_at IS NULL RETURNING {_STORED}",
+        key.receiver_number,
+        key.ends_at,
+        key.id,
+        now,
+    )
+    return _stored(row) if row else None
+
+
+async def sweep(tx: Tx, now: datetime) -> int:
+    """Fails what is pending past its window, in batches not yet done; how many records (contract D28).
+
+    Index `batch_due` (few rows), then `call_record_batch`.
+    """
+    status = await tx.execute(
+        """
+        UPDATE call_record r SET outcome = 'failed_to_push', settled_at = $1
+        FROM (SELECT id, ends_from FROM batch WHERE due_at IS NOT NULL AND ends_from < $1 ORDER BY due_at LIMIT 1000) b
+        WHERE r.batch_id = b.id AND r.ends_at >= b.ends_from AND r.ends_at < $1 AND r.outcome = 'pending'
+        """,
+        now,
+    )
+    return int(status.rsplit(" ", 1)[-1])

@@ -1,0 +1,236 @@
+"""Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import Reach
+from callmark.domain.ids import AccountId, BatchId, RecordId
+from callmark.domain.labels import service as labels
+from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
+from callmark.domain.personalisation.judge import Faulty, GoodRecord, KnownLabels, NewRecord, Rules, judge
+from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.kit.clock import to_ms
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.fabric import Answer, Push
+from callmark.kit.ids import new_id, parse_uuid
+from callmark.kit.phone import PhoneNumber, shorten
+
+log = structlog.get_logger(__name__)
+
+TAKEN_OVER_AFTER = timedelta(seconds=10)
+"""When a worker takes over a real-time record whose process did not settle it."""
+
+UNREACHABLE = {
+    Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
+    Reach.OS_NOT_SUPPORTED: Outcome.OS_NOT_SUPPORTED,
+    Reach.APP_VERSION_NOT_SUPPORTED: Outcome.APP_VERSION_NOT_SUPPORTED,
+}
+
+
+class Submitted(NamedTuple):
+    """A record as it came in: its values for the judge, and how to get them as JSON should it turn out bad."""
+
+    record: NewRecord
+    as_sent: Callable[[], bytes]
+    """A JSON object of the values exactly as sent, under the names of `judge.Field`; missing ones left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What became of a real-time push."""
+
+    batch_id: BatchId
+    outcome: Outcome
+
+
+async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted]) -> Batch:
+    """The batch, once it and all its records are written; good ones will be pushed, bad ones carry their fault.
+
+    The batch row is the work: due now. Records keep the order of `submitted` (1 to 500).
+    """
+    now = deps.clock.now()
+    batch_id = BatchId(new_id())
+    async with deps.db.transaction() as tx:
+        known = await _known_labels(tx, account_id, (s.record for s in submitted))
+        rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
+        ends = [row[1] for row in rows]
+        batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
+        has_work = any(row[12] == Outcome.PENDING for row in rows)
+        await queries.insert_batch(tx, batch, now if has_work else None, rows)
+    if has_work:
+        await deps.fabric.announce("wake.batches")
+    return batch
+
+
+def _row(
+    batch_id: BatchId,
+    account_id: AccountId,
+    position: int,
+    one: Submitted,
+    rules: Rules,
+    known: KnownLabels,
+    now: datetime,
+) -> tuple[Any, ...]:
+    """The columns `queries.COPIED` of one record, good or bad."""
+    head = (new_id(), batch_id, account_id, position)
+    try:
+        good = judge(one.record, rules, known, to_ms(now))
+    except Faulty as bad:
+        invalid = (now, Outcome.INVALID, bad.field, bad.fault, one.as_sent().decode(), now)
+        return ("", now, *head, None, None, None, None, None, *invalid)
+    kept = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
+    return (good.receiver_number, good.ends_at, *head, *kept, now, Outcome.PENDING, None, None, None, None)
+
+
+async def push_now(deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord) -> PushResult:
+    """Judges, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
+
+    The record is committed before it is pushed. Should this process die in between, a worker finishes it.
+    """
+    began = deps.real_clock.now()
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        known = await _known_labels(tx, account_id, (record,))
+        good = judge(record, rules, known, to_ms(now))
+        reach = (await handsets.reach(tx, [good.receiver_number], deps.settings.min_app_version))[good.receiver_number]
+    batch_id = BatchId(new_id())
+    single = _single(account_id, good, known, now)
+    await deps.gather(queries.insert_singles, [_insertable(single, batch_id, good, now + TAKEN_OVER_AFTER)])
+    if reach is Reach.REACHABLE:
+        left = timedelta(seconds=deps.settings.real_time_deadline_s) - (deps.real_clock.now() - began)
+        outcome, sent_at = await _push_one(deps, single, left), now
+    else:
+        outcome, sent_at = UNREACHABLE[reach], None
+    await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
+    return PushResult(batch_id, outcome)
+
+
+def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: datetime) -> OpenRecord:
+    label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
+    key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
+    return OpenRecord(
+        key,
+        account_id,
+        good.caller_number,
+        good.label_name,
+        label.logo_sha256,
+        good.call_reason,
+        good.starts_at,
+        now,
+        0,
+    )
+
+
+def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at: datetime) -> tuple[Any, ...]:
+    key = record.key
+    ids = (key.id, batch_id, record.account_id)
+    shown = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
+    return (key.receiver_number, key.ends_at, *ids, *shown, record.accepted_at, due_at)
+
+
+async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:
+    answers = [answer async for group in deps.fabric.push([as_push(deps, record)], within) for _, answer in group]
+    return Outcome.SUCCESS if answers == [Answer.ACKNOWLEDGED] else Outcome.FAILED_TO_PUSH
+
+
+def as_push(deps: Deps, record: OpenRecord) -> Push:
+    """The record as the fabric carries it."""
+    return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url))
+
+
+async def _known_labels(tx: Tx, account_id: AccountId, records: Iterable[NewRecord]) -> KnownLabels:
+    """The labels that these records may mean, in one query, or two when one leaves its label out."""
+    texts = {record.label_id if isinstance(record.label_id, str) else "" for record in records}
+    ids = {text: found for text in texts if (found := parse_uuid(text))}
+    by_id = await labels.dynamic_labels(tx, account_id, ids.values()) if ids else {}
+    by_text = {text: by_id[label_id] for text, label_id in ids.items() if label_id in by_id}
+    return KnownLabels(by_text, await labels.default_dynamic_label(tx, account_id) if "" in texts else None)
+
+
+async def batch_status(deps: Deps, account_id: AccountId, batch_id: UUID) -> list[StoredRecord]:
+    """A batch's records in the order of submission; empty for an unknown batch and for another account's (D8)."""
+    return await timelines(deps, batch_id, account_id)
+
+
+async def timelines(deps: Deps, batch_id: UUID, account_id: AccountId | None) -> list[StoredRecord]:
+    """As `batch_status`; without an account, for the operator, whosever batch it is."""
+    async with deps.db.connection() as tx:
+        batch = await queries.find_batch(tx, batch_id)
+        if batch is None or account_id not in (None, batch.account_id):
+            return []
+        return await queries.records_of(tx, batch)
+
+
+async def find_record(deps: Deps, account_id: AccountId, record_id: UUID) -> StoredRecord:
+    """One record by its id. Raises NotFound, also for another account's."""
+    async with deps.db.connection() as tx:
+        record = await queries.find_record(tx, account_id, record_id)
+    if record is None:
+        raise NotFound("no call record with this id in this account")
+    return record
+
+
+async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) -> StoredRecord:
+    """Takes a record back from its handset, at once if connected, else at its next sync. Safe to repeat.
+
+    Raises NotFound; Conflict when there is nothing to take back (an invalid record, a window that has ended).
+    """
+    record = await find_record(deps, account_id, record_id)
+    now = deps.clock.now()
+    if record.outcome is Outcome.INVALID:
+        raise Conflict("this call record is invalid; it was never sent to a handset")
+    if record.withdrawn_at is None and record.key.ends_at <= now:
+        raise Conflict("the window of this call record has ended; there is nothing to withdraw")
+    async with deps.db.transaction() as tx:
+        withdrawn = await queries.withdraw(tx, record.key, now)
+    await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
+    log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
+    return withdrawn or await find_record(deps, account_id, record_id)
+
+
+async def acknowledge(deps: Deps, keys: Sequence[RecordKey]) -> None:
+    """Settles records as held by their handset; what had failed before becomes a late delivery. Safe to repeat."""
+    if keys:
+        now = deps.clock.now()
+        await deps.gather(queries.settle, [Settlement(key, Outcome.SUCCESS, None, now) for key in keys])
+
+
+async def acknowledge_token(deps: Deps, token: str) -> None:
+    """As `acknowledge`, for the key of an acknowledgement that nobody waited for any more."""
+    await acknowledge(deps, [RecordKey.parse(token)])
+
+
+async def records_for_handset(
+    deps: Deps, receiver: PhoneNumber, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[OpenRecord]:
+    """Valid, not withdrawn records whose window is open or to come, by (ends_at, id), up to `limit` after `after`."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        return await queries.for_handset(tx, receiver, now, after or (now, UUID(int=0)), limit)
+
+
+async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUID]) -> list[RecordKey]:
+    """Which of the records with these ids the receiver's handset must drop."""
+    if not ids:
+        return []
+    async with deps.db.connection() as tx:
+        return await queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
+
+
+async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> OpenRecord | None:
+    """The record that shows when `caller` rings `receiver` at `now`."""
+    return await queries.newest_open(tx, receiver, caller, now)
+
+
+async def latest_of_pair(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> StoredRecord | None:
+    """The latest record of a pair that ended within a day or is to come, whatever became of it; to say why not."""
+    return await queries.latest_of_pair(tx, receiver, caller, now)

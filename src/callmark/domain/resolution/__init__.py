@@ -1,0 +1,1 @@
+"""What shows when it rings, and why."""

@@ -1,0 +1,114 @@
+"""Facts of calls: each stands once, in whatever order it comes."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.factories import phone
+
+from callmark.domain.calls import jobs
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallId, RecordId
+from callmark.domain.personalisation.model import RecordKey
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.ids import new_id, random_uuid
+from callmark.kit.phone import PhoneNumber
+
+CALLER = PhoneNumber("918040001234")
+
+
+def a_key(deps: Deps, receiver: PhoneNumber) -> RecordKey:
+    return RecordKey(receiver, deps.clock.now(), RecordId(new_id()))
+
+
+async def read(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call:
+    call = await calls.find_call(deps, receiver, call_id)
+    assert call
+    return call
+
+
+async def test_a_call_gathers_its_facts_with_their_instants(deps: Deps, clock: FakeClock) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    record, shown_at = a_key(deps, receiver), clock.now()
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record)
+    clock.advance(timedelta(seconds=9))
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.ANSWERED, CallSource.CALL_RECORD, record)
+    assert await calls.calls_of_record(deps, record.id) == [
+        Call(
+            receiver,
+            call_id,
+            CALLER,
+            CallSource.CALL_RECORD,
+            record.id,
+            shown_at,
+            CallEvent.ANSWERED,
+            shown_at + timedelta(seconds=9),
+            shown_at,
+        )
+    ]
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(events=st.permutations([CallEvent.SHOWN, CallEvent.SHOWN, CallEvent.MISSED, CallEvent.MISSED]))
+async def test_order_and_repetition_change_nothing(deps: Deps, events: list[CallEvent]) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    record = a_key(deps, receiver)
+    for event in events:
+        await calls.report(deps, receiver, call_id, CALLER, event, CallSource.CALL_RECORD, record)
+    call = await read(deps, receiver, call_id)
+    assert (call.outcome, call.record_id) == (CallEvent.MISSED, record.id)
+    assert call.shown_at == call.ended_at == deps.clock.now()
+
+
+async def test_a_later_outcome_does_not_replace_the_first(deps: Deps) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    for event in (CallEvent.MISSED, CallEvent.ANSWERED):
+        await calls.report(deps, receiver, call_id, CALLER, event, CallSource.NONE, None)
+    assert (await read(deps, receiver, call_id)).outcome is CallEvent.MISSED
+
+
+async def test_that_something_was_shown_overrides_that_nothing_was_and_not_the_other_way(deps: Deps) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    record, other = a_key(deps, receiver), a_key(deps, receiver)
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, record)
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, other)
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.NONE, None)
+    call = await read(deps, receiver, call_id)
+    assert (call.source, call.record_id) == (CallSource.CALL_RECORD, record.id)
+
+
+async def test_calls_of_two_receivers_with_one_id_stay_apart(deps: Deps) -> None:
+    one, other, call_id = phone(), phone(), CallId(random_uuid())
+    await calls.report(deps, one, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
+    assert await calls.find_call(deps, other, call_id) is None
+
+
+async def test_source_and_record_must_agree(deps: Deps) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    with pytest.raises(InvalidInput):
+        await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, None)
+    key = a_key(deps, receiver)
+    with pytest.raises(InvalidInput):
+        await calls.report(deps, receiver, call_id, CALLER, CallEvent.SHOWN, CallSource.LISTED_NUMBER, key)
+
+
+async def test_another_receivers_record_is_refused(deps: Deps) -> None:
+    receiver, key = phone(), a_key(deps, phone())
+    with pytest.raises(Forbidden):
+        await calls.report(deps, receiver, CallId(random_uuid()), CALLER, CallEvent.SHOWN, CallSource.CALL_RECORD, key)
+
+
+async def test_calls_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -> None:
+    receiver, call_id = phone(), CallId(random_uuid())
+    await calls.report(deps, receiver, call_id, CALLER, CallEvent.MISSED, CallSource.NONE, None)
+    clock.advance(timedelta(days=deps.settings.retention_days))
+    await jobs.drop_old_calls(deps)
+    assert await calls.find_call(deps, receiver, call_id)
+    clock.advance(timedelta(seconds=1))
+    assert await jobs.drop_old_calls(deps) >= 1
+    assert await calls.find_call(deps, receiver, call_id) is None

@@ -1,0 +1,161 @@
+"""Limits are exact, across connections and at their edges."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from tests.factories import Cast, make_cast
+
+from callmark.domain.accounts.model import Feature
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Bucket
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+
+
+async def knock(deps: Deps, cast: Cast, bucket: Bucket) -> bool:
+    admission = await credentials.admit(
+        deps, cast.token, str(cast.account.id), feature=Feature.CALL_PERSONALISATION, bucket=bucket
+    )
+    assert admission.allowance
+    return admission.allowance.granted
+
+
+@pytest.mark.parametrize("bucket", [BULK_V1, BATCH, REAL_TIME])
+async def test_concurrent_requests_get_exactly_the_quota(deps: Deps, bucket: Bucket) -> None:
+    cast = await make_cast(deps)
+    granted = await asyncio.gather(*(knock(deps, cast, bucket) for _ in range(bucket.quota + 20)))
+    assert Counter(granted) == {True: bucket.quota, False: 20}
+
+
+async def test_the_window_slides_by_each_request_and_not_by_the_clocks_ticks(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    for _ in range(10):
+        assert await knock(deps, cast, BULK_V1)
+        clock.advance(timedelta(milliseconds=50))
+    assert not await knock(deps, cast, BULK_V1)
+    clock.advance(timedelta(milliseconds=499))  # 999 ms after the first
+    assert not await knock(deps, cast, BULK_V1)
+    clock.advance(timedelta(milliseconds=1))
+    assert await knock(deps, cast, BULK_V1)
+    assert not await knock(deps, cast, BULK_V1)  # the second of the ten still counts
+    clock.advance(timedelta(milliseconds=50))
+    assert await knock(deps, cast, BULK_V1)
+
+
+async def test_a_refused_request_says_when_to_come_back_and_does_not_count(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    for _ in range(BATCH.quota):
+        assert await knock(deps, cast, BATCH)
+    clock.advance(timedelta(seconds=45))
+    for _ in range(100):
+        assert not await knock(deps, cast, BATCH)
+    refused = await credentials.admit(deps, cast.token, str(cast.account.id), bucket=BATCH)
+    assert refused.allowance
+    assert refused.allowance.retry_after_s == 15
+    clock.advance(timedelta(seconds=15))
+    assert await knock(deps, cast, BATCH)
+
+
+async def test_each_token_has_its_own_quota(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    for _ in range(10):
+        await knock(deps, cast, BULK_V1)
+    other = await credentials.create_token(deps, str(cast.account.id), cast.key_id, cast.api_key)
+    second = Cast(cast.account, cast.key_id, cast.api_key, other.token, cast.label)
+    assert await knock(deps, second, BULK_V1)
+    assert not await knock(deps, cast, BULK_V1)
+
+
+async def test_ten_tokens_in_any_thirty_minutes_also_when_asked_for_at_once(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)  # has made one
+    account = str(cast.account.id)
+
+    waits: list[timedelta] = []
+
+    async def ask() -> bool:
+        try:
+            await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+        except TooManyRequests as exc:
+            waits.append(exc.retry_after)
+            return False
+        return True
+
+    assert Counter(await asyncio.gather(*(ask() for _ in range(15)))) == {True: 9, False: 6}
+    assert waits == [timedelta(minutes=30)] * 6
+    clock.advance(timedelta(minutes=30) - timedelta(microseconds=1))
+    with pytest.raises(TooManyRequests):
+        await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+    clock.advance(timedelta(microseconds=1))
+    assert await ask()
+
+
+async def test_failed_logins_do_not_lock_out_the_owner(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    for _ in range(20):
+        with pytest.raises(Unauthenticated):
+            await credentials.create_token(deps, str(cast.account.id), cast.key_id, cast.key_id)
+    assert await credentials.create_token(deps, str(cast.account.id), cast.key_id, cast.api_key)
+
+
+async def test_a_token_lives_sixty_minutes_and_older_ones_stay_valid(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    clock.advance(timedelta(minutes=40))
+    newer = await credentials.create_token(deps, str(cast.account.id), cast.key_id, cast.api_key)
+    clock.advance(timedelta(minutes=20) - timedelta(microseconds=1))
+    assert await credentials.admit(deps, cast.token, str(cast.account.id))
+    clock.advance(timedelta(microseconds=1))
+    with pytest.raises(Unauthenticated):
+        await credentials.admit(deps, cast.token, str(cast.account.id))
+    assert await credentials.admit(deps, newer.token, str(cast.account.id))
+
+
+async def test_regenerating_or_deleting_a_key_stops_its_pair_and_tokens_at_once(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    account = str(cast.account.id)
+    (key,) = await credentials.list_keys(deps, cast.account.id)
+    fresh = await credentials.regenerate_key(deps, cast.account.id, key.id)
+    with pytest.raises(Unauthenticated):
+        await credentials.admit(deps, cast.token, account)
+    with pytest.raises(Unauthenticated):
+        await credentials.create_token(deps, account, cast.key_id, cast.api_key)
+    token = await credentials.create_token(deps, account, str(fresh.key_id), fresh.api_key)
+    await credentials.delete_key(deps, cast.account.id, fresh.key_id)
+    with pytest.raises(Unauthenticated):
+        await credentials.admit(deps, token.token, account)
+    with pytest.raises(NotFound):
+        await credentials.delete_key(deps, cast.account.id, fresh.key_id)
+
+
+async def test_a_sixth_live_key_is_refused_and_a_deleted_one_frees_its_place(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    made = [
+        await credentials.create_key(deps, cast.account.id, name=f"k{i}", features=[Feature.CALL_ME_BACK])
+        for i in range(4)
+    ]
+    with pytest.raises(Conflict):
+        await credentials.create_key(deps, cast.account.id, name="sixth", features=[])
+    await credentials.delete_key(deps, cast.account.id, made[0].key_id)
+    assert await credentials.create_key(deps, cast.account.id, name="again", features=[])
+
+
+async def test_a_key_gives_access_to_its_own_features_only_and_a_change_holds_at_once(deps: Deps) -> None:
+    cast = await make_cast(deps, features=frozenset({Feature.CALL_ME_BACK}))
+    account = str(cast.account.id)
+    with pytest.raises(Forbidden):
+        await credentials.admit(deps, cast.token, account, feature=Feature.CALL_PERSONALISATION)
+    (key,) = await credentials.list_keys(deps, cast.account.id)
+    await credentials.update_key(deps, cast.account.id, key.id, features=[Feature.CALL_PERSONALISATION])
+    assert await credentials.admit(deps, cast.token, account, feature=Feature.CALL_PERSONALISATION)
+
+
+async def test_dead_tokens_are_forgotten_and_live_ones_kept(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    await knock(deps, cast, BULK_V1)
+    clock.advance(timedelta(minutes=89))
+    kept = await credentials.create_token(deps, str(cast.account.id), cast.key_id, cast.api_key)
+    clock.advance(timedelta(minutes=1, microseconds=1))
+    assert await credentials.forget_dead_tokens(deps) >= 1
+    assert await credentials.admit(deps, kept.token, str(cast.account.id))

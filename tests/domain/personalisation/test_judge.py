@@ -1,0 +1,163 @@
+"""Judging a record: pure rules. The texts are covered by tests/contract."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmark.domain.ids import AccountId, LabelId
+from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.personalisation.judge import (
+    FORBIDDEN_IN_REASON,
+    V1,
+    V2,
+    V3,
+    Fault,
+    Faulty,
+    Field,
+    KnownLabels,
+    NewRecord,
+    Rules,
+    judge,
+)
+from callmark.kit.clock import LAST_MS, from_ms, to_ms
+
+NOW = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
+ACME = Label(
+    id=LabelId(UUID(int=1)),
+    account_id=AccountId(UUID(int=2)),
+    label_type=LabelType.DYNAMIC,
+    name="Acme Deliveries",
+    category=8,
+    sub_category=53,
+    logo_sha256=b"",
+    is_default=False,
+    created_by_email="",
+    created_at=NOW,
+)
+KNOWN = KnownLabels({str(ACME.id): ACME}, ACME)
+GOOD = NewRecord(
+    "918040001234",
+    "919900112233",
+    str(ACME.id),
+    None,
+    None,
+    to_ms(NOW),
+    to_ms(NOW) + 3_600_000,
+)
+
+
+def fault(rules: Rules = V1, labels: KnownLabels = KNOWN, **changed: Any) -> tuple[Field, Fault] | None:
+    try:
+        judge(GOOD._replace(**changed), rules, labels, to_ms(NOW))
+    except Faulty as bad:
+        return bad.field, bad.fault
+    return None
+
+
+def test_a_good_record_takes_the_labels_name_when_it_brings_none() -> None:
+    assert judge(GOOD, V1, KNOWN, to_ms(NOW)).label_name == "Acme Deliveries"
+
+
+def test_faults_are_reported_in_the_documented_order() -> None:
+    everything = dict.fromkeys(GOOD._fields, 7.5)
+    for field in Field:
+        found = fault(V1, KNOWN, **everything)
+        assert found is not None
+        assert found[0] is field
+        everything[field] = getattr(GOOD, field)
+
+
+@pytest.mark.parametrize("name", ["label_name", "call_reason"])
+def test_optional_fields_may_be_null(name: str) -> None:
+    assert fault(V1, KNOWN, **{name: None}) is None
+
+
+@pytest.mark.parametrize("name", ["caller", "receiver", "label_id", "starts_at", "ends_at"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_required_fields_that_are_null_or_empty_are_required(name: str, value: object) -> None:
+    assert fault(V1, KNOWN, **{name: value}) == (Field(name), Fault.REQUIRED)
+
+
+@given(st.text(alphabet="0123456789", min_size=0, max_size=20))
+def test_a_number_is_7_to_15_digits_without_a_leading_zero(digits: str) -> None:
+    good = 7 <= len(digits) <= 15 and not digits.startswith("0")
+    assert (fault(V1, caller=digits) is None) == good
+    assert (fault(V2, caller="+" + digits) is None) == good
+    assert (fault(V3, caller="+" + digits, receiver="+919900112233") is None) == good
+    assert fault(V1, caller="+" + digits) == (Field.CALLER, Fault.PHONE)
+
+
+@pytest.mark.parametrize("digits", ["91990011223٣", "91990011223²", "9199 00112233", "+919900112233", "919900112233\n"])
+def test_digits_of_other_scripts_and_spaces_are_no_phone_number(digits: str) -> None:
+    assert fault(receiver=digits) == (Field.RECEIVER, Fault.PHONE)
+
+
+@given(st.text(min_size=0, max_size=120))
+def test_a_call_reason_is_10_to_100_code_points_without_forbidden_characters(text: str) -> None:
+    found = fault(call_reason=text)
+    if not 10 <= len(text) <= 100:
+        assert found == (Field.CALL_REASON, Fault.REASON_LENGTH)
+    elif set(text) & FORBIDDEN_IN_REASON or text[0] in ".,- " or text[-1] in ".,- ":
+        assert found == (Field.CALL_REASON, Fault.REASON_CHARACTERS)
+    else:
+        assert found is None
+
+
+def test_exactly_thirteen_characters_and_nul_are_forbidden() -> None:
+    refused = {chr(c) for c in range(0x3000) if fault(call_reason=f"aaaaa{chr(c)}aaaaa") is not None}
+    assert refused == set("!@#$%^&*()_+/") | {"\0"}
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 25 * 3_600_000))
+def test_a_window_ends_not_before_now_after_its_start_and_within_24_hours(start: int, length: int) -> None:
+    starts_at = to_ms(NOW) + start
+    ends_at = starts_at + length
+    found = fault(starts_at=starts_at, ends_at=ends_at)
+    if ends_at < to_ms(NOW):
+        assert found == (Field.ENDS_AT, Fault.END_PAST)
+    elif length <= 0:
+        assert found == (Field.ENDS_AT, Fault.END_ORDER)
+    elif length > 86_400_000:
+        assert found == (Field.ENDS_AT, Fault.TOO_LONG)
+    else:
+        assert found is None
+
+
+@pytest.mark.parametrize("value", ["1767261600000", 1767261600000.0, True, -1, LAST_MS + 1, 10**40, [], {}])
+def test_an_instant_is_a_whole_number_up_to_the_year_9999(value: object) -> None:
+    assert fault(starts_at=value) == (Field.STARTS_AT, Fault.INVALID)
+
+
+def test_the_last_millisecond_of_the_year_9999_is_an_instant() -> None:
+    assert from_ms(LAST_MS) == datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    assert fault(starts_at=LAST_MS - 1, ends_at=LAST_MS) is None
+
+
+def test_without_a_label_the_newer_generations_use_the_default_one_if_a_name_is_given() -> None:
+    assert fault(V2, label_id=None, label_name="Acme") is None
+    assert fault(V2, label_id=None) == (Field.LABEL_ID, Fault.REQUIRED)
+    assert fault(V2, KnownLabels({}, None), label_id=None, label_name="Acme") == (Field.LABEL_ID, Fault.REQUIRED)
+    assert fault(V1, label_id=None, label_name="Acme") == (Field.LABEL_ID, Fault.REQUIRED)
+
+
+def test_a_label_that_is_given_is_always_checked() -> None:
+    assert fault(V2, label_id=str(UUID(int=9)), label_name="Acme") == (Field.LABEL_ID, Fault.LABEL)
+    assert fault(V2, label_id="not-a-uuid", label_name="Acme") == (Field.LABEL_ID, Fault.INVALID)
+
+
+@pytest.mark.parametrize(("rules", "length", "ok"), [(V1, 1, True), (V2, 2, False), (V2, 3, True), (V1, 41, False)])
+def test_label_names_have_each_generations_bounds(rules: Rules, length: int, ok: bool) -> None:  # noqa: FBT001 - a table column
+    assert (fault(rules, label_name="क" * length) is None) == ok
+
+
+def test_an_empty_label_name_is_absent_on_v1_and_an_error_later() -> None:
+    assert fault(V1, label_name="") is None
+    assert fault(V2, label_name="") == (Field.LABEL_NAME, Fault.NAME_LENGTH)
+
+
+def test_an_end_in_the_present_millisecond_has_not_passed() -> None:
+    assert fault(starts_at=to_ms(NOW) - 1000, ends_at=to_ms(NOW)) is None

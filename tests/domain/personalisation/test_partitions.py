@@ -1,0 +1,170 @@
+"""The days of `call_record`, on real PostgreSQL."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from tests.factories import Cast, make_cast, phone
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation import jobs, partitions, queries
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.judge import V1, NewRecord
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.errors import Conflict
+from callmark.kit.phone import PhoneNumber
+from callmark.worker.run import run_due_once
+
+
+def new_record(cast: Cast, receiver: str, starts_at: datetime, ends_at: datetime) -> NewRecord:
+    return NewRecord("918040001234", receiver, str(cast.label.id), None, None, to_ms(starts_at), to_ms(ends_at))
+
+
+async def submit(deps: Deps, cast: Cast, *records: NewRecord) -> Batch:
+    return await personalisation.submit_batch(
+        deps, cast.account.id, V1, [Submitted(record, lambda: b"{}") for record in records]
+    )
+
+
+async def only(deps: Deps, batch: Batch) -> StoredRecord:
+    (record,) = await personalisation.timelines(deps, batch.id, batch.account_id)
+    return record
+
+
+async def partition_of(deps: Deps, record: StoredRecord) -> str:
+    async with deps.db.connection() as tx:
+        return await tx.fetchval("SELECT tableoid::regclass::text FROM call_record WHERE id = $1", record.key.id)
+
+
+async def test_days_are_made_ahead_and_what_ends_later_moves_into_its_day_when_that_is_made(
+    deps: Deps, clock: FakeClock
+) -> None:
+    clock.advance(timedelta(days=4000))  # days of its own, which no other test makes
+    cast = await make_cast(deps)
+    await partitions.keep_partitions(deps)
+    now = clock.now()
+    far = await submit(deps, cast, new_record(cast, phone(), now + timedelta(days=20), now + timedelta(days=20.5)))
+    near = await submit(deps, cast, new_record(cast, phone(), now, now + timedelta(hours=24)))
+    assert await partition_of(deps, await only(deps, far)) == "call_record_rest"
+    assert (await partition_of(deps, await only(deps, near))).startswith("call_record_20")
+    clock.advance(timedelta(days=13))
+    await asyncio.gather(*(partitions.keep_partitions(deps) for _ in range(3)))
+    assert (await partition_of(deps, await only(deps, far))).startswith("call_record_20")
+    assert (await only(deps, far)).outcome is Outcome.PENDING
+
+
+async def test_days_past_the_retention_are_dropped_with_their_batches(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(timedelta(days=8000))
+    cast = await make_cast(deps)
+    await partitions.keep_partitions(deps)
+    batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(hours=1)))
+    await run_due_once(deps)
+    clock.advance(timedelta(days=30))
+    await partitions.keep_partitions(deps)
+    assert await personalisation.timelines(deps, batch.id, None)
+    clock.advance(timedelta(days=3))
+    await partitions.keep_partitions(deps)
+    await partitions.drop_old_batches(deps)
+    async with deps.db.connection() as tx:
+        assert await queries.find_batch(tx, batch.id) is None
+
+
+async def test_the_ring_time_look_up_visits_the_days_of_an_open_window_only(deps: Deps, clock: FakeClock) -> None:
+    clock.advance(timedelta(days=12_000))
+    await partitions.keep_partitions(deps)
+    now = clock.now()
+    async with deps.db.connection() as tx:
+        plan = await tx.fetch(
+            "EXPLAIN SELECT id FROM call_record r WHERE r.receiver_number = '919900000001' AND r.ends_at > $1"
+            " AND r.ends_at <= $2 AND r.caller_number = '918040001234' AND r.starts_at <= $1",
+            now,
+            now + timedelta(hours=24),
+        )
+    text = "\n".join(row[0] for row in plan)
+    assert text.count("Scan") <= 3, text
+    assert "Seq Scan" not in text, text
+
+
+async def test_what_is_pending_past_its_window_is_swept_to_failed(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(minutes=1)))
+    clock.advance(timedelta(minutes=1))
+    await jobs.sweep(deps)
+    assert (await only(deps, batch)).outcome is Outcome.PENDING  # it ends at this very instant
+    clock.advance(timedelta(milliseconds=1))
+    await jobs.sweep(deps)
+    assert (await only(deps, batch)).outcome is Outcome.FAILED_TO_PUSH
+
+
+async def test_a_batch_claimed_again_after_a_crash_pushes_only_what_is_pending(deps: Deps, clock: FakeClock) -> None:
+    cast, receiver = await make_cast(deps), phone()
+    await register(deps, receiver)
+    window = (clock.now(), clock.now() + timedelta(hours=1))
+    batch = await submit(deps, cast, new_record(cast, receiver, *window), new_record(cast, "not a number", *window))
+    await run_due_once(deps)
+    async with deps.db.connection() as tx:  # as if its worker had died before it gave the batch back
+        await tx.execute("UPDATE batch SET due_at = $2 WHERE id = $1", batch.id, clock.now())
+    before = await personalisation.timelines(deps, batch.id, None)
+    await run_due_once(deps)
+    assert await personalisation.timelines(deps, batch.id, None) == before
+    assert [r.outcome for r in before] == [Outcome.FAILED_TO_PUSH, Outcome.INVALID]
+
+
+async def test_a_failure_never_overrides_a_success(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(hours=1)))
+    record = await only(deps, batch)
+    await personalisation.acknowledge(deps, [record.key])
+    await run_due_once(deps)  # the receiver is not registered
+    assert (await only(deps, batch)).outcome is Outcome.SUCCESS
+
+
+async def test_a_withdrawn_record_is_not_shown_not_synced_and_not_withdrawn_twice(deps: Deps, clock: FakeClock) -> None:
+    cast, receiver = await make_cast(deps), phone()
+    batch = await submit(deps, cast, new_record(cast, receiver, clock.now(), clock.now() + timedelta(hours=1)))
+    record = await only(deps, batch)
+    first = await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+    assert first.outcome is Outcome.FAILED_TO_PUSH
+    assert await personalisation.withdraw_record(deps, cast.account.id, record.key.id) == first
+    assert await personalisation.records_for_handset(deps, receiver, after=None, limit=10) == []
+    assert await personalisation.withdrawn_among(deps, receiver, [record.key.id]) == [record.key]
+    async with deps.db.connection() as tx:
+        caller = PhoneNumber("918040001234")
+        assert await personalisation.newest_open(tx, receiver, caller, clock.now()) is None
+
+
+async def test_a_record_whose_window_has_ended_cannot_be_withdrawn(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(minutes=1)))
+    clock.advance(timedelta(minutes=1))
+    with pytest.raises(Conflict):
+        await personalisation.withdraw_record(deps, cast.account.id, (await only(deps, batch)).key.id)
+
+
+async def test_of_overlapping_records_the_latest_accepted_shows(deps: Deps, clock: FakeClock) -> None:
+    cast, receiver = await make_cast(deps), phone()
+
+    def lasting(hours: float, name: str) -> NewRecord:
+        now = clock.now()
+        return new_record(cast, receiver, now, now + timedelta(hours=hours))._replace(label_name=name)
+
+    await submit(deps, cast, lasting(3, "first"))
+    clock.advance(timedelta(minutes=1))
+    await submit(deps, cast, lasting(2, "second"), lasting(1, "third"))
+    assert [await shown(deps, receiver, clock, at) for at in (0, 90, 150, 240)] == ["third", "second", "first", None]
+
+
+async def shown(deps: Deps, receiver: PhoneNumber, clock: FakeClock, after_minutes: int) -> str | None:
+    async with deps.db.connection() as tx:
+        at = clock.now() + timedelta(minutes=after_minutes)
+        record = await personalisation.newest_open(tx, receiver, PhoneNumber("918040001234"), at)
+    return record.label_name if record else None
+
+
+async def register(deps: Deps, number: PhoneNumber) -> None:
+    _, credential = await handsets.create_app(deps, "app")
+    await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0")
