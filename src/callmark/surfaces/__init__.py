@@ -1,0 +1,1 @@
+"""The ways in, thin: parse, call a service, render."""

@@ -1,0 +1,177 @@
+"""Call personalisation on the wire: bulk, real time and batch status of v1, v2 and v3.
+
+Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)", "Batch status"), D5, D8 to D10.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.judge import Fault, Faulty, Field
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.kit.clock import iso_ms
+from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.api.call import Call, Handler, refuse
+from callmark.surfaces.api.records import (
+    CATALOGUE,
+    V1,
+    Generation,
+    fault_text,
+    invalid,
+    read_batch,
+    read_record,
+    shown_values,
+)
+from callmark.surfaces.http import Response, render
+
+
+class UploadedOut(msgspec.Struct):
+    """v1's answer to a POST; the batch id stands in the text only."""
+
+    status: str
+    message: str
+
+
+class BatchOut(msgspec.Struct):
+    """v2's and v3's answer to a batch."""
+
+    batch_id: str
+
+
+class StatusInfo(msgspec.Struct):
+    """v2's and v3's result of one record."""
+
+    status: str
+    field: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class RealTimeOut(msgspec.Struct):
+    """v2's and v3's answer to a real-time push."""
+
+    status_info: StatusInfo
+
+
+class RecordOutV1(msgspec.Struct):
+    """One record of a v1 batch status."""
+
+    id: str
+    client_account_id: str
+    batch_id: str
+    caller: Any
+    receiver: Any
+    label_id: Any
+    label_name: Any
+    call_reason: Any
+    starts_at: Any
+    ends_at: Any
+    status: str
+    created_at: str
+
+
+class RecordOutV2(msgspec.Struct):
+    """One record of a v2 or v3 batch status."""
+
+    id: str
+    caller_number: Any
+    receiver_number: Any
+    label_id: Any
+    dynamic_label_name: Any
+    dynamic_call_reason: Any
+    starts_at: Any
+    ends_at: Any
+    status_info: StatusInfo
+    created_at: str
+
+
+class StatusOut(msgspec.Struct):
+    """v2's and v3's batch status."""
+
+    client_account_id: str
+    batch_id: str
+    data: list[RecordOutV2]
+
+
+def push_bulk(generation: Generation) -> Handler:
+    """The handler of `POST …/dynamic_call_records`: the records are written, not yet pushed, when it answers."""
+
+    async def handle(call: Call) -> Response:
+        submitted = read_batch(generation, call.body)
+        batch = await personalisation.submit_batch(call.deps, call.account_id, generation.rules, submitted)
+        return render(BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id)))
+
+    return handle
+
+
+def push_real_time(generation: Generation) -> Handler:
+    """The handler of `POST …/dynamic_call_record`: answers with what became of the push (contract D10)."""
+
+    async def handle(call: Call) -> Response:
+        record = read_record(generation, call.body)
+        try:
+            result = await personalisation.push_now(call.deps, call.account_id, generation.rules, record)
+        except Faulty as bad:
+            raise invalid(generation, bad) from bad
+        if result.outcome is Outcome.SUCCESS:
+            done = StatusInfo("success", message="Record processed successfully")
+            return render(RealTimeOut(done) if generation.newer else _uploaded(str(result.batch_id)))
+        why = CATALOGUE[result.outcome]
+        return render(RealTimeOut(StatusInfo("error", message=why)) if generation.newer else UploadedOut("error", why))
+
+    return handle
+
+
+def batch_status(generation: Generation) -> Handler:
+    """The handler of `GET …/dynamic_call_records?batchId=`: any batch through any generation's path (D33)."""
+
+    async def handle(call: Call) -> Response:
+        text = call.query("batchId")
+        if not text:
+            raise InvalidInput("batchId is required", field="batchId")
+        batch_id = parse_uuid(text)
+        if batch_id is None:
+            refuse("batchId")
+        records = await personalisation.batch_status(call.deps, call.account_id, batch_id)
+        if not generation.newer:
+            return render([_record_v1(record) for record in records])
+        data = [_record_v2(generation, record) for record in records]
+        return render(StatusOut(str(call.account_id), str(batch_id), data))
+
+    return handle
+
+
+def _uploaded(batch_id: str) -> UploadedOut:
+    return UploadedOut("success", f"Records Uploaded Successfully. BatchID: {batch_id}")
+
+
+def _record_v1(record: StoredRecord) -> RecordOutV1:
+    return RecordOutV1(
+        str(record.key.id),
+        str(record.account_id),
+        str(record.batch_id),
+        *shown_values(V1, record),
+        status=CATALOGUE[record.outcome].lower() if record.outcome in CATALOGUE else record.outcome,
+        created_at=iso_ms(record.accepted_at),
+    )
+
+
+def _record_v2(generation: Generation, record: StoredRecord) -> RecordOutV2:
+    return RecordOutV2(
+        str(record.key.id),
+        *shown_values(generation, record),
+        status_info=_status_info(generation, record),
+        created_at=iso_ms(record.accepted_at),
+    )
+
+
+def _status_info(generation: Generation, record: StoredRecord) -> StatusInfo:
+    if record.outcome is Outcome.INVALID and record.fault_field and record.fault:
+        field = Field(record.fault_field)
+        text = fault_text(generation, field, Fault(record.fault))
+        return StatusInfo("error", field=generation.names[field], message=text)
+    if record.outcome in CATALOGUE:
+        return StatusInfo("error", message=CATALOGUE[record.outcome])
+    return StatusInfo(record.outcome)

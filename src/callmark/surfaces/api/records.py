@@ -1,0 +1,205 @@
+"""Call records on the wire: three generations of names and phone formats over one store.
+
+Source: contract, sections 4.1, 5.1, 14.1 and D33. Names, milliseconds and `+` end here.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from callmark.domain.personalisation import judge
+from callmark.domain.personalisation.judge import Fault, Faulty, Field, NewRecord, Rules
+from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.http import NOT_JSON
+
+NEWER_PREFIX = "Request body is invalid: "
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How one generation of paths spells call records."""
+
+    names: dict[Field, str]
+    rules: Rules
+    record: type[msgspec.Struct]  # fields in Field's order
+    plus: bool = False  # whether numbers carry a `+` in answers
+    newer: bool = True  # v2 and v3: Family B, `status_info`
+    name_length: str = "must be between 3 and 40 characters"
+
+    def decoder(self) -> "msgspec.json.Decoder[Any]":
+        """Reads one record; every field takes any JSON type, so that the judge names the first fault."""
+        return msgspec.json.Decoder(self.record)
+
+
+class RecordInV1(msgspec.Struct):
+    """A v1 record, unjudged."""
+
+    caller: Any = None
+    receiver: Any = None
+    label_id: Any = None
+    label_name: Any = None
+    call_reason: Any = None
+    starts_at: Any = None
+    ends_at: Any = None
+
+
+class RecordInV2(msgspec.Struct):
+    """A v2 or v3 record, unjudged."""
+
+    caller_number: Any = None
+    receiver_number: Any = None
+    label_id: Any = None
+    dynamic_label_name: Any = None
+    dynamic_call_reason: Any = None
+    starts_at: Any = None
+    ends_at: Any = None
+
+
+def _named(record: type[msgspec.Struct]) -> dict[Field, str]:
+    return dict(zip(Field, record.__struct_fields__, strict=True))
+
+
+V1 = Generation(_named(RecordInV1), judge.V1, RecordInV1, newer=False, name_length="must be at most 40 characters")
+V2 = Generation(_named(RecordInV2), judge.V2, RecordInV2)
+V3 = Generation(_named(RecordInV2), judge.V3, RecordInV2, plus=True)
+
+_TEXTS = {
+    Fault.REQUIRED: "is required",
+    Fault.INVALID: "is invalid",
+    Fault.PHONE: "is not a valid phone number",
+    Fault.LABEL: "does not belong to a dynamic label of this client",
+    Fault.REASON_LENGTH: "must be between 10 and 100 characters",
+    Fault.REASON_CHARACTERS: "contains characters that are not allowed",
+    Fault.END_PAST: "cannot be before the current timestamp",
+    Fault.END_ORDER: "must be after starts_at",
+    Fault.TOO_LONG: "cannot be more than 24 hours after starts_at",
+}
+
+CATALOGUE = {
+    Outcome.NOT_REGISTERED: "Not a Truecaller user",
+    Outcome.OS_NOT_SUPPORTED: "OS not supported",
+    Outcome.APP_VERSION_NOT_SUPPORTED: "App version not supported",
+    Outcome.FAILED_TO_PUSH: "Failed to push",
+    Outcome.INVALID: "Invalid input",
+}
+"""The result catalogue's names (contract, section 10.2)."""
+
+
+def fault_text(generation: Generation, field: Field, fault: Fault) -> str:
+    """The sentence of a fault in a generation's names, with its prefix on v2 and v3 (contract, section 14.1)."""
+    what = generation.name_length if fault is Fault.NAME_LENGTH else _TEXTS[fault]
+    return f"{NEWER_PREFIX if generation.newer else ''}{generation.names[field]} {what}"
+
+
+def invalid(generation: Generation, bad: Faulty) -> InvalidInput:
+    """The error of a record's fault."""
+    return InvalidInput(fault_text(generation, bad.field, bad.fault), field=generation.names[bad.field])
+
+
+# reading ------------------------------------------------------------------------------------------------------------
+
+
+class BatchIn(msgspec.Struct):
+    """The wrapper of a batch, its records not yet read."""
+
+    call_records: Raw = Raw()
+
+
+_decode_batch = msgspec.json.Decoder(BatchIn).decode
+_decode_records = msgspec.json.Decoder(list[Raw]).decode
+_DECODERS = {id(g): g.decoder().decode for g in (V1, V2, V3)}
+UNREADABLE = object()
+"""Stands for a value that is JSON but that no type of ours can hold, such as 1e999."""
+
+
+def malformed(generation: Generation) -> InvalidInput:
+    """The error of a body that is not a JSON object."""
+    return InvalidInput(f"{NEWER_PREFIX}malformed JSON" if generation.newer else "request body is invalid")
+
+
+def read_record(generation: Generation, body: bytes | Raw, *, not_object: InvalidInput | None = None) -> NewRecord:
+    """The record of a JSON object; InvalidInput (malformed, or `not_object` for JSON of another kind) otherwise."""
+    try:
+        return NewRecord(*msgspec.structs.astuple(_DECODERS[id(generation)](body)))
+    except msgspec.ValidationError as exc:
+        return _read_by_field(generation, body, not_object or malformed(generation), exc)
+    except NOT_JSON as exc:
+        raise malformed(generation) from exc
+
+
+def _read_by_field(generation: Generation, body: bytes | Raw, not_object: InvalidInput, cause: Exception) -> NewRecord:
+    """Each field on its own, so that one number out of range spoils only itself."""
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, Raw])
+    except msgspec.ValidationError as exc:
+        raise not_object from exc
+    except NOT_JSON as exc:
+        raise malformed(generation) from exc
+    values: list[Any] = []
+    for name in generation.names.values():
+        try:
+            values.append(msgspec.json.decode(fields.get(name, b"null")))
+        except msgspec.ValidationError:
+            values.append(UNREADABLE)
+        except NOT_JSON:
+            raise malformed(generation) from cause
+    return NewRecord(*values)
+
+
+def read_batch(generation: Generation, body: bytes) -> list[Submitted]:
+    """The records of a batch body, in order; InvalidInput for what spoils the whole request (contract D5)."""
+    try:
+        raw = _decode_batch(body).call_records
+    except NOT_JSON as exc:
+        raise malformed(generation) from exc
+    if bytes(raw) in (b"", b"null"):
+        raise _whole(generation, "is required")
+    try:
+        records = _decode_records(raw)
+    except msgspec.ValidationError as exc:
+        raise _whole(generation, "is invalid") from exc
+    if not 1 <= len(records) <= MOST_RECORDS:
+        raise _whole(generation, f"must contain between 1 and {MOST_RECORDS} records")
+    not_object = _whole(generation, "is invalid")
+    return [
+        Submitted(read_record(generation, raw, not_object=not_object), partial(_as_sent, generation, raw))
+        for raw in records
+    ]
+
+
+def _as_sent(generation: Generation, raw: Raw) -> bytes:
+    """The values that were sent, untouched, under our own names; kept for a record that turns out bad."""
+    fields = msgspec.json.decode(raw, type=dict[str, Raw])
+    return msgspec.json.encode({f.value: fields[name] for f, name in generation.names.items() if name in fields})
+
+
+def _whole(generation: Generation, what: str) -> InvalidInput:
+    prefix = NEWER_PREFIX if generation.newer else ""
+    return InvalidInput(f"{prefix}call_records {what}", field="call_records")
+
+
+# writing ------------------------------------------------------------------------------------------------------------
+
+
+def shown_values(generation: Generation, record: StoredRecord) -> tuple[Any, ...]:
+    """A record's seven values in Field's order, as the path's generation shows them; a bad one's as they were sent."""
+    if record.submitted is not None:
+        sent = msgspec.json.decode(record.submitted, type=dict[str, Raw])
+        return tuple(sent.get(field, Raw(b"null")) for field in Field)
+    assert record.starts_at is not None  # noqa: S101 - only a bad record lacks it
+    plus = "+" if generation.plus else ""
+    return (
+        f"{plus}{record.caller_number}",
+        f"{plus}{record.key.receiver_number}",
+        str(record.label_id),
+        record.label_name,
+        record.call_reason,
+        to_ms(record.starts_at),
+        to_ms(record.key.ends_at),
+    )

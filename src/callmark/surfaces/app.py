@@ -1,0 +1,104 @@
+"""The HTTP application of one process: every surface that its roles ask for, on one port."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from callmark.domain.deps import Deps
+from callmark.kit.errors import AppError, MethodNotAllowed, NotFound
+from callmark.kit.health import readyz as ready
+from callmark.surfaces import logos
+from callmark.surfaces.api.routes import Api
+from callmark.surfaces.http import Response, internal_error, render_error
+from callmark.surfaces.observed import Observed
+
+HTTP_ROLES = frozenset({"api", "console", "gateway"})
+_API_PATHS = ("/clients/", "/v2/", "/v3/")
+
+
+def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
+    """The application of `roles`, with the emulator's routes in emulator mode; its lifespan starts and stops them."""
+    routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps)]
+    parts: list[_Part] = []
+    if "gateway" in roles:
+        from callmark.surfaces.gateway.app import Gateway
+
+        gateway = Gateway(deps)
+        parts.append((gateway.start, gateway.stop))
+        routes += gateway.routes
+    if deps.settings.emulator:
+        from callmark.surfaces.emulator.app import Emulator
+
+        emulator = Emulator(deps)
+        parts.append((emulator.start, emulator.stop))
+        routes += emulator.routes
+    rest = Starlette(routes=routes, lifespan=_lifespan(parts), exception_handlers=_HANDLERS)
+    rest.router.redirect_slashes = False
+    return Observed(_split(Api(deps) if "api" in roles else rest, rest))
+
+
+_Part = tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]
+
+
+def _split(api: ASGIApp, rest: ASGIApp) -> ASGIApp:
+    """The contract's paths go straight to the API's own table."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        to = api if scope["type"] == "http" and scope["path"].startswith(_API_PATHS) else rest
+        await to(scope, receive, send)
+
+    return app
+
+
+def _lifespan(parts: list[_Part]) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
+        async with AsyncExitStack() as stack:
+            for start, stop in parts:
+                await start()
+                stack.push_async_callback(stop)
+            yield
+
+    return lifespan
+
+
+def _health(deps: Deps) -> list[BaseRoute]:
+    async def healthz(_: Request) -> StarletteResponse:
+        return StarletteResponse('{"status":"ok"}', media_type="application/json")
+
+    async def readyz(_: Request) -> StarletteResponse:
+        status, body = await ready(deps.db, deps.fabric)
+        return StarletteResponse(body, status, media_type="application/json")
+
+    async def metrics(_: Request) -> StarletteResponse:
+        return StarletteResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    routes: list[BaseRoute] = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    if deps.settings.emulator:  # in production metrics stay on the admin port
+        routes.append(Route("/metrics", metrics))
+    return routes
+
+
+def _starlette(answer: Response) -> StarletteResponse:
+    return StarletteResponse(answer.body, answer.status, {k.decode(): v.decode() for k, v in answer.headers})
+
+
+async def _on_http(_: Request, exc: Exception) -> StarletteResponse:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for this class
+    allowed = tuple((exc.headers or {}).get("Allow", "").split(", "))
+    known = {404: NotFound(), 405: MethodNotAllowed(allowed)}
+    return _starlette(render_error(known.get(exc.status_code, AppError(exc.detail))))
+
+
+async def _on_ours(_: Request, exc: Exception) -> StarletteResponse:
+    return _starlette(render_error(exc) if isinstance(exc, AppError) else internal_error())
+
+
+_HANDLERS = {HTTPException: _on_http, AppError: _on_ours}

@@ -1,0 +1,1 @@
+"""Claims due work and runs the domain's jobs."""

@@ -1,0 +1,61 @@
+"""The worker: every kind of due work of the platform, and the jobs that come round by themselves."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from callmark.domain.calls import jobs as calls
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import jobs as personalisation
+from callmark.domain.personalisation import partitions
+from callmark.kit.due_work import Claimed, Work, Worker
+
+Job = Callable[[Deps], Awaitable[object]]
+
+PERIODIC: dict[str, tuple[timedelta, Job]] = {
+    "partitions": (timedelta(hours=6), partitions.keep_partitions),
+    "old_batches": (timedelta(days=1), partitions.drop_old_batches),
+    "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
+    "old_calls": (timedelta(days=1), calls.drop_old_calls),
+    "sweep": (timedelta(seconds=30), personalisation.sweep),
+}
+"""How often each job comes round, by the product clock; each runs once however many workers there are."""
+
+
+def periodic(deps: Deps) -> Work:
+    """The work of the periodic jobs."""
+
+    async def run(claimed: Claimed) -> datetime | None:
+        every, job = PERIODIC[claimed.row["name"]]
+        await job(deps)
+        return deps.clock.now() + every
+
+    return Work(name="periodic", table="periodic_job", key="name", columns="name", run=run, at_once=4)
+
+
+def works(deps: Deps) -> list[Work]:
+    """Every kind of due work."""
+    return [personalisation.batches(deps), periodic(deps)]
+
+
+async def run_worker(deps: Deps) -> None:
+    """Runs until cancelled."""
+    await prepare(deps)
+    await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run(works(deps))
+
+
+async def prepare(deps: Deps) -> None:
+    """What must be there before the first request: the partitions of the coming days, the periodic jobs' rows."""
+    await partitions.keep_partitions(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO periodic_job (name, due_at) SELECT n, $2 FROM unnest($1::text[]) n ON CONFLICT DO NOTHING",
+            list(PERIODIC),
+            deps.clock.now(),
+        )
+
+
+async def run_due_once(deps: Deps) -> int:
+    """Runs everything that is due now, once; how many rows. For tests and one-shot commands."""
+    worker = Worker(deps.db, deps.fabric, deps.clock, deps.real_clock)
+    return sum([await worker.run_due(work) for work in works(deps)])

@@ -1,0 +1,166 @@
+"""The cast of a sample: businesses with keys and labels, and handsets, made through the domain's services."""
+
+import io
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from PIL import Image
+from tests.contract.templates import Json, Values, placeholders
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.ids import AccountId, KeyId, LabelId
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import LabelType
+from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.fabric import Attachment
+from callmark.kit.phone import PhoneNumber
+
+BEFORE = timedelta(hours=1)
+"""How long before the sample begins its cast came into being."""
+
+SHORT_DEADLINE_S = 0.5
+"""What a silent handset costs a sample."""
+
+EMAIL = "ops@acme.example"
+TOKENS = {
+    "token": "",
+    "second_token": "",
+    "other_token": "other_",
+    "limited_token": "limited_",
+    "bare_token": "bare_",
+    "unsubscribed_token": "unsubscribed_",
+}
+"""Each token's name, and the prefix of the account and key that it is made with."""
+
+_ALL = frozenset(Feature)
+
+
+class Cast:
+    """Who and what exists in one sample, with the clock it lives by."""
+
+    def __init__(self, deps: Deps, sample: Json) -> None:
+        given = sample.get("given", {})
+        begins = datetime.fromisoformat(given.get("now", "2026-01-01T10:00:00Z"))
+        self.clock = FakeClock(begins - BEFORE)
+        self.handsets: dict[str, str] = given.get("handsets", {})
+        self.named = placeholders(sample) | ({"label"} if "generation" in sample else set[str]())
+        self.values = Values(to_ms(begins))
+        settings = deps.settings
+        if "silent" in self.handsets.values():
+            settings = msgspec.structs.replace(
+                settings, bulk_deadline_s=SHORT_DEADLINE_S, real_time_deadline_s=SHORT_DEADLINE_S
+            )
+        self.deps = replace(deps, clock=self.clock, settings=settings)
+        self._begins = begins
+        self._attached: list[Attachment] = []
+
+    async def enter(self) -> None:
+        """Makes everybody whom the sample names, then moves the clock to where it begins."""
+        await self._business("")
+        await self._label("label", "", "Acme Deliveries")
+        if "second_label" in self.named:
+            await self._label("second_label", "", "Acme Returns")
+        if "static_label" in self.named:
+            await self._label("static_label", "", "Acme Shops", LabelType.STATIC)
+        if any(name.startswith("limited_") for name in self.named):
+            await self._key("limited_", self.account(""), _ALL - {Feature.CALL_PERSONALISATION})
+            self.values.names["limited_account"] = self.values.names["account"]
+        if any(name.startswith(("other_", "foreign_")) for name in self.named):
+            await self._business("other_")
+            await self._label("foreign_label", "other_", "Borealis Bank")
+        for prefix in ("bare_", "unsubscribed_"):
+            if any(name.startswith(prefix) for name in self.named):
+                await self._business(prefix)
+        if "unsubscribed_account" in self.named:
+            without = _ALL - {Feature.CALL_PERSONALISATION}
+            await accounts.update_account(self.deps, self.account("unsubscribed_"), features=without)
+        self.clock.advance(self._begins - self.clock.now())
+        await self._switch_on()
+
+    async def leave(self) -> None:
+        """Takes the handsets off the fabric."""
+        for attachment in self._attached:
+            await self.deps.fabric.detach(attachment)
+
+    def account(self, prefix: str) -> AccountId:
+        """The account that `{<prefix>account}` names."""
+        return AccountId(UUID(self.values.names[f"{prefix}account"]))
+
+    async def do(self, what: str) -> None:
+        """Something done at the console."""
+        match what:
+            case "delete_key":
+                await credentials.delete_key(self.deps, self.account(""), self._key_id())
+            case "regenerate_key":
+                new = await credentials.regenerate_key(self.deps, self.account(""), self._key_id())
+                self.values.names |= {"new_key_id": str(new.key_id), "new_api_key": str(new.api_key)}
+            case "suspend_account":
+                await accounts.update_account(self.deps, self.account(""), state=AccountState.SUSPENDED)
+            case "mark_second_label_default":
+                label = LabelId(UUID(self.values.names["second_label"]))
+                await labels.update_label(self.deps, self.account(""), label, make_default=True)
+            case _:
+                raise LookupError(f"nothing can be done by the name of {what}")
+
+    def _key_id(self) -> KeyId:
+        return KeyId(UUID(self.values.names["key_id"]))
+
+    async def _business(self, prefix: str) -> None:
+        account = await accounts.create_account(self.deps, f"{prefix}business")
+        self.values.names[f"{prefix}account"] = str(account.id)
+        await self._key(prefix, account.id, _ALL)
+
+    async def _key(self, prefix: str, account_id: AccountId, features: frozenset[Feature]) -> None:
+        key = await credentials.create_key(
+            self.deps, account_id, name=f"{prefix}key", features=features, created_by_email=EMAIL
+        )
+        self.values.names |= {f"{prefix}key_id": str(key.key_id), f"{prefix}api_key": str(key.api_key)}
+
+    async def _label(self, name: str, prefix: str, shown: str, kind: LabelType = LabelType.DYNAMIC) -> None:
+        label = await labels.create_label(
+            self.deps,
+            self.account(prefix),
+            label_type=kind,
+            name=shown,
+            logo_png=_logo(),
+            category=8,
+            sub_category=53,
+            created_by_email=EMAIL,
+        )
+        self.values.names[name] = str(label.id)
+        self.clock.advance(timedelta(seconds=1))
+
+    async def _switch_on(self) -> None:
+        if not self.handsets:
+            return
+        _, credential = await handsets.create_app(self.deps, "Contract samples")
+        for number, kind in self.handsets.items():
+            if kind != "unregistered":
+                os = OS.IOS if kind == "ios" else OS.ANDROID
+                version = "0.9.9" if kind == "old_app" else "1.0.0"
+                await handsets.register(self.deps, credential, PhoneNumber(number), os, version)
+            if kind in {"online", "silent"}:
+                self._attached.append(
+                    await self.deps.fabric.attach(number, self._answer if kind == "online" else _keep_still)
+                )
+
+    async def _answer(self, _: str, reply: str, __: bytes) -> None:
+        if reply:
+            await self.deps.fabric.acknowledge(reply)
+
+
+async def _keep_still(_: str, __: str, ___: bytes) -> None:
+    """A handset that never acknowledges."""
+
+
+def _logo() -> bytes:
+    png = io.BytesIO()
+    Image.new("RGB", (200, 200), "teal").save(png, "PNG")
+    return png.getvalue()
