@@ -1,0 +1,186 @@
+"""The gateway of one process: its routes, its open streams, and what ends or refreshes them from outside."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+
+import msgspec
+import structlog
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import RECHECK, TAKEOVER, Registration, Takeover
+from callmark.kit.errors import AppError
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.gateway import metrics
+from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.stream import Stream, send_page
+from callmark.surfaces.gateway.twin import Twin
+
+log = structlog.get_logger(__name__)
+
+RECHECK_EVERY = timedelta(seconds=30)
+"""How long a stream may outlive its registration when the announcement of its end was lost."""
+
+CHECKED_AT_ONCE = 1000
+SYNCED_AT_ONCE = 8
+STOP_WITHIN_S = 2.0
+
+FORGOTTEN = (4401, "the registration has ended")
+SUPERSEDED = (4410, "the number was registered on another device")
+REPLACED = (4409, "a newer stream with the same token took over")
+RESTARTING = (1012, "the gateway restarts")
+
+
+class Gateway:
+    """Routes under `/handset/v1`, and the streams that came in through them."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._streams: dict[PhoneNumber, tuple[Connection, ...]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refreshing: asyncio.Task[None] | None = None
+        self._stopping = False
+        self.routes: list[BaseRoute] = [
+            WebSocketRoute("/handset/v1/stream", Stream(deps, self), name="handset_stream"),
+            Route("/handset/v1/{verb:path}", Twin(deps), name="handset"),
+        ]
+
+    async def start(self) -> None:
+        """Listens for takeovers, and from now on keeps streams true to what the database says."""
+        await self._deps.fabric.listen(TAKEOVER, self._on_takeover)
+        await self._deps.fabric.listen(RECHECK, self._on_recheck)
+        self._deps.fabric.on_reconnect(self._on_reconnect)
+        self._run(self._keep_checking())
+
+    async def stop(self) -> None:
+        """Tells every handset to connect elsewhere; returns when they have been told, after two seconds at most."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        for stream in self.streams():
+            stream.close(*RESTARTING)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await asyncio.gather(*(stream.drained() for stream in self.streams()))
+
+    # the streams ------------------------------------------------------------------------------------------------------
+
+    def streams(self) -> list[Connection]:
+        """Every open stream of this process."""
+        return [stream for streams in self._streams.values() for stream in streams]
+
+    def add(self, stream: Connection) -> None:
+        """Enters a stream, before it asks whether its registration lives, so that no announcement falls between."""
+        number = stream.registration.phone_number
+        self._streams[number] = (*self._streams.get(number, ()), stream)
+        metrics.CONNECTED.inc()
+        if self._stopping:
+            stream.close(*RESTARTING)
+
+    def remove(self, stream: Connection) -> None:
+        """Takes a stream out when it has ended."""
+        number = stream.registration.phone_number
+        left = tuple(other for other in self._streams[number] if other is not stream)
+        if left:
+            self._streams[number] = left
+        else:
+            del self._streams[number]
+        metrics.CONNECTED.dec()
+
+    async def take_over(self, stream: Connection) -> None:
+        """Closes what is older than a stream that has just come, here at once and on every other gateway."""
+        mine = stream.registration
+        self._apply(Takeover(mine.phone_number, mine.generation, stream=stream.stream))
+        await handsets.announce_stream(self._deps, mine, stream.stream)
+
+    def _apply(self, takeover: Takeover) -> None:
+        for stream in self._streams.get(PhoneNumber(takeover.phone_number), ()):
+            mine = stream.registration.generation
+            if takeover.forgotten and mine <= takeover.generation:
+                stream.close(*FORGOTTEN)
+            elif mine < takeover.generation:
+                stream.close(*SUPERSEDED)
+            elif mine == takeover.generation and stream.stream < takeover.stream:
+                stream.close(*REPLACED)
+
+    # from outside -----------------------------------------------------------------------------------------------------
+
+    async def _on_takeover(self, message: bytes) -> None:
+        self._apply(msgspec.json.decode(message, type=Takeover))
+
+    async def _on_recheck(self, _: bytes) -> None:
+        with contextlib.suppress(AppError):  # the next round makes it good
+            await self.close_ended(self.streams())
+
+    async def _on_reconnect(self) -> None:
+        if self._refreshing:
+            self._refreshing.cancel()
+        self._refreshing = self._run(self._refresh())
+
+    async def _keep_checking(self) -> None:
+        while True:
+            await self._deps.real_clock.sleep(RECHECK_EVERY)
+            try:
+                await self.close_ended(self.streams())
+            except AppError as exc:
+                log.warning("handsets_not_checked", error=str(getattr(exc, "reason", exc)))
+
+    async def close_ended(self, streams: Sequence[Connection]) -> None:
+        """Closes those whose registration does not live any more."""
+        rest = iter(streams)
+        while some := list(islice(rest, CHECKED_AT_ONCE)):
+            ended = await handsets.ended_among(self._deps, [stream.registration for stream in some])
+            for stream in some:
+                _close_if_ended(stream, ended)
+
+    async def _refresh(self) -> None:
+        """After a lost fabric, when pushes, withdrawals and takeovers may have passed by: syncs every stream again."""
+        while True:
+            try:
+                await self.close_ended(self.streams())
+                break
+            except AppError:
+                await self._deps.real_clock.sleep(timedelta(seconds=1))
+        streams = iter(self.streams())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(SYNCED_AT_ONCE):
+                group.create_task(self._sync_again(streams))
+
+    async def _sync_again(self, streams: Iterator[Connection]) -> None:
+        for stream in streams:  # shared between the tasks: each takes the next
+            while not stream.closing:
+                try:
+                    await _sync_whole(self._deps, stream)
+                    break
+                except AppError as exc:
+                    log.warning("handset_not_synced", error=str(getattr(exc, "reason", exc)))
+                    await self._deps.real_clock.sleep(timedelta(seconds=1))
+
+    def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _sync_whole(deps: Deps, stream: Connection) -> None:
+    """All pages, as if the handset had asked with what we know it to hold."""
+    cursor: str | None = None
+    while not stream.closing:
+        cursor = await send_page(deps, stream, stream.held or (), cursor)
+        await stream.drained()
+        if cursor is None:
+            return
+
+
+def _close_if_ended(stream: Connection, ended: dict[PhoneNumber, int | None]) -> None:
+    mine: Registration = stream.registration
+    now = ended.get(mine.phone_number, mine.generation)
+    if now is None:
+        stream.close(*FORGOTTEN)
+    elif now != mine.generation:
+        stream.close(*SUPERSEDED)

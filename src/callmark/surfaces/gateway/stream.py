@@ -1,0 +1,234 @@
+"""One WebSocket stream from handshake to end, and what each frame from the handset does.
+
+The order on connect leaves no gap: subscribe → ask whether the registration still lives → welcome → `sync` reads the
+database, while senders commit before they publish.
+"""
+
+import asyncio
+from collections.abc import Collection
+from typing import Protocol, assert_never
+from uuid import UUID
+
+import msgspec
+import structlog
+from starlette.types import Message, Receive, Scope, Send
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
+from callmark.kit.fabric import Attachment
+from callmark.kit.ids import new_id
+from callmark.kit.phone import shorten
+from callmark.surfaces.gateway import metrics, verbs, wire
+from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.http import bearer
+
+log = structlog.get_logger(__name__)
+
+MOST_FAULTS = 10
+"""Frames that a stream may spoil before it is closed with 4400."""
+
+NO_CODE = 1005
+
+
+class Streams(Protocol):
+    """Where a stream enters and leaves (the process's `Gateway`)."""
+
+    def add(self, stream: Connection) -> None:
+        """Enters a stream."""
+        ...
+
+    def remove(self, stream: Connection) -> None:
+        """Takes it out."""
+        ...
+
+    async def close_ended(self, streams: list[Connection]) -> None:
+        """Closes those whose registration does not live any more."""
+        ...
+
+    async def take_over(self, stream: Connection) -> None:
+        """Closes what is older than it."""
+        ...
+
+
+class Stream:
+    """The ASGI application behind `/handset/v1/stream`."""
+
+    def __init__(self, deps: Deps, streams: Streams) -> None:
+        self._deps = deps
+        self._streams = streams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One stream, from the handshake on; leaves one log line."""
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            registration = await handsets.authenticate(self._deps, bearer(scope))
+        except Unauthenticated:
+            await _refuse(send, 4401, "the token is missing, unknown, or has ended")
+            return
+        except Unavailable as exc:
+            await _refuse(send, 1013, exc.message)
+            return
+        stream = Connection(registration, send, asyncio.current_task())
+        began = asyncio.get_running_loop().time()
+        code = NO_CODE
+        try:
+            code = await self._serve(stream, receive)
+        except asyncio.CancelledError:
+            if not stream.abandoned:
+                raise
+        finally:
+            stream.end()
+            code = stream.closing[0] if stream.closing and stream.closing[0] != NO_CODE else code
+            _note(stream, code, asyncio.get_running_loop().time() - began)
+
+    async def _serve(self, stream: Connection, receive: Receive) -> int:
+        """Runs the stream to its end; the close code."""
+        attachment: Attachment | None = None
+        self._streams.add(stream)
+        try:
+            try:
+                attachment = await self._deps.fabric.attach(stream.registration.phone_number, stream.push)
+                await self._streams.close_ended([stream])
+                await self._streams.take_over(stream)
+                stream.open(self._welcome(stream))
+            except Unavailable as exc:
+                stream.close(1013, exc.message)
+            return await self._read(stream, receive)
+        finally:
+            self._streams.remove(stream)
+            if attachment:
+                await self._deps.fabric.detach(attachment)
+
+    def _welcome(self, stream: Connection) -> wire.Welcome:
+        mine = stream.registration
+        return wire.Welcome(new_id(), mine.phone_number, mine.generation, to_ms(self._deps.clock.now()))
+
+    async def _read(self, stream: Connection, receive: Receive) -> int:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return message.get("code", NO_CODE)
+            if not stream.closing:
+                stream.frames_in += 1
+                await self._understand(stream, message)
+
+    async def _understand(self, stream: Connection, message: Message) -> None:
+        data: str | None = message.get("text")
+        if data is None:
+            _spoilt(stream, None, InvalidInput("frames are JSON objects in text frames"))
+            return
+        if _too_big(data):
+            stream.close(1009, "a frame may have 16 KiB")
+            return
+        try:
+            frame = wire.decode_frame(data)
+        except msgspec.DecodeError as exc:
+            _spoilt(stream, wire.frame_id(data), wire.explain(exc, "frame"))
+            return
+        metrics.count_in(type(frame).__struct_config__.tag)
+        try:
+            await self._carry_out(stream, frame)
+        except AppError as exc:
+            stream.put(wire.encode(wire.failure(frame.id, exc)))
+        except Exception:
+            log.exception("handset_frame_failed", phone=shorten(stream.registration.phone_number))
+            stream.put(wire.encode(wire.failure(frame.id, AppError("internal error"))))
+
+    async def _carry_out(self, stream: Connection, frame: wire.HandsetFrame) -> None:
+        match frame:
+            case wire.AckFrame():
+                await self._ack(stream, frame)
+            case wire.SyncFrame():
+                await self._sync(stream, frame)
+            case wire.ResolveFrame():
+                await self._resolve(stream, frame)
+            case wire.CallFrame():
+                await verbs.report_call(self._deps, stream.registration, frame)
+                stream.put(wire.encode(wire.Received(new_id(), frame.id)))
+                metrics.count_out("received")
+            case wire.CallMeBackFrame() | wire.FeedbackFrame():
+                later = AppError("this frame comes with a later release")
+                stream.put(wire.encode(wire.failure(frame.id, later, "not-supported")))
+            case _:
+                assert_never(frame)
+
+    async def _ack(self, stream: Connection, frame: wire.AckFrame) -> None:
+        """Answers the push that waits for it; without one, or without the fabric, writes it down itself."""
+        key = verbs.own_key(stream.registration, frame.record)
+        reply = stream.take_reply(key)
+        if not (reply and await self._deps.fabric.acknowledge(reply)):
+            await personalisation.acknowledge(self._deps, [key])
+        stream.remember(key.id)
+
+    async def _sync(self, stream: Connection, frame: wire.SyncFrame) -> None:
+        cursor = await send_page(self._deps, stream, frame.held, frame.cursor)
+        stream.put(wire.encode(wire.Synced(new_id(), frame.id, cursor)))
+        metrics.count_out("synced")
+
+    async def _resolve(self, stream: Connection, frame: wire.ResolveFrame) -> None:
+        found = await verbs.resolve(self._deps, stream.registration, frame.caller_number)
+        answer = wire.Resolved(
+            new_id(), frame.id, found.caller_number, found.identity, found.source, found.why, found.offers
+        )
+        stream.put(wire.encode(answer))
+        metrics.count_out("resolved")
+
+
+async def send_page(deps: Deps, stream: Connection, held: Collection[UUID], cursor: str | None) -> str | None:
+    """Queues one page of a sync and settles what the handset holds of it; the cursor of the next page."""
+    with stream.withdrawn_meanwhile() as meanwhile:
+        page = await verbs.read_page(deps, stream.registration, held, cursor)
+        for record in page.missing:
+            if record.key.id not in meanwhile:
+                stream.put(encode_identity(record, deps.public_url))
+        for key in page.withdrawn:
+            stream.put(encode_withdraw(key))
+    metrics.IDENTITIES_OUT.inc(len(page.missing))
+    metrics.WITHDRAWALS_OUT.inc(len(page.withdrawn))
+    await personalisation.acknowledge(deps, page.held)
+    for key in page.held:
+        stream.remember(key.id)
+    return page.cursor
+
+
+def _spoilt(stream: Connection, frame_id: str | None, error: InvalidInput) -> None:
+    """Answers a frame that cannot be understood; the tenth ends the stream."""
+    metrics.count_in("unknown")
+    stream.faults += 1
+    if stream.faults >= MOST_FAULTS:
+        stream.close(4400, "too many frames could not be understood")
+    else:
+        stream.put(wire.encode(wire.failure(frame_id, error)))
+
+
+def _too_big(data: str) -> bool:
+    """Whether a frame is over the limit (a server that has the limit itself closes before we see it)."""
+    return len(data) > wire.FRAME_BYTES or (
+        len(data) * 4 > wire.FRAME_BYTES and len(data.encode("utf-8", "surrogatepass")) > wire.FRAME_BYTES
+    )
+
+
+async def _refuse(send: Send, code: int, reason: str) -> None:
+    await send({"type": "websocket.close", "code": code, "reason": reason})
+    metrics.ENDED.labels(code).inc()
+    log.info("handset_stream_refused", code=code, reason=reason)
+
+
+def _note(stream: Connection, code: int, seconds: float) -> None:
+    metrics.ENDED.labels(code).inc()
+    log.info(
+        "handset_stream_ended",
+        phone=shorten(stream.registration.phone_number),
+        generation=stream.registration.generation,
+        stream=stream.stream,
+        code=code,
+        reason=stream.closing[1] if stream.closing else "",
+        seconds=round(seconds, 3),
+        frames_in=stream.frames_in,
+        frames_out=stream.frames_out,
+    )

@@ -1,0 +1,148 @@
+"""The gateway's verbs as plain HTTP, for apps that wake up for one call; registrations too."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from starlette.types import Receive, Scope, Send
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import Registration
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.frames import RecordRef, identity_of
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
+from callmark.kit.phone import parse_loose
+from callmark.surfaces.gateway import verbs, wire
+from callmark.surfaces.http import Response, bearer, check_media_type, read_body, render, render_error
+
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request with a credential of some kind."""
+
+    deps: Deps
+    credential: str
+    scope: Scope
+    receive: Receive
+
+    async def handset(self) -> Registration:
+        """The registration whose token was sent. Raises Unauthenticated."""
+        return await handsets.authenticate(self.deps, self.credential)
+
+    async def body(self, kind: type[Body], limit_bytes: int = wire.FRAME_BYTES) -> Body:
+        """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput."""
+        check_media_type(self.scope)
+        return wire.decode_body(kind, await read_body(self.scope, self.receive, limit_bytes))
+
+
+async def register(request: Request) -> Response:
+    """`POST registrations`: a new token, and the end of the older one."""
+    body = await request.body(wire.RegistrationBody)
+    phone = parse_loose(body.phone_number)
+    if phone is None:
+        raise InvalidInput("phone_number is not a valid phone number", field="phone_number")
+    made = await handsets.register(request.deps, request.credential, phone, body.os, body.app_version)
+    return render(wire.RegistrationAnswer(phone, made.registration.generation, made.token), 201)
+
+
+async def forget(request: Request) -> Response:
+    """`DELETE registrations`: the app was uninstalled."""
+    await handsets.forget(request.deps, request.credential)
+    return _done()
+
+
+async def sync(request: Request) -> Response:
+    """`POST sync`: one page."""
+    mine = await request.handset()
+    body = await request.body(wire.SyncBody)
+    deps = request.deps
+    page = await verbs.read_page(deps, mine, body.held, body.cursor)
+    await personalisation.acknowledge(deps, page.held)
+    return render(
+        wire.SyncAnswer(
+            now=to_ms(deps.clock.now()),
+            identities=[identity_of(record, deps.public_url) for record in page.missing],
+            withdrawn=[RecordRef.of(key) for key in page.withdrawn],
+            cursor=page.cursor,
+        )
+    )
+
+
+async def ack(request: Request) -> Response:
+    """`POST ack`: up to a page of records."""
+    mine = await request.handset()
+    body = await request.body(wire.AckBody, wire.ACK_BODY_BYTES)
+    await verbs.acknowledge(request.deps, mine, body.records)
+    return _done()
+
+
+async def resolve(request: Request) -> Response:
+    """`POST resolve`: who is calling."""
+    mine = await request.handset()
+    body = await request.body(wire.ResolveBody)
+    found = await verbs.resolve(request.deps, mine, body.caller_number)
+    return render(wire.ResolveAnswer(found.caller_number, found.identity, found.source, found.why, found.offers))
+
+
+async def call(request: Request) -> Response:
+    """`POST call`: one fact of a real call."""
+    mine = await request.handset()
+    await verbs.report_call(request.deps, mine, await request.body(wire.CallBody))
+    return _done()
+
+
+async def stream(_: Request) -> Response:
+    """`GET stream` without a WebSocket handshake."""
+    raise InvalidInput("this path needs a WebSocket handshake")
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+TABLE: dict[str, dict[str, Handler]] = {
+    "registrations": {"POST": register, "DELETE": forget},
+    "sync": {"POST": sync},
+    "ack": {"POST": ack},
+    "resolve": {"POST": resolve},
+    "call": {"POST": call},
+    "stream": {"GET": stream},
+}
+
+
+class Twin:
+    """The ASGI application behind `/handset/v1/`."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request; errors in the Family A envelope. A bug goes on to whoever logs it."""
+        scope["route"] = f"/handset/v1/{scope['path_params']['verb']}" if _known(scope) else "other"
+        try:
+            answer = await self._answer(scope, receive)
+        except AppError as exc:
+            answer = render_error(exc)
+        await answer.send(send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        methods = TABLE.get(scope["path_params"]["verb"])
+        if methods is None:
+            raise NotFound
+        handler = methods.get(scope["method"])
+        if handler is None:
+            raise MethodNotAllowed(tuple(methods))
+        request = Request(self._deps, bearer(scope), scope, receive)
+        if not request.credential and handler is not stream:
+            raise Unauthenticated
+        return await handler(request)
+
+
+def _known(scope: Scope) -> bool:
+    return scope["path_params"]["verb"] in TABLE
+
+
+def _done() -> Response:
+    return Response(204, headers=[])

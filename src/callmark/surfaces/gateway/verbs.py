@@ -1,0 +1,113 @@
+"""What handsets ask for, whichever way they came: parse → a domain's service → an answer. Frames and HTTP share it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.calls import service as calls
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import Registration
+from callmark.domain.ids import CallId
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.frames import RecordRef
+from callmark.domain.personalisation.model import OpenRecord, RecordKey
+from callmark.domain.resolution import service as resolution
+from callmark.domain.resolution.model import Resolution
+from callmark.kit.clock import LAST_MS, from_ms, to_ms
+from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.phone import PhoneNumber, parse_loose, shorten
+from callmark.surfaces.gateway.wire import CallBody
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+"""Records in one page of `sync`."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a sync: what to send, what to drop, which of its records the handset holds already."""
+
+    missing: list[OpenRecord]
+    held: list[RecordKey]
+    withdrawn: list[RecordKey]
+    cursor: str | None
+
+
+async def read_page(deps: Deps, registration: Registration, held: Collection[UUID], cursor: str | None) -> Page:
+    """The page after `cursor`; none for a handset that cannot show call records. Raises InvalidInput for the cursor."""
+    after = _after(cursor)
+    known = frozenset(held)
+    withdrawn: list[RecordKey] = []
+    if cursor is None:
+        withdrawn = await personalisation.withdrawn_among(deps, registration.phone_number, known)
+    if not handsets.can_show(registration, deps.settings.min_app_version):
+        return Page([], [], withdrawn, None)
+    records = await personalisation.records_for_handset(deps, registration.phone_number, after=after, limit=PAGE)
+    last = records[-1].key if len(records) == PAGE else None
+    return Page(
+        missing=[record for record in records if record.key.id not in known],
+        held=[record.key for record in records if record.key.id in known],
+        withdrawn=withdrawn,
+        cursor=f"{to_ms(last.ends_at)}.{last.id.hex}" if last else None,
+    )
+
+
+def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    ends_ms, _, record_id = cursor.partition(".")
+    try:
+        after = int(ends_ms), UUID(hex=record_id)
+    except ValueError as exc:
+        raise InvalidInput("cursor is invalid", field="cursor") from exc
+    if not 0 <= after[0] <= LAST_MS:
+        raise InvalidInput("cursor is invalid", field="cursor")
+    return from_ms(after[0]), after[1]
+
+
+def own_key(registration: Registration, record: RecordRef) -> RecordKey:
+    """The key of a handset's own record. Raises Forbidden for another receiver's, InvalidInput for no key at all."""
+    if record.receiver_number != registration.phone_number:
+        raise Forbidden("record belongs to another receiver")
+    key = record.key()
+    if key is None:
+        raise InvalidInput("record.ends_at is invalid", field="record.ends_at")
+    return key
+
+
+async def acknowledge(deps: Deps, registration: Registration, records: Sequence[RecordRef]) -> None:
+    """Settles records as held, committed on return; none of them if one is another receiver's."""
+    await personalisation.acknowledge(deps, [own_key(registration, record) for record in records])
+
+
+async def resolve(deps: Deps, registration: Registration, caller_number: str) -> Resolution:
+    """What shows when `caller_number` rings now."""
+    return await resolution.resolve(deps, registration, _number(caller_number))
+
+
+async def report_call(deps: Deps, registration: Registration, body: CallBody) -> None:
+    """Keeps one fact of a call, committed on return, and logs it."""
+    record = own_key(registration, body.record) if body.record else None
+    caller = _number(body.caller_number)
+    await calls.report(deps, registration.phone_number, CallId(body.call_id), caller, body.event, body.source, record)
+    log.info(
+        "call_reported",
+        receiver=shorten(registration.phone_number),
+        caller=shorten(caller),
+        call=str(body.call_id),
+        event_type=body.event.value,
+        source=body.source.value,
+        record=str(record.id) if record else None,
+    )
+
+
+def _number(text: str) -> PhoneNumber:
+    number = parse_loose(text)
+    if number is None:
+        raise InvalidInput("caller_number is not a valid phone number", field="caller_number")
+    return number

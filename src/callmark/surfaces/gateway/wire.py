@@ -1,0 +1,234 @@
+"""The JSON of the gateway protocol (`docs/gateway.md`), in and out. Nothing but shapes."""
+
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation.frames import Identity, RecordRef
+from callmark.domain.resolution.model import Offers
+from callmark.kit.errors import AppError, InvalidInput
+from callmark.kit.ids import new_id
+
+PING_S = 20
+SILENCE_S = 45
+FRAME_BYTES = 16 * 1024
+ACK_BODY_BYTES = 32 * 1024
+MOST_HELD = 200
+MOST_ACKS = 200
+
+Body = TypeVar("Body")
+FrameId = Annotated[str, Meta(min_length=1, max_length=64)]
+Held = Annotated[list[UUID], Meta(max_length=MOST_HELD)]
+ShortText = Annotated[str, Meta(max_length=64)]
+
+
+# from the handset: each verb's body, as plain HTTP sends it, and the frame that adds type and id --------------------
+
+
+class SyncBody(Struct, kw_only=True, frozen=True):
+    """What the handset holds; the cursor of the page before, None to begin."""
+
+    held: Held = []
+    cursor: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class ResolveBody(Struct, kw_only=True, frozen=True):
+    """Who is ringing."""
+
+    caller_number: ShortText
+
+
+class CallBody(Struct, kw_only=True, frozen=True):
+    """One fact of a real call."""
+
+    call_id: UUID
+    caller_number: ShortText
+    event: CallEvent
+    source: CallSource
+    record: RecordRef | None = None
+
+
+class AckBody(Struct, kw_only=True, frozen=True):
+    """Records that the handset holds (plain HTTP only; the frame names one)."""
+
+    records: Annotated[list[RecordRef], Meta(min_length=1, max_length=MOST_ACKS)]
+
+
+class RegistrationBody(Struct, kw_only=True, frozen=True):
+    """A handset that wants to be reached."""
+
+    phone_number: ShortText
+    os: OS
+    app_version: ShortText
+
+
+class AckFrame(Struct, kw_only=True, frozen=True, tag="ack"):
+    """One record that the handset holds."""
+
+    id: FrameId
+    record: RecordRef
+
+
+class SyncFrame(SyncBody, kw_only=True, frozen=True, tag="sync"):
+    """See SyncBody."""
+
+    id: FrameId
+
+
+class ResolveFrame(ResolveBody, kw_only=True, frozen=True, tag="resolve"):
+    """See ResolveBody."""
+
+    id: FrameId
+
+
+class CallFrame(CallBody, kw_only=True, frozen=True, tag="call"):
+    """See CallBody."""
+
+    id: FrameId
+
+
+class CallMeBackFrame(Struct, kw_only=True, frozen=True, tag="call_me_back"):
+    """Comes with a later release."""
+
+    id: FrameId
+
+
+class FeedbackFrame(Struct, kw_only=True, frozen=True, tag="feedback"):
+    """Comes with a later release."""
+
+    id: FrameId
+
+
+HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame | FeedbackFrame
+
+
+# to the handset (identity and withdraw: domain/handsets/frames.py) --------------------------------------------------
+
+
+class Welcome(Struct, frozen=True, tag="welcome"):
+    """First on every stream; `now` is the product clock in milliseconds."""
+
+    id: UUID
+    phone_number: str
+    generation: int
+    now: int
+    ping_s: int = PING_S
+
+
+class Synced(Struct, frozen=True, tag="synced"):
+    """One page has been sent."""
+
+    id: UUID
+    re: str
+    cursor: str | None
+
+
+class Resolved(Struct, frozen=True, tag="resolved"):
+    """The answer to `resolve`."""
+
+    id: UUID
+    re: str
+    caller_number: str
+    identity: Identity | None
+    source: CallSource
+    why: str
+    offers: Offers
+
+
+class Received(Struct, frozen=True, tag="received"):
+    """A call report is stored."""
+
+    id: UUID
+    re: str
+
+
+class Failed(Struct, frozen=True, tag="error"):
+    """A frame was not carried out."""
+
+    id: UUID
+    re: str | None
+    slug: str
+    message: str
+
+
+# the answers of plain HTTP ------------------------------------------------------------------------------------------
+
+
+class SyncAnswer(Struct, frozen=True):
+    """One page; `now` is the product clock in milliseconds."""
+
+    now: int
+    identities: list[Identity]
+    withdrawn: list[RecordRef]
+    cursor: str | None
+
+
+class ResolveAnswer(Struct, frozen=True):
+    """As `Resolved`, without type, id and re."""
+
+    caller_number: str
+    identity: Identity | None
+    source: CallSource
+    why: str
+    offers: Offers
+
+
+class RegistrationAnswer(Struct, frozen=True):
+    """A registration and its token, shown once."""
+
+    phone_number: str
+    generation: int
+    token: str
+
+
+class _OnlyId(Struct, frozen=True):
+    id: FrameId
+
+
+_frames = msgspec.json.Decoder(HandsetFrame)
+_only_id = msgspec.json.Decoder(_OnlyId)
+_encoder = msgspec.json.Encoder()
+encode = _encoder.encode
+
+
+def decode_frame(data: str | bytes) -> HandsetFrame:
+    """The handset's frame. Raises msgspec.DecodeError."""
+    return _frames.decode(data)
+
+
+def frame_id(data: str | bytes) -> str | None:
+    """The id of a frame that could not be decoded, if that much can be read."""
+    try:
+        return _only_id.decode(data).id
+    except msgspec.DecodeError:
+        return None
+
+
+def failure(re: str | None, error: AppError, slug: str | None = None) -> Failed:
+    """The error frame that answers frame `re`."""
+    return Failed(new_id(), re, slug or error.slug, error.message)
+
+
+def decode_body(kind: type[Body], data: bytes) -> Body:
+    """The body as `kind`. Raises InvalidInput that names the field at fault."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError as exc:
+        raise explain(exc) from exc
+
+
+def explain(exc: msgspec.DecodeError, whole: str = "request body") -> InvalidInput:
+    """What is wrong with the JSON, in the contract's words (D2); `whole` is what it is called as a whole."""
+    if not isinstance(exc, msgspec.ValidationError):
+        return InvalidInput(f"{whole} is invalid")
+    what, _, path = str(exc).partition(" - at `$")
+    parts = [part.partition("[")[0] for part in path.rstrip("`").lstrip(".").split(".")] if path else []
+    missing = what.partition("missing required field `")[2].rstrip("`")
+    field = ".".join([part for part in [*parts, missing] if part])
+    if not field:
+        return InvalidInput(f"{whole} is invalid")
+    return InvalidInput(f"{field} is required" if missing else f"{field} is invalid", field=field)

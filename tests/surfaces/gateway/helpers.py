@@ -1,0 +1,253 @@
+"""Drives gateways as handsets do: a real server on a free port, a WebSocket client, records to push."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from tests.factories import Cast
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS, Registration
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.judge import V2, NewRecord
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.kit.clock import to_ms
+from callmark.kit.fabric import Fabric
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.gateway.app import Gateway
+from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
+
+CALLER = PhoneNumber("918040001234")
+WITHIN_S = 5
+Frame = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A registered handset: its registration and token, and the credential of the app that made it."""
+
+    registration: Registration
+    token: str
+    credential: str
+
+    @property
+    def number(self) -> PhoneNumber:
+        """Its phone number."""
+        return self.registration.phone_number
+
+
+async def make_handset(
+    deps: Deps, number: PhoneNumber, *, os: OS = OS.ANDROID, version: str = "5.0.0", credential: str = ""
+) -> Owner:
+    """A registered handset; without a credential, of an app of its own."""
+    if not credential:
+        _, credential = await handsets.create_app(deps, "Ring app")
+    made = await handsets.register(deps, credential, number, os, version)
+    return Owner(made.registration, made.token, credential)
+
+
+def new_record(deps: Deps, cast: Cast, receiver: str, **changed: object) -> NewRecord:
+    """A record whose window is open for an hour."""
+    now = to_ms(deps.clock.now())
+    sent = NewRecord(CALLER, receiver, str(cast.label.id), None, "Your parcel arrives today", now, now + 3_600_000)
+    return sent._replace(**changed)
+
+
+async def store_records(deps: Deps, cast: Cast, *records: NewRecord) -> list[StoredRecord]:
+    """Records of one batch, accepted and not pushed."""
+    submitted = [personalisation.Submitted(record, lambda: b"{}") for record in records]
+    batch = await personalisation.submit_batch(deps, cast.account.id, V2, submitted)
+    return await personalisation.timelines(deps, batch.id, None)
+
+
+async def push(deps: Deps, cast: Cast, receiver: str, **changed: object) -> StoredRecord:
+    """A record pushed in real time, as its timeline has it afterwards."""
+    done = await personalisation.push_now(deps, cast.account.id, V2, new_record(deps, cast, receiver, **changed))
+    (record,) = await personalisation.timelines(deps, done.batch_id, None)
+    return record
+
+
+async def outcome_of(deps: Deps, cast: Cast, record_id: UUID) -> Outcome:
+    """What has become of a record."""
+    return (await personalisation.find_record(deps, cast.account.id, record_id)).outcome
+
+
+def ref(record: StoredRecord) -> Frame:
+    """The record's reference on the wire."""
+    key = record.key
+    return {"id": str(key.id), "receiver_number": key.receiver_number, "ends_at": to_ms(key.ends_at)}
+
+
+@asynccontextmanager
+async def served(deps: Deps, *, frame_bytes: int = FRAME_BYTES) -> AsyncGenerator[str]:
+    """A gateway on a server of its own; its address without the scheme."""
+    gateway = Gateway(deps)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        Starlette(routes=gateway.routes),
+        ws="websockets-sansio",
+        ws_max_size=frame_bytes,
+        ws_ping_interval=PING_S,
+        ws_ping_timeout=SILENCE_S - PING_S,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve([listener]))
+    await gateway.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        await gateway.stop()
+        server.should_exit = True
+        await running
+        listener.close()
+
+
+@asynccontextmanager
+async def another_process(deps: Deps, nats_url: str) -> AsyncGenerator[Deps]:
+    """What a second process has: the same database, a connection to NATS of its own."""
+    async with deps.db.connection() as tx:
+        installation = await tx.fetchval("SELECT id FROM installation")
+    fabric = Fabric(nats_url, installation, name="another")
+    await fabric.open()
+    try:
+        yield replace(deps, fabric=fabric)
+    finally:
+        await fabric.close()
+
+
+class Handset:
+    """A handset's end of a stream."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self.welcome: Frame = {}
+
+    async def send(self, kind: str, frame_id: str = "f1", **fields: object) -> None:
+        """Sends a frame."""
+        await self.send_raw(msgspec.json.encode({"type": kind, "id": frame_id, **fields}).decode())
+
+    async def send_raw(self, message: str | bytes) -> None:
+        """Sends anything: text or, from bytes, a binary message."""
+        await self._socket.send(message)
+
+    async def receive(self, kind: str) -> Frame:
+        """The next frame, which must be of this type."""
+        async with asyncio.timeout(WITHIN_S):
+            frame: Frame = msgspec.json.decode(await self._socket.recv())
+        assert frame["type"] == kind, frame
+        return frame
+
+    async def ask(self, kind: str, answer: str, **fields: object) -> Frame:
+        """Sends a frame and gets the next one, which must answer it."""
+        await self.send(kind, "q1", **fields)
+        frame = await self.receive(answer)
+        assert frame["re"] == "q1"
+        return frame
+
+    async def sync(self, held: list[str] | None = None, cursor: str | None = None) -> tuple[list[Frame], str | None]:
+        """Sends one `sync`: the frames of its page, and the cursor."""
+        await self.send("sync", "s1", held=held or [], cursor=cursor)
+        frames: list[Frame] = []
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                frame: Frame = msgspec.json.decode(await self._socket.recv())
+                if frame["type"] == "synced":
+                    assert frame["re"] == "s1"
+                    return frames, frame["cursor"]
+                frames.append(frame)
+
+    async def closed(self) -> tuple[int, str]:
+        """Waits for the end, whatever comes before: close code and reason."""
+        with pytest.raises(ConnectionClosed) as ended:
+            await self._drain()
+        received = ended.value.rcvd
+        assert received is not None
+        return received.code, received.reason
+
+    async def _drain(self) -> None:
+        async with asyncio.timeout(WITHIN_S):
+            while True:
+                await self._socket.recv()
+
+    async def settled(self) -> None:
+        """Returns when everything sent before has been carried out (frames are taken in order)."""
+        await self.ask("feedback", "error")
+
+
+@asynccontextmanager
+async def open_stream(address: str, token: str) -> AsyncGenerator[Handset]:
+    """A stream, whatever the gateway says to it."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    url = f"ws://{address}/handset/v1/stream"
+    async with connect(url, additional_headers=headers, compression=None, max_queue=4096) as socket:
+        yield Handset(socket)
+
+
+@asynccontextmanager
+async def online(address: str, token: str) -> AsyncGenerator[Handset]:
+    """A stream that has been welcomed."""
+    async with open_stream(address, token) as handset:
+        handset.welcome = await handset.receive("welcome")
+        yield handset
+
+
+class Cut:
+    """A relay before NATS that can be cut and joined again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def join(self) -> None:
+        """Relays from now on."""
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        """Ends every connection and takes no new one."""
+        assert self._server
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.gather(*self._tasks)
+        self._writers.clear()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self._to)
+        self._writers |= {writer, far_writer}
+        for one in (_copy(reader, far_writer), _copy(far_reader, writer)):
+            task = asyncio.create_task(one)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+HOUR = timedelta(hours=1)

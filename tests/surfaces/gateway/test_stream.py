@@ -1,0 +1,270 @@
+"""One stream: its order, each frame, each way it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from tests.factories import make_cast, phone
+from tests.surfaces.gateway.helpers import (
+    CALLER,
+    make_handset,
+    new_record,
+    online,
+    open_stream,
+    outcome_of,
+    push,
+    ref,
+    served,
+    store_records,
+)
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import to_ms
+from callmark.kit.ids import random_uuid
+
+
+@pytest.fixture
+async def address(deps: Deps) -> AsyncGenerator[str]:
+    async with served(deps) as at:
+        yield at
+
+
+async def test_a_stream_begins_with_a_welcome(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        welcome = handset.welcome
+        assert UUID(welcome.pop("id"))
+        assert welcome == {
+            "type": "welcome",
+            "phone_number": owner.number,
+            "generation": 1,
+            "now": to_ms(deps.clock.now()),
+            "ping_s": 20,
+        }
+
+
+async def test_a_pushed_identity_arrives_whole_and_its_acknowledgement_is_success(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        record = await pushing
+    assert record.outcome is Outcome.SUCCESS
+    assert record.delivered_late_at is None
+    now = to_ms(deps.clock.now())
+    assert frame == {
+        "type": "identity",
+        "id": str(record.key.id),
+        "record": {"id": str(record.key.id), "receiver_number": owner.number, "ends_at": now + 3_600_000},
+        "caller_number": CALLER,
+        "name": "Acme Deliveries",
+        "call_reason": "Your parcel arrives today",
+        "logo_url": f"http://callmark.test/logos/{cast.label.logo_sha256.hex()}.png",
+        "verified": True,
+        "starts_at": now,
+        "accepted_at": now * 1000,
+        "position": 0,
+    }
+
+
+async def test_an_acknowledgement_that_no_push_waits_for_is_written_down(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+    async with online(address, owner.token) as handset:
+        await handset.send("ack", record=ref(record))
+        await handset.settled()
+    assert await outcome_of(deps, cast, record.key.id) is Outcome.SUCCESS
+
+
+async def test_a_second_acknowledgement_is_harmless(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        record = await pushing
+        await handset.send("ack", record=frame["record"])
+        await handset.settled()
+    assert await outcome_of(deps, cast, record.key.id) is Outcome.SUCCESS
+
+
+async def test_a_withdrawal_reaches_the_handset(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+    async with online(address, owner.token) as handset:
+        await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+        frame = await handset.receive("withdraw")
+    assert frame["record"] == ref(record)
+    assert frame["id"] != str(record.key.id)
+
+
+async def test_resolve_gives_the_open_record_and_the_reason(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+    async with online(address, owner.token) as handset:
+        shown = await handset.ask("resolve", "resolved", caller_number=f"+{CALLER}")
+        nothing = await handset.ask("resolve", "resolved", caller_number="918040009999")
+    assert shown["caller_number"] == CALLER
+    assert shown["source"] == "call_record"
+    assert shown["identity"]["id"] == str(record.key.id)
+    assert shown["identity"]["type"] == "identity"
+    assert shown["offers"] == {"slots": [], "questions": []}
+    assert (nothing["identity"], nothing["source"]) == (None, "none")
+    assert nothing["why"] == "no call record of this caller for this handset"
+
+
+async def test_a_call_report_is_confirmed_and_kept_whether_the_record_is_known_or_not(deps: Deps, address: str) -> None:
+    owner, call_id, record_id = await make_handset(deps, phone()), random_uuid(), random_uuid()
+    record = {"id": str(record_id), "receiver_number": owner.number, "ends_at": to_ms(deps.clock.now())}
+    report = {"call_id": str(call_id), "caller_number": CALLER, "source": "call_record", "record": record}
+    async with online(address, owner.token) as handset:
+        for event in ("shown", "shown", "missed"):
+            await handset.ask("call", "received", event=event, **report)
+    (call,) = await calls.calls_of_record(deps, record_id)
+    assert (call.id, call.outcome) == (call_id, CallEvent.MISSED)
+    assert call.shown_at == deps.clock.now()
+
+
+async def test_another_receivers_record_is_refused(deps: Deps, address: str) -> None:
+    cast, owner, other = await make_cast(deps), await make_handset(deps, phone()), phone()
+    (foreign,) = await store_records(deps, cast, new_record(deps, cast, other))
+    report = {"call_id": str(random_uuid()), "caller_number": CALLER, "source": "call_record", "event": "shown"}
+    async with online(address, owner.token) as handset:
+        refused = await handset.ask("ack", "error", record=ref(foreign))
+        also = await handset.ask("call", "error", record=ref(foreign), **report)
+    assert refused["slug"] == also["slug"] == "forbidden-error"
+    assert refused["message"] == "record belongs to another receiver"
+    assert await outcome_of(deps, cast, foreign.key.id) is Outcome.PENDING
+    assert await calls.calls_of_record(deps, foreign.key.id) == []
+
+
+@pytest.mark.parametrize("kind", ["call_me_back", "feedback"])
+async def test_frames_of_a_later_release_are_not_supported(deps: Deps, address: str, kind: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        assert (await handset.ask(kind, "error", anything=1))["slug"] == "not-supported"
+
+
+@pytest.mark.parametrize(
+    ("message", "re", "text"),
+    [
+        ("{", None, "frame is invalid"),
+        ("[]", None, "frame is invalid"),
+        (b"{}", None, "frames are JSON objects in text frames"),
+        ('{"type":"ack","id":"a1"}', "a1", "record is required"),
+        ('{"type":"ack"}', None, "id is required"),
+        ('{"type":"ack","id":7}', None, "id is invalid"),
+        ('{"id":"a1"}', "a1", "type is required"),
+        ('{"type":"dance","id":"a1"}', "a1", "type is invalid"),
+        ('{"type":"ack","id":"a1","record":{"id":"x"}}', "a1", "record.id is invalid"),
+        ('{"type":"sync","id":"s1","held":["x"]}', "s1", "held is invalid"),
+        ('{"type":"sync","id":"s1","held":[],"cursor":"x"}', "s1", "cursor is invalid"),
+        ('{"type":"sync","id":"s1","held":[],"cursor":"-5.0000"}', "s1", "cursor is invalid"),
+        ('{"type":"resolve","id":"r1","caller_number":"12"}', "r1", "caller_number is not a valid phone number"),
+    ],
+)
+async def test_a_bad_frame_is_answered_and_the_stream_goes_on(
+    deps: Deps, address: str, message: str | bytes, re: str | None, text: str
+) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        await handset.send_raw(message)
+        error = await handset.receive("error")
+        assert (error["re"], error["slug"], error["message"]) == (re, "invalid-input", text)
+        await handset.settled()
+
+
+async def test_the_tenth_spoilt_frame_ends_the_stream(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        for _ in range(9):
+            await handset.send_raw("nonsense")
+            await handset.receive("error")
+        await handset.send_raw("nonsense")
+        assert (await handset.closed())[0] == 4400
+
+
+@pytest.mark.parametrize("server_limit", [16 * 1024, 1024 * 1024])
+async def test_a_frame_over_16_kib_ends_the_stream(deps: Deps, server_limit: int) -> None:
+    owner = await make_handset(deps, phone())
+    padding = "x" * (16 * 1024)
+    async with served(deps, frame_bytes=server_limit) as address, online(address, owner.token) as handset:
+        await handset.send("feedback", padding=padding)
+        assert (await handset.closed())[0] == 1009
+
+
+async def test_a_frame_of_just_16_kib_is_taken(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    empty = '{"type":"feedback","id":"f1","padding":""}'
+    async with online(address, owner.token) as handset:
+        await handset.send_raw(empty.replace('""', '"' + "x" * (16 * 1024 - len(empty)) + '"'))
+        assert (await handset.receive("error"))["slug"] == "not-supported"
+
+
+@pytest.mark.parametrize("token", ["", "cmhs_unknown"])
+async def test_a_token_that_is_none_is_told_so(address: str, token: str) -> None:
+    async with open_stream(address, token) as handset:
+        assert (await handset.closed())[0] == 4401
+
+
+async def test_a_forgotten_registration_closes_its_stream_and_its_token(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        await handsets.forget(deps, owner.token)
+        assert (await handset.closed())[0] == 4401
+    async with open_stream(address, owner.token) as handset:
+        assert (await handset.closed())[0] == 4401
+
+
+async def test_a_revoked_app_closes_the_streams_of_its_handsets(deps: Deps, address: str) -> None:
+    app, credential = await handsets.create_app(deps, "Ring app")
+    mine = await make_handset(deps, phone(), credential=credential)
+    other = await make_handset(deps, phone())
+    async with online(address, mine.token) as handset, online(address, other.token) as stays:
+        await handsets.revoke_app(deps, app.id)
+        assert (await handset.closed())[0] == 4401
+        await stays.settled()
+
+
+async def test_a_newer_stream_of_the_same_token_closes_the_older(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as older, online(address, owner.token) as newer:
+        assert (await older.closed())[0] == 4409
+        await newer.settled()
+
+
+async def test_a_number_registered_anew_closes_the_stream_of_the_older_device(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    async with online(address, owner.token) as older:
+        moved = await make_handset(deps, owner.number, credential=owner.credential)
+        assert (await older.closed())[0] == 4410
+        async with online(address, moved.token) as newer:
+            assert newer.welcome["generation"] == 2
+
+
+async def test_a_gateway_that_stops_sends_its_handsets_elsewhere(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as address:
+        opened = open_stream(address, owner.token)
+        handset = await opened.__aenter__()
+        await handset.receive("welcome")
+    assert (await handset.closed())[0] == 1012
+    await opened.__aexit__(None, None, None)
+
+
+async def test_a_handset_that_has_gone_is_not_connected_for_the_next_push(deps: Deps, address: str) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with online(address, owner.token) as handset:
+        await handset.settled()
+    began = deps.real_clock.now()
+    record = await push(deps, cast, owner.number)
+    assert record.outcome is Outcome.FAILED_TO_PUSH
+    assert deps.real_clock.now() - began < timedelta(seconds=deps.settings.real_time_deadline_s)

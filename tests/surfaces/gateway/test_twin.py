@@ -1,0 +1,200 @@
+"""The verbs as plain HTTP, and registrations."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from tests.factories import make_cast, phone
+from tests.surfaces.gateway.helpers import (
+    CALLER,
+    Owner,
+    make_handset,
+    new_record,
+    outcome_of,
+    ref,
+    store_records,
+)
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import to_ms
+from callmark.kit.ids import random_uuid
+from callmark.surfaces.gateway.app import Gateway
+
+BASE = "http://callmark.test/handset/v1/"
+
+
+@pytest.fixture
+async def client(deps: Deps) -> AsyncGenerator[httpx.AsyncClient]:
+    app = Starlette(routes=Gateway(deps).routes)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as made:
+        yield made
+
+
+def by(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+def error(answer: httpx.Response) -> tuple[int, str, str]:
+    body = answer.json()
+    assert set(body) == {"slug", "message"}
+    return answer.status_code, body["slug"], body["message"]
+
+
+@pytest.fixture
+async def owner(deps: Deps) -> Owner:
+    return await make_handset(deps, phone())
+
+
+async def test_a_registration_answers_with_its_token_once(deps: Deps, client: httpx.AsyncClient) -> None:
+    _, credential = await handsets.create_app(deps, "Ring app")
+    number = phone()
+    body = {"phone_number": f"+{number}", "os": "android", "app_version": "4.2.0"}
+    first = await client.post("registrations", json=body, headers=by(credential))
+    again = await client.post("registrations", json=body, headers=by(credential))
+    assert first.status_code == 201
+    assert first.json() == {"phone_number": number, "generation": 1, "token": first.json()["token"]}
+    assert first.json()["token"].startswith("cmhs_")
+    assert again.json()["generation"] == 2
+    old = await client.post("resolve", json={"caller_number": CALLER}, headers=by(first.json()["token"]))
+    assert error(old) == (401, "authorization-error", "please login again")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"phone_number": "12"}, "phone_number is not a valid phone number"),
+        ({"phone_number": None}, "phone_number is invalid"),
+        ({"os": "symbian"}, "os is invalid"),
+        ({"app_version": "4.x"}, "app_version is invalid"),
+        ({"app_version": ""}, "app_version is invalid"),
+        ({"app_version": "1.2.3.4.5"}, "app_version is invalid"),
+    ],
+)
+async def test_a_bad_registration_is_refused(
+    deps: Deps, client: httpx.AsyncClient, changed: dict[str, Any], message: str
+) -> None:
+    _, credential = await handsets.create_app(deps, "Ring app")
+    body = {"phone_number": phone(), "os": "android", "app_version": "4.2.0"} | changed
+    assert error(await client.post("registrations", json=body, headers=by(credential))) == (
+        400,
+        "invalid-input",
+        message,
+    )
+
+
+async def test_only_a_live_app_may_register(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
+    app, credential = await handsets.create_app(deps, "Ring app")
+    await handsets.revoke_app(deps, app.id)
+    body = {"phone_number": phone(), "os": "android", "app_version": "4.2.0"}
+    for wrong in (credential, owner.token, "cmapp_unknown", ""):
+        refused = await client.post("registrations", json=body, headers=by(wrong) if wrong else {})
+        assert error(refused) == (401, "authorization-error", "please login again")
+
+
+async def test_deleting_a_registration_forgets_it(client: httpx.AsyncClient, owner: Owner) -> None:
+    assert (await client.delete("registrations", headers=by(owner.token))).status_code == 204
+    assert (await client.delete("registrations", headers=by(owner.token))).status_code == 401
+
+
+async def test_sync_ack_and_resolve_work_without_a_stream(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
+    cast = await make_cast(deps)
+    one, two, held, gone = await store_records(deps, cast, *(new_record(deps, cast, owner.number) for _ in range(4)))
+    await personalisation.withdraw_record(deps, cast.account.id, gone.key.id)
+    known = [str(held.key.id), str(gone.key.id)]
+    page = (await client.post("sync", json={"held": known, "cursor": None}, headers=by(owner.token))).json()
+    assert [identity["id"] for identity in page["identities"]] == [str(one.key.id), str(two.key.id)]
+    assert (page["withdrawn"], page["cursor"]) == ([ref(gone)], None)
+    assert page["now"] == to_ms(deps.clock.now())
+    assert await outcome_of(deps, cast, held.key.id) is Outcome.SUCCESS
+    records = [identity["record"] for identity in page["identities"]]
+    assert (await client.post("ack", json={"records": records}, headers=by(owner.token))).status_code == 204
+    assert await outcome_of(deps, cast, one.key.id) is Outcome.SUCCESS
+    shown = (await client.post("resolve", json={"caller_number": CALLER}, headers=by(owner.token))).json()
+    assert shown["identity"]["id"] == str(held.key.id)
+    assert set(shown) == {"caller_number", "identity", "source", "why", "offers"}
+
+
+async def test_a_whole_page_can_be_acknowledged_at_once(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
+    cast = await make_cast(deps)
+    stored = await store_records(deps, cast, *(new_record(deps, cast, owner.number) for _ in range(200)))
+    body = {"records": [ref(record) for record in stored]}
+    assert (await client.post("ack", json=body, headers=by(owner.token))).status_code == 204
+    assert await outcome_of(deps, cast, stored[199].key.id) is Outcome.SUCCESS
+
+
+async def test_an_acknowledgement_with_a_foreign_record_is_refused_as_a_whole(
+    deps: Deps, client: httpx.AsyncClient, owner: Owner
+) -> None:
+    cast = await make_cast(deps)
+    mine, foreign = await store_records(
+        deps, cast, new_record(deps, cast, owner.number), new_record(deps, cast, phone())
+    )
+    refused = await client.post("ack", json={"records": [ref(mine), ref(foreign)]}, headers=by(owner.token))
+    assert error(refused) == (403, "forbidden-error", "record belongs to another receiver")
+    assert await outcome_of(deps, cast, mine.key.id) is Outcome.PENDING
+
+
+async def test_a_call_can_be_reported_without_a_stream(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
+    call_id = random_uuid()
+    body = {"call_id": str(call_id), "caller_number": CALLER, "event": "rejected", "source": "none", "record": None}
+    assert (await client.post("call", json=body, headers=by(owner.token))).status_code == 204
+    call = await calls.find_call(deps, owner.number, calls.CallId(call_id))
+    assert call
+    assert call.outcome is CallEvent.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "message"),
+    [
+        ("sync", b"{", "request body is invalid"),
+        ("sync", b"", "request body is invalid"),
+        ("sync", b"\xff", "request body is invalid"),
+        ("sync", b"[]", "request body is invalid"),
+        ("sync", b'{"cursor":"nowhere"}', "cursor is invalid"),
+        ("ack", b"{}", "records is required"),
+        ("ack", b'{"records":[]}', "records is invalid"),
+        ("ack", b'{"records":[{"id":1}]}', "records.id is invalid"),
+        ("resolve", b"{}", "caller_number is required"),
+        ("call", b'{"call_id":"x"}', "call_id is invalid"),
+    ],
+)
+async def test_a_bad_body_names_what_is_wrong(
+    client: httpx.AsyncClient, owner: Owner, verb: str, body: bytes, message: str
+) -> None:
+    answer = await client.post(verb, content=body, headers=by(owner.token))
+    assert error(answer) == (400, "invalid-input", message)
+
+
+async def test_source_and_record_must_agree(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
+    record = {"id": str(random_uuid()), "receiver_number": owner.number, "ends_at": to_ms(deps.clock.now())}
+    body = {"call_id": str(random_uuid()), "caller_number": CALLER, "event": "shown"}
+    for wrong in ({"source": "call_record"}, {"source": "none", "record": record}):
+        assert (await client.post("call", json=body | wrong, headers=by(owner.token))).status_code == 400
+
+
+async def test_ends_at_outside_the_calendar_is_refused(client: httpx.AsyncClient, owner: Owner) -> None:
+    record = {"id": str(random_uuid()), "receiver_number": owner.number, "ends_at": 10**15}
+    answer = await client.post("ack", json={"records": [record]}, headers=by(owner.token))
+    assert error(answer) == (400, "invalid-input", "record.ends_at is invalid")
+
+
+async def test_paths_methods_and_media_types_answer_in_the_envelope(client: httpx.AsyncClient, owner: Owner) -> None:
+    auth = by(owner.token)
+    assert error(await client.post("nowhere", headers=auth)) == (404, "not-found", "resource not found")
+    method = await client.get("registrations", headers=auth)
+    assert error(method) == (405, "method-not-allowed", "method not allowed")
+    assert method.headers["allow"] == "POST, DELETE"
+    media = await client.post("sync", content=b"{}", headers=auth | {"Content-Type": "text/plain"})
+    assert error(media)[:2] == (415, "unsupported-media-type")
+    big = await client.post("sync", content=b" " * (16 * 1024 + 1), headers=auth)
+    assert error(big)[:2] == (413, "payload-too-large")
+    assert (await client.post("sync", content=b"{}" + b" " * (16 * 1024 - 2), headers=auth)).status_code == 200
+    assert error(await client.get("stream"))[:2] == (400, "invalid-input")
+    assert (await client.post("sync", json={})).status_code == 401

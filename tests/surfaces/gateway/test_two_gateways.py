@@ -1,0 +1,211 @@
+"""Gateways of several processes: one handset has one stream, and a lost fabric loses nothing."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+from starlette.types import Message
+from tests.engines import Engines
+from tests.factories import make_cast, phone
+from tests.surfaces.gateway.helpers import (
+    Cut,
+    Owner,
+    another_process,
+    make_handset,
+    new_record,
+    online,
+    open_stream,
+    outcome_of,
+    push,
+    served,
+    store_records,
+)
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import FakeClock
+from callmark.kit.ids import new_id
+from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.wire import Welcome
+
+
+async def test_a_newer_stream_closes_the_older_on_another_gateway(deps: Deps, engines: Engines) -> None:
+    owner = await make_handset(deps, phone())
+    async with (
+        another_process(deps, engines.nats_url) as second,
+        served(deps) as here,
+        served(second) as there,
+        online(here, owner.token) as older,
+        online(there, owner.token) as newer,
+    ):
+        assert (await older.closed())[0] == 4409
+        await newer.settled()
+
+
+async def test_a_number_registered_anew_closes_streams_on_every_gateway(deps: Deps, engines: Engines) -> None:
+    owner = await make_handset(deps, phone())
+    async with (
+        another_process(deps, engines.nats_url) as second,
+        served(second) as there,
+        online(there, owner.token) as older,
+    ):
+        await make_handset(deps, owner.number, credential=owner.credential)
+        assert (await older.closed())[0] == 4410
+
+
+async def test_a_record_pushed_in_one_process_reaches_a_handset_of_another(deps: Deps, engines: Engines) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with (
+        another_process(deps, engines.nats_url) as second,
+        served(second) as there,
+        online(there, owner.token) as handset,
+    ):
+        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        frame = await handset.receive("identity")
+        await handset.send("ack", record=frame["record"])
+        assert (await pushing).outcome is Outcome.SUCCESS
+
+
+@asynccontextmanager
+async def behind_a_relay(deps: Deps, engines: Engines) -> AsyncGenerator[tuple[str, Cut]]:
+    """A gateway that reaches NATS through a relay: its address, and the relay."""
+    url = urlsplit(engines.nats_url)
+    assert url.hostname
+    assert url.port
+    relay = Cut(url.hostname, url.port)
+    await relay.join()
+    through = engines.nats_url.replace(f":{url.port}", f":{relay.port}")
+    try:
+        async with another_process(deps, through) as second, served(second) as address:
+            yield address, relay
+    finally:
+        await relay.cut()
+
+
+async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, engines: Engines) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
+        held, gone = await store_records(deps, cast, *(new_record(deps, cast, owner.number) for _ in range(2)))
+        assert await handset.sync([str(held.key.id), str(gone.key.id)]) == ([], None)
+        await relay.cut()
+        missed = await push(deps, cast, owner.number)
+        assert missed.outcome is Outcome.FAILED_TO_PUSH
+        await personalisation.withdraw_record(deps, cast.account.id, gone.key.id)
+        await relay.join()
+        identity = await handset.receive("identity")
+        withdrawal = await handset.receive("withdraw")
+        await handset.settled()
+    assert identity["id"] == str(missed.key.id)
+    assert withdrawal["record"]["id"] == str(gone.key.id)
+
+
+async def test_an_acknowledgement_while_the_fabric_is_lost_is_written_down(deps: Deps, engines: Engines) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
+        pushing = asyncio.create_task(push(deps, cast, owner.number))
+        frame = await handset.receive("identity")
+        await relay.cut()
+        await handset.send("ack", record=frame["record"])
+        await handset.settled()
+        assert await outcome_of(deps, cast, UUID(frame["id"])) is Outcome.SUCCESS
+        assert (await pushing).outcome is Outcome.SUCCESS
+
+
+async def test_a_takeover_missed_while_the_fabric_was_lost_is_made_good(deps: Deps, engines: Engines) -> None:
+    owner = await make_handset(deps, phone())
+    async with behind_a_relay(deps, engines) as (there, relay), online(there, owner.token) as handset:
+        await relay.cut()
+        await handsets.forget(deps, owner.token)
+        await relay.join()
+        assert (await handset.closed())[0] == 4401
+
+
+async def test_without_the_fabric_a_handset_is_told_to_try_again(deps: Deps, engines: Engines) -> None:
+    owner = await make_handset(deps, phone())
+    async with behind_a_relay(deps, engines) as (there, relay):
+        await relay.cut()
+        async with open_stream(there, owner.token) as handset:
+            assert (await handset.closed())[0] == 1013
+        await relay.join()
+
+
+async def test_a_takeover_that_no_announcement_told_of_is_noticed_by_the_next_round(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    rounds = FakeClock()
+    async with served(replace(deps, real_clock=rounds)) as address, online(address, owner.token) as handset:
+        async with deps.db.transaction() as tx:
+            await tx.execute("UPDATE registration SET generation = 7 WHERE phone_number = $1", owner.number)
+        rounds.advance(timedelta(seconds=30))
+        assert (await handset.closed())[0] == 4410
+
+
+def welcome(owner: Owner) -> Welcome:
+    return Welcome(new_id(), owner.number, 1, 0)
+
+
+async def test_a_handset_that_reads_too_slowly_is_closed_and_holds_up_nobody(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    began, stuck, sent = asyncio.Event(), asyncio.Event(), list[Message]()
+
+    async def send(message: Message) -> None:
+        began.set()
+        await stuck.wait()
+        sent.append(message)
+
+    stream = Connection(owner.registration, send, None)
+    stream.open(welcome(owner))
+    await began.wait()
+    for _ in range(1001):
+        await stream.push("key", "reply", b"{}")
+    assert stream.closing == (1013, "too many frames wait to be read")
+    stuck.set()
+    await stream.drained()
+    stream.end()
+    assert [message["type"] for message in sent] == ["websocket.send", "websocket.close"]
+
+
+async def test_frames_keep_their_order_and_the_welcome_is_first(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    sent: list[str] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("text", message["type"]))
+
+    stream = Connection(owner.registration, send, None)
+    stream.put(b"early")
+    stream.open(welcome(owner))
+    stream.put(b"late")
+    await stream.drained()
+    stream.close(1013, "")
+    await stream.drained()
+    stream.end()
+    assert '"type":"welcome"' in sent[0]
+    assert sent[1:] == ["early", "late", "websocket.close"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_withdrawal_that_overtakes_a_sync_is_seen(deps: Deps, times: int) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+
+    async def send(_: Message) -> None:
+        """Reads everything."""
+
+    stream = Connection(owner.registration, send, None)
+    attachment = await deps.fabric.attach(owner.number, stream.push)
+    with stream.withdrawn_meanwhile() as meanwhile:
+        for _ in range(times):
+            with stream.withdrawn_meanwhile() as inner:
+                assert inner is meanwhile
+        await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+        await attachment.drain()
+        assert meanwhile == {record.key.id}
+    with stream.withdrawn_meanwhile() as later:
+        assert later == set()
