@@ -1,0 +1,1 @@
+"""The operator's commands: what the console does, from a shell and straight to the engines."""

@@ -1,0 +1,60 @@
+"""`callmark handset-app`: the apps that may register handsets."""
+
+from uuid import UUID
+
+import click
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import HandsetApp
+from callmark.domain.ids import HandsetAppId
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import operator, sure, yes_option
+
+_COLUMNS = ("handset_app_id", "name", "created_at", "revoked_at")
+
+
+@click.group
+def group() -> None:
+    """Manage the apps that may register handsets."""
+
+
+@group.command
+@click.option("--name", required=True, help="The app's name.")
+@operator
+async def create(deps: Deps, out: Output, name: str) -> None:
+    """Create a handset app; its key is shown this once."""
+    app, key = await handsets.create_app(deps, name)
+    out.item(
+        {"handset_app_id": app.id, "handset_app_key": key},
+        "Handset app created.",
+        "Keep the handset app key now: it cannot be shown again.",
+    )
+
+
+@group.command("list")
+@operator
+async def list_(deps: Deps, out: Output) -> None:
+    """List every handset app, oldest first, revoked ones too."""
+    rows = [_row(app) for app in await handsets.list_apps(deps)]
+    out.rows(rows, _COLUMNS, empty="No handset apps yet. Create one with `callmark handset-app create --name NAME`.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Revoke a handset app; every registration made with its key ends."""
+    sure("Revoke this app? Every handset registered with it is no user any more.", yes=yes)
+    app = await handsets.revoke_app(deps, HandsetAppId(id))
+    out.done(_row(app), f"Handset app {app.name!r} revoked.")
+
+
+def _row(app: HandsetApp) -> Row:
+    return {
+        "handset_app_id": app.id,
+        "name": app.name,
+        "created_at": app.created_at,
+        "revoked_at": app.revoked_at,
+    }

@@ -1,0 +1,133 @@
+"""`callmark key`: the API keys of a client account."""
+
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature
+from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import ApiKey, NewKey
+from callmark.domain.deps import Deps
+from callmark.domain.ids import KeyId
+from callmark.surfaces.cli.choices import FeatureList
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+
+_COLUMNS = ("key_id", "name", "features", "created_by_email", "created_at")
+_ONCE = "Keep the secret api key now: it cannot be shown again."
+
+
+@click.group
+def group() -> None:
+    """Manage the API keys of a client account (at most 5 at the same time)."""
+
+
+@group.command
+@account_option
+@click.option("--name", required=True, help="What the key is for.")
+@click.option("--description", default="", help="More about it.")
+@click.option(
+    "--features",
+    type=FeatureList(),
+    help="Features it gives access to, divided by commas; those the account subscribes to when not given.",
+)
+@operator
+async def create(
+    deps: Deps, out: Output, account: UUID, name: str, description: str, features: frozenset[Feature] | None
+) -> None:
+    """Create an API key; its secret is shown this once."""
+    owner = await accounts.get_account(deps, account_id(account))
+    new = await credentials.create_key(
+        deps,
+        owner.id,
+        name=name,
+        description=description,
+        features=owner.features if features is None else features,
+        created_by_email=await accounts.creator_email(deps, owner.id),
+    )
+    out.item(_pair(new), "API key created.", _ONCE)
+
+
+@group.command("list")
+@account_option
+@operator
+async def list_(deps: Deps, out: Output, account: UUID) -> None:
+    """List an account's API keys, oldest first."""
+    owner = await accounts.get_account(deps, account_id(account))
+    rows = [_row(key) for key in await credentials.list_keys(deps, owner.id)]
+    hint = f"No API keys yet. Create one with `callmark key create --account {account} --name NAME`."
+    out.rows(rows, _COLUMNS, empty=hint)
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one API key, without its secret."""
+    out.item(_row(await credentials.get_key(deps, account_id(account), KeyId(id))))
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@click.option("--name", help="A new name.")
+@click.option("--description", help="A new description.")
+@click.option("--features", type=FeatureList(), help="The features it gives access to from now on.")
+@operator
+async def update(
+    deps: Deps,
+    out: Output,
+    id: UUID,  # noqa: A002 - the argument's name on the screen
+    account: UUID,
+    name: str | None,
+    description: str | None,
+    features: frozenset[Feature] | None,
+) -> None:
+    """Rename an API key, or change its access; tokens made from it act by it at once."""
+    at_least_one(name, description, features)
+    key = await credentials.update_key(
+        deps, account_id(account), KeyId(id), name=name, description=description, features=features
+    )
+    out.item(_row(key), "API key updated.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@yes_option
+@operator
+async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Replace an API key by a new pair; the old one and its tokens stop at once."""
+    key = await credentials.get_key(deps, account_id(account), KeyId(id))
+    sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop at once.", yes=yes)
+    out.item(_pair(await credentials.regenerate_key(deps, key.account_id, key.id)), "API key regenerated.", _ONCE)
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Delete an API key; it and its tokens stop at once."""
+    key = await credentials.get_key(deps, account_id(account), KeyId(id))
+    sure(f"Delete {key.name!r}? The key and every token made from it stop at once.", yes=yes)
+    await credentials.delete_key(deps, key.account_id, key.id)
+    out.done({"key_id": key.id}, f"API key {key.name!r} deleted.")
+
+
+def _pair(new: NewKey) -> Row:
+    return {"key_id": new.key_id, "api_key": new.api_key}
+
+
+def _row(key: ApiKey) -> Row:
+    return {
+        "key_id": key.id,
+        "name": key.name,
+        "description": key.description,
+        "features": key.features,
+        "created_by_email": key.created_by_email,
+        "created_at": key.created_at,
+    }

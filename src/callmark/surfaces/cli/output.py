@@ -1,0 +1,122 @@
+"""What a command prints: tables and lists for people, JSON with stable keys for programs."""
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import click
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from callmark.kit.clock import iso_ms
+
+Row = Mapping[str, object]
+"""One thing: key as in the JSON → value."""
+
+_UNBOUNDED = 10_000
+"""So many columns that nothing is folded."""
+
+
+class Output:
+    """Prints the answer of one command, once."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def rows(self, rows: Sequence[Row], columns: Sequence[str], *, empty: str) -> None:
+        """Several things: as JSON an array of all keys, else a table of `columns`; `empty` says what to do next."""
+        if self.as_json:
+            self._json([_plain(row) for row in rows])
+        elif not rows:
+            click.echo(empty)
+        else:
+            _print(_table(rows, columns), None if sys.stdout.isatty() else _UNBOUNDED)
+
+    def item(self, item: Row, said: str = "", after: str = "") -> None:
+        """One thing: as JSON an object, else the line `said`, a line a key, and the line `after`."""
+        if self.as_json:
+            self._json(_plain(item))
+            return
+        if said:
+            click.echo(said)
+        _print(_list(item), _UNBOUNDED)  # a secret or an address is copied whole
+        if after:
+            click.echo(after)
+
+    def done(self, item: Row, said: str) -> None:
+        """Something is gone or ended: as JSON an object that names it, else the line `said`."""
+        if self.as_json:
+            self._json(_plain(item))
+        else:
+            click.echo(said)
+
+    def _json(self, value: object) -> None:
+        click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def _plain(value: object) -> object:
+    """The value as JSON shows it: instants in ISO-8601 UTC with milliseconds, sets in alphabetical order."""
+    match value:
+        case datetime():
+            return iso_ms(value)
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any mapping
+        case set() | frozenset():
+            return sorted(str(_plain(item)) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any set
+        case list() | tuple():
+            return [_plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any sequence
+        case _:
+            return value
+
+
+def _shown(value: object) -> Text:
+    """The value as people read it; nothing in it is taken for markup."""
+    words = _words(value)
+    return Text(words) if words else Text("-", style="dim")
+
+
+def _words(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return iso_ms(value)
+        case str():
+            return str(value)
+        case Collection():
+            return ", ".join(sorted(str(item) for item in value))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - any collection
+        case _:
+            return str(value)
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> Table:
+    """A table whose ids and phone numbers stay whole however narrow the terminal is; the rest folds."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        whole = column == "id" or column.endswith(("_id", "_number", "_at"))
+        widest = max(len(_shown(row[column])) for row in rows) if whole else None
+        table.add_column(column.replace("_", " "), no_wrap=whole, min_width=widest, overflow="fold")
+    for row in rows:
+        table.add_row(*(_shown(row[column]) for column in columns))
+    return table
+
+
+def _list(item: Row) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(style="dim")
+    table.add_column()
+    for key, value in item.items():
+        table.add_row(key.replace("_", " "), _shown(value))
+    return table
+
+
+def _print(table: Table, width: int | None) -> None:
+    console = Console(width=width, highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())

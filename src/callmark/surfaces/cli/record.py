@@ -1,0 +1,159 @@
+"""`callmark record`: pushed call records and their timelines."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import click
+import msgspec
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import Call
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.kit.clock import iso_ms
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+
+_COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
+
+
+@click.group
+def group() -> None:
+    """Look at pushed call records, and take one back."""
+
+
+@group.command("list")
+@click.option("--batch", type=click.UUID, required=True, metavar="ID", help="The batch's id.")
+@click.option("--account", type=click.UUID, metavar="ID", help="Only when it is this client account's batch.")
+@operator
+async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> None:
+    """List a batch's call records with their timelines, in the order of submission.
+
+    The timeline has the instant of acceptance, then each stage as the time since, then the calls it was shown in.
+    """
+    owner: AccountId | None = None if account is None else account_id(account)
+    records = [
+        (record, await calls.calls_of_record(deps, record.key.id))
+        for record in await personalisation.timelines(deps, batch, owner)
+    ]
+    rows = [_row(*record) if out.as_json else _line(*record) for record in records]
+    hint = "No call records: there is no such batch, or its records are older than the retention. Check the batch id."
+    out.rows(rows, _COLUMNS, empty=hint)
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one call record with its timeline and the calls it was shown in."""
+    record = await personalisation.find_record(deps, account_id(account), id)
+    _show(out, record, await calls.calls_of_record(deps, record.key.id))
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@yes_option
+@operator
+async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Take a call record back from its handset."""
+    record = await personalisation.find_record(deps, account_id(account), id)
+    sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will not show it any more.", yes=yes)
+    withdrawn = await personalisation.withdraw_record(deps, account_id(account), id)
+    _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key.id), "Call record withdrawn.")
+
+
+def _show(out: Output, record: StoredRecord, shown_in: list[Call], said: str = "") -> None:
+    row = dict(_row(record, shown_in))
+    if not out.as_json:
+        row["outcome"] = _outcome(record)
+        row["calls"] = "; ".join(map(_call, shown_in))
+        row["submitted"] = record.submitted
+    out.item(row, said)
+
+
+def _row(record: StoredRecord, shown_in: list[Call]) -> Row:
+    """Every fact; for an invalid record the typed values are null and `submitted` holds what was sent."""
+    is_invalid = record.outcome is Outcome.INVALID
+    return {
+        "id": record.key.id,
+        "batch_id": record.batch_id,
+        "client_account_id": record.account_id,
+        "position": record.position,
+        "caller_number": record.caller_number,
+        "receiver_number": None if is_invalid else record.key.receiver_number,
+        "label_id": record.label_id,
+        "label_name": record.label_name,
+        "call_reason": record.call_reason,
+        "starts_at": record.starts_at,
+        "ends_at": None if is_invalid else record.key.ends_at,
+        "outcome": record.outcome,
+        "fault_field": record.fault_field,
+        "fault": record.fault,
+        "submitted": msgspec.json.decode(record.submitted) if record.submitted else None,
+        "accepted_at": record.accepted_at,
+        "sent_at": record.sent_at,
+        "settled_at": record.settled_at,
+        "first_outcome": record.first_outcome,
+        "delivered_late_at": record.delivered_late_at,
+        "withdrawn_at": record.withdrawn_at,
+        "calls": [_call_row(call) for call in shown_in],
+    }
+
+
+def _call_row(call: Call) -> Row:
+    return {
+        "id": call.id,
+        "caller_number": call.caller_number,
+        "shown_at": call.shown_at,
+        "outcome": call.outcome,
+        "ended_at": call.ended_at,
+    }
+
+
+def _line(record: StoredRecord, shown_in: list[Call]) -> Row:
+    """One record as a line of the table."""
+    return {
+        "id": record.key.id,
+        "caller_number": record.caller_number,
+        "receiver_number": record.key.receiver_number,
+        "label_name": record.label_name,
+        "outcome": _outcome(record),
+        "timeline": _timeline(record, shown_in),
+    }
+
+
+def _timeline(record: StoredRecord, shown_in: list[Call]) -> str:
+    """What happened to the record: acceptance as an instant, the rest as the time since, then its calls."""
+    stages = {
+        "sent": record.sent_at,
+        "settled": record.settled_at,
+        "delivered late": record.delivered_late_at,
+        "withdrawn": record.withdrawn_at,
+    }
+    said = [f"{stage} {_since(record, at)}" for stage, at in stages.items() if at]
+    return "; ".join([f"accepted {iso_ms(record.accepted_at)}", *said, *map(_call, shown_in)])
+
+
+def _outcome(record: StoredRecord) -> str:
+    """The outcome in words, with an invalid record's fault, or what came before a late delivery."""
+    words = record.outcome.replace("_", " ")
+    if record.fault:
+        return f"{words} ({record.fault_field}: {record.fault.replace('_', ' ')})"
+    if record.delivered_late_at and record.first_outcome:
+        return f"{words} (late, first {record.first_outcome.replace('_', ' ')})"
+    return words
+
+
+def _call(call: Call) -> str:
+    shown = f"shown {iso_ms(call.shown_at)}" if call.shown_at else "rang"
+    return f"{shown}, {call.outcome}" if call.outcome else shown
+
+
+def _since(record: StoredRecord, at: datetime) -> str:
+    """`+12 ms` or `+3.4 s` after acceptance."""
+    ms = (at - record.accepted_at) / timedelta(milliseconds=1)
+    return f"+{ms:.0f} ms" if ms < 1000 else f"+{ms / 1000:.1f} s"  # noqa: PLR2004 - milliseconds of a second

@@ -1,0 +1,81 @@
+"""One operator command: open the engines, run the use case, print its answer; `callmark.main` prints errors and logs.
+
+How to reach a running installation is the composition root's to know: it hands over its way in as the click context's
+`obj` (an `Opener`), because a surface imports nothing from above.
+"""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import click
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.surfaces.cli.output import Output
+
+Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]
+"""Opens `Deps` of the installation running on that data directory, or of the one the settings name."""
+
+account_option = click.option(
+    "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Data directory of the running installation (or CALLMARK_DATA).",
+)
+
+
+def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """A command's callback out of a coroutine function of (deps, output, and the command's own options by name).
+
+    Adds `--data` and `--json`, so it stands below the command's own options.
+    """
+
+    @data_option
+    @json_option
+    @click.pass_context
+    @functools.wraps(work)
+    def command(context: click.Context, *, data: Path | None, as_json: bool, **options: Any) -> None:
+        opener: Opener = context.find_root().obj
+        asyncio.run(_run(opener(data), lambda deps: work(deps, Output(as_json=as_json), **options)))
+
+    return command
+
+
+async def _run(opening: AbstractAsyncContextManager[Deps], use: Callable[[Deps], Awaitable[None]]) -> None:
+    async with opening as deps:
+        if not deps.fabric.connected:
+            click.echo(
+                "Warning: NATS is not reached; connected handsets learn of changes at their next sync.", err=True
+            )
+        await use(deps)
+
+
+def sure(question: str, *, yes: bool) -> None:
+    """Returns when the person at the terminal says yes; else ends the command with exit code 1.
+
+    `--yes` says it beforehand. Where nobody sits at a terminal a script named the one thing by its id: that is enough.
+    """
+    if not yes and sys.stdin.isatty():
+        click.confirm(question, abort=True, err=True)
+
+
+def account_id(account: UUID) -> AccountId:
+    """The id an `--account` option gave."""
+    return AccountId(account)
+
+
+def at_least_one(*given: object) -> None:
+    """Refuses an `update` that says nothing to change."""
+    if all(value is None or value is False for value in given):
+        raise click.UsageError("nothing to change: give at least one of the options (see --help)")

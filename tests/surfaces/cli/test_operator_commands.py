@@ -1,0 +1,320 @@
+"""The operator's commands as a shell runs them, against real engines."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pytest
+import structlog
+from click.testing import CliRunner
+from PIL import Image
+from tests.engines import Engines
+from tests.factories import make_cast, phone
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallId
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.judge import V2, NewRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.errors import AppError
+from callmark.kit.settings import Settings, read_settings
+from callmark.processes.compose import open_deps
+from callmark.worker.run import run_due_once
+
+FEATURES = "call_personalisation,number_management,call_me_back,user_feedback"
+NOBODY = "00000000-0000-7000-8000-000000000000"
+COMMAND = (sys.executable, "-c", "from callmark.main import cli; cli()")
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Runner(ABC):
+    """Runs commands where the test's engines are named."""
+
+    @abstractmethod
+    def run(self, *args: str) -> Ended:
+        """The command as it ended, run by a script: no terminal."""
+
+    def text(self, *args: str) -> str:
+        """What a command that succeeds prints."""
+        ended = self.run(*args)
+        assert (ended.code, ended.err) == (0, "")
+        return ended.out
+
+    def json(self, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+        """The answer of a command that succeeds."""
+        return json.loads(self.text(*args, "--json"))
+
+    def error(self, *args: str) -> str:
+        """The one line a command that fails ends with."""
+        ended = self.run(*args)
+        assert (ended.code, ended.out) == (1, "")
+        assert ended.err.startswith("Error: ")
+        assert ended.err.count("\n") == 1
+        return ended.err.removeprefix("Error: ").strip()
+
+
+@dataclass
+class Shell(Runner):
+    """Runs the whole program in a process of its own."""
+
+    env: dict[str, str]
+
+    def run(self, *args: str) -> Ended:
+        """The command as it ended, run by a script: no terminal."""
+        command = [*COMMAND, *args]
+        ended = subprocess.run(
+            command, env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    def at_terminal(self, answer: str, *args: str) -> int:
+        """The exit code of a command whose question a person answers."""
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        command = [*COMMAND, *args]
+        ended = subprocess.run(command, env=self.env, stdin=theirs, capture_output=True, check=False)
+        os.close(ours)
+        os.close(theirs)
+        return ended.returncode
+
+
+@dataclass
+class Here(Runner):
+    """Runs a command's group in this process, which is quicker; errors end it as `callmark.main` does."""
+
+    settings: Settings
+
+    def run(self, *args: str) -> Ended:
+        """The command as it ended, run by a script: no terminal."""
+        group = import_module(f"callmark.surfaces.cli.{args[0].replace('-', '_')}").group
+        with structlog.testing.capture_logs():
+            ended = CliRunner().invoke(group, args[1:], obj=self.open)
+        if isinstance(ended.exception, AppError):
+            return Ended(1, ended.stdout, f"Error: {ended.exception.message}\n")
+        return Ended(ended.exit_code, ended.stdout, ended.stderr)
+
+    def open(self, data: Path | None) -> AbstractAsyncContextManager[Deps]:
+        """As `callmark.main` opens an installation that the settings name."""
+        assert data is None
+        return open_deps(self.settings, "operator")
+
+
+@pytest.fixture
+def here(engines: Engines) -> Here:
+    return Here(
+        read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, public_url="https://calls.example")
+    )
+
+
+@pytest.fixture
+def shell(engines: Engines) -> Shell:
+    named = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_NATS_URL": engines.nats_url}
+    rest = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
+    return Shell(rest | named)
+
+
+@pytest.fixture
+def account(here: Here) -> str:
+    return here.json("account", "create", "--name", "Acme Deliveries")["client_account_id"]
+
+
+def test_an_account_is_made_changed_and_listed(here: Here, account: str) -> None:
+    assert here.json("account", "show", account)["name"] == "Acme Deliveries"
+    changed = here.json(
+        "account", "update", account, "--name", "Acme", "--features", "call_me_back", "--state", "suspended"
+    )
+    assert (changed["name"], changed["features"], changed["state"]) == ("Acme", ["call_me_back"], "suspended")
+    listed = here.text("account", "list").splitlines()
+    assert listed[0].split() == ["client", "account", "id", "name", "state", "features"]
+    assert any(line.split() == [account, "Acme", "suspended", "call_me_back"] for line in listed)
+
+
+def test_a_key_made_here_gets_a_token_and_its_secret_is_shown_once(here: Here, account: str) -> None:
+    new = here.json("key", "create", "--account", account, "--name", "dialer", "--features", FEATURES)
+    assert set(new) == {"key_id", "api_key"}
+    (listed,) = here.json("key", "list", "--account", account)
+    assert (listed["key_id"], listed["name"]) == (new["key_id"], "dialer")
+    assert sorted(listed["features"]) == sorted(FEATURES.split(","))
+    assert new["api_key"] not in here.text("key", "show", new["key_id"], "--account", account)
+    renewed = here.json("key", "regenerate", new["key_id"], "--account", account)
+    assert set(renewed) == {"key_id", "api_key"}
+    assert "no API key" in here.error("key", "delete", new["key_id"], "--account", account)
+    updated = here.json("key", "update", renewed["key_id"], "--account", account, "--features", "call_me_back")
+    assert updated["features"] == ["call_me_back"]
+    here.json("key", "delete", renewed["key_id"], "--account", account)
+    assert here.text("key", "list", "--account", account).startswith("No API keys yet. Create one with")
+
+
+async def test_the_pair_of_a_new_key_is_the_one_the_api_takes(shell: Shell, deps: Deps) -> None:
+    account = shell.json("account", "create", "--name", "Acme")["client_account_id"]
+    new = shell.json("key", "create", "--account", account, "--name", "dialer")
+    assert (await credentials.create_token(deps, account, new["key_id"], new["api_key"])).token
+    assert "no account" in shell.error("account", "show", NOBODY)
+
+
+def test_the_sixth_key_is_refused_in_one_line(here: Here, account: str) -> None:
+    for i in range(5):
+        here.text("key", "create", "--account", account, "--name", f"key {i}")
+    assert "5 API keys" in here.error("key", "create", "--account", account, "--name", "sixth")
+
+
+def test_a_label_starts_with_a_made_logo_and_takes_a_file_later(here: Here, account: str, tmp_path: Path) -> None:
+    assert "callmark label create" in here.text("label", "list", "--account", account)
+    made = here.json("label", "create", "--account", account, "--name", "Acme [bold]Deliveries")
+    assert (made["label_type"], made["category"], made["sub_category"]) == ("dynamic", 14, 82)
+    assert made["logo_url"].startswith("https://calls.example/logos/")
+    assert made["created_by_email"] == "operator@localhost"
+    logo = tmp_path / "logo.png"
+    Image.new("RGB", (200, 200), "red").save(logo)
+    on = ("--account", account)
+    changed = here.json("label", "update", made["id"], *on, "--logo", str(logo), "--sub-category", "53", "--default")
+    assert changed["logo_url"] != made["logo_url"]
+    assert (changed["category"], changed["sub_category"], changed["is_default"]) == (8, 53, True)
+    line = here.text("label", "list", *on).splitlines()[1]
+    assert made["id"] in line
+    assert "Acme [bold]Deliveries" in line
+    here.json("label", "delete", made["id"], *on)
+    assert here.json("label", "list", *on) == []
+
+
+def test_a_logo_that_breaks_a_rule_is_named_with_the_rule(here: Here, account: str, tmp_path: Path) -> None:
+    logo = tmp_path / "logo.png"
+    picture = io.BytesIO()
+    Image.new("RGB", (200, 200)).save(picture, "JPEG")
+    make = ("label", "create", "--account", account, "--name", "Acme", "--logo", str(logo))
+    for content, why in ((picture.getvalue(), "not a PNG"), (b"", "not a PNG"), (b"\0" * 2_097_152, "smaller than")):
+        logo.write_bytes(content)
+        assert why in here.error(*make)
+
+
+def test_the_catalogue_is_listed(here: Here) -> None:
+    catalogue = here.json("label", "categories")
+    assert len(catalogue) == 21
+    assert {"sub_category": 53, "title": "Postal and courier activities"} in catalogue[7]["sub_categories"]
+    assert "Postal and courier activities" in here.text("label", "categories")
+
+
+def test_a_member_is_added_changed_and_deleted(here: Here, account: str) -> None:
+    on = ("--account", account)
+    email = f"alice.{uuid4().hex}@acme.example"
+    alice = here.json("member", "create", *on, "--email", email, "--name", "Alice", "--role", "process_owner")
+    assert (alice["role"], alice["state"]) == ("process_owner", "invited")
+    assert "already exists" in here.error("member", "create", *on, "--email", email.upper(), "--name", "Al")
+    here.text("member", "update", alice["id"], *on, "--role", "admin", "--state", "active")
+    assert here.json("member", "list", *on)[0]["role"] == "admin"
+    assert here.json("label", "create", *on, "--name", "Acme")["created_by_email"] == email
+    here.text("member", "delete", alice["id"], *on, "--yes")
+    assert "No members yet" in here.text("member", "list", *on)
+
+
+def test_a_handset_app_is_made_and_revoked(here: Here) -> None:
+    new = here.json("handset-app", "create", "--name", "Dialer app")
+    assert set(new) == {"handset_app_id", "handset_app_key"}
+    assert here.json("handset-app", "delete", new["handset_app_id"])["revoked_at"]
+    listed = {app["handset_app_id"]: app for app in here.json("handset-app", "list")}
+    assert listed[new["handset_app_id"]]["revoked_at"]
+
+
+async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, deps: Deps, clock: FakeClock) -> None:
+    clock.advance(deps.real_clock.now() - clock.now())  # the command's clock is not moved
+    cast = await make_cast(deps)
+    receivers = [phone(), "not a number"]
+    batch = await personalisation.submit_batch(
+        deps, cast.account.id, V2, [submitted(deps, receiver, str(cast.label.id)) for receiver in receivers]
+    )
+    clock.advance(timedelta(milliseconds=12))
+    await run_due_once(deps)
+    good, bad = shell.json("record", "list", "--batch", str(batch.id))
+    assert (good["outcome"], good["receiver_number"], good["sent_at"]) == ("not_registered", receivers[0], None)
+    assert (bad["outcome"], bad["receiver_number"], bad["submitted"]["receiver"]) == ("invalid", None, "not a number")
+    assert bad["fault_field"] == "receiver"
+
+    record_key = (await personalisation.timelines(deps, batch.id, None))[0].key
+    await personalisation.acknowledge(deps, [record_key])
+    call_id = CallId(uuid4())
+    for event in (CallEvent.SHOWN, CallEvent.MISSED):
+        report = (record_key.receiver_number, call_id, phone(), event, CallSource.CALL_RECORD, record_key)
+        await calls.report(deps, *report)
+    line = shell.text("record", "list", "--batch", str(batch.id), "--account", str(cast.account.id)).splitlines()[1]
+    assert line.startswith(good["id"])
+    assert "settled +12 ms; delivered late +12 ms; shown 20" in line
+    assert "success (late, first not registered)" in line
+    assert line.endswith(", missed")
+    assert shell.json("record", "list", "--batch", str(batch.id), "--account", NOBODY) == []
+
+
+async def test_a_record_is_shown_and_withdrawn(shell: Shell, deps: Deps, clock: FakeClock) -> None:
+    clock.advance(deps.real_clock.now() - clock.now())
+    cast = await make_cast(deps)
+    batch = await personalisation.submit_batch(
+        deps, cast.account.id, V2, [submitted(deps, phone(), str(cast.label.id))]
+    )
+    (record,) = await personalisation.timelines(deps, batch.id, None)
+    on = (str(record.key.id), "--account", str(cast.account.id))
+    shown = shell.json("record", "show", *on)
+    assert (shown["label_name"], shown["withdrawn_at"], shown["calls"]) == ("Acme Deliveries", None, [])
+    assert "Your parcel arrives today" in shell.text("record", "show", *on)
+    assert shell.json("record", "withdraw", *on)["withdrawn_at"]
+    assert "withdrawn" in shell.text("record", "list", "--batch", str(batch.id))
+
+
+def submitted(deps: Deps, receiver: str, label_id: str) -> Submitted:
+    now = to_ms(deps.clock.now())
+    sent = NewRecord("918040001234", receiver, label_id, None, "Your parcel arrives today", now, now + 3_600_000)
+    return Submitted(sent, lambda: json.dumps(sent._asdict()).encode())
+
+
+def test_a_person_is_asked_before_something_ends_and_a_script_is_not(shell: Shell, account: str) -> None:
+    label = shell.json("label", "create", "--account", account, "--name", "Acme")["id"]
+    assert shell.at_terminal("n", "label", "delete", label, "--account", account) == 1
+    assert shell.json("label", "show", label, "--account", account)["id"] == label
+    assert shell.at_terminal("y", "label", "delete", label, "--account", account) == 0
+    assert "no label with this id" in shell.error("label", "show", label, "--account", account)
+
+
+def test_what_is_not_there_is_said_in_one_line(here: Here, account: str) -> None:
+    assert "no account" in here.error("account", "show", NOBODY)
+    assert "no account" in here.error("key", "list", "--account", NOBODY)
+    assert "no label" in here.error("label", "show", NOBODY, "--account", account)
+    assert "no call record" in here.error("record", "show", NOBODY, "--account", account)
+    assert "no handset app" in here.error("handset-app", "delete", NOBODY)
+    assert here.text("record", "list", "--batch", NOBODY).startswith("No call records")
+
+
+def test_without_a_running_installation_the_error_says_how_to_start_one(shell: Shell, tmp_path: Path) -> None:
+    for name in ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL"):
+        del shell.env[name]
+    assert "callmark demo" in shell.error("account", "list", "--data", str(tmp_path))
+    shell.env["CALLMARK_DATA"] = str(tmp_path)
+    assert str(tmp_path) in shell.error("account", "list")
+
+
+def test_a_wrong_option_is_explained(here: Here, account: str) -> None:
+    wrong = here.run("key", "create", "--account", account, "--name", "k", "--features", "call_me_back,sms")
+    assert wrong.code == 2
+    assert "'sms' is not one of call_personalisation" in wrong.err
+    nothing = here.run("account", "update", account)
+    assert nothing.code == 2
+    assert "nothing to change" in nothing.err
