@@ -1,0 +1,31 @@
+"""`make bench`: prints ceiling, figure and ratio of each benchmark. `python -m bench p1 p3` runs only those."""
+
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time
+from bench.report import Row
+from callmark.kit import logs
+
+ALL = {"p1": p1_bulk_accept.run, "p2": p2_bulk_end_to_end.run, "p3": p3_real_time.run}
+
+
+def main() -> None:
+    logs.set_up("error")
+    rows: list[Row] = []
+    for name in sys.argv[1:] or list(ALL):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        rows += asyncio.run(ALL[name]())
+    table = Table(
+        "", "measure", "ceiling", "figure", "ratio", "aim", title="Callmark benchmarks, everything on this machine"
+    )
+    for row in rows:
+        table.add_row(row.name, row.measure, row.ceiling, row.figure, row.ratio, row.aim)
+    Console(width=150).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""A running installation to measure: `callmark serve` on its own data directory, accounts with tokens, handsets."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.logo import initial_logo
+from callmark.domain.labels.model import LabelType
+from callmark.kit.clock import to_ms
+from callmark.kit.engines.binaries import choose_postgres
+from callmark.kit.phone import PhoneNumber
+from callmark.processes.compose import open_operator_deps
+
+TOKENS_PER_ACCOUNT = 10
+SERVE = [str(Path(sys.executable).parent / "callmark"), "serve", "--port", "0"]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account to push for, and its tokens."""
+
+    id: UUID
+    label_id: UUID
+    tokens: list[str]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The installation as the benchmarks see it."""
+
+    url: str
+    data: Path
+    deps: Deps
+    accounts: list[Account]
+    processes: int
+
+    def record(self, receiver: str, account: Account, seconds: int = 3600) -> dict[str, object]:
+        """A v2 record of an account."""
+        now = to_ms(self.deps.clock.now())
+        return {
+            "caller_number": "918040001234",
+            "receiver_number": receiver,
+            "label_id": str(account.label_id),
+            "dynamic_label_name": "Acme Deliveries",
+            "dynamic_call_reason": "Your parcel arrives today",
+            "starts_at": now,
+            "ends_at": now + seconds * 1000,
+        }
+
+
+@asynccontextmanager
+async def stage(*, roles: str, processes: int = 1, accounts_count: int = 4) -> AsyncGenerator[Stage]:
+    """Starts an installation and ends it with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="callmark-bench-"))
+    folder.chmod(0o755)
+    data = folder / "data"
+    command = [*SERVE, "--roles", roles, "--processes", str(processes), "--data", str(data)]
+    with (folder / "serve.log").open("wb") as log:
+        serving = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        url = await _until_announced(data, serving)
+        async with open_operator_deps(data) as deps:
+            made = [await _account(deps) for _ in range(accounts_count)]
+            yield Stage(url, data, deps, made, processes)
+    finally:
+        serving.terminate()
+        serving.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> str:
+    for _ in range(300):
+        if serving.poll() is not None:
+            raise SystemExit(f"callmark serve ended: {(data.parent / 'serve.log').read_text()[-2000:]}")
+        if (data / "installation.json").exists():
+            return json.loads((data / "installation.json").read_text())["base_url"]
+        await asyncio.sleep(0.1)
+    raise SystemExit("callmark serve did not come up")
+
+
+async def _account(deps: Deps) -> Account:
+    account = await accounts.create_account(deps, "Bench")
+    label = await labels.create_label(
+        deps,
+        account.id,
+        label_type=LabelType.DYNAMIC,
+        name="Acme Deliveries",
+        logo_png=initial_logo("Acme"),
+        category=8,
+        sub_category=53,
+        created_by_email="bench@acme.example",
+    )
+    key = await credentials.create_key(deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION])
+    tokens = [
+        (await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)).token
+        for _ in range(TOKENS_PER_ACCOUNT)
+    ]
+    return Account(account.id, label.id, tokens)
+
+
+def numbers(count: int) -> list[PhoneNumber]:
+    """Receivers' numbers."""
+    return [PhoneNumber(f"9198{i:08d}") for i in range(count)]
+
+
+@asynccontextmanager
+async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) -> AsyncGenerator[None]:
+    """All receivers registered and connected through the gateway, acknowledging at once, in a process of their own."""
+    _, credential = await handsets.create_app(stage_.deps, "bench")
+    tokens = [
+        (await handsets.register(stage_.deps, credential, number, OS.ANDROID, "5.0.0")).token for number in receivers
+    ]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bench.handsets",
+        stage_.url,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write("\n".join(tokens).encode() + b"\n\n")
+    await process.stdin.drain()
+    if (await process.stdout.readline()).strip() != b"connected":
+        raise SystemExit("the handsets could not connect")
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def psql() -> Path:
+    """The psql beside the embedded PostgreSQL."""
+    return choose_postgres(None, None).bin_dir / "psql"

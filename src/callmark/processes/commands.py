@@ -1,0 +1,87 @@
+"""`callmark serve`, `migrate` and `settings`."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from callmark.kit import logs, migrate
+from callmark.kit.clock import SystemClock
+from callmark.kit.settings import Settings, describe, read_settings
+from callmark.processes.compose import reach
+from callmark.processes.signals import run_until_stopped
+from callmark.processes.supervisor import HTTP_ROLES, ROLES, Running, Supervisor
+
+DATA = click.option("--data", type=click.Path(path_type=Path), help="Data directory of the embedded engines.")
+
+
+@click.command()
+@click.option("--roles", default=",".join(sorted(ROLES)), show_default=True, help="What this installation does.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="HTTP processes.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--admin-port", type=int, help="Loopback port of the first process's health and metrics.")
+@DATA
+@click.option("--emulator", is_flag=True, default=None, help="Emulator mode, for development only.")
+@click.option("--force", is_flag=True, default=None, help="Allows emulator mode on an address other than loopback.")
+def serve(
+    *,
+    roles: str,
+    processes: int,
+    host: str | None,
+    port: int | None,
+    admin_port: int | None,
+    data: Path | None,
+    emulator: bool | None,
+    force: bool | None,
+) -> None:
+    """Runs the platform until SIGTERM or Ctrl-C."""
+    settings = read_settings(
+        host=host, port=port, admin_port=admin_port, data=data, emulator=emulator, emulator_force=force
+    )
+    logs.set_up(settings.log_level)
+    chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
+    if not chosen:
+        raise click.UsageError("--roles names no role")
+    run_until_stopped(_serve(settings, chosen, processes))
+
+
+async def _serve(settings: Settings, roles: frozenset[str], processes: int) -> None:
+    handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
+    async with Supervisor(settings, roles, processes, handsets) as running:
+        if sys.stderr.isatty():
+            _say_where(running, roles)
+        await asyncio.Event().wait()
+
+
+def _say_where(running: Running, roles: frozenset[str]) -> None:
+    if roles & HTTP_ROLES:
+        click.echo(f"Callmark listens on {running.base_url} ({', '.join(sorted(roles))})", err=True)
+    for url in running.installation.admin_urls:
+        click.echo(f"  health and metrics: {url}", err=True)
+    click.echo("Stop it with Ctrl-C.", err=True)
+
+
+@click.command("migrate")
+@click.option("--phase", type=click.Choice(["pre", "post"]), help="Only the steps before, or after, the new code runs.")
+@DATA
+def migrate_(phase: str | None, data: Path | None) -> None:
+    """Brings the schema to this version's head: of CALLMARK_POSTGRES_DSN, or of the embedded engine."""
+    settings = read_settings(data=data)
+    if settings.embedded_postgres or data is not None:
+        settings = reach(msgspec.structs.replace(settings, postgres_dsn=None))
+    assert settings.postgres_dsn  # noqa: S101 - set, or reached
+    steps = asyncio.run(migrate.migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase))
+    for step in steps:
+        click.echo(f"{step.number:04d} {step.phase} {step.name}")
+    click.echo(f"{len(steps)} steps run; the schema is up to date." if steps else "Nothing to do.")
+
+
+@click.command("settings")
+def settings_() -> None:
+    """Lists every setting: variable, default, meaning."""
+    for variable, default, sentence in describe():
+        click.echo(f"{variable}{f' (default {default})' if default else ''}\n    {sentence}")
+    click.echo("X_FILE gives the value of X from a file.")

@@ -1,0 +1,106 @@
+"""Builds `Deps` from settings: for the processes of an installation, and for operator commands that reach one."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import ProductClock, SystemClock
+from callmark.kit.db import Database
+from callmark.kit.engines.data_directory import read_installation
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.fabric import Fabric
+from callmark.kit.gather import Gather
+from callmark.kit.live import LiveProcess
+from callmark.kit.migrate import needed, schema_number
+from callmark.kit.settings import Secret, Settings, read_settings
+
+ENGINE_WAIT = timedelta(seconds=30)
+"""How long a starting process waits for an engine that is not up yet."""
+
+
+@asynccontextmanager
+async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_WAIT) -> AsyncGenerator[Deps]:
+    """Pool, fabric, clocks and the heartbeat of a process of `kind`, all closed at the end of the block.
+
+    Both engines must be named by `settings`. Raises SetupError when PostgreSQL does not answer within `wait` or its
+    schema is not this code's; NATS may come later (`/readyz` says so until then).
+    """
+    if settings.postgres_dsn is None or settings.nats_url is None:
+        raise SetupError("this process needs the addresses of both engines: CALLMARK_POSTGRES_DSN, CALLMARK_NATS_URL")
+    real = SystemClock()
+    clock = ProductClock(real)
+    async with AsyncExitStack() as stack:
+        db = await Database.open(settings.postgres_dsn.reveal(), size=settings.pool_size, name=f"callmark {kind}")
+        stack.push_async_callback(db.close)
+        installation = await _installation(db, wait)
+        fabric = Fabric(
+            settings.nats_url.reveal(), installation, credentials=settings.nats_credentials, name=f"callmark {kind}"
+        )
+        await fabric.open()
+        stack.push_async_callback(fabric.close)
+        live = LiveProcess(kind, db, fabric, clock, real)
+        await live.start()
+        stack.push_async_callback(live.stop)
+        yield Deps(settings, db, fabric, Gather(db), clock, real, public_url(settings))
+
+
+@asynccontextmanager
+async def open_operator_deps(data: Path | None = None) -> AsyncGenerator[Deps]:
+    """`Deps` of a running installation for one operator command.
+
+    The engines of `CALLMARK_POSTGRES_DSN` and `CALLMARK_NATS_URL` where they are set and no `data` is given, else those
+    of the installation running on the data directory. Raises SetupError when there is none.
+    """
+    settings = reach(read_settings(data=data), prefer_data=data is not None)
+    async with open_deps(settings, "operator", wait=timedelta(seconds=2)) as deps:
+        yield deps
+
+
+def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
+    """`settings` with the engines (and address) of the installation that runs on the data directory filled in.
+
+    Engines that are set stay, unless `prefer_data`. Raises SetupError when an engine is missing and nothing runs there.
+    """
+    if settings.postgres_dsn and settings.nats_url and not prefer_data:
+        return settings
+    there = read_installation(settings.data)
+    return msgspec.structs.replace(
+        settings,
+        postgres_dsn=Secret(there.postgres_dsn),
+        nats_url=Secret(there.nats_url),
+        nats_credentials=Path(there.nats_credentials) if there.nats_credentials else None,
+        public_url=settings.public_url or there.base_url,
+    )
+
+
+def public_url(settings: Settings) -> str:
+    """Where clients reach the installation: as set, else by host and port."""
+    if settings.public_url:
+        return settings.public_url
+    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+async def _installation(db: Database, wait: timedelta) -> UUID:
+    deadline = asyncio.get_running_loop().time() + wait.total_seconds()
+    while True:
+        try:
+            async with db.connection() as tx:
+                if (number := await schema_number(tx)) < needed():
+                    raise SetupError(
+                        f"the database's schema is at {number}, this code needs {needed()}: `callmark migrate`"
+                    )
+                return await tx.fetchval("SELECT id FROM installation")
+        except Unavailable as exc:
+            if asyncio.get_running_loop().time() > deadline:
+                raise SetupError(f"PostgreSQL cannot be reached: {exc.reason}") from exc
+            await asyncio.sleep(0.2)
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as exc:
+            raise SetupError(f"PostgreSQL refuses the connection: {exc}") from exc

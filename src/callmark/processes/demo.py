@@ -1,0 +1,131 @@
+"""`callmark demo`: the whole platform on this machine, seeded, with virtual handsets, and the story it tells."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import click
+import httpx
+import msgspec
+
+from callmark.kit import logs
+from callmark.kit.engines.data_directory import DataDirectory
+from callmark.kit.errors import SetupError
+from callmark.kit.settings import Settings, default_data_dir, read_settings
+from callmark.processes.compose import open_deps
+from callmark.processes.demo_credentials import Credentials, read_credentials, write_credentials, write_env
+from callmark.processes.demo_seed import seed
+from callmark.processes.demo_story import Story
+from callmark.processes.demo_teller import Teller
+from callmark.processes.signals import run_until_stopped
+from callmark.processes.supervisor import ROLES, Running, Supervisor
+from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 8700 by default; 0 takes a free one.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The demo's own data directory.")
+@click.option(
+    "--credentials",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write the seeded credentials as JSON (mode 0600), before the demo is ready.",
+)
+@click.option("--once", is_flag=True, help="Tell the story and end: exit status 0, or 1 when a step failed.")
+@click.option("--no-browser", is_flag=True, help="Do not open the first page in a browser.")
+def demo(*, port: int | None, data: Path | None, credentials: Path | None, once: bool, no_browser: bool) -> None:
+    """Runs everything on this machine, with an emulator and seeded accounts, and tells the story with its times."""
+    settings = demo_settings(port, data)
+    logs.set_up("critical")  # what goes wrong is told below; the processes' logs are files
+    if credentials and not credentials.absolute().parent.is_dir():
+        raise SetupError(f"cannot write {credentials}: there is no directory {credentials.absolute().parent}")
+    run = _Demo(settings, credentials, once=once, browser=not (once or no_browser))
+    run_until_stopped(run.run())
+    if once and not run.good:
+        sys.exit(1)
+
+
+def demo_settings(port: int | None, data: Path | None) -> Settings:
+    """Embedded engines, emulator mode, and a data directory that is never a real installation's by default."""
+    settings = read_settings(port=port, data=data, emulator=True)
+    if settings.data == default_data_dir():
+        settings = msgspec.structs.replace(settings, data=default_data_dir().with_name("callmark-demo"))
+    return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None)
+
+
+@dataclass
+class _Demo:
+    """One run. `good` is whether the story went as it should."""
+
+    settings: Settings
+    credentials_file: Path | None
+    once: bool
+    browser: bool
+    good: bool = False
+    credentials: Credentials | None = None
+
+    async def run(self) -> None:
+        """Starts everything, tells the story, and stays until it is stopped (unless once)."""
+        teller = Teller()
+        began = perf_counter()
+        data = DataDirectory(self.settings.data).path
+        teller.heading(f"Callmark demo in {data}")
+        supervisor = Supervisor(
+            self.settings, ROLES, 1, ["handsets"], report=_report, prepare=self._prepare, log_files=True
+        )
+        async with supervisor as running:
+            teller.step("engines, schema, two accounts and all processes are up", began)
+            assert self.credentials  # noqa: S101 - `_prepare` has run
+            async with httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http:
+                self.good = await Story(http, self.credentials, teller).tell()
+            if self.once:
+                return
+            self._say_where(teller, running)
+            if self.browser:
+                await _open_page(running.base_url)
+            await asyncio.Event().wait()
+
+    async def _prepare(self, settings: Settings) -> None:
+        """Seeds, and writes the credentials, before anything answers requests."""
+        async with open_deps(settings, "demo") as deps:
+            kept = settings.data / CREDENTIALS_JSON
+            made = await seed(deps, read_credentials(kept))
+        write_credentials(kept, made)
+        write_env(settings.data / CREDENTIALS_ENV, made)
+        if self.credentials_file:
+            write_credentials(self.credentials_file, made)
+        self.credentials = made
+
+    def _say_where(self, teller: Teller, running: Running) -> None:
+        data = running.settings.data
+        teller.heading("Callmark is up." if self.good else "Callmark is up, but the story did not go as it should.")
+        teller.facts(
+            {
+                "first page": f"{running.base_url}/",
+                "REST API": running.base_url,
+                "emulator": f"{running.base_url}/emulator/v1",
+                "credentials": str(self.credentials_file or data / CREDENTIALS_JSON),
+                "logs": str(data / "logs"),
+                "operator": f"{sys.argv[0]} account list --data {data}",
+            }
+        )
+        teller.heading("From key to ringing handset, to be pasted into another shell:")
+        teller.verbatim(curl_walk(data / CREDENTIALS_ENV))
+        teller.heading("Ctrl-C stops it.")
+
+
+def _report(text: str) -> None:
+    """Crashes of parts, told where the story is told."""
+    click.echo(f"callmark: {text}", err=True)
+
+
+async def _open_page(url: str) -> None:
+    """Opens the first page where there is a display; whether that works is no matter."""
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")  # noqa: TID251 - the desktop's, not a setting of ours
+    if display or sys.platform == "darwin":
+        with contextlib.suppress(webbrowser.Error, OSError):
+            await asyncio.to_thread(webbrowser.open, url)

@@ -1,0 +1,149 @@
+"""What the demo starts with: two accounts with members, labels and a key, and a handset app. Safe to run again.
+
+Everything is found by its name first, so a start that was cut short is completed by the next. Secrets cannot be read
+back: they are kept in the data directory's credentials file, and what is missing there is made anew.
+"""
+
+from dataclasses import dataclass
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import ALL_FEATURES, Account, MemberState, Role
+from callmark.domain.credentials import service as keys
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.ids import KeyId
+from callmark.domain.labels import categories, logo
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import LabelType
+from callmark.kit.errors import NotFound, SetupError
+from callmark.kit.ids import parse_uuid
+from callmark.processes.demo_credentials import (
+    AccountOut,
+    Credentials,
+    LabelOut,
+    LabelsOut,
+    MemberOut,
+)
+
+DEMO = "Demo"
+"""Name of the seeded keys and of the handset app."""
+
+
+@dataclass(frozen=True)
+class _Seed:
+    """An account to make; `sub_category` is where its labels are filed."""
+
+    name: str
+    members: tuple[tuple[str, str, Role], ...]
+    dynamic: tuple[str, ...]
+    static: tuple[str, ...]
+    sub_category: int
+
+
+SEEDS = (
+    _Seed(
+        "Acme Deliveries",
+        (("Alice", "alice@acme.example", Role.ADMIN), ("Bob", "bob@acme.example", Role.PROCESS_OWNER)),
+        ("Acme Deliveries", "Acme Returns"),
+        ("Acme Support",),
+        sub_category=53,
+    ),
+    _Seed(
+        "Borealis Bank",
+        (("Carol", "carol@borealis.example", Role.ADMIN), ("Dave", "dave@borealis.example", Role.PROCESS_OWNER)),
+        ("Borealis Bank", "Borealis Cards"),
+        ("Borealis Service",),
+        sub_category=64,
+    ),
+)
+
+
+async def seed(deps: Deps, known: Credentials | None) -> Credentials:
+    """The demo's accounts, made as far as they are missing; `known` is what the last start had.
+
+    Raises SetupError when the installation has accounts but has never been a demo.
+    """
+    found = {account.name: account for account in reversed(await accounts.list_accounts(deps))}
+    if known is None and found.keys() - {one.name for one in SEEDS}:
+        raise SetupError(
+            f"the installation in {deps.settings.data} is not a demo: it has accounts of its own. Give another --data."
+        )
+    before = {account.name: account for account in known.accounts} if known else {}
+    return Credentials(
+        base_url=deps.public_url,
+        emulator_url=f"{deps.public_url}/emulator/v1",
+        handset_app_key=await _app_key(deps, known.handset_app_key if known else ""),
+        accounts=[await _account(deps, one, found.get(one.name), before.get(one.name)) for one in SEEDS],
+    )
+
+
+async def _account(deps: Deps, one: _Seed, found: Account | None, before: AccountOut | None) -> AccountOut:
+    account = found or await accounts.create_account(deps, one.name)
+    members = await _members(deps, account, one)
+    key_id, api_key = await _key(deps, account, one, before)
+    return AccountOut(
+        name=account.name,
+        client_account_id=str(account.id),
+        key_id=key_id,
+        api_key=api_key,
+        members=members,
+        labels=await _labels(deps, account, one),
+    )
+
+
+async def _members(deps: Deps, account: Account, one: _Seed) -> list[MemberOut]:
+    there = {member.email for member in await accounts.list_members(deps, account.id)}
+    for name, email, role in one.members:
+        if email not in there:
+            await accounts.create_member(deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE)
+    return [MemberOut(email, "", role.value) for _, email, role in one.members]
+
+
+async def _key(deps: Deps, account: Account, one: _Seed, before: AccountOut | None) -> tuple[str, str]:
+    """The key of the last start while it lives, else a new one in the place of those named as ours."""
+    if before and before.client_account_id == str(account.id) and (key_id := parse_uuid(before.key_id)):
+        try:
+            await keys.get_key(deps, account.id, KeyId(key_id))
+        except NotFound:
+            pass
+        else:
+            return before.key_id, before.api_key
+    for key in await keys.list_keys(deps, account.id):
+        if key.name == DEMO:
+            await keys.delete_key(deps, account.id, key.id)
+    admin = one.members[0][1]
+    made = await keys.create_key(deps, account.id, name=DEMO, features=ALL_FEATURES, created_by_email=admin)
+    return str(made.key_id), made.api_key
+
+
+async def _labels(deps: Deps, account: Account, one: _Seed) -> LabelsOut:
+    there = {(label.label_type, label.name): label for label in await labels.list_labels(deps, account.id)}
+    wanted = [(LabelType.DYNAMIC, name) for name in one.dynamic] + [(LabelType.STATIC, name) for name in one.static]
+    for kind, name in wanted:
+        if (kind, name) not in there:
+            there[kind, name] = await labels.create_label(
+                deps,
+                account.id,
+                label_type=kind,
+                name=name,
+                logo_png=logo.initial_logo(name),
+                category=categories.category_of(one.sub_category),
+                sub_category=one.sub_category,
+                created_by_email=one.members[0][1],
+            )
+    out = {wish: LabelOut(str(there[wish].id), there[wish].name) for wish in wanted}
+    return LabelsOut(
+        dynamic=[label for (kind, _), label in out.items() if kind is LabelType.DYNAMIC],
+        static=[label for (kind, _), label in out.items() if kind is LabelType.STATIC],
+    )
+
+
+async def _app_key(deps: Deps, before: str) -> str:
+    """The handset app's credential of the last start while the app lives, else that of a new app."""
+    live = [app for app in await handsets.list_apps(deps) if app.name == DEMO and app.revoked_at is None]
+    if before and live:
+        return before
+    for app in live:
+        await handsets.revoke_app(deps, app.id)
+    _, credential = await handsets.create_app(deps, DEMO)
+    return credential

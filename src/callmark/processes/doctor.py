@@ -1,0 +1,188 @@
+"""`callmark doctor`: looks at settings, engines, clock and disk, and says what to do."""
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+from collections.abc import AsyncGenerator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+
+from callmark.kit.clock import SystemClock
+from callmark.kit.db import Tx, connect
+from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES, choose_postgres, find_nats, program_version
+from callmark.kit.engines.postgres import data_version
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.migrate import needed, schema_number
+from callmark.kit.settings import Settings, read_settings
+from callmark.processes.commands import DATA
+from callmark.processes.compose import reach
+
+LEAST_FREE_BYTES = 2 * 1024**3
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at; `advice` says what to do when it is not ok."""
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+@click.command()
+@DATA
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
+@click.pass_context
+def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
+    """Checks this installation and says what to do; exit status 1 when something is wrong."""
+    found = asyncio.run(examine(data))
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        for finding in found:
+            click.echo(f"{'ok      ' if finding.ok else 'problem '} {finding.name}: {finding.detail}")
+            if finding.advice:
+                click.echo(f"         {finding.advice}")
+    context.exit(0 if all(finding.ok for finding in found) else 1)
+
+
+async def examine(data: Path | None) -> list[Finding]:
+    """Everything looked at, in the order in which a start needs it."""
+    try:
+        settings = read_settings(data=data)
+    except SetupError as exc:
+        return [Finding("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
+    findings = [Finding("settings", ok=True, detail="every variable is known and well-formed")]
+    if settings.embedded_postgres or settings.embedded_nats:
+        findings += [_postgres_programs(settings), _nats_program(settings), _data_directory(settings), _disk(settings)]
+    try:
+        settings = reach(settings)
+    except SetupError as exc:
+        return [*findings, Finding("installation", ok=True, detail=f"{exc.message} (engines not looked at)")]
+    findings += [finding async for finding in _postgres(settings)]
+    return [*findings, await _nats(settings)]
+
+
+def _postgres_programs(settings: Settings) -> Finding:
+    if not settings.embedded_postgres:
+        return Finding("postgresql programs", ok=True, detail="not needed: CALLMARK_POSTGRES_DSN is set")
+    try:
+        found = choose_postgres(settings.postgres_bin, data_version(settings.data / "postgres"))
+    except PermissionError:
+        return Finding("postgresql programs", ok=False, detail=f"{settings.data} is another user's", advice=_AS_OWNER)
+    except SetupError as exc:
+        return Finding("postgresql programs", ok=False, detail="none that fits", advice=exc.message)
+    return Finding("postgresql programs", ok=True, detail=f"version {found.major} of {found.origin}, {found.bin_dir}")
+
+
+def _nats_program(settings: Settings) -> Finding:
+    if not settings.embedded_nats:
+        return Finding("nats program", ok=True, detail="not needed: CALLMARK_NATS_URL is set")
+    try:
+        program = find_nats(settings.nats_bin)
+    except SetupError as exc:
+        return Finding("nats program", ok=False, detail="none found", advice=exc.message)
+    version = program_version(program)
+    text = ".".join(map(str, version)) or "unknown version"
+    if version < OLDEST_NATS:
+        return Finding("nats program", ok=False, detail=f"{program} is {text}", advice="Install version 2.10 or newer.")
+    return Finding("nats program", ok=True, detail=f"version {text}, {program}")
+
+
+_AS_OWNER = "Run this as the user who started it."
+
+
+def _data_directory(settings: Settings) -> Finding:
+    path = settings.data
+    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(
+            "data directory",
+            ok=False,
+            detail=f"{nearest} cannot be written to",
+            advice="Give another directory with --data (CALLMARK_DATA), or run as the user who owns it.",
+        )
+    if path.exists() and path.stat().st_mode & 0o007:
+        return Finding(
+            "data directory", ok=False, detail=f"{path} is open to other users", advice=f"Run: chmod o-rwx {path}"
+        )
+    return Finding("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (not made yet)'}")
+
+
+def _disk(settings: Settings) -> Finding:
+    nearest = next(place for place in (settings.data, *settings.data.absolute().parents) if place.exists())
+    free = shutil.disk_usage(nearest).free
+    detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
+    advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
+    return Finding("disk", ok=not advice, detail=detail, advice=advice)
+
+
+async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
+    assert settings.postgres_dsn  # noqa: S101 - reached
+    try:
+        async with connect(settings.postgres_dsn.reveal(), within=timedelta(seconds=5)) as tx:
+            for finding in (await _server_version(tx), await _schema(tx), await _clock(tx)):
+                yield finding
+    except Unavailable as exc:
+        yield Finding(
+            "postgresql", ok=False, detail=exc.reason, advice="Start the server, or correct CALLMARK_POSTGRES_DSN."
+        )
+    except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
+        yield Finding(
+            "postgresql", ok=False, detail=str(exc), advice="Correct CALLMARK_POSTGRES_DSN or the server's rights."
+        )
+
+
+async def _server_version(tx: Tx) -> Finding:
+    number: int = await tx.fetchval("SELECT current_setting('server_version_num')::integer")
+    major = number // 10000
+    advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
+    return Finding("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+
+
+async def _schema(tx: Tx) -> Finding:
+    number = await schema_number(tx)
+    if number < needed():
+        return Finding("schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`.")
+    return Finding("schema", ok=True, detail=f"at {number}")
+
+
+async def _clock(tx: Tx) -> Finding:
+    real = SystemClock()
+    before = real.now()
+    theirs: datetime = await tx.fetchval("SELECT clock_timestamp()")
+    apart = theirs - (before + (real.now() - before) / 2)
+    advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
+    return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
+
+
+async def _nats(settings: Settings) -> Finding:
+    assert settings.nats_url  # noqa: S101 - reached
+    client = Client()
+    try:
+        async with asyncio.timeout(5):
+            await client.connect(
+                settings.nats_url.reveal(),
+                user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+                allow_reconnect=False,
+                error_cb=_quiet,
+            )
+        version = tuple(int(part) for part in re.findall(r"\d+", str(client.connected_server_version))[:3])
+        await client.close()
+    except (NatsError, OSError, socket.gaierror) as exc:
+        detail = str(exc) or type(exc).__name__
+        return Finding("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
+    advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
+    return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)
+
+
+async def _quiet(_: Exception) -> None:
+    """What went wrong is reported once, by the finding."""

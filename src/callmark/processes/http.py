@@ -1,0 +1,164 @@
+"""HTTP servers of one process: the public application on its own SO_REUSEPORT socket, and the loopback admin port."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from callmark.domain.deps import Deps
+from callmark.kit import metrics
+from callmark.kit.errors import SetupError
+from callmark.kit.health import readyz
+
+log = structlog.get_logger(__name__)
+
+LOOPBACK = "127.0.0.1"
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process and says when it serves."""
+
+    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="websockets-sansio",
+                ws_ping_interval=20,
+                ws_ping_timeout=25,
+                ws_max_size=16384,
+                ws_per_message_deflate=False,
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=2,
+            )
+        )
+        self._sock = sock
+        self.up = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._sock.getsockname()[1]
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Signals stay with the process, which may run several servers."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts listening; then `up` is set."""
+        await super().startup(sockets)
+        self.up.set()
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Serves until `stop` is set, then closes what is open within two seconds.
+
+        Raises RuntimeError when the application does not start or the server ends by itself.
+        """
+        serving = asyncio.create_task(self._guarded())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                await serving
+                raise RuntimeError("the HTTP server ended by itself")
+            self.should_exit = True
+            await serving
+        finally:
+            stopping.cancel()
+            serving.cancel()
+
+    async def _guarded(self) -> None:
+        try:
+            await self.serve([self._sock])
+        except SystemExit as exc:  # how uvicorn says that the application's start failed, which it has logged
+            raise RuntimeError("the application did not start") from exc
+
+
+async def serve_until(stop: asyncio.Event, servers: Sequence[Server], on_up: Callable[[], None]) -> None:
+    """Runs all servers until `stop`; calls `on_up` once all of them serve. The first that fails ends all."""
+
+    async def tell() -> None:
+        for server in servers:
+            await server.up.wait()
+        on_up()
+
+    async with asyncio.TaskGroup() as group:
+        telling = group.create_task(tell())
+        running = [group.create_task(server.run_until(stop)) for server in servers]
+        await asyncio.wait(running)
+        telling.cancel()
+
+
+def open_socket(host: str, port: int, *, reuse_port: bool = True) -> socket.socket:
+    """A bound socket, not yet listening. Raises SetupError when that address cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family, kind, protocol)
+    except OSError as exc:
+        raise SetupError(f"cannot listen on {host}: {exc.strerror}") from exc
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        sock.bind(address)
+    except OSError as exc:
+        sock.close()
+        raise SetupError(
+            f"cannot listen on port {port} of {host}: {exc.strerror}. Give another one with --port."
+        ) from exc
+    return sock
+
+
+def hold_port(host: str, port: int) -> socket.socket:
+    """Takes a port for the processes to come: bound with SO_REUSEPORT, never listening. Port 0 takes a free one.
+
+    Raises SetupError when somebody else listens there.
+    """
+    if port:  # SO_REUSEPORT would let us share it with another program of this user, so look without it first
+        open_socket(host, port, reuse_port=False).close()
+    return open_socket(host, port)
+
+
+def admin_app(deps: Deps) -> ASGIApp:
+    """`/healthz`, `/readyz`, `/metrics` of this process; anything else is 404."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        status, kind, body = await _admin_answer(deps, scope["path"])
+        headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _admin_answer(deps: Deps, path: str) -> tuple[int, str, bytes]:
+    match path:
+        case "/healthz":
+            return 200, "application/json", b'{"status":"ok"}'
+        case "/readyz":
+            status, body = await readyz(deps.db, deps.fabric)
+            return status, "application/json", body
+        case "/metrics":
+            body, kind = metrics.render()
+            return 200, kind, body
+        case _:
+            return 404, "text/plain", b"not found\n"
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,218 @@
+"""The parent of one installation's processes: data lock, engines, migrations, children, and their clean end."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+import msgspec
+import structlog
+
+from callmark.kit.clock import SystemClock
+from callmark.kit.engines.data_directory import DataDirectory, Installation
+from callmark.kit.engines.nats import EmbeddedNats
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.migrate import migrate
+from callmark.kit.settings import PREFIX, Secret, Settings, to_environ
+from callmark.processes.compose import ENGINE_WAIT, public_url
+from callmark.processes.http import hold_port
+from callmark.processes.keeper import Report, keep
+from callmark.processes.units import ProcessUnit, Unit
+
+log = structlog.get_logger(__name__)
+
+HTTP_ROLES = frozenset({"api", "console", "gateway"})
+ROLES = HTTP_ROLES | {"worker"}
+
+CHILDREN_WITHIN_S = 2.8
+ENGINES_WITHIN_S = 1.8
+"""Together under the five seconds in which everything has to be gone."""
+
+
+Prepare = Callable[[Settings], Awaitable[None]]
+"""Makes what must be there before the first request."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started installation."""
+
+    base_url: str
+    installation: Installation
+    settings: Settings
+    """As the children have them: with the engines' addresses and the port in use."""
+
+
+def report_to_terminal(text: str) -> None:
+    """Tells whoever watches; in production nobody does, and the log has its own line."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"callmark: {text}\n")
+
+
+class Supervisor:
+    """`async with Supervisor(…) as running:` starts everything and stops it at the end of the block.
+
+    `prepare` runs on the migrated schema before the children start, with the settings they will have. With `log_files`
+    the children log to `logs/<name>.log` of the data directory instead of standard error.
+    `processes` counts HTTP processes; the role `worker` and each kind in `extra_children` is one process more. When a
+    part ends five times within a minute, the task that entered the block is cancelled and the block raises SetupError.
+    To be entered from the main thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: frozenset[str],
+        processes: int = 1,
+        extra_children: Sequence[str] = (),
+        *,
+        report: Report = report_to_terminal,
+        prepare: Prepare | None = None,
+        log_files: bool = False,
+    ) -> None:
+        if unknown := roles - ROLES:
+            raise SetupError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(sorted(ROLES))}")
+        self._settings = settings
+        self._roles = roles
+        self._processes = processes if roles & HTTP_ROLES else 0
+        self._extra = extra_children
+        self._report = report
+        self._prepare = prepare
+        self._log_files = log_files
+        self._stack = AsyncExitStack()
+        self._failure: BaseException | None = None
+
+    async def __aenter__(self) -> Running:
+        try:
+            return await self._start()
+        except BaseException as exc:
+            await self._end(exc)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end(exc)
+
+    async def _end(self, exc: BaseException | None) -> None:
+        await self._stack.aclose()
+        if self._failure and isinstance(exc, asyncio.CancelledError):
+            if task := asyncio.current_task():
+                task.uncancel()
+            raise self._failure from None
+
+    async def _start(self) -> Running:
+        settings = self._settings
+        directory = self._take_directory()
+        if self._processes:
+            sock = hold_port(settings.host, settings.port)
+            self._stack.callback(sock.close)
+            settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
+        settings = await self._start_engines(settings)
+        settings = msgspec.structs.replace(settings, public_url=public_url(settings))
+        await self._migrate(settings)
+        if self._prepare:
+            await self._prepare(settings)
+        children = self._children(settings, directory)
+        self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S)
+        await _start_all(children)
+        self._keep(children)
+        installation = _installation(settings, children)
+        if directory:
+            directory.announce(installation)
+            self._stack.callback(directory.retract)
+        return Running(installation.base_url, installation, settings)
+
+    def _take_directory(self) -> DataDirectory | None:
+        """The data directory, locked, when an engine of ours lives in it."""
+        if not (self._settings.embedded_postgres or self._settings.embedded_nats):
+            return None
+        directory = DataDirectory(self._settings.data)
+        directory.prepare()
+        self._stack.enter_context(directory.lock())
+        directory.retract()  # a killed one left it
+        return directory
+
+    async def _start_engines(self, settings: Settings) -> Settings:
+        postgres = (
+            EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin) if settings.embedded_postgres else None
+        )
+        nats = EmbeddedNats(settings.data, program=settings.nats_bin) if settings.embedded_nats else None
+        engines: list[Unit] = [engine for engine in (postgres, nats) if engine]
+        self._stack.push_async_callback(_stop_all, engines, ENGINES_WITHIN_S)
+        await _start_all(engines)
+        self._keep(engines)
+        if postgres:
+            settings = msgspec.structs.replace(settings, postgres_dsn=Secret(postgres.dsn))
+        if nats:
+            settings = msgspec.structs.replace(settings, nats_url=Secret(nats.url))
+        return settings
+
+    async def _migrate(self, settings: Settings) -> None:
+        """All steps on our own engine; on a foreign one only those that are safe while older processes still run."""
+        assert settings.postgres_dsn  # noqa: S101 - the engines are started
+        phase = None if self._settings.embedded_postgres else "pre"
+        deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
+        while True:
+            try:
+                await migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase)
+            except Unavailable as exc:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise SetupError(f"PostgreSQL cannot be reached: {exc.reason}") from exc
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    def _children(self, settings: Settings, directory: DataDirectory | None) -> list[ProcessUnit]:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}  # noqa: TID251 - children inherit it
+        environ = ours | to_environ(settings)
+        kinds = ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
+        roles, first = ",".join(sorted(self._roles)), settings.admin_port
+        logs = directory if self._log_files else None
+        return [
+            ProcessUnit(kind, index, roles, environ, admin_port=first and first + index, logs=logs)
+            for index, kind in enumerate(kinds)
+        ]
+
+    def _keep(self, units: Sequence[Unit]) -> None:
+        """Watches `units` until the block ends; their stop is on the stack before, so that watching ends first."""
+        owner = asyncio.current_task()
+        assert owner  # noqa: S101 - we run inside it
+        keepers = [asyncio.create_task(keep(unit, self._report)) for unit in units]
+
+        def ended(keeper: asyncio.Task[None]) -> None:
+            if not keeper.cancelled() and not self._failure:
+                self._failure = keeper.exception()
+                owner.cancel()
+
+        for keeper in keepers:
+            keeper.add_done_callback(ended)
+            self._stack.callback(keeper.cancel)
+
+
+async def _start_all(units: Sequence[Unit]) -> None:
+    """Starts all at once; the first failure is raised when the others have started or failed."""
+    results = await asyncio.gather(*(unit.start() for unit in units), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _stop_all(units: Sequence[Unit], within_s: float) -> None:
+    await asyncio.gather(*(unit.stop(within_s) for unit in units))
+
+
+def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Installation:
+    assert settings.postgres_dsn and settings.nats_url  # noqa: S101, PT018 - the engines are started
+    return Installation(
+        pid=os.getpid(),
+        postgres_dsn=settings.postgres_dsn.reveal(),
+        nats_url=settings.nats_url.reveal(),
+        nats_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+        base_url=settings.public_url,
+        admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children],
+    )

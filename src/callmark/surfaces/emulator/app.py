@@ -1,0 +1,147 @@
+"""The control API under `/emulator/v1`, and the demo's first page at `/` (docs/emulator.md). Emulator mode only."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+from msgspec import UNSET
+from starlette.requests import Request
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation import partitions
+from callmark.kit.clock import iso_ms
+from callmark.kit.errors import InvalidInput
+from callmark.kit.live import move_clock
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator import control, magic, store, wire
+from callmark.surfaces.emulator.model import Script, VirtualHandset
+from callmark.surfaces.emulator.page import Page
+from callmark.surfaces.http import Response, render
+
+STATIC = Path(__file__).parent.parent / "static"
+Handler = Callable[[Request], Awaitable[Response]]
+WORK = ("batches", "periodic")
+"""Kinds of due work that a moved clock may have made due."""
+
+
+class Emulator:
+    """Routes of the control API, the first page and its styles."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._clock_moves = asyncio.Lock()
+        self.routes: list[BaseRoute] = [
+            _route("clock", GET=self.get_clock, POST=self.post_clock),
+            _route("handsets", GET=self.list_handsets, POST=self.make_handset),
+            _route("handsets/{phone}", PATCH=self.change_handset, DELETE=self.remove_handset),
+            _route("handsets/{phone}/screen", GET=self.screen),
+            _route("calls", POST=self.call),
+            Route("/", Page(deps).show, methods=["GET"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+
+    async def start(self) -> None:
+        """Nothing to start: the handsets live in a process of their own."""
+
+    async def stop(self) -> None:
+        """Nothing to stop."""
+
+    # clock ------------------------------------------------------------------------------------------------------------
+
+    async def get_clock(self, _: Request) -> Response:
+        """The product clock."""
+        return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
+
+    async def post_clock(self, request: Request) -> Response:
+        """Moves the clock of every process, then wakes what has become due; answers when all have confirmed."""
+        body = await wire.read(request, wire.ClockIn)
+        by = timedelta(seconds=wire.advance(body.advance_s))
+        deps = self._deps
+        async with self._clock_moves:
+            await partitions.keep_partitions_at(deps, deps.clock.now() + by)
+            await move_clock(deps.db, deps.fabric, deps.real_clock, by)
+        for work in WORK:
+            await deps.fabric.announce(f"wake.{work}")
+        return render(wire.ClockOut(iso_ms(deps.clock.now())))
+
+    # handsets ---------------------------------------------------------------------------------------------------------
+
+    async def list_handsets(self, _: Request) -> Response:
+        """Every virtual handset, by number."""
+        counted = await control.ask(self._deps, control.Count(), control.Counted)
+        connected = frozenset(counted.connected)
+        async with self._deps.db.connection() as tx:
+            rows = await store.select_all(tx)
+        return render([wire.HandsetOut.of(row, connected=row.phone_number in connected) for row in rows])
+
+    async def make_handset(self, request: Request) -> Response:
+        """A fresh installation of the app on a number; answers when it is registered and as online as asked."""
+        body = await wire.read(request, wire.HandsetIn)
+        handset = VirtualHandset(
+            phone_number=wire.phone(body.phone_number, "phone_number"),
+            os=OS.ANDROID if body.os is UNSET else wire.os_of(body.os),
+            app_version=magic.APP_VERSION if body.app_version is UNSET else wire.version(body.app_version),
+            online=True if body.online is UNSET else body.online,
+            script=Script() if body.script is UNSET else body.script,
+        )
+        made = await control.ask(self._deps, control.Make(handset), control.Made)
+        return render(wire.HandsetOut.of(made.handset, connected=made.connected), 201)
+
+    async def change_handset(self, request: Request) -> Response:
+        """Changes what the body names; the answer comes when the change is in force."""
+        body = await wire.read(request, wire.HandsetChangeIn)
+        number = _path_phone(request)
+        if body.phone_number is not UNSET and wire.phone(body.phone_number, "phone_number") != number:
+            raise InvalidInput("phone_number cannot change; make another handset", field="phone_number")
+        change = control.Change(
+            phone_number=number,
+            os=UNSET if body.os is UNSET else wire.os_of(body.os),
+            app_version=UNSET if body.app_version is UNSET else wire.version(body.app_version),
+            online=body.online,
+            script=body.script,
+        )
+        made = await control.ask(self._deps, change, control.Made)
+        return render(wire.HandsetOut.of(made.handset, connected=made.connected))
+
+    async def remove_handset(self, request: Request) -> Response:
+        """Uninstalls the app: the number's registration ends, and the handset is gone."""
+        await control.ask(self._deps, control.Remove(_path_phone(request)), control.Removed)
+        return Response(204, headers=[])
+
+    # calls ------------------------------------------------------------------------------------------------------------
+
+    async def screen(self, request: Request) -> Response:
+        """What would show if `caller` rang now, and why; nothing is reported."""
+        caller = request.query_params.get("caller")
+        if not caller:
+            raise InvalidInput("the query parameter caller is required", field="caller")
+        look = control.Look(_path_phone(request), wire.phone(caller, "caller"))
+        return render((await control.ask(self._deps, look, control.Shown)).screen)
+
+    async def call(self, request: Request) -> Response:
+        """Rings a handset: what showed. The handset reports the call as a real one would."""
+        body = await wire.read(request, wire.CallIn)
+        ring = control.Ring(
+            wire.phone(body.receiver, "receiver"), wire.phone(body.caller, "caller"), wire.outcome(body.outcome)
+        )
+        return render((await control.ask(self._deps, ring, control.Shown)).screen)
+
+
+def _route(path: str, **handlers: Handler) -> Route:
+    """One path with a handler per method, so that a wrong method is told all the right ones."""
+
+    async def handle(request: Request) -> StarletteResponse:
+        answer = await handlers["GET" if request.method == "HEAD" else request.method](request)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return StarletteResponse(answer.body, answer.status, headers)
+
+    return Route(f"/emulator/v1/{path}", handle, methods=list(handlers))
+
+
+def _path_phone(request: Request) -> PhoneNumber:
+    return wire.phone(request.path_params["phone"], "the phone number in the path")

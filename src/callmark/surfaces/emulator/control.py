@@ -1,0 +1,127 @@
+"""What the control API asks of the farm, over the fabric, and what the farm answers."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.handsets.model import OS
+from callmark.kit.errors import AppError, InvalidInput, NotFound, Unavailable
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
+
+TOPIC = "emulator.farm"
+READY_WITHIN_S = 8.0
+"""How long the farm waits for a handset to become as online as it should be, before it answers all the same."""
+
+_WITHIN = timedelta(seconds=READY_WITHIN_S + 7)
+
+
+class Make(Struct, frozen=True, tag="make"):
+    """A fresh installation of the app on this number; answered by `Made`."""
+
+    handset: VirtualHandset
+
+
+class Change(Struct, frozen=True, kw_only=True, tag="change"):
+    """What is set changes; answered by `Made`. Another OS or app version registers anew."""
+
+    phone_number: PhoneNumber
+    os: OS | UnsetType = UNSET
+    app_version: str | UnsetType = UNSET
+    online: bool | UnsetType = UNSET
+    script: Script | UnsetType = UNSET
+
+
+class Remove(Struct, frozen=True, tag="remove"):
+    """The app is uninstalled and the handset gone; answered by `Removed`."""
+
+    phone_number: PhoneNumber
+
+
+class Look(Struct, frozen=True, tag="look"):
+    """What would show; answered by `Shown`."""
+
+    receiver: PhoneNumber
+    caller: PhoneNumber
+
+
+class Ring(Struct, frozen=True, tag="ring"):
+    """A call; answered by `Shown`."""
+
+    receiver: PhoneNumber
+    caller: PhoneNumber
+    outcome: CallEvent
+
+
+class Count(Struct, frozen=True, tag="count"):
+    """Which handsets are connected; answered by `Counted`."""
+
+
+Question = Make | Change | Remove | Look | Ring | Count
+
+
+class Made(Struct, frozen=True, tag="made"):
+    """A handset as it is now."""
+
+    handset: VirtualHandset
+    connected: bool
+
+
+class Removed(Struct, frozen=True, tag="removed"):
+    """It is gone."""
+
+
+class Shown(Struct, frozen=True, tag="shown"):
+    """What shows."""
+
+    screen: Screen
+
+
+class Counted(Struct, frozen=True, tag="counted"):
+    """The numbers whose streams are open."""
+
+    connected: list[PhoneNumber]
+
+
+class Refused(Struct, frozen=True, tag="refused"):
+    """It could not be done."""
+
+    slug: str
+    message: str
+
+
+Answer = Made | Removed | Shown | Counted | Refused
+_A = TypeVar("_A", Made, Removed, Shown, Counted)
+
+_questions = msgspec.json.Decoder(Question)
+_answers = msgspec.json.Decoder(Answer)
+
+
+def decode_question(data: bytes) -> Question:
+    """What is asked."""
+    return _questions.decode(data)
+
+
+async def ask(deps: Deps, question: Question, kind: type[_A]) -> _A:
+    """The farm's answer. Raises what the farm refused it with; Unavailable when the farm does not run."""
+    came = _answers.decode(await deps.fabric.ask(TOPIC, msgspec.json.encode(question), _WITHIN))
+    if isinstance(came, Refused):
+        raise _error_of(came)
+    assert isinstance(came, kind)  # noqa: S101 - each question has one kind of answer
+    return came
+
+
+def _error_of(refused: Refused) -> AppError:
+    match refused.slug:
+        case NotFound.slug:
+            return NotFound(refused.message)
+        case InvalidInput.slug:
+            return InvalidInput(refused.message)
+        case Unavailable.slug:
+            return Unavailable(refused.message)
+        case _:
+            return AppError(refused.message)

@@ -1,0 +1,79 @@
+"""What a virtual handset is, and what its screen shows."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from callmark.domain.calls.model import CallSource
+from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation.frames import Identity
+from callmark.domain.resolution.model import Offers
+from callmark.kit.phone import PhoneNumber
+
+LONGEST_DELAY_S = 3600
+
+
+class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a virtual handset behaves where it differs from a plain one."""
+
+    ack_delay_s: Annotated[float, Meta(ge=0, le=LONGEST_DELAY_S)] = 0.0
+    """Seconds until it acknowledges a push; it holds the record at once."""
+
+    drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Loses every n-th push: neither held nor acknowledged. 1 loses all, 0 none; what a sync brings is never lost."""
+
+    call_me_back: bool = False
+    """Asks to be called back after each missed call. Recorded only: the feature comes with a later release."""
+
+
+class VirtualHandset(Struct, frozen=True, kw_only=True):
+    """A virtual handset as the table keeps it. An unregistered one rings, but has no app; `token` is its own."""
+
+    phone_number: PhoneNumber
+    os: OS
+    app_version: str
+    online: bool
+    registered: bool = True
+    script: Script = Script()
+    token: str | None = None
+
+
+class Screen(Struct, frozen=True, kw_only=True):
+    """What is on the screen when a caller rings; `name` None when nothing is. `why` is a sentence for people."""
+
+    name: str | None
+    call_reason: str | None
+    logo_url: str | None
+    verified: bool
+    source: CallSource
+    why: str
+    offers: Offers
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a handset shows for a caller, and where that came from."""
+
+    identity: Identity | None
+    source: CallSource
+    why: str
+    offers: Offers
+
+    def screen(self) -> Screen:
+        """As the control API tells it."""
+        shown = self.identity
+        return Screen(
+            name=shown.name if shown else None,
+            call_reason=shown.call_reason if shown else None,
+            logo_url=shown.logo_url if shown else None,
+            verified=shown.verified if shown else False,
+            source=self.source,
+            why=self.why,
+            offers=self.offers,
+        )
+
+
+def nothing(why: str) -> Seen:
+    """Only the bare number shows."""
+    return Seen(None, CallSource.NONE, why, Offers())

@@ -1,0 +1,120 @@
+"""The demo's first page: what runs here, who is in it, and how to make a handset ring. Read-only, no secrets."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
+from callmark.domain.deps import Deps
+from callmark.domain.labels import service as labels
+from callmark.kit.clock import iso_ms
+from callmark.surfaces.api.records import CATALOGUE
+from callmark.surfaces.emulator.magic import MAGIC
+from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, curl_walk
+
+MOST_ACCOUNTS = 20
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_template = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+).get_template("first.html")
+
+
+@dataclass(frozen=True)
+class LabelLine:
+    """A label with the path of its logo."""
+
+    name: str
+    kind: str
+    logo_path: str
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """An account, without its secrets."""
+
+    name: str
+    id: str
+    labels: list[LabelLine]
+
+
+@dataclass(frozen=True)
+class MagicLine:
+    """A magic receiver."""
+
+    number: str
+    does: str
+    ends_as: str
+
+
+@dataclass(frozen=True)
+class First:
+    """All the page shows."""
+
+    version: str
+    base_url: str
+    now: str
+    accounts: list[AccountLine]
+    magic: list[MagicLine]
+    credentials: str
+    walk: str
+
+
+class Page:
+    """`GET /`."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def show(self, _: Request) -> HTMLResponse:
+        """The page as things are now."""
+        return HTMLResponse(_template.render(page=await self._context()), headers=_HEADERS)
+
+    async def _context(self) -> First:
+        deps = self._deps
+        env_file = deps.settings.data / CREDENTIALS_ENV
+        found = (await accounts.list_accounts(deps))[:MOST_ACCOUNTS]
+        return First(
+            version=version("callmark"),
+            base_url=deps.public_url,
+            now=iso_ms(deps.clock.now()),
+            accounts=[await self._account(account) for account in found],
+            magic=magic_lines(),
+            credentials=str(env_file) if env_file.exists() else "",
+            walk=curl_walk(env_file),
+        )
+
+    async def _account(self, account: Account) -> AccountLine:
+        lines = [
+            LabelLine(label.name, label.label_type.value, labels.logo_url("", label))
+            for label in reversed(await labels.list_labels(self._deps, account.id))
+        ]
+        return AccountLine(account.name, str(account.id), lines)
+
+
+def magic_lines() -> list[MagicLine]:
+    """The magic receivers as the page tells them; runs of receivers that do the same are one line."""
+    lines: list[MagicLine] = []
+    for magic in MAGIC:
+        ends_as = ", then ".join(CATALOGUE.get(outcome, outcome.value) for outcome in magic.ends_as)
+        line = MagicLine(magic.handset.phone_number, magic.does, ends_as)
+        if lines and (lines[-1].does, lines[-1].ends_as) == (line.does, line.ends_as):
+            first = lines.pop().number.partition(" ")[0]
+            line = MagicLine(f"{first} to {line.number[-4:]}", line.does, line.ends_as)
+        lines.append(line)
+    return lines

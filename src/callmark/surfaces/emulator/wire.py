@@ -1,0 +1,152 @@
+"""The JSON of the control API, in and out, and how its bodies are read."""
+
+from typing import TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from starlette.requests import Request
+
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.handsets.model import OS, parse_version
+from callmark.kit.errors import InvalidInput
+from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.surfaces.emulator.model import Script, VirtualHandset
+from callmark.surfaces.http import check_media_type, read_body
+
+LARGEST_BODY_BYTES = 16 * 1024
+FURTHEST_S = 400 * 86_400
+"""How far one request may move the clock: 400 days."""
+
+
+class ClockIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """How far to move the clock."""
+
+    advance_s: float
+
+
+class ClockOut(Struct, frozen=True):
+    """The product clock, ISO-8601."""
+
+    now: str
+
+
+class HandsetIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A handset to make; what is left out is a plain one's."""
+
+    phone_number: str
+    os: str | UnsetType = UNSET
+    app_version: str | UnsetType = UNSET
+    online: bool | UnsetType = UNSET
+    script: Script | UnsetType = UNSET
+
+
+class HandsetChangeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a handset; `phone_number` may only repeat the path's."""
+
+    phone_number: str | UnsetType = UNSET
+    os: str | UnsetType = UNSET
+    app_version: str | UnsetType = UNSET
+    online: bool | UnsetType = UNSET
+    script: Script | UnsetType = UNSET
+
+
+class HandsetOut(Struct, frozen=True):
+    """A handset; `connected` is whether its stream is open at this moment."""
+
+    phone_number: str
+    os: OS
+    app_version: str
+    online: bool
+    script: Script
+    registered: bool
+    connected: bool
+
+    @classmethod
+    def of(cls, handset: VirtualHandset, *, connected: bool) -> "HandsetOut":
+        """What the control API tells of `handset`."""
+        return cls(
+            handset.phone_number,
+            handset.os,
+            handset.app_version,
+            handset.online,
+            handset.script,
+            handset.registered,
+            connected,
+        )
+
+
+class CallIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A call to place, and how it is to end."""
+
+    caller: str
+    receiver: str
+    outcome: str
+
+
+_T = TypeVar("_T", bound=Struct)
+
+
+async def read(request: Request, kind: type[_T]) -> _T:
+    """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault."""
+    check_media_type(request.scope)
+    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES)
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as exc:
+        raise _explain(exc, kind) from exc
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise InvalidInput("request body is not valid JSON") from exc
+
+
+def phone(text: str, field: str) -> PhoneNumber:
+    """The number of `field`, with or without `+`. Raises InvalidInput."""
+    number = parse_loose(text.strip())
+    if number is None:
+        raise InvalidInput(f"{field} is not a valid phone number: country code and digits", field=field)
+    return number
+
+
+def os_of(text: str) -> OS:
+    """The operating system. Raises InvalidInput that lists the known ones."""
+    return OS(_one_of(text, "os", [one.value for one in OS]))
+
+
+def version(text: str) -> str:
+    """The app version, checked. Raises InvalidInput."""
+    parse_version(text)
+    return text
+
+
+OUTCOMES = [CallEvent.ANSWERED.value, CallEvent.MISSED.value, CallEvent.REJECTED.value]
+
+
+def outcome(text: str) -> CallEvent:
+    """How a call ends. Raises InvalidInput that lists the known ways."""
+    return CallEvent(_one_of(text, "outcome", OUTCOMES))
+
+
+def advance(seconds: float) -> float:
+    """How far to move the clock, checked. Raises InvalidInput."""
+    if not 0 < seconds <= FURTHEST_S:
+        raise InvalidInput(f"advance_s must be more than 0 and at most {FURTHEST_S} (400 days)", field="advance_s")
+    return seconds
+
+
+def _one_of(text: str, field: str, known: list[str]) -> str:
+    if text not in known:
+        raise InvalidInput(f"{field} must be one of {', '.join(known)}", field=field)
+    return text
+
+
+def _explain(exc: msgspec.ValidationError, kind: type[Struct]) -> InvalidInput:
+    """The decoder's sentence by the field's own name, with the known keys beside an unknown one."""
+    what, _, path = str(exc).partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
+        known = (Script if where == "script" else kind).__struct_fields__
+        return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {', '.join(known)}", field=unknown)
+    if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":
+        return InvalidInput(f"{missing} is required", field=missing)
+    if not where:
+        return InvalidInput("request body must be a JSON object")
+    return InvalidInput(f"{where} is invalid: {what[0].lower()}{what[1:]}", field=where)

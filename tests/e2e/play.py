@@ -1,0 +1,178 @@
+"""Started processes for end-to-end tests: engines of a test's own, `callmark serve` on them, and a handset."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import httpx
+import msgspec
+from tests.e2e.serving import COMMAND, ENVIRON, children
+from tests.engines import reachable_directory
+from tests.waiting import until
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import SystemClock
+from callmark.kit.engines.nats import EmbeddedNats
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.migrate import migrate
+from callmark.kit.settings import read_settings
+from callmark.processes.compose import open_deps
+
+PATIENCE_S = 20.0
+
+
+@dataclass
+class OwnEngines:
+    """Durable engines that a test may stop, kill and start again."""
+
+    directory: Path
+    postgres: EmbeddedPostgres
+    nats: EmbeddedNats
+    dsn: str = ""
+    nats_url: str = ""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What makes `callmark serve` use them."""
+        return ENVIRON | {"CALLMARK_POSTGRES_DSN": self.dsn, "CALLMARK_NATS_URL": self.nats_url}
+
+
+@asynccontextmanager
+async def own_engines() -> AsyncGenerator[OwnEngines]:
+    """Both engines on a directory of their own, migrated."""
+    directory = reachable_directory()
+    engines = OwnEngines(directory, EmbeddedPostgres(directory / "data"), EmbeddedNats(directory / "data"))
+    try:
+        engines.dsn, engines.nats_url = await asyncio.gather(engines.postgres.start(), engines.nats.start())
+        await migrate(engines.dsn, SystemClock())
+        yield engines
+    finally:
+        await asyncio.gather(engines.postgres.stop(), engines.nats.stop())
+        shutil.rmtree(directory)
+
+
+@asynccontextmanager
+async def deps_of(engines: OwnEngines) -> AsyncGenerator[Deps]:
+    """`Deps` on those engines, by the real clock."""
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url)
+    async with open_deps(settings, "test") as deps:
+        yield deps
+
+
+@dataclass
+class Serving:
+    """A started `callmark serve`."""
+
+    url: str
+    process: asyncio.subprocess.Process
+    client: httpx.AsyncClient = field(repr=False)
+
+    def kill_child(self, kind: str) -> None:
+        """`kill -9` of one child."""
+        for pid in children(self.process.pid):
+            if f"callmark.processes.child {kind}" in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError(f"there is no {kind} process")
+
+
+def free_port() -> int:
+    """A port that nobody uses at this moment."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@asynccontextmanager
+async def serving(environ: dict[str, str], *options: str) -> AsyncGenerator[Serving]:
+    """`callmark serve` until the block ends."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [*COMMAND, "serve", "--port", str(port), *options]
+    with tempfile.TemporaryFile() as errors:
+        process = await asyncio.create_subprocess_exec(*command, env=environ, stderr=errors)
+        try:
+            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
+                await until_ready(client)
+                yield Serving(url, process, client)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await asyncio.wait_for(process.wait(), 10)
+            _show_failures(errors)
+
+
+def _show_failures(errors: IO[bytes]) -> None:
+    """Prints what went wrong inside, for pytest to show beside a failed test."""
+    errors.seek(0)
+    for line in errors.read().decode().splitlines():
+        if not line.startswith("{") or "exception" in line:
+            sys.stdout.write(line.replace("\\n", "\n") + "\n")
+
+
+async def until_ready(client: httpx.AsyncClient) -> None:
+    """Returns when `/readyz` answers 200."""
+
+    async def ready() -> bool:
+        try:
+            return (await client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    await until(ready, PATIENCE_S)
+
+
+class Handset:
+    """A gateway client that acknowledges what it gets, when told to."""
+
+    def __init__(self, *, acknowledges: bool = True) -> None:
+        self.acknowledges = acknowledges
+        self.identities: list[dict[str, Any]] = []
+        self.frames: list[dict[str, Any]] = []
+        self.connected = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def stay(self, url: str, token: str) -> None:
+        """Connects and reconnects, also after its gateway has gone, until `leave`."""
+        address = url.replace("http", "ws", 1) + "/handset/v1/stream"
+        self._task = asyncio.create_task(self._live(address, token))
+        await asyncio.wait_for(self.connected.wait(), PATIENCE_S)
+
+    async def leave(self) -> None:
+        """Disconnects."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _live(self, address: str, token: str) -> None:
+        while True:
+            with suppress(OSError, ConnectionClosed, TimeoutError):
+                headers = {"Authorization": f"Bearer {token}"}
+                async with connect(address, additional_headers=headers, open_timeout=2) as socket:
+                    await self._talk(socket)
+            self.connected.clear()
+            await asyncio.sleep(0.1)
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            frame: dict[str, Any] = msgspec.json.decode(text)
+            self.frames.append(frame)
+            if frame["type"] == "welcome":
+                await socket.send(msgspec.json.encode({"type": "sync", "id": "s", "held": []}).decode())
+                self.connected.set()
+            elif frame["type"] == "identity":
+                self.identities.append(frame)
+                if self.acknowledges:
+                    ack = {"type": "ack", "id": "a", "record": frame["record"]}
+                    await socket.send(msgspec.json.encode(ack).decode())

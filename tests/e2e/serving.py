@@ -1,0 +1,140 @@
+"""Starts `callmark serve` as a user would, and looks at its processes."""
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+COMMAND = [sys.executable, "-m", "callmark.main"]
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
+OPTIONS = ["--port", "0", "--roles", "api,worker"]
+
+
+@dataclass
+class Serve:
+    """A running `callmark serve`; what it says on standard error goes to `errors`."""
+
+    process: "subprocess.Popen[bytes]"
+    data: Path
+    errors: Path
+
+    @property
+    def installation(self) -> dict[str, Any]:
+        return json.loads((self.data / "installation.json").read_bytes())
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        lines = self.errors.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def ready(self) -> bool:
+        try:
+            return fetch(self.installation["base_url"] + "/readyz")[0] == 200
+        except FileNotFoundError:
+            return False
+
+    def pid_of(self, program: str) -> int | None:
+        """The newest direct child whose command line contains `program`."""
+        for pid in reversed(children(self.process.pid)):
+            with contextlib.suppress(OSError):
+                if program in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    return pid
+        return None
+
+
+@contextmanager
+def serving(directory: Path, *options: str, name: str = "data") -> Generator[Serve]:
+    """`callmark serve` on `directory`, ready; stopped at the end of the block when it still runs."""
+    process = start(directory, name, *options)
+    errors = directory / f"{name}.errors"
+    serve = Serve(process, directory / name, errors)
+    try:
+        until(lambda: serve.ready() or process.poll() is not None, 30)
+        assert process.poll() is None, errors.read_text()
+        yield serve
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+
+
+def start(directory: Path, name: str, *options: str, **variables: str) -> "subprocess.Popen[bytes]":
+    """`callmark serve` on `directory/name`, not waited for; its standard error goes to `directory/name.errors`."""
+    with (directory / f"{name}.errors").open("ab") as output:
+        return subprocess.Popen(
+            [*COMMAND, "serve", "--data", directory / name, *OPTIONS, *options],
+            env=ENVIRON | variables,
+            stderr=output,
+        )
+
+
+def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """A `callmark` command run to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments], env=ENVIRON | variables, capture_output=True, text=True, check=False, timeout=30
+    )
+
+
+def fetch(url: str) -> tuple[int, bytes]:
+    """Status and body of a GET; status 0 when nobody answers."""
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address of ours
+            return answer.status, answer.read()
+    except HTTPError as exc:
+        with exc:
+            return exc.code, exc.read()
+    except (URLError, OSError):
+        return 0, b""
+
+
+def until(condition: Callable[[], object], within_s: float) -> None:
+    """Returns when `condition` holds; it concerns other processes, which send us no signal."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """Direct children, oldest first."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    return [pid, *(below for child in children(pid) for below in tree(child))]
+
+
+@contextmanager
+def watched(pids: list[int]) -> Generator[Callable[[float], list[int]]]:
+    """A function that gives those of `pids` that still live after some seconds (exact also when ids are used again)."""
+    descriptors: dict[int, int] = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            descriptors[pid] = os.pidfd_open(pid)
+
+    def left(within_s: float) -> list[int]:
+        deadline = time.monotonic() + within_s
+        return [
+            pid
+            for pid, descriptor in descriptors.items()
+            if not select.select([descriptor], [], [], max(0, deadline - time.monotonic()))[0]
+        ]
+
+    yield left
+    for descriptor in descriptors.values():
+        os.close(descriptor)

@@ -1,0 +1,187 @@
+"""`callmark demo` as its users start it: a process, its files, its end."""
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from tests.engines import reachable_directory
+
+from callmark.main import cli
+from callmark.surfaces.emulator.magic import MAGIC
+from callmark.surfaces.emulator.model import Script
+from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
+
+ROOT = Path(__file__).parents[2]
+CALLMARK = Path(sys.executable).parent / "callmark"
+STARTED_WITHIN_S = 90
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
+WEB = shutil.which("curl"), shutil.which("bash")
+
+
+@pytest.fixture(scope="module")
+def data() -> Generator[Path]:
+    """A data directory that the tests of this file share, as one user's demos would."""
+    directory = reachable_directory()
+    yield directory / "data"
+    shutil.rmtree(directory)
+
+
+def once(data: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """A demo that tells its story and ends."""
+    argv = [CALLMARK, "demo", "--once", "--port", "0", "--data", data, *options]
+    return subprocess.run(argv, env=ENVIRON, capture_output=True, text=True, timeout=STARTED_WITHIN_S, check=False)
+
+
+@contextmanager
+def staying(data: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
+    """A demo that stays up, and what it printed until it was up."""
+    argv = [CALLMARK, "demo", "--no-browser", "--port", "0", "--data", data]
+    process = subprocess.Popen(argv, env=ENVIRON, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    printed = ""
+    try:
+        for line in process.stdout:
+            printed += line
+            if "Ctrl-C stops it" in line:
+                break
+        yield process, printed
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def credentials_of(path: Path) -> dict[str, Any]:
+    """The JSON, which only its owner can read."""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def told(data: Path) -> "subprocess.CompletedProcess[str]":
+    """The first demo on the data directory."""
+    return once(data, "--credentials", str(data.with_name("first.json")))
+
+
+def test_it_tells_the_story_once(told: "subprocess.CompletedProcess[str]") -> None:
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "the handset shows: Acme Deliveries (verified) - Your order" in told.stdout
+    assert "the handset shows: Borealis Bank (verified) - About your card" in told.stdout
+    assert told.stdout.count(" ms\n") == 9
+    assert told.stderr == ""
+
+
+@pytest.mark.usefixtures("told")
+def test_a_second_start_finds_the_same_accounts(data: Path, tmp_path: Path) -> None:
+    assert once(data, "--credentials", str(tmp_path / "second.json")).returncode == 0
+    first, second = credentials_of(data.with_name("first.json")), credentials_of(tmp_path / "second.json")
+    for changing in ("base_url", "emulator_url"):
+        assert first.pop(changing)
+        assert second.pop(changing)
+    assert first == second
+
+
+@pytest.mark.usefixtures("told")
+def test_the_credentials_have_every_key_with_those_of_later_features_empty(data: Path) -> None:
+    made = credentials_of(data.with_name("first.json"))
+    assert made.keys() == {"base_url", "console_url", "emulator_url", "handset_app_key", "operator", "accounts"}
+    assert made["operator"] == {"email": "", "password": ""}
+    assert made["handset_app_key"].startswith("cmapp_")
+    assert made["emulator_url"] == f"{made['base_url']}/emulator/v1"
+    for account, name in zip(made["accounts"], ("Acme Deliveries", "Borealis Bank"), strict=True):
+        assert account["name"] == name
+        assert account["client_account_id"]
+        assert account["key_id"]
+        assert account["api_key"]
+        assert [one["role"] for one in account["members"]] == ["admin", "process_owner"]
+        assert {one["password"] for one in account["members"]} == {""}
+        assert len(account["labels"]["dynamic"]) == 2
+        assert len(account["labels"]["static"]) == 1
+        assert set(account["structure"].values()) == {""}
+        assert account["structure"].keys() == {"department_id", "operation_id", "process_id", "sub_process_id"}
+        assert (account["feature_sets"], account["listed_numbers"], account["campaign_id"]) == ([], [], "")
+    assert [one["name"] for one in made["accounts"][0]["labels"]["dynamic"]] == ["Acme Deliveries", "Acme Returns"]
+
+
+def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: Path) -> None:
+    with staying(data) as (process, printed):
+        made = credentials_of(data / CREDENTIALS_JSON)
+        url = made["base_url"]
+        assert url in printed
+        assert httpx.get(f"{url}/readyz", trust_env=False).status_code == 200
+        assert "Acme Deliveries" in httpx.get(f"{url}/", trust_env=False).text
+        walk = curl_walk(data / CREDENTIALS_ENV)
+        assert walk in printed
+        if all(WEB):
+            pasted = subprocess.run([WEB[1] or "", "-c", walk], capture_output=True, text=True, check=True, timeout=30)
+            assert '"status":"success"' in pasted.stdout
+            assert '"name":"Acme Deliveries"' in pasted.stdout
+        _the_example_runs(data / CREDENTIALS_JSON)
+        _moves_the_clock_everywhere(made)
+        again = once(data)
+        assert again.returncode == 1
+        assert "is in use by a running Callmark" in again.stderr
+        assert again.stderr.count("\n") <= 2
+        began = monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+        assert monotonic() - began < 5
+
+
+def _the_example_runs(credentials: Path) -> None:
+    argv = [sys.executable, ROOT / "examples/push_and_ring.py", credentials]
+    ran = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30)
+    assert "918040001234 calls 919900000003: Acme Deliveries - Your parcel arrives today" in ran.stdout
+
+
+def _moves_the_clock_everywhere(made: dict[str, Any]) -> None:
+    """After two hours, what the walk and the story pushed shows no more, by the handset's own clock."""
+    emulator = made["emulator_url"]
+    shown = f"{emulator}/handsets/919900000001/screen?caller=918040001234"
+    assert httpx.get(shown, trust_env=False).json()["name"] == "Acme Deliveries"
+    moved = httpx.post(f"{emulator}/clock", json={"advance_s": 7300}, trust_env=False, timeout=20)
+    assert moved.status_code == 200
+    nothing = httpx.get(shown, trust_env=False).json()
+    assert nothing["name"] is None
+    assert "ended at" in nothing["why"]
+
+
+def test_a_port_in_use_is_one_clear_line(data: Path) -> None:
+    with staying(data):
+        port = credentials_of(data / CREDENTIALS_JSON)["base_url"].rpartition(":")[2]
+        other = data.with_name("other")
+        argv = [CALLMARK, "demo", "--once", "--port", port, "--data", other]
+        failed = subprocess.run(argv, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
+    assert failed.returncode == 1
+    assert f"cannot listen on port {port}" in failed.stderr
+    assert failed.stderr.count("\n") == 1
+
+
+def test_emulator_mode_does_not_start_where_strangers_could_reach_it() -> None:
+    result = CliRunner(env=ENVIRON).invoke(cli, ["serve", "--emulator", "--host", "0.0.0.0"])  # noqa: S104 - it must refuse
+    assert result.exit_code == 1
+    assert "does not start on 0.0.0.0" in result.output
+
+
+def test_the_guide_shows_the_lines_that_the_demo_prints() -> None:
+    guide = (ROOT / "docs/emulator.md").read_text()
+    assert curl_walk(Path("/var/lib/callmark-demo") / CREDENTIALS_ENV) in guide
+
+
+def test_the_guide_names_every_magic_receiver_key_and_path() -> None:
+    guide = (ROOT / "docs/emulator.md").read_text()
+    named = [f"…{one.handset.phone_number[-4:]}" if one.handset.phone_number[-4:] == "0009" else "" for one in MAGIC]
+    named += [f"`{one.handset.phone_number}`" for one in MAGIC if one.handset.phone_number[-2:] > "09"]
+    for word in (*named, *Script.__struct_fields__, "/clock", "/handsets", "/screen", "/calls"):
+        assert word in guide

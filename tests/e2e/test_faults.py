@@ -1,0 +1,234 @@
+"""What is accepted is never lost: processes and engines killed at the wrong moment, with real processes."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from tests.e2e.play import PATIENCE_S, Handset, OwnEngines, deps_of, own_engines, serving, until_ready
+from tests.factories import Cast, make_cast, phone
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.kit.clock import to_ms
+from callmark.kit.phone import PhoneNumber
+
+
+@pytest.fixture
+async def engines() -> AsyncGenerator[OwnEngines]:
+    async with own_engines() as started:
+        yield started
+
+
+@dataclass
+class Business:
+    """A business with its token, and receivers registered for it."""
+
+    deps: Deps
+    cast: Cast
+    receivers: list[PhoneNumber]
+    tokens: list[str]
+
+    def record(self, receiver: str) -> dict[str, Any]:
+        now = to_ms(self.deps.clock.now())
+        return {
+            "caller_number": "918040001234",
+            "receiver_number": receiver,
+            "label_id": str(self.cast.label.id),
+            "starts_at": now,
+            "ends_at": now + 3_600_000,
+        }
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.cast.token}"}
+
+    async def push_bulk(self, client: httpx.AsyncClient, receivers: Sequence[str] = ()) -> str:
+        body = {"call_records": [self.record(number) for number in receivers or self.receivers]}
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
+        answer = await client.post(url, json=body, headers=self.auth)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["batch_id"]
+
+    async def push_now(self, client: httpx.AsyncClient, receiver: str) -> httpx.Response:
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
+        return await client.post(url, json=self.record(receiver), headers=self.auth)
+
+    async def results(self, client: httpx.AsyncClient, batch: str) -> Counter[str]:
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
+        answer = await client.get(url, params={"batchId": batch}, headers=self.auth)
+        return Counter(r["status_info"].get("message", r["status_info"]["status"]) for r in answer.json()["data"])
+
+
+async def business(deps: Deps, receivers: int) -> Business:
+    numbers = [phone() for _ in range(receivers)]
+    _, credential = await handsets.create_app(deps, "app")
+    made = [await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0") for number in numbers]
+    return Business(deps, await make_cast(deps), numbers, [m.token for m in made])
+
+
+async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the_other_and_limits_are_shared(
+    engines: OwnEngines,
+) -> None:
+    async with (
+        deps_of(engines) as deps,
+        serving(engines.environ, "--roles", "api,gateway", "--processes", "2") as one,
+        serving(engines.environ, "--roles", "api,gateway,worker") as two,
+    ):
+        acme = await business(deps, 2)
+        here, there = Handset(), Handset()
+        await here.stay(one.url, acme.tokens[0])
+        await there.stay(two.url, acme.tokens[1])
+        for client in (one.client, two.client):
+            for receiver in acme.receivers:
+                assert (await acme.push_now(client, receiver)).json()["status_info"]["status"] == "success"
+        batch = await acme.push_bulk(one.client)
+
+        async def delivered() -> bool:
+            return await acme.results(two.client, batch) == {"success": 2}
+
+        await until(delivered, PATIENCE_S)
+        assert [len(h.identities) for h in (here, there)] == [3, 3]
+        codes = await asyncio.gather(*(_empty_batch(acme, client) for client in [one.client, two.client] * 35))
+        assert Counter(codes) == {400: 59, 429: 11}  # sixty a minute, one of them made above
+        await here.leave()
+        await there.leave()
+
+
+async def _empty_batch(acme: Business, client: httpx.AsyncClient) -> int:
+    url = f"/v3/clients/{acme.cast.account.id}/dynamic_call_records"
+    return (await client.post(url, json={"call_records": []}, headers=acme.auth)).status_code
+
+
+async def test_a_killed_worker_loses_no_record_and_a_killed_gateway_leaves_none_pending(engines: OwnEngines) -> None:
+    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+        acme = await business(deps, 40)
+        silent = [Handset(acknowledges=False) for _ in range(20)]
+        await asyncio.gather(*(h.stay(platform.url, t) for h, t in zip(silent, acme.tokens, strict=False)))
+        batch = await acme.push_bulk(platform.client)
+
+        async def pushed() -> bool:
+            return all(h.identities for h in silent)
+
+        await until(pushed, PATIENCE_S)  # the worker waits for twenty acknowledgements
+        platform.kill_child("worker")
+        for handset in silent:
+            handset.acknowledges = True
+
+        async def finished() -> bool:
+            return await acme.results(platform.client, batch) == {"success": 20, "Failed to push": 20}
+
+        await _lapse_leases(deps)
+        await until(finished, PATIENCE_S)
+        second = await acme.push_bulk(platform.client)
+        platform.kill_child("http")
+        await until_ready(platform.client)
+
+        async def none_pending() -> bool:
+            return "pending" not in await acme.results(platform.client, second)
+
+        await until(none_pending, PATIENCE_S)
+
+        async def reconnected_and_synced() -> bool:
+            return (await acme.results(platform.client, second))["success"] == 20
+
+        await until(reconnected_and_synced, PATIENCE_S)
+        await asyncio.gather(*(h.leave() for h in silent))
+
+
+async def _lapse_leases(deps: Deps) -> None:
+    """As if the thirty seconds of a dead worker's lease had gone by."""
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE batch SET leased_until = $1 WHERE lease_id IS NOT NULL", deps.real_clock.now())
+
+
+async def test_without_nats_real_time_fails_in_time_and_bulk_waits_until_it_is_back(engines: OwnEngines) -> None:
+    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+        acme = await business(deps, 2)
+        handset = Handset()
+        await handset.stay(platform.url, acme.tokens[0])
+        await engines.nats.stop()
+        answer = await acme.push_now(platform.client, acme.receivers[0])
+        assert answer.json() == {"status_info": {"status": "error", "message": "Failed to push"}}
+        assert answer.elapsed.total_seconds() < 3
+        assert (await platform.client.get("/readyz")).status_code == 503
+        batch = await acme.push_bulk(platform.client)
+        assert await acme.results(platform.client, batch) == {"pending": 2}
+        await engines.nats.start()
+
+        async def delivered() -> bool:
+            return await acme.results(platform.client, batch) == {"success": 1, "Failed to push": 1}
+
+        await until(delivered, PATIENCE_S)
+        await handset.leave()
+
+
+async def test_without_postgresql_the_answer_is_503_and_it_recovers_without_a_restart(engines: OwnEngines) -> None:
+    async with serving(engines.environ) as platform:
+        async with deps_of(engines) as deps:
+            acme = await business(deps, 1)
+            made = await _tokens(acme, platform.client, 9)
+            assert made == [200] * 9
+        os.kill(engines.postgres.pid, signal.SIGKILL)
+        await engines.postgres.wait()
+        down = await acme.push_now(platform.client, acme.receivers[0])
+        assert down.status_code == 503
+        assert down.headers["retry-after"] == "1"
+        assert down.json() == {
+            "slug": "service-unavailable",
+            "message": "service unavailable. please try again later.",
+        }
+        not_ready = await platform.client.get("/readyz")
+        assert not_ready.status_code == 503
+        assert "postgresql" in not_ready.text
+        await engines.postgres.start()
+        await until_ready(platform.client)
+        assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
+        assert await _tokens(acme, platform.client, 2) == [429, 429]  # ten of ten were made before the crash
+
+
+async def _tokens(acme: Business, client: httpx.AsyncClient, count: int) -> list[int]:
+    pair = {"api_key": acme.cast.api_key, "key_id": acme.cast.key_id}
+    url = f"/clients/{acme.cast.account.id}/token"
+    return [(await client.post(url, json=pair)).status_code for _ in range(count)]
+
+
+async def test_a_real_time_record_whose_process_died_before_it_settled_is_finished_by_a_worker(
+    engines: OwnEngines,
+) -> None:
+    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+        acme = await business(deps, 1)
+        silent = Handset(acknowledges=False)
+        await silent.stay(platform.url, acme.tokens[0])
+        pushing = asyncio.create_task(_ignoring(acme.push_now(platform.client, acme.receivers[0])))
+
+        async def pushed() -> bool:
+            return bool(silent.identities)
+
+        await until(pushed, PATIENCE_S)
+        platform.kill_child("http")
+        await pushing
+        silent.acknowledges = True
+        async with deps.db.connection() as tx:
+            batch = str(await tx.fetchval("SELECT id FROM batch WHERE account_id = $1", acme.cast.account.id))
+        await until_ready(platform.client)
+
+        async def settled() -> bool:
+            return await acme.results(platform.client, batch) == {"success": 1}
+
+        await until(settled, PATIENCE_S)
+        await silent.leave()
+
+
+async def _ignoring(pushing: Awaitable[object]) -> None:
+    try:
+        await pushing
+    except httpx.TransportError:
+        return

@@ -1,0 +1,145 @@
+"""`callmark serve` with embedded engines: starts, refuses, recovers, stops."""
+
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.e2e.serving import Serve, fetch, run, serving, start, tree, until, watched
+from tests.engines import reachable_directory
+
+
+@pytest.fixture(scope="module")
+def directory() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def serve(directory: Path) -> Generator[Serve]:
+    """One installation for the tests that leave it running."""
+    with serving(directory, "--processes", "2", name="shared") as running:
+        yield running
+
+
+def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -> None:
+    there = serve.installation
+    assert fetch(there["base_url"] + "/healthz")[0] == 200
+    assert len(there["admin_urls"]) == 3  # two for HTTP, one worker
+    for url in there["admin_urls"]:
+        assert [fetch(url + path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+def test_a_second_start_on_the_same_directory_is_refused(serve: Serve) -> None:
+    second = run("serve", "--data", serve.data, "--port", "0")
+    assert second.returncode == 1
+    assert f"process {serve.process.pid}" in second.stderr
+    assert len(second.stderr.splitlines()) == 1
+    assert serve.ready()
+
+
+def test_a_port_in_use_is_named(directory: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = run("serve", "--data", directory / "never", "--port", str(port))
+    assert refused.returncode == 1
+    assert f"port {port} " in refused.stderr
+
+
+def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
+    refused = run("serve", "--data", directory / "never", CALLMARK_PROT="1")
+    assert refused.returncode == 1
+    assert "CALLMARK_PROT" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_an_unknown_role_is_refused(directory: Path) -> None:
+    assert "unknown role cook" in run("serve", "--data", directory / "never", "--roles", "api,cook").stderr
+
+
+@pytest.mark.parametrize("program", ["bin/postgres", "nats-server", "child http", "child worker"])
+def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) -> None:
+    until(serve.ready, 10)
+    killed = serve.pid_of(program)
+    assert killed
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: serve.pid_of(program) not in (killed, None), 10)
+    until(lambda: any(line["event"] == "unit_back" and line["pid"] == serve.pid_of(program) for line in serve.log), 20)
+    until(serve.ready, 10)
+    assert any(line["event"] == "unit_ended" and line["how"] == "killed by SIGKILL" for line in serve.log)
+
+
+def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
+    assert "Nothing to do" in run("migrate", "--data", serve.data).stdout
+    until(serve.ready, 10)
+    report = run("doctor", "--data", serve.data)
+    assert report.returncode == 0, report.stdout
+    assert "problem" not in report.stdout
+    assert "version" in report.stdout
+
+
+def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directory: Path) -> None:
+    until(serve.ready, 10)
+    there = serve.installation
+    process = start(
+        directory,
+        "joining",
+        "--roles",
+        "gateway",
+        CALLMARK_POSTGRES_DSN=there["postgres_dsn"],
+        CALLMARK_NATS_URL=there["nats_url"],
+    )
+    until(lambda: len(tree(process.pid)) == 2, 10)  # itself and one HTTP process: no engines, no worker
+    assert not (directory / "joining").exists()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(5) == 0
+    assert serve.ready()
+
+
+def test_a_command_without_a_running_installation_says_so(directory: Path) -> None:
+    refused = run("migrate", "--data", directory / "nowhere")
+    assert refused.returncode == 1
+    assert "no running installation" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_everything_within_five_seconds(directory: Path, how: signal.Signals) -> None:
+    with serving(directory, name="stopped") as serve, watched(tree(serve.process.pid)) as left:
+        began = time.monotonic()
+        serve.process.send_signal(how)
+        assert serve.process.wait(5) == 0
+        assert left(5 - (time.monotonic() - began)) == []
+        assert not (serve.data / "installation.json").exists()
+
+
+def test_a_killed_supervisor_leaves_nothing_behind(directory: Path) -> None:
+    with serving(directory, name="stopped") as serve, watched(tree(serve.process.pid)) as left:
+        serve.process.kill()
+        assert left(10) == []
+        serve.process.wait()
+
+
+def test_after_a_kill_of_the_whole_tree_the_next_start_recovers(directory: Path) -> None:
+    with serving(directory, name="killed") as serve:
+        dsn = serve.installation["postgres_dsn"]
+        for pid in tree(serve.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        serve.process.wait()
+        assert "no running installation" in run("migrate", "--data", serve.data).stderr
+    with serving(directory, name="killed") as again:
+        assert again.installation["postgres_dsn"] == dsn
+
+
+def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
+    process = start(directory, "hurried")
+    until(lambda: len(tree(process.pid)) > 1, 10)  # initdb, or an engine
+    with watched(tree(process.pid)) as left:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+        assert left(2) == []

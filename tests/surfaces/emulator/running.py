@@ -1,0 +1,119 @@
+"""A running emulator: the whole HTTP application on a free port, and the farm beside it in one process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from callmark.domain.deps import Deps
+from callmark.kit.fabric import Fabric
+from callmark.processes.http import Server, open_socket
+from callmark.surfaces.app import build_app
+from callmark.surfaces.emulator import control
+from callmark.surfaces.emulator.farm import Farm
+
+ROLES = frozenset({"api", "gateway"})
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Emulated:
+    """What a test needs of a running emulator."""
+
+    deps: Deps
+    http: httpx.AsyncClient
+    port: int
+
+    async def make(self, phone: str, **keys: object) -> dict[str, Any]:
+        """A virtual handset, registered and as online as asked."""
+        answer = await self.http.post("/emulator/v1/handsets", json={"phone_number": phone, **keys})
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    async def change(self, phone: str, **keys: object) -> dict[str, Any]:
+        """The handset after the change."""
+        answer = await self.http.patch(f"/emulator/v1/handsets/{phone}", json=keys)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def screen(self, phone: str, caller: str) -> dict[str, Any]:
+        """What would show."""
+        answer = await self.http.get(f"/emulator/v1/handsets/{phone}/screen", params={"caller": caller})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def call(self, phone: str, caller: str, outcome: str = "answered") -> dict[str, Any]:
+        """What showed on a call."""
+        body = {"caller": caller, "receiver": phone, "outcome": outcome}
+        answer = await self.http.post("/emulator/v1/calls", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@asynccontextmanager
+async def emulated(deps: Deps, data: Path, *, serve: bool = True, farm: bool = True) -> AsyncGenerator[Emulated]:
+    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 0.5 s without an answer."""
+    port = _free_port()
+    settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=0.5)
+    here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
+    async with AsyncExitStack() as stack:
+        if serve:
+            await stack.enter_async_context(serving(here, port))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=here.public_url, trust_env=False, timeout=20))
+        if farm:
+            await stack.enter_async_context(farming(here))
+        yield Emulated(here, http, port)
+
+
+@asynccontextmanager
+async def serving(deps: Deps, port: int) -> AsyncGenerator[None]:
+    """An HTTP process' application with a connection of its own to NATS, so that its listeners end with it."""
+    async with _own_fabric(deps) as own:
+        server = Server(build_app(own, ROLES), open_socket("127.0.0.1", port))
+        stop = asyncio.Event()
+        running = asyncio.create_task(server.run_until(stop))
+        await server.up.wait()
+        try:
+            yield
+        finally:
+            stop.set()
+            await running
+
+
+@asynccontextmanager
+async def farming(deps: Deps) -> AsyncGenerator[Farm]:
+    """A farm with a connection of its own to NATS; returns once it listens."""
+    async with _own_fabric(deps) as own, httpx.AsyncClient(trust_env=False) as http:
+        farm = Farm(own, http)
+        try:
+            await farm.start()
+            await control.ask(deps, control.Count(), control.Counted)
+            yield farm
+        finally:
+            await farm.stop()
+
+
+@asynccontextmanager
+async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
+    async with deps.db.connection() as tx:
+        installation = await tx.fetchval("SELECT id FROM installation")
+    assert deps.settings.nats_url
+    fabric = Fabric(deps.settings.nats_url.reveal(), installation)
+    await fabric.open()
+    try:
+        yield replace(deps, fabric=fabric)
+    finally:
+        with suppress(OSError):
+            await fabric.close()
+
+
+def _free_port() -> int:
+    sock = open_socket("127.0.0.1", 0)
+    port = sock.getsockname()[1]
+    sock.close()
+    return port

@@ -1,0 +1,171 @@
+"""Virtual handsets through the control API, the real farm and the real gateway."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.factories import make_cast, phone
+from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
+from tests.surfaces.gateway.helpers import CALLER, push
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import FakeClock, to_ms
+
+
+async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_reported(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    record = await push(emulator.deps, cast, number)
+    assert record.outcome is Outcome.SUCCESS
+    shown = await emulator.call(number, f"+{CALLER}", "missed")
+    assert shown["name"] == "Acme Deliveries"
+    assert shown["call_reason"] == "Your parcel arrives today"
+    assert shown["verified"] is True
+    assert shown["source"] == "call_record"
+    assert shown["offers"] == {"slots": [], "questions": []}
+    assert (await emulator.http.get(shown["logo_url"])).headers["content-type"] == "image/png"
+    (call,) = await calls.calls_of_record(emulator.deps, record.key.id)
+    assert call.shown_at is not None
+    assert call.outcome is CallEvent.MISSED
+
+
+async def test_looking_at_the_screen_reports_no_call(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    record = await push(emulator.deps, cast, number)
+    assert (await emulator.screen(number, CALLER))["name"] == "Acme Deliveries"
+    assert await calls.calls_of_record(emulator.deps, record.key.id) == []
+
+
+async def test_an_online_handset_without_a_record_says_why_nothing_shows(emulator: Emulated, clock: FakeClock) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    nothing = await emulator.screen(number, CALLER)
+    assert nothing["name"] is None
+    assert nothing["source"] == "none"
+    assert nothing["why"] == "no call record of this caller for this handset"
+    later = to_ms(clock.now()) + 60_000
+    await push(emulator.deps, cast, number, starts_at=later, ends_at=later + 60_000)
+    assert "does not open until 2026-01-01T10:01:00.000Z" in (await emulator.screen(number, CALLER))["why"]
+    clock.advance(timedelta(seconds=90))
+    assert (await emulator.screen(number, CALLER))["name"] == "Acme Deliveries"
+    clock.advance(timedelta(seconds=60))
+    assert "ended at 2026-01-01T10:02:00.000Z" in (await emulator.screen(number, CALLER))["why"]
+
+
+async def test_a_withdrawn_record_shows_no_more(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    record = await push(emulator.deps, cast, number)
+    await personalisation.withdraw_record(emulator.deps, cast.account.id, record.key.id)
+    await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
+    assert "was withdrawn" in (await emulator.screen(number, CALLER))["why"]
+
+
+async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_is_back(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    held = await push(emulator.deps, cast, number)
+    assert (await emulator.change(number, online=False))["connected"] is False
+    missed = await push(emulator.deps, cast, number, caller="918040009999")
+    assert missed.outcome is Outcome.FAILED_TO_PUSH
+    assert (await emulator.call(number, CALLER))["name"] == "Acme Deliveries"
+    nothing = await emulator.screen(number, "918040009999")
+    assert nothing["why"] == "the handset is offline and holds nothing for this caller"
+    assert await calls.calls_of_record(emulator.deps, held.key.id) == []
+    assert (await emulator.change(number, online=True))["connected"] is True
+    assert (await emulator.screen(number, "918040009999"))["name"] == "Acme Deliveries"
+    await emulator.call(number, "918040009999")  # answered after the report that waited: frames keep their order
+    assert len(await calls.calls_of_record(emulator.deps, held.key.id)) == 1
+
+
+async def test_every_second_push_is_lost_by_a_handset_that_drops_so_many(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number, script={"drop_every": 2})
+    outcomes = [(await push(emulator.deps, cast, number)).outcome for _ in range(3)]
+    assert outcomes == [Outcome.SUCCESS, Outcome.FAILED_TO_PUSH, Outcome.SUCCESS]
+
+
+async def test_a_late_acknowledgement_is_a_failure_first_and_the_script_can_change(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number, script={"ack_delay_s": 30})
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.FAILED_TO_PUSH
+    changed = await emulator.change(number, script={"ack_delay_s": 0.05})
+    assert changed["script"] == {"ack_delay_s": 0.05}
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+
+
+async def test_an_uninstalled_handset_is_no_user_any_more(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    gone = await emulator.http.delete(f"/emulator/v1/handsets/+{number}")
+    assert gone.status_code == 204
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.NOT_REGISTERED
+    assert "is not registered" in (await emulator.call(number, CALLER))["why"]
+    assert (await emulator.http.delete(f"/emulator/v1/handsets/{number}")).status_code == 404
+    assert (await emulator.http.patch(f"/emulator/v1/handsets/{number}", json={})).status_code == 404
+
+
+async def test_another_app_version_or_os_registers_anew(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number, app_version="0.9.0")
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.APP_VERSION_NOT_SUPPORTED
+    assert "need app version 1.0.0" in (await emulator.screen(number, CALLER))["why"]
+    assert (await emulator.change(number, app_version="1.0"))["connected"] is True
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+    assert (await emulator.change(number, os="ios"))["os"] == "ios"
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.OS_NOT_SUPPORTED
+    assert "Android only" in (await emulator.screen(number, CALLER))["why"]
+
+
+async def test_a_number_registered_on_another_device_is_lost_to_the_handset(emulator: Emulated) -> None:
+    number = phone()
+    await emulator.make(number)
+    _, credential = await handsets.create_app(emulator.deps, "Another app")
+    await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
+    why = (await emulator.screen(number, CALLER))["why"]
+    assert "another device" in why
+    assert (await emulator.make(number))["connected"] is True
+
+
+async def test_magic_receivers_are_there_from_the_start(emulator: Emulated) -> None:
+    listed = {one["phone_number"]: one for one in (await emulator.http.get("/emulator/v1/handsets")).json()}
+    assert {f"91990000{last:04d}" for last in (*range(1, 10), *range(11, 18))} <= listed.keys()
+    assert listed["919900000012"]["os"] == "ios"
+    assert listed["919900000013"]["app_version"] == "0.9.0"
+    assert listed["919900000014"]["online"] is False
+    assert listed["919900000016"]["script"] == {"drop_every": 2}
+    assert "not registered" in (await emulator.screen("919900000011", CALLER))["why"]
+    assert "Android only" in (await emulator.screen("919900000012", CALLER))["why"]
+    assert "need app version" in (await emulator.screen("919900000013", CALLER))["why"]
+    assert "offline" in (await emulator.screen("919900000014", CALLER))["why"]
+
+
+async def test_handsets_find_a_gateway_again_after_theirs_has_gone(deps: Deps, tmp_path: Path) -> None:
+    number = phone()
+    async with emulated(deps, tmp_path, serve=False) as emulator:
+        async with serving(emulator.deps, emulator.port):
+            await emulator.make(number)
+        async with serving(emulator.deps, emulator.port):
+            nothing = await emulator.screen(number, CALLER)
+    assert nothing["why"] == "no call record of this caller for this handset"
+
+
+async def test_a_farm_that_starts_again_keeps_its_registrations(deps: Deps, tmp_path: Path) -> None:
+    number = phone()
+    async with emulated(deps, tmp_path, farm=False) as emulator:
+        async with farming(emulator.deps):
+            await emulator.make(number, script={"drop_every": 3})
+        assert (await emulator.http.get("/emulator/v1/handsets")).status_code == 503
+        async with farming(emulator.deps):
+            assert (await emulator.screen(number, CALLER))["why"] == "no call record of this caller for this handset"
+            listed = (await emulator.http.get("/emulator/v1/handsets")).json()
+    (mine,) = [one for one in listed if one["phone_number"] == number]
+    assert (mine["connected"], mine["script"]) == (True, {"drop_every": 3})
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT generation FROM registration WHERE phone_number = $1", number) == 1
