@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from PIL import Image
 from tests.contract.templates import Json, Values, placeholders
+from tests.waiting import in_task
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, Feature
@@ -148,7 +149,7 @@ class Cast:
                 await handsets.register(self.deps, credential, PhoneNumber(number), os, version)
             if kind in {"online", "silent"}:
                 self._attached.append(
-                    await self.deps.fabric.attach(number, self._answer if kind == "online" else _keep_still)
+                    await self.deps.fabric.attach(number, in_task(self._answer if kind == "online" else _keep_still))
                 )
 
     async def _answer(self, _: str, reply: str, __: bytes) -> None:

@@ -62,7 +62,7 @@ class _Fanout:
     news: asyncio.Event
 
 
-OnPush = Callable[[str, str, bytes], Awaitable[None]]
+OnPush = Callable[[str, str, bytes], None]
 """A gateway's callback: key (empty for a payload that wants no answer), reply subject, payload."""
 
 OnKey = Callable[[str], Coroutine[Any, Any, None]]
@@ -152,7 +152,7 @@ class Fabric:
                     disconnected_cb=self._disconnected,
                     reconnected_cb=self._reconnected,
                 )
-                await _subscribe(self._client, f"{self._inbox}.>", self._answered)
+                await _subscribe_directly(self._client, f"{self._inbox}.>", self._answered)
                 subscribed = 0
                 while subscribed < len(self._listeners):  # more may be added while we wait for the server
                     await self._subscribe(*self._listeners[subscribed])
@@ -243,7 +243,7 @@ class Fabric:
         fanout.news.set()
         return True
 
-    async def _answered(self, msg: Msg) -> None:
+    def _answered(self, msg: Msg) -> None:
         kind, _, key = msg.subject[len(self._inbox) + 1 :].partition(".")
         nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
         if kind == "a":  # our gateway's acknowledgement found its sender gone
@@ -259,15 +259,15 @@ class Fabric:
     async def attach(self, number: str, on_push: OnPush) -> Subscription:
         """Subscribes to one handset's pushes; on return the subscription is in force at the server."""
 
-        async def receive(msg: Msg) -> None:
+        def receive(msg: Msg) -> None:
             key = msg.reply.partition(".p.")[2] if msg.reply else ""
-            await on_push(key, msg.reply, msg.data)
+            on_push(key, msg.reply, msg.data)
 
         if not self.connected:
             raise Unavailable("nats: not connected")
         subscription: Subscription | None = None
         try:
-            subscription = await _subscribe(self._client, f"{self._root}.handset.{number}", receive)
+            subscription = await _subscribe_directly(self._client, f"{self._root}.handset.{number}", receive)
             await self._until_in_force()
         except _FAILED as exc:
             if subscription:  # else it would be taken up again when NATS is back, for a handset that has gone
@@ -364,6 +364,39 @@ async def _news(fanout: _Fanout, left_s: float) -> bool:
 
 async def _subscribe(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
     return await client.subscribe(subject, cb=on_message)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
+
+
+class _Direct:
+    """Stands where nats-py keeps a subscription's queue: hands each message on at once, without a queue and a task.
+
+    A gateway has a subscription per handset, so a queue and a task each are its memory; and a message that wakes a
+    task costs more than all we do with it. What `take` raises is logged, or it would end the connection's reader.
+    """
+
+    __slots__ = ("_take",)
+
+    def __init__(self, take: Callable[[Msg], None]) -> None:
+        self._take = take
+
+    def put_nowait(self, msg: Msg) -> None:
+        """Where nats-py puts a message."""
+        try:
+            self._take(msg)
+        except Exception:
+            log.exception("fabric_callback_failed")
+
+    def qsize(self) -> int:
+        """Nothing ever waits."""
+        return 0
+
+
+async def _subscribe_directly(client: Client, subject: str, take: Callable[[Msg], None]) -> Subscription:
+    subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
+    inner: Any = subscription  # nats-py has no synchronous callback; tests/kit/test_fabric.py would notice a change
+    early, inner._pending_queue = inner._pending_queue, _Direct(take)  # noqa: SLF001 - as above
+    while early.qsize():
+        take(early.get_nowait())
+    return subscription
 
 
 async def _ignore(_: str) -> None:

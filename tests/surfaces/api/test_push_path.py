@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.factories import Cast, make_cast, phone
+from tests.waiting import in_task
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -37,7 +38,7 @@ async def hold_all(deps: Deps, number: PhoneNumber) -> list[bytes]:
         got.append(payload)
         await deps.fabric.acknowledge(reply)
 
-    await deps.fabric.attach(number, on_push)
+    await deps.fabric.attach(number, in_task(on_push))
     return got
 
 

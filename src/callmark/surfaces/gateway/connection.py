@@ -157,7 +157,7 @@ class Connection:
 
     # pushes -----------------------------------------------------------------------------------------------------------
 
-    async def push(self, key: str, reply: str, payload: bytes) -> None:
+    def push(self, key: str, reply: str, payload: bytes) -> None:
         """Passes a push on, untouched, and remembers where its acknowledgement goes."""
         if reply:
             if self._replies is None:
