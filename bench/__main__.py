@@ -6,11 +6,17 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time
+from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time, p4_resolve, p6_handsets
 from bench.report import Row
 from callmark.kit import logs
 
-ALL = {"p1": p1_bulk_accept.run, "p2": p2_bulk_end_to_end.run, "p3": p3_real_time.run}
+ALL = {
+    "p1": p1_bulk_accept.run,
+    "p2": p2_bulk_end_to_end.run,
+    "p3": p3_real_time.run,
+    "p4": p4_resolve.run,
+    "p6": p6_handsets.run,
+}
 
 
 def main() -> None:

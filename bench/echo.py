@@ -5,10 +5,24 @@ import sys
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from callmark.kit.limits import allow_many_files
+
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] != "http":
-        return
+    if scope["type"] == "websocket":
+        await echo_frames(receive, send)
+    elif scope["type"] == "http":
+        await echo_body(receive, send)
+
+
+async def echo_frames(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
+
+
+async def echo_body(receive: Receive, send: Send) -> None:
     body = b""
     more = True
     while more:
@@ -22,4 +36,14 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, port=int(sys.argv[1]), log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    allow_many_files()
+    uvicorn.run(
+        app,
+        port=int(sys.argv[1]),
+        log_level="warning",
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )

@@ -8,6 +8,8 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from callmark.kit.limits import allow_many_files
+
 
 async def live(url: str, token: str, ready: asyncio.Semaphore) -> None:
     async with connect(
@@ -28,7 +30,8 @@ async def acknowledge_all(socket: ClientConnection) -> None:
 
 
 async def main() -> None:
-    url = sys.argv[1].replace("http", "ws", 1) + "/handset/v1/stream"
+    allow_many_files()
+    url = sys.argv[1].replace("http", "ws", 1)
     tokens = list(iter(lambda: sys.stdin.readline().strip(), ""))
     ready = asyncio.Semaphore(0)
     alive: list[asyncio.Task[None]] = []

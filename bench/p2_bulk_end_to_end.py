@@ -6,6 +6,7 @@ from time import perf_counter
 
 import msgspec
 
+from bench.cpu import per_item, seconds_by_kind
 from bench.load import Result, closed_loop, request
 from bench.report import Row, rate
 from bench.stage import Stage, connected_handsets, numbers, stage
@@ -39,6 +40,7 @@ async def _push(on: Stage, receivers: list[PhoneNumber]) -> float:
         ready += [request(url, body, token) for token in account.tokens]
     sending = itertools.chain(itertools.islice(itertools.cycle(ready), BATCHES), itertools.repeat(None))
     batches: list[str] = []
+    before = seconds_by_kind(on.pid)
     began = perf_counter()
     result = await closed_loop(
         on.url,
@@ -50,8 +52,9 @@ async def _push(on: Stage, receivers: list[PhoneNumber]) -> float:
     accepted = perf_counter() - began
     await _until_settled(on)
     seconds = perf_counter() - began
+    spent = per_item(before, seconds_by_kind(on.pid), len(batches) * SIZE)
     await _check(on, batches)
-    print(f"p2: accepted in {accepted:.2f} s, settled in {seconds:.2f} s")
+    print(f"p2: accepted in {accepted:.2f} s, settled in {seconds:.2f} s; processor time per record: {spent}")
     return len(batches) * SIZE / seconds
 
 

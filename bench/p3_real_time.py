@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
+from bench.cpu import per_item, seconds_by_kind
 from bench.load import Result, closed_loop, open_loop, request
 from bench.report import Row, rate
 from bench.stage import Stage, connected_handsets, numbers, stage
@@ -27,7 +28,9 @@ async def run() -> list[Row]:
             ready = _requests(on, receivers)
             body = ready[0].partition(b"\r\n\r\n")[2]
             await _closed(on.url, ready[:400])
+            before = seconds_by_kind(on.pid)
             figure = await _closed(on.url, ready)
+            print(f"p3: processor time per push: {per_item(before, seconds_by_kind(on.pid), REQUESTS)}")
             open_ = await open_loop(on.url, ready[: RATE * 6], per_second=RATE, connections=64)
         async with _echo() as echo:
             ceiling = await _closed(echo, [request(f"{echo}/echo", body)] * REQUESTS)

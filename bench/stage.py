@@ -17,12 +17,13 @@ from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import OS
+from callmark.domain.handsets.model import SECRET_LENGTH, TOKEN_PREFIX
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import LabelType
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
+from callmark.kit.ids import random_text, sha256
 from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
 
@@ -47,7 +48,7 @@ class Stage:
     data: Path
     deps: Deps
     accounts: list[Account]
-    processes: int
+    pid: int
 
     def record(self, receiver: str, account: Account, seconds: int = 3600) -> dict[str, object]:
         """A v2 record of an account."""
@@ -76,7 +77,7 @@ async def stage(*, roles: str, processes: int = 1, accounts_count: int = 4) -> A
         url = await _until_announced(data, serving)
         async with open_operator_deps(data) as deps:
             made = [await _account(deps) for _ in range(accounts_count)]
-            yield Stage(url, data, deps, made, processes)
+            yield Stage(url, data, deps, made, serving.pid)
     finally:
         serving.terminate()
         serving.wait(10)
@@ -118,18 +119,32 @@ def numbers(count: int) -> list[PhoneNumber]:
     return [PhoneNumber(f"9198{i:08d}") for i in range(count)]
 
 
+async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
+    """Registers receivers all at once; their tokens."""
+    app, _ = await handsets.create_app(on.deps, "bench")
+    tokens = [random_text(SECRET_LENGTH, prefix=TOKEN_PREFIX) for _ in receivers]
+    async with on.deps.db.connection() as tx:
+        await tx.execute(
+            "INSERT INTO registration (phone_number, generation, app_id, os, app_version, token_sha256, registered_at)"
+            " SELECT phone, 1, $3, 'android', '5.0.0', token, $4"
+            " FROM unnest($1::text[], $2::bytea[]) AS n (phone, token)",
+            receivers,
+            [sha256(token) for token in tokens],
+            app.id,
+            on.deps.clock.now(),
+        )
+    return tokens
+
+
 @asynccontextmanager
 async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) -> AsyncGenerator[None]:
     """All receivers registered and connected through the gateway, acknowledging at once, in a process of their own."""
-    _, credential = await handsets.create_app(stage_.deps, "bench")
-    tokens = [
-        (await handsets.register(stage_.deps, credential, number, OS.ANDROID, "5.0.0")).token for number in receivers
-    ]
+    tokens = await registered(stage_, receivers)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "bench.handsets",
-        stage_.url,
+        f"{stage_.url}/handset/v1/stream",
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -157,7 +157,7 @@ async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_cal
     await doomed.close()
 
     async def noticed() -> bool:
-        """The server may take a moment to see that the sender has gone; what it takes for delivered till then is lost."""
+        """The server takes a moment to see that the sender has gone; what it delivers till then is lost."""
         await gateway.acknowledge(replies[0])
         return not late.queue.empty()
 

@@ -8,6 +8,7 @@ deadline. The record's id is the last token of the reply subject, so that neithe
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -169,6 +170,7 @@ class Fabric:
     async def _disconnected(self) -> None:
         if not self._client.is_closed:
             log.warning("nats_lost")
+        self._settled_from = math.inf  # it counts as connected a moment before `_reconnected` hears of it
         self._lose_all()
 
     async def _reconnected(self) -> None:

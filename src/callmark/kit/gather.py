@@ -1,8 +1,8 @@
-"""Gathers concurrent small writes into few commits (group commit at the application).
+"""Gathers concurrent small statements into few (group commit at the application, and the same for look-ups).
 
 A statement that takes many items is named by its function. Callers hand in their items and wait; while one gathered
-transaction runs, the next callers' items collect, so under load the number of commits follows the disk, not the
-requests, and a lone caller waits for nobody.
+statement runs, the next callers' items collect, so under load the number of round trips and commits follows the engine
+and the disk, not the requests, and a lone caller waits for nobody.
 """
 
 import asyncio
@@ -14,18 +14,21 @@ from callmark.kit.db import Database, Tx
 from callmark.kit.errors import Unavailable
 from callmark.kit.metrics import GATHERED_ITEMS
 
-Statement = Callable[[Tx, Sequence[Any]], Awaitable[None]]
-"""Writes all items in one SQL statement; must be safe for items of unrelated callers."""
+Statement = Callable[[Tx, Sequence[Any]], Awaitable[Sequence[Any] | None]]
+"""Does all items in one SQL statement, whoever they belong to; gives a result for each, in order, or None at all."""
+
+_Waiting = list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]
+"""Callers' items and where their results go."""
 
 MOST_ITEMS = 4000
-"""Items in one gathered transaction: enough to amortise a commit, few enough to keep its latency small."""
+"""Items in one gathered statement: enough to amortise a commit, few enough to keep its latency small."""
 
 
 @dataclass
 class _Line:
     """Those waiting for one statement, in order of arrival."""
 
-    waiting: list[tuple[Sequence[Any], asyncio.Future[None]]] = field(default_factory=list[Any])
+    waiting: _Waiting = field(default_factory=list[Any])
     running: int = 0
 
 
@@ -38,17 +41,20 @@ class Gather:
         self._lines: dict[Statement, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, statement: Statement, items: Sequence[Any]) -> None:
-        """Returns when `items` are committed; raises what the statement raised, `Unavailable` without PostgreSQL."""
+    async def __call__(self, statement: Statement, items: Sequence[Any]) -> Sequence[Any]:
+        """The results of `items` once they are committed; raises what the statement raised.
+
+        Empty for a statement that gives none. Raises `Unavailable` without PostgreSQL.
+        """
         line = self._lines.setdefault(statement, _Line())
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
         line.waiting.append((items, done))
         if line.running < self._lanes:
             line.running += 1
             task = asyncio.get_running_loop().create_task(self._drain(statement, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        await done
+        return await done
 
     async def _drain(self, statement: Statement, line: _Line) -> None:
         try:
@@ -57,22 +63,22 @@ class Gather:
         finally:
             line.running -= 1
 
-    async def _commit(self, statement: Statement, taken: list[tuple[Sequence[Any], asyncio.Future[None]]]) -> None:
+    async def _commit(self, statement: Statement, taken: _Waiting) -> None:
         try:
             async with self._db.connection() as tx:
-                await statement(tx, [item for items, _ in taken for item in items])
+                results = await statement(tx, [item for items, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
             if len(taken) == 1 or isinstance(exc, Unavailable):
-                _resolve(taken, exc)
+                _fail(taken, exc)
             else:  # one caller's item may have spoilt it for all: each on its own
                 for one in taken:
                     await self._commit(statement, [one])
         else:
             GATHERED_ITEMS.labels(statement.__name__).observe(sum(len(items) for items, _ in taken))
-            _resolve(taken, None)
+            _resolve(taken, results or ())
 
 
-def _take(line: _Line) -> list[tuple[Sequence[Any], asyncio.Future[None]]]:
+def _take(line: _Line) -> _Waiting:
     count = size = 0
     for items, _ in line.waiting:
         if count and size + len(items) > MOST_ITEMS:
@@ -82,11 +88,15 @@ def _take(line: _Line) -> list[tuple[Sequence[Any], asyncio.Future[None]]]:
     return taken
 
 
-def _resolve(taken: list[tuple[Sequence[Any], asyncio.Future[None]]], failure: Exception | None) -> None:
+def _resolve(taken: _Waiting, results: Sequence[Any]) -> None:
+    at = 0
+    for items, done in taken:
+        if not done.done():  # else its caller was cancelled; the items are done all the same
+            done.set_result(results[at : at + len(items)])
+        at += len(items)
+
+
+def _fail(taken: _Waiting, failure: Exception) -> None:
     for _, done in taken:
-        if done.done():  # its caller was cancelled; the items are written all the same
-            continue
-        if failure is None:
-            done.set_result(None)
-        else:
+        if not done.done():
             done.set_exception(failure)

@@ -4,10 +4,14 @@ import logging
 import sys
 from typing import TextIO
 
+import msgspec
 import structlog
 
 request_id = structlog.contextvars.bind_contextvars
 """Binds `request_id=…` to every line logged further down in the same task."""
+
+
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
 def set_up(level: str, *, stream: TextIO | None = None) -> None:
@@ -20,7 +24,7 @@ def set_up(level: str, *, stream: TextIO | None = None) -> None:
     ]
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(_as_json)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=True,
@@ -31,8 +35,13 @@ def set_up(level: str, *, stream: TextIO | None = None) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(_as_json),
             ],
         )
     )
     logging.basicConfig(handlers=[handler], level=max(number, logging.WARNING), force=True)
+
+
+def _as_json(event: object, **_: object) -> str:
+    """A line; what JSON has no form for stands as its `repr`."""
+    return _encode(event).decode()

@@ -1,0 +1,131 @@
+"""P4: what shows when it rings, asked by connected handsets among many stored records, beside the bare look-up."""
+
+import asyncio
+import itertools
+import os
+import random
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import asyncpg as untyped_asyncpg
+import msgspec
+from websockets.asyncio.client import connect
+
+from bench.report import Row, rate
+from bench.stage import Stage, registered, stage
+from callmark.domain.personalisation.partitions import keep_partitions_at
+from callmark.kit.phone import PhoneNumber
+
+asyncpg: Any = untyped_asyncpg  # it ships without types
+
+RECORDS = int(os.environ.get("BENCH_RECORDS", "10000000"))
+RECEIVERS = 100_000
+ASKING = 8
+SECONDS = 6.0
+DAYS = 20
+CALLER = "918040001234"
+
+# Each receiver's records are spread over twenty days and thirty callers; each has one of CALLER that is open now.
+FILL = """
+INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
+  label_name, call_reason, starts_at, accepted_at, outcome, sent_at, settled_at)
+SELECT '9198' || lpad((n % $2)::text, 8, '0'), ends_at, gen_random_uuid(), $3, $4, 0,
+  CASE WHEN n < $2 THEN $5 ELSE '9180' || lpad((n / $2 % 30)::text, 8, '0') END, $6, 'Acme Deliveries',
+  'Your parcel arrives today', ends_at - interval '3 hours', ends_at - interval '4 hours', 'success', ends_at, ends_at
+FROM (
+  SELECT n, $1::timestamptz + interval '2 hours'
+    - (CASE WHEN n < $2 THEN 0 ELSE n % $7 END) * interval '1 day' AS ends_at
+  FROM generate_series($8::bigint, $9::bigint) n
+) made
+"""
+LOOK_UP = """
+SELECT r.id, r.label_name, l.logo_sha256 FROM call_record r JOIN label l ON l.id = r.label_id
+WHERE r.receiver_number = $1 AND r.ends_at > $3 AND r.ends_at <= $4 AND r.caller_number = $2 AND r.starts_at <= $3
+  AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'
+ORDER BY r.accepted_at DESC, r.position DESC, r.id DESC LIMIT 1
+"""
+
+
+async def run() -> list[Row]:
+    async with stage(roles="gateway", accounts_count=1) as on:
+        await _fill(on)
+        numbers = [PhoneNumber(f"9198{i:08d}") for i in random.sample(range(RECEIVERS), ASKING)]
+        tokens = await registered(on, numbers)
+        ceiling = await _bare(on)
+        latencies = await _ask(on.url, tokens)
+    figure = len(latencies) / SECONDS
+    p99 = sorted(latencies)[int(len(latencies) * 0.99)] * 1000
+    return [
+        rate(
+            "P4",
+            f"resolve among {RECORDS:,} records",
+            ceiling=ceiling,
+            what="bare SQL",
+            figure=figure,
+            aim="≥ 0.4",
+        ),
+        Row("P4", "… latency p99", "", f"{p99:.1f} ms", "", "≤ 5 ms"),
+    ]
+
+
+async def _fill(on: Stage) -> None:
+    now = on.deps.clock.now()
+    for day in range(DAYS, -1, -1):
+        await keep_partitions_at(on.deps, now - timedelta(days=day))
+    assert on.deps.settings.postgres_dsn
+    connection = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
+    account = on.accounts[0]
+    step = 500_000
+    began = time.perf_counter()
+    for first in range(0, RECORDS, step):
+        last = min(first + step, RECORDS) - 1
+        ids = (account.id, account.id, CALLER, account.label_id)
+        await connection.execute(FILL, now, RECEIVERS, *ids, DAYS, first, last, timeout=600)
+    print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
+    await connection.execute("ANALYZE call_record", timeout=600)
+    await connection.close()
+
+
+async def _bare(on: Stage) -> float:
+    """Look-ups a second of as many connections as handsets ask, with nothing around them."""
+    assert on.deps.settings.postgres_dsn
+    dsn = on.deps.settings.postgres_dsn.reveal()
+    now = on.deps.clock.now()
+    until = time.perf_counter() + SECONDS
+
+    async def loop() -> int:
+        connection = await asyncpg.connect(dsn, server_settings={"jit": "off"})
+        look_up = await connection.prepare(LOOK_UP)
+        for count in itertools.count():
+            number = f"9198{random.randrange(RECEIVERS):08d}"
+            assert await look_up.fetchrow(number, CALLER, now, now + timedelta(hours=24))
+            if time.perf_counter() > until:
+                await connection.close()
+                return count
+        return 0
+
+    return sum(await asyncio.gather(*(loop() for _ in range(ASKING)))) / SECONDS
+
+
+async def _ask(url: str, tokens: Sequence[str]) -> list[float]:
+    """Each handset asks again as soon as it has its answer."""
+    latencies: list[float] = []
+    question = msgspec.json.encode({"type": "resolve", "id": "r", "caller_number": CALLER}).decode()
+    stream = url.replace("http", "ws", 1) + "/handset/v1/stream"
+    until = time.perf_counter() + SECONDS
+
+    async def loop(token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        async with connect(stream, additional_headers=headers, compression=None) as socket:
+            await socket.recv()
+            while time.perf_counter() < until:
+                asked = time.perf_counter()
+                await socket.send(question)
+                answer = str(await socket.recv())
+                latencies.append(time.perf_counter() - asked)
+                assert '"source":"call_record"' in answer, answer
+
+    await asyncio.gather(*(loop(token) for token in tokens))
+    return latencies
