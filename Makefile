@@ -14,8 +14,8 @@ setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with e
 demo: setup ## The main job on embedded engines; prints the story and the addresses, stays up
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
-test: setup ## Everything the tests need, then the whole suite
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 
 check: setup $(STAMP)/node ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .
@@ -51,6 +51,11 @@ $(STAMP)/node: $(STAMP)/installed package-lock.json
 
 $(STAMP)/assets: $(STAMP)/node tools/assets.py
 	$(BIN)/python tools/assets.py
+	@touch $@
+
+# Debian's browser, for the tests of pages; Playwright never downloads one.
+$(STAMP)/chromium: | $(STAMP)/installed
+	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
 	@touch $@
 
 assets: $(STAMP)/assets

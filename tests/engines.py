@@ -1,6 +1,7 @@
 """Engines of a test run: started once, a template database migrated once, a database for each worker."""
 
 import asyncio
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -77,5 +78,11 @@ async def _execute(dsn: str, statement: str, *args: object) -> None:
         await tx.execute(statement, *args)
 
 
+def another_database(engines: Engines, name: str) -> Engines:
+    """As `database_for`, for a module of this worker that needs an installation to itself."""
+    mine = re.findall(r"@/callmark_(\w+)\?", engines.dsn)[0]
+    return database_for(engines, f"{mine}_{name}")
+
+
 def _named(dsn: str, database: str) -> str:
-    return dsn.replace("@/callmark?", f"@/{database}?")
+    return re.sub(r"@/\w+\?", f"@/{database}?", dsn)

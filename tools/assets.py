@@ -8,6 +8,13 @@ TARGET = ROOT / "src/callmark/surfaces/static/vendor"
 FILES = {
     "@tabler/core": ["dist/css/tabler.min.css", "package.json"],
     "htmx.org": ["dist/htmx.min.js", "LICENSE"],
+    "swagger-ui-dist": [
+        "swagger-ui-bundle.js",
+        "swagger-ui-bundle.js.LICENSE.txt",
+        "swagger-ui.css",
+        "LICENSE",
+        "NOTICE",
+    ],
     "uplot": ["dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"],
 }
 

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from tests.contract.cast import TOKENS, Cast
 from tests.contract.matching import differences
 from tests.contract.templates import GENERATIONS, Json, changed, placeholders
+from tests.documented import operation_of
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app
@@ -53,10 +54,23 @@ async def in_process(deps: Deps) -> AsyncGenerator[Send]:
 
         async def send(request: Request) -> Answer:
             url = request.path if request.path.startswith("http") else "http://callmark.test" + request.path
-            answer = await client.request(request.method, url, headers=dict(request.headers), content=request.body)
-            return Answer(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, answer.content)
+            got = await client.request(request.method, url, headers=dict(request.headers), content=request.body)
+            answer = Answer(got.status_code, {k.lower(): v for k, v in got.headers.items()}, got.content)
+            _check_documented(request, answer)
+            return answer
 
         yield send
+
+
+def _check_documented(request: Request, answer: Answer) -> None:
+    """Whether the API reference promises this answer, and its request's schema allows what was carried out."""
+    operation = operation_of(request.method, request.path)
+    if operation is None:
+        return
+    assert operation.answer_misfits(answer.status, answer.headers, answer.body) == []
+    carried_out = answer.status == GOOD and request.body is not None
+    if carried_out and not operation.path.endswith("/dynamic_call_records"):  # which takes bad records too
+        assert operation.request_misfits(json.loads(request.body or b"")) == []
 
 
 class Player:

@@ -24,9 +24,10 @@ _LOST = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.LockNotAvailableError,  # not within the `lock_timeout` that the transaction set itself
     asyncpg.InternalClientError,  # an engine that crashed spoke out of turn; the connection is of no more use
 )
-"""What asyncpg raises when the engine is away, going down, crashed, not yet up, full or demoted."""
+"""What asyncpg raises when the engine is away, going down, crashed, not yet up, full, demoted or too busy."""
 
 
 class Tx(Protocol):

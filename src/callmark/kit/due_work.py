@@ -194,6 +194,11 @@ async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) 
     await tx.execute(work.finish_sql, claimed.row[0], claimed.lease_id, due_at)
 
 
+async def make_periodic_due(tx: Tx, now: datetime) -> None:
+    """Every periodic job is due now, taken from whoever runs it: what that run would write is of another time."""
+    await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
+
+
 def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
     async def wake(_: bytes) -> None:
         event.set()

@@ -2,6 +2,7 @@
 
 AppError
 ├── InvalidInput      the caller must change the request
+├── InvalidHeader     the caller must change a header
 ├── Unauthenticated   no valid credential
 ├── Forbidden         a valid credential that may not do this
 ├── NotFound          nothing there, or nothing this caller may know of
@@ -9,6 +10,8 @@ AppError
 ├── PayloadTooLarge   body over the limit
 ├── UnsupportedMedia  a media type that is not accepted
 ├── Conflict          the state forbids it (a limit of five, a name already taken)
+│   └── StillRunning  the same request is being answered; try again in a second
+├── KeyReused         an idempotency key that already names another request
 ├── TooManyRequests   over a rate limit; try again after a stated time
 ├── Unavailable       an engine cannot be reached; try again soon
 └── SetupError        this installation is set up wrongly; the text says what to do
@@ -39,6 +42,17 @@ class InvalidInput(AppError):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class InvalidHeader(AppError):
+    """Change the header `name`. Told in Family A on every route: no field of the body is meant."""
+
+    slug = "invalid-input"
+    status = 400
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 class Unauthenticated(AppError):
@@ -108,6 +122,25 @@ class Conflict(AppError):
 
     slug = "conflict"
     status = 409
+
+
+class StillRunning(Conflict):
+    """The first request with this idempotency key is not answered yet; send the same again in a second."""
+
+    permanent = False
+
+    def __init__(self) -> None:
+        super().__init__("a request with this idempotency key is still running. please try again later.")
+
+
+class KeyReused(AppError):
+    """Take a fresh idempotency key for every new request; repeat a key only with the very same body and route."""
+
+    slug = "idempotency-key-reused"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("this idempotency key was used for another request")
 
 
 class TooManyRequests(AppError):

@@ -101,6 +101,26 @@ async def move_clock(
             " RETURNING clock_version",
             offset_by,
         )
+    await _confirmed(db, fabric, real, version, within)
+
+
+async def reset_clock(db: Database, fabric: Fabric, real: Clock, *, within: timedelta = CONFIRM_WITHIN) -> None:
+    """As `move_clock`, back to the real time."""
+    async with db.transaction() as tx:
+        version = await tx.fetchval(
+            "UPDATE installation SET clock_offset = interval '0', clock_version = clock_version + 1"
+            " RETURNING clock_version"
+        )
+    await _confirmed(db, fabric, real, version, within)
+
+
+async def clock_offset(db: Database) -> timedelta:
+    """How far the product clock is from the real one."""
+    async with db.connection() as tx:
+        return await tx.fetchval("SELECT clock_offset FROM installation")
+
+
+async def _confirmed(db: Database, fabric: Fabric, real: Clock, version: int, within: timedelta) -> None:
     await fabric.announce(TOPIC)
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
     while await _lagging(db, real, version):

@@ -22,6 +22,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
 from callmark.kit import logs
 from callmark.kit.errors import AppError
+from callmark.kit.limits import allow_many_files
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.http import LOOPBACK, Server, admin_app, open_socket, serve_until
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--ready-fd", type=int, required=True)
     args = parser.parse_args()
     settings = read_settings()
+    allow_many_files()
     logs.set_up(settings.log_level)
     structlog.contextvars.bind_contextvars(process=f"{args.kind}-{args.index}")
     tell = functools.partial(_tell_ready, args.ready_fd)

@@ -2,46 +2,59 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response as StarletteResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
-from callmark.surfaces import logos
-from callmark.surfaces.api.routes import Api
+from callmark.surfaces import logos, reference
+from callmark.surfaces.api.routes import Api, Before
 from callmark.surfaces.http import Response, internal_error, render_error
 from callmark.surfaces.observed import Observed
 
 HTTP_ROLES = frozenset({"api", "console", "gateway"})
-_API_PATHS = ("/clients/", "/v2/", "/v3/")
+STREAM_PATH = "/handset/v1/stream"
+_API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
 
 
 def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     """The application of `roles`, with the emulator's routes in emulator mode; its lifespan starts and stops them."""
-    routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps)]
+    routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), _static()]
     parts: list[_Part] = []
+    before: Before | None = None
+    stream: ASGIApp | None = None
     if "gateway" in roles:
         from callmark.surfaces.gateway.app import Gateway
 
         gateway = Gateway(deps)
+        stream = gateway.stream
         parts.append((gateway.start, gateway.stop))
         routes += gateway.routes
     if deps.settings.emulator:
         from callmark.surfaces.emulator.app import Emulator
+        from callmark.surfaces.emulator.faults import Interceptor
 
-        emulator = Emulator(deps)
+        emulator, before = Emulator(deps), Interceptor(deps)
         parts.append((emulator.start, emulator.stop))
         routes += emulator.routes
     rest = Starlette(routes=routes, lifespan=_lifespan(parts), exception_handlers=_HANDLERS)
     rest.router.redirect_slashes = False
-    return Observed(_split(Api(deps) if "api" in roles else rest, rest))
+    direct = _split(Api(deps, before) if "api" in roles else rest, rest)
+    return Observed(direct if stream is None else _beside(stream, direct))
+
+
+def _static() -> Mount:
+    """Styles, scripts and icons of every page (tools/assets.py brings in what is not ours)."""
+    return Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 
 
 _Part = tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]
@@ -52,6 +65,16 @@ def _split(api: ASGIApp, rest: ASGIApp) -> ASGIApp:
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         to = api if scope["type"] == "http" and scope["path"].startswith(_API_PATHS) else rest
+        await to(scope, receive, send)
+
+    return app
+
+
+def _beside(stream: ASGIApp, others: ASGIApp) -> ASGIApp:
+    """Handsets' streams go straight to the gateway: every frame would pay for each layer in between."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        to = stream if scope["type"] == "websocket" and scope["path"] == STREAM_PATH else others
         await to(scope, receive, send)
 
     return app

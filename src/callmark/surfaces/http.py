@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from starlette.types import Receive, Scope, Send
 
 from callmark.kit.errors import (
     AppError,
     MethodNotAllowed,
     PayloadTooLarge,
+    StillRunning,
     TooManyRequests,
     Unavailable,
     UnsupportedMedia,
@@ -39,10 +42,10 @@ class Response:
 
 
 class ErrorBody(msgspec.Struct):
-    """The Family A envelope (contract, section 1.6)."""
+    """What most errors look like (contract, section 1.6: Family A)."""
 
-    slug: str
-    message: str
+    slug: Annotated[str, Meta(description="The cause, for machines.")]
+    message: Annotated[str, Meta(description="The cause, for people.")]
 
 
 def render(value: object, status: int = 200) -> Response:
@@ -57,7 +60,7 @@ def render_error(error: AppError) -> Response:
     if isinstance(error, TooManyRequests):
         seconds = max(-(-error.retry_after // _SECOND), 1)
         answer.headers.append((b"retry-after", str(seconds).encode()))
-    elif isinstance(error, Unavailable):
+    elif isinstance(error, (Unavailable, StillRunning)):
         answer.headers.append((b"retry-after", b"1"))
     elif isinstance(error, MethodNotAllowed):
         answer.headers.append((b"allow", ", ".join(error.allowed).encode()))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.idempotency import service as idempotency
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
 from callmark.kit.due_work import Claimed, Work, Worker
@@ -17,6 +18,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_batches": (timedelta(days=1), partitions.drop_old_batches),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
+    "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "sweep": (timedelta(seconds=30), personalisation.sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""

@@ -21,6 +21,7 @@ from callmark.domain.personalisation.judge import (
     KnownLabels,
     NewRecord,
     Rules,
+    all_faults,
     judge,
 )
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
@@ -161,3 +162,42 @@ def test_an_empty_label_name_is_absent_on_v1_and_an_error_later() -> None:
 
 def test_an_end_in_the_present_millisecond_has_not_passed() -> None:
     assert fault(starts_at=to_ms(NOW) - 1000, ends_at=to_ms(NOW)) is None
+
+
+_PHONES = st.sampled_from([None, "", 7, "918040001234", "+918040001234", "12"])
+_INSTANTS = st.sampled_from([None, "1", 1.5, 0, to_ms(NOW), to_ms(NOW) + 1, to_ms(NOW) + 86_400_001, LAST_MS + 1])
+_RECORDS = st.builds(
+    NewRecord,
+    _PHONES,
+    _PHONES,
+    st.sampled_from([None, "", 7, str(ACME.id), str(UUID(int=9)), "x"]),
+    st.sampled_from([None, "", "A", "Acme", "a" * 41, 7]),
+    st.sampled_from([None, "", "Sale!", "Your parcel arrives", "Your parcel arrives!", ".Your parcel", 7]),
+    _INSTANTS,
+    _INSTANTS,
+)
+
+
+@given(_RECORDS, st.sampled_from([V1, V2, V3]))
+def test_the_first_of_all_faults_is_the_one_that_a_push_is_refused_for(record: NewRecord, rules: Rules) -> None:
+    found = [(bad.field, bad.fault) for bad in all_faults(record, rules, KNOWN, to_ms(NOW))]
+    assert found[:1] == [one for one in [fault(rules, **record._asdict())] if one]
+    assert len(set(found)) == len(found)
+    assert [field for field, _ in found] == sorted((field for field, _ in found), key=list(Field).index)
+
+
+def test_all_faults_of_a_record_are_found_at_once() -> None:
+    bad = NewRecord(None, "12", 7, "a" * 41, "Sale!", "1", to_ms(NOW) - 1)
+    found = [(one.field, one.fault) for one in all_faults(bad, V1, KNOWN, to_ms(NOW))]
+    assert found == [
+        (Field.CALLER, Fault.REQUIRED),
+        (Field.RECEIVER, Fault.PHONE),
+        (Field.LABEL_ID, Fault.INVALID),
+        (Field.LABEL_NAME, Fault.NAME_LENGTH),
+        (Field.CALL_REASON, Fault.REASON_LENGTH),
+        (Field.CALL_REASON, Fault.REASON_CHARACTERS),
+        (Field.STARTS_AT, Fault.INVALID),
+        (Field.ENDS_AT, Fault.END_PAST),
+    ]
+    window = GOOD._replace(starts_at=to_ms(NOW), ends_at=to_ms(NOW) - 1)
+    assert [one.fault for one in all_faults(window, V1, KNOWN, to_ms(NOW))] == [Fault.END_PAST, Fault.END_ORDER]

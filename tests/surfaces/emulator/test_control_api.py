@@ -76,9 +76,12 @@ async def test_a_clock_body_that_makes_no_sense_is_told_why(api: httpx.AsyncClie
         ({"phone_number": "919900112233", "app_version": "new"}, "app_version is invalid"),
         ({"phone_number": "919900112233", "online": "yes"}, "online is invalid"),
         ({"phone_number": "919900112233", "colour": "red"}, "known: phone_number, os, app_version, online, script"),
-        ({"phone_number": "919900112233", "script": {"dance": 1}}, "known: ack_delay_s, drop_every, call_me_back"),
+        ({"phone_number": "919900112233", "script": {"dance": 1}}, "known: ack_delay_s, drop_every, drop_share"),
         ({"phone_number": "919900112233", "script": {"drop_every": -1}}, "script.drop_every is invalid"),
         ({"phone_number": "919900112233", "script": {"ack_delay_s": 1e9}}, "script.ack_delay_s is invalid"),
+        ({"phone_number": "919900112233", "script": {"drop_share": 1.1}}, "script.drop_share is invalid"),
+        ({"phone_number": "919900112233", "script": {"answers_after_rings": 11}}, "answers_after_rings is invalid"),
+        ({"phone_number": "919900112233", "script": {"rejects": "yes"}}, "script.rejects is invalid"),
     ],
 )
 async def test_a_handset_body_that_makes_no_sense_is_told_what_is_known(
@@ -90,13 +93,50 @@ async def test_a_handset_body_that_makes_no_sense_is_told_what_is_known(
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"caller": "918040001234", "receiver": "919900000001"}, "outcome is required"),
+        ({"caller": "918040001234"}, "receiver is required"),
         ({"caller": "918040001234", "receiver": "919900000001", "outcome": "shown"}, "answered, missed, rejected"),
         ({"caller": "x", "receiver": "919900000001", "outcome": "missed"}, "caller is not a valid phone number"),
     ],
 )
 async def test_a_call_body_that_makes_no_sense_is_told_why(api: httpx.AsyncClient, body: object, says: str) -> None:
     await _refused(api, "POST", "calls", body, says)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("faults", {"status": 418}, "no error is 418; known: 400 invalid-input, 401 authorization-error"),
+        ("faults", {"status": 503, "slug": "forbidden-error"}, "no error is 503 forbidden-error; known: 400"),
+        ("faults", {"slug": "teapot"}, "429 too-many-requests, 500 internal-server-error, 503 service-unavailable"),
+        ("faults", {"count": 3}, "count needs a status or a slug"),
+        ("faults", {"status": 500, "count": -1}, "count is invalid"),
+        ("faults", {"status": True}, "status is invalid"),
+        ("faults", {"latency_ms": 60_001}, "latency_ms is invalid"),
+        ("faults", {"drop_every": 1.5}, "drop_every is invalid"),
+        ("faults", {"chaos": 1}, "known: status, slug, count, latency_ms, drop_every"),
+        ("faults", [], "must be a JSON object"),
+        ("seed", {}, "seed is required"),
+        ("seed", {"seed": "7"}, "seed is invalid"),
+        ("seed", {"seed": 2**63}, "seed is invalid"),
+        ("seed", {"seed": 7, "salt": 1}, "known: seed"),
+    ],
+)
+async def test_faults_and_seeds_that_make_no_sense_are_told_what_is_known(
+    api: httpx.AsyncClient, path: str, body: object, says: str
+) -> None:
+    before = (await api.get(f"/emulator/v1/{path}")).json()
+    await _refused(api, "PUT", path, body, says)
+    assert (await api.get(f"/emulator/v1/{path}")).json() == before
+
+
+async def test_what_faults_are_left_can_be_set_again(api: httpx.AsyncClient) -> None:
+    left = (await api.get("/emulator/v1/faults")).json()
+    assert left == {"status": None, "slug": None, "count": 0, "latency_ms": 0, "drop_every": 0}
+    assert (await api.put("/emulator/v1/faults", json=left)).json() == left
+
+
+async def test_a_reset_has_no_options(api: httpx.AsyncClient) -> None:
+    await _refused(api, "POST", "reset", {"hard": True}, "unknown key hard in the body; known: none")
 
 
 async def test_a_handsets_number_cannot_change(emulator: Emulated) -> None:
@@ -148,8 +188,10 @@ def test_the_page_lists_every_magic_receiver() -> None:
 async def test_outside_emulator_mode_there_is_no_emulator(deps: Deps) -> None:
     transport = httpx.ASGITransport(build_app(deps, frozenset({"api", "gateway"})))
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
-        for path in ("/", "/emulator/v1/clock", "/emulator/v1/handsets", "/static/emulator/page.css"):
+        for path in ("/", *(f"/emulator/v1/{name}" for name in ("clock", "handsets", "faults", "seed"))):
             assert (await http.get(path)).status_code == 404
+        for method, name in (("PUT", "faults"), ("DELETE", "faults"), ("PUT", "seed"), ("POST", "reset")):
+            assert (await http.request(method, f"/emulator/v1/{name}", json={})).status_code == 404
 
 
 async def _refused(api: httpx.AsyncClient, method: str, path: str, body: object, says: str) -> None:

@@ -19,6 +19,9 @@ from tests.surfaces.gateway.helpers import (
     served,
     store_records,
 )
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -213,6 +216,22 @@ async def test_a_frame_of_just_16_kib_is_taken(deps: Deps, address: str) -> None
 async def test_a_token_that_is_none_is_told_so(address: str, token: str) -> None:
     async with open_stream(address, token) as handset:
         assert (await handset.closed())[0] == 4401
+
+
+async def test_a_browser_offers_its_token_as_a_subprotocol(deps: Deps, address: str) -> None:
+    owner = await make_handset(deps, phone())
+    url = f"ws://{address}/handset/v1/stream"
+    async with connect(url, subprotocols=[Subprotocol("callmark.v1"), Subprotocol(f"bearer.{owner.token}")]) as stream:
+        assert stream.subprotocol == "callmark.v1"
+        assert b'"type":"welcome"' in await stream.recv(decode=False)
+    async with connect(url, subprotocols=[Subprotocol(f"bearer.{owner.token}")]) as stream:
+        with pytest.raises(ConnectionClosed):
+            await stream.recv()
+        assert (stream.subprotocol, stream.close_code) == (None, 4401)
+    async with connect(url, subprotocols=[Subprotocol("callmark.v1"), Subprotocol("bearer.cmhs_none")]) as stream:
+        with pytest.raises(ConnectionClosed):
+            await stream.recv()
+        assert stream.close_code == 4401
 
 
 async def test_a_forgotten_registration_closes_its_stream_and_its_token(deps: Deps, address: str) -> None:

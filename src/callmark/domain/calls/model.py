@@ -27,6 +27,17 @@ class CallSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class CallCounts:
+    """How many records were shown in a call, and in how many some call ended so; a record counts once under each."""
+
+    shown: int
+    answered: int
+    missed: int
+    rejected: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What is known of one call. `outcome` is one of answered, missed, rejected, None until it is reported.
 

@@ -1,5 +1,6 @@
 """The SQL of calls."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -62,6 +63,34 @@ async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
     """The calls a record was shown in, in order of report. Index `call_record_shown`."""
     rows = await tx.fetch("SELECT * FROM call WHERE record_id = $1 ORDER BY reported_at, id", record_id)
     return [_call(row) for row in rows]
+
+
+async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNumber]) -> Row:
+    """Of these records, each with its receiver: how many were `shown`, `answered`, `missed`, `rejected`; and `calls`.
+
+    A record counts once under each. A report from another handset than the receiver's does not count. Index
+    `call_record_shown`.
+    """
+    row = await tx.fetchrow(
+        """
+        SELECT count(DISTINCT c.record_id) FILTER (WHERE c.shown_at IS NOT NULL) AS shown,
+          count(DISTINCT c.record_id) FILTER (WHERE c.outcome = 'answered') AS answered,
+          count(DISTINCT c.record_id) FILTER (WHERE c.outcome = 'missed') AS missed,
+          count(DISTINCT c.record_id) FILTER (WHERE c.outcome = 'rejected') AS rejected,
+          count(*) AS calls
+        FROM unnest($1::uuid[], $2::text[]) AS r (id, receiver)
+        JOIN call c ON c.record_id = r.id AND c.receiver_number = r.receiver
+        """,
+        ids,
+        receivers,
+    )
+    assert row is not None  # noqa: S101 - an aggregate always gives a row
+    return row
+
+
+async def delete_all(tx: Tx) -> None:
+    """Empties the table, under its exclusive lock."""
+    await tx.execute("TRUNCATE call")
 
 
 async def drop_reported_before(tx: Tx, instant: datetime) -> int:

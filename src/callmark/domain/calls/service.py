@@ -1,13 +1,15 @@
 """Use cases of calls: a handset reports one, a record's timeline reads them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.calls import queries
-from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.calls.model import Call, CallCounts, CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
+from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
 
@@ -60,6 +62,11 @@ def _facts(
     )
 
 
+async def forget_all(tx: Tx) -> None:
+    """Deletes every call (emulator: reset)."""
+    await queries.delete_all(tx)
+
+
 async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     """What is known of one call."""
     async with deps.db.connection() as tx:
@@ -70,3 +77,10 @@ async def calls_of_record(deps: Deps, record_id: UUID) -> list[Call]:
     """The calls in which a record was shown, in order of report."""
     async with deps.db.connection() as tx:
         return await queries.of_record(tx, record_id)
+
+
+async def count_calls(deps: Deps, records: Sequence[tuple[UUID, PhoneNumber]]) -> CallCounts:
+    """How far calls took these records, each given with its receiver, in one statement."""
+    async with deps.db.connection() as tx:
+        row = await queries.counts_among(tx, [one for one, _ in records], [receiver for _, receiver in records])
+    return CallCounts(row["shown"], row["answered"], row["missed"], row["rejected"], row["calls"])

@@ -1,7 +1,8 @@
 """The SQL of keys and tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.accounts.model import Feature
@@ -25,38 +26,52 @@ def _key(row: Row) -> ApiKey:
     )
 
 
-async def admit(
-    tx: Tx, token_sha256: bytes, account_id: UUID, feature: Feature | None, bucket: Bucket | None, now: datetime
-) -> Row | None:
-    """The token's account and key, whether they are `allowed` here, and one request taken out of `bucket` if so.
+class Knock(NamedTuple):
+    """A request that wants to be admitted: who shows which token where, for which feature, out of which bucket."""
 
-    No row: no live token of a live key. One statement, so that revocation holds at once and nothing is cached. The
-    token step is materialised: it runs once, and only a valid and allowed token reaches the window. Must run outside
-    a transaction, so that the window's row is locked for this statement only.
+    token_sha256: bytes
+    account_id: UUID
+    feature: Feature | None
+    bucket: Bucket | None
+    at: datetime
+
+
+async def admit(tx: Tx, knocks: Sequence[Knock]) -> list[Row | None]:
+    """For each: its token's account and key, whether they are `allowed` here, and one request taken out of the bucket.
+
+    None: no live token of a live key. One statement, so that revocation holds at once and nothing is cached. The token
+    step is materialised: it runs once, and only a valid and allowed token reaches its window. Windows are taken in the
+    order of their keys, so that statements at once cannot deadlock. Must run outside a transaction, so that a
+    window's row is locked for this statement only.
     """
-    return await tx.fetchrow(
+    rows = await tx.fetch(
         """
         WITH token AS MATERIALIZED (
-          SELECT t.account_id, t.key_id,
-            t.account_id = $2 AND a.state = 'active'
-              AND ($3::text IS NULL OR ($3 = ANY (k.features) AND $3 = ANY (a.features))) AS allowed
-          FROM access_token t
-          JOIN api_key k ON k.id = t.key_id
+          SELECT n.*, t.account_id, t.key_id,
+            t.account_id = n.account AND a.state = 'active'
+              AND (n.feature IS NULL OR (n.feature = ANY (k.features) AND n.feature = ANY (a.features))) AS allowed
+          FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::integer[], $7::interval[])
+            WITH ORDINALITY AS n (sha256, account, feature, at, bucket, quota, per, number)
+          JOIN access_token t ON t.sha256 = n.sha256 AND t.expires_at > n.at
+          JOIN api_key k ON k.id = t.key_id AND k.revoked_at IS NULL
           JOIN client_account a ON a.id = t.account_id
-          WHERE t.sha256 = $1 AND t.expires_at > $4 AND k.revoked_at IS NULL
+          ORDER BY n.sha256, n.bucket, n.number
         )
-        SELECT token.account_id, token.key_id, token.allowed, w.granted, w.remaining, w.reset_at
+        SELECT token.number, token.account_id, token.key_id, token.allowed, w.granted, w.remaining, w.reset_at
         FROM token
-        LEFT JOIN LATERAL take_request($1, CASE WHEN token.allowed THEN $5::text END, $6, $7, $4) w ON true
+        LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
+          token.per, token.at) w ON true
         """,
-        token_sha256,
-        account_id,
-        feature,
-        now,
-        bucket.name if bucket else None,
-        bucket.quota if bucket else None,
-        bucket.window if bucket else None,
+        [knock.token_sha256 for knock in knocks],
+        [knock.account_id for knock in knocks],
+        [knock.feature for knock in knocks],
+        [knock.at for knock in knocks],
+        [knock.bucket and knock.bucket.name for knock in knocks],
+        [knock.bucket and knock.bucket.quota for knock in knocks],
+        [knock.bucket and knock.bucket.window for knock in knocks],
     )
+    found = {row["number"]: row for row in rows}
+    return [found.get(number) for number in range(1, len(knocks) + 1)]
 
 
 async def find_pair(tx: Tx, account_id: UUID, key_id: UUID) -> Row | None:
@@ -100,6 +115,20 @@ async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
         "DELETE FROM request_window w WHERE NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = w.token_sha256)"
     )
     return int(status.rsplit(" ", 1)[-1])
+
+
+async def forget_windows(tx: Tx) -> None:
+    """Every token has its whole quota of requests."""
+    await tx.execute("DELETE FROM request_window")
+
+
+async def age_tokens(tx: Tx, created_by: datetime, expires_by: datetime) -> None:
+    """Makes tokens as old as they must at least be, and brings forward the end of those that would live too long."""
+    await tx.execute(
+        "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)",
+        created_by,
+        expires_by,
+    )
 
 
 async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:

@@ -40,6 +40,7 @@ __all__ = [
     "forget",
     "list_apps",
     "reach",
+    "reach_one",
     "register",
     "revoke_app",
 ]
@@ -134,6 +135,13 @@ async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str
     for phone, os, version in await queries.makes_of(tx, found.keys()):
         found[phone] = reach_of(os, version, min_app_version)
     return found
+
+
+async def reach_one(deps: Deps, receiver: PhoneNumber) -> Reach:
+    """Whether a receiver's handset can show a pushed identity; looked up together with those of other requests."""
+    make: tuple[str, str] | None
+    (make,) = await deps.gather(queries.make_of_each, [receiver])
+    return reach_of(make[0], make[1], deps.settings.min_app_version) if make else Reach.NOT_REGISTERED
 
 
 async def _announce(deps: Deps, takeover: Takeover) -> None:

@@ -1,6 +1,6 @@
 """The SQL of labels and logos."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -80,6 +80,16 @@ async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -
         ids,
     )
     return [_label(row) for row in rows]
+
+
+async def select_dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
+    """For each (account, label id): the account's living dynamic label, or None; by primary key."""
+    rows = await tx.fetch(
+        f"SELECT {_LABEL} FROM label WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL AND label_type = 'dynamic'",  # noqa: S608 - a constant list of columns
+        [label_id for _, label_id in wanted],
+    )
+    found = {(label.account_id, label.id): label for label in map(_label, rows)}
+    return [found.get((account_id, LabelId(label_id))) for account_id, label_id in wanted]
 
 
 async def select_default_dynamic(tx: Tx, account_id: AccountId) -> Label | None:

@@ -126,6 +126,12 @@ async def dynamic_labels(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -
     return {label.id: label for label in await queries.select_dynamic(tx, account_id, ids)}
 
 
+async def find_dynamic(deps: Deps, account_id: AccountId, label_id: UUID) -> Label | None:
+    """The account's living dynamic label of this id; looked up together with those of other requests."""
+    (label,) = await deps.gather(queries.select_dynamic_each, [(account_id, label_id)])
+    return label
+
+
 async def default_dynamic_label(tx: Tx, account_id: AccountId) -> Label | None:
     """The label that stands in where a record names none: the one marked default, else the oldest (contract D11)."""
     return await queries.select_default_dynamic(tx, account_id)

@@ -9,6 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.batches import withdraw_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.kit.due_work import Claimed, Work
@@ -56,6 +57,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     if refused:
         await deps.gather(queries.settle, refused)
     lost = await _fan_out(deps, sendable)
+    await withdraw_again(deps, batch)
     log.info(
         "batch_pushed",
         batch=str(batch.id),

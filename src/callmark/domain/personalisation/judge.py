@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
@@ -22,6 +22,7 @@ SHORTEST_REASON, LONGEST_REASON = 10, 100
 FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/\0")
 """The 13 characters of contract 10.1, and NUL, which PostgreSQL cannot store."""
 EDGE_IN_REASON = frozenset(".,- ")
+_T = TypeVar("_T")
 
 
 class Field(StrEnum):
@@ -123,6 +124,42 @@ def judge(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> 
     _check_window(starts_at, ends_at, now_ms)
     shown = label.name if name is None else name
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
+
+
+def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> list[Faulty]:
+    """Every fault of the record, in the documented order; `judge` raises the first of these, if there is one.
+
+    The same rules: one that tells its first fault only is asked again with values that hold for what it told.
+    """
+    found: list[Faulty] = []
+
+    def ask(rule: Callable[..., _T], *values: object) -> _T | None:
+        try:
+            return rule(*values)
+        except Faulty as bad:
+            found.append(bad)
+            return None
+
+    ask(_phone, record.caller, Field.CALLER, rules)
+    ask(_phone, record.receiver, Field.RECEIVER, rules)
+    ask(_label, record, rules, labels)
+    ask(_label_name, record.label_name, rules)
+    ask(_call_reason, record.call_reason)
+    if found and found[-1].fault is Fault.REASON_LENGTH and isinstance(record.call_reason, str):
+        ask(_call_reason, _of_good_length(record.call_reason))
+    starts_at = ask(_instant, record.starts_at, Field.STARTS_AT)
+    ends_at = ask(_instant, record.ends_at, Field.ENDS_AT)
+    if ends_at is not None:
+        ask(_check_window, ends_at - 1, ends_at, now_ms)  # a window of one millisecond can only be past
+        if starts_at is not None:
+            ask(_check_window, starts_at, ends_at, ends_at)  # an end that is now is not past
+    return found
+
+
+def _of_good_length(reason: str) -> str:
+    """A call reason of an allowed length, with the ends and a forbidden character of `reason` where it has them."""
+    forbidden = next((character for character in reason if character in FORBIDDEN_IN_REASON), "a")
+    return f"{reason[:1]}{forbidden}{'a' * SHORTEST_REASON}{reason[-1:]}"
 
 
 def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:

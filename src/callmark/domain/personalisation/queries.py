@@ -12,6 +12,7 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
 from callmark.domain.personalisation.model import (
     LONGEST_WINDOW,
+    MOST_RECORDS,
     Batch,
     OpenRecord,
     Outcome,
@@ -200,13 +201,19 @@ def batch_of(row: Row) -> Batch:
     )
 
 
-async def records_of(tx: Tx, batch: Batch) -> list[StoredRecord]:
-    """A batch's records in the order of submission. Index `call_record_batch`, partitions pruned by its range."""
+async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RECORDS) -> list[StoredRecord]:
+    """A batch's records in the order of submission, up to `limit` behind position `after`.
+
+    Index `call_record_batch`, partitions pruned by its range.
+    """
     rows = await tx.fetch(
-        f"SELECT {_STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 ORDER BY position",  # noqa: S608 - our own column list
+        f"SELECT {_STORED} FROM call_record"  # noqa: S608 - our own column list
+        " WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND position > $4 ORDER BY position LIMIT $5",
         batch.id,
         batch.ends_from,
         batch.ends_to,
+        after,
+        limit,
     )
     return [_stored(row) for row in rows]
 
@@ -273,14 +280,20 @@ async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: d
     return _open(row) if row else None
 
 
-async def latest_of_pair(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> StoredRecord | None:
-    """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come."""
+async def latest_of_pair(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None
+) -> StoredRecord | None:
+    """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come.
+
+    With an account, of its records only.
+    """
     row = await tx.fetchrow(
         f"SELECT {_STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"  # noqa: S608 - our own column list
-        " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
+        " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
         receiver,
         caller,
         now - LONGEST_WINDOW,
+        account_id,
     )
     return _stored(row) if row else None
 
@@ -308,6 +321,11 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
         now,
     )
     return _stored(row) if row else None
+
+
+async def delete_all(tx: Tx) -> None:
+    """Empties batches and all days of records, under their exclusive locks."""
+    await tx.execute("TRUNCATE batch, call_record")
 
 
 async def sweep(tx: Tx, now: datetime) -> int:

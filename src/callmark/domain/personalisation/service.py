@@ -1,6 +1,6 @@
 """Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.labels import service as labels
-from callmark.domain.personalisation import queries
+from callmark.domain.personalisation import batch_queries, queries
 from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
 from callmark.domain.personalisation.judge import Faulty, GoodRecord, KnownLabels, NewRecord, Rules, judge
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
@@ -25,6 +25,9 @@ from callmark.kit.ids import new_id, parse_uuid
 from callmark.kit.phone import PhoneNumber, shorten
 
 log = structlog.get_logger(__name__)
+
+Also = Callable[[Tx, BatchId], Awaitable[None]]
+"""What a caller wants written in the transaction that writes a batch; what it raises undoes both."""
 
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
@@ -52,20 +55,24 @@ class PushResult:
     outcome: Outcome
 
 
-async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted]) -> Batch:
+async def submit_batch(
+    deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted], *, also: Also | None = None
+) -> Batch:
     """The batch, once it and all its records are written; good ones will be pushed, bad ones carry their fault.
 
-    The batch row is the work: due now. Records keep the order of `submitted` (1 to 500).
+    The batch row is the work: due now. Records keep the order of `submitted` (1 to 500). `also` is written with them.
     """
     now = deps.clock.now()
     batch_id = BatchId(new_id())
     async with deps.db.transaction() as tx:
-        known = await _known_labels(tx, account_id, (s.record for s in submitted))
+        known = await known_labels(tx, account_id, (s.record for s in submitted))
         rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
         ends = [row[1] for row in rows]
         batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
         has_work = any(row[12] == Outcome.PENDING for row in rows)
         await queries.insert_batch(tx, batch, now if has_work else None, rows)
+        if also is not None:
+            await also(tx, batch_id)
     if has_work:
         await deps.fabric.announce("wake.batches")
     return batch
@@ -91,20 +98,22 @@ def _row(
     return (good.receiver_number, good.ends_at, *head, *kept, now, Outcome.PENDING, None, None, None, None)
 
 
-async def push_now(deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord) -> PushResult:
+async def push_now(
+    deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord, *, also: Also | None = None
+) -> PushResult:
     """Judges, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
 
-    The record is committed before it is pushed. Should this process die in between, a worker finishes it.
+    The record is committed before it is pushed. Should this process die in between, a worker finishes it. `also` is
+    written with the record, in a transaction of their own instead of one gathered with other requests'.
     """
     began = deps.real_clock.now()
     now = deps.clock.now()
-    async with deps.db.connection() as tx:
-        known = await _known_labels(tx, account_id, (record,))
-        good = judge(record, rules, known, to_ms(now))
-        reach = (await handsets.reach(tx, [good.receiver_number], deps.settings.min_app_version))[good.receiver_number]
+    known = await _known_label(deps, account_id, record)
+    good = judge(record, rules, known, to_ms(now))
+    reach = await handsets.reach_one(deps, good.receiver_number)
     batch_id = BatchId(new_id())
     single = _single(account_id, good, known, now)
-    await deps.gather(queries.insert_singles, [_insertable(single, batch_id, good, now + TAKEN_OVER_AFTER)])
+    await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), also)
     if reach is Reach.REACHABLE:
         left = timedelta(seconds=deps.settings.real_time_deadline_s) - (deps.real_clock.now() - began)
         outcome, sent_at = await _push_one(deps, single, left), now
@@ -112,6 +121,15 @@ async def push_now(deps: Deps, account_id: AccountId, rules: Rules, record: NewR
         outcome, sent_at = UNREACHABLE[reach], None
     await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
     return PushResult(batch_id, outcome)
+
+
+async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], also: Also | None) -> None:
+    if also is None:
+        await deps.gather(queries.insert_singles, [row])
+        return
+    async with deps.db.transaction() as tx:
+        await queries.insert_singles(tx, [row])
+        await also(tx, batch_id)
 
 
 def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: datetime) -> OpenRecord:
@@ -147,7 +165,17 @@ def as_push(deps: Deps, record: OpenRecord) -> Push:
     return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url))
 
 
-async def _known_labels(tx: Tx, account_id: AccountId, records: Iterable[NewRecord]) -> KnownLabels:
+async def _known_label(deps: Deps, account_id: AccountId, record: NewRecord) -> KnownLabels:
+    """The label that a record may mean; as a rule it names one, which is looked up with those of other requests."""
+    text = record.label_id
+    if isinstance(text, str) and (label_id := parse_uuid(text)):
+        label = await labels.find_dynamic(deps, account_id, label_id)
+        return KnownLabels({text: label} if label else {}, None)
+    async with deps.db.connection() as tx:
+        return await known_labels(tx, account_id, (record,))
+
+
+async def known_labels(tx: Tx, account_id: AccountId, records: Iterable[NewRecord]) -> KnownLabels:
     """The labels that these records may mean, in one query, or two when one leaves its label out."""
     texts = {record.label_id if isinstance(record.label_id, str) else "" for record in records}
     ids = {text: found for text in texts if (found := parse_uuid(text))}
@@ -192,6 +220,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) ->
         raise Conflict("the window of this call record has ended; there is nothing to withdraw")
     async with deps.db.transaction() as tx:
         withdrawn = await queries.withdraw(tx, record.key, now)
+        await batch_queries.note_withdrawal(tx, record.batch_id, now)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
     return withdrawn or await find_record(deps, account_id, record_id)
@@ -226,11 +255,21 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
         return await queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
 
 
+async def forget_all(tx: Tx) -> None:
+    """Deletes every batch and call record (emulator: reset); handsets are not told."""
+    await queries.delete_all(tx)
+
+
 async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> OpenRecord | None:
     """The record that shows when `caller` rings `receiver` at `now`."""
     return await queries.newest_open(tx, receiver, caller, now)
 
 
-async def latest_of_pair(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> StoredRecord | None:
-    """The latest record of a pair that ended within a day or is to come, whatever became of it; to say why not."""
-    return await queries.latest_of_pair(tx, receiver, caller, now)
+async def latest_of_pair(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None = None
+) -> StoredRecord | None:
+    """The latest record of a pair that ended within a day or is to come, whatever became of it; to say why not.
+
+    With an account, of its records only.
+    """
+    return await queries.latest_of_pair(tx, receiver, caller, now, account_id)

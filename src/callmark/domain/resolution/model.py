@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 import msgspec
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.handsets.model import Reach, Registration
 from callmark.domain.personalisation.frames import Identity
-from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.kit.phone import PhoneNumber
 
@@ -31,11 +32,42 @@ class Resolution:
     offers: Offers
 
 
+class Shows(StrEnum):
+    """What a receiver would see, as far as one account may know."""
+
+    CALL_RECORD = "call_record"
+    OTHER = "other"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """What a receiver would see now, told to one account: `identity` only of a call record of its own."""
+
+    shows: Shows
+    identity: Identity | None
+    why: str
+
+
+WHY_OTHER = "an identity that does not belong to this account shows"
+WHY_UNREACHABLE = {
+    Reach.NOT_REGISTERED: "the receiver has no registered handset",
+    Reach.OS_NOT_SUPPORTED: "the operating system of the receiver's handset does not show call records",
+    Reach.APP_VERSION_NOT_SUPPORTED: "the receiver's app is too old to show call records",
+}
+"""As much as the result of a push would tell, no more."""
+
+
 def why_unable(reach: Reach, registration: Registration, min_app_version: str) -> str:
     """Why this handset shows no call record at all."""
     if reach is Reach.OS_NOT_SUPPORTED:
         return f"call records show on Android only; this handset runs {registration.os}"
     return f"call records need app version {min_app_version}; this handset has {registration.app_version}"
+
+
+def why_shown(record: OpenRecord) -> str:
+    """Why this call record shows."""
+    return f"call record {record.key.id} of this caller is the newest whose window is open"
 
 
 def why_nothing(nearest: StoredRecord | None, now: datetime) -> str:

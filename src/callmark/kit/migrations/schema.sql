@@ -60,11 +60,14 @@ CREATE TABLE public.batch (
     ends_to timestamp with time zone NOT NULL,
     due_at timestamp with time zone,
     lease_id uuid,
-    leased_until timestamp with time zone
+    leased_until timestamp with time zone,
+    withdrawn_at timestamp with time zone
 )
 WITH (fillfactor='80');
 
 COMMENT ON COLUMN public.batch.due_at IS 'When a worker is to push it; null once every record has an outcome.';
+
+COMMENT ON COLUMN public.batch.withdrawn_at IS 'When records of it were last withdrawn.';
 
 CREATE TABLE public.call (
     receiver_number text NOT NULL COLLATE pg_catalog."C",
@@ -143,6 +146,19 @@ CREATE TABLE public.client_account (
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
 
+CREATE TABLE public.emulator_state (
+    only_row boolean DEFAULT true NOT NULL,
+    seed bigint,
+    fault_slug text,
+    faults_left integer DEFAULT 0 NOT NULL,
+    latency_ms integer DEFAULT 0 NOT NULL,
+    drop_every integer DEFAULT 0 NOT NULL,
+    CONSTRAINT emulator_state_faults CHECK ((faults_left >= 0)),
+    CONSTRAINT emulator_state_is_one CHECK (only_row)
+);
+
+COMMENT ON TABLE public.emulator_state IS 'One row. Every API request of emulator mode looks at it; never read outside it.';
+
 CREATE TABLE public.handset_app (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -150,6 +166,23 @@ CREATE TABLE public.handset_app (
     created_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone
 );
+
+CREATE TABLE public.idempotency_key (
+    account_id uuid NOT NULL,
+    key text NOT NULL COLLATE pg_catalog."C",
+    request_sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    lease_id uuid,
+    leased_until timestamp with time zone,
+    batch_id uuid,
+    status smallint,
+    body bytea,
+    CONSTRAINT idempotency_key_held_or_answered CHECK ((((status IS NULL) = (lease_id IS NOT NULL)) AND ((status IS NULL) = (leased_until IS NOT NULL)) AND ((status IS NULL) = (body IS NULL))))
+);
+
+COMMENT ON TABLE public.idempotency_key IS 'Claimed under a lease before the work, then kept with the answer for 24 hours.';
+
+COMMENT ON COLUMN public.idempotency_key.batch_id IS 'Written under a claim whose answer is still to come.';
 
 CREATE TABLE public.installation (
     only_row boolean DEFAULT true NOT NULL,
@@ -270,11 +303,17 @@ ALTER TABLE ONLY public.call_record_rest
 ALTER TABLE ONLY public.client_account
     ADD CONSTRAINT client_account_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.emulator_state
+    ADD CONSTRAINT emulator_state_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY public.handset_app
     ADD CONSTRAINT handset_app_credential_unique UNIQUE (credential_sha256);
 
 ALTER TABLE ONLY public.handset_app
     ADD CONSTRAINT handset_app_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.idempotency_key
+    ADD CONSTRAINT idempotency_key_pkey PRIMARY KEY (account_id, key);
 
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
@@ -325,6 +364,8 @@ CREATE INDEX call_record_rest_id_idx ON public.call_record_rest USING btree (id)
 CREATE INDEX call_record_shown ON public.call USING btree (record_id) WHERE (record_id IS NOT NULL);
 
 CREATE INDEX call_reported ON public.call USING btree (reported_at);
+
+CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
 CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
 

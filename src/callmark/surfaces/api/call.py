@@ -1,13 +1,14 @@
-"""What a handler of the API gets: one admitted call."""
+"""What a handler of the API gets (one admitted call), and what a line of the route table says about it."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qs
 
 from callmark.domain.accounts.model import Feature
 from callmark.domain.deps import Deps
+from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import Bucket
 from callmark.kit.errors import InvalidInput
@@ -23,6 +24,8 @@ class Call:
     path: dict[str, str]
     query_string: str
     body: bytes
+    claim: Claim | None = None
+    """The right to do a request that carries an idempotency key."""
 
     def query(self, name: str) -> str | None:
         """The first value of a query parameter, None when it is not there; an empty value counts as not there."""
@@ -41,6 +44,52 @@ class Family(Enum):
 
 
 @dataclass(frozen=True)
+class ErrorDoc:
+    """An error answer of one route. `slug` is empty in the Family B envelope, where `field` stands instead."""
+
+    status: int
+    slug: str
+    message: str
+    when: str
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class ParamDoc:
+    """A parameter of one route. Path parameters that are not listed are taken to be UUIDs."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    place: Literal["query", "header", "path"] = "query"
+    required: bool = False
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class Doc:
+    """What the API reference tells of a route (surfaces/reference makes OpenAPI of it).
+
+    `request` and `response` are types that msgspec can make a JSON Schema of: Structs whose every field is
+    `Annotated[type, Meta(description=…)]`, arrays of them, or None for no body. They may be documentation Structs
+    beside the ones that are really decoded. Examples map a sentence to a value; each must fit its schema.
+    `errors` are the route's own; 401 and 403 (a route with a feature), 413, 415, 429 (one with a bucket), 500 and 503
+    are added by themselves.
+    """
+
+    summary: str
+    description: str
+    tag: str
+    response: Any
+    request: Any = None
+    status: int = 200
+    requests: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    responses: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    errors: Sequence[ErrorDoc] = ()
+    params: Sequence[ParamDoc] = ()
+
+
+@dataclass(frozen=True)
 class Route:
     """One line of the table: `path` has `{names}`; without a `feature` the route needs no token."""
 
@@ -50,6 +99,9 @@ class Route:
     feature: Feature | None = None
     bucket: Bucket | None = None
     family: Family = Family.A
+    doc: Doc | None = None
+    keyed: bool = False
+    """Whether it heeds `Idempotency-Key`."""
 
 
 LARGEST_LIMIT = 10_000

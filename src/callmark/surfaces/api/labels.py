@@ -1,24 +1,58 @@
 """Labels on the wire. Source: contract, section 6 ("Label list")."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from callmark.domain.labels import service as labels
 from callmark.kit.clock import iso_us
-from callmark.surfaces.api.call import Call, page_and_limit
+from callmark.surfaces.api.call import Call, Doc, page_and_limit
+from callmark.surfaces.api.documented import BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
 from callmark.surfaces.http import Response, render
 
 
 class LabelOut(msgspec.Struct):
     """One dynamic label."""
 
-    id: str
-    name: str
-    logo_url: str
-    category: int
-    sub_category: int
-    created_by_email: str
-    created_at: str
-    label_type: str
+    id: Annotated[str, Meta(description="What `label_id` of a call record takes.", extra_json_schema=UUID)]
+    name: Annotated[str, Meta(description="Shown unless a record brings a name of its own.", max_length=39)]
+    logo_url: Annotated[
+        str, Meta(description="A 200 by 200 PNG that never changes.", extra_json_schema={"format": "uri"})
+    ]
+    category: Annotated[int, Meta(description="Number of the business category.")]
+    sub_category: Annotated[int, Meta(description="Number of the category below it.")]
+    created_by_email: Annotated[str, Meta(description="Who made it; may be empty.")]
+    created_at: Annotated[str, Meta(description="UTC, microseconds.", extra_json_schema=DATE_TIME)]
+    label_type: Annotated[str, Meta(description="Always `dynamic` here.", extra_json_schema={"enum": ["dynamic"]})]
+
+
+DOC = Doc(
+    summary="List dynamic labels",
+    description=(
+        "The account's dynamic labels, newest first: a bare array, empty when there is none. Their ids are what call "
+        "records name; static labels, which belong to listed numbers, are not in it."
+    ),
+    tag="Labels",
+    response=list[LabelOut],
+    responses={
+        "One label": [
+            {
+                "id": LABEL_ID,
+                "name": "Acme Deliveries",
+                "logo_url": "https://callmark.example/logos/5f0c4a.png",
+                "category": 12,
+                "sub_category": 44,
+                "created_by_email": "ops@acme.example",
+                "created_at": "2025-11-03T08:15:30.204511Z",
+                "label_type": "dynamic",
+            }
+        ],
+        "None": [],
+    },
+    params=(PAGE, LIMIT),
+    errors=(BAD_PAGE, BAD_LIMIT),
+)
 
 
 async def list_labels(call: Call) -> Response:

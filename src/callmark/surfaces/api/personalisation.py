@@ -3,18 +3,25 @@
 Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)", "Batch status"), D5, D8 to D10.
 """
 
-from typing import Any
-
-import msgspec
-from msgspec import UNSET, UnsetType
-
+from callmark.domain.ids import BatchId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.judge import Fault, Faulty, Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.service import PushResult
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.call import Call, Handler, refuse
+from callmark.surfaces.api.idempotency import earlier_push, kept, kept_with_batch, tied_to_batch
+from callmark.surfaces.api.personalisation_out import (
+    BatchOut,
+    RealTimeOut,
+    RecordOutV1,
+    RecordOutV2,
+    StatusInfo,
+    StatusOut,
+    UploadedOut,
+)
 from callmark.surfaces.api.records import (
     CATALOGUE,
     V1,
@@ -28,80 +35,18 @@ from callmark.surfaces.api.records import (
 from callmark.surfaces.http import Response, render
 
 
-class UploadedOut(msgspec.Struct):
-    """v1's answer to a POST; the batch id stands in the text only."""
-
-    status: str
-    message: str
-
-
-class BatchOut(msgspec.Struct):
-    """v2's and v3's answer to a batch."""
-
-    batch_id: str
-
-
-class StatusInfo(msgspec.Struct):
-    """v2's and v3's result of one record."""
-
-    status: str
-    field: str | UnsetType = UNSET
-    message: str | UnsetType = UNSET
-
-
-class RealTimeOut(msgspec.Struct):
-    """v2's and v3's answer to a real-time push."""
-
-    status_info: StatusInfo
-
-
-class RecordOutV1(msgspec.Struct):
-    """One record of a v1 batch status."""
-
-    id: str
-    client_account_id: str
-    batch_id: str
-    caller: Any
-    receiver: Any
-    label_id: Any
-    label_name: Any
-    call_reason: Any
-    starts_at: Any
-    ends_at: Any
-    status: str
-    created_at: str
-
-
-class RecordOutV2(msgspec.Struct):
-    """One record of a v2 or v3 batch status."""
-
-    id: str
-    caller_number: Any
-    receiver_number: Any
-    label_id: Any
-    dynamic_label_name: Any
-    dynamic_call_reason: Any
-    starts_at: Any
-    ends_at: Any
-    status_info: StatusInfo
-    created_at: str
-
-
-class StatusOut(msgspec.Struct):
-    """v2's and v3's batch status."""
-
-    client_account_id: str
-    batch_id: str
-    data: list[RecordOutV2]
-
-
 def push_bulk(generation: Generation) -> Handler:
     """The handler of `POST …/dynamic_call_records`: the records are written, not yet pushed, when it answers."""
 
     async def handle(call: Call) -> Response:
         submitted = read_batch(generation, call.body)
-        batch = await personalisation.submit_batch(call.deps, call.account_id, generation.rules, submitted)
-        return render(BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id)))
+        batch = await personalisation.submit_batch(
+            call.deps, call.account_id, generation.rules, submitted, also=kept_with_batch(call, answer)
+        )
+        return answer(batch.id)
+
+    def answer(batch_id: BatchId) -> Response:
+        return render(BatchOut(str(batch_id)) if generation.newer else _uploaded(str(batch_id)))
 
     return handle
 
@@ -111,10 +56,16 @@ def push_real_time(generation: Generation) -> Handler:
 
     async def handle(call: Call) -> Response:
         record = read_record(generation, call.body)
+        result = await earlier_push(call)
         try:
-            result = await personalisation.push_now(call.deps, call.account_id, generation.rules, record)
+            result = result or await personalisation.push_now(
+                call.deps, call.account_id, generation.rules, record, also=tied_to_batch(call)
+            )
         except Faulty as bad:
             raise invalid(generation, bad) from bad
+        return await kept(call, answer(result))
+
+    def answer(result: PushResult) -> Response:
         if result.outcome is Outcome.SUCCESS:
             done = StatusInfo("success", message="Record processed successfully")
             return render(RealTimeOut(done) if generation.newer else _uploaded(str(result.batch_id)))

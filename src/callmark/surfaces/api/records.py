@@ -68,6 +68,14 @@ def _named(record: type[msgspec.Struct]) -> dict[Field, str]:
 V1 = Generation(_named(RecordInV1), judge.V1, RecordInV1, newer=False, name_length="must be at most 40 characters")
 V2 = Generation(_named(RecordInV2), judge.V2, RecordInV2)
 V3 = Generation(_named(RecordInV2), judge.V3, RecordInV2, plus=True)
+CANONICAL = Generation(
+    dict(zip(Field, ("caller_number", "receiver_number", *RecordInV1.__struct_fields__[2:]), strict=True)),
+    judge.V2,
+    RecordInV1,
+    newer=False,
+    name_length="must be between 3 and 40 characters (from 1 on v1)",
+)
+"""The names of our own extension routes, which answer about records of every generation."""
 
 _TEXTS = {
     Fault.REQUIRED: "is required",
@@ -93,8 +101,13 @@ CATALOGUE = {
 
 def fault_text(generation: Generation, field: Field, fault: Fault) -> str:
     """The sentence of a fault in a generation's names, with its prefix on v2 and v3 (contract, section 14.1)."""
+    return f"{NEWER_PREFIX if generation.newer else ''}{fault_words(generation, field, fault)}"
+
+
+def fault_words(generation: Generation, field: Field, fault: Fault) -> str:
+    """The sentence alone."""
     what = generation.name_length if fault is Fault.NAME_LENGTH else _TEXTS[fault]
-    return f"{NEWER_PREFIX if generation.newer else ''}{generation.names[field]} {what}"
+    return f"{generation.names[field]} {what}"
 
 
 def invalid(generation: Generation, bad: Faulty) -> InvalidInput:
@@ -118,9 +131,18 @@ UNREADABLE = object()
 """Stands for a value that is JSON but that no type of ours can hold, such as 1e999."""
 
 
-def malformed(generation: Generation) -> InvalidInput:
+class BodyFault(InvalidInput):
+    """Change the body as a whole; `code` says how it is wrong, for programs (the dry run tells it)."""
+
+    def __init__(self, message: str, *, field: str = "", code: str) -> None:
+        super().__init__(message, field=field)
+        self.code = code
+
+
+def malformed(generation: Generation) -> BodyFault:
     """The error of a body that is not a JSON object."""
-    return InvalidInput(f"{NEWER_PREFIX}malformed JSON" if generation.newer else "request body is invalid")
+    text = f"{NEWER_PREFIX}malformed JSON" if generation.newer else "request body is invalid"
+    return BodyFault(text, code="malformed")
 
 
 def read_record(generation: Generation, body: bytes | Raw, *, not_object: InvalidInput | None = None) -> NewRecord:
@@ -152,21 +174,38 @@ def _read_by_field(generation: Generation, body: bytes | Raw, not_object: Invali
     return NewRecord(*values)
 
 
-def read_batch(generation: Generation, body: bytes) -> list[Submitted]:
-    """The records of a batch body, in order; InvalidInput for what spoils the whole request (contract D5)."""
+def split_batch(generation: Generation, body: bytes) -> list[Raw]:
+    """The elements of a batch body's `call_records`, unread and uncounted; InvalidInput when there is no such array."""
     try:
         raw = _decode_batch(body).call_records
     except NOT_JSON as exc:
         raise malformed(generation) from exc
     if bytes(raw) in (b"", b"null"):
-        raise _whole(generation, "is required")
+        raise whole_fault(generation, "required", "is required")
     try:
-        records = _decode_records(raw)
+        return _decode_records(raw)
     except msgspec.ValidationError as exc:
-        raise _whole(generation, "is invalid") from exc
-    if not 1 <= len(records) <= MOST_RECORDS:
-        raise _whole(generation, f"must contain between 1 and {MOST_RECORDS} records")
-    not_object = _whole(generation, "is invalid")
+        raise whole_fault(generation, "invalid", "is invalid") from exc
+
+
+def not_an_object(generation: Generation) -> BodyFault:
+    """The error of a batch with an element that is no JSON object."""
+    return whole_fault(generation, "not_an_object", "is invalid")
+
+
+def wrong_size(generation: Generation, count: int) -> BodyFault | None:
+    """The error of a batch of `count` records, None when that is allowed."""
+    if 1 <= count <= MOST_RECORDS:
+        return None
+    return whole_fault(generation, "size", f"must contain between 1 and {MOST_RECORDS} records")
+
+
+def read_batch(generation: Generation, body: bytes) -> list[Submitted]:
+    """The records of a batch body, in order; InvalidInput for what spoils the whole request (contract D5)."""
+    records = split_batch(generation, body)
+    if fault := wrong_size(generation, len(records)):
+        raise fault
+    not_object = not_an_object(generation)
     return [
         Submitted(read_record(generation, raw, not_object=not_object), partial(_as_sent, generation, raw))
         for raw in records
@@ -179,9 +218,10 @@ def _as_sent(generation: Generation, raw: Raw) -> bytes:
     return msgspec.json.encode({f.value: fields[name] for f, name in generation.names.items() if name in fields})
 
 
-def _whole(generation: Generation, what: str) -> InvalidInput:
+def whole_fault(generation: Generation, code: str, what: str) -> BodyFault:
+    """The error of a batch's array as a whole."""
     prefix = NEWER_PREFIX if generation.newer else ""
-    return InvalidInput(f"{prefix}call_records {what}", field="call_records")
+    return BodyFault(f"{prefix}call_records {what}", field="call_records", code=code)
 
 
 # writing ------------------------------------------------------------------------------------------------------------

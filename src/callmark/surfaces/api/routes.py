@@ -1,11 +1,15 @@
 """The API's one table of routes, and how a request goes through it: match, admit, read, handle, answer."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec import Meta
 from starlette.types import Receive, Scope, Send
 
 from callmark.domain.accounts.model import Feature
@@ -15,9 +19,14 @@ from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Allowance
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.api.call import Call, Family, Route
+from callmark.surfaces.api.extensions import EXTENSION_ROUTES
+from callmark.surfaces.api.idempotency import answer_once, keys_of
+from callmark.surfaces.api.labels import DOC as LABELS_DOC
 from callmark.surfaces.api.labels import list_labels
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
+from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
 from callmark.surfaces.api.records import V1, V2, V3
+from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
 from callmark.surfaces.http import Header, Response, bearer, check_media_type, read_body, render, render_error
 
@@ -26,35 +35,40 @@ log = structlog.get_logger(__name__)
 LARGEST_BODY_BYTES = 1 << 20
 _NOBODY = UUID(int=0)
 _PUSH = Feature.CALL_PERSONALISATION
+_B = Family.B
+_CLIENT = "/clients/{clientAccountId}"
+_MANY = f"{_CLIENT}/dynamic_call_records"
+_ONE = f"{_CLIENT}/dynamic_call_record"
 
 # Source: contract, section 2; limits of D7; families of D2 and D5.
 ROUTES = (
-    Route("POST", "/clients/{clientAccountId}/token", create_token),
-    Route("POST", "/clients/{clientAccountId}/dynamic_call_records", push_bulk(V1), _PUSH, BULK_V1),
-    Route("POST", "/clients/{clientAccountId}/dynamic_call_record", push_real_time(V1), _PUSH, REAL_TIME),
-    Route("GET", "/clients/{clientAccountId}/dynamic_call_records", batch_status(V1), _PUSH),
-    Route("POST", "/v2/clients/{clientAccountId}/dynamic_call_records", push_bulk(V2), _PUSH, BATCH, Family.B),
-    Route("POST", "/v2/clients/{clientAccountId}/dynamic_call_record", push_real_time(V2), _PUSH, REAL_TIME, Family.B),
-    Route("GET", "/v2/clients/{clientAccountId}/dynamic_call_records", batch_status(V2), _PUSH),
-    Route("POST", "/v3/clients/{clientAccountId}/dynamic_call_records", push_bulk(V3), _PUSH, BATCH, Family.B),
-    Route("POST", "/v3/clients/{clientAccountId}/dynamic_call_record", push_real_time(V3), _PUSH, REAL_TIME, Family.B),
-    Route("GET", "/v3/clients/{clientAccountId}/dynamic_call_records", batch_status(V3), _PUSH),
-    Route("GET", "/clients/{clientAccountId}/labels", list_labels, _PUSH),
+    Route("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC),
+    Route("POST", _MANY, push_bulk(V1), _PUSH, BULK_V1, doc=bulk_doc(V1), keyed=True),
+    Route("POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True),
+    Route("GET", _MANY, batch_status(V1), _PUSH, doc=status_doc(V1)),
+    Route("POST", f"/v2{_MANY}", push_bulk(V2), _PUSH, BATCH, _B, bulk_doc(V2), keyed=True),
+    Route("POST", f"/v2{_ONE}", push_real_time(V2), _PUSH, REAL_TIME, _B, real_time_doc(V2), keyed=True),
+    Route("GET", f"/v2{_MANY}", batch_status(V2), _PUSH, doc=status_doc(V2)),
+    Route("POST", f"/v3{_MANY}", push_bulk(V3), _PUSH, BATCH, _B, bulk_doc(V3), keyed=True),
+    Route("POST", f"/v3{_ONE}", push_real_time(V3), _PUSH, REAL_TIME, _B, real_time_doc(V3), keyed=True),
+    Route("GET", f"/v3{_MANY}", batch_status(V3), _PUSH, doc=status_doc(V3)),
+    Route("GET", f"{_CLIENT}/labels", list_labels, _PUSH, doc=LABELS_DOC),
+    *EXTENSION_ROUTES,
 )
 
 
 class FaultOut(msgspec.Struct):
     """The inside of a Family B error."""
 
-    status: str
-    field: str
-    message: str
+    status: Annotated[str, Meta(description="Always `error`.", extra_json_schema={"enum": ["error"]})]
+    field: Annotated[str, Meta(description="The field at fault; empty when the body as a whole is.")]
+    message: Annotated[str, Meta(description="What is wrong with it; for people.")]
 
 
 class FamilyB(msgspec.Struct):
-    """The Family B envelope (contract, section 1.6)."""
+    """A fault in the body of a v2 or v3 push (contract, section 1.6: Family B)."""
 
-    status_info: FaultOut
+    status_info: Annotated[FaultOut, Meta(description="The fault.")]
 
 
 @dataclass(frozen=True)
@@ -76,11 +90,16 @@ def _shapes(routes: tuple[Route, ...]) -> list[_Shape]:
     return list(shapes.values())
 
 
-class Api:
-    """The API as an ASGI application."""
+Before = Callable[[Route], Awaitable[None]]
+"""What is asked before a request to a route is looked at; what it raises is the answer."""
 
-    def __init__(self, deps: Deps) -> None:
+
+class Api:
+    """The API as an ASGI application; `before`, if any, stands in front of every route (emulator: faults)."""
+
+    def __init__(self, deps: Deps, before: Before | None = None) -> None:
         self._deps = deps
+        self._before = before
         self._by_length: dict[int, list[_Shape]] = {}
         for shape in _shapes(ROUTES):
             self._by_length.setdefault(len(shape.segments), []).append(shape)
@@ -93,9 +112,11 @@ class Api:
             route, path = self._match(scope["method"], scope["path"])
             scope["route"] = route.path
             family = route.family
+            if self._before is not None:
+                await self._before(route)
             answer = await self._answer(route, path, scope, receive, headers)
         except InvalidInput as exc:
-            answer = _family_b(exc) if family is Family.B else render_error(exc)
+            answer = _refused(family, exc)
         except AppError as exc:
             answer = render_error(exc)
         await answer.send(send, headers)
@@ -131,7 +152,10 @@ class Api:
         if route.method == "POST":
             check_media_type(scope)
         body = await read_body(scope, receive, LARGEST_BODY_BYTES)
-        return await route.handler(Call(self._deps, account, path, scope["query_string"].decode("latin-1"), body))
+        call = Call(self._deps, account, path, scope["query_string"].decode("latin-1"), body)
+        if route.keyed and (keys := keys_of(scope)):
+            return await answer_once(route, call, keys, partial(_refused, route.family))
+        return await route.handler(call)
 
 
 def _rate_headers(left: Allowance) -> list[Header]:
@@ -142,5 +166,8 @@ def _rate_headers(left: Allowance) -> list[Header]:
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())]
 
 
-def _family_b(exc: InvalidInput) -> Response:
-    return render(FamilyB(FaultOut("error", exc.field, exc.message)), exc.status)
+def _refused(family: Family, exc: InvalidInput) -> Response:
+    """The answer to a fault of the request, in the route's family."""
+    if family is Family.B:
+        return render(FamilyB(FaultOut("error", exc.field, exc.message)), exc.status)
+    return render_error(exc)

@@ -1,29 +1,93 @@
 """Access tokens on the wire. Source: contract, section 3.1 ("Access Token")."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from callmark.domain.credentials import service as credentials
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.call import Call
+from callmark.surfaces.api.call import Call, Doc, ErrorDoc, ParamDoc
+from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.http import NOT_JSON, Response, render
 
 
 class TokenIn(msgspec.Struct):
-    """The key pair."""
+    """The key pair, unjudged."""
 
     api_key: Any = None
     key_id: Any = None
 
 
+class KeyPair(msgspec.Struct):
+    """The two parts of an API key (documents TokenIn)."""
+
+    api_key: Annotated[str, Meta(description="The secret, shown once when the key was made.", extra_json_schema=UUID)]
+    key_id: Annotated[str, Meta(description="The key's id.", extra_json_schema=UUID)]
+
+
 class TokenOut(msgspec.Struct):
     """The token; clients compute its end, 60 minutes later, from `created_at`."""
 
-    token: str
-    created_at: str
+    token: Annotated[
+        str, Meta(description="64 letters and digits; opaque.", extra_json_schema={"pattern": "^[A-Za-z0-9]{64}$"})
+    ]
+    created_at: Annotated[str, Meta(description="When it was made, UTC.", extra_json_schema=DATE_TIME)]
+
+
+DOC = Doc(
+    summary="Make an access token",
+    description=(
+        "Exchanges an API key pair for a bearer token that every other route takes. A token lives 60 minutes; making "
+        "one leaves the older ones valid. At most 10 are made for an account in any 30 minutes, so keep a token until "
+        "shortly before its end. A token can do what its key has access to, and stops with its key."
+    ),
+    tag="Access tokens",
+    request=KeyPair,
+    requests={
+        "A key pair": {
+            "api_key": "b7a0c1de-2f34-4b56-8c78-9d0e1f2a3b4c",
+            "key_id": "0d9c8b7a-6f5e-4d3c-8b2a-190807060504",
+        }
+    },
+    response=TokenOut,
+    responses={
+        "A token": {
+            "token": "q3F9s0Zk1aXb7RtYh2LmNcPv8WdEgJu4oQxi5TzB6nKVrHfSyDlGUwMAeCjp0I1O",
+            "created_at": "2026-01-01T10:00:05.410Z",
+        }
+    },
+    params=(
+        ParamDoc(
+            "X-Public-Access",
+            "`allow`, as published clients send it; not needed.",
+            {"type": "string"},
+            place="header",
+        ),
+    ),
+    errors=(
+        bad("api_key is required", "`api_key` is missing, null or empty"),
+        bad("api_key is invalid", "`api_key` is not a UUID"),
+        bad("key_id is required", "`key_id` is missing, null or empty"),
+        bad("key_id is invalid", "`key_id` is not a UUID"),
+        BAD_JSON,
+        ErrorDoc(
+            401,
+            "authorization-error",
+            "invalid api_key or key_id",
+            "wrong pair, deleted key, another account's key, unknown account: the answer is the same for all",
+        ),
+        ErrorDoc(403, "forbidden-error", "not authorized. please contact your admin.", "the account is suspended"),
+        ErrorDoc(
+            429,
+            "too-many-requests",
+            "rate limit exceeded. please try again later.",
+            "10 tokens were made for this account in the last 30 minutes",
+        ),
+    ),
+)
 
 
 _decode = msgspec.json.Decoder(TokenIn).decode

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 
+import msgspec
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response as StarletteResponse
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
@@ -19,14 +18,15 @@ from callmark.kit.errors import InvalidInput
 from callmark.kit.live import move_clock
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, magic, store, wire
+from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
 from callmark.surfaces.emulator.model import Script, VirtualHandset
 from callmark.surfaces.emulator.page import Page
+from callmark.surfaces.emulator.pages import page_routes
+from callmark.surfaces.emulator.pages_line import PageLines
+from callmark.surfaces.emulator.reset import reset, tell_of_clock
 from callmark.surfaces.http import Response, render
 
-STATIC = Path(__file__).parent.parent / "static"
 Handler = Callable[[Request], Awaitable[Response]]
-WORK = ("batches", "periodic")
-"""Kinds of due work that a moved clock may have made due."""
 
 
 class Emulator:
@@ -35,18 +35,24 @@ class Emulator:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._clock_moves = asyncio.Lock()
+        self._lines = PageLines(deps)
         self.routes: list[BaseRoute] = [
             _route("clock", GET=self.get_clock, POST=self.post_clock),
             _route("handsets", GET=self.list_handsets, POST=self.make_handset),
             _route("handsets/{phone}", PATCH=self.change_handset, DELETE=self.remove_handset),
             _route("handsets/{phone}/screen", GET=self.screen),
             _route("calls", POST=self.call),
+            _route("faults", GET=self.get_faults, PUT=self.put_faults, DELETE=self.delete_faults),
+            _route("seed", GET=self.get_seed, PUT=self.put_seed),
+            _route("reset", POST=self.post_reset),
+            *self._lines.routes,
+            *page_routes(deps),
             Route("/", Page(deps).show, methods=["GET"]),
-            Mount("/static", StaticFiles(directory=STATIC)),
         ]
 
     async def start(self) -> None:
-        """Nothing to start: the handsets live in a process of their own."""
+        """Listens for what the farm asks of browser pages; the handsets live in a process of their own."""
+        await self._lines.start()
 
     async def stop(self) -> None:
         """Nothing to stop."""
@@ -65,8 +71,7 @@ class Emulator:
         async with self._clock_moves:
             await partitions.keep_partitions_at(deps, deps.clock.now() + by)
             await move_clock(deps.db, deps.fabric, deps.real_clock, by)
-        for work in WORK:
-            await deps.fabric.announce(f"wake.{work}")
+        await tell_of_clock(deps)
         return render(wire.ClockOut(iso_ms(deps.clock.now())))
 
     # handsets ---------------------------------------------------------------------------------------------------------
@@ -127,9 +132,57 @@ class Emulator:
         """Rings a handset: what showed. The handset reports the call as a real one would."""
         body = await wire.read(request, wire.CallIn)
         ring = control.Ring(
-            wire.phone(body.receiver, "receiver"), wire.phone(body.caller, "caller"), wire.outcome(body.outcome)
+            wire.phone(body.receiver, "receiver"),
+            wire.phone(body.caller, "caller"),
+            None if body.outcome is UNSET else wire.outcome(body.outcome),
         )
-        return render((await control.ask(self._deps, ring, control.Shown)).screen)
+        rung = await control.ask(self._deps, ring, control.Rung)
+        return render(wire.CallOut(**msgspec.structs.asdict(rung.screen), outcome=rung.outcome))
+
+    # faults, randomness, reset ----------------------------------------------------------------------------------------
+
+    async def get_faults(self, _: Request) -> Response:
+        """What is left of the faults."""
+        async with self._deps.db.connection() as tx:
+            return render(FaultsOut.of(await store.select_faults(tx)))
+
+    async def put_faults(self, request: Request) -> Response:
+        """Sets faults in place of those there are; answers when they are in force."""
+        wanted = wanted_faults(await wire.read(request, wire.FaultsIn))
+        await self._set_faults(wanted)
+        return render(FaultsOut.of(wanted))
+
+    async def delete_faults(self, _: Request) -> Response:
+        """Clears the faults."""
+        await self._set_faults(store.Faults())
+        return Response(204, headers=[])
+
+    async def _set_faults(self, wanted: store.Faults) -> None:
+        async with self._deps.db.transaction() as tx:
+            before = await store.select_faults(tx)
+            await store.put_faults(tx, wanted)
+        if before.drop_every or wanted.drop_every:  # the rest is no matter of the handsets
+            await control.ask(self._deps, control.TakeFaults(), control.Done)
+
+    async def get_seed(self, _: Request) -> Response:
+        """The seed of the handsets' randomness."""
+        async with self._deps.db.connection() as tx:
+            return render(wire.SeedOut(await store.select_seed(tx)))
+
+    async def put_seed(self, request: Request) -> Response:
+        """Sets the seed: every handset counts and draws from the beginning."""
+        body = await wire.read(request, wire.SeedIn)
+        async with self._deps.db.connection() as tx:
+            await store.put_seed(tx, body.seed)
+        await control.ask(self._deps, control.TakeSeed(), control.Done)
+        return render(wire.SeedOut(body.seed))
+
+    async def post_reset(self, request: Request) -> Response:
+        """Back to the state as seeded; answers with the clock once every process has confirmed."""
+        await wire.read(request, wire.ResetIn, empty=b"{}")
+        async with self._clock_moves:
+            await reset(self._deps)
+        return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
 
 
 def _route(path: str, **handlers: Handler) -> Route:

@@ -50,18 +50,30 @@ class Look(Struct, frozen=True, tag="look"):
 
 
 class Ring(Struct, frozen=True, tag="ring"):
-    """A call; answered by `Shown`."""
+    """A call, which ends by the handset's script when no outcome is asked for; answered by `Rung`."""
 
     receiver: PhoneNumber
     caller: PhoneNumber
-    outcome: CallEvent
+    outcome: CallEvent | None
 
 
 class Count(Struct, frozen=True, tag="count"):
     """Which handsets are connected; answered by `Counted`."""
 
 
-Question = Make | Change | Remove | Look | Ring | Count
+class TakeSeed(Struct, frozen=True, tag="take_seed"):
+    """Another seed is in the table: all handsets count and draw anew; answered by `Done`."""
+
+
+class TakeFaults(Struct, frozen=True, tag="take_faults"):
+    """Other faults are in the table; answered by `Done`."""
+
+
+class Reset(Struct, frozen=True, tag="reset"):
+    """Back to the handsets as seeded, freshly installed; answered by `Done` when they are as online as they should."""
+
+
+Question = Make | Change | Remove | Look | Ring | Count | TakeSeed | TakeFaults | Reset
 
 
 class Made(Struct, frozen=True, tag="made"):
@@ -81,6 +93,17 @@ class Shown(Struct, frozen=True, tag="shown"):
     screen: Screen
 
 
+class Rung(Struct, frozen=True, tag="rung"):
+    """What showed on a call, and how it ended."""
+
+    screen: Screen
+    outcome: CallEvent
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """It is so."""
+
+
 class Counted(Struct, frozen=True, tag="counted"):
     """The numbers whose streams are open."""
 
@@ -94,8 +117,8 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: str
 
 
-Answer = Made | Removed | Shown | Counted | Refused
-_A = TypeVar("_A", Made, Removed, Shown, Counted)
+Answer = Made | Removed | Shown | Rung | Done | Counted | Refused
+_A = TypeVar("_A", Made, Removed, Shown, Rung, Done, Counted)
 
 _questions = msgspec.json.Decoder(Question)
 _answers = msgspec.json.Decoder(Answer)

@@ -3,22 +3,29 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from typing import assert_never
+from collections.abc import Awaitable, Iterable
+from typing import TypeVar, assert_never
 
 import httpx
 import msgspec
 import structlog
 
+from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError, NotFound, Unavailable
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control, store
+from callmark.surfaces.emulator.behaviour import Conditions, ringing
 from callmark.surfaces.emulator.handset import Handset
+from callmark.surfaces.emulator.lines import Lines
 from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.model import Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import Screen, Seen, VirtualHandset, nothing
 from callmark.surfaces.emulator.network import AT_ONCE, AppCredential, Network
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 CREDENTIAL_FILE = "virtual-handsets-credential"
 LONGEST_WAIT_S = 5.0
@@ -44,6 +51,7 @@ class Farm:
         self._deps = deps
         self._handsets: dict[PhoneNumber, Handset] = {}
         self._locks: dict[PhoneNumber, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._conditions = Conditions()
         credential = AppCredential(deps, deps.settings.data / CREDENTIAL_FILE)
         self._network = Network(
             deps.public_url,
@@ -53,7 +61,9 @@ class Farm:
             deps.real_clock,
             self._save,
             longest_wait_s=LONGEST_WAIT_S,
+            conditions=self._conditions,
         )
+        self._lines = Lines(deps, self._handsets, self._locks.__getitem__, self._save)
 
     async def start(self) -> None:
         """Starts the handsets of the table, then listens to the control API."""
@@ -61,10 +71,14 @@ class Farm:
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             handset.start()
         await self._deps.fabric.listen(control.TOPIC, self._answer)
+        await self._lines.start()
+        await self._take_seed()  # again, now that whoever sets another tells us
+        await self._take_faults()
         log.info("farm_started", handsets=len(self._handsets))
 
     async def stop(self) -> None:
         """Closes every stream."""
+        await self._lines.stop()
         await asyncio.gather(*(handset.stop() for handset in self._handsets.values()))
 
     async def _load(self) -> list[VirtualHandset]:
@@ -73,6 +87,8 @@ class Farm:
                 async with self._deps.db.transaction() as tx:
                     for magic in MAGIC:
                         await store.insert_missing(tx, magic.handset)
+                    self._conditions.seed = await store.select_seed(tx)
+                    self._conditions.drop_every((await store.select_faults(tx)).drop_every)
                     return await store.select_all(tx)
             except Unavailable as exc:
                 log.warning("farm_waits", error=exc.reason)
@@ -95,26 +111,69 @@ class Farm:
         return msgspec.json.encode(answer)
 
     async def _carry_out(self, question: control.Question) -> control.Answer:
+        answer: control.Answer = control.Done()
         match question:
             case control.Make():
-                return await self._make(question.handset)
+                answer = await self._make(question.handset)
             case control.Change():
-                return await self._change(question)
+                answer = await self._change(question)
             case control.Remove():
-                return await self._remove(question.phone_number)
+                answer = await self._remove(question.phone_number)
             case control.Look():
-                return _shown(await self._look(question.receiver, question.caller))
+                answer = control.Shown(await self._look(question.receiver, question.caller))
             case control.Ring():
-                return _shown(await self._ring(question))
+                answer = await self._ring(question)
+            case control.TakeSeed():
+                await self._take_seed()
+            case control.TakeFaults():
+                await self._take_faults()
+            case control.Reset():
+                await self._reset()
             case control.Count():
-                return control.Counted([phone for phone, one in self._handsets.items() if one.connected])
+                answer = control.Counted([phone for phone in self._handsets if self._connected(phone)])
             case _:
                 assert_never(question)
+        return answer
+
+    async def _take_seed(self) -> None:
+        async with self._deps.db.connection() as tx:
+            self._conditions.seed = await store.select_seed(tx)
+        for handset in self._handsets.values():
+            handset.begin_anew()
+
+    async def _take_faults(self) -> None:
+        async with self._deps.db.connection() as tx:
+            self._conditions.drop_every((await store.select_faults(tx)).drop_every)
+
+    async def _reset(self) -> None:
+        """Every handset goes or is installed anew; what was on its way to them is taken for forgotten.
+
+        Raises Unavailable when one is not as online as it should be.
+        """
+        self._conditions.forgotten = new_id()
+        await self._take_seed()
+        await self._take_faults()
+        seeded = {magic.handset.phone_number: magic.handset for magic in MAGIC}
+        await _all(self._vanish(phone) for phone in list(self._handsets) if phone not in seeded)
+        made = await _all(self._restore(row) for row in seeded.values())
+        if any(one.handset.registered and one.connected != one.handset.online for one in made):
+            raise Unavailable("emulator: not every handset is connected yet")
+        log.info("farm_reset", handsets=len(self._handsets))
+
+    async def _restore(self, row: VirtualHandset) -> control.Made:
+        if not row.registered:  # whoever made one on this number registered it
+            await self._vanish(row.phone_number)
+        return await self._make(row)
+
+    async def _vanish(self, phone: PhoneNumber) -> None:
+        with contextlib.suppress(NotFound):
+            await self._remove(phone)
 
     async def _make(self, row: VirtualHandset) -> control.Made:
         async with self._locks[row.phone_number]:
             if old := self._handsets.pop(row.phone_number, None):
                 await old.stop()
+            await self._lines.end(row.phone_number, "the app was installed again on this number", again=True)
             await self._save(row)
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             return await _begin(handset)
@@ -126,12 +185,20 @@ class Farm:
                 name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET
             }
             row = msgspec.structs.replace(handset.row, **given)
+            if change.script is not msgspec.UNSET:
+                handset.begin_anew()
+            same_app = (row.os, row.app_version) == (handset.row.os, handset.row.app_version)
+            if same_app and self._lines.held(row.phone_number):
+                handset.behave(row)
+                await self._save(row)
+                return control.Made(row, await self._lines.become(row))
+            await self._lines.end(row.phone_number, "the app was updated: it has registered anew", again=True)
             if (row.os, row.app_version, row.online) == (handset.row.os, handset.row.app_version, handset.row.online):
                 handset.behave(row)
                 await self._save(row)
                 return control.Made(row, handset.connected)
             await handset.stop()
-            if (row.os, row.app_version) != (handset.row.os, handset.row.app_version):
+            if not same_app:
                 handset.reinstalled(msgspec.structs.replace(row, token=None))
             else:
                 handset.behave(msgspec.structs.replace(row, token=handset.row.token))
@@ -142,6 +209,7 @@ class Farm:
         async with self._locks[phone]:
             handset = self._find(phone)
             await handset.stop()
+            await self._lines.end(phone, "this handset was removed")
             try:
                 if handset.row.token:
                     await self._network.forget(handset.row.token)
@@ -154,18 +222,41 @@ class Farm:
         log.info("handset_removed", phone=shorten(phone))
         return control.Removed()
 
-    async def _look(self, receiver: PhoneNumber, caller: PhoneNumber) -> Seen:
+    async def _look(self, receiver: PhoneNumber, caller: PhoneNumber) -> Screen:
+        if screen := await self._lines.look(receiver, caller):
+            return screen
         handset = self._handsets.get(receiver)
-        return await handset.look(caller) if handset else _nobody(receiver)
+        return (await handset.look(caller) if handset else _nobody(receiver)).screen()
 
-    async def _ring(self, ring: control.Ring) -> Seen:
-        handset = self._handsets.get(ring.receiver)
-        return await handset.ring(ring.caller, ring.outcome) if handset else _nobody(ring.receiver)
+    async def _ring(self, ring: control.Ring) -> control.Rung:
+        if (handset := self._handsets.get(ring.receiver)) is None:
+            return control.Rung(_nobody(ring.receiver).screen(), ring.outcome or CallEvent.MISSED)
+        how = ringing(handset.row.script, ring.outcome)
+        if showed := await self._lines.ring(ring.receiver, ring.caller, how.outcome):
+            rung = control.Rung(showed.screen, showed.outcome or how.outcome)
+        else:
+            rung = control.Rung((await handset.ring(ring.caller, how)).screen(), how.outcome)
+        self._lines.note(ring.receiver, ring.caller, rung.outcome, rung.screen)
+        return rung
+
+    def _connected(self, phone: PhoneNumber) -> bool:
+        return self._handsets[phone].connected or self._lines.connected(phone)
 
     def _find(self, phone: PhoneNumber) -> Handset:
         if (handset := self._handsets.get(phone)) is None:
             raise NotFound(f"no virtual handset has the number {phone}")
         return handset
+
+
+async def _all(work: Iterable[Awaitable[_T]]) -> list[_T]:
+    """The results once all have ended; raises the first failure."""
+    return [_given(one) for one in await asyncio.gather(*work, return_exceptions=True)]
+
+
+def _given(result: _T | BaseException) -> _T:
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 async def _begin(handset: Handset) -> control.Made:
@@ -179,7 +270,3 @@ async def _begin(handset: Handset) -> control.Made:
 
 def _nobody(receiver: PhoneNumber) -> Seen:
     return nothing(f"{receiver} is not registered: no virtual handset has this number")
-
-
-def _shown(seen: Seen) -> control.Shown:
-    return control.Shown(seen.screen())

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
 from typing import assert_never
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from callmark.domain.resolution.model import Offers
 from callmark.kit.errors import AppError, InvalidInput, Unavailable
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.surfaces.emulator.behaviour import RING_S, Behaviour, Ringing
 from callmark.surfaces.emulator.held import Held
 from callmark.surfaces.emulator.model import Seen, VirtualHandset, nothing
 from callmark.surfaces.emulator.network import Network
@@ -58,12 +60,12 @@ class Handset:
     __slots__ = (
         "_asked",
         "_background",
+        "_behaviour",
         "_held",
         "_ids",
         "_life",
         "_lost",
         "_network",
-        "_pushes",
         "_reports",
         "_stream",
         "_synced",
@@ -78,7 +80,7 @@ class Handset:
         self._network = network
         self._held = Held()
         self._ids = count(1)
-        self._pushes = 0
+        self._behaviour = Behaviour(row.phone_number, network.conditions)
         self._reports: dict[str, CallFrame] = {}
         self._asked: dict[str, asyncio.Future[_Answer | Failed | None]] = {}
         self._background: set[asyncio.Task[None]] = set()
@@ -94,6 +96,11 @@ class Handset:
     def connected(self) -> bool:
         """Whether its stream is open and synced."""
         return self._synced.is_set()
+
+    @property
+    def holds(self) -> int:
+        """How many records it holds, ended ones included."""
+        return len(self._held)
 
     def start(self) -> None:
         """Begins to live: registers if need be and connects if online. An unregistered one does nothing."""
@@ -111,15 +118,25 @@ class Handset:
             await asyncio.wait({self._life})
             self._life = None
 
+    async def lend(self) -> None:
+        """Stops, so that a browser page can be this handset: afterwards `row` has a token, unless there is no app."""
+        await self.stop()
+        self._lost = ""
+        if self.row.registered and self.row.token is None:
+            await self._register()
+
     def reinstalled(self, row: VirtualHandset) -> None:
         """It becomes `row`, holding nothing; to be called while stopped."""
         self.row = row
         self._held.clear()
 
     def behave(self, row: VirtualHandset) -> None:
-        """It becomes `row`, from the next push on; the count of pushes begins anew."""
+        """It becomes `row`, from the next push on."""
         self.row = row
-        self._pushes = 0
+
+    def begin_anew(self) -> None:
+        """Its count of pushes and its draws at random start over."""
+        self._behaviour.begin_anew()
 
     async def _live(self) -> None:
         failures = 0
@@ -204,7 +221,9 @@ class Handset:
                 assert_never(frame)
 
     async def _push_came(self, identity: Identity) -> None:
-        if not self._syncing and identity.id not in self._held and self._loses():
+        if self._behaviour.forgot(identity.id):
+            return
+        if not self._syncing and identity.id not in self._held and self._behaviour.loses(self.row.script):
             return
         if not self._held.hold(identity, self._network.now_ms()):
             log.warning("handset_full", phone=shorten(self.row.phone_number))
@@ -213,10 +232,6 @@ class Handset:
             self._spawn(partial(self._acknowledge_later, identity.record, self.row.script.ack_delay_s))
         else:
             await self._acknowledge(identity.record)
-
-    def _loses(self) -> bool:
-        self._pushes += 1
-        return self.row.script.drop_every > 0 and self._pushes % self.row.script.drop_every == 0
 
     async def _acknowledge(self, record: RecordRef) -> None:
         await self._send(AckFrame(id=self._id("a"), record=record))
@@ -339,27 +354,24 @@ class Handset:
             await self._synced.wait()
         return await self._ask(ResolveFrame(id=self._id("r"), caller_number=caller))
 
-    async def ring(self, caller: PhoneNumber, outcome: CallEvent) -> Seen:
+    async def ring(self, caller: PhoneNumber, how: Ringing) -> Seen:
         """A call: what shows, reported with its outcome. Online, returns once the gateway has received both reports."""
         seen = await self.look(caller)
-        if self.row.registered:
-            record = seen.identity.record if seen.identity else None
-            events = [CallEvent.SHOWN, outcome] if seen.identity else [outcome]
-            call_id = random_uuid()
-            for event in events:
-                await self._report(
-                    CallFrame(
-                        id=self._id("c"),
-                        call_id=call_id,
-                        caller_number=caller,
-                        event=event,
-                        source=seen.source,
-                        record=record,
-                    )
-                )
+        call_id = random_uuid()
+        if seen.identity:
+            await self._report(call_id, caller, seen, CallEvent.SHOWN)
+        await self._network.pause(how.rings * RING_S)
+        await self._report(call_id, caller, seen, how.outcome)
         return seen
 
-    async def _report(self, report: CallFrame) -> None:
+    async def _report(self, call_id: UUID, caller: PhoneNumber, seen: Seen, event: CallEvent) -> None:
+        """Reports one fact of a call, at once or when it is online again; without an app there is nobody to report."""
+        if not self.row.registered:
+            return
+        record = seen.identity.record if seen.identity else None
+        report = CallFrame(
+            id=self._id("c"), call_id=call_id, caller_number=caller, event=event, source=seen.source, record=record
+        )
         if len(self._reports) >= MOST_REPORTS:
             del self._reports[next(iter(self._reports))]
         self._reports[report.id] = report

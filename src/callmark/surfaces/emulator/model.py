@@ -12,6 +12,8 @@ from callmark.domain.resolution.model import Offers
 from callmark.kit.phone import PhoneNumber
 
 LONGEST_DELAY_S = 3600
+MOST_RINGS = 10
+"""After so many rings a caller gives up."""
 
 
 class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -22,6 +24,15 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
 
     drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """Loses every n-th push: neither held nor acknowledged. 1 loses all, 0 none; what a sync brings is never lost."""
+
+    drop_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """Loses that share of pushes, drawn at random for each (by the seed, where one is set)."""
+
+    answers_after_rings: Annotated[int, Meta(ge=0, le=MOST_RINGS)] = 0
+    """Answers a call that asks for no outcome after so many rings; 0 lets it ring out."""
+
+    rejects: bool = False
+    """Rejects a call that asks for no outcome at its first ring, whatever else is set."""
 
     call_me_back: bool = False
     """Asks to be called back after each missed call. Recorded only: the feature comes with a later release."""

@@ -17,6 +17,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import InvalidInput, Unavailable
+from callmark.surfaces.emulator.behaviour import Conditions
 from callmark.surfaces.emulator.model import VirtualHandset
 from callmark.surfaces.gateway.wire import RegistrationAnswer, RegistrationBody
 from callmark.surfaces.http import ErrorBody
@@ -60,7 +61,7 @@ class AppCredential:
 class Network:
     """Registers, forgets and connects handsets at the gateway under `base_url`.
 
-    `longest_wait_s` bounds the pause before a handset connects again.
+    `longest_wait_s` bounds the pause before a handset connects again; `conditions` hold for all handsets alike.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Network:
         save: Save,
         *,
         longest_wait_s: float = LONGEST_WAIT_S,
+        conditions: Conditions | None = None,
     ) -> None:
         self._registrations = f"{base_url}/handset/v1/registrations"
         self._stream = f"ws{base_url.removeprefix('http')}/handset/v1/stream"
@@ -83,6 +85,7 @@ class Network:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._longest_wait_s = longest_wait_s
         self.save = save
+        self.conditions = conditions or Conditions()
 
     def now_ms(self) -> int:
         """The product clock."""
@@ -112,7 +115,8 @@ class Network:
 
     async def forget(self, token: str) -> None:
         """Ends the registration with this token, if it has not ended already. Raises Unavailable."""
-        answer = await self._send("DELETE", token)
+        async with self._gate:
+            answer = await self._send("DELETE", token)
         if answer.status_code not in (_GONE, _REFUSED):
             raise _error_of(answer)
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -15,24 +13,10 @@ from callmark.domain.labels import service as labels
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.records import CATALOGUE
 from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, curl_walk
+from callmark.surfaces.emulator.pages import headers, templates
+from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, RECEIVER, curl_walk
 
 MOST_ACCOUNTS = 20
-
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
-    " font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-_template = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-).get_template("first.html")
 
 
 @dataclass(frozen=True)
@@ -71,6 +55,8 @@ class First:
     now: str
     accounts: list[AccountLine]
     magic: list[MagicLine]
+    numbers: list[str]
+    receiver: str
     credentials: str
     walk: str
 
@@ -83,7 +69,10 @@ class Page:
 
     async def show(self, _: Request) -> HTMLResponse:
         """The page as things are now."""
-        return HTMLResponse(_template.render(page=await self._context()), headers=_HEADERS)
+        return HTMLResponse(
+            templates.get_template("first.html").render(page=await self._context()),
+            headers=headers(self._deps.public_url),
+        )
 
     async def _context(self) -> First:
         deps = self._deps
@@ -95,6 +84,8 @@ class Page:
             now=iso_ms(deps.clock.now()),
             accounts=[await self._account(account) for account in found],
             magic=magic_lines(),
+            numbers=[magic.handset.phone_number for magic in MAGIC],
+            receiver=RECEIVER,
             credentials=str(env_file) if env_file.exists() else "",
             walk=curl_walk(env_file),
         )

@@ -1,4 +1,6 @@
-"""The SQL of table virtual_handset. The farm is its only writer."""
+"""The SQL of virtual_handset, whose only writer is the farm, and of emulator_state, which the control API writes."""
+
+from dataclasses import dataclass
 
 import msgspec
 
@@ -6,6 +8,19 @@ from callmark.domain.handsets.model import OS
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.model import Script, VirtualHandset
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Faults that are set: the next `count` API requests fail with `slug`, each answer takes `latency_ms` longer.
+
+    Every `drop_every`-th push to any virtual handset is lost; 0 loses none.
+    """
+
+    slug: str | None = None
+    count: int = 0
+    latency_ms: int = 0
+    drop_every: int = 0
 
 
 async def insert_missing(tx: Tx, handset: VirtualHandset) -> None:
@@ -35,6 +50,45 @@ async def delete(tx: Tx, phone: PhoneNumber) -> None:
 async def select_all(tx: Tx) -> list[VirtualHandset]:
     """Every handset by number."""
     return [_handset(row) for row in await tx.fetch("SELECT * FROM virtual_handset ORDER BY phone_number")]
+
+
+async def put_faults(tx: Tx, faults: Faults) -> None:
+    """Replaces the faults that are set."""
+    await tx.execute(
+        "UPDATE emulator_state SET fault_slug = $1, faults_left = $2, latency_ms = $3, drop_every = $4",
+        faults.slug,
+        faults.count,
+        faults.latency_ms,
+        faults.drop_every,
+    )
+
+
+async def select_faults(tx: Tx) -> Faults:
+    """The faults that are left."""
+    row = await tx.fetchrow("SELECT fault_slug, faults_left, latency_ms, drop_every FROM emulator_state")
+    assert row is not None  # noqa: S101 - migrate wrote it
+    return Faults(*row)
+
+
+async def take_fault(tx: Tx) -> tuple[int, str | None]:
+    """One request's latency in ms, and the slug of the error it is to get, taken out of the count."""
+    row = await tx.fetchrow(
+        "WITH taken AS (UPDATE emulator_state SET faults_left = faults_left - 1 WHERE faults_left > 0"
+        " RETURNING fault_slug)"
+        " SELECT s.latency_ms, t.fault_slug FROM emulator_state s LEFT JOIN taken t ON true"
+    )
+    assert row is not None  # noqa: S101 - migrate wrote it
+    return row[0], row[1]
+
+
+async def put_seed(tx: Tx, seed: int | None) -> None:
+    """Sets the seed of the handsets' randomness; None for none."""
+    await tx.execute("UPDATE emulator_state SET seed = $1", seed)
+
+
+async def select_seed(tx: Tx) -> int | None:
+    """The seed, None when none is set."""
+    return await tx.fetchval("SELECT seed FROM emulator_state")
 
 
 def _values(handset: VirtualHandset) -> tuple[object, ...]:

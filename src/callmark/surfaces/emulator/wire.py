@@ -1,19 +1,21 @@
 """The JSON of the control API, in and out, and how its bodies are read."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.handsets.model import OS, parse_version
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
-from callmark.surfaces.emulator.model import Script, VirtualHandset
+from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
 from callmark.surfaces.http import check_media_type, read_body
 
 LARGEST_BODY_BYTES = 16 * 1024
+MOST_FAULTS = 1_000_000
+LONGEST_LATENCY_MS = 60_000
 FURTHEST_S = 400 * 86_400
 """How far one request may move the clock: 400 days."""
 
@@ -76,20 +78,55 @@ class HandsetOut(Struct, frozen=True):
 
 
 class CallIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A call to place, and how it is to end."""
+    """A call to place, and how it is to end; without an outcome the handset's script decides."""
 
     caller: str
     receiver: str
-    outcome: str
+    outcome: str | UnsetType = UNSET
+
+
+class CallOut(Screen, frozen=True, kw_only=True):
+    """What showed on a call, and how it ended."""
+
+    outcome: CallEvent
+
+
+class SeedIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """The seed of the handsets' randomness, 64 bits with a sign."""
+
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class SeedOut(Struct, frozen=True):
+    """The seed; None when none is set."""
+
+    seed: int | None
+
+
+class FaultsIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """The faults to set in place of those there are; what is left out is not."""
+
+    status: int | None = None
+    slug: str | None = None
+    count: Annotated[int, Meta(ge=0, le=MOST_FAULTS)] | None = None
+    latency_ms: Annotated[int, Meta(ge=0, le=LONGEST_LATENCY_MS)] = 0
+    drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+
+
+class ResetIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing: a reset has no options."""
 
 
 _T = TypeVar("_T", bound=Struct)
 
 
-async def read(request: Request, kind: type[_T]) -> _T:
-    """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault."""
+async def read(request: Request, kind: type[_T], *, empty: bytes = b"") -> _T:
+    """The body as `kind`; one that is not there counts as `empty`.
+
+    Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault.
+    """
     check_media_type(request.scope)
-    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES)
+    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES) or empty
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as exc:
@@ -144,7 +181,8 @@ def _explain(exc: msgspec.ValidationError, kind: type[Struct]) -> InvalidInput:
     where = path.rstrip("`").lstrip(".")
     if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
         known = (Script if where == "script" else kind).__struct_fields__
-        return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {', '.join(known)}", field=unknown)
+        listed = ", ".join(known) or "none"
+        return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
     if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":
         return InvalidInput(f"{missing} is required", field=missing)
     if not where:

@@ -44,8 +44,9 @@ class Gateway:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._stopping = False
+        self.stream = Stream(deps, self)
         self.routes: list[BaseRoute] = [
-            WebSocketRoute("/handset/v1/stream", Stream(deps, self), name="handset_stream"),
+            WebSocketRoute("/handset/v1/stream", self.stream, name="handset_stream"),
             Route("/handset/v1/{verb:path}", Twin(deps), name="handset"),
         ]
 

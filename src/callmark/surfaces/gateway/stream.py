@@ -5,7 +5,7 @@ database, while senders commit before they publish.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol, assert_never
 from uuid import UUID
 
@@ -32,6 +32,9 @@ MOST_FAULTS = 10
 """Frames that a stream may spoil before it is closed with 4400."""
 
 NO_CODE = 1005
+
+SUBPROTOCOL = "callmark.v1"
+_BEARER = "bearer."
 
 
 class Streams(Protocol):
@@ -64,9 +67,10 @@ class Stream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One stream, from the handshake on; leaves one log line."""
         await receive()
-        await send({"type": "websocket.accept"})
+        offered: list[str] = scope.get("subprotocols", [])
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if SUBPROTOCOL in offered else None})
         try:
-            registration = await handsets.authenticate(self._deps, bearer(scope))
+            registration = await handsets.authenticate(self._deps, bearer(scope) or _offered_token(offered))
         except Unauthenticated:
             await _refuse(send, 4401, "the token is missing, unknown, or has ended")
             return
@@ -194,6 +198,13 @@ async def send_page(deps: Deps, stream: Connection, held: Collection[UUID], curs
     for key in page.held:
         stream.remember(key.id)
     return page.cursor
+
+
+def _offered_token(offered: Sequence[str]) -> str:
+    """The token of a browser, which cannot set headers: it offers `callmark.v1` and `bearer.<token>` instead."""
+    if SUBPROTOCOL not in offered:
+        return ""
+    return next((one.removeprefix(_BEARER) for one in offered if one.startswith(_BEARER)), "")
 
 
 def _spoilt(stream: Connection, frame_id: str | None, error: InvalidInput) -> None:

@@ -1,0 +1,1 @@
+"""Idempotency keys: a repeated request is answered again, not done again."""

@@ -1,0 +1,93 @@
+"""The SQL of a batch as a whole: how far it is, and taking it back. Single records: `queries`.
+
+Every statement is bounded by the batch's range of ends, so that the planner visits its partitions only.
+"""
+
+from datetime import datetime
+
+from callmark.domain.ids import BatchId, RecordId
+from callmark.domain.personalisation.model import Batch, RecordKey
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+
+async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
+    """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment."""
+    await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
+
+
+async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:
+    """Marks those of a batch's records as withdrawn whose window has not ended; how many. As `withdraw` for each.
+
+    Rows are locked in key order, as `settle` takes them, so that the two cannot deadlock.
+    """
+    status = await tx.execute(
+        """
+        WITH held AS MATERIALIZED (
+          SELECT receiver_number, ends_at, id FROM call_record
+          WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4 AND withdrawn_at IS NULL
+            AND outcome <> 'invalid'
+          ORDER BY receiver_number, ends_at, id FOR UPDATE
+        )
+        UPDATE call_record r SET
+          withdrawn_at = $4,
+          settled_at = CASE WHEN r.outcome = 'pending' THEN $4 ELSE r.settled_at END,
+          outcome = CASE WHEN r.outcome = 'pending' THEN 'failed_to_push' ELSE r.outcome END
+        FROM held h
+        WHERE r.receiver_number = h.receiver_number AND r.ends_at = h.ends_at AND r.id = h.id
+          AND r.ends_at BETWEEN $2 AND $3
+        """,
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+        now,
+    )
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def withdrawn_of(tx: Tx, batch: Batch, now: datetime) -> list[RecordKey]:
+    """A batch's withdrawn records whose window has not ended. Index `call_record_batch`, pruned by its range."""
+    rows = await tx.fetch(
+        "SELECT receiver_number, ends_at, id FROM call_record"
+        " WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4 AND withdrawn_at IS NOT NULL",
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+        now,
+    )
+    return [RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"])) for row in rows]
+
+
+async def has_withdrawals(tx: Tx, batch_id: BatchId) -> bool:
+    """Whether any record of the batch was ever withdrawn."""
+    return bool(await tx.fetchval("SELECT withdrawn_at IS NOT NULL FROM batch WHERE id = $1", batch_id))
+
+
+async def is_done(tx: Tx, batch: Batch) -> bool:
+    """Whether every record of the batch has an outcome. As `records_of` otherwise."""
+    return not await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3"
+        " AND outcome = 'pending')",
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+    )
+
+
+async def counts_of(tx: Tx, batch: Batch, now: datetime) -> list[Row]:
+    """A row per outcome of a batch's records: how many, which, and how many went out, came late, are withdrawn or past.
+
+    Index `call_record_batch`, partitions pruned by the batch's range.
+    """
+    return await tx.fetch(
+        """
+        SELECT outcome, count(*) AS records, count(sent_at) AS sent, count(delivered_late_at) AS late,
+          count(withdrawn_at) AS withdrawn, count(*) FILTER (WHERE withdrawn_at IS NULL AND ends_at <= $4) AS ended,
+          array_agg(id) AS ids, array_agg(receiver_number) AS receivers
+        FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 GROUP BY outcome
+        """,
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+        now,
+    )

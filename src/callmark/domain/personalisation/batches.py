@@ -1,0 +1,101 @@
+"""Use cases of a batch as a whole: read it page by page, count how far it got, take it back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation import batch_queries, queries
+from callmark.domain.personalisation.frames import encode_withdraw
+from callmark.domain.personalisation.funnel import Stages, stages
+from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of a batch's records; `is_done` when every record of the batch has an outcome."""
+
+    batch: Batch
+    is_done: bool
+    records: list[StoredRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What became of each record of a batch that was taken back."""
+
+    batch: Batch
+    withdrawn: int
+    withdrawn_before: int
+    ended: int
+    invalid: int
+
+
+async def read_page(deps: Deps, account_id: AccountId, batch_id: UUID, *, after: int, limit: int) -> Page:
+    """Up to `limit` records behind position `after`. Raises NotFound, also for another account's batch."""
+    async with deps.db.connection() as tx:
+        batch = await _find(tx, account_id, batch_id)
+        records = await queries.records_of(tx, batch, after, limit)
+        return Page(batch, await batch_queries.is_done(tx, batch), records)
+
+
+async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Stages:
+    """How far the batch's records got, in one statement beside the batch's own. Raises NotFound as above."""
+    async with deps.db.connection() as tx:
+        batch = await _find(tx, account_id, batch_id)
+        rows = await batch_queries.counts_of(tx, batch, deps.clock.now())
+    return stages(batch, rows)
+
+
+async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID) -> Withdrawal:
+    """Takes back every record of the batch whose window has not ended. Safe to repeat. Raises NotFound as above.
+
+    Handsets that are connected drop theirs at once, the others with their next sync.
+    """
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        batch = await _find(tx, account_id, batch_id)
+        count = await batch_queries.withdraw_batch(tx, batch, now)
+        await batch_queries.note_withdrawal(tx, batch.id, now)
+        rows = await batch_queries.counts_of(tx, batch, now)
+        keys = await batch_queries.withdrawn_of(tx, batch, now)
+    await _tell(deps, keys)
+    log.info("batch_withdrawn", batch=str(batch.id), records=count)
+    by_outcome = {row["outcome"]: row for row in rows}
+    invalid = by_outcome.pop(Outcome.INVALID, None)
+    return Withdrawal(
+        batch,
+        withdrawn=count,
+        withdrawn_before=sum(row["withdrawn"] for row in by_outcome.values()) - count,
+        ended=sum(row["ended"] for row in by_outcome.values()),
+        invalid=invalid["records"] if invalid else 0,
+    )
+
+
+async def withdraw_again(deps: Deps, batch: Batch) -> None:
+    """For a worker that has just pushed the batch: what was withdrawn meanwhile may have overtaken its push."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        if not await batch_queries.has_withdrawals(tx, batch.id):
+            return
+        keys = await batch_queries.withdrawn_of(tx, batch, now)
+    await _tell(deps, keys)
+
+
+async def _tell(deps: Deps, keys: Sequence[RecordKey]) -> None:
+    for key in keys:
+        await deps.fabric.send_to_handset(key.receiver_number, encode_withdraw(key))
+
+
+async def _find(tx: Tx, account_id: AccountId, batch_id: UUID) -> Batch:
+    batch = await queries.find_batch(tx, batch_id)
+    if batch is None or batch.account_id != account_id:
+        raise NotFound
+    return batch

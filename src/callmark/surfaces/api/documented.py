@@ -1,0 +1,38 @@
+"""What the fields of several routes' documentation have in common: formats, bounds, example values (all invented)."""
+
+from typing import Any
+
+from callmark.kit.clock import LAST_MS
+from callmark.surfaces.api.call import ErrorDoc, ParamDoc
+
+Schema = dict[str, Any]
+
+UUID: Schema = {"type": "string", "format": "uuid"}
+DATE_TIME: Schema = {"type": "string", "format": "date-time"}
+INSTANT_MS: Schema = {"type": "integer", "format": "int64", "minimum": 0, "maximum": LAST_MS}
+
+ACCOUNT_ID = "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11"
+LABEL_ID = "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10"
+BATCH_ID = "8e2f7a31-52c4-4b6d-9f10-7a6b5c4d3e2f"
+STARTS_AT, ENDS_AT = 1_767_261_600_000, 1_767_283_200_000
+
+PAGE = ParamDoc(
+    "page",
+    "Which page, from 1. A page past the end is empty.",
+    {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**9, "default": 1},
+)
+LIMIT = ParamDoc(
+    "limit",
+    "How many at most on a page.",
+    {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10_000, "default": 1000},
+)
+
+
+def bad(message: str, when: str) -> ErrorDoc:
+    """A 400 in the Family A envelope."""
+    return ErrorDoc(400, "invalid-input", message, when)
+
+
+BAD_PAGE = bad("page is invalid", "not a whole number from 1 to 1,000,000,000")
+BAD_LIMIT = bad("limit is invalid", "not a whole number from 1 to 10,000")
+BAD_JSON = bad("request body is invalid", "the body is not a JSON object")

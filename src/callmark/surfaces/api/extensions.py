@@ -1,0 +1,162 @@
+"""Our own routes beside the contract's, under `/extensions/v1` (docs/extensions.md): see what became of a push.
+
+Same tokens, access and errors as the contract's routes. What belongs to another account answers like what does not
+exist.
+"""
+
+from uuid import UUID
+
+from callmark.domain.accounts.model import Feature
+from callmark.domain.calls import service as calls
+from callmark.domain.limits.model import EXTENSIONS, LINT
+from callmark.domain.personalisation import batches
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.model import MOST_RECORDS
+from callmark.domain.resolution import service as resolution
+from callmark.kit.clock import iso_ms
+from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.surfaces.api import extensions_doc as doc
+from callmark.surfaces.api.call import Call, Route, refuse
+from callmark.surfaces.api.extensions_lint import lint_batch
+from callmark.surfaces.api.extensions_out import (
+    BatchPage,
+    CancelledBatch,
+    Funnel,
+    ResolveOut,
+    ShownIdentity,
+    timeline,
+    timeline_with_calls,
+)
+from callmark.surfaces.http import Response, render
+
+
+async def record_timeline(call: Call) -> Response:
+    """`GET records/{recordId}`."""
+    record = await personalisation.find_record(call.deps, call.account_id, _id(call, "recordId"))
+    return render(timeline_with_calls(record, await calls.calls_of_record(call.deps, record.key.id)))
+
+
+async def cancel_record(call: Call) -> Response:
+    """`POST records/{recordId}/cancel`: takes it back from its handset; safe to repeat."""
+    record = await personalisation.withdraw_record(call.deps, call.account_id, _id(call, "recordId"))
+    return render(timeline_with_calls(record, await calls.calls_of_record(call.deps, record.key.id)))
+
+
+async def batch_page(call: Call) -> Response:
+    """`GET batches/{batchId}?after=&limit=`."""
+    after = _number(call, "after", -1, least=0, most=MOST_RECORDS)
+    limit = _number(call, "limit", MOST_RECORDS, least=1, most=MOST_RECORDS)
+    page = await batches.read_page(call.deps, call.account_id, _id(call, "batchId"), after=after, limit=limit)
+    last = page.records[-1].position if page.records else MOST_RECORDS
+    return render(
+        BatchPage(
+            str(page.batch.id),
+            page.batch.record_count,
+            iso_ms(page.batch.accepted_at),
+            page.is_done,
+            [timeline(record) for record in page.records],
+            last if last + 1 < page.batch.record_count else None,
+        )
+    )
+
+
+async def batch_funnel(call: Call) -> Response:
+    """`GET batches/{batchId}/funnel`."""
+    stages = await batches.count_stages(call.deps, call.account_id, _id(call, "batchId"))
+    told = await calls.count_calls(call.deps, stages.keys)
+    return render(
+        Funnel(
+            str(stages.batch.id),
+            stages.accepted,
+            stages.valid,
+            stages.pushed,
+            stages.delivered,
+            stages.delivered_late,
+            told.shown,
+            told.answered,
+            told.missed,
+            told.rejected,
+            told.calls,
+            stages.pending,
+            stages.withdrawn,
+            {outcome.value: count for outcome, count in stages.failures.items()},
+        )
+    )
+
+
+async def cancel_batch(call: Call) -> Response:
+    """`POST batches/{batchId}/cancel`: every record whose window has not ended; safe to repeat."""
+    done = await batches.withdraw_batch(call.deps, call.account_id, _id(call, "batchId"))
+    return render(
+        CancelledBatch(
+            str(done.batch.id),
+            done.batch.record_count,
+            done.withdrawn,
+            done.withdrawn_before,
+            done.ended,
+            done.invalid,
+        )
+    )
+
+
+async def resolve(call: Call) -> Response:
+    """`GET resolve?receiver_number=&caller_number=`."""
+    receiver, caller = _phone(call, "receiver_number"), _phone(call, "caller_number")
+    view = await resolution.resolve_for_account(call.deps, call.account_id, receiver, caller)
+    shown = _shown(view.identity) if view.identity else None
+    return render(ResolveOut(receiver, caller, view.shows, shown, view.why))
+
+
+def _shown(identity: Identity) -> ShownIdentity:
+    return ShownIdentity(
+        str(identity.id),
+        identity.name,
+        identity.call_reason,
+        identity.logo_url,
+        identity.verified,
+        identity.starts_at,
+        identity.record.ends_at,
+    )
+
+
+def _id(call: Call, name: str) -> UUID:
+    found = parse_uuid(call.path[name])
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _phone(call: Call, name: str) -> PhoneNumber:
+    text = call.query(name)
+    if text is None:
+        raise InvalidInput(f"{name} is required", field=name)
+    number = parse_loose(text.strip())  # a `+` that was not percent-encoded arrives as a space
+    if number is None:
+        raise InvalidInput(f"{name} is not a valid phone number", field=name)
+    return number
+
+
+def _number(call: Call, name: str, default: int, *, least: int, most: int) -> int:
+    text = call.query(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)) or not least <= int(text) <= most:
+        refuse(name)
+    return int(text)
+
+
+_BASE = "/extensions/v1/clients/{clientAccountId}"
+_PUSH = Feature.CALL_PERSONALISATION
+
+EXTENSION_ROUTES = (
+    Route("GET", f"{_BASE}/records/{{recordId}}", record_timeline, _PUSH, doc=doc.RECORD),
+    Route("POST", f"{_BASE}/records/{{recordId}}/cancel", cancel_record, _PUSH, EXTENSIONS, doc=doc.CANCEL_RECORD),
+    Route("GET", f"{_BASE}/batches/{{batchId}}", batch_page, _PUSH, doc=doc.BATCH),
+    Route("GET", f"{_BASE}/batches/{{batchId}}/funnel", batch_funnel, _PUSH, doc=doc.FUNNEL),
+    Route("POST", f"{_BASE}/batches/{{batchId}}/cancel", cancel_batch, _PUSH, EXTENSIONS, doc=doc.CANCEL_BATCH),
+    Route("GET", f"{_BASE}/resolve", resolve, _PUSH, EXTENSIONS, doc=doc.RESOLVE),
+    Route("POST", f"{_BASE}/lint", lint_batch, _PUSH, LINT, doc=doc.LINT),
+)

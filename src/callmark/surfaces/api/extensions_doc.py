@@ -1,0 +1,283 @@
+"""What the API reference says of the extension routes."""
+
+from typing import Any
+
+from callmark.domain.personalisation.model import MOST_RECORDS
+from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
+from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad
+from callmark.surfaces.api.extensions_out import (
+    BatchPage,
+    CancelledBatch,
+    Funnel,
+    LintIn,
+    LintOut,
+    RecordTimeline,
+    ResolveOut,
+)
+
+TAG = "Extensions"
+
+_RECORD_ID = "019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c55"
+_TIMELINE: dict[str, Any] = {
+    "record_id": _RECORD_ID,
+    "batch_id": BATCH_ID,
+    "position": 0,
+    "caller_number": "918040001234",
+    "receiver_number": "919900112233",
+    "label_id": LABEL_ID,
+    "label_name": "Acme Deliveries",
+    "call_reason": "Your parcel arrives today",
+    "starts_at": STARTS_AT,
+    "ends_at": ENDS_AT,
+    "outcome": "success",
+    "first_outcome": None,
+    "accepted_at": "2026-01-01T10:00:05.412Z",
+    "sent_at": "2026-01-01T10:00:05.431Z",
+    "settled_at": "2026-01-01T10:00:05.440Z",
+    "delivered_late_at": None,
+    "withdrawn_at": None,
+    "fault": None,
+    "submitted": None,
+}
+_CALL = {
+    "call_id": "4d6a0b57-1f7e-4f0e-8a39-2c1d0e9f8a7b",
+    "shown_at": "2026-01-01T10:20:00.118Z",
+    "outcome": "missed",
+    "ended_at": "2026-01-01T10:20:25.007Z",
+}
+
+_UNKNOWN = ErrorDoc(404, "not-found", "resource not found", "unknown, another account's, or no UUID")
+_NO_RECORD = ErrorDoc(
+    404, "not-found", "no call record with this id in this account", "unknown, another account's, or past the retention"
+)
+
+RECORD = Doc(
+    summary="Timeline of a record",
+    description=(
+        "One call record: its values, what became of it and when, and the calls in which it was shown. The names are "
+        "the same whichever generation it was pushed by. Of an invalid record the values are null, `fault` says what "
+        "is wrong and `submitted` what was sent."
+    ),
+    tag=TAG,
+    response=RecordTimeline,
+    responses={"Delivered, shown, missed": _TIMELINE | {"calls": [_CALL]}},
+    errors=(_NO_RECORD,),
+)
+
+CANCEL_RECORD = Doc(
+    summary="Cancel a record",
+    description=(
+        "Takes a record back whose window has not ended: a connected handset drops it at once, any other with its next "
+        "contact. Repeating it is safe. A record that was still pending ends as `failed_to_push`; one that was "
+        "delivered stays `success`, with `withdrawn_at` beside it. Takes no body."
+    ),
+    tag=TAG,
+    response=RecordTimeline,
+    responses={"Cancelled": _TIMELINE | {"withdrawn_at": "2026-01-01T10:05:00.000Z", "calls": []}},
+    errors=(
+        _NO_RECORD,
+        ErrorDoc(
+            409,
+            "conflict",
+            "the window of this call record has ended; there is nothing to withdraw",
+            "it has expired",
+        ),
+        ErrorDoc(409, "conflict", "this call record is invalid; it was never sent to a handset", "it was judged bad"),
+    ),
+)
+
+BATCH = Doc(
+    summary="Timeline of a batch",
+    description=(
+        "A batch and its records in the order of submission, without their calls. Follow `next_after` until it is null."
+    ),
+    tag=TAG,
+    response=BatchPage,
+    responses={
+        "A batch of one": {
+            "batch_id": BATCH_ID,
+            "record_count": 1,
+            "accepted_at": "2026-01-01T10:00:05.412Z",
+            "done": True,
+            "records": [_TIMELINE],
+            "next_after": None,
+        }
+    },
+    params=(
+        ParamDoc(
+            "after",
+            "The `next_after` of the page before; the first page without it.",
+            {"type": "integer", "minimum": 0, "maximum": MOST_RECORDS},
+        ),
+        ParamDoc(
+            "limit",
+            "How many records at most.",
+            {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": MOST_RECORDS},
+        ),
+    ),
+    errors=(
+        bad("after is invalid", f"not a whole number from 0 to {MOST_RECORDS}"),
+        bad("limit is invalid", f"not a whole number from 1 to {MOST_RECORDS}"),
+        _UNKNOWN,
+    ),
+)
+
+FUNNEL = Doc(
+    summary="Funnel of a batch",
+    description=(
+        "How many of a batch's records were accepted, valid, pushed, delivered, shown and then answered, missed or "
+        "rejected, and why others failed. A record that was shown in several calls counts once under each way they "
+        "ended. A handset also shows a record that it only asks for while it rings, so `shown` can pass `delivered`."
+    ),
+    tag=TAG,
+    response=Funnel,
+    responses={
+        "A day later": {
+            "batch_id": BATCH_ID,
+            "accepted": 500,
+            "valid": 498,
+            "pushed": 471,
+            "delivered": 462,
+            "delivered_late": 12,
+            "shown": 300,
+            "answered": 210,
+            "missed": 70,
+            "rejected": 20,
+            "calls": 318,
+            "pending": 0,
+            "withdrawn": 0,
+            "failures": {"invalid": 2, "not_registered": 27, "failed_to_push": 9},
+        }
+    },
+    errors=(_UNKNOWN,),
+)
+
+CANCEL_BATCH = Doc(
+    summary="Cancel a batch",
+    description=(
+        "Cancels every record of the batch whose window has not ended, as cancelling each of them would. Repeating it "
+        "is safe, also while the batch is being pushed. Takes no body."
+    ),
+    tag=TAG,
+    response=CancelledBatch,
+    responses={
+        "Cancelled": {
+            "batch_id": BATCH_ID,
+            "record_count": 500,
+            "cancelled": 490,
+            "cancelled_before": 0,
+            "expired": 8,
+            "invalid": 2,
+        }
+    },
+    errors=(_UNKNOWN,),
+)
+
+_NUMBER = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
+
+RESOLVE = Doc(
+    summary="What a receiver would see",
+    description=(
+        "What this receiver's handset would show if this caller rang now, and why. Tells about this account's records "
+        "only: when another identity would show, the answer is `other`, and no more."
+    ),
+    tag=TAG,
+    response=ResolveOut,
+    responses={
+        "A record shows": {
+            "receiver_number": "919900112233",
+            "caller_number": "918040001234",
+            "shows": "call_record",
+            "identity": {
+                "record_id": _RECORD_ID,
+                "name": "Acme Deliveries",
+                "call_reason": "Your parcel arrives today",
+                "logo_url": "https://callmark.example/logos/5f0c4a.png",
+                "verified": True,
+                "starts_at": STARTS_AT,
+                "ends_at": ENDS_AT,
+            },
+            "why": f"call record {_RECORD_ID} of this caller is the newest whose window is open",
+        },
+        "Nothing shows": {
+            "receiver_number": "919900112233",
+            "caller_number": "918040001234",
+            "shows": "none",
+            "identity": None,
+            "why": "the receiver has no registered handset",
+        },
+    },
+    params=(
+        ParamDoc("receiver_number", "Whose handset; `+` optional.", _NUMBER, required=True, example="919900112233"),
+        ParamDoc("caller_number", "Who would ring; `+` optional.", _NUMBER, required=True, example="918040001234"),
+    ),
+    errors=tuple(
+        bad(f"{name} {what}", when)
+        for name in ("receiver_number", "caller_number")
+        for what, when in (("is required", "missing or empty"), ("is not a valid phone number", "not 7 to 15 digits"))
+    ),
+)
+
+LINT = Doc(
+    summary="Judge a batch without sending it",
+    description=(
+        "Takes the body of the batch route of a generation and answers with every fault of every record, in the words "
+        "of that route and with codes for programs, and with a warning for every name that would be ignored, with the "
+        "nearest right name. Nothing is stored or pushed. A body that is not even JSON is a fault in the answer, too; "
+        "of a batch that is too large the first 500 records are judged."
+    ),
+    tag=TAG,
+    request=LintIn,
+    requests={
+        "A v1 name on v2": {
+            "call_records": [
+                {
+                    "caller": "918040001234",
+                    "receiver_number": "919900112233",
+                    "label_id": LABEL_ID,
+                    "starts_at": STARTS_AT,
+                    "ends_at": ENDS_AT,
+                }
+            ]
+        }
+    },
+    response=LintOut,
+    responses={
+        "A v1 name on v2": {
+            "generation": "v2",
+            "accepted": True,
+            "counts": {"records": 1, "good": 0, "faulty": 1, "faults": 1, "warnings": 1},
+            "faults": [
+                {
+                    "index": 0,
+                    "field": "caller_number",
+                    "code": "required",
+                    "message": "Request body is invalid: caller_number is required",
+                    "hint": "the record has caller; in v2 the field is caller_number",
+                }
+            ],
+            "warnings": [
+                {
+                    "index": 0,
+                    "field": "caller",
+                    "code": "unknown_field",
+                    "message": "caller is not a field of v2 and is ignored",
+                    "hint": "caller_number",
+                }
+            ],
+        }
+    },
+    params=(
+        ParamDoc(
+            "generation",
+            "Whose batch route: v1 is the unprefixed paths.",
+            {"type": "string", "enum": ["v1", "v2", "v3"]},
+            required=True,
+            example="v2",
+        ),
+    ),
+    errors=(
+        bad("generation is required", "missing or empty"),
+        bad("generation is invalid", "not v1, v2 or v3"),
+    ),
+)

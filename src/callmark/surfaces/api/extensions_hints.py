@@ -1,0 +1,100 @@
+"""Guesses for the dry run: the right name for a wrong one, and what to change in a bad value."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+from msgspec import UNSET, UnsetType
+
+from callmark.domain.personalisation.judge import EDGE_IN_REASON, FORBIDDEN_IN_REASON, Fault, Faulty, NewRecord
+from callmark.kit.phone import parse_digits
+from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation
+
+MOST_UNKNOWN = 20
+"""Unknown names told of one record."""
+_MOST_GUESSES = 200
+"""Distinct names looked up for one body; guessing is slow, and a body can have a hundred thousand names."""
+_LONGEST_SHOWN = 60
+_ALIKE = 0.75
+_SECONDS_BELOW = 100_000_000_000
+"""Fewer milliseconds than this since 1970 lie before 1973; as seconds they are any instant up to the year 5138."""
+_BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Names:
+    """The right names of one kind of object, and what is known or guessed to mean them."""
+
+    def __init__(self, of_what: str, known: dict[str, str]) -> None:
+        self.of_what = of_what
+        self.right = frozenset(known.values())
+        self._known = known
+        self._guessed: dict[str, str | None] = {}
+
+    @classmethod
+    def of(cls, of_what: str, generation: Generation) -> "Names":
+        """The names of a generation's record; those of the others are known to mean them."""
+        known = {
+            other.names[field]: right for other in (CANONICAL, V1, V2) for field, right in generation.names.items()
+        }
+        return cls(of_what, known)
+
+    def nearest(self, name: str) -> str | None:
+        """The right name that `name` was meant to be, None when nothing is near."""
+        if name not in self._guessed:
+            if len(self._guessed) >= _MOST_GUESSES or len(name) > _LONGEST_SHOWN:
+                return None
+            self._guessed[name] = self._guess(name)
+        return self._guessed[name]
+
+    def _guess(self, name: str) -> str | None:
+        plain = _BEFORE_CAPITAL.sub("_", name).lower().replace("-", "_").replace(" ", "_")
+        near = difflib.get_close_matches(plain, self._known, n=1, cutoff=_ALIKE)
+        return self._known[near[0]] if near else None
+
+
+def unknown_names(sent: Iterable[str], names: Names) -> list[tuple[str, str | None]]:
+    """Names that are not read, up to `MOST_UNKNOWN`, shortened, each with the right one where there is a guess."""
+    unknown = islice((name for name in sent if name not in names.right), MOST_UNKNOWN)
+    return [(name[:_LONGEST_SHOWN], names.nearest(name)) for name in unknown]
+
+
+def hint_for(generation: Generation, bad: Faulty, record: NewRecord) -> str | UnsetType:
+    """What to change in the value, where that can be told."""
+    value: object = getattr(record, bad.field)
+    if isinstance(value, str):
+        return _text_hint(generation, bad.fault, value)
+    if bad.fault is Fault.INVALID and isinstance(value, float):
+        return "send whole milliseconds"
+    if bad.fault is Fault.END_PAST and isinstance(value, int) and value < _SECONDS_BELOW:
+        return "this looks like seconds; instants are in milliseconds"
+    return UNSET
+
+
+def _text_hint(generation: Generation, fault: Fault, value: str) -> str | UnsetType:
+    match fault:
+        case Fault.PHONE:
+            return _phone_hint(generation, value)
+        case Fault.REASON_LENGTH | Fault.NAME_LENGTH:
+            return f"it has {len(value)} characters"
+        case Fault.REASON_CHARACTERS:
+            return _characters_hint(value)
+        case Fault.LABEL:
+            return "the label list (GET /clients/{clientAccountId}/labels) has this client's labels"
+        case Fault.INVALID if value.isascii() and value.isdigit():
+            return "send a number, without quotes"
+        case _:
+            return UNSET
+
+
+def _phone_hint(generation: Generation, value: str) -> str | UnsetType:
+    digits = parse_digits("".join(c for c in value if c.isascii() and c.isdigit()))
+    return f"write {'+' if generation.plus else ''}{digits}" if digits else UNSET
+
+
+def _characters_hint(value: str) -> str:
+    inside = sorted({repr(c) for c in value if c in FORBIDDEN_IN_REASON})
+    if inside:
+        return f"remove {', '.join(inside)}"
+    ends = [where for where, c in (("beginning", value[:1]), ("end", value[-1:])) if c in EDGE_IN_REASON]
+    return f"remove the punctuation or space at the {' and the '.join(ends)}"

@@ -1,0 +1,242 @@
+"""The bodies of the extension routes, in one set of names whatever generation a record came by (docs/extensions.md)."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, UnsetType
+
+from callmark.domain.calls.model import Call as RealCall
+from callmark.domain.personalisation.judge import Fault, Field
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.kit.clock import iso_ms, to_ms
+from callmark.surfaces.api.documented import DATE_TIME, INSTANT_MS, UUID
+from callmark.surfaces.api.records import CANONICAL, fault_words
+
+_WHEN = {"format": "date-time"}
+_ID = {"format": "uuid"}
+_OUTCOMES = {"enum": [str(outcome) for outcome in Outcome]}
+
+
+class FaultInfo(msgspec.Struct):
+    """What is wrong with a record that was judged bad."""
+
+    field: Annotated[str, Meta(description="The field at fault.")]
+    code: Annotated[str, Meta(description="The kind of fault, for programs.")]
+    message: Annotated[str, Meta(description="The fault in words.")]
+
+
+class CallShown(msgspec.Struct):
+    """A call in which the record was shown, as the handset reported it."""
+
+    call_id: Annotated[str, Meta(description="The handset's id of the call.", extra_json_schema=UUID)]
+    shown_at: Annotated[str | None, Meta(description="When the identity appeared.", extra_json_schema=_WHEN)]
+    outcome: Annotated[
+        str | None,
+        Meta(description="What the receiver did: `answered`, `missed` or `rejected`; null until it is reported."),
+    ]
+    ended_at: Annotated[str | None, Meta(description="When that was reported.", extra_json_schema=_WHEN)]
+
+
+class Timeline(msgspec.Struct, kw_only=True):
+    """One call record and what became of it. Of an invalid record only `submitted` holds values."""
+
+    record_id: Annotated[str, Meta(description="The record.", extra_json_schema=UUID)]
+    batch_id: Annotated[str, Meta(description="The batch it came with.", extra_json_schema=UUID)]
+    position: Annotated[int, Meta(description="Its place in the batch, from 0.", ge=0)]
+    caller_number: Annotated[str | None, Meta(description="Country code and digits, no `+`.")]
+    receiver_number: Annotated[str | None, Meta(description="Country code and digits, no `+`.")]
+    label_id: Annotated[str | None, Meta(description="The label used.", extra_json_schema=_ID)]
+    label_name: Annotated[str | None, Meta(description="The name that shows.")]
+    call_reason: Annotated[str | None, Meta(description="The reason that shows.")]
+    starts_at: Annotated[int | None, Meta(description="From when it shows, epoch milliseconds.")]
+    ends_at: Annotated[int | None, Meta(description="Until when it shows, epoch milliseconds.")]
+    outcome: Annotated[str, Meta(description="What became of it.", extra_json_schema=_OUTCOMES)]
+    first_outcome: Annotated[str | None, Meta(description="What it had failed with before a late delivery.")]
+    accepted_at: Annotated[str, Meta(description="When it was received, UTC.", extra_json_schema=DATE_TIME)]
+    sent_at: Annotated[str | None, Meta(description="When it was pushed to its handset.", extra_json_schema=_WHEN)]
+    settled_at: Annotated[str | None, Meta(description="When it got its first outcome.", extra_json_schema=_WHEN)]
+    delivered_late_at: Annotated[
+        str | None, Meta(description="When the handset took it after all.", extra_json_schema=_WHEN)
+    ]
+    withdrawn_at: Annotated[str | None, Meta(description="When it was cancelled.", extra_json_schema=_WHEN)]
+    fault: Annotated[FaultInfo | None, Meta(description="Why it is `invalid`; null for any other outcome.")]
+    submitted: Annotated[
+        Raw | None,
+        Meta(
+            description="The values of an invalid record exactly as they were sent, under the names used here.",
+            extra_json_schema={"type": ["object", "null"]},
+        ),
+    ]
+
+
+class RecordTimeline(Timeline, kw_only=True):
+    """One call record, what became of it, and the calls it was shown in."""
+
+    calls: Annotated[list[CallShown], Meta(description="The calls it was shown in, in the order of their report.")]
+
+
+class BatchPage(msgspec.Struct):
+    """A batch and some of its records."""
+
+    batch_id: Annotated[str, Meta(description="The batch.", extra_json_schema=UUID)]
+    record_count: Annotated[int, Meta(description="How many records it has, 1 to 500.")]
+    accepted_at: Annotated[str, Meta(description="When it was received, UTC.", extra_json_schema=DATE_TIME)]
+    done: Annotated[bool, Meta(description="Whether every record has an outcome.")]
+    records: Annotated[list[Timeline], Meta(description="Its records in the order of submission.")]
+    next_after: Annotated[
+        int | None, Meta(description="The `after` of the next page; null when this page is the last.")
+    ]
+
+
+class Funnel(msgspec.Struct):
+    """How many of a batch's records got how far; a record counts in every stage it passed."""
+
+    batch_id: Annotated[str, Meta(description="The batch.", extra_json_schema=UUID)]
+    accepted: Annotated[int, Meta(description="Submitted.")]
+    valid: Annotated[int, Meta(description="Judged good.")]
+    pushed: Annotated[int, Meta(description="Sent to the handset, at once or when it asked.")]
+    delivered: Annotated[int, Meta(description="Acknowledged by the handset.")]
+    delivered_late: Annotated[int, Meta(description="Of these, after they had failed first.")]
+    shown: Annotated[int, Meta(description="Shown in a call. A record can show without having been delivered before.")]
+    answered: Annotated[int, Meta(description="Shown in a call that was answered.")]
+    missed: Annotated[int, Meta(description="Shown in a call that was missed.")]
+    rejected: Annotated[int, Meta(description="Shown in a call that was rejected.")]
+    calls: Annotated[int, Meta(description="Calls in which records of the batch were shown.")]
+    pending: Annotated[int, Meta(description="Without an outcome yet.")]
+    withdrawn: Annotated[int, Meta(description="Cancelled.")]
+    failures: Annotated[dict[str, int], Meta(description="Records that failed, by outcome code; absent ones are 0.")]
+
+
+class ShownIdentity(msgspec.Struct):
+    """What the screen shows."""
+
+    record_id: Annotated[str, Meta(description="The call record it comes from.", extra_json_schema=UUID)]
+    name: Annotated[str, Meta(description="The name.")]
+    call_reason: Annotated[str | None, Meta(description="The reason of the call.")]
+    logo_url: Annotated[str, Meta(description="A square PNG that never changes.", extra_json_schema={"format": "uri"})]
+    verified: Annotated[bool, Meta(description="Whether the verified badge shows.")]
+    starts_at: Annotated[int, Meta(description="From when, epoch milliseconds.", extra_json_schema=INSTANT_MS)]
+    ends_at: Annotated[int, Meta(description="Until when, epoch milliseconds.", extra_json_schema=INSTANT_MS)]
+
+
+class ResolveOut(msgspec.Struct):
+    """What the receiver would see if the caller rang now."""
+
+    receiver_number: Annotated[str, Meta(description="Country code and digits, no `+`.")]
+    caller_number: Annotated[str, Meta(description="Country code and digits, no `+`.")]
+    shows: Annotated[
+        str,
+        Meta(
+            description="`call_record`: one of this account's; `other`: an identity of somebody else; `none`.",
+            extra_json_schema={"enum": ["call_record", "other", "none"]},
+        ),
+    ]
+    identity: Annotated[ShownIdentity | None, Meta(description="What shows; null unless it is this account's.")]
+    why: Annotated[str, Meta(description="Why it is so, in words.")]
+
+
+class CancelledBatch(msgspec.Struct):
+    """What cancelling a batch did to each of its records; the four counts add up to `record_count`."""
+
+    batch_id: Annotated[str, Meta(description="The batch.", extra_json_schema=UUID)]
+    record_count: Annotated[int, Meta(description="How many records it has.")]
+    cancelled: Annotated[int, Meta(description="Cancelled by this request.")]
+    cancelled_before: Annotated[int, Meta(description="Cancelled by an earlier request.")]
+    expired: Annotated[int, Meta(description="Left alone: their window has ended.")]
+    invalid: Annotated[int, Meta(description="Left alone: they were never valid.")]
+
+
+class LintIn(msgspec.Struct):
+    """The body of the batch route of the generation, good or bad."""
+
+    call_records: Annotated[
+        list[dict[str, str | int | None]], Meta(description="Records in the names of the generation.")
+    ]
+
+
+class Finding(msgspec.Struct):
+    """A fault that the batch route would find, or (a warning) something it would silently ignore."""
+
+    index: Annotated[int | None, Meta(description="The record's place in `call_records`, from 0; null for the body.")]
+    field: Annotated[str, Meta(description="The field, as the generation spells it; empty for the whole body.")]
+    code: Annotated[str, Meta(description="The kind of finding, for programs.")]
+    message: Annotated[str, Meta(description="The text the API would answer with.")]
+    hint: Annotated[str | UnsetType, Meta(description="What to change; absent when there is nothing to guess.")] = UNSET
+
+
+class LintCounts(msgspec.Struct):
+    """Numbers of the whole dry run."""
+
+    records: Annotated[int, Meta(description="Elements of `call_records`.")]
+    good: Annotated[int, Meta(description="Records without a fault.")]
+    faulty: Annotated[int, Meta(description="Records with at least one.")]
+    faults: Annotated[int, Meta(description="Faults in all.")]
+    warnings: Annotated[int, Meta(description="Warnings in all.")]
+
+
+class LintOut(msgspec.Struct):
+    """What the batch route would say to this body."""
+
+    generation: Annotated[str, Meta(description="Judged by its rules.", extra_json_schema={"enum": ["v1", "v2", "v3"]})]
+    accepted: Annotated[
+        bool, Meta(description="Whether the batch would be taken (its good records pushed); false: 400 for the whole.")
+    ]
+    counts: Annotated[LintCounts, Meta(description="Numbers of the whole dry run.")]
+    faults: Annotated[list[Finding], Meta(description="Every fault of every record, in order.")]
+    warnings: Annotated[list[Finding], Meta(description="Unknown names, which the API ignores.")]
+
+
+def timeline(record: StoredRecord) -> Timeline:
+    """A record as a batch's page shows it."""
+    is_good = record.outcome is not Outcome.INVALID
+    return Timeline(
+        record_id=str(record.key.id),
+        batch_id=str(record.batch_id),
+        position=record.position,
+        caller_number=record.caller_number,
+        receiver_number=record.key.receiver_number if is_good else None,
+        label_id=str(record.label_id) if record.label_id else None,
+        label_name=record.label_name,
+        call_reason=record.call_reason,
+        starts_at=to_ms(record.starts_at) if record.starts_at else None,
+        ends_at=to_ms(record.key.ends_at) if is_good else None,
+        outcome=record.outcome,
+        first_outcome=record.first_outcome,
+        accepted_at=iso_ms(record.accepted_at),
+        sent_at=_iso(record.sent_at),
+        settled_at=_iso(record.settled_at),
+        delivered_late_at=_iso(record.delivered_late_at),
+        withdrawn_at=_iso(record.withdrawn_at),
+        fault=_fault(record),
+        submitted=_submitted(record),
+    )
+
+
+def timeline_with_calls(record: StoredRecord, calls: list[RealCall]) -> RecordTimeline:
+    """A record with the calls it was shown in; what another handset than its receiver's reported is left out."""
+    facts = msgspec.structs.asdict(timeline(record))
+    shown = [
+        CallShown(str(call.id), _iso(call.shown_at), call.outcome, _iso(call.ended_at))
+        for call in calls
+        if call.receiver_number == record.key.receiver_number
+    ]
+    return RecordTimeline(**facts, calls=shown)
+
+
+def _fault(record: StoredRecord) -> FaultInfo | None:
+    if not (record.fault_field and record.fault):
+        return None
+    field, fault = Field(record.fault_field), Fault(record.fault)
+    return FaultInfo(CANONICAL.names[field], fault, fault_words(CANONICAL, field, fault))
+
+
+def _submitted(record: StoredRecord) -> Raw | None:
+    if record.submitted is None:
+        return None
+    sent = msgspec.json.decode(record.submitted, type=dict[str, Raw])
+    return Raw(msgspec.json.encode({name: sent[field] for field, name in CANONICAL.names.items() if field in sent}))
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return iso_ms(instant) if instant else None

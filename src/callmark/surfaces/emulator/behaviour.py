@@ -1,0 +1,78 @@
+"""How a virtual handset acts by its script: which pushes it loses, how its calls end. Repeatable by a seed."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from callmark.domain.calls.model import CallEvent
+from callmark.kit.chance import chance
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator.model import MOST_RINGS, Script
+
+RING_S = 0.2
+"""Real seconds of one ring: short, so that a scripted run is."""
+
+
+class Ringing(NamedTuple):
+    """How a call goes on: after so many rings it ends so."""
+
+    rings: int
+    outcome: CallEvent
+
+
+def ringing(script: Script, wanted: CallEvent | None) -> Ringing:
+    """A call with a `wanted` outcome ends at once; without one the script decides."""
+    if wanted is not None:
+        return Ringing(0, wanted)
+    if script.rejects:
+        return Ringing(1, CallEvent.REJECTED)
+    if script.answers_after_rings:
+        return Ringing(script.answers_after_rings, CallEvent.ANSWERED)
+    return Ringing(MOST_RINGS, CallEvent.MISSED)
+
+
+class Conditions:
+    """What the control API has set for all handsets of the farm together."""
+
+    def __init__(self) -> None:
+        self.seed: int | None = None
+        self.forgotten = UUID(int=0)
+        """Records with an id below it were forgotten by a reset: ids are made by the real clock and grow with it."""
+        self._drop_every = 0
+        self._pushes = 0
+
+    def drop_every(self, n: int) -> None:
+        """Every n-th push to any handset is lost from now on, counted anew; 0 loses none."""
+        self._drop_every, self._pushes = n, 0
+
+    def loses(self) -> bool:
+        """Whether the push that has just come, to whichever handset, is lost."""
+        self._pushes += 1
+        return self._drop_every > 0 and self._pushes % self._drop_every == 0
+
+
+class Behaviour:
+    """What one handset counts and draws. Its draws come from the seed and its number alone, whatever others do."""
+
+    __slots__ = ("_conditions", "_number", "_pushes", "_random")
+
+    def __init__(self, number: PhoneNumber, conditions: Conditions) -> None:
+        self._number = number
+        self._conditions = conditions
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Counts from one and draws from the beginning."""
+        seed = self._conditions.seed
+        self._pushes = 0
+        self._random = chance() if seed is None else chance(seed, self._number)
+
+    def loses(self, script: Script) -> bool:
+        """Whether the push that has just come is lost: by the script's count or share, or by the faults set for all."""
+        self._pushes += 1
+        counted = script.drop_every > 0 and self._pushes % script.drop_every == 0
+        drawn = script.drop_share > 0 and self._random.random() < script.drop_share
+        return self._conditions.loses() or counted or drawn
+
+    def forgot(self, record_id: UUID) -> bool:
+        """Whether a reset has forgotten this record: its push was under way."""
+        return record_id < self._conditions.forgotten

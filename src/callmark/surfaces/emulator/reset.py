@@ -1,0 +1,75 @@
+"""Back to the state as seeded: what `POST reset` does, step by step; each may be done again."""
+
+from datetime import timedelta
+
+import structlog
+
+from callmark.domain.calls import service as calls
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.idempotency import service as idempotency
+from callmark.domain.personalisation import partitions
+from callmark.domain.personalisation import service as personalisation
+from callmark.kit.due_work import make_periodic_due
+from callmark.kit.errors import Unavailable
+from callmark.kit.live import clock_offset, reset_clock
+from callmark.surfaces.emulator import control, store
+from callmark.surfaces.emulator.line import CLOCK_TOPIC
+
+log = structlog.get_logger(__name__)
+
+WORK = ("batches", "periodic")
+"""Kinds of due work that a moved clock may have made due."""
+
+_TRIES = 20
+_PAUSE = timedelta(milliseconds=100)
+
+
+async def reset(deps: Deps) -> None:
+    """Forgets faults, seed, moved clock, records, calls and counted limits; then every handset is as seeded.
+
+    Accounts, keys, labels and live tokens stay. Returns when every process has confirmed the clock and every handset
+    is as online as it should be; Unavailable when that takes too long. In this order: the handsets sync when nothing
+    is left to be synced.
+    """
+    async with deps.db.transaction() as tx:
+        await store.put_faults(tx, store.Faults())
+        await store.put_seed(tx, None)
+        await credentials.end_expired_tokens(tx, deps.clock.now())
+    await partitions.keep_partitions_at(deps, deps.clock.now() - await clock_offset(deps.db))
+    await reset_clock(deps.db, deps.fabric, deps.real_clock)
+    await _forget_patiently(deps)
+    await tell_of_clock(deps)
+    await control.ask(deps, control.Reset(), control.Done)
+    log.info("emulator_reset")
+
+
+async def tell_of_clock(deps: Deps) -> None:
+    """Wakes the workers, and the pages that show the time."""
+    for topic in (CLOCK_TOPIC, *(f"wake.{work}" for work in WORK)):
+        await deps.fabric.announce(topic)
+
+
+async def _forget_patiently(deps: Deps) -> None:
+    """Forgets what happened, when the pushes under way leave a moment for it."""
+    for left in reversed(range(_TRIES)):
+        try:
+            await _forget(deps)
+        except Unavailable:
+            if not left:
+                raise
+            await deps.real_clock.sleep(_PAUSE)
+        else:
+            return
+
+
+async def _forget(deps: Deps) -> None:
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        # Shorter than the engine's patience with deadlocks: of us and a push, we give way.
+        await tx.execute("SET LOCAL lock_timeout = '200ms'")
+        await personalisation.forget_all(tx)
+        await calls.forget_all(tx)
+        await idempotency.forget_all(tx)
+        await credentials.forget_limits(tx, now)
+        await make_periodic_due(tx, now)

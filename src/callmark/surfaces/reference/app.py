@@ -1,0 +1,65 @@
+"""`/openapi.json`, `/asyncapi.json` and `/docs`: built once at start, the same in every mode and process."""
+
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.reference.asyncapi import asyncapi
+from callmark.surfaces.reference.openapi import openapi
+
+# The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+_templates = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def routes(deps: Deps, roles: frozenset[str]) -> list[BaseRoute]:
+    """The documents of the surfaces that these roles serve."""
+    release = version("callmark")
+    found: list[BaseRoute] = []
+    if "gateway" in roles:
+        found.append(_document("/asyncapi.json", asyncapi(deps.public_url, release)))
+    if "api" in roles:
+        page = _templates.get_template("docs.html").render(
+            version=release, gateway="gateway" in roles, emulator=deps.settings.emulator
+        )
+        found.append(_document("/openapi.json", openapi(ROUTES, deps.public_url, release)))
+        found.append(_fixed("/docs", page.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
+    return found
+
+
+def _document(path: str, document: dict[str, Any]) -> Route:
+    # Anybody may read the documents, so that viewers and generators elsewhere can be pointed at them.
+    return _fixed(path, msgspec.json.encode(document), "application/json", {"Access-Control-Allow-Origin": "*"})
+
+
+def _fixed(path: str, body: bytes, media_type: str, headers: dict[str, str]) -> Route:
+    """A body that never changes while the process lives; 304 for who has it."""
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    told = headers | {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+
+    async def answer(request: Request) -> Response:
+        known = request.headers.get("if-none-match", "")
+        if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
+            return Response(status_code=304, headers=told)
+        return Response(body, headers=told, media_type=media_type)
+
+    return Route(path, answer, methods=["GET"])

@@ -1,0 +1,259 @@
+"""The AsyncAPI 3.0 document of the handset stream, made from the Structs of the gateway's frames."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from callmark.domain.personalisation.frames import Identity, Withdraw
+from callmark.surfaces.gateway import wire
+from callmark.surfaces.reference.components import Json, component_schemas
+
+ABOUT = f"""\
+The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames, each with `type`
+and `id`. Delivery is at least once and everything is idempotent. Answers carry the id they answer in `re`. Unknown
+fields and, from the server, unknown types are ignored. A frame has at most {wire.FRAME_BYTES} bytes.
+
+The handset registers with `POST /handset/v1/registrations` and the operator's app credential
+(`{{"phone_number", "os", "app_version"}}`), and opens the stream with the token it gets. The handshake always succeeds;
+a token that is not valid is told so by the close code. The server sends `welcome`; the handset sends `sync` at once.
+
+The server pings every {wire.PING_S} s and closes a stream without a pong for {wire.SILENCE_S} s. Every verb of the
+handset is there as plain HTTP too: `POST /handset/v1/{{sync,ack,resolve,call}}` with the frame's fields without `type`
+and `id`.
+"""
+
+CLOSE_CODES = {
+    1009: "a frame was over 16 KiB",
+    1011: "no pong for 45 s; connect again",
+    1012: "the gateway restarts; connect again",
+    1013: "try again later: an engine is away, or the handset read too slowly; connect again",
+    4400: "ten frames on this stream could not be understood",
+    4401: "the token is missing, unknown, forgotten or revoked; register anew",
+    4409: "a newer stream with the same token took over",
+    4410: "the number was registered on another device; remove what is held",
+}
+_SLUGS = {
+    "invalid-input": "correct the frame",
+    "forbidden-error": "drop it, the record belongs to another receiver",
+    "not-supported": "drop it, the type comes with a later release",
+    "service-unavailable": "send it again after a second or more",
+    "internal-server-error": "send it again later, a few times at most",
+}
+
+_RECORD = {
+    "id": "019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c55",
+    "receiver_number": "919900000001",
+    "ends_at": 1_767_272_400_000,
+}
+_SERVER_ID = "019b7a31-0a10-7cc3-9d0e-0d2f6a1b4c77"
+_IDENTITY = {
+    "type": "identity",
+    "id": _RECORD["id"],
+    "record": _RECORD,
+    "caller_number": "918040001234",
+    "name": "Acme Deliveries",
+    "call_reason": "Your parcel arrives today",
+    "logo_url": "https://callmark.example/logos/5f0c4a.png",
+    "verified": True,
+    "starts_at": 1_767_258_000_000,
+    "accepted_at": 1_767_261_599_871_204,
+    "position": 0,
+}
+_CALL_ID = "0d6a7e3c-94a9-4a5e-8f57-8a1f1b6f7c10"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame: its Struct, what it means, an example without `type`, and the frames that may answer it."""
+
+    kind: type[Struct]
+    summary: str
+    example: Json
+    answers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The value of `type`."""
+        return str(self.kind.__struct_config__.tag)
+
+
+FROM_SERVER = (
+    Frame(
+        wire.Welcome,
+        "First on every stream. `now` is the product clock, epoch milliseconds, by which windows are judged.",
+        {"id": _SERVER_ID, "phone_number": "919900000001", "generation": 3, "now": 1_767_261_600_000, "ping_s": 20},
+    ),
+    Frame(
+        Identity,
+        "A call record to hold; the frame's id is the record's. Store it, then send `ack`, also when it is held "
+        "already. `starts_at` and `ends_at` are epoch milliseconds, `accepted_at` epoch microseconds: of the open "
+        "records of a caller the one with the greatest (`accepted_at`, `position`, `id`) shows.",
+        _IDENTITY,
+        ("ack",),
+    ),
+    Frame(
+        Withdraw,
+        "The record must not show any more. Remove it; an unknown one is ignored.",
+        {"id": _SERVER_ID, "record": _RECORD},
+    ),
+    Frame(
+        wire.Synced,
+        "One page of a `sync` has been sent. A cursor that is not null goes into the next `sync`.",
+        {"id": _SERVER_ID, "re": "s1", "cursor": None},
+    ),
+    Frame(
+        wire.Resolved,
+        "What to show for the caller. Not to be kept beyond the call, not to be acknowledged. `why` is for people.",
+        {
+            "id": _SERVER_ID,
+            "re": "r7",
+            "caller_number": "918040001234",
+            "identity": _IDENTITY,
+            "source": "call_record",
+            "why": "the newest call record of this caller whose window is open",
+            "offers": {"slots": [], "questions": []},
+        },
+    ),
+    Frame(wire.Received, "A call report is stored.", {"id": _SERVER_ID, "re": "c3"}),
+    Frame(
+        wire.Failed,
+        "A frame was not carried out; `re` is null when its id could not be read. By `slug`: "
+        + "; ".join(f"`{slug}`: {what}" for slug, what in _SLUGS.items())
+        + ".",
+        {"id": _SERVER_ID, "re": "a9", "slug": "forbidden-error", "message": "record belongs to another receiver"},
+    ),
+)
+FROM_HANDSET = (
+    Frame(
+        wire.AckFrame,
+        "I hold this record and will show it in its window. Answered only by an `error`.",
+        {"id": "a1", "record": _RECORD},
+        ("error",),
+    ),
+    Frame(
+        wire.SyncFrame,
+        f"I hold these records (at most {wire.MOST_HELD} ids); send me what I miss. Answered by `identity` and "
+        "`withdraw` frames, then `synced`. Held ids count as acknowledgements.",
+        {"id": "s1", "held": [_RECORD["id"]], "cursor": None},
+        ("identity", "withdraw", "synced", "error"),
+    ),
+    Frame(
+        wire.ResolveFrame,
+        "This caller is ringing and I hold nothing for it.",
+        {"id": "r7", "caller_number": "918040001234"},
+        ("resolved", "error"),
+    ),
+    Frame(
+        wire.CallFrame,
+        "One fact of a real call. Keep it and send it again, on the next stream too, until `received` comes. "
+        "`call_id` is made by the handset for each call; `record` is there when `source` is `call_record`.",
+        {
+            "id": "c3",
+            "call_id": _CALL_ID,
+            "caller_number": "918040001234",
+            "event": "shown",
+            "source": "call_record",
+            "record": _RECORD,
+        },
+        ("received", "error"),
+    ),
+    Frame(wire.CallMeBackFrame, "Comes with a later release.", {"id": "b1"}, ("error",)),
+    Frame(wire.FeedbackFrame, "Comes with a later release.", {"id": "f1"}, ("error",)),
+)
+_CHANNEL = "#/channels/stream"
+
+
+def asyncapi(public_url: str, version: str) -> Json:
+    """The whole document."""
+    frames = (*FROM_SERVER, *FROM_HANDSET)
+    schemas, components = component_schemas([frame.kind for frame in frames])
+    address = urlsplit(public_url)
+    bearer = {"$ref": "#/components/securitySchemes/handsetToken"}
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Callmark handset gateway",
+            "version": version,
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "installation": {
+                "host": address.netloc,
+                "protocol": "wss" if address.scheme == "https" else "ws",
+                "description": "This installation",
+                "security": [bearer],
+            }
+        },
+        "channels": {
+            "stream": {
+                "address": "/handset/v1/stream",
+                "title": "Handset stream",
+                "description": _closing(),
+                "messages": {frame.name: {"$ref": f"#/components/messages/{frame.name}"} for frame in frames},
+                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
+            }
+        },
+        "operations": _operations(),
+        "components": {
+            "messages": {frame.name: _message(frame, schema) for frame, schema in zip(frames, schemas, strict=True)},
+            "schemas": components,
+            "securitySchemes": {
+                "handsetToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`Authorization: Bearer` with the token of the registration, in the handshake.",
+                }
+            },
+        },
+    }
+
+
+def _closing() -> str:
+    lines = [f"* {code}: {meaning}" for code, meaning in CLOSE_CODES.items()]
+    return "\n".join(
+        [
+            "One stream of one registered phone number. Close codes:",
+            "",
+            *lines,
+            "",
+            "Connect again after a random part of a delay that doubles from 1 s to 60 s, and then `sync`.",
+        ]
+    )
+
+
+def _operations() -> Json:
+    """Seen from the server: what it sends of itself, and what it receives with the frames it answers."""
+    own = {f"send_{frame.name}": _operation("send", frame) for frame in FROM_SERVER if frame.kind in _UNASKED}
+    return own | {f"receive_{frame.name}": _operation("receive", frame) for frame in FROM_HANDSET}
+
+
+_UNASKED = (wire.Welcome, Identity, Withdraw)
+
+
+def _operation(action: str, frame: Frame) -> Json:
+    told: Json = {
+        "action": action,
+        "channel": {"$ref": _CHANNEL},
+        "summary": frame.summary,
+        "messages": [{"$ref": f"{_CHANNEL}/messages/{frame.name}"}],
+    }
+    if frame.answers:
+        messages = [{"$ref": f"{_CHANNEL}/messages/{name}"} for name in frame.answers]
+        told["reply"] = {"channel": {"$ref": _CHANNEL}, "messages": messages}
+    return told
+
+
+def _message(frame: Frame, schema: Json) -> Json:
+    example: dict[str, Any] = {"type": frame.name} | frame.example
+    return {
+        "name": frame.name,
+        "title": frame.name,
+        "summary": frame.summary,
+        "contentType": "application/json",
+        "payload": schema,
+        "examples": [{"name": frame.name, "payload": example}],
+    }

@@ -1,0 +1,181 @@
+"""The OpenAPI 3.1 document, made from the table of routes and the Structs they read and answer with."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from callmark.domain.limits.model import Bucket
+from callmark.surfaces.api.call import Doc, Family, ParamDoc, Route
+from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
+from callmark.surfaces.api.idempotency import KEY_PARAM
+from callmark.surfaces.api.routes import FamilyB
+from callmark.surfaces.http import ErrorBody
+from callmark.surfaces.reference.components import (
+    HEADERS,
+    JSON,
+    Json,
+    component_schemas,
+    error_answers,
+    headers_of,
+    shared_errors,
+)
+
+ABOUT = """\
+Push *caller X may ring receiver Y between two instants as name N for reason R*; when X rings Y, the handset of Y shows
+exactly that. The paths without `/extensions/` are wire-compatible with the published Verified Business APIs: a client
+written for those works by changing its base URL.
+
+**Start**: exchange an API key pair for a token, list the labels, push a record, read the batch's status.
+
+**Three generations** of call personalisation stand side by side over one store: v1 (no prefix), `/v2` and `/v3`. They
+differ in field names, in the phone format (digits; an optional `+`; a `+` that must be there) and in the shape of
+answers. A batch can be read through any of them.
+
+**Errors.** Every error is JSON. Most are `{"slug", "message"}`; faults in the body of a v2 or v3 push are
+`{"status_info": {"status", "field", "message"}}`. A path that does not exist answers 404 `not-found`, a method that a
+path does not have 405 `method-not-allowed` with `Allow`. 4xx: change the request. 429 and 503: wait for `Retry-After`
+seconds and send the same again.
+
+**Limits.** Exact sliding windows, counted for each token; answers of limited routes carry `RateLimit` and
+`RateLimit-Policy`. A body is at most 1 MiB. Unknown fields and query parameters are ignored; `Accept` may be anything.
+
+Every answer carries `X-Request-Id`. The gateway that handsets connect to is described in `/asyncapi.json`.
+"""
+_CLIENT_ID = ParamDoc("clientAccountId", "The client account.", UUID, "path", required=True, example=ACCOUNT_ID)
+
+
+def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
+    """The whole document. Raises LookupError for a route without a `doc`."""
+    documented = [(route, _doc(route)) for route in routes]
+    types = [kind for _, doc in documented for kind in (doc.request, doc.response) if kind is not None]
+    schemas, components = component_schemas([*types, ErrorBody, FamilyB])
+    by_type = dict(zip(map(_identity, types), schemas, strict=False))
+    paths: dict[str, Json] = {}
+    for route, doc in documented:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, doc, by_type)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Callmark REST API",
+            "version": version,
+            "summary": "Verified business caller ID: tokens, labels, call personalisation",
+            "description": ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": public_url, "description": "This installation"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(doc.tag for _, doc in documented)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "headers": HEADERS,
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An access token; lives 60 minutes.",
+                }
+            },
+        },
+    }
+
+
+def _doc(route: Route) -> Doc:
+    if route.doc is None:
+        raise LookupError(f"{route.method} {route.path} has no doc")
+    return route.doc
+
+
+def _identity(kind: object) -> str:
+    """What tells a documented type from another; a generic alias such as list[X] is made anew each time."""
+    return repr(kind)
+
+
+def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
+    errors = [*doc.errors, *shared_errors(route)]
+    operation: Json = {
+        "operationId": operation_id(route),
+        "summary": doc.summary,
+        "description": _description(route, doc),
+        "tags": [doc.tag],
+        "security": [{"accessToken": []}] if route.feature else [],
+        "parameters": [_parameter(param) for param in _parameters(route, doc)],
+        "responses": {
+            str(doc.status): _success(route, doc, schemas),
+            **error_answers(errors, limited=route.bucket is not None),
+        },
+    }
+    if doc.request is not None:
+        operation["requestBody"] = {"required": True, "content": _content(doc.request, doc.requests, schemas)}
+    if route.feature:
+        operation["x-feature"] = route.feature.value
+    if route.bucket:
+        operation["x-ratelimit"] = _limit(route.bucket)
+    return operation
+
+
+def operation_id(route: Route) -> str:
+    """A name for client generators: the method and the fixed parts of the path, then the parameters it ends with."""
+    parts = route.path.strip("/").split("/")
+    words = [part for part in parts if not part.startswith("{")]
+    named = [part[1:-1] for part in parts if part.startswith("{") and part != "{clientAccountId}"]
+    name = "_".join([route.method.lower(), *words, *(f"by_{name}" for name in named)])
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+
+
+def _description(route: Route, doc: Doc) -> str:
+    told = [doc.description]
+    if route.bucket:
+        limit = _limit(route.bucket)
+        told.append(f"At most {limit['quota']} requests of one token in any {_seconds(limit['window_s'])}.")
+    if route.feature:
+        told.append(f"Needs access to the feature `{route.feature.value}`.")
+    if route.family is Family.B:
+        told.append("Faults of the body come as `status_info`, every other error as `slug` and `message`.")
+    return "\n\n".join(told)
+
+
+def _limit(bucket: Bucket) -> Json:
+    return {"bucket": bucket.name, "quota": bucket.quota, "window_s": int(bucket.window.total_seconds())}
+
+
+def _seconds(window_s: int) -> str:
+    return "second" if window_s == 1 else f"{window_s} seconds"
+
+
+def _parameters(route: Route, doc: Doc) -> list[ParamDoc]:
+    known = {"clientAccountId": _CLIENT_ID} | {param.name: param for param in doc.params if param.place == "path"}
+    names = re.findall(r"{(\w+)}", route.path)
+    in_path = [known.get(name, ParamDoc(name, f"The {name}.", UUID, "path")) for name in names]
+    others = [param for param in doc.params if param.place != "path"]
+    return [*in_path, *others, *([KEY_PARAM] if route.keyed else [])]
+
+
+def _parameter(param: ParamDoc) -> Json:
+    told: Json = {
+        "name": param.name,
+        "in": param.place,
+        "description": param.description,
+        "required": param.required or param.place == "path",
+        "schema": dict(param.schema),
+    }
+    return told | ({"example": param.example} if param.example is not None else {})
+
+
+def _success(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
+    headers = headers_of(doc.status, limited=route.bucket is not None, keyed=route.keyed)
+    answer: Json = {"description": "The request was carried out.", "headers": headers}
+    if doc.response is not None:
+        answer["content"] = _content(doc.response, doc.responses, schemas)
+    return answer
+
+
+def _content(kind: Any, examples: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:  # noqa: ANN401 - any type msgspec knows
+    content: Json = {"schema": schemas[_identity(kind)]}
+    if examples:
+        content["examples"] = {
+            re.sub(r"\W+", "-", summary).strip("-").lower(): {"summary": summary, "value": msgspec.to_builtins(value)}
+            for summary, value in examples.items()
+        }
+    return {JSON: content}

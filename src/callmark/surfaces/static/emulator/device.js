@@ -1,0 +1,83 @@
+// Draws a handset's device (templates/device.html): status bar, home screen, call screen.
+import { clockTime, countdown, longDate } from "./clock.js";
+
+export const STATUS = {
+  connecting: "connecting…",
+  online: "connected",
+  offline: "offline",
+  reconnecting: "reconnecting…",
+  unregistered: "no app",
+  "signed-out": "signed out",
+  taken: "open elsewhere",
+  gone: "gone",
+};
+
+const OUTCOMES = { answered: "Answered", missed: "Missed call", rejected: "Rejected" };
+
+/** A number as people read it: twelve digits as +91 99000 00001, others as they are (that would need a numbering plan). */
+export function readable(number) {
+  return `+${number.replace(/^(\d{2})(\d{5})(\d{5})$/, "$1 $2 $3")}`;
+}
+
+export function setText(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** Draws `view`: { number, now, status, call, history } into a device. */
+export function drawDevice(root, view) {
+  const part = (name) => root.querySelector(`[data-${name}]`);
+  for (const time of root.querySelectorAll("[data-time]")) setText(time, clockTime(view.now));
+  setText(part("date"), longDate(view.now));
+  setText(part("status"), STATUS[view.status]);
+  setText(part("own-number"), readable(view.number));
+  root.dataset.status = view.status;
+  root.dataset.callState = view.call?.state ?? "";
+  part("home").hidden = Boolean(view.call);
+  part("call").hidden = !view.call;
+  if (view.call) drawCall(part, view);
+  drawRecents(part("recents"), view.history);
+}
+
+function drawCall(part, { call, now }) {
+  const { screen, state } = call;
+  const seconds = countdown(now - (call.ended ?? now));
+  setText(part("call-state"), state === "ringing" ? "Incoming call" : state === "answered" ? seconds : OUTCOMES[state]);
+  setText(part("name"), screen.name ?? readable(call.caller));
+  setText(part("number"), screen.name ? readable(call.caller) : "Not identified");
+  part("verified").hidden = !screen.verified;
+  setText(part("reason"), screen.call_reason ?? "");
+  part("reason").hidden = !screen.call_reason;
+  setText(part("why"), screen.name ? "" : `Nothing shows: ${screen.why}`);
+  part("why").hidden = Boolean(screen.name);
+  drawLogo(part("logo"), part("nobody"), screen.logo_url);
+  const nameLength = (screen.name ?? "").length;
+  part("name").classList.toggle("cm-name-long", nameLength > 22);
+  part("call").classList.toggle("cm-dense", nameLength + (screen.call_reason ?? "").length > 100);
+  part("ring-actions").hidden = state !== "ringing";
+  part("talk-actions").hidden = state !== "answered";
+}
+
+function drawLogo(logo, nobody, url) {
+  logo.hidden = !url;
+  nobody.toggleAttribute("hidden", Boolean(url)); // an SVG element has no property for it
+  if (url && logo.getAttribute("src") !== url) logo.src = url;
+}
+
+function drawRecents(list, history) {
+  if (!list) return;
+  const key = history.slice(0, 3).map((one) => `${one.at}${one.outcome}`).join();
+  if (list.dataset.key === key) return;
+  list.dataset.key = key;
+  list.replaceChildren(...history.slice(0, 3).map(recent));
+}
+
+function recent(one) {
+  const item = document.createElement("li");
+  item.dataset.outcome = one.outcome;
+  const name = document.createElement("bdi");
+  name.textContent = one.name ?? readable(one.caller);
+  const time = document.createElement("time");
+  time.textContent = clockTime(one.at);
+  item.append(name, time);
+  return item;
+}

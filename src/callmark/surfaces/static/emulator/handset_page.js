@@ -1,0 +1,120 @@
+// The page of one handset: its device, and beside it what it holds, its calls and its switches.
+import { change } from "./api.js";
+import { countdown, instant } from "./clock.js";
+import { drawDevice, readable, setText, STATUS } from "./device.js";
+import { Phone } from "./phone.js";
+
+const main = document.querySelector("[data-phone]");
+const device = document.querySelector("[data-device]");
+const part = (name) => document.querySelector(`[data-${name}]`);
+const phone = new Phone(main.dataset.phone);
+let drawn = "";
+
+const EXPLAINED = {
+  connecting: "Connecting to the gateway.",
+  online: "The stream to the gateway is open. This page is the handset.",
+  offline: "Switched off. Pushes to this number fail now; what is still valid comes when it is online again.",
+  reconnecting: "The connection is gone. It is tried again by itself.",
+  unregistered: "No app is registered on this number, so pushes find no user and nothing shows.",
+  "signed-out": "Signed out",
+  taken: "This page is not the handset any more",
+  gone: "There is no such handset",
+};
+
+function draw() {
+  const now = phone.clock.now();
+  drawDevice(device, { number: phone.number, now, status: phone.status, call: phone.call, history: phone.history });
+  setText(part("clock"), instant(now));
+  setText(part("state"), STATUS[phone.status]);
+  part("state").dataset.state = phone.status;
+  setText(part("state-why"), `${EXPLAINED[phone.status]}${phone.reason ? `: ${phone.reason}.` : ""}`);
+  part("sign-in").hidden = phone.status !== "signed-out";
+  part("take-back").hidden = phone.status !== "taken";
+  drawSwitch();
+  drawHeld(now);
+  drawHistory();
+  setText(part("shown-why"), phone.call?.screen.why ?? phone.history[0]?.why ?? "No call yet.");
+}
+
+function drawSwitch() {
+  const online = part("online");
+  online.disabled = !phone.handset || ["taken", "gone", "unregistered", "signed-out"].includes(phone.status);
+  if (phone.handset && document.activeElement !== online) online.checked = phone.handset.online;
+  if (!phone.handset) return;
+  const { os, app_version: version, script } = phone.handset;
+  const behaves = Object.entries(script).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  setText(part("kind"), [os === "ios" ? "iOS" : "Android", `app ${version}`, ...behaves].join(" · "));
+}
+
+function drawHeld(now) {
+  const list = phone.held.list();
+  part("held-none").hidden = list.length > 0;
+  const key = list.map((one) => one.id).join();
+  const rows = part("held");
+  if (rows.dataset.key !== key) {
+    rows.dataset.key = key;
+    rows.replaceChildren(...list.map(heldRow));
+  }
+  list.forEach((one, i) => {
+    const open = one.starts_at <= now && now < one.record.ends_at;
+    rows.children[i].dataset.window = open ? "open" : now < one.starts_at ? "coming" : "ended";
+    const window = open
+      ? `open, ${countdown(one.record.ends_at - now)} left`
+      : now < one.starts_at
+        ? `opens in ${countdown(one.starts_at - now)}`
+        : "ended";
+    setText(rows.children[i].querySelector(".cm-window"), window);
+  });
+}
+
+function heldRow(one) {
+  const row = part("held-row").content.firstElementChild.cloneNode(true);
+  row.querySelector("img").src = one.logo_url;
+  row.querySelector(".cm-held-name").textContent = one.name;
+  row.querySelector(".cm-held-reason").textContent = one.call_reason ?? "";
+  row.querySelector(".cm-held-caller").textContent = readable(one.caller_number);
+  row.title = `${one.id}: ${instant(one.starts_at)} to ${instant(one.record.ends_at)}`;
+  return row;
+}
+
+function drawHistory() {
+  const key = `${phone.history.length}:${phone.history[0]?.at}:${phone.history[0]?.outcome}`;
+  if (key === drawn) return;
+  drawn = key;
+  part("history-none").hidden = phone.history.length > 0;
+  part("history").replaceChildren(...phone.history.slice(0, 20).map(historyRow));
+}
+
+function historyRow(one) {
+  const row = part("history-row").content.firstElementChild.cloneNode(true);
+  row.dataset.outcome = one.outcome;
+  row.querySelector(".cm-outcome").textContent = one.outcome;
+  row.querySelector(".cm-who").textContent = one.name ?? readable(one.caller);
+  row.querySelector(".cm-said").textContent = one.name ? (one.call_reason ?? "") : one.why;
+  row.querySelector("time").textContent = instant(one.at);
+  return row;
+}
+
+part("answer").addEventListener("click", () => phone.answer());
+part("reject").addEventListener("click", () => phone.reject());
+part("hang-up").addEventListener("click", () => phone.hangUp());
+part("sign-in").addEventListener("click", () => phone.signInAgain());
+part("take-back").addEventListener("click", () => phone.start());
+part("online").addEventListener("change", (event) => {
+  event.target.blur();
+  change("PATCH", `handsets/${phone.number}`, { online: event.target.checked });
+});
+part("ring").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const caller = new FormData(event.target).get("caller").replace(/[\s+()-]/g, "");
+  if (phone.handset && /^\d{6,15}$/.test(caller)) phone.ring(caller);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") phone.reject();
+});
+window.addEventListener("pagehide", () => phone.stop());
+window.addEventListener("pageshow", (event) => event.persisted && phone.start());
+phone.addEventListener("change", () => requestAnimationFrame(draw));
+setInterval(draw, 500);
+phone.start();
+draw();

@@ -1,0 +1,216 @@
+"""A started demo and Debian's Chromium for tests of pages: what a person would see, and nothing on the console."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from tests.e2e.serving import ENVIRON, children
+from tests.engines import reachable_directory
+
+from callmark.kit.clock import to_ms
+from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
+
+CALLMARK = Path(sys.executable).parent / "callmark"
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CALLER = "918040001234"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_EXPECTED_WHILE_AWAY = re.compile(r"WebSocket connection to 'ws://|ERR_CONNECTION_REFUSED")
+_numbers = count(919911000001)
+
+
+@dataclass
+class Demo:
+    """A running `callmark demo`, spoken to as its users do."""
+
+    process: "subprocess.Popen[str]"
+    http: httpx.Client
+    account: dict[str, Any]
+    _token: str = "none"
+
+    def handset(self, **keys: object) -> str:
+        """The number of a new virtual handset."""
+        number = str(next(_numbers))
+        answer = self.http.post("/emulator/v1/handsets", json={"phone_number": number, **keys})
+        assert answer.status_code == 201, answer.text
+        return number
+
+    def push(self, receiver: str, *, minutes: int = 60, **more: str) -> dict[str, Any]:
+        """A call record in real time; what the API answers. `more`: dynamic_label_name, dynamic_call_reason."""
+        now = to_ms_of(self.http.get("/emulator/v1/clock").json()["now"])
+        body = {
+            "caller_number": CALLER,
+            "receiver_number": receiver,
+            "label_id": self.account["labels"]["dynamic"][0]["id"],
+            "starts_at": now,
+            "ends_at": now + minutes * 60_000,
+            **more,
+        }
+        path = f"/v2/clients/{self.account['client_account_id']}/dynamic_call_record"
+        answer = self.http.post(path, json=body, headers={"Authorization": f"Bearer {self._token}"})
+        if answer.status_code == 401:
+            self._log_in()
+            answer = self.http.post(path, json=body, headers={"Authorization": f"Bearer {self._token}"})
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()
+
+    def _log_in(self) -> None:
+        """A token lives for an hour of the product's clock, which tests move."""
+        key = {"key_id": self.account["key_id"], "api_key": self.account["api_key"]}
+        self._token = self.http.post(f"/clients/{self.account['client_account_id']}/token", json=key).json()["token"]
+
+    def call(self, receiver: str, outcome: str, caller: str = CALLER) -> dict[str, Any]:
+        """A call of the emulator's; what showed."""
+        body = {"caller": caller, "receiver": receiver, "outcome": outcome}
+        answer = self.http.post("/emulator/v1/calls", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def screen(self, receiver: str, caller: str = CALLER) -> dict[str, Any]:
+        """What would show."""
+        return self.http.get(f"/emulator/v1/handsets/{receiver}/screen", params={"caller": caller}).json()
+
+    def advance(self, seconds: int) -> None:
+        """Moves the product's clock."""
+        assert self.http.post("/emulator/v1/clock", json={"advance_s": seconds}).status_code == 200
+
+    def kill(self, kind: str) -> None:
+        """`kill -9` of the process of this kind (http, handsets); its supervisor starts another."""
+        for pid in children(self.process.pid):
+            if f"callmark.processes.child {kind}" in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
+                os.kill(pid, signal.SIGKILL)
+                return
+        raise AssertionError(f"there is no {kind} process")
+
+
+def to_ms_of(iso: str) -> int:
+    """Milliseconds of an instant as the control API writes it."""
+    from datetime import datetime
+
+    return to_ms(datetime.fromisoformat(iso))
+
+
+@contextmanager
+def demo() -> Generator[Demo]:
+    """A demo on a data directory of its own, until the block ends."""
+    import json
+
+    directory = reachable_directory()
+    argv = [CALLMARK, "demo", "--no-browser", "--port", "0", "--data", directory / "data"]
+    process = subprocess.Popen(argv, env=ENVIRON, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        printed = next((line for line in process.stdout if "Ctrl-C stops it" in line), "")
+        assert printed, "the demo ended"
+        made = json.loads((directory / "data" / CREDENTIALS_JSON).read_text())
+        with httpx.Client(base_url=made["base_url"], trust_env=False, timeout=20) as http:
+            yield Demo(process, http, made["accounts"][0])
+    finally:
+        process.terminate()
+        process.communicate(timeout=15)
+        shutil.rmtree(directory)
+
+
+@dataclass
+class Tabs:
+    """Tabs of one browser, each with its own storage unless it is opened `beside` another; collects complaints."""
+
+    browser: Browser
+    base_url: str
+    complaints: list[str] = field(default_factory=list[str])
+    away: bool = False
+
+    def open(self, path: str, *, beside: Page | None = None, width: int = 1200, dark: bool = False) -> Page:
+        """A tab on `path`."""
+        context = (
+            beside.context
+            if beside
+            else self.browser.new_context(
+                base_url=self.base_url,
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if dark else "light",
+                reduced_motion="reduce",
+            )
+        )
+        page = context.new_page()
+        page.on("console", lambda message: self._complain(message.type, message.text))
+        page.on("pageerror", lambda error: self._complain("error", str(error)))
+        page.goto(path)
+        return page
+
+    def handset(self, number: str, **options: Any) -> Page:
+        """A tab that has become the handset."""
+        page = self.open(f"/emulator/handsets/{number}", **options)
+        expect(state_of(page)).not_to_have_text("connecting…")
+        return page
+
+    def close(self) -> None:
+        """Closes every tab."""
+        for context in self.browser.contexts:
+            with suppress(Exception):
+                context.close()
+
+    def _complain(self, kind: str, text: str) -> None:
+        if kind in {"error", "warning"} and not (self.away and _EXPECTED_WHILE_AWAY.search(text)):
+            self.complaints.append(f"{kind}: {text}")
+
+
+@contextmanager
+def chromium() -> Generator[Browser]:
+    """Debian's Chromium, without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def state_of(page: Page) -> Locator:
+    """The connection state beside the device."""
+    return page.locator("main [data-state][role=status]")
+
+
+def ring(page: Page, caller: str = CALLER) -> None:
+    """Rings by the page's own form, and waits until it does."""
+    page.get_by_label("Caller").fill(caller)
+    page.get_by_role("button", name="Ring", exact=True).click()
+    expect(page.locator("[data-call-state=ringing]")).to_be_visible()
+
+
+def overflowing(page: Page) -> list[str]:
+    """What sticks out of the page or the device sideways, or does not fit the call screen."""
+    return page.evaluate(
+        """() => {
+          const found = document.documentElement.scrollWidth > innerWidth ? ["page"] : [];
+          for (const screen of document.querySelectorAll(".cm-screen")) {
+            const box = screen.getBoundingClientRect();
+            const who = screen.querySelector(".cm-who-calls");
+            if (!screen.closest(".cm-small") && who.scrollHeight > who.clientHeight + 1) found.push("cut off below");
+            for (const one of screen.querySelectorAll("p, li, div, button")) {
+              const own = one.getBoundingClientRect();
+              if (own.width && (own.left < box.left - 1 || own.right > box.right + 1)) found.push(one.className);
+              if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth) found.push(`inside ${one.className}`);
+            }
+          }
+          return found;
+        }"""
+    )

@@ -1,0 +1,326 @@
+"""The handset's page as a person uses it: Chromium, a started demo, REST beside it."""
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e import browsing
+from tests.e2e.browsing import Demo, Tabs, overflowing, ring, state_of
+
+REASON = "Your parcel arrives today"
+STRANGER = "918049998888"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Generator[Demo]:
+    with browsing.demo() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with browsing.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def tabs(demo: Demo, browser: Browser) -> Generator[Tabs]:
+    """Tabs that must leave nothing on the console."""
+    opened = Tabs(browser, str(demo.http.base_url))
+    yield opened
+    opened.close()
+    assert opened.complaints == []
+
+
+def shows(page: Page, name: str, reason: str) -> None:
+    """The call screen has exactly this name and reason, the badge, and a logo that has been loaded."""
+    expect(page.locator("[data-name]")).to_have_text(name)
+    expect(page.locator("[data-reason]")).to_have_text(reason)
+    expect(page.locator("[data-verified]")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('[data-logo]').naturalWidth === 200")
+    expect(page.locator("[data-nobody]")).to_be_hidden()
+
+
+def shows_nothing(page: Page, why: str) -> None:
+    """The call screen has the bare number and says why."""
+    expect(page.locator("[data-number]")).to_have_text("Not identified")
+    expect(page.locator("[data-why]")).to_contain_text(why)
+    expect(page.locator("[data-verified]")).to_be_hidden()
+    expect(page.locator("[data-logo]")).to_be_hidden()
+    expect(page.locator("[data-reason]")).to_be_hidden()
+
+
+def outcomes(page: Page, *expected: str) -> None:
+    """The call history has these outcomes, newest first."""
+    expect(page.locator("[data-history] .cm-outcome")).to_have_text(list(expected))
+
+
+def test_a_pushed_record_shows_on_a_call_that_ends_by_its_script(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    assert demo.push(number, dynamic_call_reason=REASON)["status_info"]["status"] == "success"
+    expect(page.locator("[data-held] .cm-window")).to_contain_text("open, ")
+    with ThreadPoolExecutor(1) as other:
+        called = other.submit(demo.call, number, "missed")
+        expect(page.locator("[data-call-state=ringing]")).to_be_visible()
+        shows(page, "Acme Deliveries", REASON)
+        answer = called.result()
+    assert (answer["name"], answer["call_reason"], answer["outcome"]) == ("Acme Deliveries", REASON, "missed")
+    assert "the handset holds" in answer["why"]
+    outcomes(page, "missed")
+    assert demo.screen(number)["name"] == "Acme Deliveries"
+    assert demo.call(number, "answered")["outcome"] == "answered"
+    assert demo.call(number, "rejected", STRANGER)["name"] is None
+    outcomes(page, "rejected", "answered", "missed")
+    unreceived = page.evaluate("number => JSON.parse(localStorage[`callmark.handset.${number}`]).reports", number)
+    assert unreceived == []
+
+
+def test_the_user_answers_rejects_or_lets_it_ring(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    demo.push(number, dynamic_call_reason=REASON)
+    expect(page.locator("[data-held] li")).to_have_count(1)
+    ring(page)
+    shows(page, "Acme Deliveries", REASON)
+    page.get_by_role("button", name="Answer").click()
+    expect(page.locator("[data-call-state=answered]")).to_be_visible()
+    page.get_by_role("button", name="End call").click()
+    expect(page.locator("[data-home]")).to_be_visible()
+    ring(page)
+    page.get_by_role("button", name="Reject").click()
+    outcomes(page, "rejected", "answered")
+    expect(page.locator("[data-home]")).to_be_visible()
+    page.clock.install()
+    ring(page)
+    page.clock.fast_forward(20_000)
+    expect(page.locator("[data-call-state=missed]")).to_be_visible()
+    outcomes(page, "missed", "rejected", "answered")
+
+
+def test_a_user_is_quicker_than_the_script(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    with ThreadPoolExecutor(1) as other:
+        called = other.submit(demo.call, number, "missed")
+        page.get_by_role("button", name="Reject").click()
+        assert called.result()["outcome"] == "rejected"
+    outcomes(page, "rejected")
+
+
+def test_offline_it_misses_a_push_and_gets_it_late(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    page.get_by_role("switch", name="Online").click()
+    expect(state_of(page)).to_have_text("offline")
+    assert demo.push(number, dynamic_call_reason=REASON)["status_info"]["status"] != "success"
+    ring(page)
+    shows_nothing(page, "the handset is offline and holds nothing for this caller")
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("switch", name="Online").click()
+    expect(state_of(page)).to_have_text("connected")
+    expect(page.locator("[data-held] li")).to_have_count(1)
+    ring(page)
+    shows(page, "Acme Deliveries", REASON)
+
+
+def test_after_its_window_and_for_strangers_nothing_shows_and_it_says_why(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    demo.push(number, minutes=10)
+    expect(page.locator("[data-held] .cm-window")).to_contain_text("open, ")
+    ring(page, STRANGER)
+    shows_nothing(page, "no call record of this caller for this handset")
+    page.get_by_role("button", name="Reject").click()
+    before = page.locator("[data-clock]").inner_text()
+    demo.advance(700)
+    expect(page.locator("[data-held] .cm-window")).to_have_text("ended")
+    assert page.locator("[data-clock]").inner_text() > before
+    ring(page)
+    shows_nothing(page, "ended at")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)])
+def test_long_foreign_and_odd_texts_fit(demo: Demo, tabs: Tabs, width: int, dark: bool) -> None:  # noqa: FBT001 - a parameter
+    number = demo.handset()
+    page = tabs.handset(number, width=width, dark=dark)
+    for name, reason in TEXTS:
+        held = page.locator("[data-held] li").count()
+        demo.push(number, dynamic_label_name=name, dynamic_call_reason=reason)
+        expect(page.locator("[data-held] li")).to_have_count(held + 1)
+        ring(page)
+        shows(page, name, reason)
+        assert overflowing(page) == []
+        expect(page.get_by_role("button", name="Answer")).to_be_in_viewport()
+        page.get_by_role("button", name="Reject").click()
+        expect(page.locator("[data-home]")).to_be_visible()
+        assert overflowing(page) == []
+    arabic = page.locator("[data-history] .cm-who").filter(has_text=TEXTS[1][0])
+    assert arabic.evaluate("one => getComputedStyle(one).direction") == "rtl"
+
+
+TEXTS = (
+    ("W" * 40, "M" * 100),
+    (
+        "توصيل الشرق السريع للطرود والمستندات",
+        "سيصل طردك اليوم بين الساعة الثانية والرابعة مساءً، يرجى تجهيز رمز الاستلام",
+    ),
+    ("राष्ट्रीय कूरियर एवं पार्सल सेवा", "आपका पार्सल आज दोपहर 2 से 4 बजे के बीच पहुँचेगा"),
+    ("🚚📦 Zoë's Łódź 快递", "👩‍👩‍👧‍👦 Family parcel 🎁 — 5 o clock"),
+)
+
+
+def test_it_comes_back_by_itself_after_its_gateway_was_killed(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    tabs.away = True
+    demo.kill("http")
+    expect(state_of(page)).to_have_text("reconnecting…")
+    expect(state_of(page)).to_have_text("connected", timeout=30_000)
+    tabs.away = False
+    assert demo.push(number)["status_info"]["status"] == "success"
+    expect(page.locator("[data-held] li")).to_have_count(1)
+
+
+def test_it_takes_its_handset_back_after_the_farm_was_killed(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    demo.kill("handsets")
+    expect(state_of(page)).not_to_have_text("connected", timeout=30_000)
+    expect(state_of(page)).to_have_text("connected", timeout=30_000)
+    assert demo.push(number)["status_info"]["status"] == "success"
+    expect(page.locator("[data-held] li")).to_have_count(1)
+    assert demo.call(number, "missed")["outcome"] == "missed"
+    outcomes(page, "missed")
+
+
+def test_a_second_tab_takes_over_and_the_farm_takes_back_what_both_leave(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    first = tabs.handset(number)
+    second = tabs.handset(number, beside=first)
+    expect(state_of(first)).to_have_text("open elsewhere")
+    expect(first.locator("[data-state-why]")).to_contain_text("another tab took this handset over")
+    expect(state_of(second)).to_have_text("connected")
+    first.get_by_role("button", name="Take it back").click()
+    expect(state_of(second)).to_have_text("open elsewhere")
+    expect(state_of(first)).to_have_text("connected")
+    tabs.close()
+    assert demo.push(number)["status_info"]["status"] == "success"
+    assert demo.call(number, "missed")["name"] == "Acme Deliveries"
+
+
+def test_a_handset_registered_on_another_device_is_signed_out_with_the_reason(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    credential = (_data_of(demo) / "virtual-handsets-credential").read_text()
+    app = {"Authorization": f"Bearer {credential}"}
+    body = {"phone_number": number, "os": "android", "app_version": "4.2.0"}
+    elsewhere = demo.http.post("/handset/v1/registrations", json=body, headers=app)
+    assert elsewhere.status_code == 201
+    expect(state_of(page)).to_have_text("signed out")
+    expect(page.locator("[data-state-why]")).to_contain_text("registered on another device")
+    page.get_by_role("button", name="Sign in again").click()
+    expect(state_of(page)).to_have_text("connected")
+    token = elsewhere.json()["token"]
+    refused = demo.http.post("/handset/v1/sync", json={"held": []}, headers={"Authorization": f"Bearer {token}"})
+    assert refused.status_code == 401
+
+
+def _data_of(demo: Demo) -> Path:
+    command = Path(f"/proc/{demo.process.pid}/cmdline").read_text().split("\0")
+    return Path(command[command.index("--data") + 1])
+
+
+def test_a_handset_that_is_changed_installed_anew_or_removed_by_others_follows(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.handset(number)
+    demo.push(number)
+    expect(page.locator("[data-held] li")).to_have_count(1)
+    path = f"/emulator/v1/handsets/{number}"
+    assert demo.http.patch(path, json={"online": False}).json()["connected"] is False
+    expect(state_of(page)).to_have_text("offline")
+    back = demo.http.patch(path, json={"online": True, "script": {"drop_every": 1}})
+    assert back.json()["connected"] is True
+    assert demo.push(number)["status_info"]["status"] != "success"
+    expect(page.locator("[data-kind]")).to_contain_text("drop_every 1")
+    assert demo.http.patch(path, json={"app_version": "0.9.0", "script": {}}).status_code == 200
+    expect(page.locator("[data-kind]")).to_contain_text("app 0.9.0", timeout=10_000)
+    expect(state_of(page)).to_have_text("connected", timeout=10_000)
+    expect(page.locator("[data-held] li")).to_have_count(0)
+    assert demo.http.delete(path).status_code == 204
+    expect(page.locator("[data-state-why]")).to_contain_text("removed")
+
+
+def test_a_number_without_an_app_shows_nothing_and_a_number_without_a_handset_says_so(demo: Demo, tabs: Tabs) -> None:
+    page = tabs.handset("919900000011")
+    expect(state_of(page)).to_have_text("no app")
+    ring(page)
+    shows_nothing(page, "is not registered")
+    assert demo.http.get("/emulator/handsets/12x").status_code == 400
+    nobody = tabs.open("/emulator/handsets/919911999999")
+    expect(nobody.locator("[data-state-why]")).to_contain_text("no virtual handset has the number")
+
+
+def test_the_wall_shows_all_handsets_live_and_opens_each_large(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    demo.push(number, dynamic_call_reason=REASON)
+    page = tabs.open("/emulator/handsets", width=390)
+    card = page.locator(".cm-wall-phone").filter(has=page.get_by_label(f"Open the handset {number}"))
+    expect(card.locator("[data-about]")).to_contain_text("holds 1")
+    demo.call(number, "missed")
+    expect(card.locator("[data-name]")).to_have_text("Acme Deliveries")
+    expect(card.locator("[data-reason]")).to_have_text(REASON)
+    assert overflowing(page) == []
+    demo.http.patch(f"/emulator/v1/handsets/{number}", json={"online": False})
+    expect(card.locator("[data-status]").last).to_have_text("offline")
+    card.get_by_role("link").click()
+    expect(state_of(page)).to_have_text("offline")
+
+
+def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_handsets(demo: Demo, tabs: Tabs) -> None:
+    page = tabs.open("/")
+    page.get_by_role("link", name="Emulator: clock, faults, seed, reset").click()
+    page.get_by_role("spinbutton", name="Requests").fill("2")
+    page.get_by_role("combobox", name="Error").select_option("service-unavailable")
+    page.get_by_role("button", name="Set", exact=True).first.click()
+    expect(page.locator("[data-faults-now]")).to_have_text("the next 2 requests answer 503 service-unavailable")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("[data-faults-now]")).to_have_text("none")
+    page.get_by_role("spinbutton", name="Seed").fill("7")
+    page.get_by_role("button", name="Set", exact=True).last.click()
+    expect(page.locator("[data-seed-now]")).to_have_text("7")
+    before = demo.http.get("/emulator/v1/clock").json()["now"]
+    page.get_by_role("button", name="+15 min").click()
+    expect(page.locator("[data-note]")).to_have_text("The clock has been moved for every process.")
+    assert browsing.to_ms_of(demo.http.get("/emulator/v1/clock").json()["now"]) >= browsing.to_ms_of(before) + 900_000
+    page.get_by_role("textbox", name="Number").fill("919911888888")
+    page.get_by_role("textbox", name="Script").fill('{"ack_delay_s": 1}')
+    page.get_by_role("button", name="Make").click()
+    line = page.get_by_role("row").filter(has_text="919911888888")
+    expect(line).to_contain_text('{"ack_delay_s":1}')
+    line.get_by_role("button", name="Remove").click()
+    expect(line).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert overflowing(page) == []
+
+
+def test_another_sites_page_gets_no_line(demo: Demo) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Origin": "https://elsewhere.example",
+    }
+    for path in ("/emulator/v1/handsets/919900000001/line", "/emulator/v1/watch"):
+        assert httpx.get(f"{demo.http.base_url}{path}", headers=upgrade, trust_env=False).status_code == 403
+
+
+def test_the_pages_follow_a_strict_policy_and_every_module_is_short() -> None:
+    static = Path(browsing.__file__).parents[2] / "src/callmark/surfaces/static/emulator"
+    for module in static.glob("*.js"):
+        assert len(module.read_text().splitlines()) < 400, module
+        assert "innerHTML" not in module.read_text()

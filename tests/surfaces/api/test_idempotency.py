@@ -1,0 +1,204 @@
+"""`Idempotency-Key` on the routes that push: a repeated request is answered again, not done again."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.factories import phone
+from tests.surfaces.api.extending import Business, business, hold_all, register
+
+from callmark.domain.deps import Deps
+from callmark.domain.idempotency import service as idempotency
+from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.judge import V1, NewRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import StillRunning
+from callmark.surfaces.api import idempotency as surface
+from callmark.worker.run import run_due_once
+
+BULK, REAL_TIME = "/v2/clients/{id}/dynamic_call_records", "/v2/clients/{id}/dynamic_call_record"
+
+
+@pytest.fixture
+async def acme(deps: Deps) -> AsyncGenerator[Business]:
+    async with business(deps) as made:
+        yield made
+
+
+@pytest.fixture
+async def borealis(deps: Deps) -> AsyncGenerator[Business]:
+    async with business(deps) as made:
+        yield made
+
+
+async def batches(acme: Business) -> int:
+    async with acme.deps.db.connection() as tx:
+        return await tx.fetchval("SELECT count(*) FROM batch WHERE account_id = $1", acme.cast.account.id)
+
+
+def one_batch(acme: Business, receiver: str | None = None) -> dict[str, Any]:
+    return {"call_records": [acme.record(receiver or phone())]}
+
+
+@pytest.mark.parametrize("prefix", ["", "/v2", "/v3"])
+async def test_the_same_key_and_body_are_answered_again_without_a_second_batch(acme: Business, prefix: str) -> None:
+    body, path = one_batch(acme), prefix + BULK.removeprefix("/v2")
+    first = await acme.post(path, body, Idempotency_Key="order 4711")
+    again = await acme.post(path, body, Idempotency_Key="order 4711")
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.headers["content-type"] == "application/json"
+    assert "ratelimit" in again.headers
+    assert "idempotent-replayed" not in first.headers
+    assert await batches(acme) == 1
+    await acme.post(path, body)
+    await acme.post(path, body)
+    assert await batches(acme) == 3
+
+
+async def test_a_key_names_one_request_of_one_account(acme: Business, borealis: Business) -> None:
+    body = one_batch(acme)
+    await acme.post(BULK, body, Idempotency_Key="k")
+    for path, other in ((BULK, one_batch(acme)), (BULK.replace("v2", "v3"), body), (REAL_TIME, body)):
+        reused = await acme.post(path, other, Idempotency_Key="k")
+        assert (reused.status_code, reused.json()["slug"]) == (422, "idempotency-key-reused")
+    theirs = await borealis.post(BULK, body, Idempotency_Key="k")
+    assert (theirs.status_code, "idempotent-replayed" in theirs.headers) == (200, False)
+    assert (await batches(acme), await batches(borealis)) == (1, 1)
+
+
+async def test_a_real_time_push_goes_out_once_and_refused_bodies_are_kept_too(deps: Deps, acme: Business) -> None:
+    receiver = phone()
+    await register(deps, receiver)
+    got = await hold_all(deps, receiver)
+    record = acme.record(receiver)
+    first = await acme.post(REAL_TIME, record, Idempotency_Key="ring")
+    again = await acme.post(REAL_TIME, record, Idempotency_Key="ring")
+    assert first.json()["status_info"]["status"] == "success"
+    assert again.content == first.content
+    assert len(got) == 1
+    for path in (REAL_TIME, BULK, REAL_TIME.removeprefix("/v2")):
+        refused = await acme.post(path, {"none": 1}, Idempotency_Key=path)
+        repeated = await acme.post(path, {"none": 1}, Idempotency_Key=path)
+        assert (repeated.status_code, repeated.content) == (400, refused.content)
+        assert repeated.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "naïve"])
+async def test_a_malformed_key_is_refused_in_family_a(acme: Business, key: str) -> None:
+    url = BULK.replace("{id}", str(acme.cast.account.id))
+    for keys in ([key.encode("latin-1")], [b"one", b"two"]):
+        answer = await acme.http.post(url, json=one_batch(acme), headers=[(b"idempotency-key", k) for k in keys])
+        assert answer.status_code == 400
+        assert answer.json()["slug"] == "invalid-input"
+        assert answer.json()["message"].startswith("Idempotency-Key must be")
+    assert await batches(acme) == 0
+
+
+async def test_twenty_requests_at_once_with_one_key_make_one_batch(acme: Business) -> None:
+    body, record = one_batch(acme), acme.record(phone())
+    for path, sent in ((BULK, body), (REAL_TIME, record)):
+        answers = await asyncio.gather(*(acme.post(path, sent, Idempotency_Key=path) for _ in range(20)))
+        done = [answer for answer in answers if answer.status_code == 200]
+        waiting = [answer for answer in answers if answer.status_code == 409]
+        assert len(done) + len(waiting) == 20
+        assert len({answer.content for answer in done}) == 1
+        assert sum("idempotent-replayed" not in answer.headers for answer in done) == 1
+        for answer in waiting:
+            assert (answer.json()["slug"], answer.headers["retry-after"]) == ("conflict", "1")
+    assert await batches(acme) == 2
+
+
+async def test_a_key_is_kept_for_a_day_and_then_forgotten(deps: Deps, clock: FakeClock, acme: Business) -> None:
+    key = IdempotencyKey("day")
+    claim = await idempotency.claim(deps, acme.cast.account.id, key, b"1")
+    assert isinstance(claim, Claim)
+    await idempotency.keep_alone(deps, claim, idempotency.KeptAnswer(200, b"{}"))
+    clock.advance(timedelta(hours=24) - timedelta(seconds=1))
+    await idempotency.forget_old_keys(deps)
+    assert await idempotency.claim(deps, acme.cast.account.id, key, b"1") == idempotency.KeptAnswer(200, b"{}")
+    clock.advance(timedelta(seconds=1))
+    assert isinstance(await idempotency.claim(deps, acme.cast.account.id, key, b"2"), Claim)
+    clock.advance(timedelta(hours=24))
+    await idempotency.forget_old_keys(deps)
+    with pytest.raises(StillRunning):  # held under its lease, so not forgotten either
+        await idempotency.claim(deps, acme.cast.account.id, key, b"2")
+
+
+async def test_what_is_not_kept_leaves_the_key_free(acme: Business) -> None:
+    body = one_batch(acme)
+    refused = await acme.post(BULK, body, Idempotency_Key="k", Authorization="Bearer x")
+    assert refused.status_code == 401
+    too_large = {"call_records": [{"x": "y" * (1 << 20)}]}
+    assert (await acme.post(BULK, too_large, Idempotency_Key="k")).status_code == 413
+    assert (await acme.post(BULK, body, Idempotency_Key="k")).status_code == 200
+    assert await batches(acme) == 1
+
+
+async def expire_lease(deps: Deps, claim: Claim) -> None:
+    """As if the holder had died a lease ago; the real clock cannot be moved."""
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "UPDATE idempotency_key SET leased_until = leased_until - $1::interval WHERE lease_id = $2",
+            2 * LEASE,
+            claim.lease_id,
+        )
+
+
+async def test_a_holder_that_dies_before_it_wrote_leaves_the_key_to_any_request_after_its_lease(
+    deps: Deps, acme: Business
+) -> None:
+    account, key = acme.cast.account.id, IdempotencyKey("k")
+    dead = await idempotency.claim(deps, account, key, b"1")
+    assert isinstance(dead, Claim)
+    assert (await acme.post(BULK, one_batch(acme), Idempotency_Key="k")).status_code == 422
+    await expire_lease(deps, dead)
+    assert (await acme.post(BULK, one_batch(acme), Idempotency_Key="k")).status_code == 200
+    with pytest.raises(StillRunning):  # not dead, only slow: what it would write is undone
+        async with deps.db.transaction() as tx:
+            await idempotency.keep(tx, dead, idempotency.KeptAnswer(200, b"{}"))
+
+
+async def test_a_holder_that_dies_after_its_push_leaves_the_outcome_to_the_same_request(
+    deps: Deps, clock: FakeClock, acme: Business
+) -> None:
+    receiver = phone()
+    await register(deps, receiver)
+    got = await hold_all(deps, receiver)
+    record = acme.record(receiver)
+    await acme.post(REAL_TIME, record, Idempotency_Key="first")
+    async with deps.db.connection() as tx:  # the state after a kill between the commit of the record and its answer
+        row = await tx.fetchrow(
+            "UPDATE idempotency_key SET status = NULL, body = NULL, lease_id = gen_random_uuid(),"
+            " leased_until = $2 WHERE account_id = $1 RETURNING batch_id, lease_id",
+            acme.cast.account.id,
+            deps.real_clock.now() - LEASE,
+        )
+        assert row
+        await tx.execute("UPDATE call_record SET outcome = 'pending' WHERE batch_id = $1", row["batch_id"])
+        await tx.execute("UPDATE batch SET due_at = $2 WHERE id = $1", row["batch_id"], clock.now())
+    assert (await acme.post(REAL_TIME, acme.record(phone()), Idempotency_Key="first")).status_code == 422
+    waiting = await acme.post(REAL_TIME, record, Idempotency_Key="first")
+    assert (waiting.status_code, waiting.headers["retry-after"]) == (409, "1")
+    await run_due_once(deps)
+    answered = await acme.post(REAL_TIME, record, Idempotency_Key="first")
+    assert answered.json()["status_info"]["status"] == "success"
+    assert (await acme.post(REAL_TIME, record, Idempotency_Key="first")).headers["idempotent-replayed"] == "true"
+    assert len(got) == 2  # by the first request and by the worker, never by a repetition
+    assert await batches(acme) == 1
+
+
+async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps, acme: Business) -> None:
+    account = acme.cast.account.id
+    claim = await idempotency.claim(deps, account, IdempotencyKey("k"), b"1")
+    assert isinstance(claim, Claim)
+    await idempotency.give_back(deps, claim)
+    also = surface.kept_with_batch(surface.Call(deps, account, {}, "", b"", claim), lambda _: surface.Response(200))
+    empty = Submitted(NewRecord(*[None] * 7), lambda: b"{}")
+    with pytest.raises(StillRunning):
+        await personalisation.submit_batch(deps, account, V1, [empty], also=also)
+    assert await batches(acme) == 0

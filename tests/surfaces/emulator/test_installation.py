@@ -1,0 +1,263 @@
+"""Faults, seed and reset on an installation of two HTTP processes, a worker and the handsets' process."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from tests.e2e.play import Serving, serving
+from tests.e2e.serving import ENVIRON
+from tests.engines import Engines, another_database
+from tests.factories import Cast, make_cast
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import SystemClock, to_ms
+from callmark.kit.settings import read_settings
+from callmark.processes.compose import open_deps
+from callmark.surfaces.emulator.magic import MAGIC
+
+CALLER = "918040001234"
+CONTROL = "/emulator/v1"
+HELD, LOST, NOBODY = "Record processed successfully", "Failed to push", "Not a Truecaller user"
+MAGICIAN, OFFLINE, NEVER = "919900000016", "919900000014", "919900000011"
+
+
+@dataclass
+class Installed:
+    """The running installation, and alice's account on it."""
+
+    serve: Serving
+    deps: Deps
+    cast: Cast
+    fresh: httpx.AsyncClient
+    """Makes a connection for each request, so that both processes get some."""
+    token_text: str = ""
+
+    async def control(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:  # noqa: ANN401 - whatever JSON there is
+        """An answer of the control API."""
+        answer = await self.serve.client.request(method, f"{CONTROL}/{path}", json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    async def token(self) -> httpx.Response:
+        """The answer to a request for a token."""
+        pair = {"key_id": self.cast.key_id, "api_key": self.cast.api_key}
+        return await self.serve.client.post(f"/clients/{self.cast.account.id}/token", json=pair)
+
+    async def push(self, receiver: str, token: str = "") -> httpx.Response:
+        """A real-time push by the product clock."""
+        now = to_ms(self.deps.clock.now())
+        record = {
+            "caller_number": CALLER,
+            "receiver_number": receiver,
+            "label_id": str(self.cast.label.id),
+            "dynamic_call_reason": "Your parcel arrives today",
+            "starts_at": now,
+            "ends_at": now + 3_600_000,
+        }
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
+        return await self.fresh.post(url, json=record, headers={"Authorization": f"Bearer {token or self.token_text}"})
+
+    async def outcome(self, receiver: str, token: str = "") -> str:
+        """What becomes of a push."""
+        answer = await self.push(receiver, token)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["status_info"]["message"]
+
+    async def outcomes(self, receiver: str, pushes: int) -> list[str]:
+        """What becomes of so many pushes, one after the other."""
+        return [await self.outcome(receiver) for _ in range(pushes)]
+
+
+@pytest.fixture(scope="module")
+def alone(engines: Engines) -> Engines:
+    """A database of our own: a reset empties it."""
+    return another_database(engines, "emulator")
+
+
+@pytest.fixture(scope="module")
+async def installed(alone: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Installed]:
+    environ = ENVIRON | {
+        "CALLMARK_POSTGRES_DSN": alone.dsn,
+        "CALLMARK_NATS_URL": alone.nats_url,
+        "CALLMARK_DATA": str(tmp_path_factory.mktemp("emulator")),
+        "CALLMARK_REAL_TIME_DEADLINE_S": "0.3",
+    }
+    async with AsyncExitStack() as stack:
+        serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
+        settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url)
+        deps = await stack.enter_async_context(open_deps(settings, "test"))
+        limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
+        client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)
+        here = Installed(serve, deps, await make_cast(deps), await stack.enter_async_context(client))
+        await until(lambda: _all_connected(here), 20)
+        yield here
+
+
+async def _all_connected(here: Installed) -> bool:
+    answer = await here.serve.client.get(f"{CONTROL}/handsets")
+    return answer.status_code == 200 and all(
+        one["connected"] == one["online"] for one in answer.json() if one["registered"]
+    )
+
+
+@pytest.fixture(autouse=True)
+async def clean(installed: Installed) -> None:
+    """Every test begins with the seeded state and a token of its own."""
+    await installed.control("POST", "reset")
+    installed.token_text = (await installed.token()).json()["token"]
+
+
+async def test_exactly_as_many_requests_fail_as_asked_for_over_both_processes(installed: Installed) -> None:
+    there = await installed.control("PUT", "faults", {"status": 503, "count": 20})
+    assert there == {
+        "status": 503,
+        "slug": "service-unavailable",
+        "count": 20,
+        "latency_ms": 0,
+        "drop_every": 0,
+    }
+    answers = await asyncio.gather(*(installed.push(f"91990000000{n % 9 + 1}") for n in range(30)))
+    failed = [answer for answer in answers if answer.status_code == 503]
+    assert len(failed) == 20
+    assert {answer.headers["Retry-After"] for answer in failed} == {"1"}
+    assert failed[0].json()["slug"] == "service-unavailable"
+    assert all(answer.status_code == 200 for answer in answers if answer not in failed)
+    left = await installed.control("GET", "faults")
+    assert (left["status"], left["slug"], left["count"]) == (None, None, 0)
+
+
+async def test_a_fault_has_the_documented_body_in_the_envelope_of_its_route(installed: Installed) -> None:
+    async def failing(status: int) -> httpx.Response:
+        await installed.control("PUT", "faults", {"status": status})
+        return await installed.push("919900000001")
+
+    limited = await failing(429)
+    assert limited.json() == {
+        "slug": "too-many-requests",
+        "message": "rate limit exceeded. please try again later.",
+    }
+    assert limited.headers["Retry-After"] == "1"
+    assert (await failing(401)).json() == {"slug": "authorization-error", "message": "please login again"}
+    assert (await failing(403)).json()["slug"] == "forbidden-error"
+    assert (await failing(500)).json() == {"slug": "internal-server-error", "message": "internal error"}
+    assert (await failing(400)).json()["status_info"]["message"] == "Request body is invalid: malformed JSON"
+    await installed.control("PUT", "faults", {"slug": "invalid-input", "count": 2})
+    assert (await installed.token()).json() == {"slug": "invalid-input", "message": "request body is invalid"}
+    assert (await installed.control("GET", "faults"))["count"] == 1
+    await installed.control("DELETE", "faults", status=204)
+    assert (await installed.push("919900000001")).status_code == 200
+
+
+async def test_latency_and_lost_pushes_last_until_they_are_cleared(installed: Installed) -> None:
+    await installed.control("PUT", "faults", {"latency_ms": 200, "drop_every": 2})
+    clock, began = SystemClock(), datetime.now(UTC)
+    assert await installed.outcome("919900000001") == HELD
+    assert clock.now() - began >= timedelta(seconds=0.2)
+    assert await installed.outcome("919900000002") == LOST
+    assert await installed.outcome("919900000001") == HELD
+    await installed.control("PUT", "faults", {"latency_ms": 0})
+    assert await installed.outcomes("919900000001", 2) == [HELD, HELD]
+
+
+async def test_a_scripted_run_has_the_same_outcomes_with_the_same_seed(installed: Installed) -> None:
+    async def run(seed: int) -> dict[str, list[str]]:
+        await installed.control("POST", "reset")
+        assert await installed.control("PUT", "seed", {"seed": seed}) == {"seed": seed}
+        receivers = [f"9199000001{n:02d}" for n in range(3)]
+        for receiver in receivers:
+            wanted = {"phone_number": receiver, "script": {"drop_share": 0.5}}
+            await installed.control("POST", "handsets", wanted, status=201)
+        outcomes = await asyncio.gather(*(installed.outcomes(receiver, 5) for receiver in receivers))
+        return dict(zip(receivers, outcomes, strict=True))
+
+    first = await run(7)
+    assert len({tuple(one) for one in first.values()}) > 1
+    assert await run(7) == first
+    assert await run(8) != first
+    assert await installed.control("GET", "seed") == {"seed": 8}
+
+
+async def test_a_call_without_an_outcome_goes_by_the_script(installed: Installed) -> None:
+    async def ring(**script: object) -> str:
+        await installed.control("PATCH", "handsets/919900000001", {"script": script})
+        call = {"caller": CALLER, "receiver": "919900000001"}
+        return (await installed.control("POST", "calls", call))["outcome"]
+
+    await installed.push("919900000001")
+    assert await ring(answers_after_rings=1) == "answered"
+    assert await ring(rejects=True) == "rejected"
+    assert await ring() == "missed"
+    async with installed.deps.db.connection() as tx:
+        rows = await tx.fetch("SELECT outcome, shown_at, ended_at, source FROM call ORDER BY reported_at")
+    assert [row["outcome"] for row in rows] == ["answered", "rejected", "missed"]
+    assert {row["source"] for row in rows} == {"call_record"}
+    assert rows[2]["ended_at"] - rows[2]["shown_at"] >= timedelta(seconds=1.9)  # ten rings
+    nobody = {"caller": CALLER, "receiver": "919911111111"}
+    assert (await installed.control("POST", "calls", nobody))["outcome"] == "missed"
+
+
+async def test_a_reset_brings_back_what_was_seeded_and_keeps_what_lives(installed: Installed) -> None:
+    before = installed.token_text
+    await installed.control("POST", "clock", {"advance_s": 20 * 86_400})
+    tokens = [await installed.token() for _ in range(11)]
+    assert tokens[-1].status_code == 429
+    future = tokens[0].json()["token"]
+    await installed.control("PUT", "seed", {"seed": 1})
+    await installed.control("PATCH", f"handsets/{MAGICIAN}", {"script": {}, "os": "ios"})
+    await installed.control("POST", "handsets", {"phone_number": NEVER}, status=201)
+    await installed.control("POST", "handsets", {"phone_number": "919900000111"}, status=201)
+    await installed.control("DELETE", "handsets/919900000009", status=204)
+    assert await installed.outcome("919900000001", future) == HELD
+    assert await installed.outcome("919900000111", future) == HELD
+    await installed.control("PUT", "faults", {"status": 500, "latency_ms": 10, "drop_every": 1})
+
+    await installed.control("POST", "reset")
+    now = datetime.fromisoformat((await installed.control("POST", "reset"))["now"])
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
+    handsets = await installed.control("GET", "handsets")
+    assert [one["phone_number"] for one in handsets] == [one.handset.phone_number for one in MAGIC]
+    by_number = {one["phone_number"]: one for one in handsets}
+    assert by_number[MAGICIAN]["script"] == {"drop_every": 2}
+    assert by_number[MAGICIAN]["os"] == "android"
+    assert not by_number[NEVER]["registered"]
+    assert all(one["connected"] == one["online"] for one in handsets if one["registered"])
+    for receiver in ("919900000001", NEVER):
+        screen = await installed.control("GET", f"handsets/{receiver}/screen?caller={CALLER}")
+        assert screen["name"] is None
+    faults = await installed.control("GET", "faults")
+    assert (faults["count"], faults["latency_ms"], faults["drop_every"]) == (0, 0, 0)
+    assert await installed.control("GET", "seed") == {"seed": None}
+    assert await installed.outcome("919900000001", future) == HELD
+    assert await installed.outcome("919900000111", future) == NOBODY
+    assert (await installed.push("919900000001", before)).status_code == 401  # dead stays dead
+    fresh = [(await installed.token()).status_code for _ in range(11)]
+    assert fresh == [200] * 10 + [429]
+
+
+async def test_a_reset_is_safe_while_pushes_are_in_flight(installed: Installed) -> None:
+    async def push_on(receiver: str) -> list[int]:
+        answers: list[int] = []
+        while not over.is_set():
+            answers.append((await installed.push(receiver)).status_code)
+        return answers
+
+    over = asyncio.Event()
+    pushing = [asyncio.create_task(push_on(f"91990000000{n}")) for n in range(1, 9)]
+    for _ in range(3):
+        await installed.control("POST", "reset")
+    over.set()
+    answers = [one for some in await asyncio.gather(*pushing) for one in some]
+    assert 500 not in answers
+    assert 503 not in answers
+    await installed.control("POST", "reset")
+    async with installed.deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
+    for n in range(1, 9):
+        screen = await installed.control("GET", f"handsets/91990000000{n}/screen?caller={CALLER}")
+        assert screen["why"] == "no call record of this caller for this handset"

@@ -1,0 +1,65 @@
+"""The AsyncAPI document of the gateway: valid by the specification's own schema, and whole."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft7Validator, Draft202012Validator
+from tests.documented import faults
+
+from callmark.surfaces.gateway import wire
+from callmark.surfaces.reference.asyncapi import CLOSE_CODES, FROM_HANDSET, FROM_SERVER, Frame, asyncapi
+
+ROOT = Path(__file__).parents[3]
+SPECIFICATION = ROOT / "node_modules/@asyncapi/specs/schemas/3.0.0-without-$id.json"
+GATEWAY = (ROOT / "docs/gateway.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document as clients get it."""
+    return json.loads(msgspec.json.encode(asyncapi("https://callmark.example", "0")))
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    specification = json.loads(SPECIFICATION.read_text())
+    assert faults(Draft7Validator(specification), document) == []
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    for ref in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document)):
+        at: Any = document
+        for step in ref.split("/"):
+            at = at[step]
+        assert at
+
+
+@pytest.mark.parametrize("frame", [*FROM_SERVER, *FROM_HANDSET], ids=lambda frame: frame.name)
+def test_every_frame_is_a_message_whose_example_fits(document: dict[str, Any], frame: Frame) -> None:
+    message = document["components"]["messages"][frame.name]
+    whole = {**message["payload"], "components": document["components"]}
+    for example in message["examples"]:
+        assert faults(Draft202012Validator(whole), example["payload"]) == []
+        assert msgspec.json.decode(msgspec.json.encode(example["payload"]), type=frame.kind)
+    assert f"`{frame.name}`" in GATEWAY
+
+
+def test_the_handsets_frames_are_those_the_gateway_reads(document: dict[str, Any]) -> None:
+    read = {kind.__struct_config__.tag for kind in wire.HandsetFrame.__args__}
+    assert {frame.name for frame in FROM_HANDSET} == read
+    received = {name for name in document["operations"] if name.startswith("receive_")}
+    assert received == {f"receive_{name}" for name in read}
+
+
+def test_close_codes_are_those_of_the_prose() -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d{4}) \|", GATEWAY, re.MULTILINE)}
+    assert told == set(CLOSE_CODES)
+
+
+def test_the_server_is_where_clients_reach_it(document: dict[str, Any]) -> None:
+    server = document["servers"]["installation"]
+    assert (server["host"], server["protocol"]) == ("callmark.example", "wss")
+    assert server["security"] == [{"$ref": "#/components/securitySchemes/handsetToken"}]

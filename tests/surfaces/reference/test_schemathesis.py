@@ -1,0 +1,180 @@
+"""Requests made up from the document, right and wrong ones, sent to the application on real engines.
+
+Schemathesis makes the cases and judges the answers; they are sent here, in process, so that the clock can be moved on
+(a case every two seconds stays within the limits) and nothing leaves this test. The same cases are made in every run.
+"""
+
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.generation import GenerationMode
+from tests.documented import Operation, document, operation_of, operations
+from tests.factories import Cast, make_cast, phone
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock, to_ms
+from callmark.surfaces.app import build_app
+
+Case = Any  # schemathesis types its cases by the schema they come from
+CASES = 12
+"""Of each kind for each operation."""
+BETWEEN = timedelta(seconds=2)
+_checks: Any = import_module("schemathesis.specs.openapi.checks")  # typed in a part only
+CHECKS = [
+    import_module("schemathesis.checks").not_a_server_error,
+    _checks.status_code_conformance,
+    _checks.content_type_conformance,
+    _checks.response_headers_conformance,
+    _checks.response_schema_conformance,
+]
+OPERATIONS = {f"{one.method.upper()} {one.path}": one for one in operations()}
+
+
+@dataclass
+class Run:
+    """Where cases go: the application, an account that may do everything, and what exists in it."""
+
+    deps: Deps
+    clock: FakeClock
+    http: httpx.AsyncClient
+    cast: Cast
+    known: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def send(self, case: Case) -> httpx.Response:
+        """The answer to a case."""
+        self.clock.advance(BETWEEN)
+        sent: Any = requests.Request(**_plain(case.as_transport_kwargs(base_url=self.deps.public_url))).prepare()
+        headers = {name: value for name, value in sent.headers.items() if name.lower() != "authorization"}
+        headers["Authorization"] = f"Bearer {self.cast.token}"
+        return await self.http.request(sent.method, sent.url, headers=headers, content=sent.body)
+
+    def within_reach(self, case: Case) -> Case:
+        """The case with ids of things that exist, and with windows that are open."""
+        for part in (fields_of(case.path_parameters), fields_of(case.query)):
+            part.update({name: self.known[name] for name in part.keys() & self.known.keys()})
+        body = fields_of(case.body)
+        for record in elements_of(body.get("call_records", [body])):
+            if "starts_at" in (fields := fields_of(record)):
+                now = to_ms(self.clock.now())
+                fields |= {"starts_at": now, "ends_at": now + 3_600_000, "label_id": str(self.cast.label.id)}
+        return case
+
+
+def fields_of(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    """The object itself, an empty one for anything else."""
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
+
+
+def elements_of(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+    """The array itself, an empty one for anything else."""
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType] - as above
+
+
+@pytest.fixture
+async def run(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
+    """A started application with a batch of one record in it."""
+    cast = await make_cast(deps)
+    transport = httpx.ASGITransport(build_app(deps, frozenset({"api"})))
+    async with httpx.AsyncClient(transport=transport, base_url=deps.public_url) as http:
+        here = Run(deps, clock, http, cast, {"clientAccountId": str(cast.account.id)})
+        here.known |= await _one_record(here)
+        yield here
+
+
+async def _one_record(run: Run) -> dict[str, str]:
+    now = to_ms(run.clock.now())
+    record = {"caller_number": "918040001234", "receiver_number": phone(), "label_id": str(run.cast.label.id)}
+    sent = {"call_records": [record | {"starts_at": now, "ends_at": now + 80_000_000}]}
+    url = f"/v2/clients/{run.cast.account.id}/dynamic_call_records"
+    headers = {"Authorization": f"Bearer {run.cast.token}"}
+    batch = (await run.http.post(url, json=sent, headers=headers)).json()["batch_id"]
+    status = (await run.http.get(url, params={"batchId": batch}, headers=headers)).json()
+    return {"batchId": batch, "recordId": status["data"][0]["id"], "label_id": str(run.cast.label.id)}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_answers_to_made_up_requests_keep_the_promise_of_the_document(run: Run, name: str) -> None:
+    operation, found, statuses = OPERATIONS[name], list[str](), set[int]()
+    for number, case in enumerate(made_up(name)):
+        known = number % 4 != 0  # the others keep their ids, which nobody has
+        answer = await run.send(run.within_reach(case) if known else case)
+        statuses.add(answer.status_code)
+        path = quote(answer.request.url.path)  # a parameter may hold any character
+        if operation_of(case.method, path) is not operation:  # or a slash
+            assert answer.status_code == 404, answer.request.url
+            continue
+        wrong = misjudged(operation, case, answer) if known else []
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except (AssertionError, BaseExceptionGroup) as exc:
+            wrong.append(f"{exc!s:.1000}")
+        found += [f"{case.method} {answer.request.url} {case.body!r:.300}: {one}" for one in wrong]
+    assert not found, "\n".join(found)
+    assert name.endswith("/token") or 200 in statuses, f"only {statuses}; nothing was really tried"
+
+
+def misjudged(operation: Operation, case: Case, answer: httpx.Response) -> list[str]:
+    """Where the document and the judge of records differ on a record pushed in real time."""
+    keyed = "idempotency-key" in answer.request.headers
+    if not operation.path.endswith("/dynamic_call_record") or keyed or not fields_of(case.body):
+        return []
+    misfits = operation.request_misfits(case.body)
+    if (answer.status_code == 200) == (not misfits):
+        return []
+    return [f"the document says {misfits or 'good'}, the server {answer.text}"]
+
+
+def made_up(name: str) -> Iterator[Case]:
+    """Cases of one operation: right by the document, then wrong by it."""
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+        yield from _drawn(_operations()[name], mode)
+
+
+@cache
+def _operations() -> dict[str, Any]:
+    schema: Any = schemathesis.openapi.from_dict(document())
+    found = [result.ok() for result in schema.get_all_operations()]
+    return {operation.label: operation for operation in found}
+
+
+def _drawn(operation: Any, mode: GenerationMode) -> list[Case]:  # noqa: ANN401 - see Case
+    cases: list[Case] = []
+
+    @settings(
+        max_examples=CASES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[
+            HealthCheck.too_slow,
+            HealthCheck.filter_too_much,
+            HealthCheck.data_too_large,
+            HealthCheck.large_base_example,
+        ],
+    )
+    @given(operation.as_strategy(generation_mode=mode))
+    def draw(case: Case) -> None:
+        cases.append(case)
+
+    draw()
+    return cases
+
+
+def _plain(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that make a request, without those that send it."""
+    return {
+        name: kwargs[name]
+        for name in ("method", "url", "headers", "params", "json", "data", "cookies")
+        if name in kwargs
+    }

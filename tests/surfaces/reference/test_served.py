@@ -1,0 +1,53 @@
+"""What is served where: the documents by role, the page with everything it needs and nothing that its policy stops."""
+
+import re
+
+import httpx
+import pytest
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.app import build_app
+
+
+def client(deps: Deps, *roles: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(build_app(deps, frozenset(roles)))
+    return httpx.AsyncClient(transport=transport, base_url="http://callmark.test")
+
+
+@pytest.mark.parametrize(
+    ("role", "there", "elsewhere"),
+    [
+        ("api", {"/openapi.json", "/docs"}, {"/asyncapi.json"}),
+        ("gateway", {"/asyncapi.json"}, {"/openapi.json", "/docs"}),
+    ],
+)
+async def test_a_role_serves_its_own_documents(deps: Deps, role: str, there: set[str], elsewhere: set[str]) -> None:
+    async with client(deps, role) as http:
+        assert {path: (await http.get(path)).status_code for path in there} == dict.fromkeys(there, 200)
+        assert {path: (await http.get(path)).status_code for path in elsewhere} == dict.fromkeys(elsewhere, 404)
+
+
+async def test_a_document_names_this_installation_and_need_not_be_sent_twice(deps: Deps) -> None:
+    async with client(deps, "api", "gateway") as http:
+        first = await http.get("/openapi.json")
+        assert first.json()["servers"][0]["url"] == deps.public_url
+        assert first.headers["content-type"] == "application/json"
+        known = {"If-None-Match": f'"other", W/{first.headers["etag"]}'}
+        again = await http.get("/openapi.json", headers=known)
+        assert (again.status_code, again.content) == (304, b"")
+        assert (await http.get("/asyncapi.json", headers=known)).status_code == 200
+
+
+async def test_the_page_needs_nothing_from_elsewhere_and_no_inline_script(deps: Deps) -> None:
+    async with client(deps, "api", "gateway") as http:
+        page = await http.get("/docs")
+        policy = page.headers["content-security-policy"]
+        assert "unsafe" not in policy
+        assert "default-src 'none'" in policy
+        assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page.text) == []
+        wanted = set(re.findall(r'(?:href|src)="([^"]+)"', page.text))
+        assert {"/openapi.json", "/asyncapi.json"} < wanted
+        assert all(path.startswith("/") for path in wanted)
+        assert {path: (await http.get(path)).status_code for path in wanted} == dict.fromkeys(wanted, 200)
+        script = (await http.get("/static/reference/start.js")).text
+        assert set(re.findall(r'"(/[\w./-]+)"', script)) == {"/openapi.json"}
