@@ -24,7 +24,10 @@ def main() -> None:
     rows: list[Row] = []
     for name in sys.argv[1:] or list(ALL):
         print(f"{name} …", file=sys.stderr, flush=True)
-        rows += asyncio.run(ALL[name]())
+        found = asyncio.run(ALL[name]())
+        for row in found:  # the table comes at the end; a long run should not lose what it has
+            print(f"{row.name}: {row.measure}: {row.figure} {row.ratio}", file=sys.stderr, flush=True)
+        rows += found
     table = Table(
         "", "measure", "ceiling", "figure", "ratio", "aim", title="Callmark benchmarks, everything on this machine"
     )

@@ -10,14 +10,22 @@ from websockets.exceptions import ConnectionClosed
 
 from callmark.kit.limits import allow_many_files
 
+AT_ONCE = 100
+"""Handshakes under way at once; more would only wait for each other."""
 
-async def live(url: str, token: str, ready: asyncio.Semaphore) -> None:
-    async with connect(
-        url, additional_headers={"Authorization": f"Bearer {token}"}, compression=None, ping_interval=None
-    ) as socket:
-        ready.release()
-        with suppress(ConnectionClosed):
-            await acknowledge_all(socket)
+
+async def live(url: str, token: str, gate: asyncio.Semaphore, ready: asyncio.Semaphore) -> None:
+    async with gate:
+        socket = await connect(
+            url,
+            additional_headers={"Authorization": f"Bearer {token}"},
+            compression=None,
+            ping_interval=None,
+            open_timeout=60,
+        )
+    ready.release()
+    with suppress(ConnectionClosed):
+        await acknowledge_all(socket)
 
 
 async def acknowledge_all(socket: ClientConnection) -> None:
@@ -34,11 +42,8 @@ async def main() -> None:
     url = sys.argv[1].replace("http", "ws", 1)
     tokens = list(iter(lambda: sys.stdin.readline().strip(), ""))
     ready = asyncio.Semaphore(0)
-    alive: list[asyncio.Task[None]] = []
-    for token in tokens:
-        alive.append(asyncio.create_task(live(url, token, ready)))
-        if len(alive) % 100 == 0:
-            await asyncio.sleep(0.02)
+    gate = asyncio.Semaphore(AT_ONCE)
+    alive = [asyncio.create_task(live(url, token, gate, ready)) for token in tokens]
     for _ in tokens:
         await ready.acquire()
     print("connected", flush=True)

@@ -5,8 +5,8 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg as untyped_asyncpg
@@ -23,6 +23,7 @@ asyncpg: Any = untyped_asyncpg  # it ships without types
 RECORDS = int(os.environ.get("BENCH_RECORDS", "10000000"))
 RECEIVERS = 100_000
 ASKING = 8
+FILLING, STEP = 2, 250_000
 SECONDS = 6.0
 DAYS = 20
 CALLER = "918040001234"
@@ -74,16 +75,21 @@ async def _fill(on: Stage) -> None:
     now = on.deps.clock.now()
     for day in range(DAYS, -1, -1):
         await keep_partitions_at(on.deps, now - timedelta(days=day))
+    began = time.perf_counter()
+    parts = iter(range(0, RECORDS, STEP))
+    await asyncio.gather(*(_fill_parts(on, now, parts) for _ in range(FILLING)))
+    print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
+
+
+async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int]) -> None:
+    """Writes parts until none is left; the iterator is shared."""
     assert on.deps.settings.postgres_dsn
     connection = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
     account = on.accounts[0]
-    step = 500_000
-    began = time.perf_counter()
-    for first in range(0, RECORDS, step):
-        last = min(first + step, RECORDS) - 1
-        ids = (account.id, account.id, CALLER, account.label_id)
+    ids = (account.id, account.id, CALLER, account.label_id)
+    for first in parts:
+        last = min(first + STEP, RECORDS) - 1
         await connection.execute(FILL, now, RECEIVERS, *ids, DAYS, first, last, timeout=600)
-    print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
     await connection.execute("ANALYZE call_record", timeout=600)
     await connection.close()
 

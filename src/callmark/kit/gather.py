@@ -35,7 +35,7 @@ class _Line:
 class Gather:
     """Runs statements over gathered items; `lanes` is how many transactions of one statement may run at once."""
 
-    def __init__(self, db: Database, *, lanes: int = 2) -> None:
+    def __init__(self, db: Database, *, lanes: int = 1) -> None:
         self._db = db
         self._lanes = lanes
         self._lines: dict[Statement, _Line] = {}
