@@ -25,6 +25,7 @@ from nats.errors import Error as NatsError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
+from callmark.kit.subscriptions import subscribe, subscribe_directly
 
 log = structlog.get_logger(__name__)
 
@@ -153,7 +154,7 @@ class Fabric:
                     disconnected_cb=self._disconnected,
                     reconnected_cb=self._reconnected,
                 )
-                await _subscribe_directly(self._client, f"{self._inbox}.>", self._answered)
+                await subscribe_directly(self._client, f"{self._inbox}.>", self._answered)
                 subscribed = 0
                 while subscribed < len(self._listeners):  # more may be added while we wait for the server
                     await self._subscribe(*self._listeners[subscribed])
@@ -269,7 +270,7 @@ class Fabric:
             raise Unavailable("nats: not connected")
         subscription: Subscription | None = None
         try:
-            subscription = await _subscribe_directly(self._client, f"{self._root}.handset.{number}", receive)
+            subscription = await subscribe_directly(self._client, f"{self._root}.handset.{number}", receive)
             await self._until_in_force()
         except _FAILED as exc:
             if subscription:  # else it would be taken up again when NATS is back, for a handset that has gone
@@ -336,7 +337,7 @@ class Fabric:
                 return
             self._apart(answer(msg))  # a question that takes long holds up no other
 
-        await _subscribe(self._client, f"{self._root}.{topic}", receive)
+        await subscribe(self._client, f"{self._root}.{topic}", receive)
 
     async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
         """The answer of whoever listens to `topic`; Unavailable when nobody does or it takes too long."""
@@ -362,43 +363,6 @@ async def _news(fanout: _Fanout, left_s: float) -> bool:
                 fanout.news.clear()
                 await fanout.news.wait()
     return True
-
-
-async def _subscribe(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
-    return await client.subscribe(subject, cb=on_message)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
-
-
-class _Direct:
-    """Stands where nats-py keeps a subscription's queue: hands each message on at once, without a queue and a task.
-
-    A gateway has a subscription per handset, so a queue and a task each are its memory; and a message that wakes a
-    task costs more than all we do with it. What `take` raises is logged, or it would end the connection's reader.
-    """
-
-    __slots__ = ("_take",)
-
-    def __init__(self, take: Callable[[Msg], None]) -> None:
-        self._take = take
-
-    def put_nowait(self, msg: Msg) -> None:
-        """Where nats-py puts a message."""
-        try:
-            self._take(msg)
-        except Exception:
-            log.exception("fabric_callback_failed")
-
-    def qsize(self) -> int:
-        """Nothing ever waits."""
-        return 0
-
-
-async def _subscribe_directly(client: Client, subject: str, take: Callable[[Msg], None]) -> Subscription:
-    subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
-    inner: Any = subscription  # nats-py has no synchronous callback; tests/kit/test_fabric.py would notice a change
-    early, inner._pending_queue = inner._pending_queue, _Direct(take)  # noqa: SLF001 - as above
-    while early.qsize():
-        take(early.get_nowait())
-    return subscription
 
 
 async def _ignore(_: str) -> None:
