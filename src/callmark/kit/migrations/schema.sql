@@ -83,6 +83,14 @@ CREATE TABLE public.call (
     CONSTRAINT call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
 );
 
+CREATE TABLE public.call_reason (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    text text NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
 CREATE TABLE public.call_record (
     receiver_number text NOT NULL COLLATE pg_catalog."C",
     ends_at timestamp with time zone NOT NULL,
@@ -137,6 +145,28 @@ WITH (fillfactor='60');
 
 COMMENT ON TABLE public.call_record_rest IS 'Records that end beyond the days ahead; moved when their day gets its partition.';
 
+CREATE TABLE public.calling_operation (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    department_id uuid NOT NULL,
+    catalogue_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.calling_operation IS 'An operation of a department, chosen from the catalogue (domain/structure/catalogue.py), which names it.';
+
+CREATE TABLE public.calling_process (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    operation_id uuid NOT NULL,
+    parent_id uuid,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT calling_process_not_its_own_parent CHECK ((parent_id <> id))
+);
+
+COMMENT ON TABLE public.calling_process IS 'Processes, and (parent_id set) sub-processes, which are one level deep.';
+
 CREATE TABLE public.client_account (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -144,6 +174,13 @@ CREATE TABLE public.client_account (
     features text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
+);
+
+CREATE TABLE public.department (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL
 );
 
 CREATE TABLE public.emulator_state (
@@ -158,6 +195,74 @@ CREATE TABLE public.emulator_state (
 );
 
 COMMENT ON TABLE public.emulator_state IS 'One row. Every API request of emulator mode looks at it; never read outside it.';
+
+CREATE TABLE public.event (
+    account_id uuid NOT NULL,
+    number bigint NOT NULL,
+    id uuid NOT NULL,
+    event_type text NOT NULL,
+    campaign_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    body json NOT NULL,
+    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL))),
+    CONSTRAINT event_type_known CHECK ((event_type = ANY (ARRAY['cmb'::text, 'user_feedback'::text])))
+)
+PARTITION BY RANGE (created_at);
+
+COMMENT ON TABLE public.event IS 'Append-only; a partition a day. body is the documented JSON, byte for byte.';
+
+CREATE TABLE public.event_counter (
+    account_id uuid NOT NULL,
+    last_number bigint NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.event_counter IS 'Taken by the last statement of a transaction, so that numbers have no gap and follow the order of commits.';
+
+CREATE TABLE public.event_rest (
+    account_id uuid CONSTRAINT event_account_id_not_null NOT NULL,
+    number bigint CONSTRAINT event_number_not_null NOT NULL,
+    id uuid CONSTRAINT event_id_not_null NOT NULL,
+    event_type text CONSTRAINT event_event_type_not_null NOT NULL,
+    campaign_id uuid,
+    created_at timestamp with time zone CONSTRAINT event_created_at_not_null NOT NULL,
+    body json CONSTRAINT event_body_not_null NOT NULL,
+    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL))),
+    CONSTRAINT event_type_known CHECK ((event_type = ANY (ARRAY['cmb'::text, 'user_feedback'::text])))
+);
+
+COMMENT ON TABLE public.event_rest IS 'Events of days that have no partition yet; moved when their day gets its own.';
+
+CREATE TABLE public.feature_set (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    process_id uuid,
+    is_number_group boolean DEFAULT false NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    state text NOT NULL,
+    phone_type text NOT NULL,
+    label_id uuid,
+    call_reason_id uuid,
+    call_me_back boolean NOT NULL,
+    survey boolean NOT NULL,
+    number_count bigint DEFAULT 0 NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT feature_set_number_count CHECK ((number_count >= 0)),
+    CONSTRAINT feature_set_or_number_group CHECK ((is_number_group = (process_id IS NULL))),
+    CONSTRAINT feature_set_phone_type CHECK ((phone_type = ANY (ARRAY['verified'::text, 'priority'::text]))),
+    CONSTRAINT feature_set_published_has_label CHECK (((state <> 'published'::text) OR (label_id IS NOT NULL))),
+    CONSTRAINT feature_set_state CHECK ((state = ANY (ARRAY['draft'::text, 'published'::text, 'unpublished'::text])))
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.feature_set.process_id IS 'The process or sub-process it hangs on; null for a number group.';
+
+COMMENT ON COLUMN public.feature_set.is_number_group IS 'Holds numbers brought over from an older console, outside the structure; never shown by the API.';
+
+COMMENT ON COLUMN public.feature_set.number_count IS 'Rows of number in it, kept in the transactions that change them.';
 
 CREATE TABLE public.handset_app (
     id uuid NOT NULL,
@@ -209,6 +314,26 @@ CREATE TABLE public.label (
     CONSTRAINT label_type_known CHECK ((label_type = ANY (ARRAY['dynamic'::text, 'static'::text])))
 );
 
+CREATE TABLE public.listing_job (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    feature_set_id uuid NOT NULL,
+    kind text NOT NULL,
+    state text NOT NULL,
+    number_count integer NOT NULL,
+    done_count integer DEFAULT 0 NOT NULL,
+    failed_count integer DEFAULT 0 NOT NULL,
+    requested_by_email text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone,
+    CONSTRAINT listing_job_kind CHECK ((kind = ANY (ARRAY['publish'::text, 'delist'::text]))),
+    CONSTRAINT listing_job_state CHECK ((state = ANY (ARRAY['in_review'::text, 'running'::text, 'ended'::text])))
+)
+WITH (fillfactor='70');
+
 CREATE TABLE public.logo (
     sha256 bytea NOT NULL,
     png bytea NOT NULL
@@ -227,6 +352,25 @@ CREATE TABLE public.member (
     CONSTRAINT member_role CHECK ((role = ANY (ARRAY['admin'::text, 'department_owner'::text, 'operation_owner'::text, 'process_owner'::text]))),
     CONSTRAINT member_state CHECK ((state = ANY (ARRAY['invited'::text, 'active'::text, 'revoked'::text])))
 );
+
+CREATE TABLE public.number (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    account_id uuid NOT NULL,
+    feature_set_id uuid NOT NULL,
+    phone_type text NOT NULL,
+    state text NOT NULL,
+    why text,
+    job_id uuid,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT number_failed_says_why CHECK (((state = 'failed'::text) = (why IS NOT NULL))),
+    CONSTRAINT number_phone_type CHECK ((phone_type = ANY (ARRAY['verified'::text, 'priority'::text]))),
+    CONSTRAINT number_state CHECK ((state = ANY (ARRAY['pending'::text, 'listed'::text, 'delisting'::text, 'failed'::text])))
+)
+WITH (fillfactor='90');
+
+COMMENT ON COLUMN public.number.job_id IS 'The job that works on it while it is pending or delisting; null otherwise.';
 
 CREATE TABLE public.periodic_job (
     name text NOT NULL,
@@ -282,6 +426,8 @@ COMMENT ON TABLE public.virtual_handset IS 'Handsets the emulator plays; empty o
 
 ALTER TABLE ONLY public.call_record ATTACH PARTITION public.call_record_rest DEFAULT;
 
+ALTER TABLE ONLY public.event ATTACH PARTITION public.event_rest DEFAULT;
+
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_pkey PRIMARY KEY (sha256);
 
@@ -294,17 +440,41 @@ ALTER TABLE ONLY public.batch
 ALTER TABLE ONLY public.call
     ADD CONSTRAINT call_pkey PRIMARY KEY (receiver_number, id);
 
+ALTER TABLE ONLY public.call_reason
+    ADD CONSTRAINT call_reason_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.call_record
     ADD CONSTRAINT call_record_pkey PRIMARY KEY (receiver_number, ends_at, id);
 
 ALTER TABLE ONLY public.call_record_rest
     ADD CONSTRAINT call_record_rest_pkey PRIMARY KEY (receiver_number, ends_at, id);
 
+ALTER TABLE ONLY public.calling_operation
+    ADD CONSTRAINT calling_operation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.calling_process
+    ADD CONSTRAINT calling_process_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.client_account
     ADD CONSTRAINT client_account_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.department
+    ADD CONSTRAINT department_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.emulator_state
     ADD CONSTRAINT emulator_state_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.event_counter
+    ADD CONSTRAINT event_counter_pkey PRIMARY KEY (account_id);
+
+ALTER TABLE ONLY public.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (account_id, number, created_at);
+
+ALTER TABLE ONLY public.event_rest
+    ADD CONSTRAINT event_rest_pkey PRIMARY KEY (account_id, number, created_at);
+
+ALTER TABLE ONLY public.feature_set
+    ADD CONSTRAINT feature_set_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.handset_app
     ADD CONSTRAINT handset_app_credential_unique UNIQUE (credential_sha256);
@@ -321,11 +491,17 @@ ALTER TABLE ONLY public.installation
 ALTER TABLE ONLY public.label
     ADD CONSTRAINT label_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.listing_job
+    ADD CONSTRAINT listing_job_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.logo
     ADD CONSTRAINT logo_pkey PRIMARY KEY (sha256);
 
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_pkey PRIMARY KEY (phone_number);
 
 ALTER TABLE ONLY public.periodic_job
     ADD CONSTRAINT periodic_job_pkey PRIMARY KEY (name);
@@ -353,6 +529,8 @@ CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accep
 
 CREATE INDEX batch_due ON public.batch USING btree (due_at) WHERE (due_at IS NOT NULL);
 
+CREATE UNIQUE INDEX call_reason_text_unique ON public.call_reason USING btree (account_id, lower(text));
+
 CREATE INDEX call_record_batch ON ONLY public.call_record USING btree (batch_id);
 
 CREATE INDEX call_record_id ON ONLY public.call_record USING btree (id);
@@ -365,21 +543,75 @@ CREATE INDEX call_record_shown ON public.call USING btree (record_id) WHERE (rec
 
 CREATE INDEX call_reported ON public.call USING btree (reported_at);
 
+CREATE INDEX calling_operation_account ON public.calling_operation USING btree (account_id);
+
+CREATE UNIQUE INDEX calling_operation_once ON public.calling_operation USING btree (department_id, catalogue_id);
+
+CREATE INDEX calling_process_account ON public.calling_process USING btree (account_id);
+
+CREATE UNIQUE INDEX calling_process_name_unique ON public.calling_process USING btree (operation_id, parent_id, lower(name)) NULLS NOT DISTINCT;
+
+CREATE INDEX calling_process_parent ON public.calling_process USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+
+CREATE UNIQUE INDEX department_name_unique ON public.department USING btree (account_id, lower(name));
+
+CREATE INDEX event_account_type ON ONLY public.event USING btree (account_id, event_type, created_at, number);
+
+CREATE INDEX event_campaign_created ON ONLY public.event USING btree (campaign_id, created_at, number) WHERE (campaign_id IS NOT NULL);
+
+CREATE INDEX event_id ON ONLY public.event USING btree (id);
+
+CREATE INDEX event_rest_account_id_event_type_created_at_number_idx ON public.event_rest USING btree (account_id, event_type, created_at, number);
+
+CREATE INDEX event_rest_campaign_id_created_at_number_idx ON public.event_rest USING btree (campaign_id, created_at, number) WHERE (campaign_id IS NOT NULL);
+
+CREATE INDEX event_rest_id_idx ON public.event_rest USING btree (id);
+
+CREATE INDEX feature_set_account_newest ON public.feature_set USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX feature_set_call_reason ON public.feature_set USING btree (call_reason_id);
+
+CREATE INDEX feature_set_label ON public.feature_set USING btree (label_id);
+
+CREATE UNIQUE INDEX feature_set_name_unique ON public.feature_set USING btree (account_id, process_id, lower(name)) NULLS NOT DISTINCT;
+
+CREATE INDEX feature_set_process ON public.feature_set USING btree (process_id);
+
 CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
 CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX label_one_default ON public.label USING btree (account_id) WHERE (is_default AND (deleted_at IS NULL));
 
+CREATE INDEX listing_job_account_newest ON public.listing_job USING btree (account_id, requested_at DESC, id DESC);
+
+CREATE INDEX listing_job_due ON public.listing_job USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX listing_job_in_review ON public.listing_job USING btree (requested_at) WHERE (state = 'in_review'::text);
+
 CREATE INDEX member_account ON public.member USING btree (account_id);
 
 CREATE UNIQUE INDEX member_email_unique ON public.member USING btree (lower(email));
+
+CREATE INDEX number_account_newest ON public.number USING btree (account_id, created_at DESC, phone_number DESC) INCLUDE (feature_set_id);
+
+CREATE INDEX number_feature_set_newest ON public.number USING btree (feature_set_id, created_at DESC, phone_number DESC);
+
+CREATE INDEX number_job ON public.number USING btree (job_id, phone_number) WHERE (state = ANY (ARRAY['pending'::text, 'delisting'::text]));
 
 ALTER INDEX public.call_record_batch ATTACH PARTITION public.call_record_rest_batch_id_idx;
 
 ALTER INDEX public.call_record_id ATTACH PARTITION public.call_record_rest_id_idx;
 
 ALTER INDEX public.call_record_pkey ATTACH PARTITION public.call_record_rest_pkey;
+
+ALTER INDEX public.event_account_type ATTACH PARTITION public.event_rest_account_id_event_type_created_at_number_idx;
+
+ALTER INDEX public.event_campaign_created ATTACH PARTITION public.event_rest_campaign_id_created_at_number_idx;
+
+ALTER INDEX public.event_id ATTACH PARTITION public.event_rest_id_idx;
+
+ALTER INDEX public.event_pkey ATTACH PARTITION public.event_rest_pkey;
 
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
@@ -393,11 +625,50 @@ ALTER TABLE ONLY public.api_key
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
+ALTER TABLE ONLY public.call_reason
+    ADD CONSTRAINT call_reason_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.calling_operation
+    ADD CONSTRAINT calling_operation_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.calling_operation
+    ADD CONSTRAINT calling_operation_department_id_fkey FOREIGN KEY (department_id) REFERENCES public.department(id);
+
+ALTER TABLE ONLY public.calling_process
+    ADD CONSTRAINT calling_process_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.calling_process
+    ADD CONSTRAINT calling_process_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES public.calling_operation(id);
+
+ALTER TABLE ONLY public.calling_process
+    ADD CONSTRAINT calling_process_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.calling_process(id);
+
+ALTER TABLE ONLY public.department
+    ADD CONSTRAINT department_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.event_counter
+    ADD CONSTRAINT event_counter_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.feature_set
+    ADD CONSTRAINT feature_set_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.feature_set
+    ADD CONSTRAINT feature_set_call_reason_id_fkey FOREIGN KEY (call_reason_id) REFERENCES public.call_reason(id);
+
+ALTER TABLE ONLY public.feature_set
+    ADD CONSTRAINT feature_set_label_id_fkey FOREIGN KEY (label_id) REFERENCES public.label(id);
+
+ALTER TABLE ONLY public.feature_set
+    ADD CONSTRAINT feature_set_process_id_fkey FOREIGN KEY (process_id) REFERENCES public.calling_process(id);
+
 ALTER TABLE ONLY public.label
     ADD CONSTRAINT label_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.number
+    ADD CONSTRAINT number_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id);
 
 ALTER TABLE ONLY public.registration
     ADD CONSTRAINT registration_app_id_fkey FOREIGN KEY (app_id) REFERENCES public.handset_app(id);

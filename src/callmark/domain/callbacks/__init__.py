@@ -1,0 +1,1 @@
+"""Call Me Back: configurations of feature sets, and the requests of receivers."""

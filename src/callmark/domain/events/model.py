@@ -1,0 +1,55 @@
+"""What receivers answered, as the log keeps it and webhooks carry it (contract, section 9.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.kit.clock import EPOCH
+
+
+class EventType(StrEnum):
+    """The `event_type` of the wire."""
+
+    CALL_ME_BACK = "cmb"
+    USER_FEEDBACK = "user_feedback"
+
+    @property
+    def payload_key(self) -> str:
+        """Where the envelope carries the payload (contract D22)."""
+        return f"{self.value}_payload"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an account's log. `body` is the documented JSON as it goes out, byte for byte."""
+
+    account_id: AccountId
+    number: int
+    id: EventId
+    event_type: EventType
+    campaign_id: CampaignId | None
+    created_at: datetime
+    body: str
+
+
+def epoch_text(instant: datetime) -> str:
+    """Epoch seconds as a text, as webhooks show instants. Source: contract, section 1.4."""
+    return str(int((instant - EPOCH).total_seconds()))
+
+
+def envelope(
+    event_id: EventId, account_id: AccountId, kind: EventType, created_at: datetime, payload: Mapping[str, object]
+) -> str:
+    """The body of an event: the envelope of section 9.3 around `payload`, keys in the documented order."""
+    whole = {
+        "event_id": str(event_id),
+        "client_account_id": str(account_id),
+        "event_type": kind.value,
+        "created_at": epoch_text(created_at),
+        kind.payload_key: payload,
+    }
+    return msgspec.json.encode(whole).decode()

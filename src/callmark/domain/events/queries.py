@@ -1,0 +1,74 @@
+"""The SQL of the event log."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.events.model import Event, EventType
+from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.kit.db import Row, Tx
+
+_EVENT = "account_id, number, id, event_type, campaign_id, created_at, body"
+
+
+def event_of(row: Row) -> Event:
+    """The event of a row that has its columns."""
+    return Event(
+        AccountId(row["account_id"]),
+        row["number"],
+        EventId(row["id"]),
+        EventType(row["event_type"]),
+        CampaignId(row["campaign_id"]) if row["campaign_id"] else None,
+        row["created_at"],
+        row["body"],
+    )
+
+
+async def insert_event(
+    tx: Tx,
+    account_id: AccountId,
+    event_id: EventId,
+    kind: EventType,
+    campaign_id: CampaignId | None,
+    now: datetime,
+    body: str,
+) -> int:
+    """Appends an event under the account's next number, which it gives; the account's counter stays locked."""
+    return await tx.fetchval(
+        """
+        WITH next AS (
+          INSERT INTO event_counter AS c (account_id, last_number) VALUES ($1, 1)
+          ON CONFLICT (account_id) DO UPDATE SET last_number = c.last_number + 1 RETURNING last_number
+        )
+        INSERT INTO event (account_id, number, id, event_type, campaign_id, created_at, body)
+        SELECT $1, last_number, $2, $3, $4, $5, $6 FROM next RETURNING number
+        """,
+        account_id,
+        event_id,
+        kind.value,
+        campaign_id,
+        now,
+        body,
+    )
+
+
+async def select_after(tx: Tx, account_id: AccountId, after: int, limit: int) -> list[Event]:
+    """Up to `limit` events of the account with greater numbers, in their order. Primary key of each partition."""
+    rows = await tx.fetch(
+        f"SELECT {_EVENT} FROM event WHERE account_id = $1 AND number > $2 ORDER BY number LIMIT $3",  # noqa: S608 - a constant list of columns
+        account_id,
+        after,
+        limit,
+    )
+    return [event_of(row) for row in rows]
+
+
+async def select_last_number(tx: Tx, account_id: AccountId) -> int:
+    """The number of the account's newest event, 0 before the first."""
+    return await tx.fetchval("SELECT last_number FROM event_counter WHERE account_id = $1", account_id) or 0
+
+
+async def select_events(tx: Tx, ids: Sequence[UUID]) -> list[Event]:
+    """The events of these ids that there are, in no order. Index `event_id` of each partition."""
+    rows = await tx.fetch(f"SELECT {_EVENT} FROM event WHERE id = ANY ($1::uuid[])", ids)  # noqa: S608 - a constant list of columns
+    return [event_of(row) for row in rows]

@@ -1,0 +1,45 @@
+"""Use cases of the event log: it is appended to in the transaction of the answer, and read by number."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from callmark.domain.deps import Deps
+from callmark.domain.events import queries
+from callmark.domain.events.model import Event, EventType, envelope
+from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.kit.db import Tx
+from callmark.kit.ids import random_uuid
+
+WAKE = "deliveries"
+"""What workers that deliver events are woken by."""
+
+
+async def append(
+    tx: Tx,
+    account_id: AccountId,
+    kind: EventType,
+    payload: Mapping[str, object],
+    now: datetime,
+    campaign_id: CampaignId | None = None,
+) -> Event:
+    """The new event with the account's next number, and (by the database's own trigger) its deliveries.
+
+    To be the last statement of its transaction, because the account's counter is locked from here on; call `announce`
+    after the commit.
+    """
+    event_id = EventId(random_uuid())
+    body = envelope(event_id, account_id, kind, now, payload)
+    number = await queries.insert_event(tx, account_id, event_id, kind, campaign_id, now, body)
+    return Event(account_id, number, event_id, kind, campaign_id, now, body)
+
+
+async def announce(deps: Deps) -> None:
+    """Wakes the workers that deliver events; a hint, they poll as well."""
+    await deps.fabric.announce(f"wake.{WAKE}")
+
+
+async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int) -> tuple[list[Event], int]:
+    """Up to `limit` events with numbers above `after`, in order, and the number of the account's newest event."""
+    async with deps.db.connection() as tx:
+        found = await queries.select_after(tx, account_id, after, limit)
+        return found, await queries.select_last_number(tx, account_id)

@@ -1,0 +1,1 @@
+"""Log downloads: files made of the event log."""

@@ -1,0 +1,1 @@
+"""User Feedback: campaigns of feature sets, and the answers of receivers."""

@@ -1,0 +1,1 @@
+"""Listed numbers: one owner each, listed and delisted in feature sets by jobs in bounded steps."""

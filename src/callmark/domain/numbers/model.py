@@ -1,0 +1,123 @@
+"""Listed numbers: their states, the buckets of a request, the jobs that carry it out (contract, section 7, D14, D18)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
+from callmark.domain.structure.model import PhoneType
+from callmark.kit.phone import PhoneNumber
+
+MOST_NUMBERS = 10_000
+"""Numbers of one request (contract, section 7)."""
+
+
+class NumberState(StrEnum):
+    """A number's life: pending → listed → delisting → gone (no row), or failed (contract D18)."""
+
+    PENDING = "pending"
+    LISTED = "listed"
+    DELISTING = "delisting"
+    FAILED = "failed"
+
+
+class JobKind(StrEnum):
+    """What a listing job does to its numbers."""
+
+    PUBLISH = "publish"
+    DELIST = "delist"
+
+
+class JobState(StrEnum):
+    """A job waits for an operator's review, runs in steps, or has ended."""
+
+    IN_REVIEW = "in_review"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class RequestStatus(StrEnum):
+    """The `status` of a publish or delist answer: failed when no number can be processed (contract D14)."""
+
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that an account holds, with the feature set it is in. `why` says why it failed."""
+
+    phone_number: PhoneNumber
+    account_id: AccountId
+    feature_set_id: FeatureSetId
+    phone_type: PhoneType
+    state: NumberState
+    why: str | None
+    created_by_email: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class NumberDetails:
+    """A number as section 7.3 shows it: names instead of ids, empty where there is none."""
+
+    number: Number
+    department: str
+    operation: str
+    process: str
+    sub_process: str
+    feature_set_name: str
+    label_name: str
+    call_me_back: bool
+
+
+@dataclass(frozen=True)
+class ListingJob:
+    """A request being carried out; counts are numbers, `done_count` of them in their final state."""
+
+    id: ListingJobId
+    account_id: AccountId
+    feature_set_id: FeatureSetId
+    kind: JobKind
+    state: JobState
+    number_count: int
+    done_count: int
+    failed_count: int
+    requested_by_email: str
+    requested_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass
+class Published:
+    """The answer to a publish request, bucket by bucket, each in the order of the request (section 7.1)."""
+
+    created_by_email: str
+    phone_type: PhoneType
+    status: RequestStatus = RequestStatus.PENDING
+    job_id: ListingJobId | None = None
+    new: list[str] = field(default_factory=list[str])
+    other_phone_type: list[str] = field(default_factory=list[str])
+    existing: list[str] = field(default_factory=list[str])
+    others: list[str] = field(default_factory=list[str])
+    invalid: list[str] = field(default_factory=list[str])
+    other_feature_set: list[str] = field(default_factory=list[str])
+    migrated: list[str] = field(default_factory=list[str])
+    delisted: list[str] = field(default_factory=list[str])
+    updated: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Delisted:
+    """The answer to a delist request, bucket by bucket, each in the order of the request (section 7.2)."""
+
+    status: RequestStatus = RequestStatus.PENDING
+    job_id: ListingJobId | None = None
+    processing: list[str] = field(default_factory=list[str])
+    new: list[str] = field(default_factory=list[str])
+    other_phone_type: list[str] = field(default_factory=list[str])
+    existing: list[str] = field(default_factory=list[str])
+    others: list[str] = field(default_factory=list[str])
+    invalid: list[str] = field(default_factory=list[str])
+    other_feature_set: list[str] = field(default_factory=list[str])

@@ -1,0 +1,2 @@
+-- Call Me Back and User Feedback.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Mail to be sent, and log downloads.
+SELECT 1;
