@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time, p4_resolve, p6_handsets
+from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time, p4_resolve, p5_webhooks, p6_handsets
 from bench.report import Row
 from callmark.kit import logs
 
@@ -15,6 +15,7 @@ ALL = {
     "p2": p2_bulk_end_to_end.run,
     "p3": p3_real_time.run,
     "p4": p4_resolve.run,
+    "p5": p5_webhooks.run,
     "p6": p6_handsets.run,
 }
 

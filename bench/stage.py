@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -65,14 +66,18 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, roles: str, processes: int = 1, accounts_count: int = 4) -> AsyncGenerator[Stage]:
-    """Starts an installation and ends it with the block."""
+async def stage(
+    *, roles: str, processes: int = 1, accounts_count: int = 4, outgoing: str = ""
+) -> AsyncGenerator[Stage]:
+    """Starts an installation and ends it with the block; `outgoing` as the setting `outgoing_networks`."""
     folder = Path(tempfile.mkdtemp(prefix="callmark-bench-"))
     folder.chmod(0o755)
     data = folder / "data"
     command = [*SERVE, "--roles", roles, "--processes", str(processes), "--data", str(data)]
     with (folder / "serve.log").open("wb") as log:
-        serving = subprocess.Popen(command, stdout=log, stderr=log)
+        serving = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | {"CALLMARK_OUTGOING_NETWORKS": outgoing}
+        )
     try:
         url = await _until_announced(data, serving)
         async with open_operator_deps(data) as deps:

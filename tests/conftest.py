@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from tests.engines import Engines, RunningEngines, database_for
+from tests.engines import SECRET_KEY, Engines, RunningEngines, database_for
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, SystemClock
@@ -61,7 +61,7 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def deps(engines: Engines, clock: FakeClock) -> AsyncGenerator[Deps]:
     """What use cases get, on the worker's database; the product clock is `clock`, the real one is real."""
-    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url)
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")

@@ -15,6 +15,8 @@ from callmark.kit.ids import new_id
 from callmark.kit.migrate import migrate
 
 TEMPLATE = "callmark_template"
+SECRET_KEY = "made-up " * 4
+"""The secret key of every installation of a test run."""
 
 
 @dataclass(frozen=True)

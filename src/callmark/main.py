@@ -27,6 +27,7 @@ _COMMANDS = {
     "member": _Entry("callmark.surfaces.cli.member:group", "Members of an account (operator)."),
     "key": _Entry("callmark.surfaces.cli.key:group", "API keys (operator)."),
     "label": _Entry("callmark.surfaces.cli.label:group", "Labels and their logos (operator)."),
+    "webhook": _Entry("callmark.surfaces.cli.webhook:group", "Webhooks and their deliveries (operator)."),
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Handset apps' credentials (operator)."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Call records and their timelines (operator)."),
 }

@@ -16,7 +16,7 @@ from typing import IO, Any
 import httpx
 import msgspec
 from tests.e2e.serving import COMMAND, ENVIRON, children
-from tests.engines import reachable_directory
+from tests.engines import SECRET_KEY, reachable_directory
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -45,7 +45,11 @@ class OwnEngines:
     @property
     def environ(self) -> dict[str, str]:
         """What makes `callmark serve` use them."""
-        return ENVIRON | {"CALLMARK_POSTGRES_DSN": self.dsn, "CALLMARK_NATS_URL": self.nats_url}
+        return ENVIRON | {
+            "CALLMARK_POSTGRES_DSN": self.dsn,
+            "CALLMARK_NATS_URL": self.nats_url,
+            "CALLMARK_SECRET_KEY": SECRET_KEY,
+        }
 
 
 @asynccontextmanager
@@ -65,7 +69,7 @@ async def own_engines() -> AsyncGenerator[OwnEngines]:
 @asynccontextmanager
 async def deps_of(engines: OwnEngines) -> AsyncGenerator[Deps]:
     """`Deps` on those engines, by the real clock."""
-    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url)
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
     async with open_deps(settings, "test") as deps:
         yield deps
 

@@ -8,9 +8,12 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
 
 PREFIX = "CALLMARK_"
+LEAST_SECRET_KEY = 32
+"""Characters of the secret key."""
 
 
 class Secret:
@@ -103,18 +106,38 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     retention_days: Annotated[
         int, Meta(ge=2, le=3650, description="Days that call records are kept after their window ended.")
     ] = 30
+    secret_key: Annotated[
+        Secret | None,
+        Meta(
+            description="Secret of 32 or more characters that webhook secrets are encrypted and links signed with;"
+            " unset keeps one in the data directory. On several hosts all need the same."
+        ),
+    ] = None
+    outgoing_networks: Annotated[
+        str,
+        Meta(
+            description="Networks inside yours that webhooks may reach, divided by commas, such as `10.1.0.0/16`;"
+            " others that are not public are refused."
+        ),
+    ] = ""
     emulator: Annotated[
         bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")
     ] = False
     emulator_force: Annotated[bool, Meta(description="Allows emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:
-        """Refuses the emulator where strangers could reach it."""
+        """Refuses the emulator where strangers could reach it, and values that cannot be meant."""
         if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
             raise SetupError(
                 f"emulator mode lets anyone who reaches it move clocks and handsets; it does not start on {self.host}."
                 " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if that network is yours alone."
             )
+        if self.secret_key is not None and len(self.secret_key.reveal()) < LEAST_SECRET_KEY:
+            raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
+        try:
+            parse_networks(self.outgoing_networks)
+        except ValueError as exc:
+            raise SetupError(f"CALLMARK_OUTGOING_NETWORKS: {exc}") from exc
 
     @property
     def embedded_postgres(self) -> bool:

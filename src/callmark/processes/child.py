@@ -22,7 +22,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
 from callmark.kit import logs
 from callmark.kit.errors import AppError
-from callmark.kit.limits import allow_many_files
+from callmark.kit.limits import allow_many_files, collect_garbage_rarely
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.http import LOOPBACK, Server, admin_app, open_socket, serve_until
@@ -80,6 +80,8 @@ async def _run(
             servers.append(Server(build_app(deps, roles), open_socket(settings.host, settings.port)))
         async with asyncio.TaskGroup() as group:
             group.create_task(serve_until(stop, servers, lambda: tell(admin.port)))
+            if kind == "worker":
+                collect_garbage_rarely()
             if background := _background(kind):
                 group.create_task(run_beside(stop, background(deps)))
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import structlog
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
@@ -19,7 +20,11 @@ from callmark.kit.fabric import Fabric
 from callmark.kit.gather import Gather
 from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
+from callmark.kit.secret_key import FILE as KEY_FILE
+from callmark.kit.secret_key import make_key, mark, read_key
 from callmark.kit.settings import Secret, Settings, read_settings
+
+log = structlog.get_logger(__name__)
 
 ENGINE_WAIT = timedelta(seconds=30)
 """How long a starting process waits for an engine that is not up yet."""
@@ -40,6 +45,7 @@ async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_W
         db = await Database.open(settings.postgres_dsn.reveal(), size=settings.pool_size, name=f"callmark {kind}")
         stack.push_async_callback(db.close)
         installation = await _installation(db, wait)
+        keyed = await _with_secret_key(db, settings)
         fabric = Fabric(
             settings.nats_url.reveal(), installation, credentials=settings.nats_credentials, name=f"callmark {kind}"
         )
@@ -48,7 +54,7 @@ async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_W
         live = LiveProcess(kind, db, fabric, clock, real)
         await live.start()
         stack.push_async_callback(live.stop)
-        yield Deps(settings, db, fabric, Gather(db), clock, real, public_url(settings))
+        yield Deps(keyed, db, fabric, Gather(db), clock, real, public_url(settings))
 
 
 @asynccontextmanager
@@ -86,6 +92,28 @@ def public_url(settings: Settings) -> str:
         return settings.public_url
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+async def _with_secret_key(db: Database, settings: Settings) -> Settings:
+    """`settings` with the installation's secret key: as set, else the one in the data directory, made by the first.
+
+    A process that joins an installation without its key runs all the same; only what needs the key is refused.
+    Raises SetupError for another key than the one that this installation's secrets were stored with.
+    """
+    async with db.transaction() as tx:
+        marked: bytes | None = await tx.fetchval("SELECT secret_key_mark FROM installation FOR NO KEY UPDATE")
+        key = settings.secret_key or read_key(settings.data) or (None if marked else make_key(settings.data))
+        if key is None:
+            log.warning("secret_key_missing", advice="set CALLMARK_SECRET_KEY to the installation's")
+            return settings
+        if marked not in (None, mark(key)):
+            raise SetupError(
+                f"the secrets of this installation were stored with another key than the one here (CALLMARK_SECRET_KEY,"
+                f" or else {settings.data / KEY_FILE}): every host needs the same"
+            )
+        if not marked:
+            await tx.execute("UPDATE installation SET secret_key_mark = $1", mark(key))
+    return msgspec.structs.replace(settings, secret_key=key)
 
 
 async def _installation(db: Database, wait: timedelta) -> UUID:

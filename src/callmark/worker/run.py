@@ -1,5 +1,6 @@
 """The worker: every kind of due work of the platform, and the jobs that come round by themselves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -9,6 +10,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
+from callmark.domain.webhooks import jobs as webhooks
 from callmark.kit.due_work import Claimed, Work, Worker
 
 Job = Callable[[Deps], Awaitable[object]]
@@ -19,6 +21,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
+    "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "sweep": (timedelta(seconds=30), personalisation.sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""
@@ -43,7 +46,9 @@ def works(deps: Deps) -> list[Work]:
 async def run_worker(deps: Deps) -> None:
     """Runs until cancelled."""
     await prepare(deps)
-    await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run(works(deps))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run(works(deps)))
+        group.create_task(webhooks.dispatch(deps))
 
 
 async def prepare(deps: Deps) -> None:
@@ -60,4 +65,4 @@ async def prepare(deps: Deps) -> None:
 async def run_due_once(deps: Deps) -> int:
     """Runs everything that is due now, once; how many rows. For tests and one-shot commands."""
     worker = Worker(deps.db, deps.fabric, deps.clock, deps.real_clock)
-    return sum([await worker.run_due(work) for work in works(deps)])
+    return sum([await worker.run_due(work) for work in works(deps)]) + await webhooks.dispatch_due(deps)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PAGE = (Path(__file__).parents[3] / "docs/operator-commands.md").read_text()
-GROUPS = ("account", "member", "key", "label", "handset-app", "record")
+GROUPS = ("account", "member", "key", "label", "webhook", "handset-app", "record")
 
 
 @pytest.mark.parametrize("name", GROUPS)

@@ -19,7 +19,7 @@ import pytest
 import structlog
 from click.testing import CliRunner
 from PIL import Image
-from tests.engines import Engines
+from tests.engines import SECRET_KEY, Engines
 from tests.factories import make_cast, phone
 
 from callmark.domain.calls import service as calls
@@ -124,13 +124,23 @@ class Here(Runner):
 @pytest.fixture
 def here(engines: Engines) -> Here:
     return Here(
-        read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, public_url="https://calls.example")
+        read_settings(
+            {},
+            postgres_dsn=engines.dsn,
+            nats_url=engines.nats_url,
+            secret_key=SECRET_KEY,
+            public_url="https://calls.example",
+        )
     )
 
 
 @pytest.fixture
 def shell(engines: Engines) -> Shell:
-    named = {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_NATS_URL": engines.nats_url}
+    named = {
+        "CALLMARK_POSTGRES_DSN": engines.dsn,
+        "CALLMARK_NATS_URL": engines.nats_url,
+        "CALLMARK_SECRET_KEY": SECRET_KEY,
+    }
     rest = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
     return Shell(rest | named)
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.e2e.play import Serving, serving
 from tests.e2e.serving import ENVIRON
-from tests.engines import Engines, another_database
+from tests.engines import SECRET_KEY, Engines, another_database
 from tests.factories import Cast, make_cast
 from tests.waiting import until
 
@@ -85,12 +85,13 @@ async def installed(alone: Engines, tmp_path_factory: pytest.TempPathFactory) ->
     environ = ENVIRON | {
         "CALLMARK_POSTGRES_DSN": alone.dsn,
         "CALLMARK_NATS_URL": alone.nats_url,
+        "CALLMARK_SECRET_KEY": SECRET_KEY,
         "CALLMARK_DATA": str(tmp_path_factory.mktemp("emulator")),
         "CALLMARK_REAL_TIME_DEADLINE_S": "0.3",
     }
     async with AsyncExitStack() as stack:
         serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
-        settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url)
+        settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url, secret_key=SECRET_KEY)
         deps = await stack.enter_async_context(open_deps(settings, "test"))
         limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
         client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)

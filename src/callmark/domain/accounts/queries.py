@@ -129,6 +129,16 @@ async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None
     )
 
 
+async def select_admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
+    """The addresses of the account's active admins, oldest member first. Index member_account."""
+    rows = await tx.fetch(
+        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state = 'active'"
+        " ORDER BY created_at, id",
+        account_id,
+    )
+    return [row["email"] for row in rows]
+
+
 def _sorted(features: Collection[Feature]) -> list[str]:
     """The features as stored: once each, in the order of their declaration."""
     return [feature.value for feature in Feature if feature in features]

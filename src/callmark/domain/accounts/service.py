@@ -141,6 +141,11 @@ async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId) 
             _member_found(None)
 
 
+async def admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
+    """Addresses of the account's active admins, oldest member first."""
+    return await queries.select_admin_emails(tx, account_id)
+
+
 async def creator_email(deps: Deps, account_id: AccountId) -> str:
     """Whom a thing names as its maker when an operator makes it: the account's oldest admin, else `OPERATOR_EMAIL`."""
     async with deps.db.connection() as tx:

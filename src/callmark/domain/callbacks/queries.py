@@ -1,1 +1,241 @@
 """The SQL of callbacks."""
+
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from callmark.domain.callbacks.hours import hours_text, parse_hours
+from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, Terms
+from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+_CONFIG = (
+    "id, account_id, feature_set_id, name, slot_picker, time_zone, hours, created_by_email, created_at, updated_at"
+)
+_REQUEST = (
+    "id, account_id, feature_set_id, feature_set_name, is_number_group, business_number, receiver_number, request_id,"
+    " requested_at, is_interested, is_sim_unknown, alternate_number, slot_starts_at, config_name, state,"
+    " handled_by_email, handled_at"
+)
+
+
+async def put_config(tx: Tx, config: CallbackConfig) -> None:
+    """Writes the feature set's configuration, in place of the one it has; that one's id, maker and making stay."""
+    await tx.execute(
+        f"""
+        INSERT INTO callback_config ({_CONFIG}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT ON CONSTRAINT callback_config_one_each DO UPDATE SET
+          name = excluded.name, slot_picker = excluded.slot_picker, time_zone = excluded.time_zone,
+          hours = excluded.hours, updated_at = excluded.updated_at
+        """,  # noqa: S608 - a constant list of columns
+        config.id,
+        config.account_id,
+        config.feature_set_id,
+        config.name,
+        config.slot_picker,
+        config.time_zone.key,
+        hours_text(config.hours),
+        config.created_by_email,
+        config.created_at,
+        config.updated_at,
+    )
+
+
+async def select_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig | None:
+    """The feature set's configuration, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_CONFIG} FROM callback_config WHERE feature_set_id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        account_id,
+        feature_set_id,
+    )
+    return _config(row) if row else None
+
+
+async def select_configs(tx: Tx, account_id: AccountId) -> list[CallbackConfig]:
+    """The account's configurations, newest first. Index callback_config_account."""
+    rows = await tx.fetch(
+        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1 ORDER BY created_at DESC, id DESC",  # noqa: S608 - a constant list of columns
+        account_id,
+    )
+    return [_config(row) for row in rows]
+
+
+async def delete_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> bool:
+    """Removes the feature set's configuration; whether it had one."""
+    tag = await tx.execute(
+        "DELETE FROM callback_config WHERE feature_set_id = $2 AND account_id = $1", account_id, feature_set_id
+    )
+    return tag == "DELETE 1"
+
+
+async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> Terms | None:
+    """What the feature set's configuration says to an offer, or None without one. Index callback_config_one_each."""
+    row = await tx.fetchrow(
+        "SELECT name, slot_picker, time_zone, hours FROM callback_config WHERE feature_set_id = $2 AND account_id = $1",
+        account_id,
+        feature_set_id,
+    )
+    return (
+        Terms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), parse_hours(row["hours"])) if row else None
+    )
+
+
+async def insert_request(tx: Tx, request: CallbackRequest) -> bool:
+    """Writes a new request; False when the receiver made one of this request id before, which stands.
+
+    Waits for a transaction that is writing the same one.
+    """
+    tag = await tx.execute(
+        f"INSERT INTO callback_request ({_REQUEST})"  # noqa: S608 - a constant list of columns
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+        " ON CONFLICT ON CONSTRAINT callback_request_once DO NOTHING",
+        request.id,
+        request.account_id,
+        request.feature_set_id,
+        request.feature_set_name,
+        request.is_number_group,
+        request.business_number,
+        request.receiver_number,
+        request.request_id,
+        request.requested_at,
+        request.is_interested,
+        request.is_sim_unknown,
+        request.alternate_number,
+        request.slot_starts_at,
+        request.config_name,
+        request.state.value,
+        request.handled_by_email,
+        request.handled_at,
+    )
+    return tag == "INSERT 0 1"
+
+
+async def find_repeated(tx: Tx, receiver: PhoneNumber, request_id: UUID) -> CallbackRequest | None:
+    """The request a receiver made under this request id, or None. Index callback_request_once."""
+    row = await tx.fetchrow(
+        f"SELECT {_REQUEST} FROM callback_request WHERE receiver_number = $1 AND request_id = $2",  # noqa: S608 - a constant list of columns
+        receiver,
+        request_id,
+    )
+    return _request(row) if row else None
+
+
+async def select_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
+    """The account's request, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_REQUEST} FROM callback_request WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        account_id,
+        request_id,
+    )
+    return _request(row) if row else None
+
+
+async def select_requests(
+    tx: Tx,
+    account_id: AccountId,
+    *,
+    states: frozenset[RequestState],
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[CallbackRequest]:
+    """Up to `limit` of the account's requests in these states, newest first, older than the one at `before`.
+
+    Index callback_request_account_newest, or callback_request_to_do when nothing done is wanted.
+    """
+    not_done = "" if RequestState.DONE in states else " AND state <> 'done'"
+    rows = await tx.fetch(
+        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}"  # noqa: S608 - constants
+        " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
+        account_id,
+        [state.value for state in states],
+        *(before or (None, None)),
+        limit,
+    )
+    return [_request(row) for row in rows]
+
+
+async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, int]:
+    """How many of the account's requests are in each state. Index callback_request_account_newest."""
+    rows = await tx.fetch(
+        "SELECT state, count(*) AS n FROM callback_request WHERE account_id = $1 GROUP BY state", account_id
+    )
+    return dict.fromkeys(RequestState, 0) | {RequestState(row["state"]): row["n"] for row in rows}
+
+
+async def take_request(
+    tx: Tx, account_id: AccountId, request_id: CallbackRequestId, email: str, now: datetime
+) -> CallbackRequest | None:
+    """Gives a new request to `email`; None when there is none, or it is not new."""
+    row = await tx.fetchrow(
+        "UPDATE callback_request SET state = 'taken', handled_by_email = $3, handled_at = $4"  # noqa: S608 - a constant list of columns
+        f" WHERE id = $2 AND account_id = $1 AND state = 'new' RETURNING {_REQUEST}",
+        account_id,
+        request_id,
+        email,
+        now,
+    )
+    return _request(row) if row else None
+
+
+async def end_request(
+    tx: Tx, account_id: AccountId, request_id: CallbackRequestId, email: str, now: datetime
+) -> CallbackRequest | None:
+    """Marks a request as done by `email`; None when there is none, or it is done already."""
+    row = await tx.fetchrow(
+        "UPDATE callback_request SET state = 'done', handled_by_email = $3, handled_at = $4"  # noqa: S608 - a constant list of columns
+        f" WHERE id = $2 AND account_id = $1 AND state <> 'done' RETURNING {_REQUEST}",
+        account_id,
+        request_id,
+        email,
+        now,
+    )
+    return _request(row) if row else None
+
+
+async def drop_requested_before(tx: Tx, instant: datetime) -> int:
+    """Deletes requests made before `instant`; how many. Index callback_request_requested."""
+    tag = await tx.execute("DELETE FROM callback_request WHERE requested_at < $1", instant)
+    return int(tag.rsplit(" ", 1)[-1])
+
+
+async def delete_all_requests(tx: Tx) -> None:
+    """Empties the table of requests, under its exclusive lock."""
+    await tx.execute("TRUNCATE callback_request")
+
+
+def _config(row: Row) -> CallbackConfig:
+    return CallbackConfig(
+        id=CallbackConfigId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        feature_set_id=FeatureSetId(row["feature_set_id"]),
+        name=row["name"],
+        slot_picker=row["slot_picker"],
+        time_zone=ZoneInfo(row["time_zone"]),
+        hours=parse_hours(row["hours"]),
+        created_by_email=row["created_by_email"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _request(row: Row) -> CallbackRequest:
+    return CallbackRequest(
+        id=CallbackRequestId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        feature_set_id=FeatureSetId(row["feature_set_id"]),
+        feature_set_name=row["feature_set_name"],
+        is_number_group=row["is_number_group"],
+        business_number=PhoneNumber(row["business_number"]),
+        receiver_number=PhoneNumber(row["receiver_number"]),
+        request_id=row["request_id"],
+        requested_at=row["requested_at"],
+        is_interested=row["is_interested"],
+        is_sim_unknown=row["is_sim_unknown"],
+        alternate_number=PhoneNumber(row["alternate_number"]) if row["alternate_number"] else None,
+        slot_starts_at=row["slot_starts_at"],
+        config_name=row["config_name"],
+        state=RequestState(row["state"]),
+        handled_by_email=row["handled_by_email"],
+        handled_at=row["handled_at"],
+    )

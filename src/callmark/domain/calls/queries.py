@@ -59,6 +59,16 @@ async def find(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     return _call(row) if row else None
 
 
+async def any_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
+    """Whether a call of the pair was missed or rejected. Primary key, over the receiver's calls."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM call WHERE receiver_number = $1 AND caller_number = $2"
+        " AND outcome IN ('missed', 'rejected'))",
+        receiver,
+        caller,
+    )
+
+
 async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
     """The calls a record was shown in, in order of report. Index `call_record_shown`."""
     rows = await tx.fetch("SELECT * FROM call WHERE record_id = $1 ORDER BY reported_at, id", record_id)

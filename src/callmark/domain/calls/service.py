@@ -73,6 +73,16 @@ async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call 
         return await queries.find(tx, receiver, call_id)
 
 
+async def was_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
+    """Whether a missed or rejected call of `caller` to `receiver` was reported, as long ago as calls are kept."""
+    return await queries.any_missed(tx, receiver, caller)
+
+
+async def call_in(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Call | None:
+    """What is known of one call, inside the caller's transaction."""
+    return await queries.find(tx, receiver, call_id)
+
+
 async def calls_of_record(deps: Deps, record_id: UUID) -> list[Call]:
     """The calls in which a record was shown, in order of report."""
     async with deps.db.connection() as tx:

@@ -1,1 +1,249 @@
 """The SQL of feedback."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from callmark.domain.feedback.model import (
+    CallType,
+    Campaign,
+    CampaignOffer,
+    CampaignState,
+    CampaignType,
+    Feedback,
+    Question,
+    Response,
+)
+from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId
+from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict
+from callmark.kit.phone import PhoneNumber
+
+_CAMPAIGN = (
+    "id, account_id, feature_set_id, name, campaign_type, asks_answered, asks_missed, questions, state,"
+    " created_by_email, created_at, updated_at, live_at, ended_at"
+)
+_FEEDBACK = "id, account_id, campaign_id, receiver_number, call_id, business_number, call_type, responded_at, responses"
+
+_questions = msgspec.json.Decoder(tuple[Question, ...])
+_responses = msgspec.json.Decoder(tuple[Response, ...])
+
+
+async def insert_campaign(tx: Tx, campaign: Campaign) -> None:
+    """Writes a new campaign."""
+    await tx.execute(
+        f"INSERT INTO campaign ({_CAMPAIGN}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",  # noqa: S608 - a constant list of columns
+        *_values(campaign),
+    )
+
+
+async def update_campaign(tx: Tx, campaign: Campaign) -> None:
+    """Sets what may change of a campaign. Conflict when another is live for one of its call types."""
+    try:
+        await tx.execute(
+            "UPDATE campaign SET name = $2, asks_answered = $3, asks_missed = $4, questions = $5, state = $6,"
+            " updated_at = $7, live_at = $8, ended_at = $9 WHERE id = $1",
+            campaign.id,
+            campaign.name,
+            CallType.ANSWERED in campaign.call_types,
+            CallType.MISSED in campaign.call_types,
+            msgspec.json.encode(campaign.questions).decode(),
+            campaign.state.value,
+            campaign.updated_at,
+            campaign.live_at,
+            campaign.ended_at,
+        )
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict("another campaign of this feature set is live for the same calls; end it first") from exc
+
+
+async def select_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId) -> Campaign | None:
+    """The account's campaign, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_CAMPAIGN} FROM campaign WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        account_id,
+        campaign_id,
+    )
+    return _campaign(row) if row else None
+
+
+async def lock_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId) -> Campaign | None:
+    """As `select_campaign`, the row locked until the transaction ends; answers to it go on meanwhile."""
+    row = await tx.fetchrow(
+        f"SELECT {_CAMPAIGN} FROM campaign WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",  # noqa: S608 - a constant list of columns
+        account_id,
+        campaign_id,
+    )
+    return _campaign(row) if row else None
+
+
+async def select_campaigns(tx: Tx, account_id: AccountId) -> list[Campaign]:
+    """The account's campaigns, newest first. Index campaign_account_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_CAMPAIGN} FROM campaign WHERE account_id = $1 ORDER BY created_at DESC, id DESC",  # noqa: S608 - a constant list of columns
+        account_id,
+    )
+    return [_campaign(row) for row in rows]
+
+
+async def select_live(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> dict[CallType, CampaignOffer]:
+    """What the feature set's live campaigns ask, at most one after a type of call. Index campaign_feature_set."""
+    rows = await tx.fetch(
+        "SELECT id, name, campaign_type, asks_answered, asks_missed, questions FROM campaign"
+        " WHERE feature_set_id = $2 AND account_id = $1 AND state = 'live'",
+        account_id,
+        feature_set_id,
+    )
+    return {kind: _offer(row) for row in rows for kind in CallType if row[f"asks_{kind.value}"]}
+
+
+async def delete_campaign(tx: Tx, campaign_id: CampaignId) -> None:
+    """Removes a campaign with its answers."""
+    await tx.execute("DELETE FROM campaign WHERE id = $1", campaign_id)
+
+
+async def insert_feedback(tx: Tx, feedback: Feedback) -> bool:
+    """Writes a new answer; False when this call has one, which stands. Waits for one that is being written."""
+    tag = await tx.execute(
+        f"INSERT INTO feedback ({_FEEDBACK}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"  # noqa: S608 - a constant list of columns
+        " ON CONFLICT ON CONSTRAINT feedback_once_a_call DO NOTHING",
+        feedback.id,
+        feedback.account_id,
+        feedback.campaign_id,
+        feedback.receiver_number,
+        feedback.call_id,
+        feedback.business_number,
+        feedback.call_type.value,
+        feedback.responded_at,
+        msgspec.json.encode(feedback.responses).decode(),
+    )
+    return tag == "INSERT 0 1"
+
+
+async def find_of_call(tx: Tx, receiver: PhoneNumber, call_id: CallId) -> Feedback | None:
+    """What a receiver answered after a call, or None. Index feedback_once_a_call."""
+    row = await tx.fetchrow(
+        f"SELECT {_FEEDBACK} FROM feedback WHERE receiver_number = $1 AND call_id = $2",  # noqa: S608 - a constant list of columns
+        receiver,
+        call_id,
+    )
+    return _feedback(row) if row else None
+
+
+async def select_feedback(tx: Tx, campaign_id: CampaignId, feedback_id: FeedbackId) -> Feedback | None:
+    """One answer to a campaign, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_FEEDBACK} FROM feedback WHERE id = $2 AND campaign_id = $1",  # noqa: S608 - a constant list of columns
+        campaign_id,
+        feedback_id,
+    )
+    return _feedback(row) if row else None
+
+
+async def select_newest(
+    tx: Tx, campaign_id: CampaignId, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Feedback]:
+    """Up to `limit` answers, newest first, older than the one at `before`. Index feedback_campaign_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_FEEDBACK} FROM feedback WHERE campaign_id = $1"  # noqa: S608 - a constant list of columns
+        " AND ($2::timestamptz IS NULL OR (responded_at, id) < ($2, $3)) ORDER BY responded_at DESC, id DESC LIMIT $4",
+        campaign_id,
+        *(before or (None, None)),
+        limit,
+    )
+    return [_feedback(row) for row in rows]
+
+
+async def count_by_call_type(tx: Tx, campaign_id: CampaignId) -> dict[CallType, int]:
+    """How many calls of each type were answered about. Index feedback_campaign_newest."""
+    rows = await tx.fetch(
+        "SELECT call_type, count(*) AS n FROM feedback WHERE campaign_id = $1 GROUP BY call_type", campaign_id
+    )
+    return dict.fromkeys(CallType, 0) | {CallType(row["call_type"]): row["n"] for row in rows}
+
+
+async def count_responses(tx: Tx, campaign_id: CampaignId, texts: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """By question: how often each answer was given; all answers to the questions `texts` count together, under "".
+
+    Reads every answer to the campaign.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT g.question_id, g.answer, count(*) AS n FROM (
+          SELECT (r ->> 'question_id')::uuid AS question_id,
+            CASE WHEN (r ->> 'question_id')::uuid = ANY ($2::uuid[]) THEN '' ELSE r ->> 'answer' END AS answer
+          FROM feedback f CROSS JOIN json_array_elements(f.responses) r WHERE f.campaign_id = $1
+        ) g GROUP BY g.question_id, g.answer
+        """,
+        campaign_id,
+        texts,
+    )
+    counted: dict[UUID, dict[str, int]] = {}
+    for row in rows:
+        counted.setdefault(row["question_id"], {})[row["answer"]] = row["n"]
+    return counted
+
+
+async def delete_all_feedback(tx: Tx) -> None:
+    """Empties the table of answers, under its exclusive lock."""
+    await tx.execute("TRUNCATE feedback")
+
+
+def _values(campaign: Campaign) -> tuple[object, ...]:
+    """The columns of `_CAMPAIGN`, in their order."""
+    return (
+        campaign.id,
+        campaign.account_id,
+        campaign.feature_set_id,
+        campaign.name,
+        campaign.campaign_type.value,
+        CallType.ANSWERED in campaign.call_types,
+        CallType.MISSED in campaign.call_types,
+        msgspec.json.encode(campaign.questions).decode(),
+        campaign.state.value,
+        campaign.created_by_email,
+        campaign.created_at,
+        campaign.updated_at,
+        campaign.live_at,
+        campaign.ended_at,
+    )
+
+
+def _campaign(row: Row) -> Campaign:
+    return Campaign(
+        id=CampaignId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        feature_set_id=FeatureSetId(row["feature_set_id"]),
+        name=row["name"],
+        campaign_type=CampaignType(row["campaign_type"]),
+        call_types=frozenset(kind for kind in CallType if row[f"asks_{kind.value}"]),
+        questions=_questions.decode(row["questions"]),
+        state=CampaignState(row["state"]),
+        created_by_email=row["created_by_email"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        live_at=row["live_at"],
+        ended_at=row["ended_at"],
+    )
+
+
+def _offer(row: Row) -> CampaignOffer:
+    questions = _questions.decode(row["questions"])
+    return CampaignOffer(CampaignId(row["id"]), row["name"], CampaignType(row["campaign_type"]), questions)
+
+
+def _feedback(row: Row) -> Feedback:
+    return Feedback(
+        id=FeedbackId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        campaign_id=CampaignId(row["campaign_id"]),
+        receiver_number=PhoneNumber(row["receiver_number"]),
+        call_id=CallId(row["call_id"]),
+        business_number=PhoneNumber(row["business_number"]),
+        call_type=CallType(row["call_type"]),
+        responded_at=row["responded_at"],
+        responses=_responses.decode(row["responses"]),
+    )

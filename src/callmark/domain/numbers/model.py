@@ -1,4 +1,4 @@
-"""Listed numbers: their states, the buckets of a request, the jobs that carry it out (contract, section 7, D14, D18)."""
+"""Listed numbers: their states, a request's buckets, the jobs that carry it out (contract, section 7, D14, D18)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,6 +70,26 @@ class NumberDetails:
     feature_set_name: str
     label_name: str
     call_me_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCaller:
+    """A listed number of a published feature set (or number group), as far as a ringing call needs it.
+
+    Its identity is the label's name and logo and the feature set's call reason; `call_me_back` and `survey` are the
+    switches that say what may be offered after the call.
+    """
+
+    phone_number: PhoneNumber
+    account_id: AccountId
+    feature_set_id: FeatureSetId
+    feature_set_name: str
+    is_number_group: bool
+    label_name: str
+    logo_sha256: bytes
+    call_reason: str | None
+    call_me_back: bool
+    survey: bool
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An account's structure: department → calling operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
+"""An account's structure: department → operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,1 +1,132 @@
-"""The SQL of webhooks."""
+"""The SQL of webhooks: what an account has configured."""
+
+from datetime import datetime
+
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.webhooks.model import Configuration, Secrets, Webhook
+from callmark.kit.db import Row, Tx
+
+_WEBHOOK = (
+    "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"
+    " updated_at, paused_at, old_secret_until"
+)
+
+
+async def insert_webhook(tx: Tx, webhook: Webhook, sealed_secret: bytes) -> None:
+    """Writes a new webhook and its row of the queue, where nothing is due yet."""
+    await tx.execute(
+        """
+        WITH made AS (
+          INSERT INTO webhook (id, account_id, name, url, event_types, sealed_secret, honours_retry_after,
+            stops_on_gone, created_by_email, created_at, updated_at)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) RETURNING id
+        )
+        INSERT INTO webhook_queue (webhook_id) SELECT id FROM made
+        """,
+        webhook.id,
+        webhook.account_id,
+        webhook.name,
+        webhook.url,
+        sorted(webhook.event_types),
+        sealed_secret,
+        webhook.honours_retry_after,
+        webhook.stops_on_gone,
+        webhook.created_by_email,
+        webhook.created_at,
+    )
+
+
+async def select_webhooks(tx: Tx, account_id: AccountId) -> list[Webhook]:
+    """The account's living webhooks, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_WEBHOOK} FROM webhook WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at, id",  # noqa: S608 - a constant list of columns
+        account_id,
+    )
+    return [_webhook(row) for row in rows]
+
+
+async def update_webhook(tx: Tx, webhook: Webhook) -> None:
+    """Sets what may change of a webhook, except its secrets; the queue learns whether it is paused."""
+    await tx.execute(
+        """
+        WITH changed AS (
+          UPDATE webhook SET name = $2, url = $3, event_types = $4, honours_retry_after = $5, stops_on_gone = $6,
+            updated_at = $7, paused_at = $8 WHERE id = $1 RETURNING id
+        )
+        UPDATE webhook_queue q SET is_paused = $8::timestamptz IS NOT NULL FROM changed WHERE q.webhook_id = changed.id
+        """,
+        webhook.id,
+        webhook.name,
+        webhook.url,
+        sorted(webhook.event_types),
+        webhook.honours_retry_after,
+        webhook.stops_on_gone,
+        webhook.updated_at,
+        webhook.paused_at,
+    )
+
+
+async def mark_deleted(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
+    """Ends a living webhook. The row stays: its log names it, and what waits for it ends when it is due."""
+    await tx.execute(
+        """
+        WITH ended AS (UPDATE webhook SET deleted_at = $2, updated_at = $2 WHERE id = $1 RETURNING id)
+        UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
+        """,
+        webhook_id,
+        now,
+    )
+
+
+async def replace_secret(tx: Tx, webhook_id: WebhookId, sealed: bytes, old_until: datetime, now: datetime) -> None:
+    """A new secret in place of the present one, which signs beside it until `old_until`."""
+    await tx.execute(
+        "UPDATE webhook SET sealed_old_secret = sealed_secret, old_secret_until = $3, sealed_secret = $2,"
+        " updated_at = $4 WHERE id = $1",
+        webhook_id,
+        sealed,
+        old_until,
+        now,
+    )
+
+
+async def select_configuration(tx: Tx, account_id: AccountId, webhook_id: WebhookId) -> Configuration | None:
+    """The account's living webhook as an attempt finds it, or None."""
+    row = await tx.fetchrow(
+        "SELECT *, id AS webhook_id FROM webhook WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+        account_id,
+        webhook_id,
+    )
+    return configuration_of(row) if row else None
+
+
+def configuration_of(row: Row) -> Configuration:
+    """The configuration of a row that has a webhook's columns."""
+    return Configuration(
+        WebhookId(row["webhook_id"]),
+        AccountId(row["account_id"]),
+        row["name"],
+        row["url"],
+        Secrets(row["sealed_secret"], row["sealed_old_secret"], row["old_secret_until"]),
+        row["honours_retry_after"],
+        row["stops_on_gone"],
+        row["deleted_at"] is not None,
+    )
+
+
+def _webhook(row: Row) -> Webhook:
+    return Webhook(
+        id=WebhookId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        name=row["name"],
+        url=row["url"],
+        event_types=frozenset(map(EventType, row["event_types"])),
+        honours_retry_after=row["honours_retry_after"],
+        stops_on_gone=row["stops_on_gone"],
+        created_by_email=row["created_by_email"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+        paused_at=row["paused_at"],
+        old_secret_until=row["old_secret_until"],
+    )

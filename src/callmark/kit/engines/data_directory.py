@@ -2,6 +2,7 @@
 
     lock                 held (flock) by the supervisor while it runs; its process id is inside
     installation.json    how to reach the running installation, with the engines' credentials (0600)
+    secret-key           what webhook secrets are encrypted with (0600), see kit.secret_key
     postgres/            PostgreSQL's data            postgres-password  (0600)
     nats/                NATS' configuration (0600)   run/  the socket (0700)   logs/   programs/  copies, if needed
 
@@ -125,7 +126,7 @@ class DataDirectory:
     def _refuse_foreign(self) -> None:
         """A mistyped `--data /tmp` must not change the permissions of somebody's directory."""
         names = {entry.name for entry in self.path.iterdir()}
-        if names and not names & {"lock", "postgres", "nats"}:
+        if names and not names & {"lock", "postgres", "nats", "secret-key"}:
             raise SetupError(f"{self.path} has other things in it; give --data an empty or a new directory")
 
     def _refuse_unreachable(self) -> None:

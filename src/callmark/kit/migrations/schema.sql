@@ -1,3 +1,30 @@
+CREATE FUNCTION public.deliver_event() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+  subscribed uuid[];
+BEGIN
+  subscribed := ARRAY (
+    SELECT q.webhook_id FROM webhook w JOIN webhook_queue q ON q.webhook_id = w.id
+    WHERE w.account_id = NEW.account_id AND w.deleted_at IS NULL AND NEW.event_type = ANY (w.event_types)
+    ORDER BY q.webhook_id FOR NO KEY UPDATE OF q
+  );
+  IF cardinality(subscribed) = 0 THEN
+    RETURN NULL;
+  END IF;
+  WITH made AS (
+    INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state)
+    SELECT gen_random_uuid(), NEW.account_id, s.webhook_id, NEW.id, NEW.event_type, NEW.number, NEW.created_at, 'pending'
+    FROM unnest(subscribed) AS s (webhook_id)
+    RETURNING id, webhook_id
+  )
+  INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number, attempt_count, body)
+  SELECT made.id, made.webhook_id, NEW.created_at, NEW.created_at, NEW.id, NEW.number, 0, NEW.body FROM made;
+  UPDATE webhook_queue SET due_at = NEW.created_at
+    WHERE webhook_id = ANY (subscribed) AND (due_at IS NULL OR due_at > NEW.created_at);
+  RETURN NULL;
+END $$;
+
 CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_at timestamp with time zone)
     LANGUAGE plpgsql
     AS $$
@@ -50,6 +77,39 @@ CREATE TABLE public.api_key (
     created_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone
 );
+
+CREATE TABLE public.attempt (
+    delivery_id uuid NOT NULL,
+    id uuid NOT NULL,
+    number integer NOT NULL,
+    began_at timestamp with time zone NOT NULL,
+    duration_ms integer NOT NULL,
+    url text NOT NULL,
+    request_headers text NOT NULL,
+    status integer,
+    answer_headers text,
+    answer_body bytea,
+    error text
+)
+PARTITION BY RANGE (began_at);
+
+COMMENT ON TABLE public.attempt IS 'One HTTP request of a delivery, with the beginning of its answer; a partition a day.';
+
+CREATE TABLE public.attempt_rest (
+    delivery_id uuid CONSTRAINT attempt_delivery_id_not_null NOT NULL,
+    id uuid CONSTRAINT attempt_id_not_null NOT NULL,
+    number integer CONSTRAINT attempt_number_not_null NOT NULL,
+    began_at timestamp with time zone CONSTRAINT attempt_began_at_not_null NOT NULL,
+    duration_ms integer CONSTRAINT attempt_duration_ms_not_null NOT NULL,
+    url text CONSTRAINT attempt_url_not_null NOT NULL,
+    request_headers text CONSTRAINT attempt_request_headers_not_null NOT NULL,
+    status integer,
+    answer_headers text,
+    answer_body bytea,
+    error text
+);
+
+COMMENT ON TABLE public.attempt_rest IS 'Attempts of days that have no partition yet; moved when their day gets its own.';
 
 CREATE TABLE public.batch (
     id uuid NOT NULL,
@@ -145,6 +205,52 @@ WITH (fillfactor='60');
 
 COMMENT ON TABLE public.call_record_rest IS 'Records that end beyond the days ahead; moved when their day gets its partition.';
 
+CREATE TABLE public.callback_config (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    feature_set_id uuid NOT NULL,
+    name text NOT NULL,
+    slot_picker boolean NOT NULL,
+    time_zone text NOT NULL,
+    hours text NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT callback_config_slots_have_hours CHECK (((hours <> ''::text) OR (NOT slot_picker)))
+);
+
+COMMENT ON COLUMN public.callback_config.time_zone IS 'The IANA name of the one time zone that hours are in.';
+
+COMMENT ON COLUMN public.callback_config.hours IS 'Business hours as people write them: mon-fri 10:00-14:00,15:00-18:00; sat 10:00-13:00.';
+
+CREATE TABLE public.callback_request (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    feature_set_id uuid NOT NULL,
+    feature_set_name text NOT NULL,
+    is_number_group boolean NOT NULL,
+    business_number text NOT NULL COLLATE pg_catalog."C",
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    request_id uuid NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    is_interested boolean NOT NULL,
+    is_sim_unknown boolean NOT NULL,
+    alternate_number text,
+    slot_starts_at timestamp with time zone,
+    config_name text NOT NULL,
+    state text NOT NULL,
+    handled_by_email text,
+    handled_at timestamp with time zone,
+    CONSTRAINT callback_request_handled CHECK ((((handled_by_email IS NULL) = (handled_at IS NULL)) AND ((handled_at IS NULL) = ((state = 'new'::text) OR (NOT is_interested))))),
+    CONSTRAINT callback_request_interested CHECK ((is_interested OR ((state = 'done'::text) AND (slot_starts_at IS NULL)))),
+    CONSTRAINT callback_request_state CHECK ((state = ANY (ARRAY['new'::text, 'taken'::text, 'done'::text])))
+)
+WITH (fillfactor='90');
+
+COMMENT ON TABLE public.callback_request IS 'Names as they were when it was asked, so that it outlives its feature set.';
+
+COMMENT ON COLUMN public.callback_request.request_id IS 'The handset''s own id; repeated, it changes nothing.';
+
 CREATE TABLE public.calling_operation (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -167,6 +273,30 @@ CREATE TABLE public.calling_process (
 
 COMMENT ON TABLE public.calling_process IS 'Processes, and (parent_id set) sub-processes, which are one level deep.';
 
+CREATE TABLE public.campaign (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    feature_set_id uuid NOT NULL,
+    name text NOT NULL,
+    campaign_type text NOT NULL,
+    asks_answered boolean NOT NULL,
+    asks_missed boolean NOT NULL,
+    questions json NOT NULL,
+    state text NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    live_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT campaign_asks_after_something CHECK ((asks_answered OR asks_missed)),
+    CONSTRAINT campaign_ended CHECK (((ended_at IS NULL) = (state <> 'ended'::text))),
+    CONSTRAINT campaign_live CHECK (((live_at IS NULL) = (state = 'draft'::text))),
+    CONSTRAINT campaign_state CHECK ((state = ANY (ARRAY['draft'::text, 'live'::text, 'ended'::text]))),
+    CONSTRAINT campaign_type_known CHECK ((campaign_type = ANY (ARRAY['call_rating'::text, 'questions'::text])))
+);
+
+COMMENT ON COLUMN public.campaign.questions IS 'In their order: id, text, kind, options. Never changed once the campaign is live.';
+
 CREATE TABLE public.client_account (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -175,6 +305,49 @@ CREATE TABLE public.client_account (
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
+
+CREATE TABLE public.delivery (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    event_type text NOT NULL,
+    event_number bigint,
+    created_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    ended_at timestamp with time zone,
+    mailed_at timestamp with time zone,
+    sample json,
+    CONSTRAINT delivery_ended CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['pending'::text, 'rescheduled'::text])))),
+    CONSTRAINT delivery_of_log_or_sample CHECK (((event_number IS NULL) = (sample IS NOT NULL))),
+    CONSTRAINT delivery_state CHECK ((state = ANY (ARRAY['pending'::text, 'success'::text, 'rescheduled'::text, 'webhook_not_found'::text, 'failed'::text, 'stopped'::text])))
+)
+PARTITION BY RANGE (created_at);
+
+COMMENT ON TABLE public.delivery IS 'One event to one webhook; a partition a day, by the instant of the event.';
+
+COMMENT ON COLUMN public.delivery.sample IS 'The body of a test; other bodies are in the event log.';
+
+CREATE TABLE public.delivery_rest (
+    id uuid CONSTRAINT delivery_id_not_null NOT NULL,
+    account_id uuid CONSTRAINT delivery_account_id_not_null NOT NULL,
+    webhook_id uuid CONSTRAINT delivery_webhook_id_not_null NOT NULL,
+    event_id uuid CONSTRAINT delivery_event_id_not_null NOT NULL,
+    event_type text CONSTRAINT delivery_event_type_not_null NOT NULL,
+    event_number bigint,
+    created_at timestamp with time zone CONSTRAINT delivery_created_at_not_null NOT NULL,
+    state text CONSTRAINT delivery_state_not_null NOT NULL,
+    attempt_count integer DEFAULT 0 CONSTRAINT delivery_attempt_count_not_null NOT NULL,
+    ended_at timestamp with time zone,
+    mailed_at timestamp with time zone,
+    sample json,
+    CONSTRAINT delivery_ended CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['pending'::text, 'rescheduled'::text])))),
+    CONSTRAINT delivery_of_log_or_sample CHECK (((event_number IS NULL) = (sample IS NOT NULL))),
+    CONSTRAINT delivery_state CHECK ((state = ANY (ARRAY['pending'::text, 'success'::text, 'rescheduled'::text, 'webhook_not_found'::text, 'failed'::text, 'stopped'::text])))
+);
+
+COMMENT ON TABLE public.delivery_rest IS 'Deliveries of days that have no partition yet; moved when their day gets its own.';
 
 CREATE TABLE public.department (
     id uuid NOT NULL,
@@ -264,6 +437,21 @@ COMMENT ON COLUMN public.feature_set.is_number_group IS 'Holds numbers brought o
 
 COMMENT ON COLUMN public.feature_set.number_count IS 'Rows of number in it, kept in the transactions that change them.';
 
+CREATE TABLE public.feedback (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    campaign_id uuid NOT NULL,
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    call_id uuid NOT NULL,
+    business_number text NOT NULL COLLATE pg_catalog."C",
+    call_type text NOT NULL,
+    responded_at timestamp with time zone NOT NULL,
+    responses json NOT NULL,
+    CONSTRAINT feedback_call_type CHECK ((call_type = ANY (ARRAY['answered'::text, 'missed'::text])))
+);
+
+COMMENT ON COLUMN public.feedback.responses IS 'As the event shows them: question_id, question, answer, in the order of the questions.';
+
 CREATE TABLE public.handset_app (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -294,10 +482,13 @@ CREATE TABLE public.installation (
     id uuid NOT NULL,
     clock_offset interval DEFAULT '00:00:00'::interval NOT NULL,
     clock_version bigint DEFAULT 0 NOT NULL,
+    secret_key_mark bytea,
     CONSTRAINT installation_is_one CHECK (only_row)
 );
 
 COMMENT ON TABLE public.installation IS 'One row. clock_offset moves the product clock of every process (emulator only).';
+
+COMMENT ON COLUMN public.installation.secret_key_mark IS 'A mark of the key that secrets are encrypted with (not the key), so that a process with another key is refused.';
 
 CREATE TABLE public.label (
     id uuid NOT NULL,
@@ -424,7 +615,63 @@ CREATE TABLE public.virtual_handset (
 
 COMMENT ON TABLE public.virtual_handset IS 'Handsets the emulator plays; empty outside emulator mode.';
 
+CREATE TABLE public.waiting_delivery (
+    delivery_id uuid NOT NULL,
+    webhook_id uuid NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    event_id uuid NOT NULL,
+    event_number bigint NOT NULL,
+    attempt_count integer NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    body json NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.waiting_delivery IS 'Deliveries with an attempt to come, apart from the log, so that what is due is found in a small table.';
+
+COMMENT ON COLUMN public.waiting_delivery.failures IS 'Failed attempts since the schedule began, which a resent delivery begins anew; attempt_count counts all.';
+
+CREATE TABLE public.webhook (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    name text NOT NULL,
+    url text NOT NULL,
+    event_types text[] NOT NULL,
+    sealed_secret bytea NOT NULL,
+    sealed_old_secret bytea,
+    old_secret_until timestamp with time zone,
+    honours_retry_after boolean NOT NULL,
+    stops_on_gone boolean NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    paused_at timestamp with time zone,
+    deleted_at timestamp with time zone,
+    CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text]))),
+    CONSTRAINT webhook_old_secret CHECK (((sealed_old_secret IS NULL) = (old_secret_until IS NULL)))
+);
+
+COMMENT ON COLUMN public.webhook.url IS 'Called exactly as it is stored.';
+
+COMMENT ON COLUMN public.webhook.sealed_secret IS 'Encrypted with the installation''s secret key; the old one still signs beside it until old_secret_until.';
+
+CREATE TABLE public.webhook_queue (
+    webhook_id uuid NOT NULL,
+    is_paused boolean DEFAULT false NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.webhook_queue IS 'Whose turn it is: the worker that holds the lease makes all attempts of this webhook, so that it alone bounds those in flight.';
+
+ALTER TABLE ONLY public.attempt ATTACH PARTITION public.attempt_rest DEFAULT;
+
 ALTER TABLE ONLY public.call_record ATTACH PARTITION public.call_record_rest DEFAULT;
+
+ALTER TABLE ONLY public.delivery ATTACH PARTITION public.delivery_rest DEFAULT;
 
 ALTER TABLE ONLY public.event ATTACH PARTITION public.event_rest DEFAULT;
 
@@ -433,6 +680,12 @@ ALTER TABLE ONLY public.access_token
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.attempt
+    ADD CONSTRAINT attempt_pkey PRIMARY KEY (delivery_id, began_at, id);
+
+ALTER TABLE ONLY public.attempt_rest
+    ADD CONSTRAINT attempt_rest_pkey PRIMARY KEY (delivery_id, began_at, id);
 
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
@@ -449,14 +702,35 @@ ALTER TABLE ONLY public.call_record
 ALTER TABLE ONLY public.call_record_rest
     ADD CONSTRAINT call_record_rest_pkey PRIMARY KEY (receiver_number, ends_at, id);
 
+ALTER TABLE ONLY public.callback_config
+    ADD CONSTRAINT callback_config_one_each UNIQUE (feature_set_id);
+
+ALTER TABLE ONLY public.callback_config
+    ADD CONSTRAINT callback_config_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.callback_request
+    ADD CONSTRAINT callback_request_once UNIQUE (receiver_number, request_id);
+
+ALTER TABLE ONLY public.callback_request
+    ADD CONSTRAINT callback_request_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.calling_operation
     ADD CONSTRAINT calling_operation_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.calling_process
     ADD CONSTRAINT calling_process_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.campaign
+    ADD CONSTRAINT campaign_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.client_account
     ADD CONSTRAINT client_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.delivery
+    ADD CONSTRAINT delivery_pkey PRIMARY KEY (id, created_at);
+
+ALTER TABLE ONLY public.delivery_rest
+    ADD CONSTRAINT delivery_rest_pkey PRIMARY KEY (id, created_at);
 
 ALTER TABLE ONLY public.department
     ADD CONSTRAINT department_pkey PRIMARY KEY (id);
@@ -475,6 +749,12 @@ ALTER TABLE ONLY public.event_rest
 
 ALTER TABLE ONLY public.feature_set
     ADD CONSTRAINT feature_set_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT feedback_once_a_call UNIQUE (receiver_number, call_id);
+
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT feedback_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.handset_app
     ADD CONSTRAINT handset_app_credential_unique UNIQUE (credential_sha256);
@@ -521,6 +801,15 @@ ALTER TABLE ONLY public.request_window
 ALTER TABLE ONLY public.virtual_handset
     ADD CONSTRAINT virtual_handset_pkey PRIMARY KEY (phone_number);
 
+ALTER TABLE ONLY public.waiting_delivery
+    ADD CONSTRAINT waiting_delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.webhook_queue
+    ADD CONSTRAINT webhook_queue_pkey PRIMARY KEY (webhook_id);
+
 CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
 
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
@@ -543,6 +832,14 @@ CREATE INDEX call_record_shown ON public.call USING btree (record_id) WHERE (rec
 
 CREATE INDEX call_reported ON public.call USING btree (reported_at);
 
+CREATE INDEX callback_config_account ON public.callback_config USING btree (account_id);
+
+CREATE INDEX callback_request_account_newest ON public.callback_request USING btree (account_id, requested_at DESC, id DESC);
+
+CREATE INDEX callback_request_requested ON public.callback_request USING btree (requested_at);
+
+CREATE INDEX callback_request_to_do ON public.callback_request USING btree (account_id, requested_at DESC, id DESC) WHERE (state <> 'done'::text);
+
 CREATE INDEX calling_operation_account ON public.calling_operation USING btree (account_id);
 
 CREATE UNIQUE INDEX calling_operation_once ON public.calling_operation USING btree (department_id, catalogue_id);
@@ -552,6 +849,26 @@ CREATE INDEX calling_process_account ON public.calling_process USING btree (acco
 CREATE UNIQUE INDEX calling_process_name_unique ON public.calling_process USING btree (operation_id, parent_id, lower(name)) NULLS NOT DISTINCT;
 
 CREATE INDEX calling_process_parent ON public.calling_process USING btree (parent_id) WHERE (parent_id IS NOT NULL);
+
+CREATE INDEX campaign_account_newest ON public.campaign USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX campaign_feature_set ON public.campaign USING btree (feature_set_id);
+
+CREATE UNIQUE INDEX campaign_one_live_answered ON public.campaign USING btree (feature_set_id) WHERE ((state = 'live'::text) AND asks_answered);
+
+CREATE UNIQUE INDEX campaign_one_live_missed ON public.campaign USING btree (feature_set_id) WHERE ((state = 'live'::text) AND asks_missed);
+
+CREATE INDEX delivery_account_newest ON ONLY public.delivery USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX delivery_event ON ONLY public.delivery USING btree (event_id);
+
+CREATE INDEX delivery_rest_account_id_created_at_id_idx ON public.delivery_rest USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX delivery_rest_event_id_idx ON public.delivery_rest USING btree (event_id);
+
+CREATE INDEX delivery_webhook_newest ON ONLY public.delivery USING btree (webhook_id, created_at DESC, id DESC);
+
+CREATE INDEX delivery_rest_webhook_id_created_at_id_idx ON public.delivery_rest USING btree (webhook_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX department_name_unique ON public.department USING btree (account_id, lower(name));
 
@@ -577,6 +894,8 @@ CREATE UNIQUE INDEX feature_set_name_unique ON public.feature_set USING btree (a
 
 CREATE INDEX feature_set_process ON public.feature_set USING btree (process_id);
 
+CREATE INDEX feedback_campaign_newest ON public.feedback USING btree (campaign_id, responded_at DESC, id DESC);
+
 CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
 CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
@@ -599,11 +918,29 @@ CREATE INDEX number_feature_set_newest ON public.number USING btree (feature_set
 
 CREATE INDEX number_job ON public.number USING btree (job_id, phone_number) WHERE (state = ANY (ARRAY['pending'::text, 'delisting'::text]));
 
+CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
+
+CREATE INDEX waiting_delivery_due ON public.waiting_delivery USING btree (webhook_id, due_at, event_number);
+
+CREATE INDEX webhook_account ON public.webhook USING btree (account_id);
+
+CREATE INDEX webhook_queue_due ON public.webhook_queue USING btree (due_at) WHERE ((due_at IS NOT NULL) AND (NOT is_paused));
+
+ALTER INDEX public.attempt_pkey ATTACH PARTITION public.attempt_rest_pkey;
+
 ALTER INDEX public.call_record_batch ATTACH PARTITION public.call_record_rest_batch_id_idx;
 
 ALTER INDEX public.call_record_id ATTACH PARTITION public.call_record_rest_id_idx;
 
 ALTER INDEX public.call_record_pkey ATTACH PARTITION public.call_record_rest_pkey;
+
+ALTER INDEX public.delivery_account_newest ATTACH PARTITION public.delivery_rest_account_id_created_at_id_idx;
+
+ALTER INDEX public.delivery_event ATTACH PARTITION public.delivery_rest_event_id_idx;
+
+ALTER INDEX public.delivery_pkey ATTACH PARTITION public.delivery_rest_pkey;
+
+ALTER INDEX public.delivery_webhook_newest ATTACH PARTITION public.delivery_rest_webhook_id_created_at_id_idx;
 
 ALTER INDEX public.event_account_type ATTACH PARTITION public.event_rest_account_id_event_type_created_at_number_idx;
 
@@ -612,6 +949,8 @@ ALTER INDEX public.event_campaign_created ATTACH PARTITION public.event_rest_cam
 ALTER INDEX public.event_id ATTACH PARTITION public.event_rest_id_idx;
 
 ALTER INDEX public.event_pkey ATTACH PARTITION public.event_rest_pkey;
+
+CREATE TRIGGER event_delivered AFTER INSERT ON public.event FOR EACH ROW EXECUTE FUNCTION public.deliver_event();
 
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
@@ -628,6 +967,12 @@ ALTER TABLE ONLY public.batch
 ALTER TABLE ONLY public.call_reason
     ADD CONSTRAINT call_reason_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
+ALTER TABLE ONLY public.callback_config
+    ADD CONSTRAINT callback_config_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.callback_config
+    ADD CONSTRAINT callback_config_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.calling_operation
     ADD CONSTRAINT calling_operation_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
@@ -642,6 +987,12 @@ ALTER TABLE ONLY public.calling_process
 
 ALTER TABLE ONLY public.calling_process
     ADD CONSTRAINT calling_process_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES public.calling_process(id);
+
+ALTER TABLE ONLY public.campaign
+    ADD CONSTRAINT campaign_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.campaign
+    ADD CONSTRAINT campaign_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.department
     ADD CONSTRAINT department_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
@@ -661,6 +1012,9 @@ ALTER TABLE ONLY public.feature_set
 ALTER TABLE ONLY public.feature_set
     ADD CONSTRAINT feature_set_process_id_fkey FOREIGN KEY (process_id) REFERENCES public.calling_process(id);
 
+ALTER TABLE ONLY public.feedback
+    ADD CONSTRAINT feedback_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaign(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.label
     ADD CONSTRAINT label_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
@@ -672,3 +1026,9 @@ ALTER TABLE ONLY public.number
 
 ALTER TABLE ONLY public.registration
     ADD CONSTRAINT registration_app_id_fkey FOREIGN KEY (app_id) REFERENCES public.handset_app(id);
+
+ALTER TABLE ONLY public.webhook
+    ADD CONSTRAINT webhook_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.webhook_queue
+    ADD CONSTRAINT webhook_queue_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhook(id);

@@ -18,7 +18,7 @@ from callmark.surfaces.emulator.line import CLOCK_TOPIC
 
 log = structlog.get_logger(__name__)
 
-WORK = ("batches", "periodic")
+WORK = ("batches", "deliveries", "periodic")
 """Kinds of due work that a moved clock may have made due."""
 
 _TRIES = 20

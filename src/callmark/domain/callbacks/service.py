@@ -1,0 +1,180 @@
+"""Use cases of Call Me Back: configure it, offer it, keep a receiver's request. Source: contract, 9.4 and 12.4.
+
+What a business does with the requests is in `work_list`.
+"""
+
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+from callmark.domain.callbacks import model, queries
+from callmark.domain.callbacks.hours import CLOSED, parse_hours
+from callmark.domain.callbacks.model import Asked, CallbackConfig, CallbackOffer, CallbackRequest, RequestState, Terms
+from callmark.domain.calls import service as calls
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import FeatureSet
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.zones import time_zone as zone_named
+
+_UTC = ZoneInfo("UTC")
+
+
+async def set_config(
+    deps: Deps,
+    account_id: AccountId,
+    feature_set_id: FeatureSetId,
+    *,
+    name: str | None = None,
+    slot_picker: bool | None = None,
+    time_zone: str | None = None,
+    hours: str | None = None,
+    created_by_email: str,
+) -> CallbackConfig:
+    """The configuration of a feature set or number group after the change: its only one, made when it has none.
+
+    None leaves a part as it is; at first that is the feature set's name, no slot picker, UTC and no hours. `hours` as
+    `parse_hours` reads them. Whether a call back is offered at all is the feature set's own switch. Raises NotFound,
+    InvalidInput (also for a slot picker without hours).
+    """
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        feature_set = _found(await structure.lock_feature_set(tx, account_id, feature_set_id))
+        old = await queries.select_config(tx, account_id, feature_set_id)
+        terms = _terms_of(old) if old else _default(feature_set.name)
+        config = CallbackConfig(
+            id=old.id if old else CallbackConfigId(new_id()),
+            account_id=account_id,
+            feature_set_id=feature_set_id,
+            name=terms.name if name is None else model.config_name(name),
+            slot_picker=terms.slot_picker if slot_picker is None else slot_picker,
+            time_zone=terms.time_zone if time_zone is None else zone_named(time_zone),
+            hours=terms.hours if hours is None else parse_hours(hours),
+            created_by_email=old.created_by_email if old else created_by_email,
+            created_at=old.created_at if old else now,
+            updated_at=now,
+        )
+        model.check_hours(config.hours, slot_picker=config.slot_picker)
+        await queries.put_config(tx, config)
+    return config
+
+
+async def get_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig:
+    """The feature set's configuration. Raises NotFound when it has none, or there is no such feature set."""
+    async with deps.db.connection() as tx:
+        return _config_found(await queries.select_config(tx, account_id, feature_set_id))
+
+
+async def list_configs(deps: Deps, account_id: AccountId) -> list[CallbackConfig]:
+    """The account's configurations, newest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_configs(tx, account_id)
+
+
+async def delete_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> None:
+    """Removes the feature set's configuration; with its switch still on, the default applies. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        if not await queries.delete_config(tx, account_id, feature_set_id):
+            _config_found(None)
+
+
+async def offered(tx: Tx, listed: ListedCaller, now: datetime, handset_zone: tzinfo) -> CallbackOffer | None:
+    """What the screen may offer after a missed or rejected call of this caller; None when its switch is off.
+
+    `handset_zone` is the device's own (`kit.zones.device_zone`); the slots are texts in it. One statement by an
+    index, none when the switch is off. A feature set without a configuration offers a call back under its own name,
+    without a slot picker.
+    """
+    if not listed.call_me_back:
+        return None
+    return model.offer_of(await _terms(tx, listed), now, handset_zone)
+
+
+async def request(deps: Deps, receiver: PhoneNumber, asked: Asked) -> CallbackRequest:
+    """Keeps what a receiver asks for and appends its `cmb` event, both or neither; committed on return.
+
+    A request id that the receiver used before changes nothing and answers the same, whatever else it says now. Raises
+    InvalidInput for a business number that offers no call back and for a slot that is missing, not wanted or not
+    offered now; Conflict when no missed or rejected call from that number to this receiver has been reported.
+    """
+    async with deps.db.transaction() as tx:
+        kept = await queries.find_repeated(tx, receiver, asked.request_id)
+        if kept is not None:
+            return kept
+        made, zone = await _judged(tx, receiver, asked, deps.clock.now())
+        if not await queries.insert_request(tx, made):  # the same one came by another way just now, and is committed
+            kept = await queries.find_repeated(tx, receiver, asked.request_id)
+            return kept or made
+        payload = model.payload_of(made, zone)
+        await events.append(tx, made.account_id, EventType.CALL_ME_BACK, payload, made.requested_at)
+    await events.announce(deps)
+    return made
+
+
+async def forget_all(tx: Tx) -> None:
+    """Deletes every request (emulator: reset); configurations stay."""
+    await queries.delete_all_requests(tx)
+
+
+async def _judged(tx: Tx, receiver: PhoneNumber, asked: Asked, now: datetime) -> tuple[CallbackRequest, ZoneInfo]:
+    """The request as it is to be stored, and the business's zone."""
+    listed = await numbers.listed_caller(tx, asked.business_number)
+    if listed is None or not listed.call_me_back:
+        raise InvalidInput("business_number offers no call back", field="business_number")
+    terms = await _terms(tx, listed)
+    slot = model.chosen_slot(asked, terms, now)
+    if not await calls.was_missed(tx, receiver, asked.business_number):
+        raise Conflict("no missed or rejected call from this number has been reported")
+    made = CallbackRequest(
+        id=CallbackRequestId(new_id()),
+        account_id=listed.account_id,
+        feature_set_id=listed.feature_set_id,
+        feature_set_name=listed.feature_set_name,
+        is_number_group=listed.is_number_group,
+        business_number=asked.business_number,
+        receiver_number=receiver,
+        request_id=asked.request_id,
+        requested_at=now,
+        is_interested=asked.is_interested,
+        is_sim_unknown=asked.is_sim_unknown,
+        alternate_number=asked.alternate_number,
+        slot_starts_at=slot,
+        config_name=terms.name,
+        state=RequestState.NEW if asked.is_interested else RequestState.DONE,
+        handled_by_email=None,
+        handled_at=None,
+    )
+    return made, terms.time_zone
+
+
+async def _terms(tx: Tx, listed: ListedCaller) -> Terms:
+    terms = await queries.select_terms(tx, listed.account_id, listed.feature_set_id)
+    return terms or _default(listed.feature_set_name)
+
+
+def _terms_of(config: CallbackConfig) -> Terms:
+    return Terms(config.name, config.slot_picker, config.time_zone, config.hours)
+
+
+def _default(feature_set_name: str) -> Terms:
+    """What applies where the switch is on and nothing is configured."""
+    return Terms(feature_set_name, slot_picker=False, time_zone=_UTC, hours=CLOSED)
+
+
+def _found(feature_set: FeatureSet | None) -> FeatureSet:
+    if feature_set is None:
+        raise NotFound("no feature set with this id in this account")
+    return feature_set
+
+
+def _config_found(config: CallbackConfig | None) -> CallbackConfig:
+    if config is None:
+        raise NotFound("no Call Me Back configuration for this feature set in this account")
+    return config

@@ -1,0 +1,71 @@
+"""What a business does with the requests of its receivers: read them, take one, be done with it."""
+
+from callmark.domain.callbacks import queries
+from callmark.domain.callbacks.model import CallbackRequest, RequestState
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, CallbackRequestId
+from callmark.kit.errors import Conflict, NotFound
+
+ALL_STATES = frozenset(RequestState)
+
+
+async def list_requests(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    states: frozenset[RequestState] = ALL_STATES,
+    after: CallbackRequestId | None = None,
+    limit: int = 100,
+) -> list[CallbackRequest]:
+    """Up to `limit` of the account's requests in these states, newest first, those that follow the one of id `after`.
+
+    Raises NotFound when there is none of that id (any more).
+    """
+    async with deps.db.connection() as tx:
+        before = None
+        if after is not None:
+            last = _found(await queries.select_request(tx, account_id, after))
+            before = last.requested_at, last.id
+        return await queries.select_requests(tx, account_id, states=states, before=before, limit=limit)
+
+
+async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:
+    """How many of the account's requests are in each state."""
+    async with deps.db.connection() as tx:
+        return await queries.count_requests(tx, account_id)
+
+
+async def get_request(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest:
+    """The request; NotFound when the account has none of this id."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_request(tx, account_id, request_id))
+
+
+async def take(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, email: str) -> CallbackRequest:
+    """The request, taken by `email`, who is going to call back; unchanged when it was theirs already.
+
+    Raises NotFound, or Conflict when another has taken it or it is done.
+    """
+    async with deps.db.transaction() as tx:
+        taken = await queries.take_request(tx, account_id, request_id, email, deps.clock.now())
+        if taken is not None:
+            return taken
+        there = _found(await queries.select_request(tx, account_id, request_id))
+    if there.state is RequestState.DONE:
+        raise Conflict("this request is done already")
+    if there.handled_by_email != email:
+        raise Conflict(f"this request is taken by {there.handled_by_email}")
+    return there
+
+
+async def finish(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, email: str) -> CallbackRequest:
+    """The request, done by `email`, whoever had taken it; unchanged when it was done already. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        done = await queries.end_request(tx, account_id, request_id, email, deps.clock.now())
+        return done or _found(await queries.select_request(tx, account_id, request_id))
+
+
+def _found(request: CallbackRequest | None) -> CallbackRequest:
+    if request is None:
+        raise NotFound("no call-back request with this id in this account")
+    return request

@@ -1,0 +1,88 @@
+"""A receiver answers a campaign after a call: the answer and its event, in one transaction (contract, section 9.6)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from callmark.domain.calls import service as calls
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.feedback import model, queries
+from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignState, Feedback
+from callmark.domain.ids import CallId, CampaignId, FeedbackId
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a handset sends after one call, which it has reported."""
+
+    call_id: CallId
+    business_number: PhoneNumber
+    campaign_id: UUID
+    call_type: CallType
+    answers: Sequence[Answer]
+
+
+async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedback:
+    """Keeps the answer and appends its `user_feedback` event, both or neither; committed on return.
+
+    A call is answered about once: again, nothing changes and the first answer comes back. Raises InvalidInput for a
+    number or campaign that asks nothing after such a call and for answers that do not fit the questions; Conflict when
+    the campaign is not live, or no call of that type from that number has been reported under this id.
+    """
+    async with deps.db.transaction() as tx:
+        kept = await queries.find_of_call(tx, receiver, answered.call_id)
+        if kept is not None:
+            return kept
+        listed, campaign = await _asked(tx, answered)
+        await _check_call(tx, receiver, answered)
+        made = Feedback(
+            id=FeedbackId(new_id()),
+            account_id=campaign.account_id,
+            campaign_id=campaign.id,
+            receiver_number=receiver,
+            call_id=answered.call_id,
+            business_number=answered.business_number,
+            call_type=answered.call_type,
+            responded_at=deps.clock.now(),
+            responses=model.responses_to(campaign.questions, answered.answers),
+        )
+        if not await queries.insert_feedback(tx, made):  # the same came by another way just now, and is committed
+            kept = await queries.find_of_call(tx, receiver, answered.call_id)
+            return kept or made
+        payload = model.payload_of(made, campaign, listed.feature_set_name, is_number_group=listed.is_number_group)
+        await events.append(tx, made.account_id, EventType.USER_FEEDBACK, payload, made.responded_at, campaign.id)
+    await events.announce(deps)
+    return made
+
+
+async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
+    """The listed number and its campaign, which asks after calls of this type."""
+    listed = await numbers.listed_caller(tx, answered.business_number)
+    if listed is None or not listed.survey:
+        raise InvalidInput("business_number asks for no feedback", field="business_number")
+    campaign = await queries.select_campaign(tx, listed.account_id, CampaignId(answered.campaign_id))
+    if campaign is None or campaign.feature_set_id != listed.feature_set_id:
+        raise InvalidInput("campaign_id is not one of this business number", field="campaign_id")
+    if campaign.state is not CampaignState.LIVE:
+        raise Conflict("this campaign is not live")
+    if answered.call_type not in campaign.call_types:
+        raise InvalidInput("this campaign does not ask after calls of this type", field="call_type")
+    return listed, campaign
+
+
+async def _check_call(tx: Tx, receiver: PhoneNumber, answered: Answered) -> None:
+    call = await calls.call_in(tx, receiver, answered.call_id)
+    if (
+        call is None
+        or call.caller_number != answered.business_number
+        or not model.fits(call.outcome, answered.call_type)
+    ):
+        raise Conflict(f"no {answered.call_type.value} call from this number has been reported under this call_id")

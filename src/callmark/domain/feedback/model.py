@@ -1,0 +1,273 @@
+"""User Feedback: campaigns, their questions, and what receivers answer (contract 9.6, 12.4, D22)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.events.model import epoch_text
+from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId, QuestionId
+from callmark.kit.errors import InvalidInput
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.text import clean_line
+
+LONGEST_NAME = 100
+LONGEST_QUESTION = 200
+LONGEST_OPTION = 100
+LONGEST_ANSWER = 1_000
+MOST_QUESTIONS = 10
+FEWEST_OPTIONS, MOST_OPTIONS = 2, 10
+"""Assumption: no page gives these figures; they are what a phone's screen and a patient receiver bear."""
+
+RATINGS = ("1", "2", "3", "4", "5")
+DEFAULT_RATING_QUESTION = "How would you rate this call?"
+
+
+class CampaignType(StrEnum):
+    """The `campaign_type` of the wire: one question about the call as a whole, or several of the business's own."""
+
+    CALL_RATING = "call_rating"
+    QUESTIONS = "questions"
+
+
+class CallType(StrEnum):
+    """The `call_type` of the wire: after which calls a campaign asks. A rejected call counts as missed."""
+
+    ANSWERED = "answered"
+    MISSED = "missed"
+
+
+class CampaignState(StrEnum):
+    """A campaign's life: draft (only then it changes) → live → ended."""
+
+    DRAFT = "draft"
+    LIVE = "live"
+    ENDED = "ended"
+
+
+class QuestionKind(StrEnum):
+    """How a question is answered: one of its options, free text, or (call rating) 1 to 5."""
+
+    CHOICE = "choice"
+    TEXT = "text"
+    RATING = "rating"
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A question as campaigns store it. `options` of a choice, 2 to 10 different ones; else empty."""
+
+    id: QuestionId
+    text: str
+    kind: QuestionKind
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewQuestion:
+    """A question as people write it: with options it is a choice, without them answered in free text.
+
+    `id` is that of a question the draft has already, to keep it; None for a new one.
+    """
+
+    text: str
+    options: Sequence[str] = ()
+    id: QuestionId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign of a feature set or number group. A call rating has one question of its own kind."""
+
+    id: CampaignId
+    account_id: AccountId
+    feature_set_id: FeatureSetId
+    name: str
+    campaign_type: CampaignType
+    call_types: frozenset[CallType]
+    questions: tuple[Question, ...]
+    state: CampaignState
+    created_by_email: str
+    created_at: datetime
+    updated_at: datetime
+    live_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOffer:
+    """What the screen may ask after a call of one type."""
+
+    campaign_id: CampaignId
+    campaign_name: str
+    campaign_type: CampaignType
+    questions: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver says to one question."""
+
+    question_id: UUID
+    answer: str
+
+
+class Response(msgspec.Struct, frozen=True):
+    """An answer beside its question, as the event shows it: keys in the documented order."""
+
+    question_id: QuestionId
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a receiver answered after one call; `responses` in the order of the questions."""
+
+    id: FeedbackId
+    account_id: AccountId
+    campaign_id: CampaignId
+    receiver_number: PhoneNumber
+    call_id: CallId
+    business_number: PhoneNumber
+    call_type: CallType
+    responded_at: datetime
+    responses: tuple[Response, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """What a question was answered: `counts` by option or rating (all of them, 0 too); empty for free text.
+
+    `average` is that of a rating, None before the first one and for other kinds.
+    """
+
+    question: Question
+    answered: int
+    counts: Mapping[str, int]
+    average: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """How a campaign was answered: by how many calls, of which type, and question by question in their order."""
+
+    campaign: Campaign
+    answered: int
+    by_call_type: Mapping[CallType, int]
+    questions: tuple[QuestionResult, ...]
+
+
+def campaign_name(text: str) -> str:
+    """A campaign's name as it is stored: outer spaces dropped, 1 to 100 characters. Raises InvalidInput."""
+    return clean_line(text, "name", longest=LONGEST_NAME, what="campaign name")
+
+
+def checked_call_types(call_types: frozenset[CallType]) -> frozenset[CallType]:
+    """The call types, of which there must be one. Raises InvalidInput."""
+    if not call_types:
+        raise InvalidInput("call_types is required", field="call_types")
+    return call_types
+
+
+def made_question(kind: CampaignType, new: NewQuestion, question_id: QuestionId) -> Question:
+    """A question of a campaign of that type, as it is stored under the id. Raises InvalidInput."""
+    text = clean_line(new.text, "question", longest=LONGEST_QUESTION)
+    options = tuple(clean_line(option, "option", longest=LONGEST_OPTION) for option in new.options)
+    if kind is CampaignType.CALL_RATING:
+        if options:
+            raise InvalidInput("a call rating is answered with 1 to 5 and has no options", field="questions")
+        return Question(question_id, text, QuestionKind.RATING)
+    if not options:
+        return Question(question_id, text, QuestionKind.TEXT)
+    if not FEWEST_OPTIONS <= len(options) <= MOST_OPTIONS:
+        raise InvalidInput(f"a question has {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
+    if len({option.casefold() for option in options}) < len(options):
+        raise InvalidInput("the options of a question must differ", field="questions")
+    return Question(question_id, text, QuestionKind.CHOICE, options)
+
+
+def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
+    """Raises InvalidInput for more questions than a campaign of that type may have, or one question twice."""
+    most = 1 if kind is CampaignType.CALL_RATING else MOST_QUESTIONS
+    if len(questions) > most:
+        raise InvalidInput(f"a campaign of this type has at most {most} question{'s' * (most > 1)}", field="questions")
+    if len({question.id for question in questions}) < len(questions):
+        raise InvalidInput("a question stands there twice", field="questions")
+
+
+def responses_to(questions: Sequence[Question], answers: Sequence[Answer]) -> tuple[Response, ...]:
+    """The answers beside their questions, in the order of these. Raises InvalidInput about `answers`.
+
+    Every question may be left out, but not all of them. Assumption: no page says which must be answered.
+    """
+    given = {answer.question_id: answer.answer for answer in answers}
+    if not answers:
+        raise InvalidInput("answers is required", field="answers")
+    if len(given) < len(answers):
+        raise InvalidInput("answers name a question twice", field="answers")
+    if not given.keys() <= {question.id for question in questions}:
+        raise InvalidInput("answers name a question that this campaign does not ask", field="answers")
+    return tuple(
+        Response(question.id, question.text, _checked(question, given[question.id]))
+        for question in questions
+        if question.id in given
+    )
+
+
+def _checked(question: Question, answer: str) -> str:
+    """The answer, as it was given; free text may be of any kind, several lines too."""
+    match question.kind:
+        case QuestionKind.CHOICE if answer not in question.options:
+            raise InvalidInput("answer is none of the question's options", field="answers")
+        case QuestionKind.RATING if answer not in RATINGS:
+            raise InvalidInput("answer must be a rating from 1 to 5", field="answers")
+        case QuestionKind.TEXT if not answer.strip():
+            raise InvalidInput("answer is required", field="answers")
+        case QuestionKind.TEXT if len(answer) > LONGEST_ANSWER:
+            raise InvalidInput(f"answer must be at most {LONGEST_ANSWER} characters", field="answers")
+        case QuestionKind.TEXT if "\0" in answer or not _is_whole(answer):
+            raise InvalidInput("answer contains characters that cannot be stored", field="answers")
+        case _:
+            return answer
+
+
+def _is_whole(text: str) -> bool:
+    """Whether it has no half characters, which JSON and databases refuse."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def fits(outcome: CallEvent | None, call_type: CallType) -> bool:
+    """Whether a call that ended so is one of that type."""
+    ended = {CallType.ANSWERED: {CallEvent.ANSWERED}, CallType.MISSED: {CallEvent.MISSED, CallEvent.REJECTED}}
+    return outcome in ended[call_type]
+
+
+def payload_of(
+    feedback: Feedback, campaign: Campaign, feature_set_name: str, *, is_number_group: bool
+) -> Mapping[str, object]:
+    """The `user_feedback_payload`, keys in the order of section 9.6; of a number group, with its name as in 9.5."""
+    return {
+        "business_number": feedback.business_number,
+        "number_group" if is_number_group else "feature_set": feature_set_name,
+        "client_number": feedback.receiver_number,
+        "campaign_id": str(campaign.id),
+        "campaign_name": campaign.name,
+        "campaign_type": campaign.campaign_type.value,
+        "call_type": feedback.call_type.value,
+        "responded_at": epoch_text(feedback.responded_at),
+        "responses": feedback.responses,
+    }
+
+
+def result_of(question: Question, counts: Mapping[str, int], answered: int) -> QuestionResult:
+    """A question's result from how often each answer was given (of a choice or rating)."""
+    possible = RATINGS if question.kind is QuestionKind.RATING else question.options
+    whole = {option: counts.get(option, 0) for option in possible}
+    average = None
+    if question.kind is QuestionKind.RATING and answered:
+        average = sum(int(rating) * count for rating, count in whole.items()) / answered
+    return QuestionResult(question, answered, whole, average)

@@ -1,0 +1,199 @@
+"""The SQL of the delivery log: reading it, and sending again what is in it."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from callmark.domain.webhooks.model import RECOVERABLE, Attempt, Delivery, DeliveryState
+from callmark.kit.db import Row, Tx
+
+_DELIVERY = (
+    "d.id, d.account_id, d.webhook_id, w.name AS webhook_name, d.event_id, d.event_type, d.event_number, d.created_at,"
+    " d.state, d.attempt_count, q.due_at AS next_attempt_at, d.ended_at"
+)
+_FROM = "delivery d JOIN webhook w ON w.id = d.webhook_id LEFT JOIN waiting_delivery q ON q.delivery_id = d.id"
+_CHUNK = 2000
+
+
+class Filters(NamedTuple):
+    """Which deliveries of an account; None leaves a filter out. `after` is the last one of the page before."""
+
+    webhook_id: WebhookId | None = None
+    state: DeliveryState | None = None
+    event_type: EventType | None = None
+    since: datetime | None = None
+    after: tuple[datetime, UUID] | None = None
+
+
+async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -> None:
+    """Writes a test and its one attempt."""
+    await tx.execute(
+        """
+        WITH made AS (
+          INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, created_at, state, attempt_count,
+            ended_at, sample)
+          VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)
+        )
+        INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
+          answer_headers, answer_body, error)
+        VALUES ($1, $10, 1, $6, $11, $12, $13, $14, $15, $16, $17)
+        """,
+        delivery.id,
+        delivery.account_id,
+        delivery.webhook_id,
+        delivery.event_id,
+        delivery.event_type.value,
+        delivery.created_at,
+        delivery.state.value,
+        delivery.ended_at,
+        body,
+        attempt.id,
+        attempt.duration_ms,
+        attempt.url,
+        attempt.request_headers,
+        attempt.status,
+        attempt.answer_headers,
+        attempt.answer_body,
+        attempt.error,
+    )
+
+
+async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: int) -> list[Delivery]:
+    """Up to `limit` deliveries of the account, newest first. Index delivery_account_newest, or that of a webhook."""
+    after_at, after_id = filters.after or (None, None)
+    rows = await tx.fetch(
+        f"SELECT {_DELIVERY} FROM {_FROM} WHERE d.account_id = $1 AND ($2::uuid IS NULL OR d.webhook_id = $2)"  # noqa: S608 - constant lists
+        " AND ($3::text IS NULL OR d.state = $3) AND ($4::text IS NULL OR d.event_type = $4)"
+        " AND ($5::timestamptz IS NULL OR d.created_at >= $5)"
+        " AND ($6::timestamptz IS NULL OR (d.created_at, d.id) < ($6, $7::uuid))"
+        " ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
+        account_id,
+        filters.webhook_id,
+        filters.state,
+        filters.event_type,
+        filters.since,
+        after_at,
+        after_id,
+        limit,
+    )
+    return [_delivery(row) for row in rows]
+
+
+async def select_delivery(tx: Tx, account_id: AccountId, delivery_id: DeliveryId) -> tuple[Delivery, str] | None:
+    """The account's delivery and the body it sends, or None. By primary key in each partition."""
+    row = await tx.fetchrow(
+        f"SELECT {_DELIVERY}, coalesce(d.sample, e.body) AS body FROM {_FROM}"  # noqa: S608 - constant lists
+        " LEFT JOIN event e ON e.account_id = d.account_id AND e.number = d.event_number"
+        " AND e.created_at = d.created_at WHERE d.id = $2 AND d.account_id = $1",
+        account_id,
+        delivery_id,
+    )
+    return (_delivery(row), row["body"] or "") if row else None
+
+
+async def select_attempts(tx: Tx, delivery: Delivery) -> list[Attempt]:
+    """The delivery's attempts, oldest first."""
+    rows = await tx.fetch(
+        "SELECT id, number, began_at, duration_ms, url, request_headers, status, answer_headers, answer_body, error"
+        " FROM attempt WHERE delivery_id = $1 AND began_at >= $2 ORDER BY began_at, id",
+        delivery.id,
+        delivery.created_at,
+    )
+    return [Attempt(**row) for row in rows]
+
+
+async def send_now(tx: Tx, delivery: Delivery, body: str, now: datetime) -> None:
+    """Makes the next attempt due now. A delivery that waits keeps its place in the schedule, else it begins anew.
+
+    Two at once make one attempt. The waiting row is taken before the delivery's, as `record` does.
+    """
+    tag = await tx.execute("UPDATE waiting_delivery SET due_at = $2 WHERE delivery_id = $1", delivery.id, now)
+    if tag == "UPDATE 0":
+        await tx.execute(
+            """
+            WITH reopened AS (
+              UPDATE delivery SET state = 'pending', ended_at = NULL WHERE id = $1 AND created_at = $2 RETURNING *
+            )
+            INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number,
+              attempt_count, body)
+            SELECT id, webhook_id, $3, created_at, event_id, event_number, attempt_count, $4 FROM reopened
+            ON CONFLICT (delivery_id) DO UPDATE SET due_at = $3
+            """,
+            delivery.id,
+            delivery.created_at,
+            now,
+            body,
+        )
+    await make_due(tx, delivery.webhook_id, now)
+
+
+async def make_due(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
+    """The webhook has work due now, at the latest."""
+    await tx.execute("UPDATE webhook_queue SET due_at = least(due_at, $2) WHERE webhook_id = $1", webhook_id, now)
+
+
+async def count_recoverable(tx: Tx, webhook_id: WebhookId, since: datetime) -> int:
+    """How many deliveries of events since then ended without success. Index delivery_webhook_newest."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($3::text[])"
+        " AND event_number IS NOT NULL",
+        webhook_id,
+        since,
+        list(RECOVERABLE),
+    )
+
+
+async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, now: datetime) -> int:
+    """Begins the schedule anew for some of those that `count_recoverable` counts, oldest first; how many, 0 at last."""
+    return await tx.fetchval(
+        """
+        WITH chosen AS (
+          SELECT id, created_at FROM delivery
+          WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($4::text[]) AND event_number IS NOT NULL
+          ORDER BY created_at, id LIMIT $5 FOR UPDATE
+        ), reopened AS (
+          UPDATE delivery d SET state = 'pending', ended_at = NULL FROM chosen
+          WHERE d.id = chosen.id AND d.created_at = chosen.created_at AND d.created_at >= $2 RETURNING d.*
+        ), waiting AS (
+          INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number,
+            attempt_count, body)
+          SELECT r.id, r.webhook_id, $3, r.created_at, r.event_id, r.event_number, r.attempt_count, e.body
+          FROM reopened r JOIN event e
+            ON e.account_id = r.account_id AND e.number = r.event_number AND e.created_at = r.created_at
+          ON CONFLICT (delivery_id) DO NOTHING
+        )
+        SELECT count(*) FROM reopened
+        """,
+        webhook_id,
+        since,
+        now,
+        list(RECOVERABLE),
+        _CHUNK,
+    )
+
+
+async def delete_all(tx: Tx) -> None:
+    """Deletes every delivery and attempt; webhooks stay, with nothing due."""
+    await tx.execute("DELETE FROM attempt")
+    await tx.execute("DELETE FROM waiting_delivery")
+    await tx.execute("DELETE FROM delivery")
+    await tx.execute("UPDATE webhook_queue SET due_at = NULL")
+
+
+def _delivery(row: Row) -> Delivery:
+    return Delivery(
+        id=DeliveryId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        webhook_id=WebhookId(row["webhook_id"]),
+        webhook_name=row["webhook_name"],
+        event_id=EventId(row["event_id"]),
+        event_type=EventType(row["event_type"]),
+        event_number=row["event_number"],
+        created_at=row["created_at"],
+        state=DeliveryState(row["state"]),
+        attempt_count=row["attempt_count"],
+        next_attempt_at=row["next_attempt_at"],
+        ended_at=row["ended_at"],
+    )

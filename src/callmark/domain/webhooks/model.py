@@ -1,0 +1,250 @@
+"""Webhooks, their deliveries and attempts: limits, states, and the schedule. Source: contract, section 9."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from callmark.kit.addresses import Network, refusal_of_host
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.outbound import Answered, Unreachable
+from callmark.kit.text import clean_line
+
+MOST_WEBHOOKS = 5
+LONGEST_NAME = 50
+LONGEST_URL = 2048
+MOST_IN_FLIGHT = 4
+"""Attempts of one webhook at the same time, over all workers."""
+
+LONGEST_OVERLAP = timedelta(days=7)
+"""How long a replaced secret may go on signing."""
+
+SCHEDULE: tuple[timedelta, ...] = (
+    timedelta(minutes=2),
+    timedelta(minutes=6),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=5),
+    timedelta(days=1),
+    timedelta(days=2),
+)
+"""The pause before each retry, from the failure before it. Source: Verified Business APIs, "Automatic Retries"."""
+
+_GONE = 410
+
+
+class DeliveryState(StrEnum):
+    """A delivery's way. Source: contract, sections 9.2 and 11."""
+
+    PENDING = "pending"  # the first attempt of a schedule is to come
+    RESCHEDULED = "rescheduled"  # an attempt failed, a retry is to come
+    SUCCESS = "success"
+    WEBHOOK_NOT_FOUND = "webhook_not_found"  # the webhook was deleted before an attempt
+    FAILED = "failed"  # the last retry failed, or a test did
+    STOPPED = "stopped"  # the receiver answered 410, and the webhook says that this is final
+
+
+RESENDABLE = frozenset({DeliveryState.SUCCESS, DeliveryState.FAILED, DeliveryState.STOPPED})
+RECOVERABLE = frozenset({DeliveryState.FAILED, DeliveryState.STOPPED})
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """An endpoint of an account; `old_secret_until` is set while a replaced secret signs beside the new one."""
+
+    id: WebhookId
+    account_id: AccountId
+    name: str
+    url: str
+    event_types: frozenset[EventType]
+    honours_retry_after: bool
+    stops_on_gone: bool
+    created_by_email: str
+    created_at: datetime
+    updated_at: datetime
+    paused_at: datetime | None = None
+    old_secret_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What signs a webhook's deliveries, still encrypted."""
+
+    sealed: bytes
+    sealed_old: bytes | None = None
+    old_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A webhook as an attempt finds it."""
+
+    webhook_id: WebhookId
+    account_id: AccountId
+    name: str
+    url: str
+    secrets: Secrets
+    honours_retry_after: bool
+    stops_on_gone: bool
+    is_deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A delivery whose next attempt is due. `failures` counts those of the present schedule, `attempt_count` all."""
+
+    delivery_id: DeliveryId
+    created_at: datetime
+    event_id: EventId
+    attempt_count: int
+    failures: int
+    body: bytes
+    to: Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP request of a delivery. `began_at` is of the product clock; `error` says in words what went wrong."""
+
+    id: UUID
+    number: int
+    began_at: datetime
+    duration_ms: int
+    url: str
+    request_headers: str
+    status: int | None
+    answer_headers: str | None
+    answer_body: bytes | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt makes of its delivery; `due_at` is its next attempt's instant, None when there is none."""
+
+    state: DeliveryState
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event to one webhook, as the log shows it; a test has no number."""
+
+    id: DeliveryId
+    account_id: AccountId
+    webhook_id: WebhookId
+    webhook_name: str
+    event_id: EventId
+    event_type: EventType
+    event_number: int | None
+    created_at: datetime
+    state: DeliveryState
+    attempt_count: int
+    next_attempt_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def is_test(self) -> bool:
+        """Whether somebody asked for it to try the webhook (contract D23)."""
+        return self.event_number is None
+
+
+@dataclass(frozen=True)
+class Details:
+    """A delivery with its body as it is sent, and its attempts, oldest first."""
+
+    delivery: Delivery
+    body: str
+    attempts: Sequence[Attempt]
+
+
+def webhook_name(text: str) -> str:
+    """The name as it is stored: outer spaces dropped, 1 to 50 characters. Raises InvalidInput."""
+    return clean_line(text, "name", longest=LONGEST_NAME, what="webhook name")
+
+
+def refuse_taken(name: str, others: Collection[Webhook]) -> None:
+    """Raises Conflict when one of the account's other webhooks has this name, whatever its case (contract D36)."""
+    if any(other.name.casefold() == name.casefold() for other in others):
+        raise Conflict(f"a webhook named {name!r} exists already")
+
+
+def webhook_url(text: str, allowed: Sequence[Network]) -> str:
+    """The address, which is called exactly as it stands here (contract D38).
+
+    Raises InvalidInput for what is no `http` or `https` address, is longer than 2,048 characters, or plainly leads
+    into the platform's own network. What a name leads to is looked at by each attempt.
+    """
+    if len(text) > LONGEST_URL:
+        raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise InvalidInput("url must consist of printable ASCII characters, others encoded", field="url")
+    host = _host_of(text)
+    if not host:
+        raise InvalidInput("url must be a whole address beginning with http:// or https://", field="url")
+    if why := refusal_of_host(host, allowed):
+        raise InvalidInput(f"url cannot be called: its address is {why}", field="url")
+    return text
+
+
+def _host_of(url: str) -> str | None:
+    """The host of a whole HTTP address, or None for anything else."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:
+        return None
+    return parts.hostname if usable else None
+
+
+def subscription(types: Collection[EventType]) -> frozenset[EventType]:
+    """One or both event types. Raises InvalidInput for none."""
+    if not types:
+        raise InvalidInput("event_types must name at least one type", field="event_types")
+    return frozenset(types)
+
+
+def next_attempt_at(
+    failed_at: datetime, failures: int, schedule: Sequence[timedelta] = SCHEDULE, asked: timedelta = timedelta()
+) -> datetime | None:
+    """When to try again after failure number `failures` (from 1) at `failed_at`; None when the schedule is spent.
+
+    A receiver may have `asked` for a pause: it delays the attempt to at most twice the planned pause and never brings
+    it forward (contract D43b). Source: Verified Business APIs, "Automatic Retries".
+    """
+    if failures > len(schedule):
+        return None
+    planned = schedule[failures - 1]
+    return failed_at + min(max(planned, asked), 2 * planned)
+
+
+def judge(result: Answered | Unreachable, due: Due, now: datetime, real_now: datetime) -> Verdict:
+    """What the result of an attempt that ended at `now` makes of its delivery. Any 2xx is success (contract D19)."""
+    asked = timedelta()
+    if isinstance(result, Answered):
+        if 200 <= result.status < 300:  # noqa: PLR2004 - HTTP's class of success
+            return Verdict(DeliveryState.SUCCESS, None)
+        if result.status == _GONE and due.to.stops_on_gone:
+            return Verdict(DeliveryState.STOPPED, None)
+        if due.to.honours_retry_after:
+            asked = retry_after(result.retry_after, real_now)
+    due_at = next_attempt_at(now, due.failures + 1, asked=asked)
+    return Verdict(DeliveryState.RESCHEDULED if due_at else DeliveryState.FAILED, due_at)
+
+
+def retry_after(text: str | None, now: datetime) -> timedelta:
+    """The pause that a `Retry-After` header asks for: seconds, or an HTTP date; zero for anything else."""
+    if text is None:
+        return timedelta()
+    text = text.strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:10]), 10**9))
+    try:
+        return max(parsedate_to_datetime(text) - now, timedelta())
+    except (ValueError, TypeError):  # not a date, or one without a time zone
+        return timedelta()

@@ -1,0 +1,205 @@
+"""The SQL of dispatch: whose turn it is, what is due, and what became of it.
+
+A worker leases webhooks, not deliveries: it alone makes the attempts of those it holds, so it bounds in its own memory
+how many are in flight, and an attempt costs one write. Instants named `now` are of the product clock, `real_now` of the
+real one.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from callmark.domain.ids import DeliveryId, EventId, WebhookId
+from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
+from callmark.domain.webhooks.queries import configuration_of
+from callmark.kit.db import Tx
+
+_MOST_ENDED = 500
+"""Deliveries of a deleted webhook that end in one step."""
+
+
+class Ended(NamedTuple):
+    """What became of an attempt, or (None) that none was made; `at` is when it ended."""
+
+    due: Due
+    attempt: Attempt | None
+    verdict: Verdict
+    at: datetime
+
+
+async def claim_webhooks(
+    tx: Tx, lease_id: UUID, now: datetime, real_now: datetime, lease: timedelta, most: int
+) -> list[WebhookId]:
+    """Leases up to `most` webhooks that have work due and that no other worker holds, longest due first.
+
+    Index webhook_queue_due; rows that another transaction has locked are skipped.
+    """
+    rows = await tx.fetch(
+        """
+        UPDATE webhook_queue SET lease_id = $1, leased_until = $3::timestamptz + $4 WHERE webhook_id IN (
+          SELECT webhook_id FROM webhook_queue
+          WHERE due_at <= $2 AND NOT is_paused AND (leased_until IS NULL OR leased_until < $3)
+          ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
+        ) RETURNING webhook_id
+        """,
+        lease_id,
+        now,
+        real_now,
+        lease,
+        most,
+    )
+    return [WebhookId(row[0]) for row in rows]
+
+
+async def renew(tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], until: datetime) -> set[WebhookId]:
+    """Extends the lease; those of `webhooks` that are still held by it."""
+    rows = await tx.fetch(
+        "UPDATE webhook_queue SET leased_until = $3 WHERE webhook_id = ANY ($2::uuid[]) AND lease_id = $1"
+        " RETURNING webhook_id",
+        lease_id,
+        list(webhooks),
+        until,
+    )
+    return {WebhookId(row[0]) for row in rows}
+
+
+async def give_back(tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now: datetime) -> None:
+    """Ends the lease of `webhooks`, each due again when its next delivery is, not before `now`.
+
+    In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
+    snapshot of its own, sees its delivery. Locks in order of id, as the event's trigger does.
+    """
+    held = await tx.fetch(
+        "SELECT webhook_id FROM webhook_queue WHERE webhook_id = ANY ($2::uuid[]) AND lease_id = $1"
+        " ORDER BY webhook_id FOR NO KEY UPDATE",
+        lease_id,
+        list(webhooks),
+    )
+    await tx.execute(
+        """
+        UPDATE webhook_queue q SET lease_id = NULL, leased_until = NULL, due_at = (
+          SELECT greatest(d.due_at, $2) FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id
+          ORDER BY d.due_at LIMIT 1
+        ) WHERE q.webhook_id = ANY ($1::uuid[])
+        """,
+        [row[0] for row in held],
+        now,
+    )
+
+
+async def take_due(
+    tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now: datetime, real_now: datetime
+) -> list[Due]:
+    """The first due deliveries of each of `webhooks` that is still held and not paused, by due instant and number.
+
+    As many each as may be in flight, those in flight among them; of a deleted webhook more, to end them. Index
+    waiting_delivery_due.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secret,
+          w.old_secret_until, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
+          d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
+        FROM webhook_queue q JOIN webhook w ON w.id = q.webhook_id, LATERAL (
+          SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= $3
+          ORDER BY d.due_at, d.event_number LIMIT CASE WHEN w.deleted_at IS NULL THEN $5::integer ELSE $6::integer END
+        ) d
+        WHERE q.webhook_id = ANY ($2::uuid[]) AND q.lease_id = $1 AND q.leased_until > $4 AND NOT q.is_paused
+        """,
+        lease_id,
+        list(webhooks),
+        now,
+        real_now,
+        MOST_IN_FLIGHT,
+        _MOST_ENDED,
+    )
+    return [
+        Due(
+            DeliveryId(row["delivery_id"]),
+            row["created_at"],
+            EventId(row["event_id"]),
+            row["attempt_count"],
+            row["failures"],
+            row["body"].encode(),
+            configuration_of(row),
+        )
+        for row in rows
+    ]
+
+
+async def record(tx: Tx, ended: Sequence[Ended]) -> None:
+    """Writes attempts and moves their deliveries on, in one statement (gathered from many attempts).
+
+    An attempt that another worker's overtook (its number is taken) is logged and moves nothing, except that success is
+    final. `$16` and `$17` bound the partitions looked into.
+    """
+    ordered = sorted(ended, key=lambda one: one.due.delivery_id)
+    attempts = [one.attempt for one in ordered]
+    days = [one.due.created_at for one in ordered]
+    await tx.execute(
+        """
+        WITH r AS (
+          SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::timestamptz[],
+            $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::integer[], $10::text[], $11::text[], $12::integer[],
+            $13::text[], $14::bytea[], $15::text[])
+          AS r (delivery_id, created_at, number, state, due_at, ended_at, attempt_id, began_at, duration_ms, url,
+            request_headers, status, answer_headers, answer_body, error)
+        ), logged AS (
+          INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
+            answer_headers, answer_body, error)
+          SELECT delivery_id, attempt_id, number, began_at, duration_ms, url, request_headers, status, answer_headers,
+            answer_body, error FROM r WHERE attempt_id IS NOT NULL
+        ), over AS (
+          DELETE FROM waiting_delivery w USING r
+          WHERE w.delivery_id = r.delivery_id AND r.due_at IS NULL
+            AND (w.attempt_count = r.number - 1 OR r.state = 'success')
+          RETURNING w.delivery_id
+        ), again AS (
+          UPDATE waiting_delivery w SET due_at = r.due_at, attempt_count = r.number, failures = w.failures + 1
+          FROM r
+          WHERE w.delivery_id = r.delivery_id AND r.due_at IS NOT NULL AND w.attempt_count = r.number - 1
+          RETURNING w.delivery_id
+        )
+        UPDATE delivery d SET state = r.state, ended_at = r.ended_at,
+          attempt_count = CASE WHEN r.attempt_id IS NULL THEN d.attempt_count
+            ELSE greatest(d.attempt_count, r.number) END
+        FROM r
+        WHERE d.id = r.delivery_id AND d.created_at = r.created_at AND d.created_at BETWEEN $16 AND $17
+          AND (r.state = 'success' OR d.id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again))
+        """,
+        [one.due.delivery_id for one in ordered],
+        days,
+        [one.due.attempt_count + 1 for one in ordered],
+        [one.verdict.state.value for one in ordered],
+        [one.verdict.due_at for one in ordered],
+        [one.at if one.verdict.due_at is None else None for one in ordered],
+        [a and a.id for a in attempts],
+        [a and a.began_at for a in attempts],
+        [a and a.duration_ms for a in attempts],
+        [a and a.url for a in attempts],
+        [a and a.request_headers for a in attempts],
+        [a and a.status for a in attempts],
+        [a and a.answer_headers for a in attempts],
+        [a and a.answer_body for a in attempts],
+        [a and a.error for a in attempts],
+        min(days),
+        max(days),
+    )
+
+
+async def mark_mailed(tx: Tx, due: Due, now: datetime) -> bool:
+    """Notes that a failed delivery is told of by mail; false when it was before, or is not failed."""
+    tag = await tx.execute(
+        "UPDATE delivery SET mailed_at = $3 WHERE id = $1 AND created_at = $2 AND mailed_at IS NULL AND state = $4",
+        due.delivery_id,
+        due.created_at,
+        now,
+        DeliveryState.FAILED.value,
+    )
+    return tag == "UPDATE 1"
+
+
+async def delete_older(tx: Tx, oldest: datetime) -> None:
+    """Forgets what waits since before `oldest` (for a paused webhook): its log is gone."""
+    await tx.execute("DELETE FROM waiting_delivery WHERE created_at < $1", oldest)

@@ -1,0 +1,94 @@
+"""Tables with a partition a day: days are made ahead of time and dropped after their retention (design, section 2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+
+from callmark.kit.db import Database, Tx
+
+log = structlog.get_logger(__name__)
+
+DAYS_AHEAD = 8
+LOG_DAYS = 30
+"""How long events, deliveries and attempts are kept. Source: contract, section 9.1."""
+
+_LOCK = 0x63616C6C5F726563  # "call_rec"
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class DailyTable:
+    """A table partitioned by the day of `column`; `<name>_rest` is its default partition."""
+
+    name: str
+    column: str
+    fillfactor: int = 100
+    retention_days: int | None = LOG_DAYS
+    """None: as long as call records, which is a setting."""
+
+    def of(self, day: date) -> str:
+        """The name of a day's partition."""
+        return f"{self.name}_{day:%Y%m%d}"
+
+
+DAILY_TABLES = (
+    DailyTable("call_record", "ends_at", fillfactor=60, retention_days=None),
+    DailyTable("event", "created_at"),
+    DailyTable("delivery", "created_at", fillfactor=70),
+    DailyTable("attempt", "began_at"),
+)
+
+
+async def keep_days(db: Database, now: datetime, record_days: int) -> None:
+    """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
+
+    `record_days` is the retention of call records. A transaction for each table; safe to run by many at once.
+    """
+    today = now.astimezone(UTC).date()
+    for table in DAILY_TABLES:
+        async with db.transaction() as tx:
+            await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            days = await _days(tx, table)
+            for day in (today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)):
+                if day not in days:
+                    await _make(tx, table, day)
+            await _drop(tx, table, days, today - ((table.retention_days or record_days) + 1) * _DAY)
+
+
+async def _days(tx: Tx, table: DailyTable) -> set[date]:
+    rows = await tx.fetch(
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+        " WHERE i.inhparent = $1::text::regclass AND c.relname ~ ('^' || $1::text || '_[0-9]{8}$')",
+        table.name,
+    )
+    return {date.fromisoformat(row["relname"][-8:]) for row in rows}
+
+
+async def _make(tx: Tx, table: DailyTable, day: date) -> None:
+    """Creates a day's table, moves what of that day had gone to the rest, and attaches it."""
+    name, start, end = table.of(day), _start(day), _start(day + _DAY)
+    await tx.execute(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL) WITH (fillfactor = {table.fillfactor})")
+    await tx.execute(
+        f"WITH moved AS (DELETE FROM {table.name}_rest WHERE {table.column} >= $1 AND {table.column} < $2 RETURNING *)"  # noqa: S608 - names of our own tables
+        f" INSERT INTO {name} SELECT * FROM moved",
+        start,
+        end,
+    )
+    await tx.execute(
+        f"ALTER TABLE {table.name} ATTACH PARTITION {name}"
+        f" FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+    )
+
+
+async def _drop(tx: Tx, table: DailyTable, days: Iterable[date], oldest: date) -> None:
+    for day in sorted(days):
+        if day < oldest:
+            await tx.execute(f"DROP TABLE {table.of(day)}")
+            log.info("partition_dropped", table=table.name, day=str(day))
+    await tx.execute(f"DELETE FROM {table.name}_rest WHERE {table.column} < $1", _start(oldest))  # noqa: S608 - names of our own tables
+
+
+def _start(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,38 @@
+"""Time zones by their IANA names, from the machine's database or else from the `tzdata` package."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from callmark.kit.errors import InvalidInput
+
+_OFFSET = re.compile(r"([+-])([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """The names that are known here, as `Asia/Kolkata`; the machine's own (`localtime`) is none."""
+    return frozenset(available_timezones() - {"localtime", "posixrules", "Factory"})
+
+
+def time_zone(name: str, field: str = "time_zone") -> ZoneInfo:
+    """The zone of that name. Raises InvalidInput about `field` for a name that is not known."""
+    if name not in zone_names():
+        raise InvalidInput(f"{field} is not the name of a time zone, such as Asia/Kolkata", field=field)
+    return ZoneInfo(name)
+
+
+def device_zone(text: str, field: str = "time_zone") -> tzinfo:
+    """A device's own zone: a name, or an offset from UTC such as `+04:00`. Raises InvalidInput about `field`."""
+    if (offset := _OFFSET.fullmatch(text)) is None:
+        return time_zone(text, field)
+    sign, hours, minutes = offset.groups()
+    ahead = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-ahead if sign == "-" else ahead)
+
+
+def instant_of(wall: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The instants, in UTC, at which clocks in `zone` show `wall` (naive): one; none in a gap; two in a fold."""
+    folds = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return sorted({instant for instant in folds if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall})

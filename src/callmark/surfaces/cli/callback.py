@@ -1,0 +1,180 @@
+"""`callmark callback`: what feature sets offer after a missed call, and the requests that came of it."""
+
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks.hours import hours_text
+from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+
+_CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
+_COLUMNS = ("id", "business_number", "receiver_number", "requested_at", "slot_starts_at", "state", "handled_by_email")
+
+_feature_set_option = click.option(
+    "--feature-set", type=click.UUID, required=True, metavar="ID", help="The feature set's, or number group's, id."
+)
+_email_option = click.option(
+    "--email", help="Who calls back; the account's oldest admin when not given.", metavar="ADDRESS"
+)
+
+
+@click.group
+def group() -> None:
+    """Manage Call Me Back: configurations of feature sets, and the requests of receivers."""
+
+
+@group.command("set")
+@account_option
+@_feature_set_option
+@click.option("--name", help="The configuration's name, at most 100 characters; at first the feature set's.")
+@click.option(
+    "--slot-picker/--no-slot-picker", default=None, help="Whether a receiver chooses a half hour; at first no."
+)
+@click.option("--time-zone", metavar="ZONE", help="The one zone that the hours are in, as Asia/Kolkata; at first UTC.")
+@click.option("--hours", metavar="HOURS", help='Business hours: "mon-fri 10:00-14:00,15:00-18:00; sat 10:00-13:00".')
+@operator
+async def set_(
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    feature_set: UUID,
+    name: str | None,
+    time_zone: str | None,
+    hours: str | None,
+    *,
+    slot_picker: bool | None,
+) -> None:
+    """Configure what a feature set offers; an option that is not given stays as it is.
+
+    The offer is made only while the feature set's Call Me Back switch is on and it is published.
+    """
+    config = await callbacks.set_config(
+        deps,
+        account_id(account),
+        FeatureSetId(feature_set),
+        name=name,
+        slot_picker=slot_picker,
+        time_zone=time_zone,
+        hours=hours,
+        created_by_email=await accounts.creator_email(deps, account_id(account)),
+    )
+    out.item(_config_row(config), "Call Me Back configured.")
+
+
+@group.command("list")
+@account_option
+@operator
+async def list_(deps: Deps, out: Output, account: UUID) -> None:
+    """List an account's configurations, newest first."""
+    rows = [_config_row(config) for config in await callbacks.list_configs(deps, account_id(account))]
+    hint = f"Nothing configured yet. Use `callmark callback set --account {account} --feature-set ID`."
+    out.rows(rows, _CONFIG_COLUMNS, empty=hint)
+
+
+@group.command
+@account_option
+@_feature_set_option
+@operator
+async def show(deps: Deps, out: Output, account: UUID, feature_set: UUID) -> None:
+    """Show a feature set's configuration."""
+    out.item(_config_row(await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))))
+
+
+@group.command
+@account_option
+@_feature_set_option
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, yes: bool) -> None:
+    """Delete a feature set's configuration; while its switch is on, a call back without slots is offered."""
+    config = await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))
+    sure(f"Delete {config.name!r}? Receivers cannot choose a half hour from then on.", yes=yes)
+    await callbacks.delete_config(deps, config.account_id, config.feature_set_id)
+    out.done({"feature_set_id": config.feature_set_id}, f"Configuration {config.name!r} deleted.")
+
+
+@group.command
+@account_option
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice(RequestState, case_sensitive=False),
+    multiple=True,
+    help="Only requests in this state; may be given several times.",
+)
+@click.option("--after", type=click.UUID, metavar="ID", help="Go on behind this request.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
+@operator
+async def requests(
+    deps: Deps, out: Output, account: UUID, states: tuple[RequestState, ...], after: UUID | None, limit: int
+) -> None:
+    """List receivers' requests, newest first."""
+    found = await work_list.list_requests(
+        deps,
+        account_id(account),
+        states=frozenset(states) or work_list.ALL_STATES,
+        after=CallbackRequestId(after) if after else None,
+        limit=limit,
+    )
+    out.rows([_row(request) for request in found], _COLUMNS, empty="No such requests.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@_email_option
+@operator
+async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
+    """Take a new request: somebody is going to call back."""
+    who = email or await accounts.creator_email(deps, account_id(account))
+    out.item(_row(await work_list.take(deps, account_id(account), CallbackRequestId(id), who)), "Request taken.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@_email_option
+@operator
+async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
+    """Mark a request as done: somebody has called back."""
+    who = email or await accounts.creator_email(deps, account_id(account))
+    out.item(_row(await work_list.finish(deps, account_id(account), CallbackRequestId(id), who)), "Request done.")
+
+
+def _config_row(config: CallbackConfig) -> Row:
+    return {
+        "feature_set_id": config.feature_set_id,
+        "name": config.name,
+        "slot_picker": config.slot_picker,
+        "time_zone": config.time_zone.key,
+        "hours": hours_text(config.hours),
+        "created_by_email": config.created_by_email,
+        "created_at": config.created_at,
+        "updated_at": config.updated_at,
+    }
+
+
+def _row(request: CallbackRequest) -> Row:
+    return {
+        "id": request.id,
+        "feature_set_id": request.feature_set_id,
+        "feature_set_name": request.feature_set_name,
+        "business_number": request.business_number,
+        "receiver_number": request.receiver_number,
+        "is_sim_unknown": request.is_sim_unknown,
+        "alternate_number": request.alternate_number,
+        "requested_at": request.requested_at,
+        "is_interested": request.is_interested,
+        "slot_starts_at": request.slot_starts_at,
+        "config_name": request.config_name,
+        "state": request.state,
+        "handled_by_email": request.handled_by_email,
+        "handled_at": request.handled_at,
+    }

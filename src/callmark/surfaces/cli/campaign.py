@@ -1,0 +1,284 @@
+"""`callmark campaign`: User Feedback campaigns and how they were answered."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import (
+    CallType,
+    Campaign,
+    CampaignType,
+    NewQuestion,
+    Question,
+    QuestionResult,
+    Results,
+)
+from callmark.domain.ids import CampaignId, FeatureSetId
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+
+_COLUMNS = ("id", "name", "campaign_type", "call_types", "state", "feature_set_id")
+_RESULT_COLUMNS = ("question", "answered", "counts", "average")
+
+
+class CallTypes(click.ParamType[frozenset[CallType]]):
+    """Call types divided by commas."""
+
+    name = "calls"
+
+    def convert(
+        self, value: str | frozenset[CallType], param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[CallType]:
+        """The call types named; a wrong name fails with those that exist."""
+        if isinstance(value, frozenset):
+            return value
+        try:
+            return frozenset(CallType(name.strip()) for name in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not one or both of answered,missed", param, ctx)
+
+
+class QuestionText(click.ParamType[NewQuestion]):
+    """A question, and behind `|` its options, if it has any."""
+
+    name = "question"
+
+    def convert(
+        self, value: str | NewQuestion, param: click.Parameter | None, ctx: click.Context | None
+    ) -> NewQuestion:
+        """The question as it is written; the campaign judges it."""
+        del param, ctx  # click's signature
+        if isinstance(value, NewQuestion):
+            return value
+        text, *options = (part.strip() for part in value.split("|"))
+        return NewQuestion(text, options)
+
+
+_calls_option = click.option(
+    "--calls", type=CallTypes(), help="After which calls it asks: answered, missed (rejected ones too), or both."
+)
+_question_option = click.option(
+    "--question",
+    "questions",
+    type=QuestionText(),
+    multiple=True,
+    metavar="TEXT",
+    help='A question, in order: "On time? | Yes | No" is a choice, without options it is answered in free text.',
+)
+
+
+@click.group
+def group() -> None:
+    """Manage User Feedback campaigns: draft, live, ended."""
+
+
+@group.command
+@account_option
+@click.option("--feature-set", type=click.UUID, required=True, metavar="ID", help="Whose numbers' calls it asks after.")
+@click.option("--name", required=True, help="The campaign's name, at most 100 characters.")
+@click.option(
+    "--type",
+    "campaign_type",
+    type=click.Choice(CampaignType, case_sensitive=False),
+    default="questions",
+    show_default=True,
+    help="questions: your own, at most 10. call_rating: one, answered with 1 to 5.",
+)
+@_calls_option
+@_question_option
+@operator
+async def create(
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    feature_set: UUID,
+    name: str,
+    campaign_type: CampaignType,
+    calls: frozenset[CallType] | None,
+    questions: Sequence[NewQuestion],
+) -> None:
+    """Create a campaign as a draft; it asks after both types of calls unless you say otherwise."""
+    campaign = await feedback.create_campaign(
+        deps,
+        account_id(account),
+        feature_set_id=FeatureSetId(feature_set),
+        name=name,
+        campaign_type=campaign_type,
+        call_types=feedback.ALL_CALLS if calls is None else calls,
+        questions=questions,
+        created_by_email=await accounts.creator_email(deps, account_id(account)),
+    )
+    after = f"Next: `callmark campaign live {campaign.id} --account {account}` makes it ask."
+    out.item(_row(campaign, out), "Campaign created.", after)
+
+
+@group.command("list")
+@account_option
+@operator
+async def list_(deps: Deps, out: Output, account: UUID) -> None:
+    """List an account's campaigns, newest first."""
+    rows = [_row(campaign, out) for campaign in await feedback.list_campaigns(deps, account_id(account))]
+    hint = f"No campaigns yet. Create one with `callmark campaign create --account {account} --feature-set ID`."
+    out.rows(rows, _COLUMNS, empty=hint)
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one campaign with its questions."""
+    out.item(_row(await feedback.get_campaign(deps, account_id(account), CampaignId(id)), out))
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@click.option("--name", help="A new name.")
+@_calls_option
+@_question_option
+@click.option("--order", metavar="LIST", help="The questions in another order, by their present places: 2,1,3.")
+@operator
+async def update(
+    deps: Deps,
+    out: Output,
+    id: UUID,  # noqa: A002 - the argument's name on the screen
+    account: UUID,
+    name: str | None,
+    calls: frozenset[CallType] | None,
+    questions: Sequence[NewQuestion],
+    order: str | None,
+) -> None:
+    """Change a draft; questions that are given take the place of all it has."""
+    at_least_one(name, calls, questions or None, order)
+    if questions and order:
+        raise click.UsageError("give either --question, in their order, or --order")
+    owner, campaign_id = account_id(account), CampaignId(id)
+    if order is not None:
+        draft = await feedback.get_campaign(deps, owner, campaign_id)
+        await feedback.reorder_questions(deps, owner, campaign_id, [one.id for one in _ordered(draft, order)])
+    campaign = await feedback.update_campaign(
+        deps, owner, campaign_id, name=name, call_types=calls, questions=questions or None
+    )
+    out.item(_row(campaign, out), "Campaign updated.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Make a draft live; it cannot be changed any more."""
+    campaign = await feedback.make_live(deps, account_id(account), CampaignId(id))
+    out.item(_row(campaign, out), "Campaign is live.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@yes_option
+@operator
+async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """End a live campaign for good."""
+    campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
+    sure(f"End {campaign.name!r}? It cannot be made live again.", yes=yes)
+    out.item(_row(await feedback.end_campaign(deps, campaign.account_id, campaign.id), out), "Campaign ended.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Delete a draft, or an ended campaign with its answers."""
+    campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
+    sure(f"Delete {campaign.name!r} and its answers?", yes=yes)
+    await feedback.delete_campaign(deps, campaign.account_id, campaign.id)
+    out.done({"id": campaign.id}, f"Campaign {campaign.name!r} deleted.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show how a campaign was answered so far, question by question."""
+    found = await feedback.results(deps, account_id(account), CampaignId(id))
+    if out.as_json:
+        out.item(_results_row(found))
+        return
+    calls = ", ".join(f"{count} {kind.value}" for kind, count in found.by_call_type.items())
+    click.echo(f"{found.campaign.name}: answered after {found.answered} calls ({calls}).")
+    out.rows([_result_line(one) for one in found.questions], _RESULT_COLUMNS, empty="It has no questions.")
+
+
+def _ordered(draft: Campaign, order: str) -> list[Question]:
+    """The draft's questions by their places in `order`."""
+    try:
+        places = [int(place) for place in order.split(",")]
+    except ValueError:
+        places = []
+    if sorted(places) != list(range(1, len(draft.questions) + 1)):
+        raise click.UsageError(f"--order must name each place from 1 to {len(draft.questions)} once")
+    return [draft.questions[place - 1] for place in places]
+
+
+def _row(campaign: Campaign, out: Output) -> Row:
+    return {
+        "id": campaign.id,
+        "feature_set_id": campaign.feature_set_id,
+        "name": campaign.name,
+        "campaign_type": campaign.campaign_type,
+        "call_types": campaign.call_types,
+        "questions": _questions(campaign) if out.as_json else _numbered(campaign),
+        "state": campaign.state,
+        "created_by_email": campaign.created_by_email,
+        "created_at": campaign.created_at,
+        "updated_at": campaign.updated_at,
+        "live_at": campaign.live_at,
+        "ended_at": campaign.ended_at,
+    }
+
+
+def _questions(campaign: Campaign) -> list[Row]:
+    return [
+        {"id": one.id, "question": one.text, "kind": one.kind, "options": one.options} for one in campaign.questions
+    ]
+
+
+def _numbered(campaign: Campaign) -> str:
+    """The questions as one line: `1. On time? (Yes | No); 2. …`."""
+    told = ((one.text, f" ({' | '.join(one.options)})" if one.options else "") for one in campaign.questions)
+    return "; ".join(f"{place}. {text}{options}" for place, (text, options) in enumerate(told, 1))
+
+
+def _results_row(found: Results) -> Row:
+    return {
+        "id": found.campaign.id,
+        "name": found.campaign.name,
+        "answered": found.answered,
+        "by_call_type": {kind.value: count for kind, count in found.by_call_type.items()},
+        "questions": [_result_row(one) for one in found.questions],
+    }
+
+
+def _result_row(result: QuestionResult) -> Row:
+    return {
+        "id": result.question.id,
+        "question": result.question.text,
+        "kind": result.question.kind,
+        "answered": result.answered,
+        "counts": result.counts,
+        "average": result.average,
+    }
+
+
+def _result_line(result: QuestionResult) -> Row:
+    counts = ", ".join(f"{option}: {count}" for option, count in result.counts.items())
+    average = "" if result.average is None else f"{result.average:.2f}"
+    return {**_result_row(result), "counts": counts, "average": average}

@@ -1,0 +1,341 @@
+"""`callmark webhook`: where an account's events are delivered, and the log of deliveries."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import DeliveryId, WebhookId
+from callmark.domain.webhooks import log as deliveries_log
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.log import Filters
+from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryState, Details, Webhook
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+
+_COLUMNS = ("id", "name", "url", "event_types", "paused_at")
+_LOG_COLUMNS = (
+    "id",
+    "created_at",
+    "event_type",
+    "is_test",
+    "webhook_name",
+    "state",
+    "attempt_count",
+    "next_attempt_at",
+)
+_SHOWN_ONCE = "This secret is shown once. Receivers verify the header webhook-signature with it."
+
+id_argument = click.argument("id", type=click.UUID)
+_instant = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+
+
+class EventTypes(click.ParamType[frozenset[EventType]]):
+    """Event types divided by commas."""
+
+    name = "types"
+
+    def convert(
+        self, value: str | frozenset[EventType], param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[EventType]:
+        """The types named; a wrong name fails with those that exist."""
+        if isinstance(value, frozenset):
+            return value
+        names = [name.strip() for name in value.split(",")]
+        known = [kind.value for kind in EventType]
+        for name in names:
+            if name not in known:
+                self.fail(f"{name!r} is not one of {', '.join(known)}", param, ctx)
+        return frozenset(map(EventType, names))
+
+
+@click.group
+def group() -> None:
+    """Manage webhooks: where a business's receivers get its events."""
+
+
+@group.command
+@account_option
+@click.option("--name", required=True, help="At most 50 characters, unique among the account's webhooks.")
+@click.option("--url", required=True, help="Called exactly as it is given, query included.")
+@click.option(
+    "--events", type=EventTypes(), default="cmb,user_feedback", show_default=True, help="Event types, comma-separated."
+)
+@click.option("--honour-retry-after", is_flag=True, help="A Retry-After of the receiver may delay the next attempt.")
+@click.option("--stop-on-410", is_flag=True, help="An answer of 410 ends a delivery.")
+@operator
+async def create(
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    name: str,
+    url: str,
+    events: frozenset[EventType],
+    *,
+    honour_retry_after: bool,
+    stop_on_410: bool,
+) -> None:
+    """Create a webhook; prints its signing secret."""
+    made = await webhooks.create_webhook(
+        deps,
+        account_id(account),
+        name=name,
+        url=url,
+        event_types=events,
+        created_by_email=await accounts.creator_email(deps, account_id(account)),
+        honours_retry_after=honour_retry_after,
+        stops_on_gone=stop_on_410,
+    )
+    out.item({**_row(made.webhook), "secret": made.secret}, "Webhook created.", _SHOWN_ONCE)
+
+
+@group.command("list")
+@account_option
+@operator
+async def list_(deps: Deps, out: Output, account: UUID) -> None:
+    """List an account's webhooks, oldest first."""
+    rows = [_row(webhook) for webhook in await webhooks.list_webhooks(deps, account_id(account))]
+    hint = f"No webhooks yet. Create one with `callmark webhook create --account {account} --name NAME --url URL`."
+    out.rows(rows, _COLUMNS, empty=hint)
+
+
+@group.command
+@id_argument
+@account_option
+@operator
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one webhook."""
+    out.item(_row(await webhooks.get_webhook(deps, account_id(account), WebhookId(id))))
+
+
+@group.command
+@id_argument
+@account_option
+@click.option("--name", help="A new name.")
+@click.option("--url", help="A new address; attempts that are due already go there too.")
+@click.option("--events", type=EventTypes(), help="Event types, comma-separated, for new events.")
+@click.option("--honour-retry-after/--ignore-retry-after", default=None, help="Whether Retry-After may delay.")
+@click.option("--stop-on-410/--retry-on-410", default=None, help="Whether an answer of 410 ends a delivery.")
+@operator
+async def update(  # noqa: PLR0913 - a parameter for each option
+    deps: Deps,
+    out: Output,
+    id: UUID,  # noqa: A002 - the argument's name on the screen
+    account: UUID,
+    name: str | None,
+    url: str | None,
+    events: frozenset[EventType] | None,
+    *,
+    honour_retry_after: bool | None,
+    stop_on_410: bool | None,
+) -> None:
+    """Change a webhook; every attempt from now on goes by it."""
+    at_least_one(name, url, events, honour_retry_after is not None, stop_on_410 is not None)
+    webhook = await webhooks.update_webhook(
+        deps,
+        account_id(account),
+        WebhookId(id),
+        name=name,
+        url=url,
+        event_types=events,
+        honours_retry_after=honour_retry_after,
+        stops_on_gone=stop_on_410,
+    )
+    out.item(_row(webhook), "Webhook updated.")
+
+
+@group.command
+@id_argument
+@account_option
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Delete a webhook; what waits for it is not sent any more."""
+    webhook = await webhooks.get_webhook(deps, account_id(account), WebhookId(id))
+    sure(f"Delete {webhook.name!r}? Events that wait for it are not sent to it any more.", yes=yes)
+    await webhooks.delete_webhook(deps, webhook.account_id, webhook.id)
+    out.done({"id": webhook.id}, f"Webhook {webhook.name!r} deleted.")
+
+
+@group.command
+@id_argument
+@account_option
+@click.option(
+    "--overlap-hours",
+    type=click.FloatRange(0, 168),
+    default=24.0,
+    show_default=True,
+    help="How long the old secret signs beside the new one.",
+)
+@operator
+async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:  # noqa: A002 - the argument's name on the screen
+    """Give a webhook a new signing secret; prints it."""
+    made = await webhooks.rotate_secret(
+        deps, account_id(account), WebhookId(id), overlap=timedelta(hours=overlap_hours)
+    )
+    out.item({**_row(made.webhook), "secret": made.secret}, "Secret replaced.", _SHOWN_ONCE)
+
+
+@group.command
+@id_argument
+@account_option
+@operator
+async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Make no attempts until it is resumed; events are kept for it."""
+    out.item(_row(await webhooks.pause_webhook(deps, account_id(account), WebhookId(id))), "Webhook paused.")
+
+
+@group.command
+@id_argument
+@account_option
+@operator
+async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Go on with a paused webhook; what has become due is sent now."""
+    out.item(_row(await webhooks.resume_webhook(deps, account_id(account), WebhookId(id))), "Webhook resumed.")
+
+
+@group.command
+@id_argument
+@account_option
+@click.option("--event", type=click.Choice(EventType, case_sensitive=False), default="cmb", show_default=True)
+@operator
+async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: EventType) -> None:  # noqa: A002 - the argument's name on the screen
+    """Send a sample event once; prints the result."""
+    made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), event)
+    said = "The receiver took it." if made.delivery.state is DeliveryState.SUCCESS else "The receiver did not take it."
+    _print_details(out, made, said)
+
+
+@group.command
+@account_option
+@click.option("--webhook", type=click.UUID, metavar="ID", help="Only of this webhook.")
+@click.option("--state", type=click.Choice(DeliveryState, case_sensitive=False), help="Only in this state.")
+@click.option("--event", type=click.Choice(EventType, case_sensitive=False), help="Only of this event type.")
+@click.option("--since", type=_instant, help="Only of events since this UTC instant: 2026-01-01T10:00:00Z.")
+@click.option("--after", type=click.UUID, metavar="ID", help="The page after this delivery.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@operator
+async def deliveries(  # noqa: PLR0913 - a parameter for each option
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    webhook: UUID | None,
+    state: DeliveryState | None,
+    event: EventType | None,
+    *,
+    since: datetime | None,
+    after: UUID | None,
+    limit: int,
+) -> None:
+    """List deliveries, newest first."""
+    last = await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(after)) if after else None
+    filters = Filters(
+        WebhookId(webhook) if webhook else None,
+        state,
+        event,
+        _utc(since),
+        deliveries_log.page_after([last.delivery]) if last else None,
+    )
+    found = await deliveries_log.list_deliveries(deps, account_id(account), filters, limit=limit)
+    out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No such deliveries.")
+
+
+@group.command
+@id_argument
+@account_option
+@operator
+async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one delivery with its body and every attempt."""
+    _print_details(out, await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(id)))
+
+
+@group.command
+@id_argument
+@account_option
+@operator
+async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Send one delivery again, now."""
+    again = await deliveries_log.resend(deps, account_id(account), DeliveryId(id))
+    out.item(_delivery_row(again), "It is sent again now.")
+
+
+@group.command
+@id_argument
+@account_option
+@click.option("--since", type=_instant, required=True, help="Events since this UTC instant: 2026-01-01T10:00:00Z.")
+@click.option("--dry-run", is_flag=True, help="Only count them.")
+@operator
+async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datetime, *, dry_run: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Send again every event since an instant whose delivery failed."""
+    instant = _utc(since)
+    if instant is None:
+        raise InvalidInput("since is required", field="since")
+    found = await deliveries_log.recover(deps, account_id(account), WebhookId(id), since=instant, dry_run=dry_run)
+    said = f"{found.count} deliveries would be sent again." if dry_run else f"{found.count} deliveries are sent again."
+    out.done({"count": found.count, "dry_run": dry_run}, said)
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    return instant.replace(tzinfo=UTC) if instant else None
+
+
+def _row(webhook: Webhook) -> Row:
+    return {
+        "id": webhook.id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "event_types": webhook.event_types,
+        "honour_retry_after": webhook.honours_retry_after,
+        "stop_on_410": webhook.stops_on_gone,
+        "paused_at": webhook.paused_at,
+        "old_secret_until": webhook.old_secret_until,
+        "created_by_email": webhook.created_by_email,
+        "created_at": webhook.created_at,
+        "updated_at": webhook.updated_at,
+    }
+
+
+def _delivery_row(one: Delivery) -> Row:
+    return {
+        "id": one.id,
+        "webhook_id": one.webhook_id,
+        "webhook_name": one.webhook_name,
+        "event_id": one.event_id,
+        "event_type": one.event_type,
+        "event_number": one.event_number,
+        "is_test": one.is_test,
+        "created_at": one.created_at,
+        "state": one.state,
+        "attempt_count": one.attempt_count,
+        "next_attempt_at": one.next_attempt_at,
+        "ended_at": one.ended_at,
+    }
+
+
+def _attempt_row(one: Attempt) -> Row:
+    return {
+        "number": one.number,
+        "began_at": one.began_at,
+        "duration_ms": one.duration_ms,
+        "url": one.url,
+        "status": one.status,
+        "error": one.error,
+        "request_headers": one.request_headers,
+        "answer_headers": one.answer_headers,
+        "answer_body": one.answer_body.decode(errors="replace") if one.answer_body is not None else None,
+    }
+
+
+def _print_details(out: Output, found: Details, said: str = "") -> None:
+    attempts: Sequence[Row] = [_attempt_row(one) for one in found.attempts]
+    row = {**_delivery_row(found.delivery), "body": found.body}
+    if out.as_json:
+        out.item({**row, "attempts": attempts})
+        return
+    out.item(row, said)
+    out.rows(attempts, ("number", "began_at", "duration_ms", "status", "error"), empty="No attempts yet.")

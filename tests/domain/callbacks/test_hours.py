@@ -1,0 +1,130 @@
+"""Business hours as people write them, and the half hours in them, whatever the clocks of their zone do."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, parse_hours, slots
+from callmark.kit.errors import InvalidInput
+from callmark.kit.zones import zone_names
+
+NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)  # a Thursday
+INDIA, BERLIN = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
+ROUND_THE_CLOCK = parse_hours("mon-sun 00:00-24:00")
+
+
+@st.composite
+def openings(draw: st.DrawFn) -> tuple[Opening, ...]:
+    marks = sorted(draw(st.sets(st.integers(0, 48), max_size=6)))
+    return tuple(Opening(a * 30, b * 30) for a, b in zip(marks[::2], marks[1::2], strict=False))
+
+
+WEEKS = st.tuples(*[openings()] * 7)
+ZONES = st.sampled_from(sorted(zone_names())).map(ZoneInfo)
+INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants them naive
+
+
+def test_hours_are_read_as_people_write_them() -> None:
+    week = parse_hours(" Mon-Fri 10:00-14:00, 15:00-18:00;sat,sun 22:30-24:00 ; ")
+    assert week[0] == week[4] == (Opening(600, 840), Opening(900, 1080))
+    assert week[5] == week[6] == (Opening(1350, 1440),)
+    assert hours_text(week) == "mon-fri 10:00-14:00,15:00-18:00; sat-sun 22:30-24:00"
+    assert hours_text(parse_hours("wed 09:00-10:00; mon 09:00-10:00")) == "mon 09:00-10:00; wed 09:00-10:00"
+    assert parse_hours("") == CLOSED
+
+
+@given(week=WEEKS)
+def test_a_week_written_down_is_read_as_the_same_week(week: Week) -> None:
+    assert parse_hours(hours_text(week)) == week
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mon",
+        "mon 10-14",
+        "mon 10:15-14:00",
+        "mon 14:00-10:00",
+        "mon 10:00-10:00",
+        "mon 10:00-24:30",
+        "mon 10:00-14:00,13:30-15:00",
+        "mon 10:00-14:00; mon 15:00-16:00",
+        "fri-mon 10:00-14:00",
+        "someday 10:00-14:00",
+        "mon-fri-sat 10:00-14:00",
+        "mon \u0661\u0660:00-14:00",
+        "mon 10:00-14:00;" * 100,
+    ],
+)
+def test_hours_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse_hours(text)
+    assert refused.value.field == "hours"
+
+
+def test_ten_to_two_in_india_begins_at_half_past_eight_in_the_gulf() -> None:
+    # Source: contract, section 12.4
+    starts = slots(parse_hours("fri 10:00-14:00"), INDIA, NOW)
+    shown = [start.astimezone(ZoneInfo("Asia/Dubai")).isoformat() for start in starts]
+    assert shown[:2] == ["2026-01-02T08:30:00+04:00", "2026-01-02T09:00:00+04:00"]
+    assert len(shown) == 8
+
+
+def test_slots_begin_after_now_and_reach_a_week_ahead() -> None:
+    starts = slots(ROUND_THE_CLOCK, INDIA, NOW)
+    assert starts[0] == NOW + SLOT
+    assert starts[-1] == NOW + timedelta(days=7)
+    assert len(starts) == 7 * 48
+    assert slots(CLOSED, INDIA, NOW) == []
+
+
+def test_hours_that_the_clocks_skip_are_not_offered() -> None:
+    night = parse_hours("sun 01:00-04:00")
+    starts = slots(night, BERLIN, datetime(2026, 3, 28, 12, tzinfo=UTC))
+    shown = [start.astimezone(BERLIN).isoformat(timespec="minutes") for start in starts]
+    assert shown == [f"2026-03-29T{at}" for at in ("01:00+01:00", "01:30+01:00", "03:00+02:00", "03:30+02:00")]
+
+
+def test_hours_that_begin_in_what_the_clocks_skip_begin_after_it() -> None:
+    starts = slots(parse_hours("sun 02:30-04:00"), BERLIN, datetime(2026, 3, 28, 12, tzinfo=UTC))
+    shown = [start.astimezone(BERLIN).isoformat(timespec="minutes") for start in starts]
+    assert shown == ["2026-03-29T03:00+02:00", "2026-03-29T03:30+02:00"]
+
+
+def test_hours_that_the_clocks_show_twice_are_offered_twice() -> None:
+    starts = slots(parse_hours("sun 02:00-03:30"), BERLIN, datetime(2026, 10, 24, 12, tzinfo=UTC))
+    shown = [start.astimezone(BERLIN).isoformat(timespec="minutes") for start in starts]
+    assert shown == [
+        f"2026-10-25T{at}" for at in ("02:00+02:00", "02:30+02:00", "02:00+01:00", "02:30+01:00", "03:00+01:00")
+    ]
+
+
+@given(week=WEEKS, zone=ZONES, now=INSTANTS)
+def test_slots_never_overlap_and_lie_wholly_inside_the_hours(week: Week, zone: ZoneInfo, now: datetime) -> None:
+    starts = slots(week, zone, now)
+    assert all(later - earlier >= SLOT for earlier, later in pairwise(starts))
+    for start in starts:
+        assert now < start <= now + timedelta(days=7)
+        for moment in (start, start + SLOT / 2, start + SLOT - timedelta(microseconds=1)):
+            wall = moment.astimezone(zone)
+            minute = wall.hour * 60 + wall.minute
+            assert any(opening.opens <= minute < opening.closes for opening in week[wall.weekday()])
+
+
+@given(week=WEEKS, zone=ZONES, now=INSTANTS)
+def test_where_no_clock_changes_every_half_hour_of_a_week_is_offered_once(
+    week: Week, zone: ZoneInfo, now: datetime
+) -> None:
+    hours = [now + timedelta(hours=hour) for hour in range(-24, 9 * 24)]
+    assume(len({hour.astimezone(zone).utcoffset() for hour in hours}) == 1)
+    assert len(slots(week, zone, now)) == sum((o.closes - o.opens) // 30 for day in week for o in day)
+
+
+@given(zone=ZONES, on=st.dates(date(2020, 1, 1), date(2037, 12, 31)))
+def test_round_the_clock_leaves_no_gap_whatever_the_clocks_do(zone: ZoneInfo, on: date) -> None:
+    starts = slots(ROUND_THE_CLOCK, zone, datetime(on.year, on.month, on.day, tzinfo=UTC))
+    assert all(later - earlier == SLOT for earlier, later in pairwise(starts))

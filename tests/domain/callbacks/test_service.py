@@ -1,0 +1,343 @@
+"""Call Me Back is configured, offered and asked for; each request is stored with its event, once."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.factories import phone
+from tests.listed import SOMEBODY, Listed, bodies, make_listed, ring, set_switch
+
+from callmark.domain.callbacks import jobs, work_list
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.hours import hours_text
+from callmark.domain.callbacks.model import Asked, CallbackConfig, CallbackOffer, CallbackRequest, RequestState
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.domain.numbers import service as numbers
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.ids import new_id, random_uuid
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.zones import device_zone
+
+HOURS = "sat 11:00-12:00"
+SLOT = "2026-01-03T09:30:00+04:00"
+
+
+async def configure(deps: Deps, listed: Listed) -> CallbackConfig:
+    return await callbacks.set_config(
+        deps,
+        listed.account_id,
+        listed.feature_set_id,
+        name="Weekday callbacks",
+        slot_picker=True,
+        time_zone="Asia/Kolkata",
+        hours=HOURS,
+        created_by_email=SOMEBODY,
+    )
+
+
+async def offered(deps: Deps, listed: Listed) -> CallbackOffer | None:
+    async with deps.db.connection() as tx:
+        caller = await numbers.listed_caller(tx, listed.number)
+        assert caller
+        return await callbacks.offered(tx, caller, deps.clock.now(), device_zone("Asia/Dubai"))
+
+
+def asked(listed: Listed) -> Asked:
+    return Asked(random_uuid(), listed.number)
+
+
+async def test_a_feature_set_has_one_configuration_and_a_part_not_given_stays(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    of = (deps, listed.account_id, listed.feature_set_id)
+    first = await callbacks.set_config(*of, created_by_email=SOMEBODY)
+    assert (first.name, first.slot_picker, first.time_zone.key) == ("Delivery default", False, "UTC")
+    clock.advance(timedelta(hours=1))
+    second = await configure(deps, listed)
+    assert (second.id, second.created_at, second.updated_at) == (first.id, first.created_at, clock.now())
+    third = await callbacks.set_config(*of, name="Callbacks", created_by_email="bob@acme.example")
+    assert third == replace(second, name="Callbacks")
+    assert await callbacks.get_config(*of) == third
+    assert await callbacks.list_configs(deps, listed.account_id) == [third]
+    assert hours_text(third.hours) == HOURS
+    await callbacks.delete_config(*of)
+    for gone in (callbacks.get_config, callbacks.delete_config):
+        with pytest.raises(NotFound):
+            await gone(*of)
+
+
+async def test_a_configuration_that_cannot_be_used_is_refused(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    of = (deps, listed.account_id, listed.feature_set_id)
+    with pytest.raises(InvalidInput, match="hours are required"):
+        await callbacks.set_config(*of, slot_picker=True, created_by_email=SOMEBODY)
+    with pytest.raises(InvalidInput, match="time zone"):
+        await callbacks.set_config(*of, time_zone="Mars/Olympus", created_by_email=SOMEBODY)
+    with pytest.raises(NotFound):
+        await callbacks.set_config(
+            deps, listed.account_id, FeatureSetId(new_id()), name="Mine", created_by_email=SOMEBODY
+        )
+
+
+async def test_another_accounts_configuration_is_not_found(deps: Deps) -> None:
+    alices, charlies = await make_listed(deps), await make_listed(deps)
+    await configure(deps, alices)
+    foreign = (deps, charlies.account_id, alices.feature_set_id)
+    for use in (callbacks.get_config, callbacks.delete_config):
+        with pytest.raises(NotFound):
+            await use(*foreign)
+    with pytest.raises(NotFound):
+        await callbacks.set_config(*foreign, name="Mine", created_by_email="charlie@borealis.example")
+    assert await callbacks.list_configs(deps, charlies.account_id) == []
+
+
+async def test_the_offer_has_the_configurations_slots_in_the_devices_zone(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    await configure(deps, listed)
+    slots = ["2026-01-03T09:30:00+04:00", "2026-01-03T10:00:00+04:00"]
+    assert await offered(deps, listed) == CallbackOffer("Weekday callbacks", slot_picker=True, slots=slots)
+
+
+async def test_without_a_configuration_a_call_back_without_slots_is_offered_under_the_feature_sets_name(
+    deps: Deps,
+) -> None:
+    listed = await make_listed(deps)
+    assert await offered(deps, listed) == CallbackOffer("Delivery default", slot_picker=False, slots=[])
+
+
+async def test_nothing_is_offered_while_the_switch_is_off(deps: Deps) -> None:
+    listed = await make_listed(deps, call_me_back=False)
+    await configure(deps, listed)
+    assert await offered(deps, listed) is None
+    receiver, _ = await ring(deps, listed)
+    with pytest.raises(InvalidInput, match="offers no call back"):
+        await callbacks.request(deps, receiver, asked(listed))
+
+
+async def test_a_request_is_stored_with_its_event(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    await configure(deps, listed)
+    receiver, _ = await ring(deps, listed)
+    request = await callbacks.request(deps, receiver, replace(asked(listed), slot=SLOT))
+    assert request.slot_starts_at == datetime(2026, 1, 3, 5, 30, tzinfo=UTC)
+    assert await work_list.list_requests(deps, listed.account_id) == [request]
+    (event,), _ = await events.events_after(deps, listed.account_id, 0, 10)
+    assert event.event_type is EventType.CALL_ME_BACK
+    assert event.body == (
+        f'{{"event_id":"{event.id}","client_account_id":"{listed.account_id}","event_type":"cmb",'
+        '"created_at":"1767261600","cmb_payload":{'
+        f'"business_number":"{listed.number}","feature_set":"Delivery default","client_number":"{receiver}",'
+        '"requested_at":"1767261600","requested_date":"2026-01-03","requested_slot":"Saturday",'
+        '"preferred_from_time":"1767418200","preferred_to_time":"1767420000",'
+        '"is_interested":true,"alternate_number":"","cmb_config_name":"Weekday callbacks"}}'
+    )
+
+
+async def test_a_request_of_a_number_group_names_the_group(deps: Deps) -> None:
+    listed = await make_listed(deps, is_number_group=True, name="Old numbers")
+    receiver, _ = await ring(deps, listed, CallEvent.REJECTED)
+    await callbacks.request(deps, receiver, asked(listed))
+    (body,) = await bodies(deps, listed.account_id)
+    payload = json.loads(body)["cmb_payload"]
+    assert list(payload)[1] == "number_group"
+    assert (payload["number_group"], payload["cmb_config_name"]) == ("Old numbers", "Old numbers")
+
+
+async def test_a_repeated_request_changes_nothing_whatever_has_changed_meanwhile(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    wanted = asked(listed)
+    first = await callbacks.request(deps, receiver, wanted)
+    await set_switch(deps, listed, "call_me_back", on=False)
+    assert await callbacks.request(deps, receiver, replace(wanted, is_interested=False)) == first
+    assert len(await bodies(deps, listed.account_id)) == 1
+
+
+async def test_the_same_request_sent_twice_at_once_makes_one_row_and_one_event(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    for _ in range(10):
+        wanted = asked(listed)
+        one, other = await asyncio.gather(*[callbacks.request(deps, receiver, wanted) for _ in range(2)])
+        assert one == other
+    assert len(await work_list.list_requests(deps, listed.account_id)) == 10
+    assert len(await bodies(deps, listed.account_id)) == 10
+
+
+async def test_one_request_id_of_two_receivers_means_two_requests(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    wanted = asked(listed)
+    for _ in range(2):
+        receiver, _ = await ring(deps, listed)
+        await callbacks.request(deps, receiver, wanted)
+    assert len(await bodies(deps, listed.account_id)) == 2
+
+
+async def test_only_after_a_missed_or_rejected_call_of_that_number(deps: Deps) -> None:
+    listed, other = await make_listed(deps), await make_listed(deps)
+    receiver, _ = await ring(deps, listed, CallEvent.ANSWERED)
+    await ring(deps, listed, CallEvent.SHOWN, receiver)
+    await ring(deps, other, CallEvent.MISSED, receiver)
+    await ring(deps, listed, CallEvent.MISSED)
+    with pytest.raises(Conflict, match="no missed or rejected call"):
+        await callbacks.request(deps, receiver, asked(listed))
+    await ring(deps, listed, CallEvent.REJECTED, receiver)
+    assert await callbacks.request(deps, receiver, asked(listed))
+
+
+async def test_a_number_that_is_not_shown_offers_no_call_back(deps: Deps) -> None:
+    draft, unpublished = await make_listed(deps, state="draft"), await make_listed(deps, state="unpublished")
+    for listed in (draft, unpublished, replace(draft, number=phone())):
+        receiver, _ = await ring(deps, listed)
+        with pytest.raises(InvalidInput) as refused:
+            await callbacks.request(deps, receiver, asked(listed))
+        assert refused.value.field == "business_number"
+
+
+async def test_a_slot_is_judged_by_what_is_offered_now(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    await configure(deps, listed)
+    receiver, _ = await ring(deps, listed)
+    with pytest.raises(InvalidInput, match="slot is required"):
+        await callbacks.request(deps, receiver, asked(listed))
+    clock.advance(timedelta(days=2))
+    with pytest.raises(InvalidInput, match="not one of those offered"):
+        await callbacks.request(deps, receiver, replace(asked(listed), slot=SLOT))
+    assert await bodies(deps, listed.account_id) == []
+
+
+async def test_not_interested_is_told_and_leaves_nothing_to_do(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    await configure(deps, listed)
+    receiver, _ = await ring(deps, listed)
+    request = await callbacks.request(deps, receiver, replace(asked(listed), is_interested=False))
+    assert (request.state, request.handled_by_email) == (RequestState.DONE, None)
+    (body,) = await bodies(deps, listed.account_id)
+    payload = json.loads(body)["cmb_payload"]
+    assert (payload["is_interested"], payload["requested_date"], payload["preferred_to_time"]) == (False, "NA", None)
+
+
+async def test_an_unknown_sim_and_an_alternate_number_are_kept(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    alternate = PhoneNumber("919900445566")
+    await callbacks.request(deps, receiver, replace(asked(listed), is_sim_unknown=True))
+    await callbacks.request(deps, receiver, replace(asked(listed), alternate_number=alternate))
+    payloads = [json.loads(body)["cmb_payload"] for body in await bodies(deps, listed.account_id)]
+    assert [(p["client_number"], p["alternate_number"]) for p in payloads] == [
+        ("Phone number not available", receiver),
+        (receiver, alternate),
+    ]
+
+
+async def test_event_numbers_have_no_gap_when_transactions_are_undone_among_others(deps: Deps) -> None:
+    listed = await make_listed(deps)
+
+    class UndoneError(Exception):
+        """What undoes a transaction."""
+
+    async def undone() -> None:
+        async with deps.db.transaction() as tx:
+            await events.append(tx, listed.account_id, EventType.CALL_ME_BACK, {}, deps.clock.now())
+            raise UndoneError
+
+    async def asking() -> CallbackRequest:
+        receiver, _ = await ring(deps, listed)
+        return await callbacks.request(deps, receiver, asked(listed))
+
+    ended = await asyncio.gather(*[use() for _ in range(40) for use in (asking, undone)], return_exceptions=True)
+    assert sum(isinstance(one, UndoneError) for one in ended) == 40
+    assert len(await bodies(deps, listed.account_id)) == 40
+
+
+async def make_requests(deps: Deps, clock: FakeClock, listed: Listed, count: int) -> list[CallbackRequest]:
+    """Requests a second apart but for the last two, newest first."""
+    made: list[CallbackRequest] = []
+    for number in range(count):
+        receiver, _ = await ring(deps, listed)
+        made.append(await callbacks.request(deps, receiver, asked(listed)))
+        clock.advance(timedelta(seconds=number < count - 2))
+    return made[::-1]
+
+
+async def test_requests_are_paged_by_key_newest_first(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    made = await make_requests(deps, clock, listed, 5)
+    of = (deps, listed.account_id)
+    assert await work_list.list_requests(*of, limit=2) == made[:2]
+    assert await work_list.list_requests(*of, after=made[0].id, limit=2) == made[1:3]
+    assert await work_list.list_requests(*of, after=made[4].id) == []
+    with pytest.raises(NotFound):
+        await work_list.list_requests(*of, after=CallbackRequestId(new_id()))
+
+
+async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    taken = await work_list.take(*of, "alice@acme.example")
+    assert taken == replace(
+        made, state=RequestState.TAKEN, handled_by_email="alice@acme.example", handled_at=clock.now()
+    )
+    assert await work_list.take(*of, "alice@acme.example") == taken
+    with pytest.raises(Conflict, match="taken by alice"):
+        await work_list.take(*of, "bob@acme.example")
+    clock.advance(timedelta(minutes=5))
+    done = await work_list.finish(*of, "bob@acme.example")
+    assert (done.state, done.handled_by_email, done.handled_at) == (RequestState.DONE, "bob@acme.example", clock.now())
+    assert await work_list.finish(*of, "alice@acme.example") == done
+    with pytest.raises(Conflict, match="done already"):
+        await work_list.take(*of, "alice@acme.example")
+    assert await work_list.get_request(*of) == done
+
+
+async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    for made in await make_requests(deps, clock, listed, 5):
+        who = ("alice@acme.example", "bob@acme.example")
+        ended = await asyncio.gather(
+            *[work_list.take(deps, listed.account_id, made.id, email) for email in who], return_exceptions=True
+        )
+        assert sorted(type(one).__name__ for one in ended) == ["CallbackRequest", "Conflict"]
+
+
+async def test_requests_are_counted_and_listed_by_state(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    new, taken, done = await make_requests(deps, clock, listed, 3)
+    taken = await work_list.take(deps, listed.account_id, taken.id, SOMEBODY)
+    done = await work_list.finish(deps, listed.account_id, done.id, SOMEBODY)
+    assert await work_list.count_requests(deps, listed.account_id) == dict.fromkeys(RequestState, 1)
+    for state, one in zip(RequestState, (new, taken, done), strict=True):
+        assert await work_list.list_requests(deps, listed.account_id, states=frozenset({state})) == [one]
+
+
+async def test_another_accounts_request_is_not_found(deps: Deps, clock: FakeClock) -> None:
+    alices, charlies = await make_listed(deps), await make_listed(deps)
+    (made,) = await make_requests(deps, clock, alices, 1)
+    foreign = (deps, charlies.account_id, made.id)
+    with pytest.raises(NotFound):
+        await work_list.get_request(*foreign)
+    for use in (work_list.take, work_list.finish):
+        with pytest.raises(NotFound):
+            await use(*foreign, "charlie@borealis.example")
+    with pytest.raises(NotFound):
+        await work_list.list_requests(deps, charlies.account_id, after=made.id)
+    assert await work_list.list_requests(deps, charlies.account_id) == []
+    assert (await work_list.get_request(deps, alices.account_id, made.id)) == made
+
+
+async def test_requests_are_kept_as_long_as_records(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    clock.advance(timedelta(days=deps.settings.retention_days))
+    await jobs.drop_old_requests(deps)
+    assert await work_list.get_request(deps, listed.account_id, made.id) == made
+    clock.advance(timedelta(seconds=1))
+    assert await jobs.drop_old_requests(deps) >= 1
+    assert await work_list.list_requests(deps, listed.account_id) == []

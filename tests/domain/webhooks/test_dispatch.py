@@ -1,0 +1,229 @@
+"""Dispatch over several workers: the bound of four, fairness, leases, lost workers."""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pytest
+from aiohttp import web
+from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import partitions
+from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks.dispatch import Dispatcher
+from callmark.domain.webhooks.model import DeliveryState
+from callmark.kit.clock import FakeClock
+from callmark.kit.db import Database, Tx
+from callmark.kit.due_work import LEASE
+from callmark.kit.fabric import Fabric, OnMessage
+from callmark.kit.ids import new_id
+from callmark.kit.outbound import Patience
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps, Patience(30, 30, 30)) as made:
+        yield made
+
+
+async def stop(*working: asyncio.Task[None]) -> None:
+    for task in working:
+        task.cancel()
+    await asyncio.wait(working)
+
+
+async def test_over_two_workers_at_most_four_attempts_of_a_webhook_are_under_way(stage: Stage) -> None:
+    async with receiver(hang) as there, receiver() as other:
+        await stage.webhook(there.url, name="hangs")
+        await stage.append(20)
+        charlie = await stage.another_account()
+        await charlie.webhook(other.url)
+        workers = [asyncio.create_task(stage.dispatcher().run()) for _ in range(2)]
+        await there.has(4)
+        await charlie.append(40)
+        await other.has(40)  # the hanging one holds up nobody
+        assert there.most_under_way == len(there.requests) == 4
+        assert other.most_under_way <= 4
+        await stop(*workers)
+
+
+async def test_a_tenth_of_the_receivers_hanging_delays_no_other(stage: Stage) -> None:
+    async with receiver(hang) as hangs, receiver() as answers:
+        accounts = [await stage.another_account() for _ in range(20)]
+        for i, one in enumerate(accounts):
+            await one.webhook(hangs.url if i % 10 == 0 else answers.url)
+            await one.append(10)
+        working = asyncio.create_task(stage.dispatcher().run())
+        await answers.has(180)
+        assert hangs.under_way == 8
+        await stop(working)
+    counts = Counter(request.event_id for request in answers.requests)
+    assert len(counts) == sum(counts.values()) == 180
+
+
+class SlowAnswers:
+    """A database whose answers are old by the time they arrive."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self.transaction = db.transaction
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Tx]:
+        async with self._db.connection() as tx:
+            yield tx
+            await asyncio.sleep(0.02)
+
+
+async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_for(stage: Stage) -> None:
+    slow = replace(stage.deps, db=cast("Database", SlowAnswers(stage.deps.db)))
+    turns = itertools.cycle(range(4))
+
+    async def one_after_another(_: web.Request) -> web.Response:
+        await asyncio.sleep(next(turns) * 0.005)
+        return web.Response()
+
+    async with receiver(one_after_another) as there:
+        await stage.webhook(there.url)
+        await stage.append(40)
+        working = asyncio.create_task(Dispatcher(slow, stage.outbound, stage.mails.enqueue).run())
+        await until(lambda: all_delivered(stage), within_s=10)
+        await stop(working)
+        counts = Counter(request.event_id for request in there.requests)
+    assert set(counts.values()) == {1}
+
+
+async def test_a_worker_with_few_places_gives_every_webhook_its_turn(stage: Stage) -> None:
+    async with receiver() as there:
+        for _ in range(6):
+            one = await stage.another_account()
+            await one.webhook(there.url)
+            await one.append(3)
+        assert await stage.dispatcher(most_held=2).run_due() == 18
+
+
+async def test_what_a_killed_worker_had_under_way_is_attempted_again_when_its_lease_has_run_out(stage: Stage) -> None:
+    real = FakeClock()
+    deps = replace(stage.deps, real_clock=real)
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        (event,) = await stage.append()
+        async with deps.db.connection() as tx:  # a worker takes it and is killed
+            claim = (tx, new_id(), deps.clock.now(), real.now(), LEASE, 10)
+            assert webhook.id in await queue_queries.claim_webhooks(*claim)
+        next_worker = Dispatcher(deps, stage.outbound, stage.mails.enqueue)
+        real.advance(LEASE)
+        assert await next_worker.run_due() == 0
+        real.advance(LEASE / 1000)
+        assert await next_worker.run_due() == 1
+        assert [request.event_id for request in there.requests] == [str(event.id)]
+
+
+async def test_a_stopped_worker_gives_its_webhooks_back(stage: Stage) -> None:
+    async with receiver(hang) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        working = asyncio.create_task(stage.dispatcher().run())
+        await there.has(1)
+        await stop(working)
+        again = asyncio.create_task(stage.dispatcher().run())
+        await there.has(2)  # at once, not when the lease has run out
+        await stop(again)
+    assert len({request.event_id for request in there.requests}) == 1
+
+
+class Ear:
+    """A fabric that hands out how to wake."""
+
+    def __init__(self) -> None:
+        self.wake: OnMessage | None = None
+
+    async def listen(self, _: str, on_message: OnMessage) -> None:
+        self.wake = on_message
+
+
+async def test_a_stop_that_comes_with_news_is_not_missed(stage: Stage) -> None:
+    ear = Ear()
+    deps = replace(stage.deps, fabric=cast("Fabric", ear))
+    working = asyncio.create_task(Dispatcher(deps, stage.outbound, stage.mails.enqueue).run())
+    await asyncio.wait([working], timeout=0.1)  # it waits for news now
+    assert ear.wake
+    await ear.wake(b"")
+    await asyncio.sleep(0)
+    working.cancel()
+    assert await asyncio.wait([working], timeout=2) == ({working}, set())
+
+
+async def test_an_attempt_that_another_worker_overtook_moves_nothing(stage: Stage) -> None:
+    released = asyncio.Event()
+
+    async def fail_late(_: web.Request) -> web.Response:
+        await released.wait()
+        return web.Response(status=500)
+
+    async with receiver(fail_late) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        working = asyncio.create_task(stage.dispatcher().run())
+        await there.has(1)
+        async with stage.deps.db.connection() as tx:  # as if its lease had been lost, and another had failed meanwhile
+            await tx.execute("UPDATE waiting_delivery SET attempt_count = 1, failures = 1")
+        released.set()
+        await until(lambda: attempted(stage))
+        await stop(working)
+        async with stage.deps.db.connection() as tx:
+            row = await tx.fetchrow("SELECT attempt_count, failures FROM waiting_delivery")
+    assert row is not None
+    assert tuple(row) == (1, 1)
+
+
+async def all_delivered(stage: Stage) -> bool:
+    return all(one.state is DeliveryState.SUCCESS for one in await stage.log())
+
+
+async def attempted(stage: Stage) -> bool:
+    return bool((await stage.only()).attempts)
+
+
+async def test_the_days_of_the_log_are_made_ahead_and_dropped_after_thirty(stage: Stage, deps: Deps) -> None:
+    clock = deps.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(timedelta(days=12_000))  # days of its own, which no other test makes
+    await partitions.keep_partitions(deps)
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        (event,) = await stage.append()
+        await stage.run_due()
+    delivery = (await stage.only()).delivery
+    day = f"{clock.now():%Y%m%d}"
+    assert await places(deps, str(event.id), str(delivery.id)) == [
+        f"event_{day}",
+        f"delivery_{day}",
+        f"attempt_{day}",
+    ]
+    clock.advance(timedelta(days=30))
+    await partitions.keep_partitions(deps)
+    assert await stage.log()
+    clock.advance(timedelta(days=2))
+    await partitions.keep_partitions(deps)
+    assert await stage.log() == []
+    assert await places(deps, str(event.id), str(delivery.id)) == []
+
+
+async def places(deps: Deps, event_id: str, delivery_id: str) -> list[str]:
+    async with deps.db.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT tableoid::regclass::text AS place FROM event WHERE id = $1"
+            " UNION ALL SELECT tableoid::regclass::text FROM delivery WHERE id = $2"
+            " UNION ALL SELECT tableoid::regclass::text FROM attempt WHERE delivery_id = $2",
+            event_id,
+            delivery_id,
+        )
+    return [row["place"] for row in rows]

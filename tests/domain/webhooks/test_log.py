@@ -1,0 +1,183 @@
+"""The delivery log: reading, testing, resending, recovering."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import msgspec
+import pytest
+from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.webhooks import log as deliveries
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.log import Filters
+from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, NotFound
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+async def exhaust(stage: Stage, clock: FakeClock) -> None:
+    for pause in (timedelta(), *SCHEDULE):
+        clock.advance(pause)
+        await stage.run_due()
+
+
+@pytest.mark.parametrize("kind", list(EventType))
+async def test_a_test_is_one_attempt_whose_result_is_there_at_once(stage: Stage, kind: EventType) -> None:
+    async with receiver(status(500, 200)) as there:
+        webhook = await stage.webhook(there.url)
+        found = [
+            await deliveries.send_test(stage.deps, stage.account_id, webhook.id, kind, outbound=stage.outbound)
+            for _ in range(2)
+        ]
+        assert await stage.run_due() == 0
+        assert len(there.requests) == 2
+    assert [one.delivery.state for one in found] == [DeliveryState.FAILED, DeliveryState.SUCCESS]
+    assert found[0].delivery.event_id != found[1].delivery.event_id
+    assert there.requests[1].body.decode() == found[1].body
+    body = msgspec.json.decode(found[1].body)
+    assert (body["event_id"], body["event_type"]) == (str(found[1].delivery.event_id), kind.value)
+    assert f"{kind.value}_payload" in body
+    assert [(one.is_test, one.attempt_count) for one in await stage.log()] == [(True, 1)] * 2
+    logged = await deliveries.delivery_details(stage.deps, stage.account_id, found[0].delivery.id)
+    assert logged == found[0]
+    assert stage.mails.sent == []
+
+
+async def test_a_test_goes_to_a_paused_webhook_and_cannot_be_resent(stage: Stage) -> None:
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
+        made = await deliveries.send_test(stage.deps, stage.account_id, webhook.id, outbound=stage.outbound)
+    with pytest.raises(Conflict, match="test"):
+        await deliveries.resend(stage.deps, stage.account_id, made.delivery.id)
+
+
+async def test_the_log_is_filtered_and_paged_newest_first(stage: Stage, clock: FakeClock) -> None:
+    async with receiver() as good, receiver(status(500)) as bad:
+        first = await stage.webhook(good.url, name="good")
+        await stage.webhook(bad.url, name="bad", types=[EventType.USER_FEEDBACK])
+        await stage.append(2)
+        clock.advance(timedelta(minutes=1))
+        since = clock.now()
+        await stage.append(1, EventType.CALL_ME_BACK)
+        await stage.run_due()
+
+    async def count(filters: Filters) -> int:
+        return len(await deliveries.list_deliveries(stage.deps, stage.account_id, filters))
+
+    assert await count(Filters()) == 3
+    assert await count(Filters(webhook_id=first.id)) == 3
+    assert await count(Filters(state=DeliveryState.SUCCESS)) == 3
+    assert await count(Filters(state=DeliveryState.FAILED)) == 0
+    assert await count(Filters(event_type=EventType.USER_FEEDBACK)) == 0
+    assert await count(Filters(since=since)) == 1
+    whole = await stage.log()
+    assert whole == sorted(whole, key=lambda one: (one.created_at, one.id), reverse=True)
+    paged = await deliveries.list_deliveries(stage.deps, stage.account_id, limit=2)
+    rest = Filters(after=deliveries.page_after(paged))
+    assert [*paged, *await deliveries.list_deliveries(stage.deps, stage.account_id, rest)] == whole
+
+
+async def test_a_failed_delivery_is_resent_with_a_schedule_of_its_own_and_no_second_mail(
+    stage: Stage, clock: FakeClock
+) -> None:
+    async with receiver(status(500)) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await exhaust(stage, clock)
+        delivery = (await stage.only()).delivery
+        assert delivery.state is DeliveryState.FAILED
+        await asyncio.gather(*(deliveries.resend(stage.deps, stage.account_id, delivery.id) for _ in range(3)))
+        assert await stage.run_due() == 1
+        again = await stage.only()
+        assert (again.delivery.state, again.delivery.next_attempt_at) == (
+            DeliveryState.RESCHEDULED,
+            clock.now() + SCHEDULE[0],
+        )
+        assert [attempt.number for attempt in again.attempts] == list(range(1, 10))
+        there.answer = status(200)
+        clock.advance(SCHEDULE[0])
+        await stage.run_due()
+    assert (await stage.only()).delivery.state is DeliveryState.SUCCESS
+
+
+async def test_resending_what_waits_keeps_its_place_in_the_schedule(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500)) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+        await stage.run_due()
+        assert len(there.requests) == 2
+    assert (await stage.only()).delivery.next_attempt_at == clock.now() + SCHEDULE[1]
+
+
+async def test_a_delivered_event_can_be_sent_again(stage: Stage) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+        await stage.run_due()
+        assert len({request.event_id for request in there.requests}) == 1
+        assert len(there.requests) == 2
+
+
+async def test_nothing_is_resent_to_a_deleted_webhook(stage: Stage) -> None:
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        with pytest.raises(Conflict, match="deleted"):
+            await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+
+
+async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append(2)
+        clock.advance(timedelta(minutes=1))
+        since = clock.now()
+        await stage.append(3)
+        await exhaust(stage, clock)
+        there.answer = status(200)
+        await stage.append()
+        await stage.run_due()
+        assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 5, DeliveryState.SUCCESS: 1}
+        before = len(there.requests)
+        recover = (stage.deps, stage.account_id, webhook.id)
+        assert (await deliveries.recover(*recover, since=since, dry_run=True)).count == 3
+        assert await stage.run_due() == 0
+        assert (await deliveries.recover(*recover, since=since)).count == 3
+        assert (await deliveries.recover(*recover, since=since)).count == 0
+        assert await stage.run_due() == 3
+        assert len(there.requests) == before + 3
+    assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 2, DeliveryState.SUCCESS: 4}
+
+
+async def test_another_accounts_log_is_not_seen(stage: Stage) -> None:
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        delivery = (await stage.only()).delivery
+        charlie = await stage.another_account()
+        assert await charlie.log() == []
+        for use in (deliveries.delivery_details, deliveries.resend):
+            with pytest.raises(NotFound):
+                await use(charlie.deps, charlie.account_id, delivery.id)
+        with pytest.raises(NotFound):
+            await deliveries.send_test(charlie.deps, charlie.account_id, webhook.id, outbound=stage.outbound)
+        with pytest.raises(NotFound):
+            await deliveries.recover(charlie.deps, charlie.account_id, webhook.id, since=delivery.created_at)

@@ -1,0 +1,152 @@
+"""Pure rules of webhooks: names, addresses, the schedule, what an answer means."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from callmark.domain.webhooks.model import (
+    SCHEDULE,
+    Configuration,
+    DeliveryState,
+    Due,
+    Secrets,
+    judge,
+    next_attempt_at,
+    retry_after,
+    webhook_name,
+    webhook_url,
+)
+from callmark.kit.addresses import LOOPBACK
+from callmark.kit.errors import InvalidInput
+from callmark.kit.outbound import Answered, Unreachable
+
+NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
+ONE = UUID(int=1)
+TO = Configuration(
+    WebhookId(ONE),
+    AccountId(ONE),
+    "orders",
+    "https://hooks.acme.example/",
+    Secrets(b""),
+    honours_retry_after=False,
+    stops_on_gone=False,
+    is_deleted=False,
+)
+DUE = Due(DeliveryId(ONE), NOW, EventId(ONE), 0, 0, b"{}", TO)
+
+
+def answered(status: int, retry: str | None = None) -> Answered:
+    return Answered(status, retry, "", b"")
+
+
+def test_the_schedule_is_the_documented_one() -> None:
+    minutes = [pause / timedelta(minutes=1) for pause in SCHEDULE]
+    assert minutes == [2, 6, 30, 60, 300, 24 * 60, 48 * 60]
+
+
+@given(st.integers(1, 20), st.timedeltas(timedelta(), timedelta(days=30)))
+def test_a_wish_delays_to_at_most_twice_the_pause_and_never_brings_forward(failures: int, asked: timedelta) -> None:
+    found = next_attempt_at(NOW, failures, asked=asked)
+    if failures > len(SCHEDULE):
+        assert found is None
+    else:
+        planned = SCHEDULE[failures - 1]
+        assert found is not None
+        assert NOW + planned <= found <= NOW + 2 * planned
+        assert found - NOW in {planned, asked, 2 * planned}
+
+
+@given(st.integers(100, 599))
+def test_any_2xx_is_success_and_nothing_else(status: int) -> None:
+    state = judge(answered(status), DUE, NOW, NOW).state
+    assert (state is DeliveryState.SUCCESS) == (200 <= status <= 299)
+
+
+def test_no_answer_is_a_failure() -> None:
+    verdict = judge(Unreachable("connection refused"), DUE, NOW, NOW)
+    assert (verdict.state, verdict.due_at) == (DeliveryState.RESCHEDULED, NOW + SCHEDULE[0])
+
+
+def test_the_eighth_failure_is_the_last() -> None:
+    assert judge(answered(500), replace(DUE, failures=6), NOW, NOW).due_at == NOW + SCHEDULE[6]
+    verdict = judge(answered(500), replace(DUE, failures=7), NOW, NOW)
+    assert (verdict.state, verdict.due_at) == (DeliveryState.FAILED, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, 0),
+        ("", 0),
+        ("soon", 0),
+        ("-5", 0),
+        (" 90 ", 90),
+        ("Thu, 01 Jan 2026 10:01:30 GMT", 90),
+        ("Thu, 01 Jan 2026 09:00:00 GMT", 0),
+        ("9" * 400, 10**9),
+        ("٣", 0),
+    ],
+)
+def test_a_wish_is_seconds_or_a_date(text: str | None, seconds: int) -> None:
+    assert retry_after(text, NOW) == timedelta(seconds=seconds)
+
+
+def test_a_name_has_at_most_fifty_characters() -> None:
+    assert webhook_name("  " + "ü" * 50 + " ") == "ü" * 50
+    with pytest.raises(InvalidInput, match="at most 50"):
+        webhook_name("a" * 51)
+    with pytest.raises(InvalidInput, match="required"):
+        webhook_name("  ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.acme.example",
+        "http://hooks.acme.example:8080/a//b/../c;p?key=%2f+%zz&&",
+        "https://user:pass@hooks.acme.example/",
+        "https://93.184.216.34/",
+        "https://[2606:2800:220:1::1]/",
+        "HTTPS://hooks.acme.example/" + "a" * 2021,
+    ],
+)
+def test_an_address_is_taken_as_it_is(url: str) -> None:
+    assert webhook_url(url, ()) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "whole address"),
+        ("hooks.acme.example/x", "whole address"),
+        ("ftp://hooks.acme.example/", "whole address"),
+        ("https:///x", "whole address"),
+        ("https://hooks.acme.example:99999/", "whole address"),
+        ("https://hooks.acme.example:0/", "whole address"),
+        ("https://[::1/", "whole address"),
+        ("https://hooks.acme.example/a b", "ASCII"),
+        ("https://hooks.acme.example/\n", "ASCII"),
+        ("https://höks.example/", "ASCII"),
+        ("https://hooks.acme.example/" + "a" * 2022, "2048"),
+        ("http://localhost/", "loopback"),
+        ("http://api.localhost./", "loopback"),
+        ("http://127.1/", "loopback"),
+        ("http://0x7f000001/", "loopback"),
+        ("http://2130706433/", "loopback"),
+        ("http://10.0.0.1/", "private"),
+        ("http://169.254.169.254/latest/meta-data", "link-local"),
+        ("http://[::ffff:10.0.0.1]/", "inside an IPv6"),
+    ],
+)
+def test_an_address_that_cannot_be_called_is_refused(url: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        webhook_url(url, ())
+
+
+def test_an_allowed_network_may_be_named() -> None:
+    assert webhook_url("http://localhost:8700/x", LOOPBACK) == "http://localhost:8700/x"

@@ -1,0 +1,270 @@
+"""The life of deliveries over real sockets, by the moved clock. Source: contract, section 9.2."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, staged, status
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
+from callmark.kit.clock import FakeClock
+
+_SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+async def test_an_event_reaches_its_webhook_byte_for_byte_at_exactly_its_address(stage: Stage) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        (event,) = await stage.append()
+        assert await stage.run_due() == 1
+        (request,) = there.requests
+    assert request.body == event.body.encode()
+    assert request.target == "/hook?key=s%2fecret&x"
+    assert request.headers["Content-Length"] == str(len(event.body.encode()))
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["User-Agent"].startswith("Callmark/")
+    assert set(request.headers) == {
+        "Host",
+        "Content-Type",
+        "Content-Length",
+        "User-Agent",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+    }
+    found = await stage.only()
+    assert (found.delivery.state, found.delivery.event_id, found.body) == (DeliveryState.SUCCESS, event.id, event.body)
+    (attempt,) = found.attempts
+    assert (attempt.number, attempt.status, attempt.answer_body, attempt.error) == (1, 200, b"noted", None)
+    assert await stage.run_due() == 0
+
+
+async def test_the_whole_schedule_is_kept_to_the_second_and_then_the_admins_are_told(
+    stage: Stage, clock: FakeClock
+) -> None:
+    await make_members(stage)
+    async with receiver(status(503)) as there:
+        webhook = await stage.webhook(there.url)
+        (event,) = await stage.append()
+        began = clock.now()
+        assert await stage.run_due() == 1
+        for pause in SCHEDULE:
+            assert (await stage.only()).delivery.state is DeliveryState.RESCHEDULED
+            assert (await stage.only()).delivery.next_attempt_at == clock.now() + pause
+            clock.advance(pause - _SECOND)
+            assert await stage.run_due() == 0
+            assert stage.mails.sent == []
+            clock.advance(_SECOND)
+            assert await stage.run_due() == 1
+        found = await stage.only()
+        assert found.delivery.state is DeliveryState.FAILED
+        minutes = [(attempt.began_at - began) / timedelta(minutes=1) for attempt in found.attempts]
+        assert minutes == [0, 2, 8, 38, 98, 398, 398 + 24 * 60, 398 + 72 * 60]
+        assert [attempt.number for attempt in found.attempts] == list(range(1, 9))
+        assert {request.event_id for request in there.requests} == {str(event.id)}
+        clock.advance(timedelta(days=5))
+        assert await stage.run_due() == 0
+        assert len(there.requests) == 8
+    assert [mail[0] for mail in stage.mails.sent] == ["alice@" + tail(stage), "anna@" + tail(stage)]
+    _, subject, text, html = stage.mails.sent[0]
+    assert webhook.name in subject
+    assert str(event.id) in text
+    assert "the answer was 503" in text
+    assert str(event.id) in html
+    assert "key=" not in text + html
+
+
+async def test_success_on_the_third_attempt_ends_it(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500, 302, 204)) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        for pause in (timedelta(), *SCHEDULE):
+            clock.advance(pause)
+            await stage.run_due()
+        assert len(there.requests) == 3
+    found = await stage.only()
+    assert found.delivery.state is DeliveryState.SUCCESS
+    assert [attempt.status for attempt in found.attempts] == [500, 302, 204]
+    assert stage.mails.sent == []
+
+
+async def test_each_attempt_uses_the_address_that_is_valid_then(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500)) as old, receiver() as new:
+        webhook = await stage.webhook(old.url)
+        await stage.append()
+        await stage.run_due()
+        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url=new.url)
+        clock.advance(SCHEDULE[0])
+        await stage.run_due()
+        assert (len(old.requests), len(new.requests)) == (1, 1)
+    assert [attempt.url for attempt in (await stage.only()).attempts] == [old.url, new.url]
+
+
+async def test_a_deletion_between_attempts_ends_the_delivery_when_its_retry_is_due(
+    stage: Stage, clock: FakeClock
+) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append(7)
+        await stage.run_due()
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        assert {one.state for one in await stage.log()} == {DeliveryState.RESCHEDULED}
+        clock.advance(SCHEDULE[0])
+        assert await stage.run_due() == 0
+        await stage.append()  # nobody is subscribed any more
+        assert len(there.requests) == 7
+    assert Counter(one.state for one in await stage.log()) == {DeliveryState.WEBHOOK_NOT_FOUND: 7}
+    assert {one.attempt_count for one in await stage.log()} == {1}
+
+
+async def test_what_waits_survives_a_restart(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500, 200)) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        assert await stage.dispatcher().run_due() == 1
+        clock.advance(SCHEDULE[0])
+        assert await stage.dispatcher().run_due() == 1  # another worker, with nothing but the database
+        assert len(there.requests) == 2
+    assert (await stage.only()).delivery.state is DeliveryState.SUCCESS
+
+
+async def test_both_webhooks_of_an_account_get_the_event_and_fail_apart(stage: Stage, clock: FakeClock) -> None:
+    async with receiver() as good, receiver(status(500)) as bad:
+        await stage.webhook(good.url, name="good")
+        await stage.webhook(bad.url, name="bad")
+        (event,) = await stage.append()
+        await stage.run_due()
+        clock.advance(SCHEDULE[0])
+        await stage.run_due()
+        assert [r.event_id for r in good.requests] == [str(event.id)]
+        assert [r.event_id for r in bad.requests] == [str(event.id)] * 2
+    assert {one.webhook_name: one.state for one in await stage.log()} == {
+        "good": DeliveryState.SUCCESS,
+        "bad": DeliveryState.RESCHEDULED,
+    }
+
+
+async def test_a_webhook_gets_the_types_it_subscribed_to(stage: Stage) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url, types=[EventType.USER_FEEDBACK])
+        await stage.append()
+        assert await stage.run_due() == 0
+        assert there.requests == []
+
+
+async def test_another_accounts_webhook_gets_nothing(stage: Stage) -> None:
+    charlie = await stage.another_account()
+    async with receiver() as there:
+        await charlie.webhook(there.url)
+        await stage.append()
+        assert await stage.run_due() == 0
+
+
+async def test_how_a_receiver_fails_is_told_in_words(stage: Stage, clock: FakeClock) -> None:
+    told: dict[str, str | None] = {}
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append()
+        for name, answer in (("hang", hang), ("reset", reset), ("status", status(404))):
+            there.answer = answer
+            await stage.run_due()
+            told[name] = (await stage.only()).attempts[-1].error
+            clock.advance(SCHEDULE[len(told) - 1])
+    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url="http://127.0.0.1:1/")
+    await stage.run_due()
+    told["closed port"] = (await stage.only()).attempts[-1].error
+    assert told == {
+        "hang": "the answer took longer than 0.5 s",
+        "reset": "the connection was closed without an answer",
+        "status": "the answer was 404",
+        "closed port": "connection refused",
+    }
+
+
+async def test_the_answers_status_decides_even_when_its_body_never_ends(stage: Stage) -> None:
+    async with receiver(drip) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+    found = await stage.only()
+    assert found.delivery.state is DeliveryState.SUCCESS
+    (attempt,) = found.attempts
+    assert attempt.error == "the body was not read to its end: not finished within 0.8 s"
+    assert attempt.answer_body
+    assert set(attempt.answer_body) == {ord(".")}
+
+
+async def test_410_stops_a_delivery_only_where_the_webhook_says_so(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(410)) as there:
+        await stage.webhook(there.url, name="heeds", gone=True)
+        await stage.webhook(there.url, name="ignores")
+        await stage.append()
+        await stage.run_due()
+    assert {one.webhook_name: one.state for one in await stage.log()} == {
+        "heeds": DeliveryState.STOPPED,
+        "ignores": DeliveryState.RESCHEDULED,
+    }
+    assert clock.now()
+
+
+async def test_retry_after_delays_only_where_the_webhook_says_so(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(503, headers={"Retry-After": "180"})) as there:
+        await stage.webhook(there.url, name="heeds", retry_after=True)
+        await stage.webhook(there.url, name="ignores")
+        await stage.append()
+        await stage.run_due()
+    waits = {one.webhook_name: one.next_attempt_at for one in await stage.log()}
+    assert waits == {"heeds": clock.now() + timedelta(seconds=180), "ignores": clock.now() + timedelta(seconds=120)}
+
+
+async def test_a_paused_webhook_rests_and_then_gets_everything(stage: Stage) -> None:
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
+        await stage.append(3)
+        assert await stage.run_due() == 0
+        await webhooks.resume_webhook(stage.deps, stage.account_id, webhook.id)
+        assert await stage.run_due() == 3
+        assert len(there.requests) == 3
+
+
+async def test_events_appended_at_once_are_all_delivered(stage: Stage) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        working = asyncio.create_task(stage.dispatcher().run())
+        made = await asyncio.gather(*(stage.append(5) for _ in range(8)))
+        wanted = {str(event.id) for some in made for event in some}
+        await there.has(len(wanted))
+        working.cancel()
+        await asyncio.wait([working])
+        assert Counter(r.event_id for r in there.requests) == dict.fromkeys(wanted, 1)
+
+
+def tail(stage: Stage) -> str:
+    return f"{stage.account_id.hex}.example"
+
+
+async def make_members(stage: Stage) -> None:
+    for name, role, state in (
+        ("alice", Role.ADMIN, MemberState.ACTIVE),
+        ("anna", Role.ADMIN, MemberState.ACTIVE),
+        ("bob", Role.PROCESS_OWNER, MemberState.ACTIVE),
+        ("mallory", Role.ADMIN, MemberState.REVOKED),
+        ("ines", Role.ADMIN, MemberState.INVITED),
+    ):
+        await accounts.create_member(
+            stage.deps, stage.account_id, email=f"{name}@{tail(stage)}", name=name, role=role, state=state
+        )

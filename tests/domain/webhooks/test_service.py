@@ -1,0 +1,109 @@
+"""What an account configures, on a real database."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from uuid import uuid4
+
+import pytest
+from tests.domain.webhooks.receiving import Stage, staged
+
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+
+URL = "https://hooks.acme.example/events?key=abc"
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+async def test_a_webhook_is_there_as_it_was_made(stage: Stage) -> None:
+    made = await stage.webhook(URL, name=" Orders ", types=[EventType.CALL_ME_BACK])
+    assert (made.name, made.url, made.event_types) == ("Orders", URL, {EventType.CALL_ME_BACK})
+    assert (made.honours_retry_after, made.stops_on_gone, made.paused_at) == (False, False, None)
+    assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == made
+    assert await webhooks.list_webhooks(stage.deps, stage.account_id) == [made]
+
+
+async def test_a_sixth_webhook_is_refused_also_when_six_are_made_at_once(stage: Stage) -> None:
+    made = await asyncio.gather(*(stage.webhook(URL, name=f"{i}") for i in range(6)), return_exceptions=True)
+    assert sum(isinstance(one, Conflict) for one in made) == 1
+    living = await webhooks.list_webhooks(stage.deps, stage.account_id)
+    assert len(living) == 5
+    await webhooks.delete_webhook(stage.deps, stage.account_id, living[0].id)
+    await stage.webhook(URL, name=living[0].name)  # place and name are free at once
+
+
+async def test_a_name_is_unique_whatever_its_case_among_the_accounts_living_ones(stage: Stage) -> None:
+    first = await stage.webhook(URL, name="Größe")
+    for name in ("größe", " GRÖSSE "):
+        with pytest.raises(Conflict, match="exists already"):
+            await stage.webhook(URL, name=name)
+    second = await stage.webhook(URL, name="other")
+    with pytest.raises(Conflict, match="exists already"):
+        await webhooks.update_webhook(stage.deps, stage.account_id, second.id, name="Größe")
+    same = await webhooks.update_webhook(stage.deps, stage.account_id, first.id, name="GRÖßE")
+    assert same.name == "GRÖßE"
+    await (await stage.another_account()).webhook(URL, name="Größe")
+
+
+async def test_what_cannot_be_is_not_made(stage: Stage) -> None:
+    for name, url, types, why in (
+        ("a" * 51, URL, list(EventType), "at most 50"),
+        ("a", "ftp://x.example", list(EventType), "http"),
+        ("a", "http://10.0.0.1/", list(EventType), "private"),
+        ("a", URL, [], "at least one"),
+    ):
+        with pytest.raises(InvalidInput, match=why):
+            await stage.webhook(url, name=name, types=types)
+    assert await webhooks.list_webhooks(stage.deps, stage.account_id) == []
+    with pytest.raises(NotFound):
+        await webhooks.create_webhook(
+            stage.deps,
+            AccountId(uuid4()),
+            name="a",
+            url=URL,
+            event_types=list(EventType),
+            created_by_email="alice@acme.example",
+        )
+
+
+async def test_an_update_changes_what_it_names(stage: Stage) -> None:
+    made = await stage.webhook(URL)
+    changed = await webhooks.update_webhook(
+        stage.deps, stage.account_id, made.id, event_types=[EventType.USER_FEEDBACK], stops_on_gone=True
+    )
+    assert (changed.name, changed.url, changed.event_types) == (made.name, URL, {EventType.USER_FEEDBACK})
+    assert (changed.honours_retry_after, changed.stops_on_gone) == (False, True)
+    assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == changed
+
+
+async def test_pausing_and_resuming_may_be_repeated(stage: Stage) -> None:
+    made = await stage.webhook(URL)
+    paused = await webhooks.pause_webhook(stage.deps, stage.account_id, made.id)
+    assert paused.paused_at
+    assert await webhooks.pause_webhook(stage.deps, stage.account_id, made.id) == paused
+    for _ in range(2):
+        assert (await webhooks.resume_webhook(stage.deps, stage.account_id, made.id)).paused_at is None
+
+
+async def test_another_accounts_webhook_is_not_found(stage: Stage) -> None:
+    made = await stage.webhook(URL)
+    charlie = await stage.another_account()
+    for use in (
+        webhooks.get_webhook,
+        webhooks.update_webhook,
+        webhooks.delete_webhook,
+        webhooks.pause_webhook,
+        webhooks.resume_webhook,
+    ):
+        with pytest.raises(NotFound):
+            await use(charlie.deps, charlie.account_id, made.id)
+        with pytest.raises(NotFound):
+            await use(stage.deps, stage.account_id, WebhookId(uuid4()))
+    assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == made

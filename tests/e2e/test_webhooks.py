@@ -1,0 +1,100 @@
+"""Webhooks with started processes: a worker that is killed loses nothing, and repeats carry the same id."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from random import SystemRandom
+
+import msgspec
+import pytest
+from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
+from tests.e2e.play import OwnEngines, deps_of, own_engines, serving
+from tests.waiting import until
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId
+from callmark.domain.webhooks import service as webhooks
+
+ACCOUNTS = 20
+EVENTS = 500
+"""Of each account: 10,000 in all."""
+
+KILLS = 2
+NETWORKS = "127.0.0.0/8"
+
+
+@pytest.fixture
+async def engines() -> AsyncGenerator[OwnEngines]:
+    async with own_engines() as started:
+        yield started
+
+
+async def subscribed(deps: Deps, url: str) -> AccountId:
+    account = await accounts.create_account(deps, "Acme")
+    await webhooks.create_webhook(
+        deps, account.id, name="orders", url=url, event_types=list(EventType), created_by_email="alice@acme.example"
+    )
+    return account.id
+
+
+async def append(deps: Deps, account: AccountId) -> set[str]:
+    """Appends an account's events in transactions of fifty; their ids."""
+    ids: set[str] = set()
+    for _ in range(EVENTS // 50):
+        async with deps.db.transaction() as tx:
+            made = [
+                await events.append(tx, account, EventType.CALL_ME_BACK, PAYLOAD, deps.clock.now()) for _ in range(50)
+            ]
+        ids |= {str(event.id) for event in made}
+        await events.announce(deps)
+    return ids
+
+
+async def numbers_without_gap(deps: Deps) -> bool:
+    async with deps.db.connection() as tx:
+        return await tx.fetchval(
+            "SELECT bool_and(last = count AND first = 1) FROM (SELECT max(number) AS last, min(number) AS first,"
+            " count(*) AS count FROM event GROUP BY account_id) AS found"
+        )
+
+
+async def states(deps: Deps) -> Counter[str]:
+    async with deps.db.connection() as tx:
+        return Counter(
+            {row[0]: row[1] for row in await tx.fetch("SELECT state, count(*) FROM delivery GROUP BY state")}
+        )
+
+
+async def test_a_worker_killed_at_random_moments_loses_no_event_and_repeats_have_the_same_id(
+    engines: OwnEngines,
+) -> None:
+    environ = engines.environ | {"CALLMARK_OUTGOING_NETWORKS": NETWORKS}
+    async with receiver() as there, serving(environ, "--roles", "api,worker") as serve, deps_of(engines) as deps:
+        settings = msgspec.structs.replace(deps.settings, outgoing_networks=NETWORKS)
+        allowing = replace(deps, settings=settings)
+        made = [await subscribed(allowing, there.url) for _ in range(ACCOUNTS)]
+        appending = asyncio.gather(*(append(deps, account) for account in made))
+        for number in range(KILLS):
+            await there.has(len(there.requests) + SystemRandom().randrange(200, 1500))
+            serve.kill_child("worker")
+            if number:
+                await asyncio.wait([appending], timeout=30)
+        ids = {event for some in await appending for event in some}
+        await until(lambda: delivered(deps), within_s=90)  # a lease of a killed worker takes 15 s to run out
+        assert len(ids) == ACCOUNTS * EVENTS
+        assert set(Counter(request.event_id for request in there.requests)) == ids
+        assert all(request.event_id.encode() in request.body for request in there.requests)
+        assert repeats(there) <= KILLS * ACCOUNTS * 4  # no more than were under way
+        assert await numbers_without_gap(deps)
+
+
+async def delivered(deps: Deps) -> bool:
+    return await states(deps) == {"success": ACCOUNTS * EVENTS}
+
+
+def repeats(there: Receiver) -> int:
+    return len(there.requests) - len({request.event_id for request in there.requests})

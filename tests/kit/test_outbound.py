@@ -1,0 +1,295 @@
+"""Calls to businesses over real sockets: the gate, TLS, kept connections, time-outs."""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from callmark.kit.addresses import LOOPBACK
+from callmark.kit.outbound import Answered, Outbound, Patience, Unreachable
+
+NAME = "hooks.acme.example"
+QUICK = Patience(connect_s=0.3, read_s=0.3, total_s=0.5)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"]
+
+
+class Names(AbstractResolver):
+    """A server of names whose answers the test gives; the last one stays."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - the base's signature
+    ) -> list[ResolveResult]:
+        self.asked.append(host)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in found
+        ]
+
+    async def close(self) -> None: ...
+
+
+class Server:
+    """Speaks raw HTTP: each request gets the next answer, then the last for ever; None cuts the connection."""
+
+    def __init__(self, *answers: bytes | None) -> None:
+        self.answers = list(answers)
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                body = await reader.readexactly(int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0]))
+                self.requests.append(head + body)
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                if answer is None:
+                    return
+                writer.write(answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def server(*answers: bytes | None, tls: ssl.SSLContext | None = None) -> AsyncGenerator[Server]:
+    made = Server(*answers)
+    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
+    made.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield made
+
+
+async def post(outbound: Outbound, url: str) -> Answered | Unreachable:
+    return await outbound.post(url, b"{}", {"Content-Type": "application/json"})
+
+
+def error(result: Answered | Unreachable) -> str:
+    assert isinstance(result, Unreachable), result
+    return result.error
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "0x7f000001", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0"]
+)
+async def test_no_spelling_of_this_machine_gets_through_the_gate(host: str) -> None:
+    async with server(OK) as there, Outbound((), patience=QUICK) as outbound:
+        # The gate refuses it, or before it the client, which takes no odd forms of IPv4.
+        assert re.search("is not called|cannot be called", error(await post(outbound, f"http://{host}:{there.port}/")))
+        assert there.connections == 0
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fd00::1", "64:ff9b::7f00:1"])
+async def test_a_name_that_leads_inside_does_not_get_through(address: str) -> None:
+    async with Outbound((), patience=QUICK, resolver=Names([address])) as outbound:
+        assert error(await post(outbound, f"http://{NAME}/")).startswith(f"the address {address} is not called")
+
+
+async def test_a_name_with_one_inner_and_one_allowed_address_reaches_the_allowed_one() -> None:
+    async with (
+        server(OK) as there,
+        Outbound(LOOPBACK, patience=QUICK, resolver=Names(["10.0.0.1", "127.0.0.1"])) as outbound,
+    ):
+        assert isinstance(await post(outbound, f"http://{NAME}:{there.port}/"), Answered)
+
+
+async def test_a_name_that_changes_its_address_is_judged_at_each_connection() -> None:
+    cut = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    names = Names(["127.0.0.1"], ["10.0.0.1"])
+    async with server(cut) as there, Outbound(LOOPBACK, patience=QUICK, resolver=names) as outbound:
+        assert isinstance(await post(outbound, f"http://{NAME}:{there.port}/"), Answered)
+        # Another port is another entry of the cache of names, so it is looked up again: now it leads inside.
+        assert "10.0.0.1 is not called" in error(await post(outbound, f"http://{NAME}:1/"))
+    assert names.asked == [NAME, NAME]
+
+
+async def test_a_redirect_is_an_answer_and_not_followed() -> None:
+    moved = b"HTTP/1.1 307 Moved\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
+    async with server(moved) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        answer = await post(outbound, f"http://127.0.0.1:{there.port}/")
+    assert isinstance(answer, Answered)
+    assert answer.status == 307
+    assert len(there.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "target"),
+    [
+        ("", b"/"),
+        ("?key=1", b"/?key=1"),
+        ("/a/../b//c;p=%2f?x=%zz&y=a+b%20c&&=#part", b"/a/../b//c;p=%2f?x=%zz&y=a+b%20c&&="),
+        ("/'\"{}|^`?a=b?c[]", b"/'\"{}|^`?a=b?c[]"),
+    ],
+)
+async def test_the_address_is_called_exactly_as_it_is_stored(stored: str, target: bytes) -> None:
+    async with server(OK) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        assert isinstance(await post(outbound, f"http://127.0.0.1:{there.port}{stored}"), Answered)
+    assert there.requests[0].split(b" ")[1] == target
+
+
+async def test_a_kept_connection_that_the_receiver_closed_is_no_failure() -> None:
+    async with server(OK, None, OK) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        for _ in range(2):
+            assert isinstance(await post(outbound, f"http://127.0.0.1:{there.port}/"), Answered)
+        assert there.connections == 2
+
+
+async def test_a_fresh_connection_that_is_cut_is_a_failure() -> None:
+    async with server(None) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        result = await post(outbound, f"http://127.0.0.1:{there.port}/")
+    assert error(result) == "the connection was closed without an answer"
+    assert there.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"", "the answer took longer than 0.3 s"),
+        (b"HTTP/1.1 200 OK\r\nX", "the answer took longer than 0.3 s"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", "the answer is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", "the answer is not HTTP"),
+    ],
+)
+async def test_what_is_no_answer_is_told_in_words(answer: bytes, why: str) -> None:
+    async with server(answer) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        assert error(await post(outbound, f"http://127.0.0.1:{there.port}/")) == why
+
+
+async def test_the_whole_attempt_is_bounded_however_steadily_the_head_drips() -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        try:
+            writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+            while not writer.is_closing():
+                writer.write(b"a")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    listening = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with listening, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        port = listening.sockets[0].getsockname()[1]
+        assert error(await post(outbound, f"http://127.0.0.1:{port}/")) == "not finished within 0.5 s"
+
+
+async def test_a_connection_that_does_not_come_about_is_given_up() -> None:
+    with socket.socket() as full:  # its queue of connections is full, so that a new one gets no answer
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.settimeout(0)
+            one.connect_ex(full.getsockname())
+        async with Outbound(LOOPBACK, patience=QUICK) as outbound:
+            result = await post(outbound, f"http://127.0.0.1:{full.getsockname()[1]}/")
+        for one in waiting:
+            one.close()
+    assert error(result) == "no connection within 0.3 s"
+
+
+@pytest.mark.parametrize("url", ["", "http://", "http://a..b/", "nonsense", "http://" + "a" * 300 + ".example/"])
+async def test_what_is_no_address_is_no_exception(url: str) -> None:
+    async with Outbound(LOOPBACK, patience=QUICK) as outbound:
+        assert error(await post(outbound, url))
+
+
+async def test_a_long_answer_is_kept_in_part() -> None:
+    long = b"HTTP/1.1 500 No\r\nX: " + b"h" * 8000 + b"\r\nContent-Length: 100000\r\n\r\n" + b"b" * 100_000
+    async with server(long) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        answer = await post(outbound, f"http://127.0.0.1:{there.port}/")
+    assert isinstance(answer, Answered)
+    assert (answer.status, answer.body, len(answer.headers), answer.note) == (500, b"b" * 4096, 4096, None)
+
+
+# TLS ------------------------------------------------------------------------------------------------------------------
+
+
+def certificate(directory: Path, name: str) -> ssl.SSLContext:
+    """A server's TLS with a certificate for `name`, which signs itself; also written to `directory/ca.pem`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (directory / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "ca.pem", directory / "key.pem")
+    return context
+
+
+async def test_over_https_the_name_is_asked_for_and_the_gate_sees_the_address(tmp_path: Path) -> None:
+    named: list[str | None] = []
+    tls = certificate(tmp_path, NAME)
+    tls.sni_callback = lambda _, name, __: named.append(name)
+    trust = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    async with server(OK, tls=tls) as there:
+        url = f"https://{NAME}:{there.port}/"
+        async with Outbound(LOOPBACK, patience=QUICK, resolver=Names(["127.0.0.1"]), tls=trust) as outbound:
+            assert isinstance(await post(outbound, url), Answered)
+        async with Outbound((), patience=QUICK, resolver=Names(["127.0.0.1"]), tls=trust) as outbound:
+            assert "127.0.0.1 is not called" in error(await post(outbound, url))
+    assert named == [NAME]
+    assert b"Host: hooks.acme.example" in there.requests[0]
+
+
+async def test_a_certificate_of_another_name_or_nobodys_is_refused(tmp_path: Path) -> None:
+    trust = ssl.create_default_context(cafile=None)
+    async with server(OK, tls=certificate(tmp_path, "other.example")) as there:
+        url = f"https://{NAME}:{there.port}/"
+        known = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        for context in (trust, known):
+            async with Outbound(LOOPBACK, patience=QUICK, resolver=Names(["127.0.0.1"]), tls=context) as outbound:
+                assert error(await post(outbound, url)).startswith("the certificate is not valid: ")
+    assert there.requests == []
+
+
+async def test_https_to_what_speaks_no_tls_is_told_in_words() -> None:
+    async with server(OK) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        assert error(await post(outbound, f"https://127.0.0.1:{there.port}/"))

@@ -1,0 +1,97 @@
+"""`callmark webhook` as a shell runs it."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.test_operator_commands import Here
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.kit.settings import read_settings
+
+URL = "https://hooks.acme.example/events?key=abc"
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+@pytest.fixture
+def here(engines: Engines) -> Here:
+    return Here(
+        read_settings(
+            {},
+            postgres_dsn=engines.dsn,
+            nats_url=engines.nats_url,
+            secret_key=SECRET_KEY,
+            outgoing_networks="127.0.0.0/8",
+        )
+    )
+
+
+async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the command answers
+    """The JSON of a command, which has a loop of its own."""
+    return await asyncio.to_thread(here.json, "webhook", *args)
+
+
+async def test_a_webhook_is_made_changed_and_deleted(here: Here, stage: Stage) -> None:
+    account = ("--account", str(stage.account_id))
+    made = await run(here, "create", *account, "--name", "orders", "--url", URL, "--events", "cmb,user_feedback")
+    assert made["secret"].startswith("whsec_")
+    assert (made["url"], made["event_types"]) == (URL, ["cmb", "user_feedback"])
+    assert "secret" not in await run(here, "show", made["id"], *account)
+    changed = await run(here, "update", made["id"], *account, "--events", "cmb", "--stop-on-410")
+    assert (changed["event_types"], changed["stop_on_410"], changed["honour_retry_after"]) == (["cmb"], True, False)
+    changed = await run(here, "update", made["id"], *account, "--retry-on-410")
+    assert not changed["stop_on_410"]
+    rotated = await run(here, "rotate", made["id"], *account, "--overlap-hours", "1.5")
+    assert rotated["secret"] != made["secret"]
+    assert rotated["old_secret_until"]
+    assert (await run(here, "pause", made["id"], *account))["paused_at"]
+    assert (await run(here, "resume", made["id"], *account))["paused_at"] is None
+    (listed,) = await run(here, "list", *account)
+    assert listed["id"] == made["id"]
+    await run(here, "delete", made["id"], *account)
+    assert await run(here, "list", *account) == []
+
+
+async def test_what_cannot_be_is_told_in_one_line(here: Here, stage: Stage) -> None:
+    account = ("--account", str(stage.account_id))
+    create = ("webhook", "create", *account, "--name", "orders", "--url")
+    told = await asyncio.to_thread(here.error, *create, "http://10.0.0.1/")
+    assert told == "url cannot be called: its address is private"
+    assert (await asyncio.to_thread(here.run, *create, URL, "--events", "cmb,nonsense")).code == 2
+
+
+async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, stage: Stage, clock: FakeClock) -> None:
+    account = ("--account", str(stage.account_id))
+    async with receiver(status(500, 410, 200)) as there:
+        webhook = await run(here, "create", *account, "--name", "orders", "--url", there.url, "--stop-on-410")
+        tried = await run(here, "test", webhook["id"], *account, "--event", "user_feedback")
+        assert (tried["state"], tried["is_test"], tried["attempts"][0]["status"]) == ("failed", True, 500)
+        await stage.append()
+        await stage.run_due()
+        (stopped,) = await run(here, "deliveries", *account, "--webhook", webhook["id"], "--state", "stopped")
+        since = ("--since", "2026-01-01T10:00:00Z")
+        recover = ("recover", webhook["id"], *account, *since)
+        assert await run(here, *recover, "--dry-run") == {"count": 1, "dry_run": True}
+        assert await run(here, *recover) == {"count": 1, "dry_run": False}
+        clock.advance(timedelta(days=3650))  # commands go by the real clock
+        await stage.run_due()
+        shown = await run(here, "delivery", stopped["id"], *account)
+        assert shown["state"] == "success"
+        assert [attempt["status"] for attempt in shown["attempts"]] == [410, 200]
+        assert shown["attempts"][1]["answer_body"] == "noted"
+        assert (await run(here, "resend", stopped["id"], *account))["state"] == "pending"
+        first = await run(here, "deliveries", *account, "--limit", "1")
+        rest = await run(here, "deliveries", *account, "--after", first[0]["id"])
+        assert len(first + rest) == 2
+        text = await asyncio.to_thread(here.text, "webhook", "delivery", stopped["id"], *account)
+        assert "number" in text
