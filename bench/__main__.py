@@ -6,7 +6,16 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import p1_bulk_accept, p2_bulk_end_to_end, p3_real_time, p4_resolve, p5_webhooks, p6_handsets
+from bench import (
+    p1_bulk_accept,
+    p2_bulk_end_to_end,
+    p3_real_time,
+    p4_resolve,
+    p5_webhooks,
+    p6_handsets,
+    p8_numbers,
+    p9_export,
+)
 from bench.report import Row
 from callmark.kit import logs
 
@@ -17,6 +26,8 @@ ALL = {
     "p4": p4_resolve.run,
     "p5": p5_webhooks.run,
     "p6": p6_handsets.run,
+    "p8": p8_numbers.run,
+    "p9": p9_export.run,
 }
 
 

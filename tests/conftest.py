@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,9 +60,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def deps(engines: Engines, clock: FakeClock) -> AsyncGenerator[Deps]:
+async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGenerator[Deps]:
     """What use cases get, on the worker's database; the product clock is `clock`, the real one is real."""
-    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY)
+    settings = read_settings(
+        {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path / "data"
+    )
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")

@@ -10,9 +10,14 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.structure import nodes
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.catalogue import catalogue_entry_named
+from callmark.domain.structure.model import Department, FeatureSet, NewFeatureSet, Operation, Process
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
 
@@ -42,6 +47,56 @@ async def make_label(
         sub_category=53,
         created_by_email="alice@acme.example",
     )
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One way down an account's structure."""
+
+    department: Department
+    operation: Operation
+    process: Process
+    sub_process: Process
+
+
+async def make_branch(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    department: str = "Retail",
+    operation: str = "Delivery",
+    process: str = "Last mile",
+    sub_process: str = "Evening",
+) -> Branch:
+    """A department with an operation, which has a process, which has a sub-process."""
+    top = await nodes.create_department(deps, account_id, name=department)
+    entry = catalogue_entry_named(operation)
+    chosen = await nodes.create_operation(deps, account_id, top.id, catalogue_id=entry.id)
+    made = await nodes.create_process(deps, account_id, chosen.id, name=process)
+    return Branch(top, chosen, made, await nodes.create_sub_process(deps, account_id, made.id, name=sub_process))
+
+
+async def make_feature_set(
+    deps: Deps, account_id: AccountId, process_id: ProcessId | None = None, new: NewFeatureSet | None = None
+) -> FeatureSet:
+    """A feature set of the account, a draft: on the process given, else on one of a new department."""
+    if process_id is None:
+        process_id = (await make_branch(deps, account_id, department=str(new_id()))).process.id
+    new = new or NewFeatureSet("Delivery default")
+    return await structure.create_feature_set(deps, account_id, process_id, new, created_by_email="alice@acme.example")
+
+
+async def make_number_group(deps: Deps, account_id: AccountId, *, name: str = "Old console") -> FeatureSetId:
+    """A number group of the account, a draft without label."""
+    group_id = FeatureSetId(new_id())
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "INSERT INTO feature_set (id, account_id, is_number_group, name, description, state, phone_type,"
+            " call_me_back, survey, created_by_email, created_at, updated_at)"
+            " VALUES ($1, $2, true, $3, '', 'draft', 'verified', false, false, 'alice@acme.example', $4, $4)",
+            *(group_id, account_id, name, deps.clock.now()),
+        )
+    return group_id
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 
-from tests.factories import make_label, phone
+from tests.factories import make_feature_set, make_label, make_number_group, phone
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallId, FeatureSetId
 from callmark.domain.labels.model import LabelType
-from callmark.kit.ids import new_id, random_uuid
+from callmark.domain.structure.model import NewFeatureSet
+from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 
 SOMEBODY = "alice@acme.example"
@@ -39,43 +43,78 @@ async def make_listed(
     """A number of a new account (or of the one given) as it stands when its listing has ended."""
     account_id = account_id or (await accounts.create_account(deps, "Acme")).id
     label = await make_label(deps, account_id, label_type=LabelType.STATIC)
-    department, operation, process, feature_set = (new_id() for _ in range(4))
-    number, now = phone(), deps.clock.now()
+    feature_set_id = (
+        await make_number_group(deps, account_id, name=name)
+        if is_number_group
+        else (await make_feature_set(deps, account_id, new=NewFeatureSet(name))).id
+    )
+    number = phone()
     async with deps.db.transaction() as tx:
-        if not is_number_group:
-            await tx.execute(
-                "INSERT INTO department (id, account_id, name, created_at) VALUES ($1, $2, $3, $4)",
-                *(department, account_id, str(department), now),
-            )
-            await tx.execute(
-                "INSERT INTO calling_operation (id, account_id, department_id, catalogue_id, created_at)"
-                " VALUES ($1, $2, $3, $4, $5)",
-                *(operation, account_id, department, new_id(), now),
-            )
-            await tx.execute(
-                "INSERT INTO calling_process (id, account_id, operation_id, name, created_at)"
-                " VALUES ($1, $2, $3, 'Last mile', $4)",
-                *(process, account_id, operation, now),
-            )
         await tx.execute(
-            "INSERT INTO feature_set (id, account_id, process_id, is_number_group, name, description, state,"
-            " phone_type, label_id, call_me_back, survey, number_count, created_by_email, created_at, updated_at)"
-            " VALUES ($1, $2, $3, $4, $5, '', $6, 'verified', $7, $8, $9, 1, $10, $11, $11)",
-            *(feature_set, account_id, None if is_number_group else process, is_number_group, name, state),
-            *(label.id, call_me_back, survey, SOMEBODY, now),
+            "UPDATE feature_set SET state = $2, label_id = $3, call_me_back = $4, survey = $5, number_count = 1"
+            " WHERE id = $1",
+            *(feature_set_id, state, label.id, call_me_back, survey),
         )
         await tx.execute(
             "INSERT INTO number (phone_number, account_id, feature_set_id, phone_type, state, created_by_email,"
             " created_at, updated_at) VALUES ($1, $2, $3, 'verified', 'listed', $4, $5, $5)",
-            *(number, account_id, feature_set, SOMEBODY, now),
+            *(number, account_id, feature_set_id, SOMEBODY, deps.clock.now()),
         )
-    return Listed(account_id, FeatureSetId(feature_set), number)
+    return Listed(account_id, feature_set_id, number)
 
 
 async def set_switch(deps: Deps, listed: Listed, switch: str, *, on: bool) -> None:
     """Turns a switch of the feature set: `call_me_back` or `survey`."""
     async with deps.db.connection() as tx:
         await tx.execute(f"UPDATE feature_set SET {switch} = $2 WHERE id = $1", listed.feature_set_id, on)  # noqa: S608 - a test names it
+
+
+async def set_state(deps: Deps, listed: Listed, table: str, state: str) -> None:
+    """Puts the number (`number`), its `feature_set` or its `client_account` into another state."""
+    key = {"number": "phone_number", "feature_set": "id", "client_account": "id"}[table]
+    value = {"number": listed.number, "feature_set": listed.feature_set_id, "client_account": listed.account_id}[table]
+    async with deps.db.connection() as tx:
+        because = ", why = 'not ours'" if state == "failed" else ""
+        await tx.execute(f"UPDATE {table} SET state = $2{because} WHERE {key} = $1", value, state)  # noqa: S608 - a test names it
+
+
+HOURS = "sat 11:00-12:00"
+"""Two half hours in Asia/Kolkata, the next ones on 2026-01-03."""
+
+QUESTIONS = (
+    NewQuestion("Did the courier arrive on time?", ["Yes", "No"]),
+    NewQuestion("Anything else?"),
+)
+
+
+async def offer_everything(
+    deps: Deps,
+    listed: Listed,
+    *,
+    hours: str = HOURS,
+    kind: CampaignType = CampaignType.QUESTIONS,
+) -> Campaign:
+    """Callbacks with a slot picker, and a live campaign that asks after every call."""
+    await callbacks.set_config(
+        deps,
+        listed.account_id,
+        listed.feature_set_id,
+        name="Weekday callbacks",
+        slot_picker=True,
+        time_zone="Asia/Kolkata",
+        hours=hours,
+        created_by_email=SOMEBODY,
+    )
+    draft = await feedback.create_campaign(
+        deps,
+        listed.account_id,
+        feature_set_id=listed.feature_set_id,
+        name="Delivery check",
+        campaign_type=kind,
+        questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
+        created_by_email=SOMEBODY,
+    )
+    return await feedback.make_live(deps, listed.account_id, draft.id)
 
 
 async def ring(

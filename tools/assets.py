@@ -1,5 +1,6 @@
 """Copies the browser assets we serve from node_modules into the package, each with what states its licence."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,37 @@ FILES = {
     ],
     "uplot": ["dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"],
 }
+ICONS = [
+    "alert-circle", "alert-triangle", "api", "arrow-left", "arrow-down", "arrow-right", "arrow-up", "ban", "bell",
+    "building", "calendar", "chart-bar", "check", "chevron-down", "chevron-right", "chevron-up", "chevrons-left",
+    "circle-check", "clipboard-check", "clock", "code", "copy", "device-mobile", "device-mobile-code",
+    "device-mobile-off", "dots-vertical", "download", "external-link", "eye", "eye-search", "file-text",
+    "filled/shield-check", "filled/star", "filter", "folder", "gauge", "grip-vertical", "heartbeat", "history", "home",
+    "id-badge-2", "inbox", "info-circle", "key", "list-details", "lock", "login-2", "logout", "mail", "menu-2",
+    "message-2", "moon", "packages", "pencil", "phone", "phone-call", "phone-incoming", "phone-off", "player-pause",
+    "player-play", "plus", "refresh", "rotate", "search", "selector", "send", "server", "settings", "shield-check",
+    "shield-lock", "sitemap", "stack", "stack-2", "star", "stars", "trash", "upload", "user-circle", "user-minus",
+    "user-plus", "user-shield", "users", "webhook", "world", "x",
+]  # fmt: skip
+"""Icons of the console's sprite; `filled/x` is called `x-filled`. A page that wants another adds its name here."""
+
+
+def sprite() -> str:
+    """One SVG with a symbol per icon."""
+    folder = ROOT / "node_modules/@tabler/icons/icons"
+    symbols: list[str] = []
+    for name in ICONS:
+        style, _, plain = name.rpartition("/")
+        text = (folder / (style or "outline") / f"{plain}.svg").read_text()
+        inner = re.sub(
+            r'<path stroke="none" d="M0 0h24v24H0z" fill="none"\s*/>',
+            "",
+            text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")],
+        )
+        symbols.append(
+            f'<symbol id="{plain}{"-filled" if style else ""}" viewBox="0 0 24 24">{" ".join(inner.split())}</symbol>'
+        )
+    return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>\n'
 
 
 def main() -> None:
@@ -26,6 +58,8 @@ def main() -> None:
         folder.mkdir(parents=True)
         for name in files:
             shutil.copyfile(ROOT / "node_modules" / package / name, folder / Path(name).name)
+    (TARGET / "icons.svg").write_text(sprite())
+    shutil.copyfile(ROOT / "node_modules/@tabler/icons/LICENSE", TARGET / "icons.LICENSE")
     print(f"assets: {sum(1 for f in TARGET.rglob('*') if f.is_file())} files")
 
 

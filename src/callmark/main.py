@@ -25,9 +25,17 @@ _COMMANDS = {
     "settings": _Entry("callmark.processes.commands:settings_", "Lists every setting."),
     "account": _Entry("callmark.surfaces.cli.account:group", "Client accounts (operator)."),
     "member": _Entry("callmark.surfaces.cli.member:group", "Members of an account (operator)."),
+    "operator": _Entry("callmark.surfaces.cli.operator:group", "Operators, who sign in to the console (operator)."),
     "key": _Entry("callmark.surfaces.cli.key:group", "API keys (operator)."),
     "label": _Entry("callmark.surfaces.cli.label:group", "Labels and their logos (operator)."),
+    "structure": _Entry(
+        "callmark.surfaces.cli.structure:group", "Departments, operations, processes and call reasons (operator)."
+    ),
+    "feature-set": _Entry("callmark.surfaces.cli.feature_set:group", "Feature sets (operator)."),
+    "number": _Entry("callmark.surfaces.cli.number:group", "Numbers, listed and delisted (operator)."),
     "webhook": _Entry("callmark.surfaces.cli.webhook:group", "Webhooks and their deliveries (operator)."),
+    "campaign": _Entry("callmark.surfaces.cli.campaign:group", "User Feedback campaigns and their results (operator)."),
+    "callback": _Entry("callmark.surfaces.cli.callback:group", "Call Me Back and its requests (operator)."),
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Handset apps' credentials (operator)."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Call records and their timelines (operator)."),
 }

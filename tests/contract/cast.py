@@ -7,13 +7,22 @@ from uuid import UUID
 
 import msgspec
 from PIL import Image
+from tests.contract.listing import BY_HAND, fresh_numbers
+from tests.contract.planted import PLANTED, needs_static_label, plant
 from tests.contract.templates import Json, Values, placeholders
+from tests.listed import make_listed, ring
 from tests.waiting import in_task
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.model import Asked
+from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.model import Answer, CallType, CampaignType
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import AccountId, KeyId, LabelId
@@ -21,6 +30,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.fabric import Attachment
+from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 
 BEFORE = timedelta(hours=1)
@@ -37,10 +47,17 @@ TOKENS = {
     "limited_token": "limited_",
     "bare_token": "bare_",
     "unsubscribed_token": "unsubscribed_",
+    "pushing_token": "pushing_",
+    "narrow_token": "narrow_",
 }
 """Each token's name, and the prefix of the account and key that it is made with."""
 
 _ALL = frozenset(Feature)
+_PUSH = frozenset({Feature.CALL_PERSONALISATION})
+_KEYS = {"limited_": _ALL - _PUSH, "pushing_": _PUSH}
+"""Further keys of the first business, and what they give access to."""
+_SUBSCRIPTIONS = {"bare_": _ALL, "unsubscribed_": _ALL - _PUSH, "narrow_": _PUSH}
+"""Further businesses, and what they subscribe to."""
 
 
 class Cast:
@@ -68,22 +85,27 @@ class Cast:
         await self._label("label", "", "Acme Deliveries")
         if "second_label" in self.named:
             await self._label("second_label", "", "Acme Returns")
-        if "static_label" in self.named:
+        if "static_label" in self.named or needs_static_label(self.named):
             await self._label("static_label", "", "Acme Shops", LabelType.STATIC)
-        if any(name.startswith("limited_") for name in self.named):
-            await self._key("limited_", self.account(""), _ALL - {Feature.CALL_PERSONALISATION})
-            self.values.names["limited_account"] = self.values.names["account"]
-        if any(name.startswith(("other_", "foreign_")) for name in self.named):
+        for prefix, features in _KEYS.items():
+            if self._names_one(prefix):
+                await self._key(prefix, self.account(""), features)
+                self.values.names[f"{prefix}account"] = self.values.names["account"]
+        if self._names_one("other_", "foreign_"):
             await self._business("other_")
             await self._label("foreign_label", "other_", "Borealis Bank")
-        for prefix in ("bare_", "unsubscribed_"):
-            if any(name.startswith(prefix) for name in self.named):
+        for prefix, features in _SUBSCRIPTIONS.items():
+            if self._names_one(prefix):
                 await self._business(prefix)
-        if "unsubscribed_account" in self.named:
-            without = _ALL - {Feature.CALL_PERSONALISATION}
-            await accounts.update_account(self.deps, self.account("unsubscribed_"), features=without)
+                await accounts.update_account(self.deps, self.account(prefix), features=features)
+        self.values.names |= fresh_numbers(self.named)
+        if self.named & PLANTED:
+            await plant(self.deps, self.clock, self.values.names, self.named)
         self.clock.advance(self._begins - self.clock.now())
         await self._switch_on()
+
+    def _names_one(self, *prefixes: str) -> bool:
+        return any(name.startswith(prefixes) for name in self.named)
 
     async def leave(self) -> None:
         """Takes the handsets off the fabric."""
@@ -96,6 +118,9 @@ class Cast:
 
     async def do(self, what: str) -> None:
         """Something done at the console."""
+        if by_hand := BY_HAND.get(what):
+            await by_hand(self.deps, self.values.names)
+            return
         match what:
             case "delete_key":
                 await credentials.delete_key(self.deps, self.account(""), self._key_id())
@@ -107,8 +132,36 @@ class Cast:
             case "mark_second_label_default":
                 label = LabelId(UUID(self.values.names["second_label"]))
                 await labels.update_label(self.deps, self.account(""), label, make_default=True)
+            case "somebody_asks_to_be_called_back":
+                await self._ask_to_be_called_back()
+            case "somebody_answers_a_survey":
+                await self._answer_a_survey("")
+            case "somebody_answers_a_survey_of_the_other_business":
+                await self._answer_a_survey("other_")
             case _:
                 raise LookupError(f"nothing can be done by the name of {what}")
+
+    async def _ask_to_be_called_back(self) -> None:
+        listed = await make_listed(self.deps, account_id=self.account(""))
+        receiver, _ = await ring(self.deps, listed)
+        await callbacks.request(self.deps, receiver, Asked(random_uuid(), listed.number))
+
+    async def _answer_a_survey(self, prefix: str) -> None:
+        listed = await make_listed(self.deps, account_id=self.account(prefix))
+        survey = await feedback.create_campaign(
+            self.deps,
+            listed.account_id,
+            feature_set_id=listed.feature_set_id,
+            name="Delivery check",
+            campaign_type=CampaignType.CALL_RATING,
+            created_by_email=EMAIL,
+        )
+        await feedback.make_live(self.deps, listed.account_id, survey.id)
+        self.values.names[f"{prefix}survey"] = str(survey.id)
+        receiver, call_id = await ring(self.deps, listed, CallEvent.ANSWERED)
+        answers = [Answer(survey.questions[0].id, "5")]
+        said = Answered(call_id, listed.number, survey.id, CallType.ANSWERED, answers)
+        await answer(self.deps, receiver, said)
 
     def _key_id(self) -> KeyId:
         return KeyId(UUID(self.values.names["key_id"]))

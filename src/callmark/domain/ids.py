@@ -5,6 +5,9 @@ from uuid import UUID
 
 AccountId = NewType("AccountId", UUID)
 MemberId = NewType("MemberId", UUID)
+OperatorId = NewType("OperatorId", UUID)
+SessionId = NewType("SessionId", UUID)
+AuditId = NewType("AuditId", UUID)
 KeyId = NewType("KeyId", UUID)
 LabelId = NewType("LabelId", UUID)
 HandsetAppId = NewType("HandsetAppId", UUID)

@@ -99,4 +99,4 @@ def iso_ms(instant: datetime) -> str:
 
 def iso_us(instant: datetime) -> str:
     """ISO-8601 UTC with microseconds, as labels and numbers show it: `2026-01-01T10:00:05.412345Z`."""
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond:06d}Z"
+    return instant.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

@@ -1,7 +1,7 @@
 """PostgreSQL through asyncpg: one pool per process, transactions, and the place where a lost engine gets its name."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any, Protocol, cast
@@ -53,6 +53,18 @@ class Tx(Protocol):
         self, table_name: str, *, records: Iterable[Sequence[object]], columns: Sequence[str]
     ) -> str:
         """Binary COPY of `records` into `columns` of the table."""
+        ...
+
+    async def copy_from_query(
+        self,
+        query: str,
+        *args: object,
+        output: Callable[[bytes], Awaitable[None]],
+        format: str,  # noqa: A002 - asyncpg's own parameter
+        delimiter: str | None = None,
+        quote: str | None = None,
+    ) -> str:
+        """Hands the result of a query, written by COPY, to `output` piece by piece."""
         ...
 
 
@@ -108,6 +120,28 @@ class Database:
             await asyncio.wait_for(self._pool.close(), 2)
         except TimeoutError:
             self._pool.terminate()
+
+
+class Joined(Database):
+    """A database whose every use is part of one transaction: what several use cases do is committed together."""
+
+    def __init__(self, tx: Tx) -> None:
+        super().__init__(None)
+        self._tx = cast("Connection", tx)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Tx]:
+        """The transaction's connection."""
+        yield self._tx
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx]:
+        """A savepoint of the transaction: an exception rolls back what was done since."""
+        async with self._tx.transaction():
+            yield self._tx
+
+    async def close(self) -> None:
+        """Nothing of its own to close."""
 
 
 @asynccontextmanager

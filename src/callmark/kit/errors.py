@@ -6,6 +6,7 @@ AppError
 ├── Unauthenticated   no valid credential
 ├── Forbidden         a valid credential that may not do this
 ├── NotFound          nothing there, or nothing this caller may know of
+├── LinkExpired       a link of ours whose time is over
 ├── MethodNotAllowed  the path exists, the method does not
 ├── PayloadTooLarge   body over the limit
 ├── UnsupportedMedia  a media type that is not accepted
@@ -83,6 +84,16 @@ class NotFound(AppError):
 
     def __init__(self, message: str = "resource not found") -> None:
         super().__init__(message)
+
+
+class LinkExpired(AppError):
+    """Ask for a new link; a download's is good for ten minutes."""
+
+    slug = "link-expired"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("this download link has expired. please ask for a new one.")
 
 
 class MethodNotAllowed(AppError):

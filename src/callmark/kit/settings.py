@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -113,12 +114,42 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " unset keeps one in the data directory. On several hosts all need the same."
         ),
     ] = None
+    object_store: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^s3://[^/]+",
+            description="Where files of downloads are kept: `s3://bucket/prefix` (keys, region and endpoint in the"
+            " usual `AWS_` variables); unset keeps them in the data directory. On several hosts all need the same.",
+        ),
+    ] = ""
+    listing_policy: Annotated[
+        Literal["auto", "review"],
+        Meta(
+            description="What becomes of numbers that a business publishes: `auto` lists them at once; `review` makes"
+            " them wait until an operator approves or rejects the request."
+        ),
+    ] = "auto"
     outgoing_networks: Annotated[
         str,
         Meta(
             description="Networks inside yours that webhooks may reach, divided by commas, such as `10.1.0.0/16`;"
             " others that are not public are refused."
         ),
+    ] = ""
+    smtp_host: Annotated[
+        str, Meta(description="Mail server that sends our mails; unset, mails wait. The emulator catches them instead.")
+    ] = ""
+    smtp_port: Annotated[
+        int, Meta(ge=0, le=65535, description="Its port; 0 takes 587, 465 or 25, as `smtp_tls` goes.")
+    ] = 0
+    smtp_tls: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="How the way to it is encrypted: `starttls`, `tls` from the first byte, or `none`."),
+    ] = "starttls"
+    smtp_user: Annotated[str, Meta(description="User name there; unset sends without logging in.")] = ""
+    smtp_password: Annotated[Secret | None, Meta(description="Password of that user.")] = None
+    mail_from: Annotated[
+        str, Meta(description="Sender of our mails, such as `Callmark <no-reply@example.com>`; goes with `smtp_host`.")
     ] = ""
     emulator: Annotated[
         bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")
@@ -134,6 +165,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             )
         if self.secret_key is not None and len(self.secret_key.reveal()) < LEAST_SECRET_KEY:
             raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
+        if self.smtp_host and "@" not in parseaddr(self.mail_from)[1]:
+            raise SetupError("CALLMARK_SMTP_HOST needs CALLMARK_MAIL_FROM: the address that mails come from")
+        if bool(self.smtp_user) != (self.smtp_password is not None):
+            raise SetupError("CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD go together")
         try:
             parse_networks(self.outgoing_networks)
         except ValueError as exc:

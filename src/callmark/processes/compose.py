@@ -70,7 +70,7 @@ async def open_operator_deps(data: Path | None = None) -> AsyncGenerator[Deps]:
 
 
 def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
-    """`settings` with the engines (and address) of the installation that runs on the data directory filled in.
+    """`settings` with the engines (address, ways out) of the installation that runs on the data directory filled in.
 
     Engines that are set stay, unless `prefer_data`. Raises SetupError when an engine is missing and nothing runs there.
     """
@@ -83,6 +83,8 @@ def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
         nats_url=Secret(there.nats_url),
         nats_credentials=Path(there.nats_credentials) if there.nats_credentials else None,
         public_url=settings.public_url or there.base_url,
+        emulator=settings.emulator or there.emulator,
+        outgoing_networks=settings.outgoing_networks or there.outgoing_networks,
     )
 
 

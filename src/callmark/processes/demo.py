@@ -106,6 +106,7 @@ class _Demo:
         teller.facts(
             {
                 "first page": f"{running.base_url}/",
+                "console": f"{running.base_url}/console",
                 "REST API": running.base_url,
                 "emulator": f"{running.base_url}/emulator/v1",
                 "credentials": str(self.credentials_file or data / CREDENTIALS_JSON),

@@ -7,7 +7,7 @@ back: they are kept in the data directory's credentials file, and what is missin
 from dataclasses import dataclass
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import ALL_FEATURES, Account, MemberState, Role
+from callmark.domain.accounts.model import ALL_FEATURES, Account, Role
 from callmark.domain.credentials import service as keys
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -22,8 +22,9 @@ from callmark.processes.demo_credentials import (
     Credentials,
     LabelOut,
     LabelsOut,
-    MemberOut,
+    Operator,
 )
+from callmark.processes.demo_people import seed_members, seed_operator
 
 DEMO = "Demo"
 """Name of the seeded keys and of the handset app."""
@@ -71,6 +72,8 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
     before = {account.name: account for account in known.accounts} if known else {}
     return Credentials(
         base_url=deps.public_url,
+        console_url=f"{deps.public_url}/console",
+        operator=await seed_operator(deps, known.operator if known else Operator()),
         emulator_url=f"{deps.public_url}/emulator/v1",
         handset_app_key=await _app_key(deps, known.handset_app_key if known else ""),
         accounts=[await _account(deps, one, found.get(one.name), before.get(one.name)) for one in SEEDS],
@@ -79,7 +82,7 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
 
 async def _account(deps: Deps, one: _Seed, found: Account | None, before: AccountOut | None) -> AccountOut:
     account = found or await accounts.create_account(deps, one.name)
-    members = await _members(deps, account, one)
+    members = await seed_members(deps, account, one.members, before.members if before else ())
     key_id, api_key = await _key(deps, account, one, before)
     return AccountOut(
         name=account.name,
@@ -89,14 +92,6 @@ async def _account(deps: Deps, one: _Seed, found: Account | None, before: Accoun
         members=members,
         labels=await _labels(deps, account, one),
     )
-
-
-async def _members(deps: Deps, account: Account, one: _Seed) -> list[MemberOut]:
-    there = {member.email for member in await accounts.list_members(deps, account.id)}
-    for name, email, role in one.members:
-        if email not in there:
-            await accounts.create_member(deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE)
-    return [MemberOut(email, "", role.value) for _, email, role in one.members]
 
 
 async def _key(deps: Deps, account: Account, one: _Seed, before: AccountOut | None) -> tuple[str, str]:

@@ -14,11 +14,13 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from callmark.kit import smtp
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import Tx, connect
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES, choose_postgres, find_nats, program_version
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.mail import count_waiting
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
@@ -129,11 +131,17 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
     assert settings.postgres_dsn  # noqa: S101 - reached
     try:
         async with connect(settings.postgres_dsn.reveal(), within=timedelta(seconds=5)) as tx:
-            for finding in (await _server_version(tx), await _schema(tx), await _clock(tx)):
+            schema = await _schema(tx)
+            for finding in (await _server_version(tx), schema, await _clock(tx)):
                 yield finding
+            if schema.ok:
+                yield await _mail(tx, settings)
     except Unavailable as exc:
         yield Finding(
-            "postgresql", ok=False, detail=exc.reason, advice="Start the server, or correct CALLMARK_POSTGRES_DSN."
+            "postgresql",
+            ok=False,
+            detail=exc.reason.removeprefix("postgresql: "),
+            advice="Start the server, or correct CALLMARK_POSTGRES_DSN.",
         )
     except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
         yield Finding(
@@ -164,25 +172,39 @@ async def _clock(tx: Tx) -> Finding:
     return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
 
 
+async def _mail(tx: Tx, settings: Settings) -> Finding:
+    waiting = await count_waiting(tx)
+    if settings.emulator:
+        return Finding("mail", ok=True, detail="the emulator catches mails")
+    told = f"mails that wait: {waiting}"
+    if settings.smtp_host:
+        why = await smtp.probe(settings)
+        advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
+        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
+    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
+    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
+
+
 async def _nats(settings: Settings) -> Finding:
     assert settings.nats_url  # noqa: S101 - reached
     client = Client()
+    tries: list[str] = []
+
+    async def note(exc: Exception) -> None:
+        tries.append(str(exc))
+
     try:
         async with asyncio.timeout(5):
             await client.connect(
                 settings.nats_url.reveal(),
                 user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
                 allow_reconnect=False,
-                error_cb=_quiet,
+                error_cb=note,
             )
         version = tuple(int(part) for part in re.findall(r"\d+", str(client.connected_server_version))[:3])
         await client.close()
     except (NatsError, OSError, socket.gaierror) as exc:
-        detail = str(exc) or type(exc).__name__
+        detail = str(exc) or next((said for said in reversed(tries) if said), "no answer within 5 s")
         return Finding("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
     advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
     return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)
-
-
-async def _quiet(_: Exception) -> None:
-    """What went wrong is reported once, by the finding."""

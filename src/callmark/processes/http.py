@@ -8,15 +8,70 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.domain.deps import Deps
 from callmark.kit import metrics
-from callmark.kit.errors import SetupError
+from callmark.kit.errors import InvalidInput, SetupError
 from callmark.kit.health import readyz
+from callmark.kit.ids import new_id
+from callmark.surfaces.http import render_error
 
 log = structlog.get_logger(__name__)
 
 LOOPBACK = "127.0.0.1"
+
+
+LARGEST_HEAD_BYTES = 65_536
+"""What has to be read of a request before its headers are complete; a longer head is refused."""
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's, with three differences.
+
+    The application may cut the connection without an answer (the emulator's sinks do); what is no HTTP gets the error
+    envelope too (contract D42: every error of any kind is JSON); and a head that never ends is refused.
+    """
+
+    _head_bytes: int | None = None
+    """Bytes read of a head that is not complete; None outside of one."""
+
+    def on_message_begin(self) -> None:
+        """A request begins: its scope is made."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the application is called."""
+        self._head_bytes = None
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """More of what the client sends."""
+        super().data_received(data)
+        if self._head_bytes is None or self.transport.is_closing():
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > LARGEST_HEAD_BYTES:
+            self._refuse(f"request head is larger than {LARGEST_HEAD_BYTES} bytes")
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
+        """Refuses what could not be parsed."""
+        self._refuse("request is not valid HTTP")
+
+    def _refuse(self, message: str) -> None:
+        answer = render_error(InvalidInput(message))
+        headers = [
+            *self.server_state.default_headers,
+            *answer.headers,
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"x-request-id", str(new_id()).encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + answer.body)
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -26,11 +81,12 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=_Http,
                 ws="websockets-sansio",
                 ws_ping_interval=20,
                 ws_ping_timeout=25,
-                ws_max_size=16384,
+                # Of our own pages, which tell what a screen offers; the gateway bounds its frames itself.
+                ws_max_size=262_144,
                 ws_per_message_deflate=False,
                 lifespan="on",
                 access_log=False,

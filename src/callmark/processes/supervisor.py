@@ -215,4 +215,6 @@ def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Instal
         nats_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
         base_url=settings.public_url,
         admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children],
+        emulator=settings.emulator,
+        outgoing_networks=settings.outgoing_networks,
     )

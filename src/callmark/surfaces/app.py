@@ -2,21 +2,21 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.responses import RedirectResponse
 from starlette.responses import Response as StarletteResponse
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
+from callmark.domain.exports.service import Downloads
 from callmark.kit.errors import AppError, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
-from callmark.surfaces import logos, reference
+from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
 from callmark.surfaces.http import Response, internal_error, render_error
 from callmark.surfaces.observed import Observed
@@ -28,8 +28,10 @@ _API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
 
 def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     """The application of `roles`, with the emulator's routes in emulator mode; its lifespan starts and stops them."""
-    routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), _static()]
-    parts: list[_Part] = []
+    routes: list[BaseRoute] = [*_health(deps), *logos.routes(deps), *reference.routes(deps, roles), *assets.routes()]
+    files = Downloads(deps)
+    routes += downloads.routes(files)
+    parts: list[_Part] = [(_nothing, files.close)]
     before: Before | None = None
     stream: ASGIApp | None = None
     if "gateway" in roles:
@@ -39,6 +41,13 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         stream = gateway.stream
         parts.append((gateway.start, gateway.stop))
         routes += gateway.routes
+    if "console" in roles:
+        from callmark.surfaces.console.app import Console
+        from callmark.surfaces.console.routes import TABLE
+
+        routes += Console(deps, TABLE).routes
+        if not deps.settings.emulator:  # there the demo's first page is at /
+            routes.append(Route("/", _to_console, methods=["GET"]))
     if deps.settings.emulator:
         from callmark.surfaces.emulator.app import Emulator
         from callmark.surfaces.emulator.faults import Interceptor
@@ -52,9 +61,12 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     return Observed(direct if stream is None else _beside(stream, direct))
 
 
-def _static() -> Mount:
-    """Styles, scripts and icons of every page (tools/assets.py brings in what is not ours)."""
-    return Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+async def _nothing() -> None:
+    """A part that has nothing to start."""
+
+
+async def _to_console(_: Request) -> StarletteResponse:
+    return RedirectResponse("/console")
 
 
 _Part = tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]

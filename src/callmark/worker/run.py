@@ -4,24 +4,36 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from callmark.domain.accounts import sign_in
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.exports import jobs as exports
 from callmark.domain.idempotency import service as idempotency
+from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks import jobs as webhooks
+from callmark.kit import smtp
 from callmark.kit.due_work import Claimed, Work, Worker
 
 Job = Callable[[Deps], Awaitable[object]]
 
+
+async def _keep_mails(deps: Deps) -> None:
+    await smtp.keep_mails(deps.settings, deps.db, deps.clock)
+
+
 PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "partitions": (timedelta(hours=6), partitions.keep_partitions),
     "old_batches": (timedelta(days=1), partitions.drop_old_batches),
+    "dead_sessions": (timedelta(hours=1), sign_in.forget_dead),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
+    "old_exports": (timedelta(hours=1), exports.forget_old_files),
+    "old_mails": (timedelta(hours=1), _keep_mails),
     "sweep": (timedelta(seconds=30), personalisation.sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""
@@ -40,7 +52,12 @@ def periodic(deps: Deps) -> Work:
 
 def works(deps: Deps) -> list[Work]:
     """Every kind of due work."""
-    return [personalisation.batches(deps), periodic(deps)]
+    return [
+        personalisation.batches(deps),
+        numbers.listing_jobs(deps),
+        smtp.mails(deps.settings, deps.db, deps.clock),
+        periodic(deps),
+    ]
 
 
 async def run_worker(deps: Deps) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.judge import (
-    FORBIDDEN_IN_REASON,
     V1,
     V2,
     V3,
@@ -24,6 +23,7 @@ from callmark.domain.personalisation.judge import (
     all_faults,
     judge,
 )
+from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 
 NOW = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)

@@ -132,9 +132,7 @@ async def test_a_withdrawn_record_is_not_shown_not_synced_and_not_withdrawn_twic
     assert await personalisation.withdraw_record(deps, cast.account.id, record.key.id) == first
     assert await personalisation.records_for_handset(deps, receiver, after=None, limit=10) == []
     assert await personalisation.withdrawn_among(deps, receiver, [record.key.id]) == [record.key]
-    async with deps.db.connection() as tx:
-        caller = PhoneNumber("918040001234")
-        assert await personalisation.newest_open(tx, receiver, caller, clock.now()) is None
+    assert await shown(deps, receiver, clock, 0) is None
 
 
 async def test_a_record_whose_window_has_ended_cannot_be_withdrawn(deps: Deps, clock: FakeClock) -> None:
@@ -159,9 +157,9 @@ async def test_of_overlapping_records_the_latest_accepted_shows(deps: Deps, cloc
 
 
 async def shown(deps: Deps, receiver: PhoneNumber, clock: FakeClock, after_minutes: int) -> str | None:
+    at = clock.now() + timedelta(minutes=after_minutes)
     async with deps.db.connection() as tx:
-        at = clock.now() + timedelta(minutes=after_minutes)
-        record = await personalisation.newest_open(tx, receiver, PhoneNumber("918040001234"), at)
+        (record,) = await personalisation.newest_open_each(tx, [(receiver, PhoneNumber("918040001234"), at)])
     return record.label_name if record else None
 
 

@@ -2,17 +2,36 @@
 
 from datetime import timedelta
 
+import pytest
 from tests.factories import make_cast, phone
-from tests.surfaces.gateway.helpers import CALLER, make_handset, new_record, store_records
+from tests.listed import Listed, make_listed, offer_everything, set_state, set_switch
+from tests.surfaces.gateway.helpers import (
+    CALLER,
+    NOTHING_KNOWN,
+    Owner,
+    make_handset,
+    new_record,
+    store_records,
+)
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
+from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.frames import Identity
 from callmark.domain.resolution import service as resolution
+from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.zones import device_zone
 
 HOUR_MS = 3_600_000
+UNLISTED = "the caller's number is not listed"
+
+
+async def resolve(deps: Deps, owner: Owner, caller: PhoneNumber = CALLER, zone: str = "UTC") -> Resolution:
+    return await resolution.resolve(deps, owner.registration, caller, device_zone(zone))
 
 
 async def test_the_latest_accepted_open_record_shows(deps: Deps, clock: FakeClock) -> None:
@@ -34,8 +53,8 @@ async def test_the_latest_accepted_open_record_shows(deps: Deps, clock: FakeCloc
         new_record(deps, cast, owner.number, caller="918040009999"),
         new_record(deps, cast, phone()),
     )
-    found = await resolution.resolve(deps, owner.registration, CALLER)
-    assert found.identity
+    found = await resolve(deps, owner)
+    assert isinstance(found.identity, Identity)
     assert (found.identity.id, found.identity.name) == (last.key.id, "Second of two")
     assert found.source is CallSource.CALL_RECORD
     assert str(last.key.id) in found.why
@@ -47,18 +66,20 @@ async def test_a_window_opens_at_its_start_and_is_over_at_its_end(deps: Deps, cl
     (record,) = await store_records(
         deps, cast, new_record(deps, cast, owner.number, starts_at=now + 60_000, ends_at=now + 120_000)
     )
-    early = await resolution.resolve(deps, owner.registration, CALLER)
+    early = await resolve(deps, owner)
     assert early.identity is None
-    assert (
-        early.why
-        == f"the window of call record {record.key.id} of this caller does not open until 2026-01-01T10:01:00.000Z"
+    assert early.why == (
+        f"the window of call record {record.key.id} of this caller does not open until 2026-01-01T10:01:00.000Z;"
+        f" {UNLISTED}"
     )
     clock.advance(timedelta(minutes=1))
-    assert (await resolution.resolve(deps, owner.registration, CALLER)).identity
+    assert (await resolve(deps, owner)).identity
     clock.advance(timedelta(minutes=1))
-    late = await resolution.resolve(deps, owner.registration, CALLER)
+    late = await resolve(deps, owner)
     assert (late.identity, late.source) == (None, CallSource.NONE)
-    assert late.why == f"the window of call record {record.key.id} of this caller ended at 2026-01-01T10:02:00.000Z"
+    assert late.why == (
+        f"the window of call record {record.key.id} of this caller ended at 2026-01-01T10:02:00.000Z; {UNLISTED}"
+    )
 
 
 async def test_a_withdrawn_record_does_not_show_and_the_one_before_does(deps: Deps) -> None:
@@ -67,20 +88,22 @@ async def test_a_withdrawn_record_does_not_show_and_the_one_before_does(deps: De
         deps, cast, new_record(deps, cast, owner.number), new_record(deps, cast, owner.number)
     )
     await personalisation.withdraw_record(deps, cast.account.id, after.key.id)
-    found = await resolution.resolve(deps, owner.registration, CALLER)
-    assert found.identity
+    found = await resolve(deps, owner)
+    assert isinstance(found.identity, Identity)
     assert found.identity.id == before.key.id
     await personalisation.withdraw_record(deps, cast.account.id, before.key.id)
-    nothing = await resolution.resolve(deps, owner.registration, CALLER)
+    nothing = await resolve(deps, owner)
     assert nothing.identity is None
-    assert nothing.why == f"call record {after.key.id} of this caller was withdrawn at 2026-01-01T10:00:00.000Z"
+    assert nothing.why == (
+        f"call record {after.key.id} of this caller was withdrawn at 2026-01-01T10:00:00.000Z; {UNLISTED}"
+    )
 
 
 async def test_without_a_record_the_reason_says_so(deps: Deps) -> None:
     owner = await make_handset(deps, phone())
-    nothing = await resolution.resolve(deps, owner.registration, CALLER)
-    assert nothing.why == "no call record of this caller for this handset"
-    assert (nothing.offers.slots, nothing.offers.questions) == ([], [])
+    nothing = await resolve(deps, owner)
+    assert nothing.why == NOTHING_KNOWN
+    assert nothing.offers == Offers()
 
 
 async def test_handsets_that_cannot_show_call_records_get_the_real_reason(deps: Deps) -> None:
@@ -88,8 +111,97 @@ async def test_handsets_that_cannot_show_call_records_get_the_real_reason(deps: 
     ios = await make_handset(deps, phone(), os=OS.IOS)
     old = await make_handset(deps, phone(), version="0.9")
     await store_records(deps, cast, new_record(deps, cast, ios.number), new_record(deps, cast, old.number))
-    on_ios = await resolution.resolve(deps, ios.registration, CALLER)
-    on_old = await resolution.resolve(deps, old.registration, CALLER)
+    on_ios = await resolve(deps, ios)
+    on_old = await resolve(deps, old)
     assert on_ios.identity is on_old.identity is None
-    assert on_ios.why == "call records show on Android only; this handset runs ios"
-    assert on_old.why == "call records need app version 1.0.0; this handset has 0.9"
+    assert on_ios.why == f"call records show on Android only; this handset runs ios; {UNLISTED}"
+    assert on_old.why == f"call records need app version 1.0.0; this handset has 0.9; {UNLISTED}"
+
+
+async def test_a_listed_number_shows_its_feature_sets_identity_on_every_registered_handset(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    for owner in (
+        await make_handset(deps, phone()),
+        await make_handset(deps, phone(), os=OS.IOS),
+        await make_handset(deps, phone(), version="0.9"),
+    ):
+        found = await resolve(deps, owner, listed.number)
+        assert isinstance(found.identity, ListedIdentity)
+        assert (found.source, found.identity.caller_number) == (CallSource.LISTED_NUMBER, listed.number)
+        assert (found.identity.name, found.identity.call_reason) == ("Acme Deliveries", None)
+        assert found.identity.logo_url.startswith("http://callmark.test/logos/")
+        assert found.identity.verified
+        assert found.why == "the caller's number is listed, and its feature set is published"
+
+
+@pytest.mark.parametrize(
+    ("table", "state", "why"),
+    [
+        ("number", "pending", "is not listed yet"),
+        ("number", "delisting", "is being delisted"),
+        ("number", "failed", "could not be listed"),
+        ("feature_set", "unpublished", "is in a feature set that is not published"),
+        ("feature_set", "draft", "is in a feature set that is not published"),
+        ("client_account", "suspended", "is of an account that is suspended"),
+    ],
+)
+async def test_a_number_that_is_not_listed_any_more_shows_nothing_and_says_why(
+    deps: Deps, table: str, state: str, why: str
+) -> None:
+    listed, owner = await make_listed(deps), await make_handset(deps, phone())
+    await set_state(deps, listed, table, state)
+    found = await resolve(deps, owner, listed.number)
+    assert (found.identity, found.source, found.offers) == (None, CallSource.NONE, Offers())
+    assert found.why == f"no call record of this caller for this handset; the caller's number {why}"
+
+
+async def test_a_delisted_number_is_like_any_other(deps: Deps) -> None:
+    listed, owner = await make_listed(deps), await make_handset(deps, phone())
+    assert (await resolve(deps, owner, listed.number)).identity
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM number WHERE phone_number = $1", listed.number)
+    assert (await resolve(deps, owner, listed.number)).why == NOTHING_KNOWN
+
+
+async def test_an_open_record_wins_over_the_listing_which_still_makes_the_offers(deps: Deps) -> None:
+    cast, owner = await make_cast(deps), await make_handset(deps, phone())
+    listed = await make_listed(deps, account_id=cast.account.id)
+    await offer_everything(deps, listed)
+    await store_records(deps, cast, new_record(deps, cast, owner.number, caller=listed.number, label_name="By record"))
+    found = await resolve(deps, owner, listed.number)
+    assert (found.source, found.identity and found.identity.name) == (CallSource.CALL_RECORD, "By record")
+    assert found.offers.call_me_back
+    assert found.offers.campaigns
+
+
+async def test_a_record_of_another_account_brings_no_offers_of_the_numbers_owner(deps: Deps) -> None:
+    cast, owner, listed = await make_cast(deps), await make_handset(deps, phone()), await make_listed(deps)
+    await offer_everything(deps, listed)
+    await store_records(deps, cast, new_record(deps, cast, owner.number, caller=listed.number))
+    found = await resolve(deps, owner, listed.number)
+    assert (found.source, found.offers) == (CallSource.CALL_RECORD, Offers())
+
+
+async def test_offers_are_what_the_feature_set_has_switched_on_with_slots_in_the_handsets_zone(deps: Deps) -> None:
+    listed, owner = await make_listed(deps), await make_handset(deps, phone())
+    assert (await resolve(deps, owner, listed.number)).offers == Offers(
+        call_me_back=True, config_name="Delivery default"
+    )
+    campaign = await offer_everything(deps, listed)
+    offers = (await resolve(deps, owner, listed.number, "Asia/Dubai")).offers
+    assert (offers.config_name, offers.slot_picker) == ("Weekday callbacks", True)
+    assert offers.slots == ["2026-01-03T09:30:00+04:00", "2026-01-03T10:00:00+04:00"]
+    (asks,) = offers.campaigns
+    assert (asks.id, asks.name, asks.type) == (campaign.id, "Delivery check", campaign.campaign_type)
+    assert asks.call_types == [CallType.ANSWERED, CallType.MISSED]
+    assert offers.questions == list(campaign.questions)
+    assert asks.question_ids == [question.id for question in campaign.questions]
+    in_utc = (await resolve(deps, owner, listed.number)).offers.slots
+    assert in_utc == ["2026-01-03T05:30:00+00:00", "2026-01-03T06:00:00+00:00"]
+    await switched_off(deps, listed)
+    assert (await resolve(deps, owner, listed.number)).offers == Offers()
+
+
+async def switched_off(deps: Deps, listed: Listed) -> None:
+    for switch in ("call_me_back", "survey"):
+        await set_switch(deps, listed, switch, on=False)

@@ -9,12 +9,15 @@ from uuid import UUID
 import msgspec
 import pytest
 from tests.factories import phone
+from tests.listed import make_listed
 from tests.surfaces.api.extending import CALLER, Business, business, hold_all, register
+from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
 from tests.waiting import in_task, until
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
+from callmark.domain.handsets.model import OS
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import jobs, partitions
 from callmark.domain.personalisation import service as personalisation
@@ -216,7 +219,7 @@ async def test_resolve_says_what_would_show_and_nothing_of_others(
 
     assert (await seen(acme))["why"] == "the receiver has no registered handset"
     await register(deps, receiver)
-    assert (await seen(acme))["why"] == "no call record of this caller for this handset"
+    assert (await seen(acme))["why"] == f"{NOTHING_KNOWN} by this account"
     batch = await acme.push(acme.record(receiver))
     (record,) = await records_of(acme, batch)
     shown = await seen(acme)
@@ -231,7 +234,7 @@ async def test_resolve_says_what_would_show_and_nothing_of_others(
     }
     await acme.do(f"records/{record['record_id']}/cancel")
     assert (await seen(acme))["why"].startswith(f"call record {record['record_id']} of this caller was withdrawn at ")
-    assert (await seen(borealis))["why"] == "no call record of this caller for this handset"
+    assert (await seen(borealis))["why"] == f"{NOTHING_KNOWN} by this account"
     clock.advance(timedelta(seconds=1))
     for query, message in (
         ({"caller_number": CALLER}, "receiver_number is required"),
@@ -239,6 +242,28 @@ async def test_resolve_says_what_would_show_and_nothing_of_others(
     ):
         refused = await acme.ask("resolve", **query)
         assert (refused.status_code, refused.json()["message"]) == (400, message)
+
+
+async def test_resolve_tells_an_account_of_the_numbers_it_has_listed_and_of_no_others(
+    deps: Deps, acme: Business, borealis: Business
+) -> None:
+    receiver = phone()
+    listed = await make_listed(deps, account_id=acme.cast.account.id)
+
+    async def seen(by: Business) -> dict[str, Any]:
+        return await by.get("resolve", receiver_number=receiver, caller_number=listed.number)
+
+    assert (await seen(acme))["why"] == "the receiver has no registered handset"
+    await make_handset(deps, receiver, os=OS.IOS)
+    mine = await seen(acme)
+    assert (mine["shows"], mine["identity"]["name"]) == ("listed_number", "Acme Deliveries")
+    assert (mine["identity"]["record_id"], mine["identity"]["ends_at"]) == (None, None)
+    assert (await seen(borealis))["shows"] == "other"
+    async with deps.db.connection() as tx:
+        await tx.execute("UPDATE feature_set SET state = 'unpublished' WHERE id = $1", listed.feature_set_id)
+    no_records = "the operating system of the receiver's handset does not show call records"
+    assert (await seen(acme))["why"] == f"{no_records}; the caller's number is in a feature set that is not published"
+    assert (await seen(borealis))["why"] == f"{no_records}; the caller's number is not listed by this account"
 
 
 async def test_a_cancelled_record_leaves_its_handset_and_cancelling_again_changes_nothing(

@@ -70,12 +70,24 @@ async def test_what_cannot_be_is_told_in_one_line(here: Here, stage: Stage) -> N
     assert (await asyncio.to_thread(here.run, *create, URL, "--events", "cmb,nonsense")).code == 2
 
 
+async def test_a_test_sends_call_me_back_unless_asked_otherwise(here: Here, stage: Stage) -> None:
+    account = ("--account", str(stage.account_id))
+    async with receiver() as there:
+        webhook = await run(here, "create", *account, "--name", "orders", "--url", there.url)
+        for option in ((), ("--event", "cmb")):
+            tried = await run(here, "test", webhook["id"], *account, *option)
+            assert (tried["state"], tried["event_type"]) == ("success", "cmb")
+
+
 async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, stage: Stage, clock: FakeClock) -> None:
     account = ("--account", str(stage.account_id))
     async with receiver(status(500, 410, 200)) as there:
         webhook = await run(here, "create", *account, "--name", "orders", "--url", there.url, "--stop-on-410")
         tried = await run(here, "test", webhook["id"], *account, "--event", "user_feedback")
         assert (tried["state"], tried["is_test"], tried["attempts"][0]["status"]) == ("failed", True, 500)
+        (listed,) = await run(here, "deliveries", *account, "--event", "user_feedback")
+        assert listed["id"] == tried["id"]
+        assert await run(here, "deliveries", *account, "--event", "cmb") == []
         await stage.append()
         await stage.run_due()
         (stopped,) = await run(here, "deliveries", *account, "--webhook", webhook["id"], "--state", "stopped")

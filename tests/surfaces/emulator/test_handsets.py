@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
-from tests.surfaces.gateway.helpers import CALLER, push
+from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -27,7 +27,7 @@ async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_rep
     assert shown["call_reason"] == "Your parcel arrives today"
     assert shown["verified"] is True
     assert shown["source"] == "call_record"
-    assert shown["offers"] == {"slots": [], "questions": []}
+    assert shown["offers"] == NO_OFFERS
     assert (await emulator.http.get(shown["logo_url"])).headers["content-type"] == "image/png"
     (call,) = await calls.calls_of_record(emulator.deps, record.key.id)
     assert call.shown_at is not None
@@ -48,7 +48,7 @@ async def test_an_online_handset_without_a_record_says_why_nothing_shows(emulato
     nothing = await emulator.screen(number, CALLER)
     assert nothing["name"] is None
     assert nothing["source"] == "none"
-    assert nothing["why"] == "no call record of this caller for this handset"
+    assert nothing["why"] == NOTHING_KNOWN
     later = to_ms(clock.now()) + 60_000
     await push(emulator.deps, cast, number, starts_at=later, ends_at=later + 60_000)
     assert "does not open until 2026-01-01T10:01:00.000Z" in (await emulator.screen(number, CALLER))["why"]
@@ -153,7 +153,7 @@ async def test_handsets_find_a_gateway_again_after_theirs_has_gone(deps: Deps, t
             await emulator.make(number)
         async with serving(emulator.deps, emulator.port):
             nothing = await emulator.screen(number, CALLER)
-    assert nothing["why"] == "no call record of this caller for this handset"
+    assert nothing["why"] == NOTHING_KNOWN
 
 
 async def test_a_farm_that_starts_again_keeps_its_registrations(deps: Deps, tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ async def test_a_farm_that_starts_again_keeps_its_registrations(deps: Deps, tmp_
             await emulator.make(number, script={"drop_every": 3})
         assert (await emulator.http.get("/emulator/v1/handsets")).status_code == 503
         async with farming(emulator.deps):
-            assert (await emulator.screen(number, CALLER))["why"] == "no call record of this caller for this handset"
+            assert (await emulator.screen(number, CALLER))["why"] == NOTHING_KNOWN
             listed = (await emulator.http.get("/emulator/v1/handsets")).json()
     (mine,) = [one for one in listed if one["phone_number"] == number]
     assert (mine["connected"], mine["script"]) == (True, {"drop_every": 3})

@@ -13,6 +13,7 @@ from tests.e2e.play import Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.engines import SECRET_KEY, Engines, another_database
 from tests.factories import Cast, make_cast
+from tests.surfaces.gateway.helpers import NOTHING_KNOWN
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -261,4 +262,4 @@ async def test_a_reset_is_safe_while_pushes_are_in_flight(installed: Installed) 
         assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
     for n in range(1, 9):
         screen = await installed.control("GET", f"handsets/91990000000{n}/screen?caller={CALLER}")
-        assert screen["why"] == "no call record of this caller for this handset"
+        assert screen["why"] == NOTHING_KNOWN

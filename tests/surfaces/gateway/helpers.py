@@ -30,6 +30,15 @@ from callmark.surfaces.gateway.app import Gateway
 from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
 
 CALLER = PhoneNumber("918040001234")
+NOTHING_KNOWN = "no call record of this caller for this handset; the caller's number is not listed"
+NO_OFFERS: "dict[str, Any]" = {
+    "call_me_back": False,
+    "config_name": None,
+    "slot_picker": False,
+    "slots": [],
+    "campaigns": [],
+    "questions": [],
+}
 WITHIN_S = 5
 Frame = dict[str, Any]
 
@@ -147,10 +156,14 @@ class Handset:
 
     async def receive(self, kind: str) -> Frame:
         """The next frame, which must be of this type."""
-        async with asyncio.timeout(WITHIN_S):
-            frame: Frame = msgspec.json.decode(await self._socket.recv())
+        frame = await self.next()
         assert frame["type"] == kind, frame
         return frame
+
+    async def next(self) -> Frame:
+        """The next frame."""
+        async with asyncio.timeout(WITHIN_S):
+            return msgspec.json.decode(await self._socket.recv())
 
     async def ask(self, kind: str, answer: str, **fields: object) -> Frame:
         """Sends a frame and gets the next one, which must answer it."""
@@ -186,7 +199,7 @@ class Handset:
 
     async def settled(self) -> None:
         """Returns when everything sent before has been carried out (frames are taken in order)."""
-        await self.ask("feedback", "error")
+        await self.ask("resolve", "resolved", caller_number="918040000000")
 
 
 @asynccontextmanager

@@ -9,6 +9,8 @@ import pytest
 from tests.factories import make_cast, phone
 from tests.surfaces.gateway.helpers import (
     CALLER,
+    NO_OFFERS,
+    NOTHING_KNOWN,
     make_handset,
     new_record,
     online,
@@ -119,9 +121,9 @@ async def test_resolve_gives_the_open_record_and_the_reason(deps: Deps, address:
     assert shown["source"] == "call_record"
     assert shown["identity"]["id"] == str(record.key.id)
     assert shown["identity"]["type"] == "identity"
-    assert shown["offers"] == {"slots": [], "questions": []}
+    assert shown["offers"] == NO_OFFERS
     assert (nothing["identity"], nothing["source"]) == (None, "none")
-    assert nothing["why"] == "no call record of this caller for this handset"
+    assert nothing["why"] == NOTHING_KNOWN
 
 
 async def test_a_call_report_is_confirmed_and_kept_whether_the_record_is_known_or_not(deps: Deps, address: str) -> None:
@@ -147,13 +149,6 @@ async def test_another_receivers_record_is_refused(deps: Deps, address: str) -> 
     assert refused["message"] == "record belongs to another receiver"
     assert await outcome_of(deps, cast, foreign.key.id) is Outcome.PENDING
     assert await calls.calls_of_record(deps, foreign.key.id) == []
-
-
-@pytest.mark.parametrize("kind", ["call_me_back", "feedback"])
-async def test_frames_of_a_later_release_are_not_supported(deps: Deps, address: str, kind: str) -> None:
-    owner = await make_handset(deps, phone())
-    async with online(address, owner.token) as handset:
-        assert (await handset.ask(kind, "error", anything=1))["slug"] == "not-supported"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +204,7 @@ async def test_a_frame_of_just_16_kib_is_taken(deps: Deps, address: str) -> None
     empty = '{"type":"feedback","id":"f1","padding":""}'
     async with online(address, owner.token) as handset:
         await handset.send_raw(empty.replace('""', '"' + "x" * (16 * 1024 - len(empty)) + '"'))
-        assert (await handset.receive("error"))["slug"] == "not-supported"
+        assert (await handset.receive("error"))["message"] == "call_id is required"
 
 
 @pytest.mark.parametrize("token", ["", "cmhs_unknown"])

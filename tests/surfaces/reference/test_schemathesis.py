@@ -19,10 +19,15 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.generation import GenerationMode
 from tests.documented import Operation, document, operation_of, operations
+from tests.domain.numbers.staging import labelled_set
 from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import CampaignId
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.ids import random_uuid
 from callmark.surfaces.app import build_app
 
 Case = Any  # schemathesis types its cases by the schema they come from
@@ -82,12 +87,13 @@ def elements_of(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
 
 @pytest.fixture
 async def run(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
-    """A started application with a batch of one record in it."""
+    """A started application with a batch of one record in it, an event of each type and a feature set."""
     cast = await make_cast(deps)
     transport = httpx.ASGITransport(build_app(deps, frozenset({"api"})))
     async with httpx.AsyncClient(transport=transport, base_url=deps.public_url) as http:
         here = Run(deps, clock, http, cast, {"clientAccountId": str(cast.account.id)})
-        here.known |= await _one_record(here)
+        here.known |= await _one_record(here) | await _one_event_of_each_type(here)
+        here.known["featureSetId"] = str((await labelled_set(deps, cast.account.id, "Delivery default")).id)
         yield here
 
 
@@ -100,6 +106,15 @@ async def _one_record(run: Run) -> dict[str, str]:
     batch = (await run.http.post(url, json=sent, headers=headers)).json()["batch_id"]
     status = (await run.http.get(url, params={"batchId": batch}, headers=headers)).json()
     return {"batchId": batch, "recordId": status["data"][0]["id"], "label_id": str(run.cast.label.id)}
+
+
+async def _one_event_of_each_type(run: Run) -> dict[str, str]:
+    account_id, campaign_id, now = run.cast.account.id, CampaignId(random_uuid()), run.clock.now()
+    async with run.deps.db.transaction() as tx:
+        await events.append(tx, account_id, EventType.CALL_ME_BACK, {"is_interested": True}, now)
+        await events.append(tx, account_id, EventType.USER_FEEDBACK, {"responses": []}, now, campaign_id)
+    begin, end = "0000000000", "9999999999"
+    return {"surveyId": str(campaign_id), "from": begin, "to": end, "from_date": begin}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
-from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.ids import AccountId, MemberId, OperatorId
 from callmark.kit.errors import InvalidInput
 from callmark.kit.text import clean_line
 
@@ -57,6 +58,8 @@ class Account:
     state: AccountState
     features: frozenset[Feature]
     created_at: datetime
+    requires_code: bool = False
+    """Whether its members confirm a sign-in with a code sent by mail."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,33 @@ class Member:
     role: Role
     state: MemberState
     created_at: datetime
+    node_id: UUID | None = None
+    """The department, operation or process that an owner owns; None for an admin, and for an owner of nothing yet."""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A person who runs the installation."""
+
+    id: OperatorId
+    email: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs in: a member or an operator, one of the two."""
+
+    member_id: MemberId | None = None
+    operator_id: OperatorId | None = None
+
+
+def place_after(member: Member, role: Role, node_id: UUID | None) -> UUID | None:
+    """What the member owns once it has `role` and was given `node_id` (None: nothing new)."""
+    if role is Role.ADMIN:
+        return None
+    return node_id or (member.node_id if role is member.role else None)
 
 
 def account_name(text: str) -> str:

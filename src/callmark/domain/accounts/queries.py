@@ -1,29 +1,41 @@
 """The SQL of accounts and members."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from uuid import UUID
+
+import asyncpg
 
 from callmark.domain.accounts.model import Account, AccountState, Feature, Member, MemberState, Role
 from callmark.domain.ids import AccountId, MemberId
 from callmark.kit.db import Row, Tx
-from callmark.kit.errors import Conflict
+from callmark.kit.errors import Conflict, NotFound
+
+_ACCOUNT = "id, name, state, features, created_at, requires_code"
+_MEMBER = (
+    "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"
+)
 
 
 async def insert_account(tx: Tx, account: Account) -> None:
     """Writes a new account."""
     await tx.execute(
-        "INSERT INTO client_account (id, name, state, features, created_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO client_account (id, name, state, features, created_at, requires_code)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
         account.id,
         account.name,
         account.state,
         _sorted(account.features),
         account.created_at,
+        account.requires_code,
     )
 
 
 async def select_account(tx: Tx, account_id: AccountId) -> Account | None:
     """The account, or None."""
     row = await tx.fetchrow(
-        "SELECT id, name, state, features, created_at FROM client_account WHERE id = $1", account_id
+        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1",  # noqa: S608 - our own column list
+        account_id,
     )
     return _account(row) if row else None
 
@@ -31,14 +43,15 @@ async def select_account(tx: Tx, account_id: AccountId) -> Account | None:
 async def lock_account(tx: Tx, account_id: AccountId) -> Account | None:
     """The account, its row locked until the transaction ends; other rows may still refer to it meanwhile."""
     row = await tx.fetchrow(
-        "SELECT id, name, state, features, created_at FROM client_account WHERE id = $1 FOR NO KEY UPDATE", account_id
+        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1 FOR NO KEY UPDATE",  # noqa: S608 - our own column list
+        account_id,
     )
     return _account(row) if row else None
 
 
 async def select_accounts(tx: Tx) -> list[Account]:
     """All accounts, oldest first."""
-    rows = await tx.fetch("SELECT id, name, state, features, created_at FROM client_account ORDER BY created_at, id")
+    rows = await tx.fetch(f"SELECT {_ACCOUNT} FROM client_account ORDER BY created_at, id")  # noqa: S608 - our own column list
     return [_account(row) for row in rows]
 
 
@@ -48,24 +61,39 @@ async def update_account(
     name: str | None,
     features: Collection[Feature] | None,
     state: AccountState | None,
+    requires_code: bool | None,  # noqa: FBT001 - a column like the others
 ) -> Account | None:
     """Sets what is not None; the account as it is then, or None when there is no such account."""
     row = await tx.fetchrow(
-        "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"
-        " state = coalesce($4, state) WHERE id = $1 RETURNING id, name, state, features, created_at",
+        "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"  # noqa: S608 - our own column list
+        " state = coalesce($4, state), requires_code = coalesce($5, requires_code)"
+        f" WHERE id = $1 RETURNING {_ACCOUNT}",
         account_id,
         name,
         None if features is None else _sorted(features),
         state,
+        requires_code,
     )
     return _account(row) if row else None
 
 
 async def insert_member(tx: Tx, member: Member) -> None:
-    """Writes a new member. Conflict when the address is taken (in any spelling of case, in any account)."""
-    tag = await tx.execute(
-        "INSERT INTO member (id, account_id, email, name, role, state, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (lower(email)) DO NOTHING",
+    """Writes a new member.
+
+    Conflict when the address is taken (in any spelling of case, in any account), NotFound for a place that does not
+    exist.
+    """
+    with _known_place():
+        tag = await _insert_member(tx, member)
+    if tag != "INSERT 0 1":
+        raise Conflict("a member with this email already exists")
+
+
+async def _insert_member(tx: Tx, member: Member) -> str:
+    return await tx.execute(
+        "INSERT INTO member (id, account_id, email, name, role, state, created_at,"
+        " department_id, operation_id, process_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (lower(email)) DO NOTHING",
         member.id,
         member.account_id,
         member.email,
@@ -73,15 +101,14 @@ async def insert_member(tx: Tx, member: Member) -> None:
         member.role,
         member.state,
         member.created_at,
+        *_place(member),
     )
-    if tag != "INSERT 0 1":
-        raise Conflict("a member with this email already exists")
 
 
 async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
     """The member of that account, or None."""
     row = await tx.fetchrow(
-        "SELECT id, account_id, email, name, role, state, created_at FROM member WHERE account_id = $1 AND id = $2",
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2",  # noqa: S608 - our own column list
         account_id,
         member_id,
     )
@@ -91,27 +118,46 @@ async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> M
 async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
     """The account's members, oldest first. Index member_account."""
     rows = await tx.fetch(
-        "SELECT id, account_id, email, name, role, state, created_at FROM member WHERE account_id = $1"
-        " ORDER BY created_at, id",
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",  # noqa: S608 - our own column list
         account_id,
     )
     return [_member(row) for row in rows]
 
 
-async def update_member(
-    tx: Tx, account_id: AccountId, member_id: MemberId, name: str | None, role: Role | None, state: MemberState | None
-) -> Member | None:
-    """Sets what is not None; the member as it is then, or None when the account has no such member."""
+async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
+    """The member of that account, its row locked until the transaction ends, or None."""
     row = await tx.fetchrow(
-        "UPDATE member SET name = coalesce($3, name), role = coalesce($4, role), state = coalesce($5, state)"
-        " WHERE account_id = $1 AND id = $2 RETURNING id, account_id, email, name, role, state, created_at",
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE",  # noqa: S608 - our own column list
         account_id,
         member_id,
-        name,
-        role,
-        state,
     )
     return _member(row) if row else None
+
+
+async def update_member(tx: Tx, member: Member) -> None:
+    """Writes what may change of a locked member. NotFound for a place that does not exist."""
+    with _known_place():
+        await tx.execute(
+            "UPDATE member SET name = $2, role = $3, state = $4, department_id = $5, operation_id = $6, process_id = $7"
+            " WHERE id = $1",
+            member.id,
+            member.name,
+            member.role,
+            member.state,
+            *_place(member),
+        )
+
+
+async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
+    """An invited member has chosen a name and is active."""
+    await tx.execute(
+        "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
+    )
+
+
+async def member_exists(tx: Tx, email: str) -> bool:
+    """Whether a member of any account has this address, in any spelling of case. Index member_email_unique."""
+    return bool(await tx.fetchval("SELECT true FROM member WHERE lower(email) = lower($1)", email))
 
 
 async def delete_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> bool:
@@ -139,6 +185,22 @@ async def select_admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
     return [row["email"] for row in rows]
 
 
+@contextmanager
+def _known_place() -> Generator[None]:
+    """Turns a member's place that does not exist into NotFound."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise NotFound("there is no such place in the structure") from exc
+
+
+def _place(member: Member) -> tuple[UUID | None, UUID | None, UUID | None]:
+    """Department, operation and process as they are stored: what the member owns stands in its role's column."""
+    owners = (Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OWNER)
+    department, operation, process = (member.node_id if member.role is role else None for role in owners)
+    return department, operation, process
+
+
 def _sorted(features: Collection[Feature]) -> list[str]:
     """The features as stored: once each, in the order of their declaration."""
     return [feature.value for feature in Feature if feature in features]
@@ -151,6 +213,7 @@ def _account(row: Row) -> Account:
         state=AccountState(row["state"]),
         features=frozenset(Feature(feature) for feature in row["features"]),
         created_at=row["created_at"],
+        requires_code=row["requires_code"],
     )
 
 
@@ -163,4 +226,5 @@ def _member(row: Row) -> Member:
         role=Role(row["role"]),
         state=MemberState(row["state"]),
         created_at=row["created_at"],
+        node_id=row["node_id"],
     )

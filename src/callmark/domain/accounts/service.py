@@ -1,8 +1,10 @@
 """Client accounts and their members: who may use the platform, and the people of each."""
 
 from collections.abc import Collection
+from dataclasses import replace
+from uuid import UUID
 
-from callmark.domain.accounts import model, queries
+from callmark.domain.accounts import model, operator_queries, queries, session_queries
 from callmark.domain.accounts.model import (
     ALL_FEATURES,
     Account,
@@ -10,12 +12,13 @@ from callmark.domain.accounts.model import (
     Feature,
     Member,
     MemberState,
+    Person,
     Role,
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.kit.db import Tx
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
 
 OPERATOR_EMAIL = "operator@localhost"
@@ -60,6 +63,7 @@ async def update_account(
     name: str | None = None,
     features: Collection[Feature] | None = None,
     state: AccountState | None = None,
+    requires_code: bool | None = None,
 ) -> Account:
     """The account after the change (None leaves a part as it is). A suspended account is refused from the next request.
 
@@ -67,7 +71,7 @@ async def update_account(
     """
     name = None if name is None else model.account_name(name)
     async with deps.db.transaction() as tx:
-        return _found(await queries.update_account(tx, account_id, name, features, state))
+        return _found(await queries.update_account(tx, account_id, name, features, state, requires_code))
 
 
 async def lock_account(tx: Tx, account_id: AccountId) -> Account:
@@ -86,6 +90,7 @@ async def create_member(
     name: str,
     role: Role,
     state: MemberState = MemberState.INVITED,
+    node_id: UUID | None = None,
 ) -> Member:
     """The new member. An address belongs to one member of the installation, whatever its case: else Conflict.
 
@@ -99,9 +104,12 @@ async def create_member(
         role=role,
         state=state,
         created_at=deps.clock.now(),
+        node_id=None if role is Role.ADMIN else node_id,
     )
     async with deps.db.transaction() as tx:
         _found(await queries.select_account(tx, account_id))
+        if await operator_queries.select_by_email(tx, member.email):
+            raise Conflict("a member with this email already exists")
         await queries.insert_member(tx, member)
     return member
 
@@ -127,11 +135,26 @@ async def update_member(
     name: str | None = None,
     role: Role | None = None,
     state: MemberState | None = None,
+    node_id: UUID | None = None,
 ) -> Member:
-    """The member after the change (None leaves a part as it is). Raises NotFound, InvalidInput."""
+    """The member after the change (None leaves a part as it is); a new role without a new place owns nothing yet.
+
+    Whoever is not active any more is signed out at once. Raises NotFound, InvalidInput.
+    """
     name = None if name is None else model.member_name(name)
     async with deps.db.transaction() as tx:
-        return _member_found(await queries.update_member(tx, account_id, member_id, name, role, state))
+        old = _member_found(await queries.lock_member(tx, account_id, member_id))
+        new = replace(
+            old,
+            name=name or old.name,
+            role=role or old.role,
+            state=state or old.state,
+            node_id=model.place_after(old, role or old.role, node_id),
+        )
+        await queries.update_member(tx, new)
+        if new.state is not MemberState.ACTIVE:
+            await session_queries.delete_sessions(tx, Person(member_id=member_id))
+        return new
 
 
 async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> None:

@@ -69,6 +69,20 @@ async def any_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool
     )
 
 
+async def newest_ended(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent]
+) -> Call | None:
+    """The pair's call that ended last in one of these ways. Primary key, over the receiver's calls."""
+    row = await tx.fetchrow(
+        "SELECT * FROM call WHERE receiver_number = $1 AND caller_number = $2 AND outcome = ANY ($3::text[])"
+        " ORDER BY ended_at DESC, id DESC LIMIT 1",
+        receiver,
+        caller,
+        [outcome.value for outcome in outcomes],
+    )
+    return _call(row) if row else None
+
+
 async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
     """The calls a record was shown in, in order of report. Index `call_record_shown`."""
     rows = await tx.fetch("SELECT * FROM call WHERE record_id = $1 ORDER BY reported_at, id", record_id)
@@ -96,6 +110,29 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     )
     assert row is not None  # noqa: S101 - an aggregate always gives a row
     return row
+
+
+async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
+    """Calls reported after the key (instant, id) and before `until`, in that order; of those of a record, whether it
+    is the first that showed it, and the first that was answered. Indexes `call_reported`, `call_record_shown`.
+    """
+    return await tx.fetch(
+        """
+        SELECT c.reported_at, c.id, c.record_id, c.receiver_number,
+          c.record_id IS NOT NULL AND c.shown_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+              AND e.shown_at IS NOT NULL AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_shown,
+          c.record_id IS NOT NULL AND c.outcome = 'answered' AND NOT EXISTS (
+            SELECT FROM call e WHERE e.record_id = c.record_id AND e.receiver_number = c.receiver_number
+              AND e.outcome = 'answered' AND (e.reported_at, e.id) < (c.reported_at, c.id)) AS is_first_answered
+        FROM call c
+        WHERE c.reported_at >= $1 AND (c.reported_at, c.id) > ($1, $2) AND c.reported_at < $3
+        ORDER BY c.reported_at, c.id LIMIT $4
+        """,
+        *after,
+        until,
+        limit,
+    )
 
 
 async def delete_all(tx: Tx) -> None:

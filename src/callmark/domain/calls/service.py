@@ -73,6 +73,14 @@ async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call 
         return await queries.find(tx, receiver, call_id)
 
 
+async def newest_call(
+    deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, outcomes: Sequence[CallEvent]
+) -> Call | None:
+    """The pair's reported call that ended last in one of these ways."""
+    async with deps.db.connection() as tx:
+        return await queries.newest_ended(tx, receiver, caller, outcomes)
+
+
 async def was_missed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber) -> bool:
     """Whether a missed or rejected call of `caller` to `receiver` was reported, as long ago as calls are kept."""
     return await queries.any_missed(tx, receiver, caller)

@@ -25,6 +25,8 @@ class ApiKey:
     features: frozenset[Feature]
     created_by_email: str
     created_at: datetime
+    last_used_at: datetime | None = None
+    """When a token was last made with it."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import Bucket
 from callmark.kit.db import Row, Tx
 
-_KEY = "id, account_id, name, description, features, created_by_email, created_at"
+_KEY = "id, account_id, name, description, features, created_by_email, created_at, last_used_at"
 
 
 def _key(row: Row) -> ApiKey:
@@ -23,6 +23,7 @@ def _key(row: Row) -> ApiKey:
         frozenset(map(Feature, row["features"])),
         row["created_by_email"],
         row["created_at"],
+        row["last_used_at"],
     )
 
 
@@ -97,7 +98,8 @@ async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[dateti
 async def insert_token(
     tx: Tx, token_sha256: bytes, account_id: UUID, key_id: UUID, created_at: datetime, lifetime: timedelta
 ) -> None:
-    """Stores a token's hash."""
+    """Stores a token's hash, and that its key was used."""
+    await tx.execute("UPDATE api_key SET last_used_at = $2 WHERE id = $1", key_id, created_at)
     await tx.execute(
         "INSERT INTO access_token (sha256, account_id, key_id, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
         token_sha256,

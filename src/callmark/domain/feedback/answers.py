@@ -63,6 +63,12 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
     return made
 
 
+async def answer_about(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Feedback | None:
+    """What the receiver answered about a call, None when nothing (yet)."""
+    async with deps.db.connection() as tx:
+        return await queries.find_of_call(tx, receiver, call_id)
+
+
 async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
     """The listed number and its campaign, which asks after calls of this type."""
     listed = await numbers.listed_caller(tx, answered.business_number)

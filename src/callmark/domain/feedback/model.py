@@ -240,10 +240,16 @@ def _is_whole(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+ENDS_AS = {
+    CallType.ANSWERED: (CallEvent.ANSWERED,),
+    CallType.MISSED: (CallEvent.MISSED, CallEvent.REJECTED),
+}
+"""How calls of each type end."""
+
+
 def fits(outcome: CallEvent | None, call_type: CallType) -> bool:
     """Whether a call that ended so is one of that type."""
-    ended = {CallType.ANSWERED: {CallEvent.ANSWERED}, CallType.MISSED: {CallEvent.MISSED, CallEvent.REJECTED}}
-    return outcome in ended[call_type]
+    return outcome in ENDS_AS[call_type]
 
 
 def payload_of(

@@ -4,9 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict
 
 _LABEL = (
     "id, account_id, label_type, name, category, sub_category, logo_sha256, is_default, created_by_email, created_at"
@@ -122,14 +125,31 @@ async def clear_default(tx: Tx, account_id: AccountId) -> None:
     )
 
 
-async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> bool:
-    """Ends a living label; whether there was one. The row stays, because records name it."""
-    tag = await tx.execute(
-        "UPDATE label SET deleted_at = $3 WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+async def hold_static(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
+    """Whether the account has this living static label; then it cannot be deleted until the transaction ends."""
+    found = await tx.fetchval(
+        "SELECT id FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL AND label_type = 'static'"
+        " FOR KEY SHARE",
         account_id,
         label_id,
-        now,
     )
+    return found is not None
+
+
+async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> bool:
+    """Ends a living label; whether there was one. The row stays, because records name it.
+
+    Conflict when a feature set has it, whose reference is to a living label (0004_pre_add_structure_and_numbers.sql).
+    """
+    try:
+        tag = await tx.execute(
+            "UPDATE label SET deleted_at = $3 WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+            account_id,
+            label_id,
+            now,
+        )
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise Conflict("this label belongs to a feature set; give that another one first") from exc
     return tag == "UPDATE 1"
 
 

@@ -113,10 +113,18 @@ async def update_label(
 
 
 async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> None:
-    """Ends the label: new records cannot name it any more; those pushed before still show it. Raises NotFound."""
+    """Ends the label: new records cannot name it any more; those pushed before still show it.
+
+    Raises NotFound, or Conflict while a feature set has it.
+    """
     async with deps.db.transaction() as tx:
         if not await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()):
             _found(None)
+
+
+async def static_label_exists(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
+    """Whether the account has this living static label; then it cannot be deleted until the transaction ends."""
+    return await queries.hold_static(tx, account_id, label_id)
 
 
 async def dynamic_labels(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> dict[UUID, Label]:

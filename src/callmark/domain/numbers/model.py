@@ -43,9 +43,12 @@ class RequestStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Number:
-    """A number that an account holds, with the feature set it is in. `why` says why it failed."""
+    """A number that an account holds, with the feature set it is in.
+
+    `why` says why it failed; `job_id` is the job that works on it while it is pending or delisting.
+    """
 
     phone_number: PhoneNumber
     account_id: AccountId
@@ -53,16 +56,19 @@ class Number:
     phone_type: PhoneType
     state: NumberState
     why: str | None
+    job_id: ListingJobId | None
     created_by_email: str
     created_at: datetime
     updated_at: datetime
 
 
-@dataclass(frozen=True)
-class NumberDetails:
-    """A number as section 7.3 shows it: names instead of ids, empty where there is none."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the numbers of a feature set show in common: names instead of ids, empty where there is none (section 7.3).
 
-    number: Number
+    A number group has neither department, operation nor process.
+    """
+
     department: str
     operation: str
     process: str
@@ -70,6 +76,14 @@ class NumberDetails:
     feature_set_name: str
     label_name: str
     call_me_back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NumberDetails:
+    """A number with its names."""
+
+    number: Number
+    names: Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +106,31 @@ class ListedCaller:
     survey: bool
 
 
+class WhyUnlisted(StrEnum):
+    """Why a number that an account holds has no static identity, to be read after "the caller's number "."""
+
+    PENDING = "is not listed yet"
+    DELISTING = "is being delisted"
+    FAILED = "could not be listed"
+    NOT_PUBLISHED = "is in a feature set that is not published"
+    ACCOUNT_SUSPENDED = "is of an account that is suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """A number that an account holds, and that shows nothing of its own all the same."""
+
+    account_id: AccountId
+    why: WhyUnlisted
+
+
 @dataclass(frozen=True)
 class ListingJob:
-    """A request being carried out; counts are numbers, `done_count` of them in their final state."""
+    """A request being carried out; counts are numbers.
+
+    `done_count` of them are listed, or gone; `failed_count` were rejected by a reviewer, who says `why`. When it has
+    ended, the others have left it: they were delisted while they were pending.
+    """
 
     id: ListingJobId
     account_id: AccountId
@@ -106,7 +142,33 @@ class ListingJob:
     failed_count: int
     requested_by_email: str
     requested_at: datetime
+    reviewed_by_email: str | None
+    reviewed_at: datetime | None
+    why: str | None
     ended_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Review:
+    """A listing job that waits for an operator, as the list of reviews shows it."""
+
+    job: ListingJob
+    account_name: str
+    feature_set_name: str
+    label_name: str
+    examples: list[PhoneNumber]
+    """The first of its numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A number that an account holds, as far as the judgement of a request needs it."""
+
+    account_id: AccountId
+    feature_set_id: FeatureSetId
+    is_number_group: bool
+    phone_type: PhoneType
+    state: NumberState
 
 
 @dataclass
@@ -127,6 +189,12 @@ class Published:
     delisted: list[str] = field(default_factory=list[str])
     updated: list[str] = field(default_factory=list[str])
 
+    def buckets(self) -> tuple[list[str], ...]:
+        """Every bucket, always in this order."""
+        taken = (self.new, self.updated, self.migrated)
+        refused = (self.other_phone_type, self.others, self.invalid, self.other_feature_set, self.delisted)
+        return (*taken, self.existing, *refused)
+
 
 @dataclass
 class Delisted:
@@ -141,3 +209,7 @@ class Delisted:
     others: list[str] = field(default_factory=list[str])
     invalid: list[str] = field(default_factory=list[str])
     other_feature_set: list[str] = field(default_factory=list[str])
+
+
+Answer = Published | Delisted
+"""What a request of either kind is answered."""

@@ -13,15 +13,17 @@ from typing import NamedTuple, TypeVar
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.model import LONGEST_WINDOW_MS
+from callmark.domain.structure.call_reason import (
+    FORBIDDEN_IN_REASON,
+    SHORTEST_REASON,
+    ReasonFault,
+    reason_fault,
+)
 from callmark.kit.clock import LAST_MS, from_ms
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose
 
 LONGEST_LABEL_NAME = 40
-SHORTEST_REASON, LONGEST_REASON = 10, 100
-FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/\0")
-"""The 13 characters of contract 10.1, and NUL, which PostgreSQL cannot store."""
-EDGE_IN_REASON = frozenset(".,- ")
 _T = TypeVar("_T")
 
 
@@ -50,6 +52,9 @@ class Fault(StrEnum):
     END_PAST = "end_past"
     END_ORDER = "end_order"
     TOO_LONG = "too_long"
+
+
+_OF_REASON = {ReasonFault.LENGTH: Fault.REASON_LENGTH, ReasonFault.CHARACTERS: Fault.REASON_CHARACTERS}
 
 
 class Faulty(Exception):
@@ -202,10 +207,9 @@ def _call_reason(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise Faulty(Field.CALL_REASON, Fault.INVALID)
-    if not SHORTEST_REASON <= len(value) <= LONGEST_REASON:
-        raise Faulty(Field.CALL_REASON, Fault.REASON_LENGTH)
-    if value[0] in EDGE_IN_REASON or value[-1] in EDGE_IN_REASON or not FORBIDDEN_IN_REASON.isdisjoint(value):
-        raise Faulty(Field.CALL_REASON, Fault.REASON_CHARACTERS)
+    fault = reason_fault(value)
+    if fault is not None:
+        raise Faulty(Field.CALL_REASON, _OF_REASON[fault])
     return value
 
 

@@ -262,22 +262,30 @@ async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Col
     return [_key(row) for row in rows]
 
 
-async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> OpenRecord | None:
-    """The record that shows when `caller` rings `receiver` now: the latest accepted of those whose window is open.
+async def newest_open_each(
+    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
+) -> list[OpenRecord | None]:
+    """For each (receiver, caller, now): the latest accepted of the pair's records whose window is open then, or None.
 
-    Primary key index on two partitions: an open window ends within 24 hours. Source: contract D27.
+    Primary key index on the two or three partitions in which windows that are open may end (within 24 hours). Fits
+    `deps.gather`. Source: contract D27.
     """
-    row = await tx.fetchrow(
-        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
-        " WHERE r.receiver_number = $1 AND r.ends_at > $3 AND r.ends_at <= $4 AND r.caller_number = $2"
-        " AND r.starts_at <= $3 AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
-        " ORDER BY r.accepted_at DESC, r.position DESC, r.id DESC LIMIT 1",
-        receiver,
-        caller,
-        now,
-        now + LONGEST_WINDOW,
+    receivers, callers, nows = zip(*asked, strict=True)
+    rows = await tx.fetch(
+        f"SELECT asked.at, {_OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"  # noqa: S608 - our own column list
+        " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
+        " SELECT * FROM call_record WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
+        " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
+        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
+        " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1) r JOIN label l ON l.id = r.label_id",
+        receivers,
+        callers,
+        nows,
+        min(nows),
+        max(nows) + LONGEST_WINDOW,
     )
-    return _open(row) if row else None
+    found = {row["at"]: _open(row) for row in rows}
+    return [found.get(at) for at in range(1, len(asked) + 1)]
 
 
 async def latest_of_pair(

@@ -260,9 +260,11 @@ async def forget_all(tx: Tx) -> None:
     await queries.delete_all(tx)
 
 
-async def newest_open(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime) -> OpenRecord | None:
-    """The record that shows when `caller` rings `receiver` at `now`."""
-    return await queries.newest_open(tx, receiver, caller, now)
+async def newest_open_each(
+    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
+) -> list[OpenRecord | None]:
+    """For each (receiver, caller, now): the record that shows when that caller rings that receiver then. One statement."""
+    return await queries.newest_open_each(tx, asked)
 
 
 async def latest_of_pair(

@@ -1,24 +1,59 @@
 """The answer to "who is calling?", and the sentences that say why it is what it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import groupby
 
 import msgspec
 
+from callmark.domain.callbacks.model import CallbackOffer
 from callmark.domain.calls.model import CallSource
+from callmark.domain.feedback.model import CallType, CampaignOffer, CampaignType, Question
 from callmark.domain.handsets.model import Reach, Registration
+from callmark.domain.ids import CampaignId, QuestionId
+from callmark.domain.labels.model import logo_address
+from callmark.domain.numbers.model import ListedCaller, Unlisted
 from callmark.domain.personalisation.frames import Identity
 from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.kit.phone import PhoneNumber
 
 
-class Offers(msgspec.Struct, frozen=True):
-    """What the screen may offer after the call: slots to be called back in, questions to answer."""
+class ListedIdentity(msgspec.Struct, frozen=True, tag="listed_identity"):
+    """The static identity of a listed number: nothing to hold, it is asked for at each ring."""
 
+    caller_number: str
+    name: str
+    call_reason: str | None
+    logo_url: str
+    verified: bool = True
+
+
+class OfferedCampaign(msgspec.Struct, frozen=True):
+    """A campaign that asks after calls of these types; its questions in order, by id (see `Offers.questions`)."""
+
+    id: CampaignId
+    name: str
+    type: CampaignType
+    call_types: list[CallType]
+    question_ids: list[QuestionId]
+
+
+class Offers(msgspec.Struct, frozen=True):
+    """What the screen may offer after the call.
+
+    `call_me_back`: after a missed or rejected one, to be called back; with a `slot_picker` in one of `slots`, which are
+    half hours by their beginnings in the handset's own zone. `questions` are those of all `campaigns`, each once.
+    """
+
+    call_me_back: bool = False
+    config_name: str | None = None
+    slot_picker: bool = False
     slots: list[str] = []
-    questions: list[str] = []
+    campaigns: list[OfferedCampaign] = []
+    questions: list[Question] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +61,7 @@ class Resolution:
     """What the handset is to show for `caller_number`; `why` is for people and logs."""
 
     caller_number: PhoneNumber
-    identity: Identity | None
+    identity: Identity | ListedIdentity | None
     source: CallSource
     why: str
     offers: Offers
@@ -36,16 +71,17 @@ class Shows(StrEnum):
     """What a receiver would see, as far as one account may know."""
 
     CALL_RECORD = "call_record"
+    LISTED_NUMBER = "listed_number"
     OTHER = "other"
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """What a receiver would see now, told to one account: `identity` only of a call record of its own."""
+    """What a receiver would see now, told to one account: `identity` only if it is the account's own."""
 
     shows: Shows
-    identity: Identity | None
+    identity: Identity | ListedIdentity | None
     why: str
 
 
@@ -56,6 +92,33 @@ WHY_UNREACHABLE = {
     Reach.APP_VERSION_NOT_SUPPORTED: "the receiver's app is too old to show call records",
 }
 """As much as the result of a push would tell, no more."""
+WHY_LISTED = "the caller's number is listed, and its feature set is published"
+WHY_NOT_OWN = "the caller's number is not listed by this account"
+
+
+def listed_identity(listed: ListedCaller, public_url: str) -> ListedIdentity:
+    """The static identity; its logo is addressed under `public_url`."""
+    logo_url = logo_address(public_url, listed.logo_sha256)
+    return ListedIdentity(listed.phone_number, listed.label_name, listed.call_reason, logo_url)
+
+
+def offers_of(callback: CallbackOffer | None, campaigns: Mapping[CallType, CampaignOffer]) -> Offers:
+    """What is offered, from a number's callback offer and its live campaign for each type of call."""
+    by_campaign = sorted(campaigns.items(), key=lambda one: (str(one[1].campaign_id), one[0]))
+    each = [list(same) for _, same in groupby(by_campaign, key=lambda one: one[1].campaign_id)]
+    return Offers(
+        call_me_back=callback is not None,
+        config_name=callback.config_name if callback else None,
+        slot_picker=callback.slot_picker if callback else False,
+        slots=callback.slots if callback else [],
+        campaigns=[_campaign(same[0][1], [call_type for call_type, _ in same]) for same in each],
+        questions=[question for same in each for question in same[0][1].questions],
+    )
+
+
+def _campaign(offer: CampaignOffer, call_types: list[CallType]) -> OfferedCampaign:
+    question_ids = [question.id for question in offer.questions]
+    return OfferedCampaign(offer.campaign_id, offer.campaign_name, offer.campaign_type, call_types, question_ids)
 
 
 def why_unable(reach: Reach, registration: Registration, min_app_version: str) -> str:
@@ -81,3 +144,8 @@ def why_nothing(nearest: StoredRecord | None, now: datetime) -> str:
         return f"the window of {name} ended at {iso_ms(nearest.key.ends_at)}"
     opens = f" until {iso_ms(nearest.starts_at)}" if nearest.starts_at else ""
     return f"the window of {name} does not open{opens}"
+
+
+def why_unlisted(caller: Unlisted | None) -> str:
+    """Why the caller's number shows no identity of its own."""
+    return f"the caller's number {caller.why if caller else 'is not listed'}"

@@ -1,58 +1,102 @@
-"""Resolves a ringing call: the newest accepted open call record of the pair, else nothing, with the reason."""
+"""Resolves a ringing call: an open call record of the pair, else the listed number's identity, else nothing and why."""
 
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach, Registration, reach_of
 from callmark.domain.ids import AccountId
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller, Unlisted
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.frames import identity_of
-from callmark.domain.resolution.model import (
-    WHY_OTHER,
-    WHY_UNREACHABLE,
-    AccountView,
-    Offers,
-    Resolution,
-    Shows,
-    why_nothing,
-    why_shown,
-    why_unable,
-)
+from callmark.domain.personalisation.model import OpenRecord
+from callmark.domain.resolution import model
+from callmark.domain.resolution.model import AccountView, Offers, Resolution, Shows
+from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
 
-async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber) -> Resolution:
-    """What shows on this handset when `caller` rings now. One statement when a record shows, two when none does."""
-    least = deps.settings.min_app_version
-    reach = reach_of(registration.os, registration.app_version, least)
-    if reach is not Reach.REACHABLE:
-        return _nothing(caller, why_unable(reach, registration, least))
-    now = deps.clock.now()
-    receiver = registration.phone_number
-    async with deps.db.connection() as tx:
-        record = await personalisation.newest_open(tx, receiver, caller, now)
-        if record is None:
-            return _nothing(caller, why_nothing(await personalisation.latest_of_pair(tx, receiver, caller, now), now))
-    return Resolution(caller, identity_of(record, deps.public_url), CallSource.CALL_RECORD, why_shown(record), Offers())
+async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber, zone: tzinfo) -> Resolution:
+    """What shows on this handset when `caller` rings now, and what may be offered afterwards, in the handset's `zone`.
+
+    Two statements, for the record and for the number, shared with whoever asks at the same moment; one more for each
+    of Call Me Back and survey where a listed number's switch is on, and one to say why when nothing shows.
+    """
+    reach = reach_of(registration.os, registration.app_version, deps.settings.min_app_version)
+    record, listed = await _found(deps, registration.phone_number, caller, reach)
+    if record is not None:
+        offers = Offers()
+        if isinstance(listed, ListedCaller) and listed.account_id == record.account_id:
+            offers = await _offers(deps, listed, zone)
+        shown = identity_of(record, deps.public_url)
+        return Resolution(caller, shown, CallSource.CALL_RECORD, model.why_shown(record), offers)
+    if isinstance(listed, ListedCaller):
+        shown = model.listed_identity(listed, deps.public_url)
+        offers = await _offers(deps, listed, zone)
+        return Resolution(caller, shown, CallSource.LISTED_NUMBER, model.WHY_LISTED, offers)
+    why = f"{await _why_no_record(deps, registration, caller, reach)}; {model.why_unlisted(listed)}"
+    return Resolution(caller, None, CallSource.NONE, why, Offers())
 
 
 async def resolve_for_account(
     deps: Deps, account_id: AccountId, receiver: PhoneNumber, caller: PhoneNumber
 ) -> AccountView:
-    """What the receiver would see if `caller` rang now, and why, without a word about any other account's records."""
-    now = deps.clock.now()
+    """What the receiver would see if `caller` rang now, and why, without a word about anything of other accounts."""
     async with deps.db.connection() as tx:
         reach = (await handsets.reach(tx, [receiver], deps.settings.min_app_version))[receiver]
-        if reach is not Reach.REACHABLE:
-            return AccountView(Shows.NONE, None, WHY_UNREACHABLE[reach])
-        record = await personalisation.newest_open(tx, receiver, caller, now)
-        if record is None:
-            nearest = await personalisation.latest_of_pair(tx, receiver, caller, now, account_id)
-            return AccountView(Shows.NONE, None, why_nothing(nearest, now))
-    if record.account_id != account_id:
-        return AccountView(Shows.OTHER, None, WHY_OTHER)
-    return AccountView(Shows.CALL_RECORD, identity_of(record, deps.public_url), why_shown(record))
+    if reach is Reach.NOT_REGISTERED:
+        return AccountView(Shows.NONE, None, model.WHY_UNREACHABLE[reach])
+    record, listed = await _found(deps, receiver, caller, reach)
+    if record is not None and record.account_id == account_id:
+        return AccountView(Shows.CALL_RECORD, identity_of(record, deps.public_url), model.why_shown(record))
+    is_own = listed is not None and listed.account_id == account_id
+    if record is not None or (isinstance(listed, ListedCaller) and not is_own):
+        return AccountView(Shows.OTHER, None, model.WHY_OTHER)
+    if isinstance(listed, ListedCaller):
+        return AccountView(Shows.LISTED_NUMBER, model.listed_identity(listed, deps.public_url), model.WHY_LISTED)
+    why_record = model.WHY_UNREACHABLE.get(reach) or await _why_nothing(deps, receiver, caller, account_id)
+    why_number = model.why_unlisted(listed) if is_own else model.WHY_NOT_OWN
+    return AccountView(Shows.NONE, None, f"{why_record}; {why_number}")
 
 
-def _nothing(caller: PhoneNumber, why: str) -> Resolution:
-    return Resolution(caller, None, CallSource.NONE, why, Offers())
+_Found = tuple[OpenRecord | None, ListedCaller | Unlisted | None]
+"""The record that is open for a pair, and what the caller's number is listed as."""
+
+
+async def _found(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, reach: Reach) -> _Found:
+    """What there is to show; no record on a handset that cannot show records."""
+    ((record, listed),) = await deps.gather(_find_each, [(receiver, caller, deps.clock.now())])
+    return (record if reach is Reach.REACHABLE else None), listed
+
+
+async def _find_each(tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]) -> list[_Found]:
+    """For each (receiver, caller, now)."""
+    records = await personalisation.newest_open_each(tx, asked)
+    return list(zip(records, await numbers.callers(tx, [caller for _, caller, _ in asked]), strict=True))
+
+
+async def _offers(deps: Deps, listed: ListedCaller, zone: tzinfo) -> Offers:
+    """What this number's feature set offers now."""
+    if not (listed.call_me_back or listed.survey):
+        return Offers()
+    async with deps.db.connection() as tx:
+        callback = await callbacks.offered(tx, listed, deps.clock.now(), zone)
+        return model.offers_of(callback, await feedback.offered(tx, listed))
+
+
+async def _why_no_record(deps: Deps, registration: Registration, caller: PhoneNumber, reach: Reach) -> str:
+    if reach is not Reach.REACHABLE:
+        return model.why_unable(reach, registration, deps.settings.min_app_version)
+    return await _why_nothing(deps, registration.phone_number, caller, None)
+
+
+async def _why_nothing(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, account_id: AccountId | None) -> str:
+    """Why no record shows; to an account, from records of its own."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        return model.why_nothing(await personalisation.latest_of_pair(tx, receiver, caller, now, account_id), now)

@@ -1,8 +1,11 @@
 """An account's structure: department → operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import UNSET, UnsetType
 
 from callmark.domain.ids import (
     AccountId,
@@ -14,10 +17,12 @@ from callmark.domain.ids import (
     OperationId,
     ProcessId,
 )
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import clean_line
 
 LONGEST_NAME = 100
 LONGEST_DESCRIPTION = 500
+_MOST_TOLD = 3
 
 
 class FeatureSetState(StrEnum):
@@ -130,6 +135,94 @@ class Within:
     process_id: ProcessId | None = None
 
 
+@dataclass(frozen=True)
+class NewFeatureSet:
+    """What a feature set is made of, besides its place."""
+
+    name: str
+    description: str = ""
+    label_id: LabelId | None = None
+    call_reason_id: CallReasonId | None = None
+    call_me_back: bool = False
+    survey: bool = False
+    phone_type: PhoneType = PhoneType.VERIFIED
+
+
+@dataclass(frozen=True)
+class FeatureSetChange:
+    """What to change of a feature set; UNSET leaves a part as it is, None takes label or call reason away."""
+
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    label_id: LabelId | UnsetType | None = UNSET
+    call_reason_id: CallReasonId | UnsetType | None = UNSET
+    call_me_back: bool | UnsetType = UNSET
+    survey: bool | UnsetType = UNSET
+    phone_type: PhoneType | UnsetType = UNSET
+
+
+@dataclass(frozen=True)
+class ProcessNode:
+    """A process (or sub-process) of the tree, with the sub-processes and feature sets that hang on it."""
+
+    process: Process
+    sub_processes: "Sequence[ProcessNode]"
+    feature_sets: Sequence[FeatureSet]
+
+
+@dataclass(frozen=True)
+class OperationNode:
+    """An operation of the tree, with its processes."""
+
+    operation: Operation
+    processes: Sequence[ProcessNode]
+
+
+@dataclass(frozen=True)
+class DepartmentNode:
+    """A department of the tree, with its operations. Everything in a tree is in alphabetical order."""
+
+    department: Department
+    operations: Sequence[OperationNode]
+
+
 def node_name(text: str, what: str) -> str:
     """A name of a department, process or feature set as it is stored: outer spaces dropped, 1 to 100. InvalidInput."""
     return clean_line(text, "name", longest=LONGEST_NAME, what=f"{what} name")
+
+
+def description_text(text: str) -> str:
+    """A description as it is stored: outer spaces dropped, 0 to 500 code points on one line. Raises InvalidInput."""
+    return clean_line(text, "description", longest=LONGEST_DESCRIPTION) if text.strip() else ""
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names count as the same: in any spelling of case."""
+    return one.casefold() == other.casefold()
+
+
+def refuse_taken(name: str, others: Iterable[str], what: str, where: str) -> None:
+    """Raises Conflict when one of `others`, which hang on the same parent, is called `name`."""
+    if any(alike(name, other) for other in others):
+        raise Conflict(f"a {what} named {name!r} already exists in this {where}")
+
+
+def refuse_full(what: str, *inside: tuple[str, Sequence[str]]) -> None:
+    """Raises Conflict that says what is still in it, unless every one of `inside` (a kind, names) is empty."""
+    still = [told(kind, names) for kind, names in inside if names]
+    if still:
+        raise Conflict(f"this {what} still holds {' and '.join(still)}")
+
+
+def told(kind: str, names: Sequence[str]) -> str:
+    """Names for a sentence: `the processes 'A', 'B', 'C' and 4 more`."""
+    first = ", ".join(repr(name) for name in names[:_MOST_TOLD])
+    rest = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return f"the {kind if len(names) == 1 else plural} {first}{rest}"
+
+
+def refuse_unpublishable(feature_set: FeatureSet) -> None:
+    """Raises InvalidInput for a published feature set that has no label (contract D18)."""
+    if feature_set.state is FeatureSetState.PUBLISHED and feature_set.label_id is None:
+        raise InvalidInput("a published feature set needs a label; unpublish it first", field="label_id")

@@ -39,6 +39,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     nats_credentials: str | None = None
     base_url: str
     admin_urls: list[str] = []
+    emulator: bool = False
+    outgoing_networks: str = ""
+    """These two as set there, for commands that judge what the installation may call."""
 
 
 class DataDirectory:

@@ -9,6 +9,10 @@ CREATE TABLE call_reason (
 );
 CREATE UNIQUE INDEX call_reason_text_unique ON call_reason (account_id, lower(text));
 
+-- A label that something shows stays: what refers to it refers to (id, lives), so that it cannot be marked deleted.
+ALTER TABLE label ADD COLUMN lives boolean NOT NULL GENERATED ALWAYS AS (deleted_at IS NULL) STORED,
+  ADD CONSTRAINT label_lives UNIQUE (id, lives);
+
 -- structure ----------------------------------------------------------------------------------------------------------
 
 CREATE TABLE department (
@@ -53,14 +57,16 @@ CREATE TABLE feature_set (
   description text NOT NULL,
   state text NOT NULL,
   phone_type text NOT NULL,
-  label_id uuid REFERENCES label (id),
-  call_reason_id uuid REFERENCES call_reason (id),
+  label_id uuid,
+  label_lives boolean NOT NULL DEFAULT true CONSTRAINT feature_set_label_lives CHECK (label_lives),
+  call_reason_id uuid CONSTRAINT feature_set_call_reason_kept REFERENCES call_reason (id),
   call_me_back boolean NOT NULL,
   survey boolean NOT NULL,
   number_count bigint NOT NULL DEFAULT 0,
   created_by_email text NOT NULL,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
+  CONSTRAINT feature_set_label_kept FOREIGN KEY (label_id, label_lives) REFERENCES label (id, lives),
   CONSTRAINT feature_set_state CHECK (state IN ('draft', 'published', 'unpublished')),
   CONSTRAINT feature_set_phone_type CHECK (phone_type IN ('verified', 'priority')),
   CONSTRAINT feature_set_published_has_label CHECK (state <> 'published' OR label_id IS NOT NULL),
@@ -73,6 +79,7 @@ CREATE INDEX feature_set_process ON feature_set (process_id);
 CREATE INDEX feature_set_label ON feature_set (label_id);
 CREATE INDEX feature_set_call_reason ON feature_set (call_reason_id);
 COMMENT ON COLUMN feature_set.process_id IS 'The process or sub-process it hangs on; null for a number group.';
+COMMENT ON COLUMN feature_set.label_lives IS 'Always true: half of the reference that keeps its label from being deleted.';
 COMMENT ON COLUMN feature_set.is_number_group IS 'Holds numbers brought over from an older console, outside the structure; never shown by the API.';
 COMMENT ON COLUMN feature_set.number_count IS 'Rows of number in it, kept in the transactions that change them.';
 
@@ -96,6 +103,7 @@ CREATE TABLE number (
 CREATE INDEX number_account_newest ON number (account_id, created_at DESC, phone_number DESC) INCLUDE (feature_set_id);
 CREATE INDEX number_feature_set_newest ON number (feature_set_id, created_at DESC, phone_number DESC);
 CREATE INDEX number_job ON number (job_id, phone_number) WHERE state IN ('pending', 'delisting');
+CREATE INDEX number_account_unlisted ON number (account_id, state, created_at DESC, phone_number DESC) WHERE state <> 'listed';
 COMMENT ON COLUMN number.job_id IS 'The job that works on it while it is pending or delisting; null otherwise.';
 
 CREATE TABLE listing_job (
@@ -109,6 +117,9 @@ CREATE TABLE listing_job (
   failed_count integer NOT NULL DEFAULT 0,
   requested_by_email text NOT NULL,
   requested_at timestamptz NOT NULL,
+  reviewed_by_email text,
+  reviewed_at timestamptz,
+  why text,
   ended_at timestamptz,
   due_at timestamptz,
   lease_id uuid,
@@ -119,3 +130,4 @@ CREATE TABLE listing_job (
 CREATE INDEX listing_job_due ON listing_job (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX listing_job_account_newest ON listing_job (account_id, requested_at DESC, id DESC);
 CREATE INDEX listing_job_in_review ON listing_job (requested_at) WHERE state = 'in_review';
+COMMENT ON COLUMN listing_job.why IS 'Why a reviewer rejected it; its numbers then become failed instead of listed.';

@@ -75,8 +75,11 @@ CREATE TABLE public.api_key (
     features text[] NOT NULL,
     created_by_email text NOT NULL,
     created_at timestamp with time zone NOT NULL,
-    revoked_at timestamp with time zone
+    revoked_at timestamp with time zone,
+    last_used_at timestamp with time zone
 );
+
+COMMENT ON COLUMN public.api_key.last_used_at IS 'When a token was last made with it.';
 
 CREATE TABLE public.attempt (
     delivery_id uuid NOT NULL,
@@ -110,6 +113,20 @@ CREATE TABLE public.attempt_rest (
 );
 
 COMMENT ON TABLE public.attempt_rest IS 'Attempts of days that have no partition yet; moved when their day gets its own.';
+
+CREATE TABLE public.audit_entry (
+    id uuid NOT NULL,
+    account_id uuid,
+    actor_email text NOT NULL,
+    by_operator boolean NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    details json NOT NULL,
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.audit_entry IS 'Every change made in the console; account null: a change to the installation.';
 
 CREATE TABLE public.batch (
     id uuid NOT NULL,
@@ -303,8 +320,28 @@ CREATE TABLE public.client_account (
     state text NOT NULL,
     features text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    requires_code boolean DEFAULT false NOT NULL,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
+
+COMMENT ON COLUMN public.client_account.requires_code IS 'Whether its members confirm a sign-in with a code sent by mail.';
+
+CREATE TABLE public.console_session (
+    id uuid NOT NULL,
+    token_sha256 bytea NOT NULL,
+    member_id uuid,
+    operator_id uuid,
+    acting_account_id uuid,
+    created_at timestamp with time zone NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    address text NOT NULL,
+    user_agent text NOT NULL,
+    CONSTRAINT console_session_acting CHECK (((acting_account_id IS NULL) OR (operator_id IS NOT NULL))),
+    CONSTRAINT console_session_of_one CHECK (((member_id IS NULL) <> (operator_id IS NULL)))
+)
+WITH (fillfactor='80');
+
+COMMENT ON COLUMN public.console_session.acting_account_id IS 'The business that an operator acts for.';
 
 CREATE TABLE public.delivery (
     id uuid NOT NULL,
@@ -416,6 +453,7 @@ CREATE TABLE public.feature_set (
     state text NOT NULL,
     phone_type text NOT NULL,
     label_id uuid,
+    label_lives boolean DEFAULT true NOT NULL,
     call_reason_id uuid,
     call_me_back boolean NOT NULL,
     survey boolean NOT NULL,
@@ -423,6 +461,7 @@ CREATE TABLE public.feature_set (
     created_by_email text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT feature_set_label_lives CHECK (label_lives),
     CONSTRAINT feature_set_number_count CHECK ((number_count >= 0)),
     CONSTRAINT feature_set_or_number_group CHECK ((is_number_group = (process_id IS NULL))),
     CONSTRAINT feature_set_phone_type CHECK ((phone_type = ANY (ARRAY['verified'::text, 'priority'::text]))),
@@ -434,6 +473,8 @@ WITH (fillfactor='70');
 COMMENT ON COLUMN public.feature_set.process_id IS 'The process or sub-process it hangs on; null for a number group.';
 
 COMMENT ON COLUMN public.feature_set.is_number_group IS 'Holds numbers brought over from an older console, outside the structure; never shown by the API.';
+
+COMMENT ON COLUMN public.feature_set.label_lives IS 'Always true: half of the reference that keeps its label from being deleted.';
 
 COMMENT ON COLUMN public.feature_set.number_count IS 'Rows of number in it, kept in the transactions that change them.';
 
@@ -490,6 +531,14 @@ COMMENT ON TABLE public.installation IS 'One row. clock_offset moves the product
 
 COMMENT ON COLUMN public.installation.secret_key_mark IS 'A mark of the key that secrets are encrypted with (not the key), so that a process with another key is refused.';
 
+CREATE TABLE public.known_device (
+    sha256 bytea NOT NULL,
+    member_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.known_device IS 'Browsers that need no code for a while.';
+
 CREATE TABLE public.label (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -502,6 +551,7 @@ CREATE TABLE public.label (
     created_by_email text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     deleted_at timestamp with time zone,
+    lives boolean GENERATED ALWAYS AS ((deleted_at IS NULL)) STORED NOT NULL,
     CONSTRAINT label_type_known CHECK ((label_type = ANY (ARRAY['dynamic'::text, 'static'::text])))
 );
 
@@ -516,6 +566,9 @@ CREATE TABLE public.listing_job (
     failed_count integer DEFAULT 0 NOT NULL,
     requested_by_email text NOT NULL,
     requested_at timestamp with time zone NOT NULL,
+    reviewed_by_email text,
+    reviewed_at timestamp with time zone,
+    why text,
     ended_at timestamp with time zone,
     due_at timestamp with time zone,
     lease_id uuid,
@@ -525,12 +578,46 @@ CREATE TABLE public.listing_job (
 )
 WITH (fillfactor='70');
 
+COMMENT ON COLUMN public.listing_job.why IS 'Why a reviewer rejected it; its numbers then become failed instead of listed.';
+
 CREATE TABLE public.logo (
     sha256 bytea NOT NULL,
     png bytea NOT NULL
 );
 
 COMMENT ON TABLE public.logo IS 'Decoded and re-encoded PNGs by content; never changed, so that their address may be cached.';
+
+CREATE TABLE public.mail (
+    id uuid NOT NULL,
+    recipient text NOT NULL,
+    subject text NOT NULL,
+    plain text NOT NULL,
+    html text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'waiting'::text NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    ended_at timestamp with time zone,
+    last_error text,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone,
+    CONSTRAINT mail_ended CHECK ((((state = 'waiting'::text) = (ended_at IS NULL)) AND ((state = 'waiting'::text) = (due_at IS NOT NULL)))),
+    CONSTRAINT mail_state CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text, 'caught'::text])))
+);
+
+COMMENT ON TABLE public.mail IS 'Mails to one recipient each, written in the transaction of what they tell of and sent afterwards.';
+
+CREATE TABLE public.mailed_link (
+    sha256 bytea NOT NULL,
+    kind text NOT NULL,
+    member_id uuid,
+    operator_id uuid,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT mailed_link_kind CHECK ((kind = ANY (ARRAY['invitation'::text, 'password_reset'::text]))),
+    CONSTRAINT mailed_link_of_one CHECK (((member_id IS NULL) <> (operator_id IS NULL)))
+);
+
+COMMENT ON TABLE public.mailed_link IS 'Links that work once: the row goes with their use.';
 
 CREATE TABLE public.member (
     id uuid NOT NULL,
@@ -540,9 +627,16 @@ CREATE TABLE public.member (
     role text NOT NULL,
     state text NOT NULL,
     created_at timestamp with time zone NOT NULL,
+    password_hash text,
+    department_id uuid,
+    operation_id uuid,
+    process_id uuid,
+    CONSTRAINT member_place_fits_role CHECK ((((department_id IS NULL) OR (role = 'department_owner'::text)) AND ((operation_id IS NULL) OR (role = 'operation_owner'::text)) AND ((process_id IS NULL) OR (role = 'process_owner'::text)))),
     CONSTRAINT member_role CHECK ((role = ANY (ARRAY['admin'::text, 'department_owner'::text, 'operation_owner'::text, 'process_owner'::text]))),
     CONSTRAINT member_state CHECK ((state = ANY (ARRAY['invited'::text, 'active'::text, 'revoked'::text])))
 );
+
+COMMENT ON COLUMN public.member.department_id IS 'What an owner owns, by its role; all null until it is given a place, which then shows nothing.';
 
 CREATE TABLE public.number (
     phone_number text NOT NULL COLLATE pg_catalog."C",
@@ -562,6 +656,16 @@ CREATE TABLE public.number (
 WITH (fillfactor='90');
 
 COMMENT ON COLUMN public.number.job_id IS 'The job that works on it while it is pending or delisting; null otherwise.';
+
+CREATE TABLE public.operator_user (
+    id uuid NOT NULL,
+    email text NOT NULL,
+    name text NOT NULL,
+    password_hash text NOT NULL,
+    created_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.operator_user IS 'People who run the installation.';
 
 CREATE TABLE public.periodic_job (
     name text NOT NULL,
@@ -602,6 +706,58 @@ CREATE UNLOGGED TABLE public.request_window (
     newest integer NOT NULL
 )
 WITH (fillfactor='30', autovacuum_vacuum_scale_factor='0.05');
+
+CREATE TABLE public.sign_in_code (
+    sha256 bytea NOT NULL,
+    member_id uuid NOT NULL,
+    code_sha256 bytea NOT NULL,
+    tries_left integer NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT sign_in_code_tries CHECK ((tries_left >= 0))
+);
+
+COMMENT ON TABLE public.sign_in_code IS 'Sign-ins whose password was right and whose code is awaited; the key is what the browser keeps.';
+
+CREATE TABLE public.sink (
+    name text NOT NULL,
+    status integer NOT NULL,
+    delay_s double precision NOT NULL,
+    headers json NOT NULL,
+    body text NOT NULL,
+    drip_s double precision NOT NULL,
+    reset boolean NOT NULL
+);
+
+COMMENT ON TABLE public.sink IS 'Emulator only: how a programmable webhook receiver answers.';
+
+CREATE TABLE public.sink_request (
+    id bigint NOT NULL,
+    sink text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    method text NOT NULL,
+    query text NOT NULL,
+    headers json NOT NULL,
+    body text NOT NULL
+);
+
+COMMENT ON TABLE public.sink_request IS 'Emulator only: what a programmable webhook receiver was sent; the newest of each are kept.';
+
+ALTER TABLE public.sink_request ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.sink_request_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.throttle (
+    what text NOT NULL,
+    who text NOT NULL,
+    instants timestamp with time zone[] NOT NULL
+);
+
+COMMENT ON TABLE public.throttle IS 'Recent tries of what is limited, by who tries: sign-ins by address and e-mail, mails by e-mail.';
 
 CREATE TABLE public.virtual_handset (
     phone_number text NOT NULL COLLATE pg_catalog."C",
@@ -687,6 +843,9 @@ ALTER TABLE ONLY public.attempt
 ALTER TABLE ONLY public.attempt_rest
     ADD CONSTRAINT attempt_rest_pkey PRIMARY KEY (delivery_id, began_at, id);
 
+ALTER TABLE ONLY public.audit_entry
+    ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
 
@@ -725,6 +884,12 @@ ALTER TABLE ONLY public.campaign
 
 ALTER TABLE ONLY public.client_account
     ADD CONSTRAINT client_account_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_token_unique UNIQUE (token_sha256);
 
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (id, created_at);
@@ -768,6 +933,12 @@ ALTER TABLE ONLY public.idempotency_key
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
 
+ALTER TABLE ONLY public.known_device
+    ADD CONSTRAINT known_device_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY public.label
+    ADD CONSTRAINT label_lives UNIQUE (id, lives);
+
 ALTER TABLE ONLY public.label
     ADD CONSTRAINT label_pkey PRIMARY KEY (id);
 
@@ -777,11 +948,20 @@ ALTER TABLE ONLY public.listing_job
 ALTER TABLE ONLY public.logo
     ADD CONSTRAINT logo_pkey PRIMARY KEY (sha256);
 
+ALTER TABLE ONLY public.mail
+    ADD CONSTRAINT mail_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.mailed_link
+    ADD CONSTRAINT mailed_link_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_pkey PRIMARY KEY (phone_number);
+
+ALTER TABLE ONLY public.operator_user
+    ADD CONSTRAINT operator_user_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.periodic_job
     ADD CONSTRAINT periodic_job_pkey PRIMARY KEY (name);
@@ -798,6 +978,18 @@ ALTER TABLE ONLY public.registration
 ALTER TABLE ONLY public.request_window
     ADD CONSTRAINT request_window_pkey PRIMARY KEY (token_sha256, bucket);
 
+ALTER TABLE ONLY public.sign_in_code
+    ADD CONSTRAINT sign_in_code_pkey PRIMARY KEY (sha256);
+
+ALTER TABLE ONLY public.sink
+    ADD CONSTRAINT sink_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.sink_request
+    ADD CONSTRAINT sink_request_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.throttle
+    ADD CONSTRAINT throttle_pkey PRIMARY KEY (what, who);
+
 ALTER TABLE ONLY public.virtual_handset
     ADD CONSTRAINT virtual_handset_pkey PRIMARY KEY (phone_number);
 
@@ -813,6 +1005,10 @@ ALTER TABLE ONLY public.webhook_queue
 CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
 
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
+
+CREATE INDEX audit_entry_account_newest ON public.audit_entry USING btree (account_id, at DESC, id DESC);
+
+CREATE INDEX audit_entry_newest ON public.audit_entry USING btree (at DESC, id DESC);
 
 CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accepted_at DESC, id DESC);
 
@@ -858,6 +1054,12 @@ CREATE UNIQUE INDEX campaign_one_live_answered ON public.campaign USING btree (f
 
 CREATE UNIQUE INDEX campaign_one_live_missed ON public.campaign USING btree (feature_set_id) WHERE ((state = 'live'::text) AND asks_missed);
 
+CREATE INDEX console_session_created ON public.console_session USING btree (created_at);
+
+CREATE INDEX console_session_member ON public.console_session USING btree (member_id) WHERE (member_id IS NOT NULL);
+
+CREATE INDEX console_session_operator ON public.console_session USING btree (operator_id) WHERE (operator_id IS NOT NULL);
+
 CREATE INDEX delivery_account_newest ON ONLY public.delivery USING btree (account_id, created_at DESC, id DESC);
 
 CREATE INDEX delivery_event ON ONLY public.delivery USING btree (event_id);
@@ -898,6 +1100,8 @@ CREATE INDEX feedback_campaign_newest ON public.feedback USING btree (campaign_i
 
 CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
+CREATE INDEX known_device_member ON public.known_device USING btree (member_id);
+
 CREATE INDEX label_account_newest ON public.label USING btree (account_id, created_at DESC, id DESC);
 
 CREATE UNIQUE INDEX label_one_default ON public.label USING btree (account_id) WHERE (is_default AND (deleted_at IS NULL));
@@ -908,15 +1112,37 @@ CREATE INDEX listing_job_due ON public.listing_job USING btree (due_at) WHERE (d
 
 CREATE INDEX listing_job_in_review ON public.listing_job USING btree (requested_at) WHERE (state = 'in_review'::text);
 
+CREATE INDEX mail_created ON public.mail USING btree (created_at, id);
+
+CREATE INDEX mail_due ON public.mail USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX mailed_link_member ON public.mailed_link USING btree (member_id);
+
+CREATE INDEX mailed_link_operator ON public.mailed_link USING btree (operator_id);
+
 CREATE INDEX member_account ON public.member USING btree (account_id);
+
+CREATE INDEX member_department ON public.member USING btree (department_id) WHERE (department_id IS NOT NULL);
 
 CREATE UNIQUE INDEX member_email_unique ON public.member USING btree (lower(email));
 
+CREATE INDEX member_operation ON public.member USING btree (operation_id) WHERE (operation_id IS NOT NULL);
+
+CREATE INDEX member_process ON public.member USING btree (process_id) WHERE (process_id IS NOT NULL);
+
 CREATE INDEX number_account_newest ON public.number USING btree (account_id, created_at DESC, phone_number DESC) INCLUDE (feature_set_id);
+
+CREATE INDEX number_account_unlisted ON public.number USING btree (account_id, state, created_at DESC, phone_number DESC) WHERE (state <> 'listed'::text);
 
 CREATE INDEX number_feature_set_newest ON public.number USING btree (feature_set_id, created_at DESC, phone_number DESC);
 
 CREATE INDEX number_job ON public.number USING btree (job_id, phone_number) WHERE (state = ANY (ARRAY['pending'::text, 'delisting'::text]));
+
+CREATE UNIQUE INDEX operator_user_email_unique ON public.operator_user USING btree (lower(email));
+
+CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
+
+CREATE INDEX sink_request_newest ON public.sink_request USING btree (sink, id);
 
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 
@@ -961,6 +1187,9 @@ ALTER TABLE ONLY public.access_token
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
+ALTER TABLE ONLY public.audit_entry
+    ADD CONSTRAINT audit_entry_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
@@ -994,6 +1223,15 @@ ALTER TABLE ONLY public.campaign
 ALTER TABLE ONLY public.campaign
     ADD CONSTRAINT campaign_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_acting_account_id_fkey FOREIGN KEY (acting_account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.console_session
+    ADD CONSTRAINT console_session_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator_user(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.department
     ADD CONSTRAINT department_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
@@ -1004,10 +1242,10 @@ ALTER TABLE ONLY public.feature_set
     ADD CONSTRAINT feature_set_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.feature_set
-    ADD CONSTRAINT feature_set_call_reason_id_fkey FOREIGN KEY (call_reason_id) REFERENCES public.call_reason(id);
+    ADD CONSTRAINT feature_set_call_reason_kept FOREIGN KEY (call_reason_id) REFERENCES public.call_reason(id);
 
 ALTER TABLE ONLY public.feature_set
-    ADD CONSTRAINT feature_set_label_id_fkey FOREIGN KEY (label_id) REFERENCES public.label(id);
+    ADD CONSTRAINT feature_set_label_kept FOREIGN KEY (label_id, label_lives) REFERENCES public.label(id, lives);
 
 ALTER TABLE ONLY public.feature_set
     ADD CONSTRAINT feature_set_process_id_fkey FOREIGN KEY (process_id) REFERENCES public.calling_process(id);
@@ -1015,17 +1253,38 @@ ALTER TABLE ONLY public.feature_set
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaign(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.known_device
+    ADD CONSTRAINT known_device_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.label
     ADD CONSTRAINT label_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
+ALTER TABLE ONLY public.mailed_link
+    ADD CONSTRAINT mailed_link_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.mailed_link
+    ADD CONSTRAINT mailed_link_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator_user(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.member
+    ADD CONSTRAINT member_department_id_fkey FOREIGN KEY (department_id) REFERENCES public.department(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.member
+    ADD CONSTRAINT member_operation_id_fkey FOREIGN KEY (operation_id) REFERENCES public.calling_operation(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.member
+    ADD CONSTRAINT member_process_id_fkey FOREIGN KEY (process_id) REFERENCES public.calling_process(id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id);
 
 ALTER TABLE ONLY public.registration
     ADD CONSTRAINT registration_app_id_fkey FOREIGN KEY (app_id) REFERENCES public.handset_app(id);
+
+ALTER TABLE ONLY public.sign_in_code
+    ADD CONSTRAINT sign_in_code_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

@@ -27,6 +27,9 @@ class Call:
     claim: Claim | None = None
     """The right to do a request that carries an idempotency key."""
 
+    features: frozenset[Feature] = frozenset()
+    """On a route where either of two features will do: which of them the token may use."""
+
     def query(self, name: str) -> str | None:
         """The first value of a query parameter, None when it is not there; an empty value counts as not there."""
         found = parse_qs(self.query_string).get(name)
@@ -45,13 +48,17 @@ class Family(Enum):
 
 @dataclass(frozen=True)
 class ErrorDoc:
-    """An error answer of one route. `slug` is empty in the Family B envelope, where `field` stands instead."""
+    """An error answer of one route. `slug` is empty in the Family B envelope, where `field` stands instead.
+
+    `bare`: the body is the message alone, as the published page of log downloads shows it (contract, section 8).
+    """
 
     status: int
     slug: str
     message: str
     when: str
     field: str = ""
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,13 @@ class Route:
     doc: Doc | None = None
     keyed: bool = False
     """Whether it heeds `Idempotency-Key`."""
+    or_feature: Feature | None = None
+    """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Every feature that will do; none for a route that needs no token."""
+        return tuple(one for one in (self.feature, self.or_feature) if one)
 
 
 LARGEST_LIMIT = 10_000

@@ -14,6 +14,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.frames import Identity
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.domain.resolution import service as resolution
+from callmark.domain.resolution.model import ListedIdentity
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -110,7 +111,11 @@ async def resolve(call: Call) -> Response:
     return render(ResolveOut(receiver, caller, view.shows, shown, view.why))
 
 
-def _shown(identity: Identity) -> ShownIdentity:
+def _shown(identity: Identity | ListedIdentity) -> ShownIdentity:
+    if isinstance(identity, ListedIdentity):
+        return ShownIdentity(
+            None, identity.name, identity.call_reason, identity.logo_url, identity.verified, None, None
+        )
     return ShownIdentity(
         str(identity.id),
         identity.name,

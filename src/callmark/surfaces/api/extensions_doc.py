@@ -178,8 +178,9 @@ _NUMBER = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
 RESOLVE = Doc(
     summary="What a receiver would see",
     description=(
-        "What this receiver's handset would show if this caller rang now, and why. Tells about this account's records "
-        "only: when another identity would show, the answer is `other`, and no more."
+        "What this receiver's handset would show if this caller rang now, and why: an open call record, else the "
+        "static identity of the listed number. Tells about this account's records and numbers only: when another "
+        "identity would show, the answer is `other`, and no more."
     ),
     tag=TAG,
     response=ResolveOut,
@@ -198,6 +199,21 @@ RESOLVE = Doc(
                 "ends_at": ENDS_AT,
             },
             "why": f"call record {_RECORD_ID} of this caller is the newest whose window is open",
+        },
+        "A listed number shows": {
+            "receiver_number": "919900112233",
+            "caller_number": "918040001234",
+            "shows": "listed_number",
+            "identity": {
+                "record_id": None,
+                "name": "Acme Deliveries",
+                "call_reason": "About your delivery",
+                "logo_url": "https://callmark.example/logos/5f0c4a.png",
+                "verified": True,
+                "starts_at": None,
+                "ends_at": None,
+            },
+            "why": "the caller's number is listed, and its feature set is published",
         },
         "Nothing shows": {
             "receiver_number": "919900112233",

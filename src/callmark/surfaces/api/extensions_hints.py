@@ -7,7 +7,8 @@ from itertools import islice
 
 from msgspec import UNSET, UnsetType
 
-from callmark.domain.personalisation.judge import EDGE_IN_REASON, FORBIDDEN_IN_REASON, Fault, Faulty, NewRecord
+from callmark.domain.personalisation.judge import Fault, Faulty, NewRecord
+from callmark.domain.structure.call_reason import EDGE_IN_REASON, FORBIDDEN_IN_REASON
 from callmark.kit.phone import parse_digits
 from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation
 

@@ -111,13 +111,22 @@ class Funnel(msgspec.Struct):
 class ShownIdentity(msgspec.Struct):
     """What the screen shows."""
 
-    record_id: Annotated[str, Meta(description="The call record it comes from.", extra_json_schema=UUID)]
+    record_id: Annotated[
+        Annotated[str, Meta(extra_json_schema=UUID)] | None,
+        Meta(description="The call record it comes from; null for the static identity of a listed number."),
+    ]
     name: Annotated[str, Meta(description="The name.")]
     call_reason: Annotated[str | None, Meta(description="The reason of the call.")]
     logo_url: Annotated[str, Meta(description="A square PNG that never changes.", extra_json_schema={"format": "uri"})]
     verified: Annotated[bool, Meta(description="Whether the verified badge shows.")]
-    starts_at: Annotated[int, Meta(description="From when, epoch milliseconds.", extra_json_schema=INSTANT_MS)]
-    ends_at: Annotated[int, Meta(description="Until when, epoch milliseconds.", extra_json_schema=INSTANT_MS)]
+    starts_at: Annotated[
+        Annotated[int, Meta(extra_json_schema=INSTANT_MS)] | None,
+        Meta(description="From when, epoch milliseconds; null for a listed number."),
+    ]
+    ends_at: Annotated[
+        Annotated[int, Meta(extra_json_schema=INSTANT_MS)] | None,
+        Meta(description="Until when, epoch milliseconds; null for a listed number."),
+    ]
 
 
 class ResolveOut(msgspec.Struct):
@@ -128,8 +137,11 @@ class ResolveOut(msgspec.Struct):
     shows: Annotated[
         str,
         Meta(
-            description="`call_record`: one of this account's; `other`: an identity of somebody else; `none`.",
-            extra_json_schema={"enum": ["call_record", "other", "none"]},
+            description=(
+                "`call_record`: one of this account's; `listed_number`: the static identity of a number that this "
+                "account has listed; `other`: an identity of somebody else; `none`."
+            ),
+            extra_json_schema={"enum": ["call_record", "listed_number", "other", "none"]},
         ),
     ]
     identity: Annotated[ShownIdentity | None, Meta(description="What shows; null unless it is this account's.")]

@@ -8,15 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from callmark.domain.personalisation.judge import (
-    FORBIDDEN_IN_REASON,
-    LONGEST_LABEL_NAME,
-    LONGEST_REASON,
-    SHORTEST_REASON,
-    Fault,
-    Field,
-)
+from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Fault, Field
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
+from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,

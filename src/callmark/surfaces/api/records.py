@@ -3,6 +3,7 @@
 Source: contract, sections 4.1, 5.1, 14.1 and D33. Names, milliseconds and `+` end here.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -152,6 +153,8 @@ def read_record(generation: Generation, body: bytes | Raw, *, not_object: Invali
     except msgspec.ValidationError as exc:
         return _read_by_field(generation, body, not_object or malformed(generation), exc)
     except NOT_JSON as exc:
+        if mended := _mended(body):
+            return read_record(generation, mended, not_object=not_object)
         raise malformed(generation) from exc
 
 
@@ -174,11 +177,28 @@ def _read_by_field(generation: Generation, body: bytes | Raw, not_object: Invali
     return NewRecord(*values)
 
 
+_SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)
+
+
+def _mended(body: bytes | Raw) -> bytes | None:
+    """The body with each half of a broken surrogate pair as NUL, which no field allows; None when there is none.
+
+    `"\\ud83d"` alone is JSON by its grammar, and what a text becomes that was cut in the middle of an emoji, but no
+    decoder of ours reads it. It must spoil its own field, not the whole batch.
+    """
+    sent = bytes(body)
+    mended = _ESCAPES.sub(lambda found: b"\\u0000" if found[1] else found[0], sent)
+    return mended if mended != sent else None
+
+
 def split_batch(generation: Generation, body: bytes) -> list[Raw]:
     """The elements of a batch body's `call_records`, unread and uncounted; InvalidInput when there is no such array."""
     try:
         raw = _decode_batch(body).call_records
     except NOT_JSON as exc:
+        if mended := _mended(body):
+            return split_batch(generation, mended)
         raise malformed(generation) from exc
     if bytes(raw) in (b"", b"null"):
         raise whole_fault(generation, "required", "is required")

@@ -1,5 +1,6 @@
 """The API's one table of routes, and how a request goes through it: match, admit, read, handle, answer."""
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +18,26 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Allowance
-from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, TooManyRequests, Unauthenticated
+from callmark.kit.errors import (
+    AppError,
+    Forbidden,
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+)
 from callmark.surfaces.api.call import Call, Family, Route
+from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
+from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC
+from callmark.surfaces.api.feature_sets import list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
 from callmark.surfaces.api.labels import DOC as LABELS_DOC
 from callmark.surfaces.api.labels import list_labels
+from callmark.surfaces.api.logs import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
+from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
+from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
 from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
 from callmark.surfaces.api.records import V1, V2, V3
@@ -34,11 +49,16 @@ log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 1 << 20
 _NOBODY = UUID(int=0)
+_NONE: frozenset[Feature] = frozenset()
 _PUSH = Feature.CALL_PERSONALISATION
+_NUMBERS = Feature.NUMBER_MANAGEMENT
 _B = Family.B
 _CLIENT = "/clients/{clientAccountId}"
 _MANY = f"{_CLIENT}/dynamic_call_records"
 _ONE = f"{_CLIENT}/dynamic_call_record"
+_IN_SET = f"{_CLIENT}/number_management/feature_sets/{{featureSetId}}/numbers"
+_CALLBACKS = f"{_CLIENT}/openapi/callback-logs/summary"
+_FEEDBACK = f"{_CLIENT}/openapi/feedback_stack/{{surveyId}}/export_report"
 
 # Source: contract, section 2; limits of D7; families of D2 and D5.
 ROUTES = (
@@ -53,7 +73,14 @@ ROUTES = (
     Route("POST", f"/v3{_ONE}", push_real_time(V3), _PUSH, REAL_TIME, _B, real_time_doc(V3), keyed=True),
     Route("GET", f"/v3{_MANY}", batch_status(V3), _PUSH, doc=status_doc(V3)),
     Route("GET", f"{_CLIENT}/labels", list_labels, _PUSH, doc=LABELS_DOC),
+    Route("POST", f"{_IN_SET}/publish", publish_numbers, _NUMBERS, doc=PUBLISH_DOC, keyed=True),
+    Route("POST", f"{_IN_SET}/delist", delist_numbers, _NUMBERS, doc=DELIST_DOC, keyed=True),
+    Route("GET", f"{_CLIENT}/number_management/numbers", list_numbers, _NUMBERS, doc=NUMBERS_DOC),
+    Route("GET", f"{_CLIENT}/number_management/feature_sets", list_feature_sets, _NUMBERS, doc=FEATURE_SETS_DOC),
+    Route("GET", _CALLBACKS, callback_logs, Feature.CALL_ME_BACK, doc=CALLBACKS_DOC),
+    Route("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
     *EXTENSION_ROUTES,
+    *EVENT_ROUTES,
 )
 
 
@@ -135,8 +162,11 @@ class Api:
     async def _answer(
         self, route: Route, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
-        account = AccountId(_NOBODY)
-        if route.feature is not None:
+        account, features = AccountId(_NOBODY), _NONE
+        if route.or_feature is not None:
+            account, features = await self._admit_by_any(route, path, bearer(scope))
+            scope["account"] = str(account)
+        elif route.feature is not None:
             token = bearer(scope)
             if not token:
                 raise Unauthenticated
@@ -152,10 +182,23 @@ class Api:
         if route.method == "POST":
             check_media_type(scope)
         body = await read_body(scope, receive, LARGEST_BODY_BYTES)
-        call = Call(self._deps, account, path, scope["query_string"].decode("latin-1"), body)
+        call = Call(self._deps, account, path, scope["query_string"].decode("latin-1"), body, features=features)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, call, keys, partial(_refused, route.family))
         return await route.handler(call)
+
+    async def _admit_by_any(
+        self, route: Route, path: dict[str, str], token: str
+    ) -> tuple[AccountId, frozenset[Feature]]:
+        """The account, and those of the route's features that the token may use; Forbidden when it may use none."""
+        allowed: dict[Feature, AccountId] = {}
+        for feature in route.features:
+            with contextlib.suppress(Forbidden):
+                admission = await credentials.admit(self._deps, token, path["clientAccountId"], feature=feature)
+                allowed[feature] = admission.account_id
+        if not allowed:
+            raise Forbidden
+        return next(iter(allowed.values())), frozenset(allowed)
 
 
 def _rate_headers(left: Allowance) -> list[Header]:

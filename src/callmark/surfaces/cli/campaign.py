@@ -213,7 +213,8 @@ async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # 
         out.item(_results_row(found))
         return
     calls = ", ".join(f"{count} {kind.value}" for kind, count in found.by_call_type.items())
-    click.echo(f"{found.campaign.name}: answered after {found.answered} calls ({calls}).")
+    number = "1 call" if found.answered == 1 else f"{found.answered} calls"
+    click.echo(f"{found.campaign.name}: answered after {number} ({calls}).")
     out.rows([_result_line(one) for one in found.questions], _RESULT_COLUMNS, empty="It has no questions.")
 
 

@@ -1,18 +1,36 @@
 """`callmark member`: the people of a client account."""
 
+from pathlib import Path
 from uuid import UUID
 
 import click
 
+from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Member, MemberState, Role
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
+from callmark.kit.errors import Conflict
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    at_least_one,
+    operator,
+    password_option,
+    read_password,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "email", "name", "role", "state")
 
+_place_option = click.option(
+    "--place",
+    type=click.UUID,
+    metavar="ID",
+    help="The department, operation or process that an owner owns, by its role.",
+)
 _state_option = click.option(
     "--state", type=click.Choice(MemberState, case_sensitive=False), help="Invited, active, or access revoked."
 )
@@ -28,14 +46,22 @@ def group() -> None:
 @click.option("--email", required=True, help="The person's address; one member of the installation may have it.")
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--role", type=click.Choice(Role, case_sensitive=False), default="admin", show_default=True)
+@_place_option
 @_state_option
 @operator
 async def create(
-    deps: Deps, out: Output, account: UUID, email: str, name: str, role: Role, state: MemberState | None
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    email: str,
+    name: str,
+    role: Role,
+    place: UUID | None,
+    state: MemberState | None,
 ) -> None:
     """Add a member to an account."""
     member = await accounts.create_member(
-        deps, account_id(account), email=email, name=name, role=role, state=state or MemberState.INVITED
+        deps, account_id(account), email=email, name=name, role=role, state=state or MemberState.INVITED, node_id=place
     )
     out.item(_row(member), "Member added.")
 
@@ -64,6 +90,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--role", type=click.Choice(Role, case_sensitive=False), help="A new role.")
+@_place_option
 @_state_option
 @operator
 async def update(
@@ -73,12 +100,41 @@ async def update(
     account: UUID,
     name: str | None,
     role: Role | None,
+    place: UUID | None,
     state: MemberState | None,
 ) -> None:
-    """Rename a member, change the role, or revoke and restore access."""
-    at_least_one(name, role, state)
-    member = await accounts.update_member(deps, account_id(account), MemberId(id), name=name, role=role, state=state)
+    """Rename a member, change role or place, or revoke and restore access."""
+    at_least_one(name, role, place, state)
+    member = await accounts.update_member(
+        deps, account_id(account), MemberId(id), name=name, role=role, state=state, node_id=place
+    )
     out.item(_row(member), "Member updated.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@operator
+async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Mail an invited member (again) the link with which it chooses its password."""
+    owner = await accounts.get_account(deps, account_id(account))
+    member = await accounts.get_member(deps, owner.id, MemberId(id))
+    if member.state is not MemberState.INVITED:
+        raise Conflict(f"{member.email} is {member.state}, not invited")
+    await links.invite(deps, member, owner.name, "")
+    out.item(_row(member), "The invitation is on its way.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@account_option
+@password_option
+@operator
+async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:  # noqa: A002 - the argument's name on the screen
+    """Give a member a new password for the console; it is signed out everywhere."""
+    member = await accounts.get_member(deps, account_id(account), MemberId(id))
+    await links.set_password(deps, member, read_password(password_file))
+    out.item(_row(member), "Password changed.")
 
 
 @group.command
@@ -100,6 +156,7 @@ def _row(member: Member) -> Row:
         "email": member.email,
         "name": member.name,
         "role": member.role,
+        "place": member.node_id,
         "state": member.state,
         "created_at": member.created_at,
     }

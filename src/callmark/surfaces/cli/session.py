@@ -34,6 +34,13 @@ data_option = click.option(
     help="Data directory of the running installation (or CALLMARK_DATA).",
 )
 
+password_option = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
+    metavar="FILE",
+    help="Takes the password from the first line of a file (`-`: standard input) instead of asking for it.",
+)
+
 
 def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     """A command's callback out of a coroutine function of (deps, output, and the command's own options by name).
@@ -68,6 +75,14 @@ def sure(question: str, *, yes: bool) -> None:
     """
     if not yes and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)
+
+
+def read_password(file: Path | None) -> str:
+    """The password a `--password-file` holds, else what the person at the terminal types twice."""
+    if file is None:
+        return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    with click.open_file(str(file)) as lines:
+        return lines.readline().rstrip("\r\n")
 
 
 def account_id(account: UUID) -> AccountId:

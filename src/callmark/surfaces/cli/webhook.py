@@ -35,6 +35,10 @@ id_argument = click.argument("id", type=click.UUID)
 _instant = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
 
+_EVENT = click.Choice([kind.value for kind in EventType])
+"""One event type by its name on the wire, which is not that of the enumeration."""
+
+
 class EventTypes(click.ParamType[frozenset[EventType]]):
     """Event types divided by commas."""
 
@@ -202,11 +206,11 @@ async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @group.command
 @id_argument
 @account_option
-@click.option("--event", type=click.Choice(EventType, case_sensitive=False), default="cmb", show_default=True)
+@click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
-async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: EventType) -> None:  # noqa: A002 - the argument's name on the screen
+async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:  # noqa: A002 - the argument's name on the screen
     """Send a sample event once; prints the result."""
-    made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), event)
+    made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), EventType(event))
     said = "The receiver took it." if made.delivery.state is DeliveryState.SUCCESS else "The receiver did not take it."
     _print_details(out, made, said)
 
@@ -215,7 +219,7 @@ async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: EventTyp
 @account_option
 @click.option("--webhook", type=click.UUID, metavar="ID", help="Only of this webhook.")
 @click.option("--state", type=click.Choice(DeliveryState, case_sensitive=False), help="Only in this state.")
-@click.option("--event", type=click.Choice(EventType, case_sensitive=False), help="Only of this event type.")
+@click.option("--event", type=_EVENT, help="Only of this event type.")
 @click.option("--since", type=_instant, help="Only of events since this UTC instant: 2026-01-01T10:00:00Z.")
 @click.option("--after", type=click.UUID, metavar="ID", help="The page after this delivery.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
@@ -226,7 +230,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
     account: UUID,
     webhook: UUID | None,
     state: DeliveryState | None,
-    event: EventType | None,
+    event: str | None,
     *,
     since: datetime | None,
     after: UUID | None,
@@ -237,7 +241,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
     filters = Filters(
         WebhookId(webhook) if webhook else None,
         state,
-        event,
+        EventType(event) if event else None,
         _utc(since),
         deliveries_log.page_after([last.delivery]) if last else None,
     )
@@ -276,7 +280,8 @@ async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datet
     if instant is None:
         raise InvalidInput("since is required", field="since")
     found = await deliveries_log.recover(deps, account_id(account), WebhookId(id), since=instant, dry_run=dry_run)
-    said = f"{found.count} deliveries would be sent again." if dry_run else f"{found.count} deliveries are sent again."
+    what = "1 delivery" if found.count == 1 else f"{found.count} deliveries"
+    said = f"Sent again: {what}." if not dry_run else f"To be sent again: {what}."
     out.done({"count": found.count, "dry_run": dry_run}, said)
 
 

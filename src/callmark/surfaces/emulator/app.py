@@ -1,13 +1,11 @@
 """The control API under `/emulator/v1`, and the demo's first page at `/` (docs/emulator.md). Emulator mode only."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import msgspec
 from msgspec import UNSET
 from starlette.requests import Request
-from starlette.responses import Response as StarletteResponse
 from starlette.routing import BaseRoute, Route
 
 from callmark.domain.deps import Deps
@@ -18,15 +16,17 @@ from callmark.kit.errors import InvalidInput
 from callmark.kit.live import move_clock
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, magic, store, wire
+from callmark.surfaces.emulator.answers import answer_routes
 from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
+from callmark.surfaces.emulator.mails import mail_routes
 from callmark.surfaces.emulator.model import Script, VirtualHandset
 from callmark.surfaces.emulator.page import Page
 from callmark.surfaces.emulator.pages import page_routes
 from callmark.surfaces.emulator.pages_line import PageLines
 from callmark.surfaces.emulator.reset import reset, tell_of_clock
+from callmark.surfaces.emulator.routing import control_route
+from callmark.surfaces.emulator.sinks import sink_routes
 from callmark.surfaces.http import Response, render
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Emulator:
@@ -37,14 +37,17 @@ class Emulator:
         self._clock_moves = asyncio.Lock()
         self._lines = PageLines(deps)
         self.routes: list[BaseRoute] = [
-            _route("clock", GET=self.get_clock, POST=self.post_clock),
-            _route("handsets", GET=self.list_handsets, POST=self.make_handset),
-            _route("handsets/{phone}", PATCH=self.change_handset, DELETE=self.remove_handset),
-            _route("handsets/{phone}/screen", GET=self.screen),
-            _route("calls", POST=self.call),
-            _route("faults", GET=self.get_faults, PUT=self.put_faults, DELETE=self.delete_faults),
-            _route("seed", GET=self.get_seed, PUT=self.put_seed),
-            _route("reset", POST=self.post_reset),
+            control_route("clock", GET=self.get_clock, POST=self.post_clock),
+            control_route("handsets", GET=self.list_handsets, POST=self.make_handset),
+            control_route("handsets/{phone}", PATCH=self.change_handset, DELETE=self.remove_handset),
+            control_route("handsets/{phone}/screen", GET=self.screen),
+            control_route("calls", POST=self.call),
+            control_route("faults", GET=self.get_faults, PUT=self.put_faults, DELETE=self.delete_faults),
+            control_route("seed", GET=self.get_seed, PUT=self.put_seed),
+            control_route("reset", POST=self.post_reset),
+            *answer_routes(deps),
+            *mail_routes(deps),
+            *sink_routes(deps),
             *self._lines.routes,
             *page_routes(deps),
             Route("/", Page(deps).show, methods=["GET"]),
@@ -92,7 +95,7 @@ class Emulator:
             os=OS.ANDROID if body.os is UNSET else wire.os_of(body.os),
             app_version=magic.APP_VERSION if body.app_version is UNSET else wire.version(body.app_version),
             online=True if body.online is UNSET else body.online,
-            script=Script() if body.script is UNSET else body.script,
+            script=Script() if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, control.Make(handset), control.Made)
         return render(wire.HandsetOut.of(made.handset, connected=made.connected), 201)
@@ -108,7 +111,7 @@ class Emulator:
             os=UNSET if body.os is UNSET else wire.os_of(body.os),
             app_version=UNSET if body.app_version is UNSET else wire.version(body.app_version),
             online=body.online,
-            script=body.script,
+            script=UNSET if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, change, control.Made)
         return render(wire.HandsetOut.of(made.handset, connected=made.connected))
@@ -183,17 +186,6 @@ class Emulator:
         async with self._clock_moves:
             await reset(self._deps)
         return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
-
-
-def _route(path: str, **handlers: Handler) -> Route:
-    """One path with a handler per method, so that a wrong method is told all the right ones."""
-
-    async def handle(request: Request) -> StarletteResponse:
-        answer = await handlers["GET" if request.method == "HEAD" else request.method](request)
-        headers = {name.decode(): value.decode() for name, value in answer.headers}
-        return StarletteResponse(answer.body, answer.status, headers)
-
-    return Route(f"/emulator/v1/{path}", handle, methods=list(handlers))
 
 
 def _path_phone(request: Request) -> PhoneNumber:

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
+from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
-from callmark.kit.errors import AppError, InvalidInput, NotFound, Unavailable
+from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
 
@@ -57,6 +59,34 @@ class Ring(Struct, frozen=True, tag="ring"):
     outcome: CallEvent | None
 
 
+class AskBack(Struct, frozen=True, kw_only=True, tag="ask_back"):
+    """The receiver asks to be called back, or is not interested; answered by `AskedBack`."""
+
+    receiver: PhoneNumber
+    business_number: PhoneNumber
+    slot: str | None
+    interested: bool
+    sim_unknown: bool
+    alternate_number: PhoneNumber | None
+
+
+class Said(Struct, frozen=True):
+    """What the receiver says to one question."""
+
+    question_id: str
+    answer: str
+
+
+class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
+    """The receiver answers a campaign after the newest call of that type; answered by `Responded`."""
+
+    receiver: PhoneNumber
+    business_number: PhoneNumber
+    campaign_id: str
+    call_type: CallType
+    answers: list[Said]
+
+
 class Count(Struct, frozen=True, tag="count"):
     """Which handsets are connected; answered by `Counted`."""
 
@@ -73,7 +103,7 @@ class Reset(Struct, frozen=True, tag="reset"):
     """Back to the handsets as seeded, freshly installed; answered by `Done` when they are as online as they should."""
 
 
-Question = Make | Change | Remove | Look | Ring | Count | TakeSeed | TakeFaults | Reset
+Question = Make | Change | Remove | Look | Ring | AskBack | Respond | Count | TakeSeed | TakeFaults | Reset
 
 
 class Made(Struct, frozen=True, tag="made"):
@@ -100,6 +130,18 @@ class Rung(Struct, frozen=True, tag="rung"):
     outcome: CallEvent
 
 
+class AskedBack(Struct, frozen=True, tag="asked_back"):
+    """It is stored, under this id of the handset's making."""
+
+    request_id: UUID
+
+
+class Responded(Struct, frozen=True, tag="responded"):
+    """It is stored: the answer about this call."""
+
+    call_id: UUID
+
+
 class Done(Struct, frozen=True, tag="done"):
     """It is so."""
 
@@ -117,8 +159,8 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: str
 
 
-Answer = Made | Removed | Shown | Rung | Done | Counted | Refused
-_A = TypeVar("_A", Made, Removed, Shown, Rung, Done, Counted)
+Answer = Made | Removed | Shown | Rung | AskedBack | Responded | Done | Counted | Refused
+_A = TypeVar("_A", Made, Removed, Shown, Rung, AskedBack, Responded, Done, Counted)
 
 _questions = msgspec.json.Decoder(Question)
 _answers = msgspec.json.Decoder(Answer)
@@ -142,6 +184,8 @@ def _error_of(refused: Refused) -> AppError:
     match refused.slug:
         case NotFound.slug:
             return NotFound(refused.message)
+        case Conflict.slug:
+            return Conflict(refused.message)
         case InvalidInput.slug:
             return InvalidInput(refused.message)
         case Unavailable.slug:

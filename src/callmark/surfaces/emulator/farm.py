@@ -16,6 +16,7 @@ from callmark.kit.errors import AppError, NotFound, Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control, store
+from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.behaviour import Conditions, ringing
 from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.lines import Lines
@@ -63,6 +64,7 @@ class Farm:
             longest_wait_s=LONGEST_WAIT_S,
             conditions=self._conditions,
         )
+        self._answers = AnswerBack(deps, self._network)
         self._lines = Lines(deps, self._handsets, self._locks.__getitem__, self._save)
 
     async def start(self) -> None:
@@ -119,10 +121,8 @@ class Farm:
                 answer = await self._change(question)
             case control.Remove():
                 answer = await self._remove(question.phone_number)
-            case control.Look():
-                answer = control.Shown(await self._look(question.receiver, question.caller))
-            case control.Ring():
-                answer = await self._ring(question)
+            case control.Look() | control.Ring() | control.AskBack() | control.Respond():
+                answer = await self._act(question)
             case control.TakeSeed():
                 await self._take_seed()
             case control.TakeFaults():
@@ -134,6 +134,22 @@ class Farm:
             case _:
                 assert_never(question)
         return answer
+
+    async def _act(
+        self, question: control.Look | control.Ring | control.AskBack | control.Respond
+    ) -> control.Shown | control.Rung | control.AskedBack | control.Responded:
+        """What happens on one handset as its receiver knows it."""
+        match question:
+            case control.Look():
+                return control.Shown(await self._look(question.receiver, question.caller))
+            case control.Ring():
+                return await self._ring(question)
+            case control.AskBack():
+                return await self._answers.ask_back(self._find(question.receiver).row, question)
+            case control.Respond():
+                return await self._answers.respond(self._find(question.receiver).row, question)
+            case _:
+                assert_never(question)
 
     async def _take_seed(self) -> None:
         async with self._deps.db.connection() as tx:
@@ -236,6 +252,8 @@ class Farm:
             rung = control.Rung(showed.screen, showed.outcome or how.outcome)
         else:
             rung = control.Rung((await handset.ring(ring.caller, how)).screen(), how.outcome)
+            if handset.row.script.call_me_back and how.outcome is CallEvent.MISSED and handset.connected:
+                await self._answers.ask_back_by_script(handset.row, ring.caller, rung.screen.offers)
         self._lines.note(ring.receiver, ring.caller, rung.outcome, rung.screen)
         return rung
 

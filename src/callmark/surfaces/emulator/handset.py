@@ -20,9 +20,10 @@ from websockets.exceptions import ConnectionClosed
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.personalisation.frames import Identity, RecordRef, Withdraw
 from callmark.domain.resolution.model import Offers
-from callmark.kit.errors import AppError, InvalidInput, Unavailable
+from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
 from callmark.surfaces.emulator.behaviour import RING_S, Behaviour, Ringing
 from callmark.surfaces.emulator.held import Held
 from callmark.surfaces.emulator.model import Seen, VirtualHandset, nothing
@@ -43,22 +44,19 @@ from callmark.surfaces.gateway.wire import (
 
 log = structlog.get_logger(__name__)
 
-ANSWER_WITHIN_S = 4.0
 CONNECT_WITHIN_S = 2.0
 MOST_REPORTS = 200
 NO_CODE, TOKEN_ENDED, REPLACED, SUPERSEDED = 1006, 4401, 4409, 4410
-_TRY_AGAIN = frozenset({"service-unavailable", "internal-server-error"})
 
 _decode = msgspec.json.Decoder(Identity | Withdraw | Welcome | Synced | Resolved | Received | Failed).decode
-_Asking = SyncFrame | ResolveFrame | CallFrame
-_Answer = Synced | Resolved | Received
+_Question = SyncFrame | ResolveFrame | CallFrame
 
 
 class Handset:
     """One virtual handset. `row` is what it is now; `ready` is set once it is as online as it should be."""
 
     __slots__ = (
-        "_asked",
+        "_asking",
         "_background",
         "_behaviour",
         "_held",
@@ -82,7 +80,7 @@ class Handset:
         self._ids = count(1)
         self._behaviour = Behaviour(row.phone_number, network.conditions)
         self._reports: dict[str, CallFrame] = {}
-        self._asked: dict[str, asyncio.Future[_Answer | Failed | None]] = {}
+        self._asking = Asking()
         self._background: set[asyncio.Task[None]] = set()
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
@@ -195,9 +193,7 @@ class Handset:
         self._synced.clear()
         for task in self._background:
             task.cancel()
-        for answer in self._asked.values():
-            if not answer.done():
-                answer.set_result(None)
+        self._asking.lose()
 
     # frames -----------------------------------------------------------------------------------------------------------
 
@@ -240,45 +236,28 @@ class Handset:
         await self._network.pause(delay_s)
         await self._acknowledge(record)
 
-    def _answered(self, frame: _Answer) -> None:
+    def _answered(self, frame: Answer) -> None:
         if isinstance(frame, Received):
             self._reports.pop(frame.re, None)
-        answer = self._asked.get(frame.re)
-        if answer and not answer.done():
-            answer.set_result(frame)
+        self._asking.answered(frame)
 
     def _refused(self, frame: Failed) -> None:
         log.warning("frame_refused", phone=shorten(self.row.phone_number), slug=frame.slug, message=frame.message)
         report = self._reports.get(frame.re or "")
-        if report and frame.slug in _TRY_AGAIN:
+        if report and frame.slug in TRY_AGAIN:
             self._spawn(partial(self._report_again, report))
         elif report:
             del self._reports[report.id]
-        answer = self._asked.get(frame.re or "")
-        if answer and not answer.done():
-            answer.set_result(frame)
+        self._asking.answered(frame)
 
-    async def _send(self, frame: AckFrame | _Asking) -> None:
+    async def _send(self, frame: AckFrame | _Question) -> None:
         if self._stream is None:
             raise Unavailable("gateway: not connected")
         await self._stream.send(encode(frame), text=True)
 
-    async def _ask(self, frame: _Asking) -> _Answer:
-        """Sends a frame and gives its answer. Raises Unavailable, or InvalidInput when sending it again is no use."""
-        answer = self._asked[frame.id] = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await self._send(frame)
-                came = await answer
-        except (TimeoutError, ConnectionClosed) as exc:
-            raise Unavailable("gateway: no answer") from exc
-        finally:
-            del self._asked[frame.id]
-        if came is None:
-            raise Unavailable("gateway: the stream ended")
-        if isinstance(came, Failed):
-            raise Unavailable(f"gateway: {came.slug}") if came.slug in _TRY_AGAIN else InvalidInput(came.message)
-        return came
+    async def _ask(self, frame: _Question) -> Answer:
+        """The answer to a frame. Raises as `Asking.ask` does."""
+        return await self._asking.ask(frame.id, partial(self._send, frame))
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs `work` beside the reader until the stream ends."""
@@ -322,10 +301,23 @@ class Handset:
         held = self._held.showing(caller, now_ms)
         if held:
             why = f"call record {held.id} of this caller is the newest that the handset holds whose window is open"
-            return Seen(held, CallSource.CALL_RECORD, why, Offers())
+            return Seen(held, CallSource.CALL_RECORD, why, await self._offers(caller))
         if not self.row.online:
             return nothing(f"the handset is offline and {self._held.why_nothing(caller, now_ms)}")
         return await self._resolve(caller)
+
+    async def _offers(self, caller: PhoneNumber) -> Offers:
+        """What may be offered after a call whose identity is held; nothing when that cannot be asked now."""
+        if not self.connected:
+            return Offers()
+        with contextlib.suppress(AppError):
+            answer = await self._ask(self._who(caller))
+            assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
+            return answer.offers
+        return Offers()
+
+    def _who(self, caller: PhoneNumber) -> ResolveFrame:
+        return ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.script.time_zone)
 
     async def _resolve(self, caller: PhoneNumber) -> Seen:
         try:
@@ -338,7 +330,7 @@ class Handset:
         assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
         return Seen(answer.identity, answer.source, answer.why, answer.offers)
 
-    async def _ask_who(self, caller: PhoneNumber) -> _Answer:
+    async def _ask_who(self, caller: PhoneNumber) -> Answer:
         """The answer to `resolve`; asked again on the next stream when this one ends under it."""
         try:
             return await self._ask_once(caller)
@@ -347,12 +339,12 @@ class Handset:
                 raise
             return await self._ask_once(caller)
 
-    async def _ask_once(self, caller: PhoneNumber) -> _Answer:
+    async def _ask_once(self, caller: PhoneNumber) -> Answer:
         if self._lost:
             raise Unavailable("gateway: the stream was given up")
         async with asyncio.timeout(CONNECT_WITHIN_S):
             await self._synced.wait()
-        return await self._ask(ResolveFrame(id=self._id("r"), caller_number=caller))
+        return await self._ask(self._who(caller))
 
     async def ring(self, caller: PhoneNumber, how: Ringing) -> Seen:
         """A call: what shows, reported with its outcome. Online, returns once the gateway has received both reports."""
@@ -368,7 +360,7 @@ class Handset:
         """Reports one fact of a call, at once or when it is online again; without an app there is nobody to report."""
         if not self.row.registered:
             return
-        record = seen.identity.record if seen.identity else None
+        record = seen.identity.record if isinstance(seen.identity, Identity) else None
         report = CallFrame(
             id=self._id("c"), call_id=call_id, caller_number=caller, event=event, source=seen.source, record=record
         )

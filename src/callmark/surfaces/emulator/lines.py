@@ -13,6 +13,7 @@ import structlog
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
+from callmark.domain.resolution.model import Offers
 from callmark.kit.errors import AppError, NotFound
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import line
@@ -105,7 +106,8 @@ class Lines:
     def note(self, phone: PhoneNumber, caller: PhoneNumber, outcome: CallEvent, screen: Screen) -> None:
         """Keeps a handset's last call for the wall."""
         number = self._calls[phone].number + 1 if phone in self._calls else 1
-        self._calls[phone] = line.LastCall(number, caller, outcome, screen)
+        shown = msgspec.structs.replace(screen, offers=Offers())  # not for the wall, which hears of it again and again
+        self._calls[phone] = line.LastCall(number, caller, outcome, shown)
 
     async def _ask(
         self, phone: PhoneNumber, held: _Line, question: line.PageQuestion, kind: type[line.P], within_s: float

@@ -56,7 +56,7 @@ MAGIC = (
     _magic(16, "loses every second push", Outcome.SUCCESS, Outcome.FAILED_TO_PUSH, script=Script(drop_every=2)),
     _magic(
         17,
-        "will ask to be called back after each missed call (later release)",
+        "asks to be called back after each missed call",
         Outcome.SUCCESS,
         script=Script(call_me_back=True),
     ),

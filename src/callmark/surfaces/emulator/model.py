@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from callmark.domain.calls.model import CallSource
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.frames import Identity
-from callmark.domain.resolution.model import Offers
+from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.phone import PhoneNumber
 
 LONGEST_DELAY_S = 3600
@@ -35,7 +35,10 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     """Rejects a call that asks for no outcome at its first ring, whatever else is set."""
 
     call_me_back: bool = False
-    """Asks to be called back after each missed call. Recorded only: the feature comes with a later release."""
+    """Asks to be called back after each missed call whose caller offers it, in the first slot where there are any."""
+
+    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
+    """Its own time zone, by name or as an offset from UTC: slots are told in it."""
 
 
 class VirtualHandset(Struct, frozen=True, kw_only=True):
@@ -66,7 +69,7 @@ class Screen(Struct, frozen=True, kw_only=True):
 class Seen:
     """What a handset shows for a caller, and where that came from."""
 
-    identity: Identity | None
+    identity: Identity | ListedIdentity | None
     source: CallSource
     why: str
     offers: Offers

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import structlog
+from msgspec import Struct
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -16,10 +17,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
-from callmark.kit.errors import InvalidInput, Unavailable
+from callmark.kit.errors import Conflict, InvalidInput, Unavailable
 from callmark.surfaces.emulator.behaviour import Conditions
 from callmark.surfaces.emulator.model import VirtualHandset
-from callmark.surfaces.gateway.wire import RegistrationAnswer, RegistrationBody
+from callmark.surfaces.gateway.wire import MOST_FROM_SERVER_BYTES, RegistrationAnswer, RegistrationBody
 from callmark.surfaces.http import ErrorBody
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ class Network:
         longest_wait_s: float = LONGEST_WAIT_S,
         conditions: Conditions | None = None,
     ) -> None:
-        self._registrations = f"{base_url}/handset/v1/registrations"
+        self._gateway = f"{base_url}/handset/v1"
         self._stream = f"ws{base_url.removeprefix('http')}/handset/v1/stream"
         self._http = http
         self._credential = credential
@@ -105,10 +106,10 @@ class Network:
         body = RegistrationBody(phone_number=handset.phone_number, os=handset.os, app_version=handset.app_version)
         async with self._gate:
             credential = await self._credential.get()
-            answer = await self._send("POST", credential, msgspec.json.encode(body))
+            answer = await self._send("POST", "registrations", credential, msgspec.json.encode(body))
             if answer.status_code == _REFUSED:
                 credential = await self._credential.get(refused=credential)
-                answer = await self._send("POST", credential, msgspec.json.encode(body))
+                answer = await self._send("POST", "registrations", credential, msgspec.json.encode(body))
         if answer.status_code != _CREATED:
             raise _error_of(answer)
         return msgspec.json.decode(answer.content, type=RegistrationAnswer).token
@@ -116,7 +117,7 @@ class Network:
     async def forget(self, token: str) -> None:
         """Ends the registration with this token, if it has not ended already. Raises Unavailable."""
         async with self._gate:
-            answer = await self._send("DELETE", token)
+            answer = await self._send("DELETE", "registrations", token)
         if answer.status_code not in (_GONE, _REFUSED):
             raise _error_of(answer)
 
@@ -135,25 +136,33 @@ class Network:
                     open_timeout=HANDSHAKE_WITHIN_S,
                     close_timeout=CLOSE_WITHIN_S,
                     ping_interval=None,
-                    max_size=64 * 1024,
+                    max_size=MOST_FROM_SERVER_BYTES,
                     max_queue=64,
                 )
             except (OSError, WebSocketException, EOFError) as exc:
                 raise Unavailable(f"gateway: {exc or type(exc).__name__}") from exc
 
-    async def _send(self, method: str, credential: str, body: bytes = b"") -> httpx.Response:
+    async def say(self, verb: str, token: str, body: Struct) -> bytes:
+        """Does a verb as plain HTTP, beside whatever stream there is; its answer. Raises what it is refused with."""
+        answer = await self._send("POST", verb, token, msgspec.json.encode(body))
+        if not answer.is_success:
+            raise _error_of(answer)
+        return answer.content
+
+    async def _send(self, method: str, path: str, credential: str, body: bytes = b"") -> httpx.Response:
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
         try:
-            return await self._http.request(method, self._registrations, content=body, headers=headers)
+            return await self._http.request(method, f"{self._gateway}/{path}", content=body, headers=headers)
         except httpx.HTTPError as exc:
             raise Unavailable(f"gateway: {exc or type(exc).__name__}") from exc
 
 
-def _error_of(answer: httpx.Response) -> InvalidInput | Unavailable:
+def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
     """What the gateway says is wrong; what a 4xx is about will not go away by itself."""
     if answer.is_client_error:
         try:
-            return InvalidInput(msgspec.json.decode(answer.content, type=ErrorBody).message)
+            told = msgspec.json.decode(answer.content, type=ErrorBody)
+            return Conflict(told.message) if told.slug == Conflict.slug else InvalidInput(told.message)
         except msgspec.DecodeError:
             return InvalidInput(f"the gateway answered {answer.status_code}")
     return Unavailable(f"gateway: status {answer.status_code}")

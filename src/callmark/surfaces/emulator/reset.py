@@ -4,21 +4,26 @@ from datetime import timedelta
 
 import structlog
 
+from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls import service as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.feedback import service as feedback
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit import mail
 from callmark.kit.due_work import make_periodic_due
 from callmark.kit.errors import Unavailable
 from callmark.kit.live import clock_offset, reset_clock
-from callmark.surfaces.emulator import control, store
+from callmark.surfaces.emulator import control, sink_store, store
 from callmark.surfaces.emulator.line import CLOCK_TOPIC
 
 log = structlog.get_logger(__name__)
 
-WORK = ("batches", "deliveries", "periodic")
+WORK = ("batches", "deliveries", "listing_jobs", "mails", "periodic")
 """Kinds of due work that a moved clock may have made due."""
 
 _TRIES = 20
@@ -26,11 +31,11 @@ _PAUSE = timedelta(milliseconds=100)
 
 
 async def reset(deps: Deps) -> None:
-    """Forgets faults, seed, moved clock, records, calls and counted limits; then every handset is as seeded.
+    """Forgets faults, seed, moved clock, all that happened and counted limits; then every handset is as seeded.
 
-    Accounts, keys, labels and live tokens stay. Returns when every process has confirmed the clock and every handset
-    is as online as it should be; Unavailable when that takes too long. In this order: the handsets sync when nothing
-    is left to be synced.
+    Accounts, keys, labels, webhooks and live tokens stay. Returns when every process has confirmed the clock and every
+    handset is as online as it should be; Unavailable when that takes too long. In this order: the handsets sync when
+    nothing is left to be synced.
     """
     async with deps.db.transaction() as tx:
         await store.put_faults(tx, store.Faults())
@@ -70,6 +75,12 @@ async def _forget(deps: Deps) -> None:
         await tx.execute("SET LOCAL lock_timeout = '200ms'")
         await personalisation.forget_all(tx)
         await calls.forget_all(tx)
+        await callbacks.forget_all(tx)
+        await feedback.forget_all(tx)
+        await webhooks.forget_all(tx)
+        await events.forget_all(tx)
+        await mail.delete_all(tx)
+        await sink_store.delete_all(tx)
         await idempotency.forget_all(tx)
         await credentials.forget_limits(tx, now)
         await make_periodic_due(tx, now)

@@ -1,15 +1,18 @@
 """The JSON of the control API, in and out, and how its bodies are read."""
 
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 
 from callmark.domain.calls.model import CallEvent
+from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.kit.zones import device_zone
 from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
 from callmark.surfaces.http import check_media_type, read_body
 
@@ -91,6 +94,52 @@ class CallOut(Screen, frozen=True, kw_only=True):
     outcome: CallEvent
 
 
+class CallMeBackIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the receiver asks a business for after a missed call; `slot` is one of those offered, as it was given."""
+
+    business_number: str
+    slot: str | None = None
+    interested: bool = True
+    sim_unknown: bool = False
+    alternate_number: str | None = None
+
+
+class CallMeBackOut(Struct, frozen=True):
+    """The request as the gateway has stored it, and the id that the handset made for it."""
+
+    request_id: UUID
+    business_number: str
+    interested: bool
+    slot: str | None
+    sim_unknown: bool
+    alternate_number: str | None
+
+
+class AnswerIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the receiver says to one question."""
+
+    question_id: str
+    answer: str
+
+
+class FeedbackIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the receiver answers to a campaign after a call."""
+
+    business_number: str
+    campaign_id: str
+    call_type: str
+    answers: Annotated[list[AnswerIn], Meta(max_length=MOST_QUESTIONS)]
+
+
+class FeedbackOut(Struct, frozen=True):
+    """The call that was answered about, and the campaign."""
+
+    call_id: UUID
+    business_number: str
+    campaign_id: str
+    call_type: CallType
+
+
 class SeedIn(Struct, frozen=True, forbid_unknown_fields=True):
     """The seed of the handsets' randomness, 64 bits with a sign."""
 
@@ -154,6 +203,17 @@ def version(text: str) -> str:
     return text
 
 
+def call_type(text: str) -> CallType:
+    """The type of call. Raises InvalidInput that lists the known ones."""
+    return CallType(_one_of(text, "call_type", [one.value for one in CallType]))
+
+
+def script(given: Script) -> Script:
+    """The script, checked. Raises InvalidInput."""
+    device_zone(given.time_zone, "script.time_zone")
+    return given
+
+
 OUTCOMES = [CallEvent.ANSWERED.value, CallEvent.MISSED.value, CallEvent.REJECTED.value]
 
 
@@ -180,7 +240,8 @@ def _explain(exc: msgspec.ValidationError, kind: type[Struct]) -> InvalidInput:
     what, _, path = str(exc).partition(" - at `$")
     where = path.rstrip("`").lstrip(".")
     if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
-        known = (Script if where == "script" else kind).__struct_fields__
+        inner = {"script": Script, "answers": AnswerIn}
+        known = inner.get(where.partition("[")[0], kind).__struct_fields__
         listed = ", ".join(known) or "none"
         return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
     if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":

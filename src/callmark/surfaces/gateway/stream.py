@@ -153,11 +153,13 @@ class Stream:
                 await self._resolve(stream, frame)
             case wire.CallFrame():
                 await verbs.report_call(self._deps, stream.registration, frame)
-                stream.put(wire.encode(wire.Received(new_id(), frame.id)))
-                metrics.count_out("received")
-            case wire.CallMeBackFrame() | wire.FeedbackFrame():
-                later = AppError("this frame comes with a later release")
-                stream.put(wire.encode(wire.failure(frame.id, later, "not-supported")))
+                _received(stream, frame.id)
+            case wire.CallMeBackFrame():
+                await verbs.call_me_back(self._deps, stream.registration, frame)
+                _received(stream, frame.id)
+            case wire.FeedbackFrame():
+                await verbs.answer(self._deps, stream.registration, frame)
+                _received(stream, frame.id)
             case _:
                 assert_never(frame)
 
@@ -175,7 +177,7 @@ class Stream:
         metrics.count_out("synced")
 
     async def _resolve(self, stream: Connection, frame: wire.ResolveFrame) -> None:
-        found = await verbs.resolve(self._deps, stream.registration, frame.caller_number)
+        found = await verbs.resolve(self._deps, stream.registration, frame)
         answer = wire.Resolved(
             new_id(), frame.id, found.caller_number, found.identity, found.source, found.why, found.offers
         )
@@ -198,6 +200,11 @@ async def send_page(deps: Deps, stream: Connection, held: Collection[UUID], curs
     for key in page.held:
         stream.remember(key.id)
     return page.cursor
+
+
+def _received(stream: Connection, frame_id: str) -> None:
+    stream.put(wire.encode(wire.Received(new_id(), frame_id)))
+    metrics.count_out("received")
 
 
 def _offered_token(offered: Sequence[str]) -> str:

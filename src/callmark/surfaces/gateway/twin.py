@@ -84,7 +84,7 @@ async def resolve(request: Request) -> Response:
     """`POST resolve`: who is calling."""
     mine = await request.handset()
     body = await request.body(wire.ResolveBody)
-    found = await verbs.resolve(request.deps, mine, body.caller_number)
+    found = await verbs.resolve(request.deps, mine, body)
     return render(wire.ResolveAnswer(found.caller_number, found.identity, found.source, found.why, found.offers))
 
 
@@ -92,6 +92,20 @@ async def call(request: Request) -> Response:
     """`POST call`: one fact of a real call."""
     mine = await request.handset()
     await verbs.report_call(request.deps, mine, await request.body(wire.CallBody))
+    return _done()
+
+
+async def call_me_back(request: Request) -> Response:
+    """`POST call_me_back`: the receiver asks to be called back."""
+    mine = await request.handset()
+    await verbs.call_me_back(request.deps, mine, await request.body(wire.CallMeBackBody))
+    return _done()
+
+
+async def feedback(request: Request) -> Response:
+    """`POST feedback`: the receiver answers a campaign."""
+    mine = await request.handset()
+    await verbs.answer(request.deps, mine, await request.body(wire.FeedbackBody, wire.FEEDBACK_BODY_BYTES))
     return _done()
 
 
@@ -108,6 +122,8 @@ TABLE: dict[str, dict[str, Handler]] = {
     "ack": {"POST": ack},
     "resolve": {"POST": resolve},
     "call": {"POST": call},
+    "call_me_back": {"POST": call_me_back},
+    "feedback": {"POST": feedback},
     "stream": {"GET": stream},
 }
 

@@ -7,8 +7,12 @@ from uuid import UUID
 
 import structlog
 
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.model import Asked
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
+from callmark.domain.feedback import answers as feedback
+from callmark.domain.feedback.model import Answer
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Registration
 from callmark.domain.ids import CallId
@@ -20,7 +24,8 @@ from callmark.domain.resolution.model import Resolution
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose, shorten
-from callmark.surfaces.gateway.wire import CallBody
+from callmark.kit.zones import device_zone
+from callmark.surfaces.gateway.wire import CallBody, CallMeBackBody, FeedbackBody, ResolveBody
 
 log = structlog.get_logger(__name__)
 
@@ -85,15 +90,16 @@ async def acknowledge(deps: Deps, registration: Registration, records: Sequence[
     await personalisation.acknowledge(deps, [own_key(registration, record) for record in records])
 
 
-async def resolve(deps: Deps, registration: Registration, caller_number: str) -> Resolution:
-    """What shows when `caller_number` rings now."""
-    return await resolution.resolve(deps, registration, _number(caller_number))
+async def resolve(deps: Deps, registration: Registration, body: ResolveBody) -> Resolution:
+    """What shows when the caller rings now, and what may be offered afterwards."""
+    caller, zone = _number(body.caller_number, "caller_number"), device_zone(body.time_zone)
+    return await resolution.resolve(deps, registration, caller, zone)
 
 
 async def report_call(deps: Deps, registration: Registration, body: CallBody) -> None:
     """Keeps one fact of a call, committed on return, and logs it."""
     record = own_key(registration, body.record) if body.record else None
-    caller = _number(body.caller_number)
+    caller = _number(body.caller_number, "caller_number")
     await calls.report(deps, registration.phone_number, CallId(body.call_id), caller, body.event, body.source, record)
     log.info(
         "call_reported",
@@ -106,8 +112,40 @@ async def report_call(deps: Deps, registration: Registration, body: CallBody) ->
     )
 
 
-def _number(text: str) -> PhoneNumber:
+async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackBody) -> None:
+    """Keeps what the receiver asks for, committed on return, and logs it; a repeated request id changes nothing."""
+    business = _number(body.business_number, "business_number")
+    alternate = None if body.alternate_number is None else _number(body.alternate_number, "alternate_number")
+    asked = Asked(body.request_id, business, body.interested, body.slot, body.sim_unknown, alternate)
+    request = await callbacks.request(deps, registration.phone_number, asked)
+    log.info(
+        "call_back_asked",
+        receiver=shorten(registration.phone_number),
+        business=shorten(business),
+        request=str(request.id),
+        interested=request.is_interested,
+        with_slot=request.slot_starts_at is not None,
+    )
+
+
+async def answer(deps: Deps, registration: Registration, body: FeedbackBody) -> None:
+    """Keeps the receiver's answers, committed on return, and logs it; a call answered about before changes nothing."""
+    business = _number(body.business_number, "business_number")
+    given = [Answer(one.question_id, one.answer) for one in body.answers]
+    answered = feedback.Answered(CallId(body.call_id), business, body.campaign_id, body.call_type, given)
+    stored = await feedback.answer(deps, registration.phone_number, answered)
+    log.info(
+        "feedback_given",
+        receiver=shorten(registration.phone_number),
+        business=shorten(business),
+        call=str(body.call_id),
+        campaign=str(stored.campaign_id),
+        answers=len(stored.responses),
+    )
+
+
+def _number(text: str, field: str) -> PhoneNumber:
     number = parse_loose(text)
     if number is None:
-        raise InvalidInput("caller_number is not a valid phone number", field="caller_number")
+        raise InvalidInput(f"{field} is not a valid phone number", field=field)
     return number

@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.frames import Identity, RecordRef
-from callmark.domain.resolution.model import Offers
+from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
 
@@ -17,6 +18,12 @@ PING_S = 20
 SILENCE_S = 45
 FRAME_BYTES = 16 * 1024
 ACK_BODY_BYTES = 32 * 1024
+FEEDBACK_BODY_BYTES = 64 * 1024
+"""Ten answers of the greatest length in any script (a stream's frame has to do with fewer or shorter ones)."""
+
+MOST_FROM_SERVER_BYTES = 256 * 1024
+"""What a handset should bear: a week of slots and two campaigns' questions of the greatest length, and room."""
+
 MOST_HELD = 200
 MOST_ACKS = 200
 
@@ -37,9 +44,10 @@ class SyncBody(Struct, kw_only=True, frozen=True):
 
 
 class ResolveBody(Struct, kw_only=True, frozen=True):
-    """Who is ringing."""
+    """Who is ringing. `time_zone` is the handset's own, by name or as an offset from UTC: slots are told in it."""
 
     caller_number: ShortText
+    time_zone: ShortText = "UTC"
 
 
 class CallBody(Struct, kw_only=True, frozen=True):
@@ -50,6 +58,37 @@ class CallBody(Struct, kw_only=True, frozen=True):
     event: CallEvent
     source: CallSource
     record: RecordRef | None = None
+
+
+class CallMeBackBody(Struct, kw_only=True, frozen=True):
+    """The receiver asks to be called back, or says that they are not interested. `request_id` of the handset's making.
+
+    `slot` is one of the offered ones as it was given.
+    """
+
+    request_id: UUID
+    business_number: ShortText
+    interested: bool = True
+    slot: ShortText | None = None
+    sim_unknown: bool = False
+    alternate_number: ShortText | None = None
+
+
+class AnswerBody(Struct, frozen=True):
+    """What the receiver says to one question: an option, a rating from "1" to "5", or free text."""
+
+    question_id: UUID
+    answer: str
+
+
+class FeedbackBody(Struct, kw_only=True, frozen=True):
+    """What the receiver answers to a campaign after the call `call_id`, which has been reported."""
+
+    call_id: UUID
+    business_number: ShortText
+    campaign_id: UUID
+    call_type: CallType
+    answers: Annotated[list[AnswerBody], Meta(max_length=MOST_QUESTIONS)]
 
 
 class AckBody(Struct, kw_only=True, frozen=True):
@@ -91,14 +130,14 @@ class CallFrame(CallBody, kw_only=True, frozen=True, tag="call"):
     id: FrameId
 
 
-class CallMeBackFrame(Struct, kw_only=True, frozen=True, tag="call_me_back"):
-    """Comes with a later release."""
+class CallMeBackFrame(CallMeBackBody, kw_only=True, frozen=True, tag="call_me_back"):
+    """See CallMeBackBody."""
 
     id: FrameId
 
 
-class FeedbackFrame(Struct, kw_only=True, frozen=True, tag="feedback"):
-    """Comes with a later release."""
+class FeedbackFrame(FeedbackBody, kw_only=True, frozen=True, tag="feedback"):
+    """See FeedbackBody."""
 
     id: FrameId
 
@@ -133,14 +172,14 @@ class Resolved(Struct, frozen=True, tag="resolved"):
     id: UUID
     re: str
     caller_number: str
-    identity: Identity | None
+    identity: Identity | ListedIdentity | None
     source: CallSource
     why: str
     offers: Offers
 
 
 class Received(Struct, frozen=True, tag="received"):
-    """A call report is stored."""
+    """What the frame `re` says (`call`, `call_me_back`, `feedback`) is stored."""
 
     id: UUID
     re: str
@@ -171,7 +210,7 @@ class ResolveAnswer(Struct, frozen=True):
     """As `Resolved`, without type, id and re."""
 
     caller_number: str
-    identity: Identity | None
+    identity: Identity | ListedIdentity | None
     source: CallSource
     why: str
     offers: Offers
@@ -208,9 +247,9 @@ def frame_id(data: str | bytes) -> str | None:
         return None
 
 
-def failure(re: str | None, error: AppError, slug: str | None = None) -> Failed:
+def failure(re: str | None, error: AppError) -> Failed:
     """The error frame that answers frame `re`."""
-    return Failed(new_id(), re, slug or error.slug, error.message)
+    return Failed(new_id(), re, error.slug, error.message)
 
 
 def decode_body(kind: type[Body], data: bytes) -> Body:

@@ -1,7 +1,7 @@
 """The AsyncAPI 3.0 document of the handset stream, made from the Structs of the gateway's frames."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -13,15 +13,15 @@ from callmark.surfaces.reference.components import Json, component_schemas
 ABOUT = f"""\
 The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames, each with `type`
 and `id`. Delivery is at least once and everything is idempotent. Answers carry the id they answer in `re`. Unknown
-fields and, from the server, unknown types are ignored. A frame has at most {wire.FRAME_BYTES} bytes.
+fields and, from the server, unknown types are ignored. A frame of the handset has at most {wire.FRAME_BYTES} bytes.
 
 The handset registers with `POST /handset/v1/registrations` and the operator's app credential
 (`{{"phone_number", "os", "app_version"}}`), and opens the stream with the token it gets. The handshake always succeeds;
 a token that is not valid is told so by the close code. The server sends `welcome`; the handset sends `sync` at once.
 
 The server pings every {wire.PING_S} s and closes a stream without a pong for {wire.SILENCE_S} s. Every verb of the
-handset is there as plain HTTP too: `POST /handset/v1/{{sync,ack,resolve,call}}` with the frame's fields without `type`
-and `id`.
+handset is there as plain HTTP too: `POST /handset/v1/{{sync,ack,resolve,call,call_me_back,feedback}}` with the frame's
+fields without `type` and `id`.
 """
 
 CLOSE_CODES = {
@@ -37,7 +37,7 @@ CLOSE_CODES = {
 _SLUGS = {
     "invalid-input": "correct the frame",
     "forbidden-error": "drop it, the record belongs to another receiver",
-    "not-supported": "drop it, the type comes with a later release",
+    "conflict": "the call it is about has not been reported, or the campaign is not live any more",
     "service-unavailable": "send it again after a second or more",
     "internal-server-error": "send it again later, a few times at most",
 }
@@ -60,6 +60,40 @@ _IDENTITY = {
     "starts_at": 1_767_258_000_000,
     "accepted_at": 1_767_261_599_871_204,
     "position": 0,
+}
+_LISTED = {
+    "type": "listed_identity",
+    "caller_number": "918040001234",
+    "name": "Acme Deliveries",
+    "call_reason": "About your delivery",
+    "logo_url": "https://callmark.example/logos/5f0c4a.png",
+    "verified": True,
+}
+_CAMPAIGN_ID = "a0b1c2d3-e4f5-4678-89ab-cdef01234567"
+_QUESTION_ID = "5d3c0b7a-14c2-4f5e-8f0a-3b7f6a1c9d20"
+_SLOT = "2026-01-03T10:00:00+05:30"
+_OFFERS = {
+    "call_me_back": True,
+    "config_name": "Weekday callbacks",
+    "slot_picker": True,
+    "slots": [_SLOT],
+    "campaigns": [
+        {
+            "id": _CAMPAIGN_ID,
+            "name": "Delivery check",
+            "type": "questions",
+            "call_types": ["answered"],
+            "question_ids": [_QUESTION_ID],
+        }
+    ],
+    "questions": [
+        {
+            "id": _QUESTION_ID,
+            "text": "Did the courier arrive on time?",
+            "kind": "choice",
+            "options": ["Yes", "No"],
+        }
+    ],
 }
 _CALL_ID = "0d6a7e3c-94a9-4a5e-8f57-8a1f1b6f7c10"
 
@@ -105,18 +139,24 @@ FROM_SERVER = (
     ),
     Frame(
         wire.Resolved,
-        "What to show for the caller. Not to be kept beyond the call, not to be acknowledged. `why` is for people.",
+        "What to show for the caller: a call record, else the static identity of a listed number (`listed_identity`), "
+        "else null; and what the screen may offer after the call. Not to be kept beyond it, not to be acknowledged. "
+        "`why` is for people.",
         {
             "id": _SERVER_ID,
             "re": "r7",
             "caller_number": "918040001234",
-            "identity": _IDENTITY,
-            "source": "call_record",
-            "why": "the newest call record of this caller whose window is open",
-            "offers": {"slots": [], "questions": []},
+            "identity": _LISTED,
+            "source": "listed_number",
+            "why": "the caller's number is listed, and its feature set is published",
+            "offers": _OFFERS,
         },
     ),
-    Frame(wire.Received, "A call report is stored.", {"id": _SERVER_ID, "re": "c3"}),
+    Frame(
+        wire.Received,
+        "What frame `re` says (`call`, `call_me_back`, `feedback`) is stored.",
+        {"id": _SERVER_ID, "re": "c3"},
+    ),
     Frame(
         wire.Failed,
         "A frame was not carried out; `re` is null when its id could not be read. By `slug`: "
@@ -141,8 +181,9 @@ FROM_HANDSET = (
     ),
     Frame(
         wire.ResolveFrame,
-        "This caller is ringing and I hold nothing for it.",
-        {"id": "r7", "caller_number": "918040001234"},
+        "This caller is ringing: what shows, and what may I offer? `time_zone` is the handset's own, a name or an "
+        "offset from UTC (`+05:30`); slots are written in it.",
+        {"id": "r7", "caller_number": "918040001234", "time_zone": "Asia/Kolkata"},
         ("resolved", "error"),
     ),
     Frame(
@@ -159,8 +200,36 @@ FROM_HANDSET = (
         },
         ("received", "error"),
     ),
-    Frame(wire.CallMeBackFrame, "Comes with a later release.", {"id": "b1"}, ("error",)),
-    Frame(wire.FeedbackFrame, "Comes with a later release.", {"id": "f1"}, ("error",)),
+    Frame(
+        wire.CallMeBackFrame,
+        "After a missed or rejected call that has been reported: call me back, or not interested. `request_id` is made "
+        "by the handset for each request; repeated, it changes nothing. `slot` is one of the offered ones as it was "
+        "given. Keep it and send it again until `received` comes.",
+        {
+            "id": "b5",
+            "request_id": "5a0e2f0c-8f0e-4a9e-9a55-0f8f2f0a7e21",
+            "business_number": "918040001234",
+            "interested": True,
+            "slot": _SLOT,
+            "sim_unknown": False,
+            "alternate_number": None,
+        },
+        ("received", "error"),
+    ),
+    Frame(
+        wire.FeedbackFrame,
+        "Answers to a campaign after a call that has been reported. A call is answered about once; again, nothing "
+        "changes. Keep it and send it again until `received` comes.",
+        {
+            "id": "f6",
+            "call_id": _CALL_ID,
+            "business_number": "918040001234",
+            "campaign_id": _CAMPAIGN_ID,
+            "call_type": "answered",
+            "answers": [{"question_id": _QUESTION_ID, "answer": "Yes"}],
+        },
+        ("received", "error"),
+    ),
 )
 _CHANNEL = "#/channels/stream"
 
@@ -169,6 +238,7 @@ def asyncapi(public_url: str, version: str) -> Json:
     """The whole document."""
     frames = (*FROM_SERVER, *FROM_HANDSET)
     schemas, components = component_schemas([frame.kind for frame in frames])
+    components = _with_named_discriminators(components)
     address = urlsplit(public_url)
     bearer = {"$ref": "#/components/securitySchemes/handsetToken"}
     return {
@@ -210,6 +280,21 @@ def asyncapi(public_url: str, version: str) -> Json:
             },
         },
     }
+
+
+def _with_named_discriminators(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The schema with each discriminator as AsyncAPI has it: the property's name alone (OpenAPI's is an object)."""
+    if isinstance(schema, dict):
+        members = cast("Json", schema).items()
+        return {
+            key: inner["propertyName"]
+            if key == "discriminator" and "propertyName" in inner
+            else _with_named_discriminators(inner)
+            for key, inner in members
+        }
+    if isinstance(schema, list):
+        return [_with_named_discriminators(inner) for inner in cast("list[Any]", schema)]
+    return schema
 
 
 def _closing() -> str:

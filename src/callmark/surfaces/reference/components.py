@@ -129,10 +129,19 @@ def _sentence(error: ErrorDoc) -> str:
     return f"`{error.slug or error.field or 'body'}`: {error.message} ({error.when})"
 
 
+_BARE: Json = {
+    "type": "object",
+    "properties": {"message": {"type": "string", "description": "The cause, for people."}},
+    "required": ["message"],
+    "additionalProperties": False,
+}
+
+
 def _envelope(errors: Sequence[ErrorDoc]) -> Json:
     """The schema of these errors: either family's, or both where a status has errors of both."""
     slugs = sorted({error.slug for error in errors if error.slug})
-    families: list[Json] = [{"$ref": FAMILY_B}] if any(not error.slug for error in errors) else []
+    families: list[Json] = [{"$ref": FAMILY_B}] if any(not (error.slug or error.bare) for error in errors) else []
+    families += [_BARE] if any(error.bare for error in errors) else []
     families += [{"$ref": FAMILY_A, "properties": {"slug": {"enum": slugs}}}] if slugs else []
     return families[0] if len(families) == 1 else {"anyOf": families}
 
@@ -142,6 +151,8 @@ def _key(error: ErrorDoc, number: int) -> str:
 
 
 def _body(error: ErrorDoc) -> Json:
+    if error.bare:
+        return {"message": error.message}
     if error.slug:
         return {"slug": error.slug, "message": error.message}
     return {"status_info": {"status": "error", "field": error.field, "message": error.message}}

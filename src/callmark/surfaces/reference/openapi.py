@@ -130,7 +130,7 @@ def _description(route: Route, doc: Doc) -> str:
         limit = _limit(route.bucket)
         told.append(f"At most {limit['quota']} requests of one token in any {_seconds(limit['window_s'])}.")
     if route.feature:
-        told.append(f"Needs access to the feature `{route.feature.value}`.")
+        told.append(f"Needs access to the feature {' or '.join(f'`{one.value}`' for one in route.features)}.")
     if route.family is Family.B:
         told.append("Faults of the body come as `status_info`, every other error as `slug` and `message`.")
     return "\n\n".join(told)

@@ -23,7 +23,7 @@ export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
-/** Draws `view`: { number, now, status, call, history } into a device. */
+/** Draws `view`: { number, now, status, call, after, history } into a device. */
 export function drawDevice(root, view) {
   const part = (name) => root.querySelector(`[data-${name}]`);
   for (const time of root.querySelectorAll("[data-time]")) setText(time, clockTime(view.now));
@@ -32,7 +32,7 @@ export function drawDevice(root, view) {
   setText(part("own-number"), readable(view.number));
   root.dataset.status = view.status;
   root.dataset.callState = view.call?.state ?? "";
-  part("home").hidden = Boolean(view.call);
+  part("home").hidden = Boolean(view.call || view.after);
   part("call").hidden = !view.call;
   if (view.call) drawCall(part, view);
   drawRecents(part("recents"), view.history);

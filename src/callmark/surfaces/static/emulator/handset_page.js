@@ -1,4 +1,5 @@
 // The page of one handset: its device, and beside it what it holds, its calls and its switches.
+import { AfterView } from "./after_view.js";
 import { change } from "./api.js";
 import { countdown, instant } from "./clock.js";
 import { drawDevice, readable, setText, STATUS } from "./device.js";
@@ -8,6 +9,7 @@ const main = document.querySelector("[data-phone]");
 const device = document.querySelector("[data-device]");
 const part = (name) => document.querySelector(`[data-${name}]`);
 const phone = new Phone(main.dataset.phone);
+const afterView = new AfterView(device, phone);
 let drawn = "";
 
 const EXPLAINED = {
@@ -23,7 +25,9 @@ const EXPLAINED = {
 
 function draw() {
   const now = phone.clock.now();
-  drawDevice(device, { number: phone.number, now, status: phone.status, call: phone.call, history: phone.history });
+  const { number, status, call, after, history } = phone;
+  drawDevice(device, { number, now, status, call, after, history });
+  afterView.draw();
   setText(part("clock"), instant(now));
   setText(part("state"), STATUS[phone.status]);
   part("state").dataset.state = phone.status;

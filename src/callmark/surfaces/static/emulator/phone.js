@@ -1,8 +1,10 @@
 // A virtual handset: gateway client, memory and calls. Fires "change" whenever something that shows has changed.
+import { AfterCall, firstSlot } from "./after.js";
 import { pause } from "./backoff.js";
 import { ProductClock } from "./clock.js";
 import { Held } from "./held.js";
 import { Line } from "./line.js";
+import { NO_OFFERS, nothing, screenOf, uuid } from "./screen.js";
 import { load, save } from "./store.js";
 import { GatewayStream } from "./stream.js";
 
@@ -11,13 +13,14 @@ const MOST_HISTORY = 50;
 const MOST_REPORTS = 200;
 const RINGS_OUT_MS = 20000;
 const TRY_AGAIN = new Set(["service-unavailable", "internal-server-error"]);
-const NO_OFFERS = { slots: [], questions: [] };
+const OFFERS_WITHIN_MS = 1500;
 const SIGNED_OUT = { 4401: "its registration has ended", 4410: "its number was registered on another device" };
 
 export class Phone extends EventTarget {
   clock = new ProductClock();
   handset = null;
   call = null;
+  after = null;
   status = "connecting";
   reason = "";
   #stream;
@@ -205,8 +208,14 @@ export class Phone extends EventTarget {
 
   // calls -------------------------------------------------------------------------------------------------------------
 
-  /** What would show if `caller` rang now: from what it holds, else from the gateway when it is online. */
+  /** What would show if `caller` rang now, and what would be offered after the call. */
   async look(caller) {
+    const { identity, screen, offers } = await this.#see(caller);
+    return { identity, screen: { ...screen, offers: await offers } };
+  }
+
+  /** What shows: from what it holds, else from the gateway when it is online. `offers` may still be on their way. */
+  async #see(caller) {
     const now = this.clock.now();
     if (!this.handset.registered || this.status === "unregistered") {
       return nothing(`${this.number} is not registered: no app on it that pushes could reach`);
@@ -214,35 +223,48 @@ export class Phone extends EventTarget {
     const held = this.held.showing(caller, now);
     if (held) {
       const why = `call record ${held.id} of this caller is the newest that the handset holds whose window is open`;
-      return { identity: held, screen: screenOf(held, "call_record", why, NO_OFFERS) };
+      return { identity: held, screen: screenOf(held, "call_record", why), offers: this.#offers(caller) };
     }
     if (!this.handset.online) return nothing(`the handset is offline and ${this.held.whyNothing(caller, now)}`);
     return this.#resolve(caller);
   }
 
   async #resolve(caller) {
-    const frame = { type: "resolve", id: this.#stream.newId("r"), caller_number: caller };
     try {
-      const late = pause(2000).then(() => Promise.reject(new Error("no answer")));
-      const answer = await Promise.race([this.#stream.ask(frame), late]);
-      return { identity: answer.identity, screen: screenOf(answer.identity, answer.source, answer.why, answer.offers) };
+      const { identity, source, why, offers } = await this.#askWho(caller, 2000);
+      return { identity, screen: screenOf(identity, source, why), offers };
     } catch (error) {
       return nothing(`the handset holds nothing for this caller, and the gateway gives no answer: ${error.message}`);
     }
   }
 
+  #askWho(caller, withinMs) {
+    const { time_zone: zone = "UTC" } = this.handset.script;
+    const frame = { type: "resolve", id: this.#stream.newId("r"), caller_number: caller, time_zone: zone };
+    const late = pause(withinMs).then(() => Promise.reject(new Error("no answer")));
+    return Promise.race([this.#stream.ask(frame), late]);
+  }
+
+  /** What a held record does not say: the offers of its caller; none when the gateway cannot be asked now. */
+  async #offers(caller) {
+    if (!this.connected) return NO_OFFERS;
+    return this.#askWho(caller, OFFERS_WITHIN_MS).then((answer) => answer.offers, () => NO_OFFERS);
+  }
+
   /** Rings. A call of the emulator's (`script`) ends as that says; the page's own waits for the user. */
   async ring(caller, script = null) {
-    const { identity, screen } = await this.look(caller);
+    const { identity, screen, offers } = await this.#see(caller);
     const call = {
       id: uuid(), caller, identity, screen, state: "ringing", began: this.clock.now(), question: script?.id ?? null,
     };
-    if (script) this.#line.send({ type: "screen", id: script.id, screen });
     if (this.call) this.#finish("missed"); // the newer call takes the screen
     this.call = call;
+    this.after = null;
     if (identity) call.shown = this.#report(call, "shown");
     if (!script) this.#timer = setTimeout(() => this.call === call && this.#finish("missed"), RINGS_OUT_MS);
     this.#changed();
+    call.screen = { ...screen, offers: await offers };
+    if (script) this.#line.send({ type: "screen", id: script.id, screen: call.screen });
   }
 
   answer() {
@@ -262,12 +284,13 @@ export class Phone extends EventTarget {
     if (!call || call.state !== "ringing") return;
     clearTimeout(this.#timer);
     Object.assign(call, { state: outcome, ended: this.clock.now() });
-    this.#kept.history.unshift({ at: call.began, caller: call.caller, outcome, ...call.screen });
+    this.#kept.history.unshift({ at: call.began, caller: call.caller, outcome, ...call.screen, offers: undefined });
     this.#kept.history.splice(MOST_HISTORY);
     if (outcome !== "answered") this.#clear(call, 1500);
     else if (call.question) this.#clear(call, 2500);
     this.#changed();
-    if (this.status !== "unregistered") await Promise.race([this.#reportBoth(call, outcome), pause(2000)]);
+    call.reported = this.status === "unregistered" ? Promise.resolve() : this.#reportBoth(call, outcome);
+    await Promise.race([call.reported.then(() => this.#askBackByScript(call)), pause(2000)]);
     if (call.question) this.#line.send({ type: "ended", id: call.question, outcome });
   }
 
@@ -278,9 +301,45 @@ export class Phone extends EventTarget {
 
   #clear(call, afterMs) {
     setTimeout(() => {
-      if (this.call === call) this.call = null;
+      if (this.call === call) {
+        this.call = null;
+        if (this.connected) this.#setAfter(new AfterCall(call, (frame) => this.#sayOf(call, frame), uuid));
+      }
       this.#changed();
     }, afterMs);
+  }
+
+  // after a call --------------------------------------------------------------------------------------------------------
+
+  /** Runs what sends something of `after`; the screen follows before and when it is done. */
+  async sayAfter(work) {
+    const { after } = this;
+    const done = work();
+    this.#changed();
+    await done;
+    if (this.after === after) this.#changed();
+  }
+
+  skipAfter() {
+    this.after?.skip();
+    this.#setAfter(this.after);
+    this.#changed();
+  }
+
+  #setAfter(after) {
+    this.after = after?.step ? after : null;
+  }
+
+  async #sayOf(call, frame) {
+    await call.reported;
+    return this.#stream.ask({ id: this.#stream.newId("b"), ...frame });
+  }
+
+  async #askBackByScript(call) {
+    const frame = call.state === "missed" && this.handset.script.call_me_back ? firstSlot(call, uuid) : null;
+    if (!frame) return;
+    call.askedBack = true;
+    await this.#sayOf(call, frame).catch(() => (call.askedBack = false));
   }
 
   #report(call, event) {
@@ -324,22 +383,4 @@ export class Phone extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
-}
-
-function screenOf(identity, source, why, offers) {
-  return {
-    name: identity?.name ?? null, call_reason: identity?.call_reason ?? null, logo_url: identity?.logo_url ?? null,
-    verified: identity?.verified ?? false, source, why, offers,
-  };
-}
-
-const nothing = (why) => ({ identity: null, screen: screenOf(null, "none", why, NO_OFFERS) });
-
-/** crypto.randomUUID is for secure contexts only, and the emulator may be opened by a plain address. */
-function uuid() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

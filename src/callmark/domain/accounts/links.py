@@ -1,0 +1,131 @@
+"""Links by mail that work once: the invitation of a member, and a new password for who forgot the old one."""
+
+from dataclasses import dataclass
+
+from callmark.domain.accounts import mails, model, queries, session_queries, throttle
+from callmark.domain.accounts.model import Member, MemberState, Person
+from callmark.domain.accounts.passwords import check_password, hash_password
+from callmark.domain.accounts.session_model import (
+    INVITATION_LIFETIME,
+    RESET_LIFETIME,
+    TOKEN_LENGTH,
+    LinkKind,
+    Origin,
+    SignedIn,
+)
+from callmark.domain.accounts.session_queries import Known
+from callmark.domain.accounts.sign_in import begin_session
+from callmark.domain.deps import Deps
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound
+from callmark.kit.ids import random_text, sha256
+
+_DEAD = "this link has been used or is no longer valid"
+
+
+@dataclass(frozen=True)
+class Invited:
+    """Whom a link is for, as its page greets."""
+
+    email: str
+    name: str
+    account_name: str
+
+
+async def invite(deps: Deps, member: Member, account_name: str, by: str) -> None:
+    """Sends a member (again) the link to choose name and password; an earlier link works no more."""
+    token, now = random_text(TOKEN_LENGTH), deps.clock.now()
+    async with deps.db.transaction() as tx:
+        person = Person(member_id=member.id)
+        await session_queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, now + INVITATION_LIFETIME)
+        await mails.send_invitation(deps, tx, member.email, account_name, by, token)
+
+
+async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
+    """Sends a link for a new password to an address that somebody active has; the same for any other.
+
+    An invited member gets its invitation again. Raises TooManyRequests.
+    """
+    email = email.strip()
+    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.address)
+    await throttle.take(deps, throttle.MAIL, email.casefold())
+    token, now = random_text(TOKEN_LENGTH), deps.clock.now()
+    async with deps.db.transaction() as tx:
+        known = await session_queries.select_known(tx, email)
+        if known is None or known.member_state is MemberState.REVOKED:
+            return
+        if known.member_state is MemberState.INVITED:
+            expires_at = now + INVITATION_LIFETIME
+            await session_queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
+            await mails.send_invitation(deps, tx, known.email, known.account_name, "", token)
+            return
+        await session_queries.replace_link(
+            tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME
+        )
+        await mails.send_reset(deps, tx, known.email, token)
+
+
+async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:
+    """Whom a live link is for. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        known = await _known(deps, tx, kind, token)
+    return Invited(known.email, known.name, known.account_name)
+
+
+async def accept_invitation(deps: Deps, token: str, name: str, password: str, origin: Origin) -> SignedIn:
+    """The first session of an invited member, with the name and password it chose. Raises NotFound, InvalidInput."""
+    name = model.member_name(name)
+    invited = await look_at_link(deps, LinkKind.INVITATION, token)
+    hashed = await hash_password(check_password(password, invited.email, name))
+    async with deps.db.transaction() as tx:
+        known = await _known(deps, tx, LinkKind.INVITATION, token)
+        assert known.person.member_id  # noqa: S101 - operators are not invited
+        await queries.activate_member(tx, known.person.member_id, name)
+        await session_queries.delete_links(tx, known.person, LinkKind.INVITATION)
+        return SignedIn(await _begin(deps, tx, known, hashed, origin))
+
+
+async def reset_password(deps: Deps, token: str, password: str) -> None:
+    """Gives the link's owner a new password and ends every session. Raises NotFound, InvalidInput."""
+    owner = await look_at_link(deps, LinkKind.PASSWORD_RESET, token)
+    hashed = await hash_password(check_password(password, owner.email, owner.name))
+    async with deps.db.transaction() as tx:
+        known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
+        await _replace_password(tx, known, hashed)
+        await session_queries.delete_links(tx, known.person, LinkKind.PASSWORD_RESET)
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
+
+
+async def set_password(deps: Deps, member: Member, password: str) -> None:
+    """Gives a member a password (operator commands, the demo); every session ends. Raises InvalidInput."""
+    hashed = await hash_password(check_password(password, member.email, member.name))
+    person = Person(member_id=member.id)
+    async with deps.db.transaction() as tx:
+        await session_queries.set_password(tx, person, hashed)
+        await session_queries.delete_sessions(tx, person)
+
+
+async def has_password(deps: Deps, member: Member) -> bool:
+    """Whether the member has ever chosen a password."""
+    async with deps.db.connection() as tx:
+        known = await session_queries.select_known_person(tx, Person(member_id=member.id))
+    return known is not None and known.password_hash is not None
+
+
+async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> Known:
+    person = await session_queries.select_link(tx, sha256(token), kind, deps.clock.now())
+    known = await session_queries.select_known_person(tx, person) if person else None
+    if known is None or known.member_state is MemberState.REVOKED:
+        raise NotFound(_DEAD)
+    return known
+
+
+async def _begin(deps: Deps, tx: Tx, known: Known, hashed: str, origin: Origin) -> str:
+    await _replace_password(tx, known, hashed)
+    return await begin_session(deps, tx, known.person, origin)
+
+
+async def _replace_password(tx: Tx, known: Known, hashed: str) -> None:
+    await session_queries.set_password(tx, known.person, hashed)
+    await session_queries.delete_sessions(tx, known.person)
+    await session_queries.forget_devices(tx, known.person)

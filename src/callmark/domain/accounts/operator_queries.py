@@ -1,0 +1,50 @@
+"""The SQL of operators."""
+
+from callmark.domain.accounts.model import Operator
+from callmark.domain.ids import OperatorId
+from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict
+
+
+async def insert_operator(tx: Tx, operator: Operator, password_hash: str) -> None:
+    """Writes a new operator. Conflict when the address is taken, in any spelling of case."""
+    tag = await tx.execute(
+        "INSERT INTO operator_user (id, email, name, password_hash, created_at) VALUES ($1, $2, $3, $4, $5)"
+        " ON CONFLICT (lower(email)) DO NOTHING",
+        operator.id,
+        operator.email,
+        operator.name,
+        password_hash,
+        operator.created_at,
+    )
+    if tag != "INSERT 0 1":
+        raise Conflict("an operator with this email already exists")
+
+
+async def select_operators(tx: Tx) -> list[Operator]:
+    """All operators, oldest first."""
+    rows = await tx.fetch("SELECT id, email, name, created_at FROM operator_user ORDER BY created_at, id")
+    return [_operator(row) for row in rows]
+
+
+async def select_operator(tx: Tx, operator_id: OperatorId) -> Operator | None:
+    """The operator, or None."""
+    row = await tx.fetchrow("SELECT id, email, name, created_at FROM operator_user WHERE id = $1", operator_id)
+    return _operator(row) if row else None
+
+
+async def select_by_email(tx: Tx, email: str) -> Operator | None:
+    """The operator with this address in any spelling of case, or None. Index operator_user_email_unique."""
+    row = await tx.fetchrow(
+        "SELECT id, email, name, created_at FROM operator_user WHERE lower(email) = lower($1)", email
+    )
+    return _operator(row) if row else None
+
+
+async def delete_operator(tx: Tx, operator_id: OperatorId) -> bool:
+    """Removes the row and its sessions; whether there was one."""
+    return await tx.execute("DELETE FROM operator_user WHERE id = $1", operator_id) == "DELETE 1"
+
+
+def _operator(row: Row) -> Operator:
+    return Operator(OperatorId(row["id"]), row["email"], row["name"], row["created_at"])

@@ -1,0 +1,277 @@
+"""The SQL of signing in: passwords, sessions, links by mail, codes, known devices."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from callmark.domain.accounts.model import AccountState, Feature, MemberState, Person, Role
+from callmark.domain.accounts.session_model import LinkKind, NewSession, Session
+from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
+from callmark.kit.db import Row, Tx
+
+_SESSION = """
+SELECT s.id, s.created_at, s.seen_at, s.address, s.user_agent, s.member_id, s.operator_id,
+  coalesce(m.email, o.email) AS email, coalesce(m.name, o.name) AS name, m.role,
+  coalesce(m.department_id, m.operation_id, m.process_id) AS node_id,
+  a.id AS account_id, a.name AS account_name, a.state AS account_state, a.features
+FROM console_session s
+LEFT JOIN member m ON m.id = s.member_id
+LEFT JOIN operator_user o ON o.id = s.operator_id
+LEFT JOIN client_account a ON a.id = coalesce(m.account_id, s.acting_account_id)
+WHERE s.created_at > $2 AND s.seen_at > $3 AND (m.state = 'active' OR o.id IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True)
+class Known:
+    """Somebody who may sign in, as far as the password goes."""
+
+    person: Person
+    email: str
+    name: str
+    password_hash: str | None
+    member_state: MemberState | None
+    account_id: AccountId | None
+    account_name: str
+    account_state: AccountState | None
+    requires_code: bool
+
+
+async def select_known(tx: Tx, email: str) -> Known | None:
+    """The operator or else the member with this address in any spelling of case. Indexes on lower(email)."""
+    row = await tx.fetchrow(
+        "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
+        " NULL::uuid AS account_id, '' AS account_name, NULL AS account_state, false AS requires_code"
+        " FROM operator_user o WHERE lower(o.email) = lower($1)"
+        " UNION ALL SELECT NULL, m.id, m.email, m.name, m.password_hash, m.state, a.id, a.name, a.state,"
+        " a.requires_code FROM member m JOIN client_account a ON a.id = m.account_id WHERE lower(m.email) = lower($1)"
+        " LIMIT 1",
+        email,
+    )
+    return _known(row) if row else None
+
+
+async def select_known_person(tx: Tx, person: Person) -> Known | None:
+    """That person, or None when it is gone."""
+    row = await tx.fetchrow(
+        "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
+        " NULL::uuid AS account_id, '' AS account_name, NULL AS account_state, false AS requires_code"
+        " FROM operator_user o WHERE o.id = $2"
+        " UNION ALL SELECT NULL, m.id, m.email, m.name, m.password_hash, m.state, a.id, a.name, a.state,"
+        " a.requires_code FROM member m JOIN client_account a ON a.id = m.account_id WHERE m.id = $1",
+        person.member_id,
+        person.operator_id,
+    )
+    return _known(row) if row else None
+
+
+async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
+    """Stores a person's password."""
+    await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
+    await tx.execute("UPDATE operator_user SET password_hash = $2 WHERE id = $1", person.operator_id, password_hash)
+
+
+# sessions -------------------------------------------------------------------------------------------------------------
+
+
+async def insert_session(tx: Tx, session: NewSession) -> None:
+    """Writes a session."""
+    await tx.execute(
+        "INSERT INTO console_session"
+        " (id, token_sha256, member_id, operator_id, created_at, seen_at, address, user_agent)"
+        " VALUES ($1, $2, $3, $4, $5, $5, $6, $7)",
+        session.id,
+        session.token_sha256,
+        session.person.member_id,
+        session.person.operator_id,
+        session.created_at,
+        session.address,
+        session.user_agent,
+    )
+
+
+async def select_session(tx: Tx, token_sha256: bytes, created_after: datetime, seen_after: datetime) -> Session | None:
+    """The live session of a token, with who it is and the account it acts for. Index console_session_token_unique."""
+    row = await tx.fetchrow(_SESSION + "AND s.token_sha256 = $1", token_sha256, created_after, seen_after)
+    return _session(row) if row else None
+
+
+async def select_sessions(tx: Tx, person: Person, created_after: datetime, seen_after: datetime) -> list[Session]:
+    """A person's live sessions, the one used last first."""
+    rows = await tx.fetch(
+        _SESSION + "AND (s.member_id = $1 OR s.operator_id = $4) ORDER BY s.seen_at DESC, s.id DESC",
+        person.member_id,
+        created_after,
+        seen_after,
+        person.operator_id,
+    )
+    return [_session(row) for row in rows]
+
+
+async def touch_session(tx: Tx, session_id: SessionId, now: datetime) -> None:
+    """Notes that the session is used."""
+    await tx.execute("UPDATE console_session SET seen_at = $2 WHERE id = $1", session_id, now)
+
+
+async def set_acting(tx: Tx, session_id: SessionId, account_id: AccountId | None) -> None:
+    """Makes an operator's session act for an account, or for none."""
+    await tx.execute("UPDATE console_session SET acting_account_id = $2 WHERE id = $1", session_id, account_id)
+
+
+async def delete_session(tx: Tx, person: Person, session_id: SessionId) -> bool:
+    """Ends one session of that person; whether there was one."""
+    tag = await tx.execute(
+        "DELETE FROM console_session WHERE id = $1 AND (member_id = $2 OR operator_id = $3)",
+        session_id,
+        person.member_id,
+        person.operator_id,
+    )
+    return tag == "DELETE 1"
+
+
+async def delete_sessions(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:
+    """Ends all sessions of that person, but one."""
+    await tx.execute(
+        "DELETE FROM console_session WHERE (member_id = $1 OR operator_id = $2) AND id IS DISTINCT FROM $3",
+        person.member_id,
+        person.operator_id,
+        but,
+    )
+
+
+async def delete_dead(tx: Tx, created_by: datetime, seen_by: datetime, now: datetime) -> None:
+    """Forgets ended sessions, links, codes and devices."""
+    await tx.execute("DELETE FROM console_session WHERE created_at <= $1 OR seen_at <= $2", created_by, seen_by)
+    await tx.execute("DELETE FROM mailed_link WHERE expires_at <= $1", now)
+    await tx.execute("DELETE FROM sign_in_code WHERE expires_at <= $1", now)
+    await tx.execute("DELETE FROM known_device WHERE expires_at <= $1", now)
+
+
+# links by mail --------------------------------------------------------------------------------------------------------
+
+
+async def replace_link(tx: Tx, sha256: bytes, kind: LinkKind, person: Person, expires_at: datetime) -> None:
+    """Stores a link; earlier ones of its kind for that person work no more."""
+    await delete_links(tx, person, kind)
+    await tx.execute(
+        "INSERT INTO mailed_link (sha256, kind, member_id, operator_id, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        sha256,
+        kind,
+        person.member_id,
+        person.operator_id,
+        expires_at,
+    )
+
+
+async def delete_links(tx: Tx, person: Person, kind: LinkKind) -> None:
+    """No link of that kind for that person works any more."""
+    await tx.execute(
+        "DELETE FROM mailed_link WHERE kind = $1 AND (member_id = $2 OR operator_id = $3)",
+        kind,
+        person.member_id,
+        person.operator_id,
+    )
+
+
+async def select_link(tx: Tx, sha256: bytes, kind: LinkKind, now: datetime) -> Person | None:
+    """Whom a link is for; its row is locked until the transaction ends, so that it is used once."""
+    row = await tx.fetchrow(
+        "SELECT member_id, operator_id FROM mailed_link WHERE sha256 = $1 AND kind = $2 AND expires_at > $3 FOR UPDATE",
+        sha256,
+        kind,
+        now,
+    )
+    return _person(row) if row else None
+
+
+# codes and devices ----------------------------------------------------------------------------------------------------
+
+
+async def replace_code(
+    tx: Tx, sha256: bytes, member_id: MemberId, code_sha256: bytes, tries: int, expires_at: datetime
+) -> None:
+    """Stores an awaited code; earlier ones of the member work no more."""
+    await tx.execute("DELETE FROM sign_in_code WHERE member_id = $1", member_id)
+    await tx.execute(
+        "INSERT INTO sign_in_code (sha256, member_id, code_sha256, tries_left, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        sha256,
+        member_id,
+        code_sha256,
+        tries,
+        expires_at,
+    )
+
+
+async def take_code_try(tx: Tx, sha256: bytes, now: datetime) -> tuple[MemberId, bytes] | None:
+    """Uses up a try: whose code is awaited, and its hash; None when there is no try left, or it is too late."""
+    row = await tx.fetchrow(
+        "UPDATE sign_in_code SET tries_left = tries_left - 1 WHERE sha256 = $1 AND tries_left > 0 AND expires_at > $2"
+        " RETURNING member_id, code_sha256",
+        sha256,
+        now,
+    )
+    return (MemberId(row["member_id"]), row["code_sha256"]) if row else None
+
+
+async def delete_code(tx: Tx, sha256: bytes) -> bool:
+    """The code is used; whether it still was there."""
+    return await tx.execute("DELETE FROM sign_in_code WHERE sha256 = $1", sha256) == "DELETE 1"
+
+
+async def insert_device(tx: Tx, sha256: bytes, member_id: MemberId, expires_at: datetime) -> None:
+    """Remembers a browser of a member."""
+    await tx.execute(
+        "INSERT INTO known_device (sha256, member_id, expires_at) VALUES ($1, $2, $3)", sha256, member_id, expires_at
+    )
+
+
+async def is_known_device(tx: Tx, sha256: bytes, member_id: MemberId, now: datetime) -> bool:
+    """Whether the member's browser is remembered."""
+    found = await tx.fetchval(
+        "SELECT true FROM known_device WHERE sha256 = $1 AND member_id = $2 AND expires_at > $3", sha256, member_id, now
+    )
+    return bool(found)
+
+
+async def forget_devices(tx: Tx, person: Person) -> None:
+    """No browser of that member is remembered any more."""
+    await tx.execute("DELETE FROM known_device WHERE member_id = $1", person.member_id)
+
+
+def _person(row: Row) -> Person:
+    return Person(
+        member_id=MemberId(row["member_id"]) if row["member_id"] else None,
+        operator_id=OperatorId(row["operator_id"]) if row["operator_id"] else None,
+    )
+
+
+def _known(row: Row) -> Known:
+    return Known(
+        person=_person(row),
+        email=row["email"],
+        name=row["name"],
+        password_hash=row["password_hash"],
+        member_state=MemberState(row["member_state"]) if row["member_state"] else None,
+        account_id=AccountId(row["account_id"]) if row["account_id"] else None,
+        account_name=row["account_name"],
+        account_state=AccountState(row["account_state"]) if row["account_state"] else None,
+        requires_code=row["requires_code"],
+    )
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        id=SessionId(row["id"]),
+        person=_person(row),
+        email=row["email"],
+        name=row["name"],
+        role=Role(row["role"]) if row["role"] else None,
+        node_id=row["node_id"],
+        account_id=AccountId(row["account_id"]) if row["account_id"] else None,
+        account_name=row["account_name"] or "",
+        account_state=AccountState(row["account_state"]) if row["account_state"] else None,
+        features=frozenset(Feature(feature) for feature in row["features"] or ()),
+        created_at=row["created_at"],
+        seen_at=row["seen_at"],
+        address=row["address"],
+        user_agent=row["user_agent"],
+    )

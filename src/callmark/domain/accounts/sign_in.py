@@ -1,0 +1,183 @@
+"""Signing in and out: password, then (where the account asks for it) a code by mail, then a session."""
+
+import secrets
+
+import structlog
+
+from callmark.domain.accounts import mails, session_queries, throttle
+from callmark.domain.accounts.model import AccountState, MemberState, Person
+from callmark.domain.accounts.passwords import check_password, hash_password, is_password
+from callmark.domain.accounts.session_model import (
+    CODE_DIGITS,
+    CODE_LIFETIME,
+    CODE_TRIES,
+    DEVICE_LIFETIME,
+    IDLE,
+    LONGEST,
+    LONGEST_USER_AGENT,
+    SEEN_EVERY,
+    TOKEN_LENGTH,
+    CodeSent,
+    NewSession,
+    Origin,
+    Session,
+    SignedIn,
+)
+from callmark.domain.accounts.session_queries import Known
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, SessionId
+from callmark.kit.db import Tx
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
+from callmark.kit.ids import new_id, random_text, sha256
+
+log = structlog.get_logger(__name__)
+
+SUSPENDED = "This account is suspended. Please contact the operator of this installation."
+_WRONG = "The email or the password is wrong."
+_WRONG_CODE = "This code is wrong or no longer valid."
+
+
+async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device: str = "") -> SignedIn | CodeSent:
+    """A session, or that a code was sent to complete it. `device` is what an earlier sign-in gave to remember.
+
+    Unknown addresses are answered like wrong passwords, in the same time and under the same limits. Raises
+    Unauthenticated, Forbidden (suspended account), TooManyRequests.
+    """
+    email = email.strip()
+    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.address)
+    await throttle.take(deps, throttle.SIGN_IN_EMAIL, email.casefold())
+    async with deps.db.connection() as tx:
+        known = await session_queries.select_known(tx, email)
+    right = await is_password(password, known.password_hash if known else None)
+    if known is None or not right or known.member_state in {MemberState.INVITED, MemberState.REVOKED}:
+        log.warning("sign_in_refused", address=origin.address)
+        raise Unauthenticated(_WRONG)
+    if known.account_state is AccountState.SUSPENDED:
+        raise Forbidden(SUSPENDED)
+    async with deps.db.transaction() as tx:
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email.casefold())
+        await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.address)
+        if await _needs_code(deps, tx, known, device):
+            return await _send_code(deps, tx, known)
+        return SignedIn(await begin_session(deps, tx, known.person, origin))
+
+
+async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, remember: bool) -> SignedIn:
+    """The session of a waiting sign-in, whose code was typed. Five tries, ten minutes. Raises Unauthenticated."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:  # the try counts whatever comes after
+        waiting = await session_queries.take_code_try(tx, sha256(token), now)
+    if waiting is None or not secrets.compare_digest(waiting[1], _code_hash(token, code)):
+        raise Unauthenticated(_WRONG_CODE)
+    person = Person(member_id=waiting[0])
+    async with deps.db.transaction() as tx:
+        known = await session_queries.select_known_person(tx, person)
+        used = await session_queries.delete_code(tx, sha256(token))
+        if not used or known is None or known.member_state is not MemberState.ACTIVE:
+            raise Unauthenticated(_WRONG_CODE)
+        device = ""
+        if remember:
+            device = random_text(TOKEN_LENGTH)
+            await session_queries.insert_device(tx, sha256(device), waiting[0], now + DEVICE_LIFETIME)
+        return SignedIn(await begin_session(deps, tx, person, origin), device)
+
+
+async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> str:
+    """The token of a new session, never one that was known before."""
+    token = random_text(TOKEN_LENGTH)
+    session = NewSession(
+        id=SessionId(new_id()),
+        token_sha256=sha256(token),
+        person=person,
+        created_at=deps.clock.now(),
+        address=origin.address,
+        user_agent=origin.user_agent[:LONGEST_USER_AGENT],
+    )
+    await session_queries.insert_session(tx, session)
+    return token
+
+
+async def find_session(deps: Deps, token: str) -> Session | None:
+    """The live session of a token: not ended, not idle for 12 hours, not older than 7 days."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        found = await session_queries.select_session(tx, sha256(token), now - LONGEST, now - IDLE)
+        if found and now - found.seen_at >= SEEN_EVERY:
+            await session_queries.touch_session(tx, found.id, now)
+    return found
+
+
+async def list_sessions(deps: Deps, person: Person) -> list[Session]:
+    """A person's live sessions, the one used last first."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        return await session_queries.select_sessions(tx, person, now - LONGEST, now - IDLE)
+
+
+async def end_session(deps: Deps, person: Person, session_id: SessionId) -> None:
+    """Signs that session of that person out. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        if not await session_queries.delete_session(tx, person, session_id):
+            raise NotFound("no session with this id")
+
+
+async def end_other_sessions(deps: Deps, session: Session) -> None:
+    """Signs that person out everywhere else."""
+    async with deps.db.connection() as tx:
+        await session_queries.delete_sessions(tx, session.person, but=session.id)
+
+
+async def change_password(deps: Deps, session: Session, old: str, new: str) -> None:
+    """A new password for who is signed in; every other session ends, no browser is remembered.
+
+    Raises InvalidInput for a wrong old or an unusable new one, TooManyRequests after too many wrong ones.
+    """
+    await throttle.take(deps, throttle.SIGN_IN_EMAIL, session.email.casefold())
+    async with deps.db.connection() as tx:
+        known = await session_queries.select_known_person(tx, session.person)
+    if known is None or not await is_password(old, known.password_hash):
+        raise InvalidInput("this is not your password", field="old_password")
+    hashed = await hash_password(check_password(new, session.email, session.name))
+    async with deps.db.transaction() as tx:
+        await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())
+        await session_queries.set_password(tx, session.person, hashed)
+        await session_queries.delete_sessions(tx, session.person, but=session.id)
+        await session_queries.forget_devices(tx, session.person)
+
+
+async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> None:
+    """Makes an operator's session act for an account, or for none; who may is for the caller to say."""
+    await session_queries.set_acting(tx, session.id, account_id)
+
+
+async def forget_dead(deps: Deps) -> None:
+    """Deletes ended sessions, links, codes, devices and tries."""
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await session_queries.delete_dead(tx, now - LONGEST, now - IDLE, now)
+    await throttle.forget_old_tries(deps)
+
+
+async def _needs_code(deps: Deps, tx: Tx, known: Known, device: str) -> bool:
+    if not known.requires_code or known.person.member_id is None:
+        return False
+    return not await session_queries.is_known_device(tx, sha256(device), known.person.member_id, deps.clock.now())
+
+
+async def _send_code(deps: Deps, tx: Tx, known: Known) -> CodeSent:
+    assert known.person.member_id  # noqa: S101 - only members' accounts ask for codes
+    token = random_text(TOKEN_LENGTH)
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    now = deps.clock.now()
+    await session_queries.replace_code(
+        tx, sha256(token), known.person.member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME
+    )
+    await mails.send_code(deps, tx, known.email, code)
+    return CodeSent(token, known.email)
+
+
+def _code_hash(token: str, code: str) -> bytes:
+    """Six digits alone could be guessed from their hash; with the browser's part they cannot."""
+    return sha256(f"{token}:{''.join(code.split())}")

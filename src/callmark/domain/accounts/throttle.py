@@ -1,0 +1,71 @@
+"""Limits on what strangers may try: exact, kept in the database, the same for known and unknown addresses."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from callmark.domain.deps import Deps
+from callmark.kit.db import Tx
+from callmark.kit.errors import TooManyRequests
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` tries in any `window`, of each who tries."""
+
+    what: str
+    most: int
+    window: timedelta
+
+
+SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
+"""Wrong passwords for one e-mail address, from wherever; a right one forgets them."""
+SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
+"""Wrong passwords from one network address, for whomever."""
+MAIL = Limit("mail", 5, timedelta(hours=1))
+"""Mails to one address that anybody can cause."""
+LONGEST_WINDOW = timedelta(hours=1)
+
+
+async def take(deps: Deps, limit: Limit, who: str) -> None:
+    """Counts a try. Raises TooManyRequests when there is none left, which is not counted.
+
+    The row's lock orders concurrent tries. Tries in the future are no tries: the emulator's clock went back.
+    """
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO throttle (what, who, instants) VALUES ($1, $2, '{}') ON CONFLICT DO NOTHING", limit.what, who
+        )
+        kept: list[datetime] = await tx.fetchval(
+            "SELECT instants FROM throttle WHERE what = $1 AND who = $2 FOR UPDATE", limit.what, who
+        )
+        counted = [instant for instant in kept if now - limit.window < instant <= now]
+        if len(counted) >= limit.most:
+            raise TooManyRequests(counted[-limit.most] + limit.window - now)
+        await tx.execute(
+            "UPDATE throttle SET instants = $3 WHERE what = $1 AND who = $2", limit.what, who, [*counted, now]
+        )
+
+
+async def forget(tx: Tx, limit: Limit, who: str) -> None:
+    """The one who tried has all tries again."""
+    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", limit.what, who)
+
+
+async def give_back(tx: Tx, limit: Limit, who: str) -> None:
+    """The newest try does not count: it was right."""
+    await tx.execute(
+        "UPDATE throttle SET instants = trim_array(instants, 1)"
+        " WHERE what = $1 AND who = $2 AND cardinality(instants) > 0",
+        limit.what,
+        who,
+    )
+
+
+async def forget_old_tries(deps: Deps) -> None:
+    """Drops what no limit counts any more."""
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "DELETE FROM throttle WHERE coalesce(instants[cardinality(instants)], '-infinity') < $1",
+            deps.clock.now() - LONGEST_WINDOW,
+        )

@@ -1,0 +1,66 @@
+"""Counts the records that calls showed, and those that were answered, into the figures of their days."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from callmark.domain.calls import queries
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation import days
+from callmark.domain.personalisation.days import Days
+from callmark.kit.db import Row, Tx
+
+_OPEN_FOR = timedelta(minutes=5)
+"""How long after its first report a call's end may still be told; then it is counted."""
+_A_STEP = 2_000
+_MOST_STEPS = 25
+_TAIL = 1_000
+
+
+async def read_days(deps: Deps, account_id: AccountId) -> Days:
+    """The account's last days, the calls of the last minutes with them."""
+    found = await days.read_days(deps, account_id)
+    async with deps.db.connection() as tx:
+        mark = await days.read_calls_mark(tx)
+        rows = await queries.firsts_between(tx, mark, deps.clock.now() + timedelta(seconds=1), _TAIL)
+        own = [one for one in await _counted(tx, rows) if one[0] == account_id and one[1] == found.today.day]
+    shown = sum(by for _, _, count, by in own if count == "shown")
+    return days.add_to_today(found, shown=shown, answered=sum(by for *_, by in own) - shown)
+
+
+async def count_calls(deps: Deps) -> None:
+    """Counts calls whose time to be told of is over, in steps of bounded size."""
+    for _ in range(_MOST_STEPS):
+        if not await _count(deps):
+            break
+
+
+async def _count(deps: Deps) -> bool:
+    async with deps.db.transaction() as tx:
+        mark = await days.lock_calls_mark(tx)
+        rows = await queries.firsts_between(tx, mark, deps.clock.now() - _OPEN_FOR, _A_STEP)
+        await days.add_calls(tx, await _counted(tx, rows))
+        if rows:
+            await days.set_calls_mark(tx, rows[-1]["reported_at"], rows[-1]["id"])
+    return len(rows) == _A_STEP
+
+
+async def _counted(tx: Tx, rows: Sequence[Row]) -> list[tuple[AccountId, date, str, int]]:
+    """What each call adds: a record counts once as shown and once as answered, with the first such call."""
+    told = [row for row in rows if row["is_first_shown"] or row["is_first_answered"]]
+    if not told:
+        return []
+    around: tuple[datetime, datetime] = told[0]["reported_at"], told[-1]["reported_at"]
+    owners = await days.owners_of(tx, [(row["record_id"], row["receiver_number"]) for row in told], around)
+    return list(_added(told, owners))
+
+
+def _added(rows: Iterable[Row], owners: dict[UUID, UUID]) -> Iterable[tuple[AccountId, date, str, int]]:
+    for row in rows:
+        owner = owners.get(row["record_id"])
+        if owner is None:
+            continue
+        for name in ("shown", "answered"):
+            if row[f"is_first_{name}"]:
+                yield AccountId(owner), row["reported_at"].date(), name, 1

@@ -1,0 +1,80 @@
+"""The links of downloads: signed, self-contained, for one purpose; nothing is stored for them."""
+
+import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from itsdangerous import BadSignature, Signer
+
+from callmark.domain.events.model import EventType
+from callmark.domain.exports.model import Export, FileFormat
+from callmark.domain.ids import AccountId, CampaignId
+from callmark.kit.clock import EPOCH, from_ms, to_ms
+from callmark.kit.errors import NotFound
+from callmark.kit.secret_key import derived
+from callmark.kit.settings import Settings
+
+PURPOSE = "download links"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _Claims(msgspec.Struct, array_like=True):
+    """What a link says."""
+
+    account_id: UUID
+    event_type: EventType
+    campaign_id: UUID | None
+    since_us: int
+    before_us: int
+    file_format: FileFormat
+    expires_ms: int
+
+
+_decoder = msgspec.msgpack.Decoder(_Claims)
+
+
+def signed(settings: Settings, export: Export, expires_at: datetime) -> str:
+    """The token of a link: letters, digits, `-`, `_` and `.`."""
+    claims = _Claims(
+        export.account_id,
+        export.event_type,
+        export.campaign_id,
+        _to_us(export.since),
+        _to_us(export.before),
+        export.file_format,
+        to_ms(expires_at),
+    )
+    return _signer(settings).sign(urlsafe_b64encode(msgspec.msgpack.encode(claims)).rstrip(b"=")).decode()
+
+
+def opened(settings: Settings, token: str) -> tuple[Export, datetime]:
+    """What a token stands for, and when it ends. Raises NotFound for one that we have not signed."""
+    try:
+        text = _signer(settings).unsign(token.encode())
+        claims = _decoder.decode(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+    except (BadSignature, NotBase64, msgspec.DecodeError, UnicodeEncodeError) as exc:
+        raise NotFound("there is no such download") from exc
+    export = Export(
+        AccountId(claims.account_id),
+        claims.event_type,
+        CampaignId(claims.campaign_id) if claims.campaign_id else None,
+        _from_us(claims.since_us),
+        _from_us(claims.before_us),
+        claims.file_format,
+    )
+    return export, from_ms(claims.expires_ms)
+
+
+def _signer(settings: Settings) -> Signer:
+    return Signer(derived(settings, PURPOSE), salt=PURPOSE.encode(), digest_method=hashlib.sha256)
+
+
+def _to_us(instant: datetime) -> int:
+    return (instant - EPOCH) // _MICROSECOND
+
+
+def _from_us(microseconds: int) -> datetime:
+    return EPOCH + microseconds * _MICROSECOND

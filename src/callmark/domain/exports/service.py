@@ -1,0 +1,124 @@
+"""Use cases of log downloads: a link to the events of a range, and the file behind it.
+
+A link holds all that says which file it means, so making one writes nothing. The file is written when it is first
+asked for, in short statements, into the object store; readers are served from there, so that a slow one holds no
+connection of the database. docs/decisions/0009-log-downloads.md says why.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
+from callmark.domain.deps import Deps
+from callmark.domain.exports import links, queries
+from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
+from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
+from callmark.kit.ids import sha256
+from callmark.kit.object_store import Stored, files_of
+
+log = structlog.get_logger(__name__)
+
+STEP = 2_000
+"""Events in a step: some milliseconds of the database, and at their largest 25 MB (ten answers of 1,000 characters)."""
+
+AT_ONCE = 2
+"""Files that one process writes at the same time; others wait."""
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file, ready to be read, and what it is called where it is saved."""
+
+    name: str
+    file_format: FileFormat
+    stored: Stored
+
+
+async def make_link(deps: Deps, export: Export) -> Link | None:
+    """A link to the export's file, good for ten minutes of the product clock; None when no event is in its range."""
+    async with deps.db.connection() as tx:
+        if not await queries.is_any(tx, export):
+            return None
+    expires_at = deps.clock.now() + LIFE
+    return Link(f"{deps.public_url}/downloads/{links.signed(deps.settings, export, expires_at)}", expires_at)
+
+
+async def lines(deps: Deps, export: Export) -> AsyncGenerator[bytes]:
+    """The file's content, in chunks of whole lines, in the order of the events' instants.
+
+    Each step is one short use of a connection. An event that is appended meanwhile is in it when its instant is later
+    than what has been read.
+    """
+    if export.file_format is FileFormat.CSV:
+        yield ",".join(COLUMNS[export.event_type]).encode() + b"\n"
+    after: queries.Key | None = queries.START
+    while after is not None:
+        async with deps.db.connection() as tx:
+            up_to = await queries.select_step(tx, export, after, STEP)
+            chunk = await queries.copy_lines(tx, export, after, up_to)
+        after = up_to
+        if chunk:
+            yield chunk
+
+
+class Downloads:
+    """The downloads of one process: each file is written once, however many ask for it at the same time."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._writing: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def open(self, token: str) -> Download:
+        """The file of a link, written now if it is not there yet.
+
+        Raises NotFound for a token that we have not signed, LinkExpired for one past its ten minutes, Forbidden when
+        the account has been suspended since. That its API key is gone by now does not matter: the link outlives it by
+        ten minutes at most.
+        """
+        export, expires_at = links.opened(self._deps.settings, token)
+        if self._deps.clock.now() >= expires_at:
+            raise LinkExpired
+        if (await accounts.get_account(self._deps, export.account_id)).state is AccountState.SUSPENDED:
+            raise Forbidden
+        name = object_name(sha256(token.partition(".")[0]).hex()[:32], export, expires_at)
+        files = files_of(self._deps.settings)
+        stored = await files.open(name)
+        if stored is None:
+            await self._written(name, export)
+            stored = await files.open(name)
+        if stored is None:
+            raise Unavailable("object store: a file that was just written is not there")
+        return Download(download_name(export, expires_at - LIFE), export.file_format, stored)
+
+    async def close(self) -> None:
+        """Breaks off what is being written; the links stay good."""
+        writing = list(self._writing.values())
+        for task in writing:
+            task.cancel()
+        await asyncio.gather(*writing, return_exceptions=True)
+
+    async def _written(self, name: str, export: Export) -> None:
+        """Returns when the file is there. The writing goes on when who asked for it has left: he will ask again."""
+        task = self._writing.get(name)
+        if task is None:
+            task = self._writing[name] = asyncio.create_task(self._write(name, export))
+            task.add_done_callback(lambda done: self._ended(name, done))
+        await asyncio.shield(task)
+
+    async def _write(self, name: str, export: Export) -> None:
+        async with self._slots:
+            began = self._deps.real_clock.now()
+            await files_of(self._deps.settings).write(name, lines(self._deps, export))
+            ms = (self._deps.real_clock.now() - began).total_seconds() * 1000
+            log.info("export_written", account=str(export.account_id), type=export.event_type.value, ms=round(ms))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        del self._writing[name]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            reason = getattr(error, "reason", str(error)) if isinstance(error, AppError) else repr(error)
+            log.warning("export_failed", reason=reason)

@@ -1,0 +1,98 @@
+"""Which bucket each number of a request goes into: pure.
+
+Source: contract, sections 7.1 and 7.2, D14, D18b, D18c, D25.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, Held, NumberState, Published
+from callmark.domain.structure.model import FeatureSet
+from callmark.kit.errors import InvalidInput
+from callmark.kit.phone import PhoneNumber, parse_loose
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request names, each once, in its order: phone numbers, and what is none."""
+
+    numbers: list[PhoneNumber] = field(default_factory=list[PhoneNumber])
+    invalid: list[str] = field(default_factory=list[str])
+
+
+def read_asked(sent: Sequence[str]) -> Asked:
+    """The request's numbers in their canonical form; duplicates count once (contract D14, D25).
+
+    Raises InvalidInput for none, or more than `MOST_NUMBERS`.
+    """
+    if not 1 <= len(sent) <= MOST_NUMBERS:
+        raise InvalidInput(f"phone_numbers must contain between 1 and {MOST_NUMBERS} numbers", field="phone_numbers")
+    numbers: dict[PhoneNumber, None] = {}
+    invalid: dict[str, None] = {}
+    for text in sent:
+        if number := parse_loose(text):
+            numbers[number] = None
+        else:
+            invalid[text] = None
+    return Asked(list(numbers), list(invalid))
+
+
+@dataclass(frozen=True)
+class Moves:
+    """What a publish request does to numbers that somebody holds already."""
+
+    taken: list[PhoneNumber]
+    """They become pending in this feature set: failed ones sent again or taken over, migrated ones."""
+    newly_owned: list[PhoneNumber]
+    """Those of `taken` that another account had."""
+
+
+def sort_published(
+    asked: Asked, held: Mapping[PhoneNumber, Held], into: FeatureSet, created_by_email: str
+) -> tuple[Published, Moves]:
+    """The answer's buckets, and what is to be done with numbers that are held; those nobody holds are new.
+
+    Readings of what the contract leaves open: docs/decisions/0006-numbers-and-jobs.md.
+    """
+    answer = Published(created_by_email, into.phone_type, invalid=list(asked.invalid))
+    moves = Moves([], [])
+    for number in asked.numbers:
+        holds = held.get(number)
+        bucket = answer.new if holds is None else _bucket_to_publish(answer, holds, into)
+        bucket.append(number)
+        if holds is not None and (bucket is answer.new or bucket is answer.updated or bucket is answer.migrated):
+            moves.taken.append(number)
+            if holds.account_id != into.account_id:
+                moves.newly_owned.append(number)
+    return answer, moves
+
+
+def _bucket_to_publish(answer: Published, holds: Held, into: FeatureSet) -> list[str]:
+    if holds.account_id != into.account_id:
+        return answer.new if holds.state is NumberState.FAILED else answer.others
+    if holds.state is NumberState.DELISTING:
+        return answer.delisted
+    if holds.state is NumberState.FAILED:
+        return answer.updated
+    if holds.feature_set_id == into.id:
+        return answer.existing
+    if holds.is_number_group and not into.is_number_group:
+        return answer.migrated
+    return answer.other_phone_type if holds.phone_type is not into.phone_type else answer.other_feature_set
+
+
+def sort_delisted(asked: Asked, held: Mapping[PhoneNumber, Held], out_of: FeatureSet) -> Delisted:
+    """The answer's buckets; those in `existing` are to be delisted."""
+    answer = Delisted(invalid=list(asked.invalid))
+    for number in asked.numbers:
+        holds = held.get(number)
+        (answer.new if holds is None else _bucket_to_delist(answer, holds, out_of)).append(number)
+    return answer
+
+
+def _bucket_to_delist(answer: Delisted, holds: Held, out_of: FeatureSet) -> list[str]:
+    if holds.account_id != out_of.account_id:
+        return answer.new if holds.state is NumberState.FAILED else answer.others
+    if holds.feature_set_id == out_of.id:
+        return answer.processing if holds.state is NumberState.DELISTING else answer.existing
+    return answer.other_phone_type if holds.phone_type is not out_of.phone_type else answer.other_feature_set

@@ -1,0 +1,62 @@
+"""The SQL of callers: numbers as a ringing call needs them."""
+
+from collections.abc import Sequence
+
+from callmark.domain.ids import AccountId, FeatureSetId
+from callmark.domain.numbers.model import ListedCaller, NumberState, Unlisted, WhyUnlisted
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+_WHY = {
+    NumberState.PENDING: WhyUnlisted.PENDING,
+    NumberState.DELISTING: WhyUnlisted.DELISTING,
+    NumberState.FAILED: WhyUnlisted.FAILED,
+}
+
+
+async def select_callers(tx: Tx, callers: Sequence[PhoneNumber]) -> list[ListedCaller | Unlisted | None]:
+    """What each of the numbers is listed as, in their order, whoever asks; None for one no account holds. Primary keys.
+
+    Fits `deps.gather`.
+    """
+    rows = await tx.fetch(
+        """
+        SELECT n.phone_number, n.state, n.account_id, f.id AS feature_set_id, f.name AS feature_set_name,
+          f.is_number_group, f.state = 'published' AS is_published, a.state = 'active' AS is_active,
+          l.name AS label_name, l.logo_sha256, r.text AS call_reason, f.call_me_back, f.survey
+        FROM number n
+        JOIN feature_set f ON f.id = n.feature_set_id
+        JOIN client_account a ON a.id = n.account_id
+        LEFT JOIN label l ON l.id = f.label_id
+        LEFT JOIN call_reason r ON r.id = f.call_reason_id
+        WHERE n.phone_number = ANY ($1::text[])
+        """,
+        list(callers),
+    )
+    found = {row["phone_number"]: _caller(row) for row in rows}
+    return [found.get(caller) for caller in callers]
+
+
+def _caller(row: Row) -> ListedCaller | Unlisted:
+    if why := _why_unlisted(row):
+        return Unlisted(AccountId(row["account_id"]), why)
+    return ListedCaller(
+        phone_number=PhoneNumber(row["phone_number"]),
+        account_id=AccountId(row["account_id"]),
+        feature_set_id=FeatureSetId(row["feature_set_id"]),
+        feature_set_name=row["feature_set_name"],
+        is_number_group=row["is_number_group"],
+        label_name=row["label_name"],
+        logo_sha256=row["logo_sha256"],
+        call_reason=row["call_reason"],
+        call_me_back=row["call_me_back"],
+        survey=row["survey"],
+    )
+
+
+def _why_unlisted(row: Row) -> WhyUnlisted | None:
+    if not row["is_active"]:
+        return WhyUnlisted.ACCOUNT_SUSPENDED
+    if row["state"] != NumberState.LISTED:
+        return _WHY[NumberState(row["state"])]
+    return None if row["is_published"] else WhyUnlisted.NOT_PUBLISHED

@@ -1,0 +1,205 @@
+"""The SQL of daily figures (docs/decisions/0011-home-figures.md). Nothing here runs in a statement that pushes."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from callmark.domain.ids import AccountId, BatchId
+from callmark.domain.personalisation.model import Batch
+from callmark.domain.personalisation.queries import batch_of
+from callmark.kit.db import Row, Tx
+
+COUNTS = (
+    "accepted",
+    "invalid",
+    "success",
+    "not_registered",
+    "os_not_supported",
+    "app_version_not_supported",
+    "failed_to_push",
+    "late",
+    "shown",
+    "answered",
+)
+"""The columns of `record_day` that are counts."""
+
+Added = tuple[AccountId, date, str, int]
+"""How much to add to one count of an account's day."""
+
+_SLACK = timedelta(days=2)
+"""How far from its report the window of a call's record may end."""
+
+
+async def lock_mark(tx: Tx, what: str) -> tuple[datetime | None, UUID]:
+    """How far that job has counted, locked until the transaction ends."""
+    row = await tx.fetchrow("SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1 FOR UPDATE", what)
+    assert row is not None  # noqa: S101 - made by the migration
+    return row["up_to_at"], row["up_to_id"]
+
+
+async def read_mark(tx: Tx, what: str) -> tuple[datetime | None, UUID]:
+    """As `lock_mark`, without the lock."""
+    row = await tx.fetchrow("SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1", what)
+    assert row is not None  # noqa: S101 - made by the migration
+    return row["up_to_at"], row["up_to_id"]
+
+
+async def set_mark(tx: Tx, what: str, at: datetime | None, to: UUID) -> None:
+    """Moves a locked mark."""
+    await tx.execute("UPDATE count_mark SET up_to_at = $2, up_to_id = $3 WHERE what = $1", what, at, to)
+
+
+async def oldest_writer(tx: Tx) -> datetime | None:
+    """When the longest of the transactions that have written and not ended began, but this one; None without any."""
+    return await tx.fetchval(
+        "SELECT min(xact_start) FROM pg_stat_activity"
+        " WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database()"
+    )
+
+
+async def batches_between(tx: Tx, after: UUID, before: UUID, limit: int) -> list[tuple[Batch, bool]]:
+    """Batches whose ids are between, in their order, and whether each is done. Primary key."""
+    rows = await tx.fetch(
+        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
+        " WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
+        after,
+        before,
+        limit,
+    )
+    return [(batch_of(row), row["is_done"]) for row in rows]
+
+
+async def newest_batches(tx: Tx, account_id: AccountId, limit: int) -> list[tuple[Batch, bool]]:
+    """An account's newest batches and whether each is done. Index batch_account_newest."""
+    rows = await tx.fetch(
+        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done FROM batch"
+        " WHERE account_id = $1 ORDER BY accepted_at DESC, id DESC LIMIT $2",
+        account_id,
+        limit,
+    )
+    return [(batch_of(row), row["is_done"]) for row in rows]
+
+
+async def put_off(tx: Tx, batches: Sequence[Batch]) -> None:
+    """Remembers batches that are to be counted once they are done."""
+    await tx.execute(
+        "INSERT INTO uncounted_batch (batch_id, account_id, accepted_at, record_count)"
+        " SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::integer[]) ON CONFLICT DO NOTHING",
+        [batch.id for batch in batches],
+        [batch.account_id for batch in batches],
+        [batch.accepted_at for batch in batches],
+        [batch.record_count for batch in batches],
+    )
+
+
+async def take_done(tx: Tx, limit: int) -> list[Batch]:
+    """Takes remembered batches that are done by now, among the oldest 5,000; those that are gone are forgotten."""
+    rows = await tx.fetch(
+        """
+        WITH oldest AS (SELECT batch_id FROM uncounted_batch ORDER BY batch_id LIMIT 5000), gone AS (
+          DELETE FROM uncounted_batch u WHERE u.batch_id IN (SELECT batch_id FROM oldest)
+            AND NOT EXISTS (SELECT FROM batch b WHERE b.id = u.batch_id)
+        ), done AS (
+          SELECT b.id FROM oldest o JOIN batch b ON b.id = o.batch_id WHERE b.due_at IS NULL ORDER BY b.id LIMIT $1
+        ), taken AS (
+          DELETE FROM uncounted_batch u USING done d WHERE u.batch_id = d.id RETURNING u.batch_id
+        )
+        SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch
+        WHERE id IN (SELECT batch_id FROM taken)
+        """,
+        limit,
+    )
+    return [batch_of(row) for row in rows]
+
+
+async def outcomes_of(tx: Tx, batches: Collection[Batch]) -> dict[BatchId, dict[str, int]]:
+    """How many records of each of these batches had which outcome first (a late delivery is told by `late_between`).
+
+    Index `call_record_batch`, partitions pruned by the range of all.
+    """
+    if not batches:
+        return {}
+    rows = await tx.fetch(
+        "SELECT batch_id, coalesce(first_outcome, outcome) AS outcome, count(*) AS n FROM call_record"
+        " WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3 GROUP BY 1, 2",
+        [batch.id for batch in batches],
+        min(batch.ends_from for batch in batches),
+        max(batch.ends_to for batch in batches),
+    )
+    found: dict[BatchId, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(BatchId(row["batch_id"]), {})[row["outcome"]] = row["n"]
+    return found
+
+
+async def late_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
+    """Late deliveries after the key (instant, id) and before `until`, in that order. Index call_record_late."""
+    return await tx.fetch(
+        "SELECT account_id, accepted_at, first_outcome, delivered_late_at, id FROM call_record"
+        " WHERE delivered_late_at >= $1 AND (delivered_late_at, id) > ($1, $2) AND delivered_late_at < $3"
+        " ORDER BY delivered_late_at, id LIMIT $4",
+        *after,
+        until,
+        limit,
+    )
+
+
+async def owners_of(tx: Tx, keys: Sequence[tuple[UUID, str]], around: tuple[datetime, datetime]) -> dict[UUID, UUID]:
+    """The accounts of records given by id and receiver, whose windows end near these instants. Primary key."""
+    rows = await tx.fetch(
+        "SELECT r.id, r.account_id FROM unnest($1::uuid[], $2::text[]) AS k (id, receiver)"
+        " JOIN call_record r ON r.receiver_number = k.receiver AND r.id = k.id WHERE r.ends_at BETWEEN $3 AND $4",
+        [record_id for record_id, _ in keys],
+        [receiver for _, receiver in keys],
+        around[0] - _SLACK,
+        around[1] + _SLACK,
+    )
+    return {row["id"]: row["account_id"] for row in rows}
+
+
+async def add(tx: Tx, added: Iterable[Added]) -> None:
+    """Adds to the counts of days, which are made as they are needed."""
+    sums: dict[tuple[AccountId, date], dict[str, int]] = {}
+    for account_id, day, count, by in added:
+        counts = sums.setdefault((account_id, day), dict.fromkeys(COUNTS, 0))
+        counts[count] += by
+    for (account_id, day), counts in sorted(sums.items()):
+        await tx.execute(
+            "INSERT INTO record_day AS d (account_id, day, accepted, invalid, success, not_registered, os_not_supported,"
+            " app_version_not_supported, failed_to_push, late, shown, answered)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (account_id, day) DO UPDATE SET"
+            " accepted = d.accepted + excluded.accepted, invalid = d.invalid + excluded.invalid,"
+            " success = d.success + excluded.success, not_registered = d.not_registered + excluded.not_registered,"
+            " os_not_supported = d.os_not_supported + excluded.os_not_supported,"
+            " app_version_not_supported = d.app_version_not_supported + excluded.app_version_not_supported,"
+            " failed_to_push = d.failed_to_push + excluded.failed_to_push, late = d.late + excluded.late,"
+            " shown = d.shown + excluded.shown, answered = d.answered + excluded.answered",
+            account_id,
+            day,
+            *counts.values(),
+        )
+
+
+async def select_days(tx: Tx, account_id: AccountId, since: date) -> list[Row]:
+    """An account's days from `since` on, in order. Primary key."""
+    return await tx.fetch(
+        "SELECT * FROM record_day WHERE account_id = $1 AND day >= $2 ORDER BY day", account_id, since
+    )
+
+
+async def waiting_of(tx: Tx, account_id: AccountId) -> list[Row]:
+    """An account's remembered batches: accepted when, and how many records. Index uncounted_batch_account."""
+    return await tx.fetch(
+        "SELECT accepted_at, record_count FROM uncounted_batch WHERE account_id = $1 LIMIT 10000", account_id
+    )
+
+
+async def drop_days_before(tx: Tx, day: date) -> None:
+    """Forgets the figures of days before `day`."""
+    await tx.execute("DELETE FROM record_day WHERE day < $1", day)
+
+
+async def delete_all(tx: Tx) -> None:
+    """Empties the figures; marks go back to the beginning (emulator: reset)."""
+    await tx.execute("TRUNCATE record_day, uncounted_batch")
+    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")

@@ -1,0 +1,54 @@
+"""The wording of call reasons: one rule for the library and for pushed records (contract, section 10.1, D13)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from callmark.domain.ids import AccountId, CallReasonId
+from callmark.kit.errors import InvalidInput
+from callmark.kit.text import clean_line
+
+SHORTEST_REASON, LONGEST_REASON = 10, 100
+FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/\0")
+"""The 13 characters of contract 10.1, and NUL, which PostgreSQL cannot store."""
+EDGE_IN_REASON = frozenset(".,- ")
+"""What a call reason may hold, but neither begin nor end with."""
+
+
+class ReasonFault(StrEnum):
+    """What can be wrong with a call reason's wording; the value says it after the name of the field."""
+
+    LENGTH = "must be between 10 and 100 characters"
+    CHARACTERS = "contains characters that are not allowed"
+
+
+@dataclass(frozen=True)
+class CallReason:
+    """A call reason of an account's library."""
+
+    id: CallReasonId
+    account_id: AccountId
+    text: str
+    created_by_email: str
+    created_at: datetime
+
+
+def reason_fault(text: str) -> ReasonFault | None:
+    """The first thing wrong with a call reason; its length counts in code points."""
+    if not SHORTEST_REASON <= len(text) <= LONGEST_REASON:
+        return ReasonFault.LENGTH
+    if text[0] in EDGE_IN_REASON or text[-1] in EDGE_IN_REASON or not FORBIDDEN_IN_REASON.isdisjoint(text):
+        return ReasonFault.CHARACTERS
+    return None
+
+
+def library_text(text: str) -> str:
+    """A call reason as the library keeps it. Raises InvalidInput.
+
+    Assumption: what a line on a screen cannot show (line breaks, control characters) is refused here too, because a
+    person typing it cannot mean it; D13 speaks of nothing beyond its list.
+    """
+    fault = reason_fault(text)
+    if fault is not None:
+        raise InvalidInput(f"call_reason {fault.value}", field="call_reason")
+    return clean_line(text, "call_reason", longest=LONGEST_REASON)

@@ -1,0 +1,96 @@
+"""Mails: written in the transaction of what they tell of, sent afterwards by a worker (`kit.smtp`).
+
+A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from callmark.kit.db import Row, Tx
+from callmark.kit.ids import new_id
+
+KEPT = timedelta(days=30)
+"""How long a mail is kept after it was made, whatever became of it."""
+
+LONGEST_SUBJECT = 200
+
+
+class MailState(StrEnum):
+    """A mail's way."""
+
+    WAITING = "waiting"  # an attempt is to come
+    SENT = "sent"  # a mail server took it
+    FAILED = "failed"  # refused for good, or given up
+    CAUGHT = "caught"  # emulator mode: kept instead of sent
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail to one recipient; `last_error` is the last attempt's, in words."""
+
+    id: UUID
+    to: str
+    subject: str
+    text: str
+    html: str
+    created_at: datetime
+    state: MailState
+    attempt_count: int
+    ended_at: datetime | None
+    last_error: str | None
+
+
+async def enqueue(tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
+    """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
+
+    A subject is one line; what cannot stand in one is dropped from it.
+    """
+    await tx.execute(
+        "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        new_id(),
+        to,
+        " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT],
+        text.replace("\0", ""),
+        html.replace("\0", ""),
+        now,
+    )
+
+
+async def select_mails(tx: Tx, limit: int) -> list[Mail]:
+    """The newest `limit` mails, oldest of them first. Index mail_created."""
+    rows = await tx.fetch("SELECT * FROM mail ORDER BY created_at DESC, id DESC LIMIT $1", limit)
+    return [mail_of(row) for row in reversed(rows)]
+
+
+async def count_waiting(tx: Tx) -> int:
+    """How many mails wait to be sent. Index mail_due."""
+    return await tx.fetchval("SELECT count(*) FROM mail WHERE due_at IS NOT NULL")
+
+
+async def delete_older(tx: Tx, now: datetime) -> None:
+    """Forgets mails made `KEPT` ago and before, also those that still wait. Index mail_created."""
+    await tx.execute("DELETE FROM mail WHERE created_at < $1", now - KEPT)
+
+
+async def delete_all(tx: Tx) -> None:
+    """Forgets every mail (emulator)."""
+    await tx.execute("DELETE FROM mail")
+
+
+def mail_of(row: Row) -> Mail:
+    """The mail of a row that has its columns."""
+    return Mail(
+        row["id"],
+        row["recipient"],
+        row["subject"],
+        row["plain"],
+        row["html"],
+        row["created_at"],
+        MailState(row["state"]),
+        row["attempt_count"],
+        row["ended_at"],
+        row["last_error"],
+    )

@@ -1,2 +1,0 @@
--- Mail to be sent, and log downloads.
-SELECT 1;

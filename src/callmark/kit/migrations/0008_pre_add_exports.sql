@@ -1,0 +1,2 @@
+-- Log downloads.
+SELECT 1;

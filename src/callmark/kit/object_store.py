@@ -1,0 +1,125 @@
+"""Files that are too large for a row and are made again when lost: below the data directory, or in an S3 bucket.
+
+A file appears whole or not at all: one that is being written is invisible, and gone when its writing is broken off.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from callmark.kit.errors import Unavailable
+from callmark.kit.settings import Settings
+
+FOLDER = "objects"
+"""Where files are in the data directory."""
+
+_PART_BYTES = 5 << 20  # the least that S3 takes as a part
+_PARTS_AT_ONCE = 2
+_READ_BYTES = 256 << 10
+_UNFINISHED_FOR = timedelta(days=1)
+
+_untyped: Any = obstore  # its `list` is typed in a part only
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file as it was when it was opened. Of its chunks one is in memory at a time."""
+
+    size_bytes: int
+    chunks: AsyncIterator[bytes]
+
+
+class Files:
+    """The files of one store, by name. Every method raises `Unavailable` when the store cannot be reached."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None) -> None:
+        self._store = store
+        self._folder = folder
+
+    async def write(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+        """Makes or replaces a file; ten megabytes of it are in memory at most. What `chunks` raises leaves nothing."""
+        with _named_when_lost():
+            writer = obstore.open_writer_async(
+                self._store, name, buffer_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+            )
+            async for chunk in chunks:
+                await writer.write(chunk)
+            await writer.close()  # one that is not closed takes its parts with it
+
+    async def open(self, name: str) -> Stored | None:
+        """The file, or None when there is none."""
+        with _named_when_lost():
+            try:
+                found = await obstore.get_async(self._store, name)
+            except FileNotFoundError:
+                return None
+            return Stored(found.meta["size"], _read(found))
+
+    async def names(self, prefix: str) -> list[str]:
+        """The names of all files in a folder."""
+        with _named_when_lost():
+            found: Sequence[dict[str, Any]] = await _untyped.list(self._store, prefix).collect_async()
+            return [one["path"] for one in found]
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """Removes files; those that are gone already do not matter."""
+        with _named_when_lost():
+            for name in names:
+                try:
+                    await obstore.delete_async(self._store, name)
+                except FileNotFoundError:
+                    continue
+
+    def sweep(self, now: datetime) -> None:
+        """Removes what killed processes left half-written a day before `now`, by the real clock; in S3 a rule does."""
+        if self._folder is None:
+            return
+        for path in self._folder.rglob("*#*"):  # how obstore names a file under way
+            if path.stat().st_mtime < (now - _UNFINISHED_FOR).timestamp():
+                path.unlink(missing_ok=True)
+
+
+def files_of(settings: Settings) -> Files:
+    """The installation's files, opened once in a process. Raises Unavailable when setting or folder cannot be used."""
+    return _opened(settings.object_store, settings.data)
+
+
+@lru_cache(maxsize=8)
+def _opened(url: str, data: Path) -> Files:
+    if url:
+        try:
+            return Files(from_url(url), None)  # keys, region and endpoint come from the usual AWS_… variables
+        except (BaseError, ValueError) as exc:
+            raise Unavailable(f"CALLMARK_OBJECT_STORE cannot be used: {_first_line(exc)}") from exc
+    folder = data.expanduser() / FOLDER
+    try:
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise Unavailable(f"the folder {folder} cannot be made: {exc.strerror}; or set CALLMARK_OBJECT_STORE") from exc
+    return Files(LocalStore(str(folder)), folder)
+
+
+async def _read(found: "obstore.GetResult") -> AsyncGenerator[bytes]:
+    with _named_when_lost():
+        async for chunk in found.stream(min_chunk_size=_READ_BYTES):
+            yield chunk
+
+
+@contextmanager
+def _named_when_lost() -> Generator[None]:
+    try:
+        yield
+    except (BaseError, OSError) as exc:
+        raise Unavailable(f"object store: {_first_line(exc)}") from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc) or type(exc).__name__).splitlines()[0]

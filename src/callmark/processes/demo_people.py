@@ -1,0 +1,54 @@
+"""The demo's people: members of its accounts and its operator, with passwords made once for each installation."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from callmark.domain.accounts import links, operators
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account, MemberState, Role
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.kit.ids import random_text
+from callmark.processes.demo_credentials import MemberOut, Operator
+
+OPERATOR_EMAIL = "olive@operator.example"
+_PASSWORD_LENGTH = 16
+
+
+async def seed_members(
+    deps: Deps, account: Account, people: Iterable[tuple[str, str, Role]], before: Iterable[MemberOut]
+) -> list[MemberOut]:
+    """The members of an account, made as far as they are missing; passwords of the last start stay."""
+    known = {member.email: member.password for member in before if member.password}
+    there = {member.email: member for member in await accounts.list_members(deps, account.id)}
+    made: list[MemberOut] = []
+    for name, email, role in people:
+        member = there.get(email) or await accounts.create_member(
+            deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE
+        )
+        password = known.get(email) if email in there else None
+        if password is None:
+            password = random_text(_PASSWORD_LENGTH)
+            await links.set_password(deps, member, password)
+        made.append(MemberOut(email, password, role.value))
+    return made
+
+
+async def give_process(deps: Deps, account_id: AccountId, process_id: UUID) -> None:
+    """Makes the account's process owners that own nothing yet owners of that process."""
+    for member in await accounts.list_members(deps, account_id):
+        if member.role is Role.PROCESS_OWNER and member.node_id is None:
+            await accounts.update_member(deps, account_id, member.id, node_id=process_id)
+
+
+async def seed_operator(deps: Deps, before: Operator) -> Operator:
+    """The operator, made if missing; the password of the last start stays."""
+    found = next((one for one in await operators.list_operators(deps) if one.email == OPERATOR_EMAIL), None)
+    if found and before.password:
+        return before
+    password = random_text(_PASSWORD_LENGTH)
+    if found:
+        await operators.set_operator_password(deps, found.id, password)
+    else:
+        await operators.create_operator(deps, email=OPERATOR_EMAIL, name="Olive", password=password)
+    return Operator(OPERATOR_EMAIL, password)

@@ -1,0 +1,134 @@
+"""The pull route over the event log, for a receiver that was down (docs/extensions.md).
+
+Numbers of an account have no gap, so a reader sees when it misses one. That also holds for a token that may not see
+every type: an event it may not see is listed with its number alone.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Raw
+
+from callmark.domain.accounts.model import Feature
+from callmark.domain.events import service as events
+from callmark.domain.events.model import Event, EventType
+from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, refuse
+from callmark.surfaces.api.documented import ACCOUNT_ID, bad
+from callmark.surfaces.http import Response, render
+
+_HIDDEN = Raw(b"null")
+MOST = 1000
+USUAL = 100
+LARGEST_NUMBER = 2**53 - 1
+
+FEATURES = {EventType.CALL_ME_BACK: Feature.CALL_ME_BACK, EventType.USER_FEEDBACK: Feature.USER_FEEDBACK}
+"""Which feature shows which type."""
+
+
+class EventOut(msgspec.Struct):
+    """One event of the account's log."""
+
+    number: Annotated[int, Meta(description="Its place in the account's log, from 1, without a gap.", ge=1)]
+    event: Annotated[
+        Raw,
+        Meta(
+            description="What webhooks are sent, byte for byte; null for a type whose feature this token lacks.",
+            extra_json_schema={"type": ["object", "null"]},
+        ),
+    ]
+
+
+class EventPage(msgspec.Struct):
+    """Some of the account's events, in order."""
+
+    events: Annotated[list[EventOut], Meta(description="The events, by number.")]
+    next_after: Annotated[int, Meta(description="The `after` of the next request, now or later.", ge=0)]
+    last_number: Annotated[int, Meta(description="The number of the account's newest event; 0 before the first.", ge=0)]
+
+
+async def list_events(call: Call) -> Response:
+    """`GET events?after=&limit=`."""
+    after = _whole(call, "after", 0, least=0, most=LARGEST_NUMBER)
+    limit = _whole(call, "limit", USUAL, least=1, most=MOST)
+    found, last_number = await events.events_after(call.deps, call.account_id, after, limit)
+    next_after = found[-1].number if found else after
+    return render(EventPage([_shown(event, call.features) for event in found], next_after, last_number))
+
+
+def _shown(event: Event, features: frozenset[Feature]) -> EventOut:
+    return EventOut(event.number, Raw(event.body.encode()) if FEATURES[event.event_type] in features else _HIDDEN)
+
+
+def _whole(call: Call, name: str, default: int, *, least: int, most: int) -> int:
+    text = call.query(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)) or not least <= int(text) <= most:
+        refuse(name)
+    return int(text)
+
+
+DOC = Doc(
+    summary="Events since a number",
+    description=(
+        "The account's events after a number, in order, for 30 days: what webhooks are sent, for a receiver that was "
+        "down or that cannot be called. Ask again with `next_after` until it equals `last_number`, then later. Numbers "
+        "have no gap; one that is missing at the beginning is past the 30 days. Either feature suffices: an event of a "
+        "type whose feature the token lacks comes with its number and `event` null."
+    ),
+    tag="Extensions",
+    response=EventPage,
+    responses={
+        "One event": {
+            "events": [
+                {
+                    "number": 41,
+                    "event": {
+                        "event_id": "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607",
+                        "client_account_id": ACCOUNT_ID,
+                        "event_type": "cmb",
+                        "created_at": "1767261605",
+                        "cmb_payload": {
+                            "business_number": "918040001234",
+                            "feature_set": "Delivery default",
+                            "client_number": "919900112233",
+                            "requested_at": "1767261605",
+                            "requested_date": "NA",
+                            "requested_slot": "NA",
+                            "preferred_from_time": None,
+                            "preferred_to_time": None,
+                            "is_interested": True,
+                            "alternate_number": "",
+                            "cmb_config_name": "Weekday callbacks",
+                        },
+                    },
+                }
+            ],
+            "next_after": 41,
+            "last_number": 41,
+        }
+    },
+    params=(
+        ParamDoc(
+            "after",
+            "Events with greater numbers; 0 begins at the oldest that is kept.",
+            {"type": "integer", "format": "int64", "minimum": 0, "maximum": LARGEST_NUMBER, "default": 0},
+        ),
+        ParamDoc("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+    ),
+    errors=(
+        bad("after is invalid", "not a whole number from 0"),
+        bad("limit is invalid", f"not a whole number from 1 to {MOST}"),
+    ),
+)
+
+EVENT_ROUTES = (
+    Route(
+        "GET",
+        "/extensions/v1/clients/{clientAccountId}/events",
+        list_events,
+        Feature.CALL_ME_BACK,
+        doc=DOC,
+        or_feature=Feature.USER_FEEDBACK,
+    ),
+)

@@ -1,0 +1,37 @@
+"""Filters of the number-management lists: ids, at most one of them (contract, sections 7.3 and 7.4; D30)."""
+
+from uuid import UUID
+
+from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.api import documented
+from callmark.surfaces.api.call import Call, ParamDoc, refuse
+from callmark.surfaces.api.documented import bad
+
+DEPARTMENT = ParamDoc("department_id", "Only what is in this department.", documented.UUID)
+OPERATION = ParamDoc("operation_id", "Only what is in this calling operation.", documented.UUID)
+PROCESS = ParamDoc("process_id", "Only what is in this process or sub-process.", documented.UUID)
+
+TWO_FILTERS = bad("only one filter is allowed", "more than one filter is given")
+
+
+def bad_filter(filter_: ParamDoc) -> documented.ErrorDoc:
+    """The error of a filter that is no UUID."""
+    return bad(f"{filter_.name} is invalid", "not a UUID")
+
+
+def one_filter(call: Call, *known: ParamDoc) -> dict[str, UUID]:
+    """The filter that the query gives, by its name; empty without one, and an empty value is none.
+
+    Raises InvalidInput for two of them (D30), and for one that is no UUID.
+    """
+    given = {param.name: text for param in known if (text := call.query(param.name)) is not None}
+    if len(given) > 1:
+        raise InvalidInput("only one filter is allowed")
+    found: dict[str, UUID] = {}
+    for name, text in given.items():
+        value = parse_uuid(text)
+        if value is None:
+            refuse(name)
+        found[name] = value
+    return found

@@ -1,0 +1,153 @@
+"""Log downloads on the wire. Source: contract, section 8; D15 to D17."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from callmark.domain.events.model import EventType
+from callmark.domain.exports import service as exports
+from callmark.domain.exports.model import Export, FileFormat
+from callmark.domain.ids import CampaignId
+from callmark.kit.clock import EPOCH
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.api.call import Call, Doc, ErrorDoc, ParamDoc, refuse
+from callmark.surfaces.api.documented import UUID as UUID_SCHEMA
+from callmark.surfaces.api.documented import bad
+from callmark.surfaces.http import Response, render
+
+_UNITS = {10: timedelta(seconds=1), 13: timedelta(milliseconds=1)}
+_DIGITS = re.compile(r"[0-9]{10}([0-9]{3})?").fullmatch
+_MICROSECOND = timedelta(microseconds=1)
+_NO_CALLBACKS = "No CMB found for client Id"
+_NO_FEEDBACK = "No feedback found for survey Id"
+
+
+class UrlOut(msgspec.Struct):
+    """Where the file is."""
+
+    url: Annotated[
+        str,
+        Meta(
+            description="The file; good for ten minutes, for whoever holds it, and needs no token.",
+            extra_json_schema={"format": "uri"},
+        ),
+    ]
+
+
+def _instant(name: str, what: str) -> ParamDoc:
+    told = f"{what}: epoch seconds (10 digits) or milliseconds (13 digits)."
+    schema: dict[str, Any] = {"type": "string", "pattern": r"^[0-9]{10}([0-9]{3})?$"}
+    return ParamDoc(name, told, schema, required=True, example="1767261605")
+
+
+_FORMAT = ParamDoc(
+    "format",
+    "An extension: `ndjson` gives the payload of an event as JSON on each line.",
+    {"type": "string", "enum": [one.value for one in FileFormat], "default": FileFormat.CSV.value},
+)
+_FILE = (
+    "The address needs no token and is good for ten minutes. The file is CSV in UTF-8: a header row with the names of"
+    " the webhook payload's fields, then a line for each event that is still kept (30 days), oldest first."
+)
+_BAD_FORMAT = bad("format is invalid", "neither `csv` nor `ndjson`")
+_SAMPLE = {"A link": {"url": "https://callmark.example/downloads/l8QQPw…"}}
+
+
+def _bad_instant(name: str) -> tuple[ErrorDoc, ErrorDoc]:
+    return bad(f"{name} is required", "not sent"), bad(f"{name} is invalid", "not 10 or 13 digits")
+
+
+CALLBACKS_DOC = Doc(
+    summary="Download Call Me Back logs",
+    description=f"A link to the file of all Call Me Back requests of a range. {_FILE}",
+    tag="Log downloads",
+    response=UrlOut,
+    responses=_SAMPLE,
+    params=(_instant("from", "Beginning of the range"), _instant("to", "End of the range, included"), _FORMAT),
+    errors=(
+        *_bad_instant("from"),
+        *_bad_instant("to"),
+        bad("from cannot be after to", "an empty range"),
+        _BAD_FORMAT,
+        ErrorDoc(404, "", _NO_CALLBACKS, "no request in the range", bare=True),
+    ),
+)
+FEEDBACK_DOC = Doc(
+    summary="Download User Feedback logs",
+    description=f"A link to the file of all answers to one campaign since an instant. {_FILE}",
+    tag="Log downloads",
+    response=UrlOut,
+    responses=_SAMPLE,
+    params=(
+        ParamDoc("surveyId", "The feedback campaign.", UUID_SCHEMA, "path", required=True),
+        _instant("from_date", "Beginning of the range, which ends now"),
+        _FORMAT,
+    ),
+    errors=(
+        *_bad_instant("from_date"),
+        _BAD_FORMAT,
+        ErrorDoc(404, "", _NO_FEEDBACK, "no answer since then, or no such campaign of this account", bare=True),
+    ),
+)
+
+
+async def callback_logs(call: Call) -> Response:
+    """`GET /clients/{id}/openapi/callback-logs/summary`: a link to the requests of a range, both ends included."""
+    since, _ = _range_of(call, "from")
+    _, before = _range_of(call, "to")
+    if since >= before:
+        raise InvalidInput("from cannot be after to", field="from")
+    file_format = _format(call)
+    export = Export(call.account_id, EventType.CALL_ME_BACK, None, since, before, file_format)
+    return await _link(call, export, _NO_CALLBACKS)
+
+
+async def feedback_logs(call: Call) -> Response:
+    """`GET /clients/{id}/openapi/feedback_stack/{surveyId}/export_report`: a link to the answers from then to now."""
+    since, _ = _range_of(call, "from_date")
+    file_format = _format(call)
+    campaign_id = _campaign(call.path["surveyId"])
+    if campaign_id is None:
+        return _nothing(_NO_FEEDBACK)
+    before = call.deps.clock.now() + _MICROSECOND
+    export = Export(call.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
+    return await _link(call, export, _NO_FEEDBACK)
+
+
+async def _link(call: Call, export: Export, otherwise: str) -> Response:
+    link = await exports.make_link(call.deps, export)
+    return _nothing(otherwise) if link is None else render(UrlOut(link.url))
+
+
+def _nothing(message: str) -> Response:
+    return render({"message": message}, 404)
+
+
+def _range_of(call: Call, name: str) -> tuple[datetime, datetime]:
+    """The second or millisecond that a parameter names: its first instant, and the first after it (contract D16)."""
+    text = call.query(name)
+    if text is None:
+        raise InvalidInput(f"{name} is required", field=name)
+    if not _DIGITS(text):
+        refuse(name)
+    unit = _UNITS[len(text)]
+    return EPOCH + int(text) * unit, EPOCH + (int(text) + 1) * unit
+
+
+def _format(call: Call) -> FileFormat:
+    sent = call.query("format") or FileFormat.CSV.value
+    try:
+        return FileFormat(sent)
+    except ValueError:
+        refuse("format")
+
+
+def _campaign(text: str) -> CampaignId | None:
+    try:
+        return CampaignId(UUID(text))
+    except ValueError:
+        return None

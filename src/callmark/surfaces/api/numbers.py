@@ -1,0 +1,170 @@
+"""Number management on the wire: list, delist, look up. Source: contract, section 7 ("Number Management APIs")."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.idempotency import service as idempotency
+from callmark.domain.idempotency.model import KeptAnswer
+from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
+from callmark.domain.numbers import look_up
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import Answer, Delisted, NumberDetails, Published
+from callmark.domain.numbers.service import Also
+from callmark.domain.structure.model import Within
+from callmark.kit.clock import iso_us
+from callmark.kit.db import Tx
+from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.api.call import Call, page_and_limit, refuse
+from callmark.surfaces.api.feature_sets import PagingOut
+from callmark.surfaces.api.filters import one_filter
+from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
+from callmark.surfaces.http import NOT_JSON, Response, render
+
+
+class NumbersIn(msgspec.Struct):
+    """The body of both requests, unjudged."""
+
+    phone_numbers: Any = None
+
+
+_decode = msgspec.json.Decoder(NumbersIn).decode
+
+
+async def publish_numbers(call: Call) -> Response:
+    """`POST …/feature_sets/{featureSetId}/numbers/publish`: written, not yet listed, when it answers."""
+    sent, feature_set_id = _sent(call), _feature_set_id(call)
+    maker = await accounts.creator_email(call.deps, call.account_id)
+
+    def told(answer: Published) -> Response:
+        return render(_published_out(str(call.account_id), answer))
+
+    kept = _kept(call, told)
+    return told(await numbers.publish(call.deps, call.account_id, feature_set_id, sent, maker, also=kept))
+
+
+async def delist_numbers(call: Call) -> Response:
+    """`POST …/feature_sets/{featureSetId}/numbers/delist`: written, not yet gone, when it answers."""
+    sent, feature_set_id = _sent(call), _feature_set_id(call)
+    asker = await accounts.creator_email(call.deps, call.account_id)
+
+    def told(answer: Delisted) -> Response:
+        return render(_delisted_out(str(call.account_id), answer))
+
+    kept = _kept(call, told)
+    return told(await numbers.delist(call.deps, call.account_id, feature_set_id, sent, asker, also=kept))
+
+
+async def list_numbers(call: Call) -> Response:
+    """`GET …/number_management/numbers`: newest first, at most one filter (contract D30)."""
+    place = _place(call)
+    page, limit = page_and_limit(call)
+    found = await look_up.read_page(call.deps, call.account_id, place, page=page, limit=limit)
+    pages = PagingOut(look_up.page_count(found.total, limit))
+    account, told = str(call.account_id), cache(iso_us)  # numbers of one request were made at one instant
+    return render(NumbersOut([_number_out(one, account, told) for one in found.numbers], pages))
+
+
+def _sent(call: Call) -> list[str]:
+    try:
+        sent = _decode(call.body).phone_numbers
+    except NOT_JSON as exc:
+        raise InvalidInput("request body is invalid") from exc
+    if sent is None or sent == "":
+        raise InvalidInput("phone_numbers is required", field="phone_numbers")
+    if not isinstance(sent, list) or not all(isinstance(one, str) for one in sent):  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
+        refuse("phone_numbers")
+    return sent  # pyright: ignore[reportUnknownVariableType] - as above
+
+
+def _feature_set_id(call: Call) -> FeatureSetId:
+    """The path's; what cannot be an id answers like an unknown one (contract D4b)."""
+    found = parse_uuid(call.path["featureSetId"])
+    if found is None:
+        raise Forbidden
+    return FeatureSetId(found)
+
+
+def _place(call: Call) -> Within | FeatureSetId | None:
+    match one_filter(call, *FILTERS):
+        case {"department_id": given}:
+            return Within(department_id=DepartmentId(given))
+        case {"operation_id": given}:
+            return Within(operation_id=OperationId(given))
+        case {"process_id": given}:
+            return Within(process_id=ProcessId(given))
+        case {"feature_set_id": given}:
+            return FeatureSetId(given)
+        case _:
+            return None
+
+
+def _kept(call: Call, told: Callable[[Any], Response]) -> Also | None:
+    """Keeps the answer under the request's idempotency key, in the transaction of the work; None without a key."""
+    claim = call.claim
+    if claim is None:
+        return None
+
+    async def keep(tx: Tx, answer: Answer) -> None:
+        given = told(answer)
+        await idempotency.keep(tx, claim, KeptAnswer(given.status, given.body))
+
+    return keep
+
+
+def _published_out(account: str, answer: Published) -> PublishedOut:
+    return PublishedOut(
+        client_account_id=account,
+        created_by_email=answer.created_by_email,
+        phone_type=answer.phone_type,
+        new_numbers=answer.new,
+        other_phonetype_numbers=answer.other_phone_type,
+        existing_numbers=answer.existing,
+        others_numbers=answer.others,
+        invalid_numbers=answer.invalid,
+        other_feature_set_numbers=answer.other_feature_set,
+        status=answer.status,
+        migrated_numbers=answer.migrated,
+        delisted_numbers=answer.delisted,
+        updated_numbers=answer.updated,
+    )
+
+
+def _delisted_out(account: str, answer: Delisted) -> DelistedOut:
+    return DelistedOut(
+        client_account_id=account,
+        phone_type="",
+        processing_numbers=answer.processing,
+        new_numbers=answer.new,
+        other_phonetype_numbers=answer.other_phone_type,
+        existing_numbers=answer.existing,
+        others_numbers=answer.others,
+        invalid_numbers=answer.invalid,
+        other_feature_set_numbers=answer.other_feature_set,
+        status=answer.status,
+    )
+
+
+def _number_out(found: NumberDetails, account: str, told: Callable[[datetime], str]) -> NumberOut:
+    number, names = found.number, found.names
+    return NumberOut(
+        phone_number=number.phone_number,
+        phone_type=number.phone_type,
+        status=number.state,
+        client_account_id=account,
+        created_by_email=number.created_by_email,
+        department=names.department,
+        operation=names.operation,
+        process=names.process,
+        subprocess=names.sub_process,
+        feature_set_name=names.feature_set_name,
+        call_me_back="enabled" if names.call_me_back else "disabled",
+        created_at=told(number.created_at),
+        updated_at=told(number.updated_at),
+        label_name=names.label_name,
+    )

@@ -1,0 +1,267 @@
+"""What number management says on the wire, and what the API reference tells of it. Source: contract, section 7."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from callmark.domain.numbers.model import MOST_NUMBERS, NumberState, RequestStatus
+from callmark.domain.structure.model import PhoneType
+from callmark.surfaces.api.call import Doc, ParamDoc
+from callmark.surfaces.api.documented import (
+    ACCOUNT_ID,
+    BAD_JSON,
+    BAD_LIMIT,
+    BAD_PAGE,
+    DATE_TIME,
+    LIMIT,
+    PAGE,
+    UUID,
+    bad,
+)
+from callmark.surfaces.api.feature_sets import PagingOut
+from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter
+
+_TAG = "Number management"
+_PHONE = {"pattern": "^[1-9][0-9]{6,14}$"}
+_STATUSES = {"enum": [status.value for status in RequestStatus]}
+
+Email = Annotated[str, Meta(description="Who did it: the account's oldest admin.")]
+AccountIdOut = Annotated[str, Meta(description="The account of the path.", extra_json_schema=UUID)]
+PhoneTypeOut = Annotated[
+    str,
+    Meta(
+        description="What kind of caller ID its feature set gives it.",
+        extra_json_schema={"enum": [kind.value for kind in PhoneType]},
+    ),
+]
+Digits = Annotated[str, Meta(extra_json_schema=_PHONE)]
+
+
+class PhoneNumbers(msgspec.Struct):
+    """The numbers of a request (documents NumbersIn)."""
+
+    phone_numbers: Annotated[
+        list[str],
+        Meta(
+            description="Country code and digits, 7 to 15 of them; a leading `+` is dropped. Each counts once.",
+            min_length=1,
+            max_length=MOST_NUMBERS,
+        ),
+    ]
+
+
+class PublishedOut(msgspec.Struct):
+    """What becomes of each number, every one in one bucket, in the order of the request."""
+
+    client_account_id: AccountIdOut
+    created_by_email: Email
+    phone_type: PhoneTypeOut
+    new_numbers: Annotated[list[Digits], Meta(description="Accepted; they will be listed.")]
+    other_phonetype_numbers: Annotated[
+        list[Digits], Meta(description="In a feature set of yours of another phone type; not moved.")
+    ]
+    existing_numbers: Annotated[list[Digits], Meta(description="In this feature set already.")]
+    others_numbers: Annotated[list[Digits], Meta(description="Held by another account.")]
+    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number, as they were sent.")]
+    other_feature_set_numbers: Annotated[list[Digits], Meta(description="In another feature set of yours; not moved.")]
+    status: Annotated[
+        str,
+        Meta(
+            description="`failed` when no number can be processed and the feature set was published already.",
+            extra_json_schema=_STATUSES,
+        ),
+    ]
+    migrated_numbers: Annotated[
+        list[Digits], Meta(description="Were in a number group of an older console; they will be listed here.")
+    ]
+    delisted_numbers: Annotated[
+        list[Digits], Meta(description="Being delisted, so not listed: send them again when that has ended.")
+    ]
+    updated_numbers: Annotated[list[Digits], Meta(description="Had failed; they will be listed.")]
+
+
+class DelistedOut(msgspec.Struct):
+    """What becomes of each number, every one in one bucket, in the order of the request."""
+
+    client_account_id: AccountIdOut
+    phone_type: Annotated[str, Meta(description="Always empty here.", extra_json_schema={"enum": [""]})]
+    processing_numbers: Annotated[list[Digits], Meta(description="Being delisted already.")]
+    new_numbers: Annotated[list[Digits], Meta(description="Not known: there is nothing to delist.")]
+    other_phonetype_numbers: Annotated[
+        list[Digits], Meta(description="In a feature set of yours of another phone type; not delisted.")
+    ]
+    existing_numbers: Annotated[list[Digits], Meta(description="In this feature set; they will be delisted.")]
+    others_numbers: Annotated[list[Digits], Meta(description="Held by another account.")]
+    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number, as they were sent.")]
+    other_feature_set_numbers: Annotated[
+        list[Digits], Meta(description="In another feature set of yours; not delisted.")
+    ]
+    status: Annotated[str, Meta(description="`failed` when nothing is delisted.", extra_json_schema=_STATUSES)]
+
+
+class NumberOut(msgspec.Struct):
+    """One number; department, operation, process and sub-process are names, empty for a number of a number group."""
+
+    phone_number: Annotated[str, Meta(description="Country code and digits, no `+`.", extra_json_schema=_PHONE)]
+    phone_type: PhoneTypeOut
+    status: Annotated[
+        str,
+        Meta(
+            description="Where it stands in its life; only a `listed` number shows its identity.",
+            extra_json_schema={"enum": [state.value for state in NumberState]},
+        ),
+    ]
+    client_account_id: AccountIdOut
+    created_by_email: Annotated[str, Meta(description="Who published it first.")]
+    department: Annotated[str, Meta(description="Its department's name.")]
+    operation: Annotated[str, Meta(description="Its calling operation's name.")]
+    process: Annotated[str, Meta(description="Its process's name.")]
+    subprocess: Annotated[str, Meta(description="Its sub-process's name, empty without one.")]
+    feature_set_name: Annotated[str, Meta(description="Its feature set's name.")]
+    call_me_back: Annotated[
+        str,
+        Meta(
+            description="Whether its feature set offers Call Me Back.",
+            extra_json_schema={"enum": ["enabled", "disabled"]},
+        ),
+    ]
+    created_at: Annotated[
+        str, Meta(description="When the account published it first, UTC, microseconds.", extra_json_schema=DATE_TIME)
+    ]
+    updated_at: Annotated[
+        str, Meta(description="When its state last changed, UTC, microseconds.", extra_json_schema=DATE_TIME)
+    ]
+    label_name: Annotated[str, Meta(description="The name that handsets show.")]
+
+
+class NumbersOut(msgspec.Struct):
+    """A page of numbers."""
+
+    numbers: Annotated[list[NumberOut], Meta(description="Newest first, then by number downwards.")]
+    pagination_information: Annotated[PagingOut, Meta(description="How many pages there are.")]
+
+
+_ERRORS = (
+    bad("phone_numbers is required", "`phone_numbers` is missing, null or an empty string"),
+    bad("phone_numbers is invalid", "`phone_numbers` is not an array of strings"),
+    bad(f"phone_numbers must contain between 1 and {MOST_NUMBERS} numbers", "none, or too many"),
+    BAD_JSON,
+)
+_IN_PATH = ParamDoc(
+    "featureSetId",
+    "The feature set (`GET …/number_management/feature_sets` lists them). An unknown or foreign one answers 403.",
+    UUID,
+    place="path",
+    required=True,
+)
+_SENT = {"Two numbers": {"phone_numbers": ["918040001234", "918040001235"]}}
+_NONE: dict[str, object] = {
+    "other_phonetype_numbers": [],
+    "existing_numbers": [],
+    "others_numbers": [],
+    "invalid_numbers": [],
+    "other_feature_set_numbers": [],
+}
+
+PUBLISH_DOC = Doc(
+    summary="List numbers",
+    description=(
+        "Puts numbers into a feature set and publishes it. The answer says at once what becomes of each; those accepted"
+        " are `pending` until they are listed, which takes seconds, or until the operator has approved them. A number "
+        "has one owner over all accounts, and is in one feature set."
+    ),
+    tag=_TAG,
+    request=PhoneNumbers,
+    requests=_SENT,
+    response=PublishedOut,
+    responses={
+        "Both are new": {
+            "client_account_id": ACCOUNT_ID,
+            "created_by_email": "ops@acme.example",
+            "phone_type": "verified",
+            "new_numbers": ["918040001234", "918040001235"],
+            **_NONE,
+            "status": "pending",
+            "migrated_numbers": [],
+            "delisted_numbers": [],
+            "updated_numbers": [],
+        }
+    },
+    params=(_IN_PATH,),
+    errors=(*_ERRORS, bad("a feature set without a label cannot be published", "give the feature set a label first")),
+)
+
+DELIST_DOC = Doc(
+    summary="Delist numbers",
+    description=(
+        "Takes numbers out of a feature set and out of the account. The answer says at once what becomes of each; "
+        "those accepted are `delisting`, show nothing any more, and are gone within seconds."
+    ),
+    tag=_TAG,
+    request=PhoneNumbers,
+    requests=_SENT,
+    response=DelistedOut,
+    responses={
+        "One is delisted, one is not known": {
+            "client_account_id": ACCOUNT_ID,
+            "phone_type": "",
+            "processing_numbers": [],
+            "new_numbers": ["918040001235"],
+            **_NONE,
+            "existing_numbers": ["918040001234"],
+            "status": "pending",
+        },
+    },
+    params=(_IN_PATH,),
+    errors=_ERRORS,
+)
+
+
+FEATURE_SET = ParamDoc("feature_set_id", "Only what is in this feature set.", UUID)
+FILTERS = (DEPARTMENT, OPERATION, PROCESS, FEATURE_SET)
+
+NUMBERS_DOC = Doc(
+    summary="List number details",
+    description=(
+        "The account's numbers in every state, newest first; at most one filter. An id that matches nothing answers "
+        "with an empty page."
+    ),
+    tag=_TAG,
+    response=NumbersOut,
+    responses={
+        "One number": {
+            "numbers": [
+                {
+                    "phone_number": "918040001234",
+                    "phone_type": "verified",
+                    "status": "listed",
+                    "client_account_id": ACCOUNT_ID,
+                    "created_by_email": "ops@acme.example",
+                    "department": "Retail",
+                    "operation": "Delivery",
+                    "process": "Last mile",
+                    "subprocess": "",
+                    "feature_set_name": "Delivery default",
+                    "call_me_back": "enabled",
+                    "created_at": "2025-11-03T08:15:30.204511Z",
+                    "updated_at": "2025-11-04T09:00:00.000120Z",
+                    "label_name": "Acme Deliveries",
+                }
+            ],
+            "pagination_information": {"total_page_count": 1},
+        },
+        "None": {"numbers": [], "pagination_information": {"total_page_count": 0}},
+    },
+    params=(
+        *FILTERS,
+        PAGE,
+        LIMIT,
+    ),
+    errors=(
+        BAD_PAGE,
+        BAD_LIMIT,
+        TWO_FILTERS,
+        *map(bad_filter, FILTERS),
+    ),
+)

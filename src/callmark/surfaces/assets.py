@@ -1,0 +1,75 @@
+"""Styles, scripts and icons of every page: addressed by content, so that they may be kept for ever; compressed once.
+
+A page asks for `url("console/console.css")`, which carries the beginning of the file's hash; a file asked for without
+it (or with an old one) is still served, to be asked for again.
+"""
+
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from mimetypes import guess_type
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+FOLDER = Path(__file__).parent / "static"
+FOR_EVER = "public, max-age=31536000, immutable"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_COMPRESSED = frozenset({".js", ".css", ".svg", ".json", ".txt", ".map", ".html"})
+_MOST_FILES = 512
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file as it is served; `zipped` where that is shorter."""
+
+    body: bytes
+    zipped: bytes | None
+    version: str
+    media_type: str
+
+
+def url(name: str) -> str:
+    """The path of a file below `static/`, with its version."""
+    return f"/static/{name}?v={_asset(FOLDER / name, (FOLDER / name).stat().st_mtime_ns).version}"
+
+
+def routes() -> list[BaseRoute]:
+    """`GET /static/…`."""
+    return [Route("/static/{path:path}", _serve, methods=["GET"])]
+
+
+async def _serve(request: Request) -> Response:
+    path = (FOLDER / request.path_params["path"]).resolve()
+    if not path.is_relative_to(FOLDER) or not path.is_file():
+        raise HTTPException(404)
+    asset = _asset(path, path.stat().st_mtime_ns)
+    zipped = asset.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
+    headers = {
+        "Cache-Control": FOR_EVER if request.query_params.get("v") == asset.version else "no-cache",
+        "ETag": f'"{asset.version}{"-gzip" if zipped else ""}"',
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    return Response(zipped or asset.body, headers=headers, media_type=asset.media_type)
+
+
+@lru_cache(_MOST_FILES)
+def _asset(path: Path, _changed_at: int) -> Asset:
+    """The file as it is since it changed last."""
+    body = path.read_bytes()
+    zipped = gzip.compress(body, 9, mtime=0) if path.suffix in _COMPRESSED else None
+    return Asset(
+        body,
+        zipped if zipped and len(zipped) < len(body) else None,
+        hashlib.sha256(body).hexdigest()[:12],
+        _TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream",
+    )

@@ -1,0 +1,259 @@
+"""`callmark feature-set`: the bundles of label, call reason and offers that listed numbers show."""
+
+from uuid import UUID
+
+import click
+from msgspec import UNSET, UnsetType
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import (
+    FeatureSet,
+    FeatureSetChange,
+    NewFeatureSet,
+    PhoneType,
+    Place,
+    Within,
+)
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+
+_COLUMNS = (
+    "id",
+    "name",
+    "status",
+    "department_name",
+    "operation_name",
+    "process_name",
+    "sub_process_name",
+    "number_count",
+)
+
+_id_argument = click.argument("id", type=click.UUID)
+
+
+@click.group
+def group() -> None:
+    """Manage feature sets: what the numbers in them show and offer."""
+
+
+@group.command
+@account_option
+@click.option("--process", type=click.UUID, required=True, metavar="ID", help="The process or sub-process it hangs on.")
+@click.option("--name", required=True, help="At most 100 characters, unique in its process.")
+@click.option("--description", default="", help="At most 500 characters.")
+@click.option("--label", type=click.UUID, metavar="ID", help="A static label; needed before it can be published.")
+@click.option("--call-reason", type=click.UUID, metavar="ID", help="A call reason of the account's library.")
+@click.option("--call-me-back", is_flag=True, help="Receivers may ask to be called back.")
+@click.option("--survey", is_flag=True, help="Receivers are asked for feedback.")
+@click.option("--phone-type", type=click.Choice(PhoneType, case_sensitive=False), default="verified", show_default=True)
+@operator
+async def create(  # noqa: PLR0913 - a parameter for each option
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    process: UUID,
+    name: str,
+    description: str,
+    label: UUID | None,
+    call_reason: UUID | None,
+    *,
+    phone_type: PhoneType,
+    call_me_back: bool,
+    survey: bool,
+) -> None:
+    """Create a feature set, as a draft."""
+    made = await structure.create_feature_set(
+        deps,
+        account_id(account),
+        ProcessId(process),
+        NewFeatureSet(
+            name,
+            description,
+            None if label is None else LabelId(label),
+            None if call_reason is None else CallReasonId(call_reason),
+            call_me_back=call_me_back,
+            survey=survey,
+            phone_type=phone_type,
+        ),
+        created_by_email=await accounts.creator_email(deps, account_id(account)),
+    )
+    out.item(await _told(deps, made), "Feature set created.")
+
+
+@group.command("list")
+@account_option
+@click.option("--department", type=click.UUID, metavar="ID", help="In this department only.")
+@click.option("--operation", type=click.UUID, metavar="ID", help="In this operation only.")
+@click.option("--process", type=click.UUID, metavar="ID", help="In this process or sub-process only.")
+@click.option("--page", type=click.IntRange(1), default=1, help="Which page, from 1.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many on a page.")
+@operator
+async def list_(
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    department: UUID | None,
+    operation: UUID | None,
+    process: UUID | None,
+    page: int,
+    limit: int,
+) -> None:
+    """List feature sets, newest first."""
+    if sum(one is not None for one in (department, operation, process)) > 1:
+        raise InvalidInput("only one filter is allowed")
+    await accounts.get_account(deps, account_id(account))
+    within = Within(
+        None if department is None else DepartmentId(department),
+        None if operation is None else OperationId(operation),
+        None if process is None else ProcessId(process),
+    )
+    found, _ = await structure.list_placed(deps, account_id(account), within, page=page, limit=limit)
+    rows = [_row(placed.feature_set, placed.place) for placed in found]
+    out.rows(rows, _COLUMNS, empty="No feature sets. Create one with `callmark feature-set create`.")
+
+
+@group.command
+@_id_argument
+@account_option
+@operator
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one feature set or number group."""
+    out.item(await _told(deps, await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))))
+
+
+@group.command
+@_id_argument
+@account_option
+@click.option("--name", help="A new name.")
+@click.option("--description", help="A new description; empty takes it away.")
+@click.option("--label", type=click.UUID, metavar="ID", help="Another static label.")
+@click.option("--no-label", is_flag=True, help="Take its label away, unless it is published.")
+@click.option("--call-reason", type=click.UUID, metavar="ID", help="Another call reason.")
+@click.option("--no-call-reason", is_flag=True, help="Take its call reason away.")
+@click.option("--call-me-back/--no-call-me-back", default=None, help="Whether receivers may ask to be called back.")
+@click.option("--survey/--no-survey", default=None, help="Whether receivers are asked for feedback.")
+@click.option("--phone-type", type=click.Choice(PhoneType, case_sensitive=False), help="Only while no number is in it.")
+@operator
+async def update(  # noqa: PLR0913 - a parameter for each option
+    deps: Deps,
+    out: Output,
+    id: UUID,  # noqa: A002 - the argument's name on the screen
+    account: UUID,
+    name: str | None,
+    description: str | None,
+    label: UUID | None,
+    call_reason: UUID | None,
+    *,
+    phone_type: PhoneType | None,
+    no_label: bool,
+    no_call_reason: bool,
+    call_me_back: bool | None,
+    survey: bool | None,
+) -> None:
+    """Change a feature set; its listed numbers show it from the next ring on."""
+    switches = [None if switch is None else "given" for switch in (call_me_back, survey)]
+    at_least_one(name, description, label, no_label, call_reason, no_call_reason, phone_type, *switches)
+    label_id, reason_id = (
+        _changed(label, "label", gone=no_label),
+        _changed(call_reason, "call-reason", gone=no_call_reason),
+    )
+    change = FeatureSetChange(
+        name=UNSET if name is None else name,
+        description=UNSET if description is None else description,
+        label_id=LabelId(label_id) if isinstance(label_id, UUID) else label_id,
+        call_reason_id=CallReasonId(reason_id) if isinstance(reason_id, UUID) else reason_id,
+        call_me_back=UNSET if call_me_back is None else call_me_back,
+        survey=UNSET if survey is None else survey,
+        phone_type=UNSET if phone_type is None else phone_type,
+    )
+    changed = await structure.update_feature_set(deps, account_id(account), FeatureSetId(id), change)
+    out.item(await _told(deps, changed), "Feature set updated.")
+
+
+@group.command
+@_id_argument
+@account_option
+@click.option("--process", type=click.UUID, required=True, metavar="ID", help="The new process or sub-process.")
+@operator
+async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Move a feature set, with its numbers, to another process."""
+    moved = await structure.move_feature_set(deps, account_id(account), FeatureSetId(id), ProcessId(process))
+    out.item(await _told(deps, moved), "Feature set moved.")
+
+
+@group.command
+@_id_argument
+@account_option
+@operator
+async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Publish it: its listed numbers show its identity from the next ring on."""
+    published = await structure.publish_feature_set(deps, account_id(account), FeatureSetId(id))
+    out.item(await _told(deps, published), "Feature set published.")
+
+
+@group.command
+@_id_argument
+@account_option
+@operator
+async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Unpublish it: its numbers stay, and show nothing from the next ring on."""
+    unpublished = await structure.unpublish_feature_set(deps, account_id(account), FeatureSetId(id))
+    out.item(await _told(deps, unpublished), "Feature set unpublished.")
+
+
+@group.command
+@_id_argument
+@account_option
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+    """Delete a feature set without numbers, with its Call Me Back configuration and campaigns."""
+    found = await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))
+    sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)
+    await structure.delete_feature_set(deps, found.account_id, found.id)
+    out.done({"id": found.id}, f"Feature set {found.name!r} deleted.")
+
+
+def _changed(given: UUID | None, option: str, *, gone: bool) -> UUID | UnsetType | None:
+    """What a pair of options says: another one, none, or nothing about it."""
+    if gone and given is not None:
+        raise click.UsageError(f"--{option} and --no-{option} exclude each other")
+    return None if gone else UNSET if given is None else given
+
+
+async def _told(deps: Deps, found: FeatureSet) -> Row:
+    if found.is_number_group:
+        return _row(found, None)
+    placed = await structure.get_placed(deps, found.account_id, found.id)
+    return _row(placed.feature_set, placed.place)
+
+
+def _row(found: FeatureSet, place: Place | None) -> Row:
+    """A number group has no place."""
+    return {
+        "id": found.id,
+        "name": found.name,
+        "description": found.description,
+        "status": found.state,
+        "phone_type": found.phone_type,
+        "label_id": found.label_id,
+        "call_reason_id": found.call_reason_id,
+        "call_me_back": found.call_me_back,
+        "survey": found.survey,
+        "number_count": found.number_count,
+        "department_id": place and place.department_id,
+        "department_name": place and place.department_name,
+        "operation_id": place and place.operation_id,
+        "operation_name": place and place.operation_name,
+        "process_id": place and place.process_id,
+        "process_name": place and place.process_name,
+        "sub_process_id": place and place.sub_process_id,
+        "sub_process_name": place and place.sub_process_name,
+        "created_by_email": found.created_by_email,
+        "created_at": found.created_at,
+        "updated_at": found.updated_at,
+    }

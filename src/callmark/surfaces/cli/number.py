@@ -1,0 +1,302 @@
+"""`callmark number`: numbers, listed and delisted one by one or from a file, and the review of listings."""
+
+from collections.abc import Sequence
+from typing import BinaryIO
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.service import OPERATOR_EMAIL
+from callmark.domain.deps import Deps
+from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
+from callmark.domain.numbers import lists, look_up, reviews
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.lists import NumberList
+from callmark.domain.numbers.model import Delisted, NumberState
+from callmark.kit.errors import InvalidInput
+from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.surfaces.cli.number_out import (
+    delisted_row,
+    job_row,
+    number_row,
+    print_answer,
+    print_rejected,
+    published_row,
+)
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+
+_COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
+_JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
+_REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "number_count", "examples", "requested_at")
+
+feature_set_option = click.option(
+    "--feature-set", "feature_set", type=click.UUID, required=True, metavar="ID", help="The feature set's id."
+)
+region_option = click.option(
+    "--region",
+    default="",
+    metavar="CC",
+    help="Two-letter country in which numbers without a country code are dialled, such as IN.",
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+file_argument = click.argument("file", type=click.File("rb"))
+numbers_argument = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
+
+
+@click.group
+def group() -> None:
+    """Manage the numbers a business calls from."""
+
+
+@group.command("list")
+@account_option
+@click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only in this feature set.")
+@click.option("--search", default="", help="A number's first digits, or the beginning of a feature set's name.")
+@click.option("--state", type=click.Choice(NumberState, case_sensitive=False), help="Only in this state.")
+@click.option("--after", metavar="NUMBER", help="The page after this number.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@operator
+async def list_(
+    deps: Deps,
+    out: Output,
+    account: UUID,
+    feature_set: UUID | None,
+    search: str,
+    state: NumberState | None,
+    *,
+    after: str | None,
+    limit: int,
+) -> None:
+    """List numbers, newest first."""
+    last = (await look_up.find_number(deps, account_id(account), _number(after)))[0].number if after else None
+    sought = look_up.search_for(search)
+    wanted = look_up.Search(
+        sought.number_prefix, sought.name_prefix, FeatureSetId(feature_set) if feature_set else None, state
+    )
+    before = look_up.page_of(last) if last else None
+    found = await look_up.search_numbers(deps, account_id(account), wanted, before=before, limit=limit)
+    hint = "No such numbers. `callmark number publish NUMBER --account ID --feature-set ID` lists one."
+    out.rows([number_row(one) for one in found], _COLUMNS, empty=hint)
+
+
+@group.command
+@click.argument("number")
+@account_option
+@operator
+async def show(deps: Deps, out: Output, number: str, account: UUID) -> None:
+    """Show one number, with the job that works on it."""
+    details, job = await look_up.find_number(deps, account_id(account), _number(number))
+    row = number_row(details)
+    if out.as_json:
+        out.item({**row, "job": job_row(job) if job else None})
+        return
+    out.item(row)
+    if job:
+        out.item(job_row(job), "The job that works on it:")
+
+
+@group.command
+@numbers_argument
+@account_option
+@feature_set_option
+@region_option
+@operator
+async def publish(
+    deps: Deps, out: Output, numbers: Sequence[str], account: UUID, feature_set: UUID, region: str
+) -> None:
+    """List numbers in a feature set, and publish it."""
+    listed = lists.read_list("\n".join(numbers), region)
+    await _append(deps, out, listed, account, feature_set, dry_run=False)
+
+
+@group.command
+@numbers_argument
+@account_option
+@feature_set_option
+@region_option
+@yes_option
+@operator
+async def delist(
+    deps: Deps,
+    out: Output,
+    numbers: Sequence[str],
+    account: UUID,
+    feature_set: UUID,
+    region: str,
+    *,
+    yes: bool,
+) -> None:
+    """Take numbers out of a feature set and of the account."""
+    listed = lists.read_list("\n".join(numbers), region)
+    sure(f"Delist {len(listed.numbers)} numbers? Their calls show nothing from then on.", yes=yes)
+    answer = await _delist(deps, account, feature_set, listed.numbers)
+    print_answer(out, delisted_row(answer), listed, answer.status)
+
+
+@group.command
+@file_argument
+@account_option
+@feature_set_option
+@region_option
+@dry_run_option
+@operator
+async def append(
+    deps: Deps,
+    out: Output,
+    file: BinaryIO,
+    account: UUID,
+    feature_set: UUID,
+    region: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """List the numbers of a file (CSV or one a line; `-`: standard input) beside those that are there."""
+    await _append(deps, out, lists.read_list(lists.decode(file.read()), region), account, feature_set, dry_run=dry_run)
+
+
+@group.command
+@file_argument
+@account_option
+@feature_set_option
+@region_option
+@click.option("--skip-rejected", is_flag=True, help="Go on although some lines give no number.")
+@dry_run_option
+@yes_option
+@operator
+async def rewrite(  # noqa: PLR0913 - a parameter for each option
+    deps: Deps,
+    out: Output,
+    file: BinaryIO,
+    account: UUID,
+    feature_set: UUID,
+    region: str,
+    *,
+    skip_rejected: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Make a feature set's numbers those of a file: lists what is new, delists the rest."""
+    listed = lists.read_list(lists.decode(file.read()), region)
+    of = account_id(account), FeatureSetId(feature_set)
+    going = len(await numbers.find_rest(deps, *of, listed.numbers, most=lists.MOST_LINES))
+    if dry_run:
+        answer = await numbers.preview(deps, *of, listed.numbers)
+        print_answer(out, {**published_row(answer), "delisted_count": going}, listed, "Nothing is changed. It would be")
+        return
+    if listed.rejected and not skip_rejected:
+        print_rejected(out, listed)
+        raise InvalidInput(f"{len(listed.rejected)} lines give no number; nothing is changed (see --skip-rejected)")
+    sure(f"Delist {going} numbers that are not in the file? Their calls show nothing from then on.", yes=yes)
+    maker = await accounts.creator_email(deps, of[0])
+    answer, count = await numbers.rewrite(deps, *of, listed.numbers, maker, reviewable=False)
+    print_answer(out, {**published_row(answer), "delisted_count": count}, listed, answer.status)
+
+
+@group.command("import")
+@file_argument
+@account_option
+@click.option("--name", required=True, help="The number group's name; one that is there already gets more numbers.")
+@click.option("--label", type=click.UUID, required=True, metavar="ID", help="The static label it shows.")
+@region_option
+@operator
+async def import_(deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, region: str) -> None:
+    """Bring a number group of an older console over; publishing its numbers in a feature set migrates them."""
+    listed = lists.read_list(lists.decode(file.read()), region)
+    maker = await accounts.creator_email(deps, account_id(account))
+    group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
+    print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, answer.status)
+
+
+@group.command
+@account_option
+@click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only of this feature set.")
+@click.option("--after", type=click.UUID, metavar="ID", help="The page after this job.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@operator
+async def jobs(
+    deps: Deps, out: Output, account: UUID, feature_set: UUID | None, after: UUID | None, limit: int
+) -> None:
+    """List the requests that were made, newest first, and how far each is."""
+    last = await reviews.get_job(deps, account_id(account), ListingJobId(after)) if after else None
+    found = await reviews.list_jobs(
+        deps,
+        account_id(account),
+        feature_sets=[FeatureSetId(feature_set)] if feature_set else None,
+        before=(last.requested_at, last.id) if last else None,
+        limit=limit,
+    )
+    out.rows([job_row(job) for job in found], _JOB_COLUMNS, empty="No requests yet.")
+
+
+@group.group
+def review() -> None:
+    """Approve or reject what businesses ask to list (setting CALLMARK_LISTING_POLICY=review)."""
+
+
+@review.command("list")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@operator
+async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
+    """List what waits for a review, of all accounts, longest waiting first."""
+    rows: list[Row] = [
+        {
+            **job_row(one.job),
+            "account_name": one.account_name,
+            "feature_set_name": one.feature_set_name,
+            "label_name": one.label_name,
+            "examples": one.examples,
+        }
+        for one in await reviews.list_reviews(deps, limit=limit)
+    ]
+    out.rows(rows, _REVIEW_COLUMNS, empty="Nothing waits for a review.")
+
+
+@review.command
+@click.argument("id", type=click.UUID)
+@operator
+async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Let a request go on: its numbers are listed."""
+    out.item(job_row(await reviews.approve(deps, ListingJobId(id), OPERATOR_EMAIL)), "Approved.")
+
+
+@review.command
+@click.argument("id", type=click.UUID)
+@click.option("--reason", required=True, help="Why, at most 200 characters; the business sees it beside each number.")
+@operator
+async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:  # noqa: A002 - the argument's name on the screen
+    """Turn a request down: its numbers are failed and say why."""
+    out.item(job_row(await reviews.reject(deps, ListingJobId(id), reason, OPERATOR_EMAIL)), "Rejected.")
+
+
+async def _append(
+    deps: Deps, out: Output, listed: NumberList, account: UUID, feature_set: UUID, *, dry_run: bool
+) -> None:
+    of = account_id(account), FeatureSetId(feature_set)
+    if dry_run:
+        answer = await numbers.preview(deps, *of, listed.numbers)
+        print_answer(out, published_row(answer), listed, "Nothing is changed. It would be")
+        return
+    _refuse_none(out, listed)
+    maker = await accounts.creator_email(deps, of[0])
+    answer = await numbers.append(deps, *of, listed.numbers, maker, reviewable=False)
+    print_answer(out, published_row(answer), listed, answer.status)
+
+
+async def _delist(deps: Deps, account: UUID, feature_set: UUID, going: Sequence[PhoneNumber]) -> Delisted:
+    maker = await accounts.creator_email(deps, account_id(account))
+    return await numbers.delist(deps, account_id(account), FeatureSetId(feature_set), going, maker)
+
+
+def _refuse_none(out: Output, listed: NumberList) -> None:
+    if not listed.numbers:
+        print_rejected(out, listed)
+        raise InvalidInput("there is no number in it", field="numbers")
+
+
+def _number(text: str) -> PhoneNumber:
+    found = parse_loose(text)
+    if found is None:
+        raise InvalidInput(f"{text} is not a phone number: give country code and digits", field="number")
+    return found

@@ -1,0 +1,74 @@
+"""`callmark operator`: the people who run the installation, and sign in to the console as such."""
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+
+from callmark.domain.accounts import operators
+from callmark.domain.accounts.model import Operator
+from callmark.domain.deps import Deps
+from callmark.domain.ids import OperatorId
+from callmark.surfaces.cli.output import Output, Row
+from callmark.surfaces.cli.session import operator, password_option, read_password, sure, yes_option
+
+_COLUMNS = ("id", "email", "name", "created_at")
+
+
+@click.group
+def group() -> None:
+    """Manage the operators of the installation, who sign in to the console."""
+
+
+@group.command
+@click.option("--email", required=True, help="The person's address; no member may have it.")
+@click.option("--name", default="", help="The person's name; the address when not given.")
+@password_option
+@operator
+async def create(deps: Deps, out: Output, email: str, name: str, password_file: Path | None) -> None:
+    """Make an operator; asks for the password twice, or takes it from a file."""
+    made = await operators.create_operator(deps, email=email, name=name, password=read_password(password_file))
+    out.item(_row(made), "Operator made.", f"Sign in at {deps.public_url}/console")
+
+
+@group.command("list")
+@operator
+async def list_(deps: Deps, out: Output) -> None:
+    """List the operators, oldest first."""
+    rows = [_row(one) for one in await operators.list_operators(deps)]
+    out.rows(rows, _COLUMNS, empty="No operators yet. Make one with `callmark operator create --email ADDRESS`.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@operator
+async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+    """Show one operator."""
+    out.item(_row(await operators.get_operator(deps, OperatorId(id))))
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@password_option
+@operator
+async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:  # noqa: A002 - as above
+    """Give an operator a new password; it is signed out everywhere."""
+    await operators.get_operator(deps, OperatorId(id))
+    changed = await operators.set_operator_password(deps, OperatorId(id), read_password(password_file))
+    out.item(_row(changed), "Password changed.")
+
+
+@group.command
+@click.argument("id", type=click.UUID)
+@yes_option
+@operator
+async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - as above
+    """Delete an operator for good; it is signed out at once."""
+    found = await operators.get_operator(deps, OperatorId(id))
+    sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)
+    await operators.delete_operator(deps, found.id)
+    out.done({"id": found.id}, f"Operator {found.email} deleted.")
+
+
+def _row(one: Operator) -> Row:
+    return {"id": one.id, "email": one.email, "name": one.name, "created_at": one.created_at}

@@ -1,0 +1,1 @@
+"""The console under `/console`: what a business and an operator do, in the browser (docs/console.md)."""

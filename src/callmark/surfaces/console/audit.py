@@ -1,0 +1,98 @@
+"""The audit log: of an account for its admins, of the installation for operators."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.access import account, operating
+from callmark.domain.access.model import Action
+from callmark.domain.accounts.audit import PAGE, AuditEntry, AuditFilter
+from callmark.kit.clock import iso_us
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.entry import get
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+
+ACTIONS = (
+    "account.changed",
+    "key.created",
+    "key.changed",
+    "key.regenerated",
+    "key.deleted",
+    "member.invited",
+    "member.invited_again",
+    "member.changed",
+    "member.revoked",
+    "member.restored",
+    "member.deleted",
+    "operator.acts",
+    "operator.stopped",
+)
+"""What the filter offers; a concept that notes something else adds its own."""
+
+
+@dataclass(frozen=True)
+class AuditPage(Page):
+    """A page of the log; `url` is its address without filters."""
+
+    template: ClassVar[str] = "audit/list.html"
+    entries: list[AuditEntry]
+    wanted: AuditFilter
+    actions: tuple[str, ...]
+    url: str
+    next: str
+    first: str
+
+
+async def show_account(visit: Visit) -> Response:
+    """The account's log."""
+    wanted = _wanted(visit)
+    found = await account.list_audit(visit.deps, visit.actor, wanted, _after(visit), PAGE + 1)
+    return _page(visit, found, wanted)
+
+
+async def show_installation(visit: Visit) -> Response:
+    """Every account's log and the installation's own."""
+    wanted = _wanted(visit)
+    return _page(visit, await operating.list_audit(visit.deps, wanted, _after(visit), PAGE + 1), wanted)
+
+
+def _page(visit: Visit, found: list[AuditEntry], wanted: AuditFilter) -> Response:
+    shown = found[:PAGE]
+    last = encode_key(iso_us(shown[-1].at), str(shown[-1].id)) if len(found) > PAGE else ""
+    filters = {"q": wanted.text, "action": wanted.action}
+    return page(
+        visit,
+        AuditPage(
+            shown,
+            wanted,
+            ACTIONS,
+            visit.path,
+            with_query(visit.path, **filters, after=last) if last else "",
+            with_query(visit.path, **filters) if visit.query("after") else "",
+        ),
+    )
+
+
+def _wanted(visit: Visit) -> AuditFilter:
+    return AuditFilter(action=visit.query("action"), text=visit.query("q").strip())
+
+
+def _after(visit: Visit) -> tuple[datetime, UUID] | None:
+    key = decode_key(visit.query("after"), 2)
+    entry_id = parse_uuid(key[1]) if key else None
+    if key is None or entry_id is None:
+        return None
+    try:
+        return datetime.fromisoformat(key[0]), entry_id
+    except ValueError:
+        return None
+
+
+ROUTES = (
+    get("/audit", show_account, Action.AUDIT_VIEW),
+    get("/operator/audit", show_installation, Action.OPERATE),
+)

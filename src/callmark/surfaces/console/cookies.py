@@ -1,0 +1,117 @@
+"""Cookies of the console: the session, the waiting code, the known device, a said-once message; and CSRF tokens.
+
+Secure installations (an https `public_url`) get the `__Host-` prefix, so that no other host of the domain can set them.
+"""
+
+import hmac
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from callmark.domain.accounts.session_model import CODE_LIFETIME, DEVICE_LIFETIME
+from callmark.kit.ids import random_text
+
+SESSION, VISITOR, CODE, DEVICE, FLASH, THEME = (
+    "callmark_session",
+    "callmark_visitor",
+    "callmark_code",
+    "callmark_device",
+    "callmark_said",
+    "callmark_theme",
+)
+_CSRF_BYTES = 32
+_LONGEST_FLASH = 600
+
+
+@dataclass(frozen=True)
+class Cookie:
+    """A cookie to set; `lifetime` None: as long as the browser runs; an empty value removes it."""
+
+    name: str
+    value: str
+    lifetime: timedelta | None = None
+    http_only: bool = True
+
+
+def read(request: Request, name: str, *, secure: bool) -> str:
+    """A cookie that was sent, empty when there is none."""
+    return request.cookies.get(_full(name, secure=secure), "")
+
+
+def write(response: Response, cookie: Cookie, *, secure: bool) -> None:
+    """Sets a cookie on an answer."""
+    name = _full(cookie.name, secure=secure)
+    options = {"path": "/", "secure": secure, "httponly": cookie.http_only, "samesite": "lax"}
+    if cookie.value:
+        age = None if cookie.lifetime is None else int(cookie.lifetime.total_seconds())
+        response.set_cookie(name, cookie.value, max_age=age, **options)  # pyright: ignore[reportArgumentType] - the options' own types
+    else:
+        response.delete_cookie(name, **options)  # pyright: ignore[reportArgumentType] - as above
+
+
+def session(token: str) -> list[Cookie]:
+    """Signed in (or, with no token, signed out): what belonged to the visitor before is gone."""
+    return [Cookie(SESSION, token), Cookie(VISITOR, ""), Cookie(CODE, "")]
+
+
+def code(token: str) -> Cookie:
+    """The browser's part of a sign-in that waits for its code."""
+    return Cookie(CODE, token, CODE_LIFETIME)
+
+
+def device(token: str) -> Cookie:
+    """What makes the browser known."""
+    return Cookie(DEVICE, token, DEVICE_LIFETIME)
+
+
+def flash(said: str, kind: str) -> Cookie:
+    """A message that the next page shows once."""
+    text = json.dumps([kind, said[:_LONGEST_FLASH]]).encode()
+    return Cookie(FLASH, urlsafe_b64encode(text).decode(), timedelta(minutes=1))
+
+
+def read_flash(request: Request, *, secure: bool) -> tuple[str, str] | None:
+    """Kind and text of a message to be shown once."""
+    try:
+        kind, said = json.loads(urlsafe_b64decode(read(request, FLASH, secure=secure)))
+    except ValueError:
+        return None
+    return (kind, said) if isinstance(said, str) and kind in {"success", "warning", "danger", "info"} else None
+
+
+def new_visitor() -> str:
+    """What binds the forms of who is not signed in to its browser."""
+    return random_text(_CSRF_BYTES)
+
+
+def csrf_token(key: str) -> str:
+    """A token for the forms of one page. Masked anew each time, so that compression tells nothing about it."""
+    mask = secrets.token_bytes(_CSRF_BYTES)
+    return urlsafe_b64encode(mask + _xor(mask, _csrf(key))).decode()
+
+
+def is_csrf_token(token: str, key: str) -> bool:
+    """Whether the token was made for this key."""
+    try:
+        raw = urlsafe_b64decode(token)
+    except ValueError:
+        return False
+    return len(raw) == 2 * _CSRF_BYTES and hmac.compare_digest(_xor(raw[:_CSRF_BYTES], raw[_CSRF_BYTES:]), _csrf(key))
+
+
+def _csrf(key: str) -> bytes:
+    return hmac.digest(key.encode(), b"callmark console form", sha256)
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
+def _full(name: str, *, secure: bool) -> str:
+    return f"__Host-{name}" if secure else name

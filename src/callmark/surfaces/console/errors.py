@@ -1,0 +1,55 @@
+"""Errors as pages, in the layout when somebody is signed in."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from callmark.kit.errors import AppError, TooManyRequests
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import HOME, Visit
+
+FORM_EXPIRED = "This form is no longer valid: it was opened before you signed in, or somewhere else. Please try again."
+NOT_ACTING = "You are signed in as an operator. Choose an account and act for it first."
+_TITLES = {
+    400: "That did not work",
+    403: "Not allowed",
+    404: "Not found",
+    409: "Not possible now",
+    413: "Too large",
+    429: "Too many tries",
+    503: "Back in a moment",
+}
+_TEXTS = {
+    404: "There is no such page, or it is not yours to see.",
+    500: "Something went wrong on our side. It has been noted; please try again.",
+}
+
+
+@dataclass(frozen=True)
+class ErrorPage(Page):
+    """What happened, and the way back."""
+
+    template: ClassVar[str] = "error.html"
+    status: int
+    title: str
+    text: str
+    home: str
+
+
+def page_of(visit: Visit, error: AppError | HTTPException) -> Response:
+    """The page of an error."""
+    status = error.status_code if isinstance(error, HTTPException) else error.status
+    text = error.message if isinstance(error, AppError) else ""
+    if isinstance(error, TooManyRequests):
+        text = retry_text(error)
+    text = _TEXTS.get(status, text) if status != 404 or text in {"", "resource not found"} else text  # noqa: PLR2004 - not found
+    title = _TITLES.get(status, "Something went wrong")
+    return page(visit, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
+
+
+def retry_text(error: TooManyRequests) -> str:
+    """When to try again."""
+    minutes = max(-(-error.retry_after.total_seconds() // 60), 1)
+    return f"Too many tries. Please try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}."

@@ -1,0 +1,179 @@
+"""Manage API Keys. Source: contract, section 3.2."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+from starlette.responses import Response
+
+from callmark.domain.access import keys as access
+from callmark.domain.access.model import Action
+from callmark.domain.accounts.model import Feature
+from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey
+from callmark.domain.ids import KeyId
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/keys"
+
+
+@dataclass(frozen=True)
+class KeysPage(Page):
+    """The account's keys and its id."""
+
+    template: ClassVar[str] = "keys/list.html"
+    keys: list[ApiKey]
+    features: list[Feature]
+    account_id: str
+    most: int = MOST_KEYS
+
+
+@dataclass(frozen=True)
+class KeyFormPage(Page):
+    """Name, description and access of a new key, or of one there is (`key_id`)."""
+
+    template: ClassVar[str] = "keys/form.html"
+    form: Form
+    features: list[Feature]
+    key_id: str
+    longest_name: int = LONGEST_NAME
+    longest_description: int = LONGEST_DESCRIPTION
+
+
+@dataclass(frozen=True)
+class NewKeyPage(Page):
+    """A pair, shown this once, to copy or to save as a file."""
+
+    template: ClassVar[str] = "keys/new.html"
+    name: str
+    account_id: str
+    key_id: str
+    api_key: str
+    file_name: str
+    file_text: str
+
+
+async def show_keys(visit: Visit) -> Response:
+    """All keys."""
+    found = await access.list_keys(visit.deps, visit.actor)
+    return page(visit, KeysPage(found.keys, found.features, str(visit.actor.account_id)))
+
+
+async def show_create(visit: Visit) -> Response:
+    """The empty form; every feature is chosen, as most want."""
+    features = await access.features(visit.deps, visit.actor)
+    return page(visit, KeyFormPage(Form.of(features=[*features]), features, ""))
+
+
+async def create(visit: Visit) -> Response:
+    """Makes a key and shows it once."""
+    form = visit.form
+    try:
+        made = await access.create_key(
+            visit.deps,
+            visit.actor,
+            name=form.text("name"),
+            description=form.text("description"),
+            wanted=_features(form),
+        )
+    except (InvalidInput, Conflict) as refused:
+        features = await access.features(visit.deps, visit.actor)
+        return page(visit, KeyFormPage(form.refused(refused), features, ""), 422)
+    return _shown_once(visit, form.text("name").strip(), str(made.key_id), made.api_key)
+
+
+async def show_edit(visit: Visit) -> Response:
+    """The form with what the key has."""
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    features = await access.features(visit.deps, visit.actor)
+    form = Form.of(name=key.name, description=key.description, features=[*key.features])
+    return page(visit, KeyFormPage(form, features, str(key.id)))
+
+
+async def edit(visit: Visit) -> Response:
+    """Changes name, description and access; its tokens act by it at once."""
+    form, key_id = visit.form, visit.id(KeyId)
+    try:
+        key = await access.update_key(
+            visit.deps,
+            visit.actor,
+            key_id,
+            name=form.text("name"),
+            description=form.text("description"),
+            wanted=_features(form),
+        )
+    except InvalidInput as refused:
+        features = await access.features(visit.deps, visit.actor)
+        return page(visit, KeyFormPage(form.refused(refused), features, str(key_id)), 422)
+    return visit.go(LIST, f"{key.name} is changed.")
+
+
+async def ask_regenerate(visit: Visit) -> Response:
+    """Says what a new pair ends."""
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Regenerate {key.name}?",
+            lost=[f"The pair with Key ID {key.id} stops working at once.", "So does every token made from it."],
+            button="Regenerate",
+            to=f"{LIST}/{key.id}/regenerate",
+            back=LIST,
+        ),
+    )
+
+
+async def regenerate(visit: Visit) -> Response:
+    """A new pair in its place, shown once."""
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    made = await access.regenerate_key(visit.deps, visit.actor, key.id)
+    return _shown_once(visit, key.name, str(made.key_id), made.api_key)
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says what is lost."""
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Delete {key.name}?",
+            lost=[f"The pair with Key ID {key.id} and every token made from it stop at once.", "It cannot be undone."],
+            button="Delete key",
+            to=f"{LIST}/{key.id}/delete",
+            back=LIST,
+        ),
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    """Ends a key."""
+    key = await access.delete_key(visit.deps, visit.actor, visit.id(KeyId))
+    return visit.go(LIST, f"{key.name} is deleted.")
+
+
+def _shown_once(visit: Visit, name: str, key_id: str, api_key: str) -> Response:
+    account = str(visit.actor.account_id)
+    text = msgspec.json.format(
+        msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": api_key}), indent=2
+    ).decode()
+    return page(visit, NewKeyPage(name, account, key_id, api_key, f"callmark-key-{key_id[-12:]}.json", text))
+
+
+def _features(form: Form) -> list[Feature]:
+    return [feature for feature in Feature if feature.value in form.all("features")]
+
+
+ROUTES = (
+    get("/keys", show_keys, Action.KEYS_VIEW),
+    get("/keys/new", show_create, Action.KEYS_MANAGE),
+    post("/keys/new", create, Action.KEYS_MANAGE),
+    get("/keys/{id}/edit", show_edit, Action.KEYS_MANAGE),
+    post("/keys/{id}/edit", edit, Action.KEYS_MANAGE),
+    get("/keys/{id}/regenerate", ask_regenerate, Action.KEYS_MANAGE),
+    post("/keys/{id}/regenerate", regenerate, Action.KEYS_MANAGE),
+    get("/keys/{id}/delete", ask_delete, Action.KEYS_MANAGE),
+    post("/keys/{id}/delete", delete, Action.KEYS_MANAGE),
+)

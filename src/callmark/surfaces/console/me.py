@@ -1,0 +1,112 @@
+"""One's own password and sessions."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.accounts import sign_in as door
+from callmark.domain.accounts.passwords import SHORTEST
+from callmark.domain.accounts.session_model import Session
+from callmark.domain.ids import SessionId
+from callmark.kit.errors import InvalidInput, TooManyRequests
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import Access, get, post
+from callmark.surfaces.console.errors import retry_text
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+ME = "/console/me"
+_BROWSERS = ("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")
+_SYSTEMS = ("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """A session as it is listed."""
+
+    session: Session
+    device: str
+    is_this: bool
+
+
+@dataclass(frozen=True)
+class MePage(Page):
+    """Who one is, the password form, the sessions."""
+
+    template: ClassVar[str] = "me/me.html"
+    form: Form
+    sessions: list[SessionLine]
+    shortest: int = SHORTEST
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    return await _page(visit, Form())
+
+
+async def change_password(visit: Visit) -> Response:
+    """Takes the old and the new password; every other session ends."""
+    form, session = visit.form, _session(visit)
+    try:
+        await door.change_password(visit.deps, session, form.text("old_password"), form.new_password())
+    except InvalidInput as refused:
+        return await _page(visit, Form().refused(refused), 422)
+    except TooManyRequests as refused:
+        return await _page(visit, Form({}, {"": retry_text(refused)}), 429)
+    return visit.go(ME, "Your password is changed. You are signed out everywhere else.")
+
+
+async def end_one(visit: Visit) -> Response:
+    """Signs one session out."""
+    session_id = visit.id(SessionId)
+    await door.end_session(visit.deps, _session(visit).person, session_id)
+    return visit.go(ME, "That session is signed out.")
+
+
+async def ask_end_others(visit: Visit) -> Response:
+    """Asks before signing out everywhere else."""
+    return confirm(
+        visit,
+        Confirm(
+            title="Sign out everywhere else?",
+            lost=["Every session but this one ends at once. What is typed there and not sent is lost."],
+            button="Sign out everywhere else",
+            to=f"{ME}/sessions/end-others",
+            back=ME,
+        ),
+    )
+
+
+async def end_others(visit: Visit) -> Response:
+    """Signs every other session out."""
+    await door.end_other_sessions(visit.deps, _session(visit))
+    return visit.go(ME, "You are signed out everywhere else.")
+
+
+async def _page(visit: Visit, form: Form, status: int = 200) -> Response:
+    this = _session(visit)
+    found = await door.list_sessions(visit.deps, this.person)
+    lines = [SessionLine(session, device_of(session.user_agent), session.id == this.id) for session in found]
+    return page(visit, MePage(form, lines), status)
+
+
+def device_of(user_agent: str) -> str:
+    """A browser and its system in words."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    return " on ".join(filter(None, (browser, system))) or user_agent[:60] or "unknown browser"
+
+
+def _session(visit: Visit) -> Session:
+    assert visit.session  # noqa: S101 - the route's admission has seen to it
+    return visit.session
+
+
+ROUTES = (
+    get("/me", show, Access.SIGNED_IN),
+    post("/me/password", change_password, Access.SIGNED_IN),
+    get("/me/sessions/end-others", ask_end_others, Access.SIGNED_IN),
+    post("/me/sessions/end-others", end_others, Access.SIGNED_IN),
+    post("/me/sessions/{id}/end", end_one, Access.SIGNED_IN),
+)

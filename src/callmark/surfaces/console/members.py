@@ -1,0 +1,196 @@
+"""Manage Members. Source: contract, section 12.1."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.access import members as access
+from callmark.domain.access.members import Gift, Seen
+from callmark.domain.access.model import Action
+from callmark.domain.accounts.model import LONGEST_EMAIL, LONGEST_NAME, MemberState, Role
+from callmark.domain.ids import MemberId
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import words
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/members"
+Options = list[tuple[str, list[tuple[str, str]]]]
+
+
+@dataclass(frozen=True)
+class MembersPage(Page):
+    """Those whom the visitor may see; `email` is its own."""
+
+    template: ClassVar[str] = "members/list.html"
+    members: list[Seen]
+    email: str
+
+
+@dataclass(frozen=True)
+class InvitePage(Page):
+    """Address, name, and what is given; `options` groups places by role."""
+
+    template: ClassVar[str] = "members/invite.html"
+    form: Form
+    options: Options
+    longest_email: int = LONGEST_EMAIL
+    longest_name: int = LONGEST_NAME
+
+
+@dataclass(frozen=True)
+class MemberPage(Page):
+    """One member's name and role."""
+
+    template: ClassVar[str] = "members/edit.html"
+    form: Form
+    seen: Seen
+    options: Options
+    is_me: bool
+    longest_name: int = LONGEST_NAME
+
+
+async def show_members(visit: Visit) -> Response:
+    """The table."""
+    return page(visit, MembersPage(await access.list_members(visit.deps, visit.actor), visit.actor.email))
+
+
+async def show_invite(visit: Visit) -> Response:
+    """The empty form."""
+    return page(visit, InvitePage(Form(), await _options(visit)))
+
+
+async def invite(visit: Visit) -> Response:
+    """Sends an invitation."""
+    form = visit.form
+    try:
+        role, node_id = _gift(form)
+        member = await access.invite_member(
+            visit.deps, visit.actor, email=form.text("email"), name=form.text("name"), role=role, node_id=node_id
+        )
+    except (InvalidInput, Conflict) as refused:
+        return page(visit, InvitePage(form.refused(refused), await _options(visit)), 422)
+    return visit.go(LIST, f"An invitation is on its way to {member.email}.")
+
+
+async def show_member(visit: Visit) -> Response:
+    """The form with what the member has."""
+    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    gift = f"{seen.member.role.value}:{seen.member.node_id or ''}"
+    return await _member_page(visit, seen, Form.of(name=seen.member.name, gift=gift))
+
+
+async def edit(visit: Visit) -> Response:
+    """Changes name, role and place."""
+    form, member_id = visit.form, visit.id(MemberId)
+    try:
+        role, node_id = _gift(form)
+        member = await access.update_member(
+            visit.deps, visit.actor, member_id, name=form.text("name"), role=role, node_id=node_id
+        )
+    except (InvalidInput, Conflict) as refused:
+        seen = await access.get_member(visit.deps, visit.actor, member_id)
+        return await _member_page(visit, seen, form.refused(refused), 422)
+    return visit.go(LIST, f"{member.name} is changed.")
+
+
+async def invite_again(visit: Visit) -> Response:
+    """Sends the invitation anew."""
+    member = await access.invite_again(visit.deps, visit.actor, visit.id(MemberId))
+    return visit.go(LIST, f"A new invitation is on its way to {member.email}.")
+
+
+async def ask_revoke(visit: Visit) -> Response:
+    """Says what revoking does."""
+    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Revoke the access of {seen.member.name}?",
+            lost=[f"{seen.member.email} is signed out at once and cannot sign in until access is restored."],
+            button="Revoke access",
+            to=f"{LIST}/{seen.member.id}/revoke",
+            back=LIST,
+        ),
+    )
+
+
+async def revoke(visit: Visit) -> Response:
+    """Revokes access."""
+    member = await access.revoke_access(visit.deps, visit.actor, visit.id(MemberId))
+    return visit.go(LIST, f"The access of {member.name} is revoked.")
+
+
+async def restore(visit: Visit) -> Response:
+    """Restores access."""
+    member = await access.restore_access(visit.deps, visit.actor, visit.id(MemberId))
+    again = member.state is MemberState.INVITED
+    return visit.go(LIST, f"{member.name} is invited again." if again else f"{member.name} may sign in again.")
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says what is lost."""
+    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Delete {seen.member.name}?",
+            lost=[
+                f"{seen.member.email} loses its login at once.",
+                "It cannot be undone. To keep the member and only stop access, revoke access instead.",
+            ],
+            button="Delete member",
+            to=f"{LIST}/{seen.member.id}/delete",
+            back=LIST,
+        ),
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    """Deletes for good."""
+    member = await access.delete_member(visit.deps, visit.actor, visit.id(MemberId))
+    return visit.go(LIST, f"{member.name} is deleted.")
+
+
+async def _member_page(visit: Visit, seen: Seen, form: Form, status: int = 200) -> Response:
+    is_me = seen.member.email == visit.actor.email
+    return page(visit, MemberPage(form, seen, await _options(visit), is_me), status)
+
+
+async def _options(visit: Visit) -> Options:
+    """What may be given, grouped by role: `process_owner:ID` → where."""
+    found = await access.gifts(visit.deps, visit.actor)
+    return [(words.ROLES[role], [_option(gift) for gift in found if gift.role is role]) for role in Role]
+
+
+def _option(gift: Gift) -> tuple[str, str]:
+    if gift.place is None:
+        return f"{gift.role.value}:", "Admin of the whole account"
+    return f"{gift.role.value}:{gift.place.id}", f"{words.ROLES[gift.role]} of {gift.place.trail}"
+
+
+def _gift(form: Form) -> tuple[Role, UUID | None]:
+    role, _, node = form.text("gift").partition(":")
+    if role not in set(Role):
+        raise InvalidInput("choose a role", field="gift")
+    return Role(role), parse_uuid(node)
+
+
+ROUTES = (
+    get("/members", show_members, Action.MEMBERS_VIEW),
+    get("/members/invite", show_invite, Action.MEMBERS_MANAGE),
+    post("/members/invite", invite, Action.MEMBERS_MANAGE),
+    get("/members/{id}", show_member, Action.MEMBERS_MANAGE),
+    post("/members/{id}", edit, Action.MEMBERS_MANAGE),
+    post("/members/{id}/invite-again", invite_again, Action.MEMBERS_MANAGE),
+    get("/members/{id}/revoke", ask_revoke, Action.MEMBERS_MANAGE),
+    post("/members/{id}/revoke", revoke, Action.MEMBERS_MANAGE),
+    post("/members/{id}/restore", restore, Action.MEMBERS_MANAGE),
+    get("/members/{id}/delete", ask_delete, Action.MEMBERS_MANAGE),
+    post("/members/{id}/delete", delete, Action.MEMBERS_MANAGE),
+)

@@ -1,0 +1,158 @@
+"""Renders pages: a typed context each, the layout around it, and what every page may say."""
+
+import gzip
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from callmark.domain.access.model import Action, Actor
+from callmark.kit.clock import iso_ms
+from callmark.surfaces import assets
+from callmark.surfaces.console import cookies, words
+from callmark.surfaces.console.menu import Menu, menu_of
+from callmark.surfaces.console.visit import Visit
+
+TEMPLATES = Path(__file__).parent / "templates"
+_WORTH_ZIPPING = 1024
+_THEMES = frozenset({"light", "dark"})
+_YEAR, _DAY, _MINUTE = timedelta(days=300), timedelta(days=1), timedelta(minutes=1)
+
+env = Environment(
+    loader=FileSystemLoader(TEMPLATES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+class Page:
+    """A page's context: a frozen dataclass whose fields are the variables of its `template`, beside `layout`."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What surrounds a page: who looks, the menus, a message to be said once, and the token of its forms."""
+
+    actor: Actor | None
+    email: str
+    name: str
+    is_operator: bool
+    menu: Menu
+    path: str
+    csrf: str
+    said: tuple[str, str] | None
+    theme: str
+    now: datetime
+    visit: Visit
+
+    def may(self, action: str, path: tuple[Any, ...] = ()) -> bool:
+        """Whether to show a button."""
+        return self.visit.may(Action(action), path)
+
+
+def page(visit: Visit, context: Page, status: int = 200) -> Response:
+    """The page of a context, whole."""
+    values = {field.name: getattr(context, field.name) for field in fields(context)}  # type: ignore[arg-type]
+    html = env.get_template(context.template).render(layout=layout_of(visit), **values)
+    return HTMLResponse(html, status)
+
+
+def layout_of(visit: Visit) -> Layout:
+    """The layout of this visit's page; a message is shown once."""
+    secure = is_secure(visit.deps.public_url)
+    said = cookies.read_flash(visit.request, secure=secure)
+    if said:
+        visit.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
+    theme = cookies.read(visit.request, cookies.THEME, secure=secure)
+    actor, session = visit.actor_or_none, visit.session
+    return Layout(
+        actor=actor,
+        email=session.email if session else "",
+        name=session.name if session else "",
+        is_operator=bool(session and session.role is None),
+        menu=menu_of(actor, _paths(visit.request)) if session else Menu((), (), ()),
+        path=visit.path,
+        csrf=cookies.csrf_token(visit.csrf_key),
+        said=said,
+        theme=theme if theme in _THEMES else "",
+        now=visit.deps.clock.now(),
+        visit=visit,
+    )
+
+
+def is_secure(public_url: str) -> bool:
+    """Whether browsers reach this installation by https."""
+    return public_url.startswith("https://")
+
+
+def headers(public_url: str) -> dict[str, str]:
+    """Headers of every page. Logos come from `public_url`, which need not be the address the page was opened by."""
+    parts = urlsplit(public_url)
+    made = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self';"
+        f" img-src 'self' data: blob: {parts.scheme}://{parts.netloc}; object-src 'none'; base-uri 'none';"
+        " form-action 'self'; frame-ancestors 'none'",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+        "Referrer-Policy": "same-origin",
+        "Vary": "Accept-Encoding, Cookie, HX-Request",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+    if is_secure(public_url):
+        made["Strict-Transport-Security"] = "max-age=31536000"
+    return made
+
+
+def finish(visit: Visit, response: Response) -> Response:
+    """The answer with its headers and cookies, compressed where that helps."""
+    for name, value in headers(visit.deps.public_url).items():
+        if not (name == "Cache-Control" and "cache-control" in response.headers):
+            response.headers[name] = value
+    secure = is_secure(visit.deps.public_url)
+    for cookie in visit.new_cookies:
+        cookies.write(response, cookie, secure=secure)
+    accepts = "gzip" in visit.request.headers.get("accept-encoding", "")
+    if isinstance(response, HTMLResponse) and accepts and len(response.body) >= _WORTH_ZIPPING:
+        response.body = gzip.compress(response.body, 5, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+    return response
+
+
+def human(instant: datetime, now: datetime) -> str:
+    """An instant as people say it: `in 5 minutes`, `3 hours ago`, `12 Jan`, `12 Jan 2025`."""
+    apart = abs(now - instant)
+    if apart < _MINUTE:
+        return "just now" if instant <= now else "in a moment"
+    if apart < _DAY:
+        minutes = apart // _MINUTE
+        count, unit = (minutes, "minute") if minutes < 60 else (minutes // 60, "hour")  # noqa: PLR2004 - minutes of an hour
+        amount = f"{count} {unit}{'s' if count != 1 else ''}"
+        return f"{amount} ago" if instant < now else f"in {amount}"
+    day = f"{instant.day} {instant:%b}"
+    return f"{day}, {instant:%H:%M}" if apart < _YEAR and apart < 30 * _DAY else f"{day} {instant:%Y}"
+
+
+def exact(instant: datetime) -> str:
+    """The exact instant, for `datetime` attributes and on hover."""
+    return iso_ms(instant.astimezone(UTC))
+
+
+def _paths(request: Request) -> frozenset[str]:
+    return request.app.state.console_paths
+
+
+_globals: dict[str, Any] = env.globals  # pyright: ignore[reportAssignmentType] - jinja types its own globals only
+_globals |= {"static": assets.url, "human": human, "exact": exact, "words": words}

@@ -1,0 +1,50 @@
+"""Account settings: name, and the code at sign-in."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import account as access
+from callmark.domain.access.model import Action
+from callmark.domain.accounts.model import LONGEST_NAME, Account
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+
+@dataclass(frozen=True)
+class SettingsPage(Page):
+    """What an admin may change of the account, and what the operator has set."""
+
+    template: ClassVar[str] = "settings/settings.html"
+    form: Form
+    account: Account
+    longest_name: int = LONGEST_NAME
+
+
+async def show(visit: Visit) -> Response:
+    """The form."""
+    account = await access.get_account(visit.deps, visit.actor)
+    form = Form.of(name=account.name, requires_code="on" if account.requires_code else "")
+    return page(visit, SettingsPage(form, account))
+
+
+async def change(visit: Visit) -> Response:
+    """Takes the form."""
+    form = visit.form
+    try:
+        await access.update_account(
+            visit.deps, visit.actor, name=form.text("name"), requires_code=form.is_on("requires_code")
+        )
+    except InvalidInput as refused:
+        account = await access.get_account(visit.deps, visit.actor)
+        return page(visit, SettingsPage(form.refused(refused), account), 422)
+    return visit.go("/console/settings", "The settings are saved.")
+
+
+ROUTES = (
+    get("/settings", show, Action.ACCOUNT_MANAGE),
+    post("/settings", change, Action.ACCOUNT_MANAGE),
+)

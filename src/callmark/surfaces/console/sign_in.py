@@ -1,0 +1,241 @@
+"""The door: sign in (and the code), invitation, forgotten password, sign out, light or dark."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.accounts import links
+from callmark.domain.accounts import sign_in as door
+from callmark.domain.accounts.passwords import SHORTEST
+from callmark.domain.accounts.session_model import CodeSent, LinkKind, SignedIn
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
+from callmark.surfaces.console import cookies
+from callmark.surfaces.console.entry import Access, get, post
+from callmark.surfaces.console.errors import retry_text
+from callmark.surfaces.console.pages import Page, is_secure, page
+from callmark.surfaces.console.visit import HOME, Form, Visit
+
+SIGN_IN = "/console/sign-in"
+
+
+@dataclass(frozen=True)
+class SignInPage(Page):
+    """Address and password; `next` is where to go afterwards."""
+
+    template: ClassVar[str] = "door/sign_in.html"
+    form: Form
+    next: str
+
+
+@dataclass(frozen=True)
+class CodePage(Page):
+    """The code that was sent by mail."""
+
+    template: ClassVar[str] = "door/code.html"
+    form: Form
+    next: str
+
+
+@dataclass(frozen=True)
+class ForgotPage(Page):
+    """Asks for the address; `sent` once a mail is on its way, if there is anybody to get it."""
+
+    template: ClassVar[str] = "door/forgot.html"
+    form: Form
+    sent: bool
+
+
+@dataclass(frozen=True)
+class ResetPage(Page):
+    """A new password."""
+
+    template: ClassVar[str] = "door/reset.html"
+    form: Form
+    email: str
+    shortest: int = SHORTEST
+
+
+@dataclass(frozen=True)
+class InvitationPage(Page):
+    """A new member's name and password."""
+
+    template: ClassVar[str] = "door/invitation.html"
+    form: Form
+    email: str
+    account_name: str
+    shortest: int = SHORTEST
+
+
+@dataclass(frozen=True)
+class DeadLinkPage(Page):
+    """A link that was used, or came too late."""
+
+    template: ClassVar[str] = "door/dead_link.html"
+    text: str = field(default="This link has been used already, or it is no longer valid.")
+
+
+async def show_sign_in(visit: Visit) -> Response:
+    """The form; who is signed in goes on."""
+    if visit.session:
+        return visit.go(_next(visit.query("next")))
+    return page(visit, SignInPage(Form(), _next(visit.query("next"))))
+
+
+async def sign_in(visit: Visit) -> Response:
+    """Takes address and password."""
+    form = visit.form
+    onward = _next(form.text("next"))
+    known = cookies.read(visit.request, cookies.DEVICE, secure=is_secure(visit.deps.public_url))
+    try:
+        done = await door.sign_in(visit.deps, form.text("email"), form.text("password"), visit.origin, known)
+    except (Unauthenticated, Forbidden) as refused:
+        return page(visit, SignInPage(form.refused(refused), onward), refused.status)
+    except TooManyRequests as refused:
+        return _too_many(page(visit, SignInPage(_later(form, refused), onward), refused.status), refused)
+    match done:
+        case CodeSent():
+            visit.new_cookies.append(cookies.code(done.token))
+            return page(visit, CodePage(Form(), onward))
+        case SignedIn():
+            return _welcome(visit, done, onward)
+
+
+async def confirm_code(visit: Visit) -> Response:
+    """Takes the code."""
+    form = visit.form
+    token = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
+    try:
+        done = await door.confirm_code(
+            visit.deps, token, form.text("code"), visit.origin, remember=form.is_on("remember")
+        )
+    except Unauthenticated as refused:
+        shown = Form(form.values, {"code": f"{refused.message} Sign in again for a new one."})
+        return page(visit, CodePage(shown, _next(form.text("next"))), refused.status)
+    return _welcome(visit, done, _next(form.text("next")))
+
+
+async def show_code(visit: Visit) -> Response:
+    """The form again, or the beginning."""
+    waiting = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
+    return page(visit, CodePage(Form(), HOME)) if waiting and not visit.session else visit.go(SIGN_IN)
+
+
+async def sign_out(visit: Visit) -> Response:
+    """Ends this session."""
+    if visit.session:
+        await door.end_session(visit.deps, visit.session.person, visit.session.id)
+    visit.new_cookies += cookies.session("")
+    return visit.go(SIGN_IN, "You are signed out.")
+
+
+async def show_forgot(visit: Visit) -> Response:
+    """Asks for the address."""
+    return page(visit, ForgotPage(Form(), sent=False))
+
+
+async def forgot(visit: Visit) -> Response:
+    """Answers the same whoever the address belongs to."""
+    form = visit.form
+    try:
+        await links.ask_for_reset(visit.deps, form.text("email"), visit.origin)
+    except TooManyRequests as refused:
+        return _too_many(page(visit, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
+    return page(visit, ForgotPage(form, sent=True))
+
+
+async def show_reset(visit: Visit) -> Response:
+    """The form behind the mailed link."""
+    try:
+        owner = await links.look_at_link(visit.deps, LinkKind.PASSWORD_RESET, _token(visit))
+    except NotFound:
+        return page(visit, DeadLinkPage(), 404)
+    return page(visit, ResetPage(Form(), owner.email))
+
+
+async def reset(visit: Visit) -> Response:
+    """Takes the new password."""
+    try:
+        owner = await links.look_at_link(visit.deps, LinkKind.PASSWORD_RESET, _token(visit))
+        await links.reset_password(visit.deps, _token(visit), visit.form.new_password())
+    except InvalidInput as refused:
+        return page(visit, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+    except NotFound:
+        return page(visit, DeadLinkPage(), 404)
+    return visit.go(SIGN_IN, "Your password is changed. Sign in with the new one.")
+
+
+async def show_invitation(visit: Visit) -> Response:
+    """Greets a new member."""
+    try:
+        invited = await links.look_at_link(visit.deps, LinkKind.INVITATION, _token(visit))
+    except NotFound:
+        return page(visit, DeadLinkPage(), 404)
+    return page(visit, InvitationPage(Form.of(name=invited.name), invited.email, invited.account_name))
+
+
+async def accept_invitation(visit: Visit) -> Response:
+    """Takes name and password, and signs in."""
+    form = visit.form
+    try:
+        invited = await links.look_at_link(visit.deps, LinkKind.INVITATION, _token(visit))
+        done = await links.accept_invitation(
+            visit.deps, _token(visit), form.text("name"), form.new_password(), visit.origin
+        )
+    except InvalidInput as refused:
+        kept = Form.of(name=form.text("name")).refused(refused)
+        return page(visit, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+    except NotFound:
+        return page(visit, DeadLinkPage(), 404)
+    return _welcome(visit, done, HOME)
+
+
+async def theme(visit: Visit) -> Response:
+    """Light or dark, kept in a cookie."""
+    wanted = visit.form.text("theme")
+    value = wanted if wanted in {"light", "dark"} else ""
+    visit.new_cookies.append(cookies.Cookie(cookies.THEME, value, timedelta(days=365)))
+    return visit.go(_next(visit.form.text("next")))
+
+
+def _welcome(visit: Visit, done: SignedIn, onward: str) -> Response:
+    visit.new_cookies = cookies.session(done.token)
+    if done.device:
+        visit.new_cookies.append(cookies.device(done.device))
+    return visit.go(onward)
+
+
+def _later(form: Form, refused: TooManyRequests) -> Form:
+    return Form(form.values, {"": retry_text(refused)})
+
+
+def _too_many(response: Response, refused: TooManyRequests) -> Response:
+    response.headers["Retry-After"] = str(max(-(-int(refused.retry_after.total_seconds()) // 1), 1))
+    return response
+
+
+def _next(wanted: str) -> str:
+    """Where to go afterwards: a path of the console, never another site."""
+    is_ours = wanted == HOME or wanted.startswith((f"{HOME}/", f"{HOME}?"))
+    return wanted if is_ours and "\\" not in wanted and "//" not in wanted else HOME
+
+
+def _token(visit: Visit) -> str:
+    return str(visit.request.path_params["token"])
+
+
+ROUTES = (
+    get("/sign-in", show_sign_in, Access.ANYBODY),
+    post("/sign-in", sign_in, Access.ANYBODY),
+    get("/sign-in/code", show_code, Access.ANYBODY),
+    post("/sign-in/code", confirm_code, Access.ANYBODY),
+    post("/sign-out", sign_out, Access.ANYBODY),
+    get("/forgot", show_forgot, Access.ANYBODY),
+    post("/forgot", forgot, Access.ANYBODY),
+    get("/reset/{token}", show_reset, Access.ANYBODY),
+    post("/reset/{token}", reset, Access.ANYBODY),
+    get("/invitations/{token}", show_invitation, Access.ANYBODY),
+    post("/invitations/{token}", accept_invitation, Access.ANYBODY),
+    post("/theme", theme, Access.ANYBODY),
+)

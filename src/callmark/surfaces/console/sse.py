@@ -1,0 +1,28 @@
+"""Long work as a stream of events that a progress bar follows (`data-progress` in static/console/console.js)."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+from starlette.responses import StreamingResponse
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far work is. `url`: where the page goes once it is `finished`; empty reloads it."""
+
+    done: int
+    total: int
+    text: str = ""
+    finished: bool = False
+    url: str = ""
+
+
+def stream(events: AsyncIterator[Progress]) -> StreamingResponse:
+    """An answer that sends each event as it comes, and ends with them."""
+
+    async def lines() -> AsyncIterator[bytes]:
+        async for event in events:
+            yield b"event: progress\ndata: " + msgspec.json.encode(event) + b"\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream", headers=HEADERS)

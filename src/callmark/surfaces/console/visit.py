@@ -1,0 +1,178 @@
+"""One request to the console: who asks, what was sent, where to go next."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+from uuid import UUID
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from callmark.domain.access.model import Action, Actor, Operating, may
+from callmark.domain.accounts.model import Role
+from callmark.domain.accounts.session_model import Origin, Session
+from callmark.domain.deps import Deps
+from callmark.kit.errors import AppError, InvalidInput, NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import cookies
+
+HOME = "/console"
+Id = TypeVar("Id", bound=UUID)
+
+
+@dataclass
+class Form:
+    """What a form holds: its values as they were typed, and what is wrong with them, by field ("" is the whole)."""
+
+    values: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+
+    @classmethod
+    def of(cls, **values: str | list[str]) -> "Form":
+        """A form filled in beforehand."""
+        return cls({name: [value] if isinstance(value, str) else value for name, value in values.items()})
+
+    def text(self, name: str) -> str:
+        """A field's value, empty when it was not sent."""
+        return self.values.get(name, [""])[0]
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a field that may have several."""
+        return self.values.get(name, [])
+
+    def is_on(self, name: str) -> bool:
+        """Whether a switch is on."""
+        return bool(self.text(name))
+
+    def new_password(self) -> str:
+        """The password that was typed twice. Raises InvalidInput when the two differ."""
+        if self.text("password") != self.text("again"):
+            raise InvalidInput("the two passwords differ", field="again")
+        return self.text("password")
+
+    def refused(self, error: AppError) -> "Form":
+        """The form with what the use case said beside the field it means."""
+        name = error.field if isinstance(error, InvalidInput) else ""
+        message = error.message[:1].upper() + error.message[1:]
+        return Form(self.values, {**self.errors, name: message})
+
+
+@dataclass
+class Visit:
+    """One request. Handlers get it already admitted: session, CSRF token and the route's action are checked."""
+
+    deps: Deps
+    request: Request
+    session: Session | None
+    origin: Origin
+    csrf_key: str
+    sent: FormData | None = None
+    new_cookies: list[cookies.Cookie] = field(default_factory=list[cookies.Cookie])
+
+    @cached_property
+    def actor(self) -> Actor:
+        """Who acts for which account. Only on pages of a business."""
+        found = self.actor_or_none
+        assert found  # noqa: S101 - the route's admission has seen to it
+        return found
+
+    @cached_property
+    def actor_or_none(self) -> Actor | None:
+        """Who acts for which account; None without a session, and for an operator who acts for none."""
+        return _actor_of(self.session, self.origin.address) if self.session else None
+
+    @property
+    def operating(self) -> Operating:
+        """The operator at work. Only on operator pages."""
+        assert self.session  # noqa: S101 - the route's admission has seen to it
+        return Operating(self.session.email, self.session.name, self.origin.address, self.session)
+
+    @property
+    def form(self) -> Form:
+        """The text fields that were sent."""
+        values: dict[str, list[str]] = {}
+        for name, value in self.sent.multi_items() if self.sent else ():
+            if isinstance(value, str) and name != "csrf":
+                values.setdefault(name, []).append(value)
+        return Form(values)
+
+    def file(self, name: str) -> UploadFile | None:
+        """A file that was sent, None when none was chosen."""
+        value = self.sent.get(name) if self.sent else None
+        return value if isinstance(value, UploadFile) and value.filename else None
+
+    def id(self, kind: Callable[[UUID], Id], name: str = "id") -> Id:
+        """An id of the path. Raises NotFound when it cannot be one."""
+        parsed = parse_uuid(str(self.request.path_params[name]))
+        if parsed is None:
+            raise NotFound
+        return kind(parsed)
+
+    def query(self, name: str) -> str:
+        """A query parameter, empty when it was not sent."""
+        return self.request.query_params.get(name, "")
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        return self.request.url.path
+
+    @property
+    def is_htmx(self) -> bool:
+        """Whether htmx asks, for a part of the page."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def may(self, action: Action, path: tuple[UUID, ...] = ()) -> bool:
+        """Whether to show a button."""
+        return self.actor_or_none is not None and may(self.actor, action, path)
+
+    def go(self, to: str, said: str = "", kind: str = "success") -> Response:
+        """To another page of ours after a change, which shows `said` once."""
+        if said:
+            self.new_cookies.append(cookies.flash(said, kind))
+        return RedirectResponse(to, 303)
+
+
+def _actor_of(live: Session, address: str) -> Actor | None:
+    """The actor of a session; None for an operator who acts for no account."""
+    if live.account_id is None:
+        return None
+    return Actor(
+        account_id=live.account_id,
+        account_name=live.account_name,
+        email=live.email,
+        name=live.name,
+        role=live.role or Role.ADMIN,
+        node_id=live.node_id,
+        is_operator=live.role is None,
+        address=address,
+        session=live,
+    )
+
+
+def encode_key(*parts: str) -> str:
+    """A position in a list, for the address of the next page."""
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
+    """The parts of a position; None for none, or for one that is not ours."""
+    try:
+        found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except ValueError:
+        return None
+    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - that is what is asked
+        return None
+    return tuple(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - all are texts
+
+
+def with_query(path: str, **parts: str) -> str:
+    """A path with those query parameters that are not empty."""
+    from urllib.parse import urlencode
+
+    kept: Mapping[str, str] = {name: value for name, value in parts.items() if value}
+    return f"{path}?{urlencode(kept)}" if kept else path

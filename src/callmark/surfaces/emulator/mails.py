@@ -1,0 +1,52 @@
+"""The caught mails: `GET` and `DELETE /emulator/v1/mails` for scripts, `/emulator/mails` for people."""
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import BaseRoute, Route
+
+from callmark.domain.deps import Deps
+from callmark.kit import mail
+from callmark.kit.clock import iso_ms
+from callmark.surfaces.emulator.pages import headers, templates
+from callmark.surfaces.emulator.routing import control_route
+from callmark.surfaces.http import Response, render
+
+MOST_SHOWN = 1000
+
+
+class MailOut(Struct, frozen=True):
+    """A mail as it would have gone out."""
+
+    id: str
+    to: str
+    subject: str
+    text: str
+    html: str
+    created_at: str
+
+
+def mail_routes(deps: Deps) -> list[BaseRoute]:
+    """Mails that the platform wrote, oldest first; a mail is there as soon as what it tells of is committed."""
+
+    async def kept() -> list[MailOut]:
+        async with deps.db.connection() as tx:
+            found = await mail.select_mails(tx, MOST_SHOWN)
+        return [MailOut(str(one.id), one.to, one.subject, one.text, one.html, iso_ms(one.created_at)) for one in found]
+
+    async def list_mails(_: Request) -> Response:
+        return render(await kept())
+
+    async def show_mails(_: Request) -> HTMLResponse:
+        html = templates.get_template("mails.html").render(mails=list(reversed(await kept())))
+        return HTMLResponse(html, headers=headers(deps.public_url))
+
+    async def delete_mails(_: Request) -> Response:
+        async with deps.db.connection() as tx:
+            await mail.delete_all(tx)
+        return Response(204, headers=[])
+
+    return [
+        control_route("mails", GET=list_mails, DELETE=delete_mails),
+        Route("/emulator/mails", show_mails, methods=["GET"]),
+    ]

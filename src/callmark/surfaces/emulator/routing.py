@@ -1,0 +1,23 @@
+"""How a path of the control API becomes a route."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Route
+
+from callmark.surfaces.http import Response
+
+Handler = Callable[[Request], Awaitable[Response]]
+PREFIX = "/emulator/v1/"
+
+
+def control_route(path: str, **handlers: Handler) -> Route:
+    """One path with a handler per method, so that a wrong method is told all the right ones."""
+
+    async def handle(request: Request) -> StarletteResponse:
+        answer = await handlers["GET" if request.method == "HEAD" else request.method](request)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return StarletteResponse(answer.body, answer.status, headers)
+
+    return Route(f"{PREFIX}{path}", handle, methods=list(handlers))

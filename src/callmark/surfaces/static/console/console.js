@@ -1,0 +1,155 @@
+/* What every page of the console can do. Everything works without it, by plain links and forms. */
+
+const live = document.getElementById("cs-live");
+const say = (text) => { live.textContent = ""; requestAnimationFrame(() => { live.textContent = text; }); };
+
+/* Copy buttons. */
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    const area = document.createElement("textarea");
+    area.value = button.dataset.copy;
+    area.className = "visually-hidden";
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    button.focus();
+  }
+  button.dataset.copied = "";
+  say("Copied");
+  setTimeout(() => delete button.dataset.copied, 1500);
+}
+
+function save(button) {
+  const url = URL.createObjectURL(new Blob([button.dataset.text], { type: "application/json" }));
+  const link = Object.assign(document.createElement("a"), { href: url, download: button.dataset.save });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+/* A page that asks before something is lost, as a dialog over this one. */
+const dialog = document.getElementById("cs-dialog");
+
+async function ask(link) {
+  const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+  const asked = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-ask] form");
+  if (!asked) { location.assign(link.href); return; }
+  asked.querySelector("[data-ask-title]").id = "cs-dialog-title";
+  dialog.querySelector("[data-dialog-body]").replaceChildren(asked);
+  dialog.showModal();
+  asked.querySelector("[data-ask-back]").focus();
+}
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-copy], [data-save], [data-asks], [data-ask-back]");
+  for (const menu of document.querySelectorAll("details.cs-menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  if (!target) return;
+  if (target.dataset.copy !== undefined) copy(target);
+  else if (target.dataset.save !== undefined) save(target);
+  else if (target.dataset.askBack !== undefined && dialog.open) { event.preventDefault(); dialog.close(); }
+  else if (target.dataset.asks !== undefined && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    target.closest("details.cs-menu")?.removeAttribute("open");
+    ask(target).catch(() => location.assign(target.href));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.cs-menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+/* A form is sent once. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("form[method=post]") || event.defaultPrevented) return;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "yes";
+  form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-disabled", "true"));
+});
+addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => {
+  delete form.dataset.sent;
+  form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+}));
+
+/* Fields with a limit: code points left, as the server counts them. */
+const length = (text) => [...text.trim()].length;
+function count(field) {
+  const most = Number(field.dataset.longest);
+  let note = field.parentElement.querySelector("[data-count]");
+  if (!note) {
+    note = document.createElement("small");
+    note.dataset.count = "";
+    note.className = "form-hint cs-count";
+    note.setAttribute("aria-hidden", "true");
+    field.after(note);
+  }
+  note.textContent = `${length(field.value)} / ${most}`;
+  note.classList.toggle("text-danger", length(field.value) > most);
+}
+document.querySelectorAll("[data-longest]").forEach(count);
+
+/* A preview follows its fields: data-shows names the part of the phone. */
+function show(field) {
+  const part = document.querySelector(`[data-phone-${field.dataset.shows}]`);
+  if (!part) return;
+  if (field.type === "file") {
+    const file = field.files[0];
+    part.hidden = !file;
+    if (file) part.src = URL.createObjectURL(file);
+    document.querySelector("[data-phone-nobody]")?.toggleAttribute("hidden", Boolean(file));
+    return;
+  }
+  const text = field.selectedOptions ? field.selectedOptions[0]?.dataset.shown ?? field.selectedOptions[0]?.text ?? "" : field.value;
+  part.textContent = text;
+  part.hidden = !text && field.dataset.shows === "reason";
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.dataset.longest) count(event.target);
+  if (event.target.dataset.shows) show(event.target);
+});
+
+/* The first field that was refused gets the focus. */
+document.querySelector("[aria-invalid=true]")?.focus();
+
+/* Light and dark without loading the page anew. */
+document.querySelectorAll("[data-theme-form]").forEach((form) => {
+  const set = () => {
+    const dark = document.documentElement.dataset.bsTheme === "dark";
+    form.elements.theme.value = dark ? "light" : "dark";
+    form.querySelector("[data-theme-label]").textContent = dark ? "Light mode" : "Dark mode";
+  };
+  set();
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(form));
+    document.documentElement.dataset.bsTheme = form.elements.theme.value;
+    fetch(form.action, { method: "POST", body, redirect: "manual" });
+    set();
+  });
+});
+
+/* Long work (sse.py). */
+function follow(box) {
+  const source = new EventSource(box.dataset.progress);
+  source.addEventListener("progress", (event) => {
+    const { done, total, text, finished, url } = JSON.parse(event.data);
+    const bar = box.querySelector("progress");
+    bar.max = total || 1;
+    bar.value = done;
+    box.querySelector("[data-progress-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    if (text) box.querySelector("[data-progress-text]").textContent = text;
+    if (finished) { source.close(); location.assign(url || location.href); }
+  });
+}
+const ready = (root) => root.querySelectorAll("[data-progress]").forEach(follow);
+ready(document);
+document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) ready(event.target); });

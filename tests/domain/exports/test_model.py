@@ -1,0 +1,33 @@
+"""Names of files, and when they are old."""
+
+from datetime import UTC, datetime, timedelta
+
+from callmark.domain.events.model import EventType
+from callmark.domain.exports.model import Export, FileFormat, download_name, is_old, object_name
+from callmark.domain.ids import AccountId, CampaignId
+from callmark.kit.ids import new_id
+
+NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def of(since: datetime, before: datetime, file_format: FileFormat = FileFormat.CSV) -> Export:
+    return Export(AccountId(new_id()), EventType.USER_FEEDBACK, CampaignId(new_id()), since, before, file_format)
+
+
+def test_a_download_is_named_after_its_first_and_last_day() -> None:
+    midnight, later = datetime(2026, 1, 3, tzinfo=UTC), NOW + 9 * DAY
+    assert download_name(of(NOW, midnight), later) == "user-feedback_2026-01-01_2026-01-02.csv"
+    assert download_name(of(NOW, midnight + timedelta(seconds=1)), later) == "user-feedback_2026-01-01_2026-01-03.csv"
+    assert download_name(of(NOW, NOW, FileFormat.NDJSON), later) == "user-feedback_2026-01-01_2026-01-01.ndjson"
+
+
+def test_a_download_is_not_named_after_a_day_to_come() -> None:
+    assert download_name(of(NOW, NOW + 9 * DAY), NOW + DAY) == "user-feedback_2026-01-01_2026-01-02.csv"
+
+
+def test_a_file_is_old_an_hour_after_its_link_has_ended() -> None:
+    name = object_name("ab12", of(NOW, NOW + DAY), NOW)
+    assert name == "exports/20260101T100000Z-ab12.csv"
+    assert not is_old(name, NOW + timedelta(hours=1))
+    assert is_old(name, NOW + timedelta(hours=1, seconds=1))

@@ -1,0 +1,215 @@
+"""Files hold exactly the events of their range, line by line, and are written once."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from tests.exporting import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows
+from tests.listed import SOMEBODY, make_listed
+from tests.waiting import until
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.exports import jobs
+from callmark.domain.exports import service as exports
+from callmark.domain.exports.model import COLUMNS, FOLDER, Export, FileFormat
+from callmark.domain.exports.service import Downloads
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import LinkExpired
+from callmark.kit.object_store import files_of
+
+SLOT = "2026-01-03T09:30:00+04:00"
+NASTY = (
+    'He said "hello, world"',
+    "line one\nline two\r\nline three",
+    "  =1+1;@cmd|'/C calc'!A1\t",
+    "शुक्रिया 🙏🏽 \u202e\u05e9\u05dc\u05d5\u05dd\u202c, naïve",
+    "\\N \\. \x01\x02\x7f \u2028",
+)
+
+
+async def content(deps: Deps, wanted: Export) -> bytes:
+    return b"".join([chunk async for chunk in exports.lines(deps, wanted)])
+
+
+async def test_a_csv_file_has_the_payloads_fields_as_columns_and_a_line_for_each_event(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    await callbacks.set_config(
+        deps,
+        listed.account_id,
+        listed.feature_set_id,
+        name='"Weekday", callbacks',
+        slot_picker=True,
+        time_zone="Asia/Kolkata",
+        hours="sat 11:00-12:00",
+        created_by_email=SOMEBODY,
+    )
+    await asked_to_call_back(deps, listed, slot=SLOT)
+    await asked_to_call_back(deps, listed, is_interested=False)
+    await asked_to_call_back(deps, listed, slot=SLOT, is_sim_unknown=True)
+    found = await content(deps, export(deps, listed.account_id))
+    said = await payloads(deps, listed.account_id)
+    assert found.splitlines()[0].decode().split(",") == list(said[0])
+    assert rows(found) == [as_cells(one) for one in said]
+    assert [row["is_interested"] for row in rows(found)] == ["true", "false", "true"]
+
+
+async def test_what_receivers_wrote_comes_back_as_they_wrote_it(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    survey = await make_survey(deps, listed)
+    for text in NASTY:
+        await answered(deps, listed, survey, "Yes", text)
+    wanted = export(deps, listed.account_id, EventType.USER_FEEDBACK, campaign_id=survey.id)
+    found = await content(deps, wanted)
+    said = await payloads(deps, listed.account_id)
+    assert found.splitlines()[0].decode().split(",") == list(said[0]) == list(COLUMNS[EventType.USER_FEEDBACK])
+    assert rows(found) == [as_cells(one) for one in said]
+    assert [json.loads(row["responses"])[1]["answer"] for row in rows(found)] == list(NASTY)
+    assert not any(row["responses"].startswith(tuple("=+-@\t\r")) for row in rows(found))
+
+
+async def test_ndjson_is_the_payloads_byte_for_byte(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    survey = await make_survey(deps, listed)
+    await asked_to_call_back(deps, listed)
+    for text in NASTY:
+        await answered(deps, listed, survey, "No", text)
+    said = await payloads(deps, listed.account_id)
+    for kind, expected in ((EventType.CALL_ME_BACK, said[:1]), (EventType.USER_FEEDBACK, said[1:])):
+        found = await content(deps, export(deps, listed.account_id, kind, FileFormat.NDJSON))
+        texts = [json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in expected]
+        assert found.decode().removesuffix("\n").split("\n") == texts
+
+
+async def test_the_name_of_a_number_group_stands_in_the_column_of_feature_sets(deps: Deps) -> None:
+    listed = await make_listed(deps, is_number_group=True, name="Old numbers")
+    await asked_to_call_back(deps, listed)
+    (row,) = rows(await content(deps, export(deps, listed.account_id)))
+    assert row["feature_set"] == "Old numbers"
+    assert list(row) == list(COLUMNS[EventType.CALL_ME_BACK])
+
+
+async def test_a_file_holds_its_accounts_and_campaigns_events_only(deps: Deps) -> None:
+    alices, charlies = await asked_to_call_back(deps), await asked_to_call_back(deps)
+    first, second = await make_survey(deps, charlies), await make_survey(deps, await make_listed(deps))
+    await answered(deps, charlies, first, "Yes")
+    assert len(rows(await content(deps, export(deps, alices.account_id)))) == 1
+    of_feedback = export(deps, charlies.account_id, EventType.USER_FEEDBACK)
+    for campaign_id, count in ((first.id, 1), (None, 1), (second.id, 0)):
+        wanted = replace(of_feedback, campaign_id=campaign_id)
+        assert len(rows(await content(deps, wanted))) == count
+        assert (await exports.make_link(deps, wanted) is not None) == bool(count)
+    assert await exports.make_link(deps, replace(of_feedback, account_id=alices.account_id)) is None
+
+
+async def test_a_file_begins_with_since_and_ends_before_before(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    tick = timedelta(microseconds=1)
+    begin = clock.now()
+    for _ in range(5):
+        await asked_to_call_back(deps, listed)
+        clock.advance(tick)
+    said = [as_cells(one) for one in await payloads(deps, listed.account_id)]
+    wanted = replace(export(deps, listed.account_id), since=begin + tick, before=begin + 4 * tick)
+    assert rows(await content(deps, wanted)) == said[1:4]
+
+
+async def fill(deps: Deps, wanted: Export, count: int) -> None:
+    """Appends events in bulk, several of them at each instant, from the export's beginning on."""
+    async with deps.db.transaction() as tx:
+        await tx.execute(
+            """
+            INSERT INTO event (account_id, number, id, event_type, created_at, body)
+            SELECT $1, n, gen_random_uuid(), 'cmb', $2::timestamptz + n / 7 * interval '1 millisecond',
+              json_build_object('cmb_payload', json_build_object('requested_at', n::text))
+            FROM generate_series(1, $3::bigint) n
+            """,
+            wanted.account_id,
+            wanted.since,
+            count,
+        )
+
+
+async def test_twenty_thousand_events_come_in_bounded_chunks_each_once_and_in_order(deps: Deps) -> None:
+    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    await fill(deps, wanted, 20_000)
+    chunks = [chunk async for chunk in exports.lines(deps, wanted)]
+    found = [row["requested_at"] for row in rows(b"".join(chunks))]
+    assert found == [str(n) for n in range(1, 20_001)]
+    assert all(chunk.endswith(b"\n") and chunk.count(b"\n") <= exports.STEP for chunk in chunks)
+    assert len(chunks) == 1 + 20_000 // exports.STEP
+
+
+async def test_a_reader_that_stops_reading_holds_no_connection(deps: Deps) -> None:
+    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    await fill(deps, wanted, exports.STEP + 1)
+    readers = [exports.lines(deps, wanted) for _ in range(deps.settings.pool_size + 1)]
+    for _ in range(2):  # the header, and the first step
+        for reader in readers:
+            await anext(reader)
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+    for reader in readers:
+        await reader.aclose()
+
+
+async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock: FakeClock) -> None:
+    listed = await asked_to_call_back(deps)
+    link = await exports.make_link(deps, export(deps, listed.account_id))
+    assert link
+    token = link.url.removeprefix("http://callmark.test/downloads/")
+    downloads = Downloads(deps)
+    found = await asyncio.gather(*(downloads.open(token) for _ in range(5)))
+    read = [b"".join([chunk async for chunk in one.stored.chunks]) for one in found]
+    assert len(set(read)) == 1
+    assert len(rows(read[0])) == 1
+    assert {one.stored.size_bytes for one in found} == {len(read[0])}
+    assert len(await files_of(deps.settings).names(FOLDER)) == 1
+
+    await asked_to_call_back(deps, listed)  # after the file was made
+    clock.advance(timedelta(minutes=9, seconds=59))
+    again = await Downloads(deps).open(token)  # another process
+    assert again.stored.size_bytes == len(read[0])
+    clock.advance(timedelta(seconds=1))
+    with pytest.raises(LinkExpired):
+        await downloads.open(token)
+
+
+async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(deps: Deps) -> None:
+    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    await fill(deps, wanted, 3 * exports.STEP)
+    link = await exports.make_link(deps, wanted)
+    assert link
+    token = link.url.rpartition("/")[2]
+    stopped = Downloads(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+        reading = asyncio.create_task(stopped.open(token))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'event'::regclass"
+        await until(partial(tx.fetchval, waiting))
+        await stopped.close()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await files_of(deps.settings).names(FOLDER) == []
+    found = await Downloads(deps).open(token)
+    assert len(rows(b"".join([chunk async for chunk in found.stored.chunks]))) == 3 * exports.STEP
+
+
+async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: FakeClock) -> None:
+    listed = await asked_to_call_back(deps)
+    downloads = Downloads(deps)
+    for _ in range(2):
+        link = await exports.make_link(deps, export(deps, listed.account_id))
+        assert link
+        await downloads.open(link.url.rpartition("/")[2])
+        clock.advance(timedelta(minutes=30))
+    assert await jobs.forget_old_files(deps) == 0
+    clock.advance(timedelta(minutes=11))
+    assert await jobs.forget_old_files(deps) == 1
+    assert await jobs.forget_old_files(deps) == 0
+    assert len(await files_of(deps.settings).names(FOLDER)) == 1

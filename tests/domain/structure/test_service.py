@@ -1,0 +1,247 @@
+"""Feature sets on a real database: fields, life, place, and what they keep from being deleted."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from tests.factories import make_branch, make_feature_set, make_label, make_number_group
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.structure import library
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import (
+    FeatureSetChange,
+    FeatureSetState,
+    NewFeatureSet,
+    PhoneType,
+    Within,
+)
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+
+
+@pytest.fixture
+async def alices(deps: Deps) -> AccountId:
+    return (await accounts.create_account(deps, "Acme")).id
+
+
+@pytest.fixture
+async def charlies(deps: Deps) -> AccountId:
+    return (await accounts.create_account(deps, "Charlie")).id
+
+
+async def static_label(deps: Deps, account_id: AccountId, name: str = "Acme") -> Label:
+    return await make_label(deps, account_id, name=name, label_type=LabelType.STATIC)
+
+
+async def hold(deps: Deps, feature_set_id: FeatureSetId, count: int) -> None:
+    async with deps.db.transaction() as tx:
+        await structure.change_number_count(tx, feature_set_id, count)
+
+
+async def names(deps: Deps, account_id: AccountId, within: Within) -> list[str]:
+    found, total = await structure.list_placed(deps, account_id, within, page=1, limit=10)
+    assert total == len(found)
+    return [placed.feature_set.name for placed in found]
+
+
+async def test_a_feature_set_is_a_draft_with_the_fields_it_was_given(deps: Deps, alices: AccountId) -> None:
+    label = await static_label(deps, alices)
+    reason = await library.create_call_reason(deps, alices, text="Your parcel is near", created_by_email="")
+    new = NewFeatureSet(
+        " Default ", " For parcels ", label.id, reason.id, call_me_back=True, survey=True, phone_type=PhoneType.PRIORITY
+    )
+    made = await make_feature_set(deps, alices, new=new)
+    assert made == await structure.get_feature_set(deps, alices, made.id)
+    assert (made.name, made.description, made.state) == ("Default", "For parcels", FeatureSetState.DRAFT)
+    assert (made.label_id, made.call_reason_id, made.phone_type) == (label.id, reason.id, PhoneType.PRIORITY)
+    assert (made.call_me_back, made.survey, made.number_count) == (True, True, 0)
+
+
+async def test_only_a_living_static_label_of_the_account_can_be_taken(
+    deps: Deps, alices: AccountId, charlies: AccountId
+) -> None:
+    deleted = await static_label(deps, alices)
+    await labels.delete_label(deps, alices, deleted.id)
+    dynamic, foreign = await make_label(deps, alices), await static_label(deps, charlies)
+    made = await make_feature_set(deps, alices)
+    for label_id in (deleted.id, dynamic.id, foreign.id, LabelId(uuid4())):
+        with pytest.raises(InvalidInput, match="static label"):
+            await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label_id))
+        with pytest.raises(InvalidInput, match="static label"):
+            await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label_id))
+
+
+async def test_only_a_call_reason_of_the_account_can_be_taken(
+    deps: Deps, alices: AccountId, charlies: AccountId
+) -> None:
+    foreign = await library.create_call_reason(deps, charlies, text="Your parcel is near", created_by_email="")
+    for reason_id in (foreign.id, CallReasonId(uuid4())):
+        with pytest.raises(InvalidInput, match="call reason"):
+            await make_feature_set(deps, alices, new=NewFeatureSet("With", call_reason_id=reason_id))
+
+
+async def test_a_label_that_a_feature_set_has_is_not_deleted(deps: Deps, alices: AccountId) -> None:
+    label = await static_label(deps, alices)
+    made = await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label.id))
+    with pytest.raises(Conflict, match="belongs to a feature set"):
+        await labels.delete_label(deps, alices, label.id)
+    assert await labels.get_label(deps, alices, label.id) == label
+    await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
+    await labels.delete_label(deps, alices, label.id)
+
+
+async def test_a_label_deleted_while_it_is_being_taken_is_either_kept_or_refused(deps: Deps, alices: AccountId) -> None:
+    made = await make_feature_set(deps, alices)
+    for _ in range(5):
+        label = await static_label(deps, alices)
+        taken, deleted = await asyncio.gather(
+            structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label.id)),
+            labels.delete_label(deps, alices, label.id),
+            return_exceptions=True,
+        )
+        kept = not isinstance(taken, BaseException) and isinstance(deleted, Conflict)
+        refused = isinstance(taken, InvalidInput) and deleted is None
+        assert kept or refused
+        await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
+
+
+async def test_a_change_leaves_what_it_does_not_name(deps: Deps, clock: FakeClock, alices: AccountId) -> None:
+    label = await static_label(deps, alices)
+    made = await make_feature_set(deps, alices, new=NewFeatureSet("Default", "Why", label.id, call_me_back=True))
+    clock.advance(timedelta(seconds=5))
+    changed = await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(name="New", survey=True))
+    assert (changed.name, changed.description, changed.label_id) == ("New", "Why", label.id)
+    assert (changed.call_me_back, changed.survey) == (True, True)
+    assert (changed.created_at, changed.updated_at) == (made.created_at, clock.now())
+    assert changed == await structure.get_feature_set(deps, alices, made.id)
+
+
+async def test_it_is_published_with_a_label_only_and_unpublished_from_published_only(
+    deps: Deps, alices: AccountId
+) -> None:
+    label = await static_label(deps, alices)
+    made = await make_feature_set(deps, alices)
+    with pytest.raises(InvalidInput, match="without a label"):
+        await structure.publish_feature_set(deps, alices, made.id)
+    with pytest.raises(Conflict, match="is draft"):
+        await structure.unpublish_feature_set(deps, alices, made.id)
+    await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label.id))
+    for _ in range(2):
+        published = await structure.publish_feature_set(deps, alices, made.id)
+        assert published.state is FeatureSetState.PUBLISHED
+        assert published == await structure.publish_feature_set(deps, alices, made.id)
+        with pytest.raises(InvalidInput, match="needs a label"):
+            await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
+        unpublished = await structure.unpublish_feature_set(deps, alices, made.id)
+        assert unpublished.state is FeatureSetState.UNPUBLISHED
+        assert unpublished == await structure.get_feature_set(deps, alices, made.id)
+    with pytest.raises(Conflict, match="is unpublished"):
+        await structure.unpublish_feature_set(deps, alices, made.id)
+
+
+async def test_with_numbers_in_it_it_is_neither_deleted_nor_of_another_phone_type(
+    deps: Deps, alices: AccountId
+) -> None:
+    made = await make_feature_set(deps, alices)
+    await hold(deps, made.id, 2)
+    with pytest.raises(Conflict, match="2 numbers are in this feature set; delist them first"):
+        await structure.delete_feature_set(deps, alices, made.id)
+    with pytest.raises(Conflict, match="phone type"):
+        await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(phone_type=PhoneType.PRIORITY))
+    await hold(deps, made.id, -2)
+    changed = await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(phone_type=PhoneType.PRIORITY))
+    assert changed.phone_type is PhoneType.PRIORITY
+    await structure.delete_feature_set(deps, alices, made.id)
+    with pytest.raises(NotFound):
+        await structure.get_feature_set(deps, alices, made.id)
+
+
+async def test_names_are_unique_in_a_process_and_a_move_keeps_them_so(deps: Deps, alices: AccountId) -> None:
+    branch = await make_branch(deps, alices)
+    above = await make_feature_set(deps, alices, branch.process.id, NewFeatureSet("Default"))
+    with pytest.raises(Conflict, match="named 'DEFAULT' already exists in this process"):
+        await make_feature_set(deps, alices, branch.process.id, NewFeatureSet("DEFAULT"))
+    below = await make_feature_set(deps, alices, branch.sub_process.id, NewFeatureSet("Default"))
+    with pytest.raises(Conflict):
+        await structure.move_feature_set(deps, alices, below.id, branch.process.id)
+    await structure.update_feature_set(deps, alices, above.id, FeatureSetChange(name="Other"))
+    assert (await structure.move_feature_set(deps, alices, below.id, branch.process.id)).process_id == branch.process.id
+    with pytest.raises(Conflict):
+        await structure.update_feature_set(deps, alices, above.id, FeatureSetChange(name="default"))
+    place = (await structure.get_placed(deps, alices, below.id)).place
+    assert (place.process_id, place.sub_process_id, place.sub_process_name) == (branch.process.id, None, "")
+
+
+async def test_of_two_who_take_one_name_at_once_one_gets_it(deps: Deps, alices: AccountId) -> None:
+    process_id = (await make_branch(deps, alices)).process.id
+    outcomes = await asyncio.gather(
+        *(make_feature_set(deps, alices, process_id) for _ in range(4)), return_exceptions=True
+    )
+    assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True, True, True]
+    assert len(await names(deps, alices, Within(process_id=process_id))) == 1
+
+
+async def test_a_filter_gives_what_is_under_its_node(deps: Deps, clock: FakeClock, alices: AccountId) -> None:
+    branch, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank")
+    for name, process_id in (
+        ("above", branch.process.id),
+        ("below", branch.sub_process.id),
+        ("elsewhere", other.process.id),
+    ):
+        await make_feature_set(deps, alices, process_id, NewFeatureSet(name))
+        clock.advance(timedelta(seconds=1))
+    await make_number_group(deps, alices)
+    assert await names(deps, alices, Within()) == ["elsewhere", "below", "above"]
+    assert await names(deps, alices, Within(department_id=branch.department.id)) == ["below", "above"]
+    assert await names(deps, alices, Within(operation_id=other.operation.id)) == ["elsewhere"]
+    assert await names(deps, alices, Within(process_id=branch.process.id)) == ["below", "above"]
+    assert await names(deps, alices, Within(process_id=branch.sub_process.id)) == ["below"]
+    nobody = uuid4()
+    for within in (
+        Within(department_id=DepartmentId(nobody)),
+        Within(operation_id=OperationId(nobody)),
+        Within(process_id=ProcessId(nobody)),
+    ):
+        assert await names(deps, alices, within) == []
+    page, total = await structure.list_placed(deps, alices, Within(), page=2, limit=2)
+    assert ([placed.feature_set.name for placed in page], total) == (["above"], 3)
+    assert await structure.list_placed(deps, alices, Within(), page=10**30, limit=10_000) == ([], 3)
+
+
+async def test_another_account_sees_and_changes_nothing(deps: Deps, alices: AccountId, charlies: AccountId) -> None:
+    branch, his = await make_branch(deps, alices), await make_feature_set(deps, charlies)
+    made = await make_feature_set(deps, alices, branch.process.id)
+    assert await names(deps, charlies, Within(department_id=branch.department.id)) == []
+    for attempt in (
+        structure.get_feature_set(deps, charlies, made.id),
+        structure.get_placed(deps, charlies, made.id),
+        structure.update_feature_set(deps, charlies, made.id, FeatureSetChange(name="Mine")),
+        structure.move_feature_set(deps, charlies, his.id, branch.process.id),
+        structure.publish_feature_set(deps, charlies, made.id),
+        structure.unpublish_feature_set(deps, charlies, made.id),
+        structure.delete_feature_set(deps, charlies, made.id),
+        make_feature_set(deps, charlies, branch.process.id),
+    ):
+        with pytest.raises(NotFound):
+            await attempt
+    assert await structure.get_feature_set(deps, alices, made.id) == made
+
+
+async def test_a_number_group_has_no_place_but_a_life(deps: Deps, alices: AccountId) -> None:
+    group_id = await make_number_group(deps, alices)
+    process_id = (await make_branch(deps, alices)).process.id
+    with pytest.raises(NotFound):
+        await structure.get_placed(deps, alices, group_id)
+    with pytest.raises(Conflict, match="no place"):
+        await structure.move_feature_set(deps, alices, group_id, process_id)
+    label = await static_label(deps, alices)
+    await structure.update_feature_set(deps, alices, group_id, FeatureSetChange(label_id=label.id))
+    published = await structure.publish_feature_set(deps, alices, group_id)
+    assert published.state is FeatureSetState.PUBLISHED
+    await structure.delete_feature_set(deps, alices, group_id)

@@ -1,0 +1,59 @@
+"""The console in Debian's Chromium: signed-in pages, each looked at for complaints, accessibility and width."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+from tests.e2e.browsing import Demo, Tabs
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+PHONE = 390
+
+
+@dataclass
+class ConsoleTabs:
+    """Tabs of a demo's console. `credentials` is the demo's JSON."""
+
+    demo: Demo
+    tabs: Tabs
+    credentials: dict[str, Any]
+
+    def signed_in(self, role: str = "admin", *, account: int = 0, width: int = 1280, dark: bool = False) -> Page:
+        """A tab signed in as the account's first member of that role, or as the `operator`."""
+        if role == "operator":
+            who = self.credentials["operator"]
+        else:
+            members = self.credentials["accounts"][account]["members"]
+            who = next(member for member in members if member["role"] == role)
+        page = self.tabs.open("/console/sign-in", width=width, dark=dark)
+        sign_in(page, who["email"], who["password"])
+        return page
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    """Fills in the form of the sign-in page and waits for what follows."""
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(r"/console(?!/sign-in$)"))
+
+
+def check_page(page: Page) -> None:
+    """Asserts what every page keeps: accessible by axe-core's rules, and nothing sticks out sideways.
+
+    Complaints on the console are collected by `Tabs.complaints`, which the test asserts to be empty at its end.
+    """
+    session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
+    source = AXE.read_text() + f";axe.run({{runOnly: {RULES!r}}}).then(r => JSON.stringify(r.violations))"
+    result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
+    session.detach()
+    found = json.loads(result["result"]["value"])
+    told = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]
+    assert not told, (page.url, told)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
+        f"{page.url} is wider than the screen"
+    )

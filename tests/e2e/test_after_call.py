@@ -1,0 +1,225 @@
+"""What a person may say after a call on the handset's page: Chromium, a started demo, a listed number that asks."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e import browsing
+from tests.e2e.browsing import Demo, Tabs, overflowing, ring
+from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
+
+from callmark.domain.deps import Deps
+from callmark.domain.feedback.model import CampaignType
+from callmark.kit.settings import read_settings
+from callmark.processes.compose import open_deps, reach
+
+_T = TypeVar("_T")
+ALL_DAY = "mon-sun 00:00-24:00"
+
+
+@dataclass
+class Scene:
+    """The demo, and a way to the engines under it."""
+
+    demo: Demo
+
+    def within(self, work: Callable[[Deps], Awaitable[_T]]) -> _T:
+        """Does `work` on the installation's engines (on a thread of its own: this one's loop is Playwright's)."""
+
+        command = Path(f"/proc/{self.demo.process.pid}/cmdline").read_text().split("\0")
+        data = Path(command[command.index("--data") + 1])
+
+        async def run() -> _T:
+            async with open_deps(reach(read_settings({}, data=data)), "test") as deps:
+                return await work(deps)
+
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(asyncio.run, run()).result()
+
+    def listed(self, kind: CampaignType = CampaignType.QUESTIONS) -> Listed:
+        """A listed number that can be called back from at any time, and asks after every call."""
+
+        async def make(deps: Deps) -> Listed:
+            listed = await make_listed(deps)
+            await offer_everything(deps, listed, hours=ALL_DAY, kind=kind)
+            return listed
+
+        return self.within(make)
+
+    def events(self, listed: Listed) -> list[str]:
+        """The bodies of its account's events."""
+        return self.within(lambda deps: bodies(deps, listed.account_id))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Generator[Scene]:
+    with browsing.demo() as running:
+        yield Scene(running)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with browsing.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def tabs(scene: Scene, browser: Browser) -> Generator[Tabs]:
+    """Tabs that must leave nothing on the console."""
+    opened = Tabs(browser, str(scene.demo.http.base_url))
+    yield opened
+    opened.close()
+    assert opened.complaints == []
+
+
+def title(page: Page, text: str) -> None:
+    expect(page.locator("[data-after-title]")).to_have_text(text)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)])
+def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
+    scene: Scene,
+    tabs: Tabs,
+    width: int,
+    dark: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    listed, number = scene.listed(), scene.demo.handset(script={"time_zone": "Asia/Dubai"})
+    page = tabs.handset(number, width=width, dark=dark)
+    ring(page, listed.number)
+    expect(page.locator("[data-name]")).to_have_text("Acme Deliveries")
+    expect(page.locator("[data-verified]")).to_be_visible()
+    page.get_by_role("button", name="Reject").click()
+    title(page, "Call from Acme Deliveries")
+    assert overflowing(page) == []
+    page.get_by_role("button", name="Call me back").click()
+    expect(page.locator("[data-after-error]")).to_have_text("Pick a time first.")
+    days = page.locator(".cm-day")
+    assert days.count() in {7, 8}
+    days.nth(1).locator("summary").click()
+    days.nth(1).get_by_text(re.compile("^09:30")).click()
+    page.get_by_label("Call me at another number").fill("12")
+    page.get_by_role("button", name="Call me back").click()
+    expect(page.locator("[data-after-error]")).to_contain_text("needs its country code")
+    expect(page.locator("[data-after-error]")).to_be_in_viewport()
+    page.get_by_label("Call me at another number").fill("+91 99001 12233")
+    page.get_by_label("The call came to a SIM").check()
+    page.get_by_role("button", name="Call me back").click()
+    expect(page.locator("[data-after-thanks]")).to_contain_text("at 09:30.")
+    assert overflowing(page) == []
+    page.get_by_role("button", name="Send answer").click()
+    expect(page.locator("[data-after-error]")).to_have_text("Answer a question first.")
+    page.get_by_text("Yes", exact=True).click()
+    page.get_by_label("Anything else?").fill("धन्यवाद ✓\n<b>fine</b>")
+    page.get_by_role("button", name="Send answer").click()
+    title(page, "Thank you")
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator("[data-home]")).to_be_visible()
+    asked, answered = scene.events(listed)
+    assert '"client_number":"Phone number not available"' in asked
+    assert '"is_interested":true,"alternate_number":"919900112233"' in asked
+    assert '"call_type":"missed"' in answered
+    assert "धन्यवाद ✓\\n<b>fine</b>" in answered
+
+
+def test_an_answered_call_is_rated_and_nobody_is_to_call_back(scene: Scene, tabs: Tabs) -> None:
+    listed, number = scene.listed(CampaignType.CALL_RATING), scene.demo.handset()
+    page = tabs.handset(number)
+    ring(page, listed.number)
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_role("button", name="End call").click()
+    title(page, "Acme Deliveries")
+    page.get_by_role("radio", name="4 of 5").check(force=True)
+    expect(page.locator(".cm-lit")).to_have_count(4)
+    page.get_by_role("button", name="Send answer").click()
+    title(page, "Thank you")
+    (body,) = scene.events(listed)
+    assert '"campaign_type":"call_rating","call_type":"answered"' in body
+    assert '"answer":"4"' in body
+
+
+def test_one_may_be_not_interested_or_close_and_a_new_call_takes_the_screen(scene: Scene, tabs: Tabs) -> None:
+    listed, number = scene.listed(), scene.demo.handset()
+    page = tabs.handset(number)
+    ring(page, listed.number)
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Not interested").click()
+    expect(page.locator("[data-after-thanks]")).to_have_text("They will know that you are not interested.")
+    ring(page, listed.number)
+    expect(page.locator("[data-after]")).to_be_hidden()
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Close").click()
+    title(page, "Acme Deliveries")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("[data-home]")).to_be_visible()
+    (body,) = scene.events(listed)
+    assert '"is_interested":false' in body
+
+
+def test_what_the_gateway_refuses_is_said_and_can_be_sent_again(scene: Scene, tabs: Tabs) -> None:
+    listed, number = scene.listed(), scene.demo.handset()
+    page = tabs.handset(number)
+    ring(page, listed.number)
+    page.get_by_role("button", name="Reject").click()
+    title(page, "Call from Acme Deliveries")
+    scene.within(lambda deps: set_state(deps, listed, "feature_set", "unpublished"))
+    page.get_by_role("button", name="Not interested").click()
+    expect(page.locator("[data-after-error]")).to_have_text("This business does not offer that any more.")
+    scene.within(lambda deps: set_state(deps, listed, "feature_set", "published"))
+    page.get_by_role("button", name="Not interested").click()
+    expect(page.locator("[data-after-thanks]")).to_be_visible()
+
+
+def test_an_unpublished_or_delisted_number_shows_nothing_at_the_next_ring(scene: Scene, tabs: Tabs) -> None:
+    listed, number = scene.listed(), scene.demo.handset()
+    page = tabs.handset(number)
+    ring(page, listed.number)
+    expect(page.locator("[data-name]")).to_have_text("Acme Deliveries")
+    page.get_by_role("button", name="Reject").click()
+    scene.within(lambda deps: set_state(deps, listed, "feature_set", "unpublished"))
+    ring(page, listed.number)
+    expect(page.locator("[data-why]")).to_contain_text("is in a feature set that is not published")
+    expect(page.locator("[data-verified]")).to_be_hidden()
+    page.get_by_role("button", name="Reject").click()
+    expect(page.locator("[data-home]")).to_be_visible()
+    scene.within(lambda deps: set_state(deps, listed, "feature_set", "published"))
+    scene.within(lambda deps: set_state(deps, listed, "number", "delisting"))
+    ring(page, listed.number)
+    expect(page.locator("[data-why]")).to_contain_text("is being delisted")
+
+
+def test_the_control_api_answers_for_a_phone_that_is_open_in_a_tab(scene: Scene, tabs: Tabs) -> None:
+    listed, number = scene.listed(), scene.demo.handset()
+    page = tabs.handset(number)
+    shown = scene.demo.call(number, "missed", listed.number)
+    assert (shown["source"], shown["outcome"]) == ("listed_number", "missed")
+    offers = shown["offers"]
+    title(page, "Missed call from Acme Deliveries")
+    http, path = scene.demo.http, f"/emulator/v1/handsets/{number}"
+    asked = http.post(f"{path}/call-me-back", json={"business_number": listed.number, "slot": offers["slots"][1]})
+    assert asked.status_code == 200, asked.text
+    body = {
+        "business_number": listed.number,
+        "campaign_id": offers["campaigns"][0]["id"],
+        "call_type": "missed",
+        "answers": [{"question_id": offers["questions"][0]["id"], "answer": "No"}],
+    }
+    answered = http.post(f"{path}/feedback", json=body)
+    assert answered.status_code == 200, answered.text
+    assert len(scene.events(listed)) == 2
+
+
+def test_a_page_whose_script_asks_to_be_called_back_does_so_and_goes_on_to_the_feedback(
+    scene: Scene, tabs: Tabs
+) -> None:
+    listed, number = scene.listed(), scene.demo.handset(script={"call_me_back": True})
+    page = tabs.handset(number)
+    scene.demo.call(number, "missed", listed.number)
+    (body,) = scene.events(listed)
+    assert '"is_interested":true' in body
+    title(page, "Acme Deliveries")

@@ -1,0 +1,281 @@
+"""Mails: queued in a transaction, sent through a real mail server, refused, put off, given up, caught."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+import structlog
+from tests.engines import Engines
+from tests.kit.mailing import Inbox, mail_server
+from tests.kit.test_outbound import certificate
+
+from callmark.domain.deps import Deps
+from callmark.kit import mail, smtp
+from callmark.kit.clock import FakeClock
+from callmark.kit.due_work import Worker
+from callmark.kit.errors import SetupError
+from callmark.kit.mail import Mail, MailState
+from callmark.kit.settings import Settings, read_settings
+from callmark.processes.doctor import Finding, examine
+
+FROM = "Callmark <no-reply@callmark.example>"
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class Post:
+    """A post office for one test, whose mails are gone afterwards."""
+
+    deps: Deps
+    settings: Settings
+
+    def at(self, inbox: Inbox, **settings: object) -> "Post":
+        return self.with_(smtp_host="127.0.0.1", smtp_port=inbox.port, mail_from=FROM, smtp_tls="none", **settings)
+
+    def with_(self, **settings: object) -> "Post":
+        return Post(self.deps, msgspec.structs.replace(self.settings, **settings))
+
+    async def enqueue(self, to: str = "alice@acme.example", subject: str = "Grüße", text: str = "Hello.\n") -> None:
+        async with self.deps.db.transaction() as tx:
+            await mail.enqueue(tx, to=to, subject=subject, text=text, html="<p>Hello.</p>", now=self.deps.clock.now())
+
+    async def run_due(self) -> int:
+        work = smtp.mails(self.settings, self.deps.db, self.deps.clock)
+        worker = Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+        return await worker.run_due(work) if work.ready() else 0
+
+    async def kept(self) -> list[Mail]:
+        async with self.deps.db.connection() as tx:
+            return await mail.select_mails(tx, 1000)
+
+    async def only(self) -> Mail:
+        (found,) = await self.kept()
+        return found
+
+
+@pytest.fixture
+async def post(deps: Deps) -> AsyncGenerator[Post]:
+    yield Post(deps, deps.settings)
+    async with deps.db.connection() as tx:
+        await mail.delete_all(tx)
+
+
+async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        await post.enqueue(subject="A webhook\r\nBcc: eve@evil.example")
+        assert await post.run_due() == 1
+        assert await post.run_due() == 0
+    (came,) = inbox.mails
+    assert inbox.envelopes == [("no-reply@callmark.example", ["alice@acme.example"])]
+    assert (came["From"], came["To"]) == (FROM, "alice@acme.example")
+    assert came["Subject"] == "A webhook Bcc: eve@evil.example"
+    assert came["Bcc"] is None
+    assert came["Message-ID"] == f"<{(await post.only()).id}@callmark.example>"
+    text, html = came.iter_parts()
+    assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+    assert text.get_content().strip() == "Hello."  # type: ignore[attr-defined] - an EmailMessage, which typeshed does not say
+    sent = await post.only()
+    assert (sent.state, sent.attempt_count, sent.last_error) == (MailState.SENT, 1, None)
+
+
+async def test_a_transaction_that_fails_sends_nothing(post: Post) -> None:
+    async def fail() -> None:
+        async with post.deps.db.transaction() as tx:
+            await mail.enqueue(tx, to="a@b.example", subject="s", text="t", html="h", now=post.deps.clock.now())
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail()
+    assert await post.kept() == []
+
+
+async def test_what_is_refused_for_now_is_tried_again_with_longer_pauses(post: Post, clock: FakeClock) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        inbox.at_rcpt = ["450 try later"]
+        inbox.at_data = ["451 not now"]
+        await post.enqueue()
+        await post.run_due()
+        waits = await post.only()
+        assert (waits.state, waits.attempt_count) == (MailState.WAITING, 1)
+        assert waits.last_error == "the mail server answered 450: try later"
+        clock.advance(MINUTE - timedelta(seconds=1))
+        assert await post.run_due() == 0
+        clock.advance(timedelta(seconds=1))
+        assert await post.run_due() == 1
+        clock.advance(5 * MINUTE)
+        assert await post.run_due() == 1
+    assert len(inbox.mails) == 1
+    assert (await post.only()).attempt_count == 3
+
+
+@pytest.mark.parametrize("where", ["at_rcpt", "at_data"])
+async def test_what_is_refused_for_good_is_not_tried_again(post: Post, where: str) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        setattr(inbox, where, ["550 no such mailbox"])
+        await post.enqueue()
+        await post.run_due()
+    found = await post.only()
+    assert (found.state, found.last_error) == (MailState.FAILED, "the mail server answered 550: no such mailbox")
+
+
+async def test_one_refused_mail_keeps_no_other_from_going_out(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        await post.enqueue(to="not an address")
+        await post.enqueue(to="")
+        await post.enqueue()
+        assert await post.run_due() == 3
+    assert len(inbox.mails) == 1
+    assert [found.state for found in await post.kept()] == [MailState.FAILED, MailState.FAILED, MailState.SENT]
+
+
+async def test_a_refused_login_is_a_fault_of_the_settings_and_loses_no_mail(post: Post, clock: FakeClock) -> None:
+    async with mail_server() as inbox:
+        inbox.at_login = False
+        post = post.at(
+            inbox,
+            smtp_user="callmark",
+            smtp_password=read_settings({"CALLMARK_SMTP_USER": "u", "CALLMARK_SMTP_PASSWORD": "wrong"}).smtp_password,
+        )
+        await post.enqueue()
+        await post.run_due()
+        assert (await post.only()).state is MailState.WAITING
+        assert "535" in str((await post.only()).last_error)
+        inbox.at_login = True
+        clock.advance(MINUTE)
+        await post.run_due()
+    assert (await post.only()).state is MailState.SENT
+    assert set(inbox.logins) == {(b"callmark", b"wrong")}
+
+
+async def test_a_server_that_is_away_is_tried_for_four_days(post: Post, clock: FakeClock) -> None:
+    async with mail_server() as inbox:
+        pass  # nobody listens there any more
+    post = post.at(inbox)
+    await post.enqueue()
+    began = clock.now()
+    while (await post.only()).state is MailState.WAITING:
+        assert await post.run_due() == 1
+        clock.advance(timedelta(hours=3))
+    given_up = await post.only()
+    assert given_up.state is MailState.FAILED
+    assert given_up.ended_at
+    assert timedelta(days=3, hours=20) < given_up.ended_at - began <= timedelta(days=4)
+    assert given_up.last_error
+
+
+async def test_a_repeat_after_a_killed_worker_has_the_same_message_id(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox)
+        await post.enqueue()
+        killed = Worker(post.deps.db, post.deps.fabric, post.deps.clock, FakeClock())  # its lease is of long ago
+        (claimed,) = await killed.claim(smtp.mails(post.settings, post.deps.db, post.deps.clock), 1)
+        assert await smtp.send(post.settings, mail.mail_of(claimed.row)) is None
+        assert await post.run_due() == 1
+    first, second = inbox.mails
+    assert first["Message-ID"] == second["Message-ID"]
+
+
+@pytest.mark.parametrize("how", ["tls", "starttls"])
+async def test_the_way_to_the_server_is_encrypted_and_its_certificate_checked(
+    post: Post, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    context = certificate(tmp_path, "localhost")
+    async with mail_server(**{"tls" if how == "tls" else "start_tls": context}) as inbox:
+        post = post.at(inbox).with_(smtp_tls=how, smtp_host="localhost")
+        await post.enqueue()
+        await post.run_due()
+        assert "certificate" in str((await post.only()).last_error).lower()
+        assert inbox.mails == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert await smtp.send(post.settings, await post.only()) is None
+    assert inbox.encrypted == [True]
+
+
+async def test_nothing_goes_out_in_clear_when_encryption_was_asked_for(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox).with_(smtp_tls="starttls")
+        await post.enqueue()
+        await post.run_due()
+    assert inbox.mails == []
+    assert (await post.only()).state is MailState.WAITING
+
+
+async def test_in_the_emulator_mails_are_caught_and_never_sent(post: Post) -> None:
+    async with mail_server() as inbox:
+        post = post.at(inbox).with_(emulator=True)
+        await post.enqueue()
+        assert await post.run_due() == 1
+    assert inbox.mails == []
+    assert (await post.only()).state is MailState.CAUGHT
+
+
+async def test_without_a_server_mails_wait_and_the_log_says_so(post: Post, clock: FakeClock) -> None:
+    await post.enqueue()
+    assert await post.run_due() == 0
+    with structlog.testing.capture_logs() as logged:
+        await smtp.keep_mails(post.settings, post.deps.db, clock)
+    assert [(line["event"], line["count"]) for line in logged] == [("mails_wait", 1)]
+    assert (await post.only()).state is MailState.WAITING
+
+
+async def test_the_doctor_says_whether_mails_go_out(
+    post: Post, monkeypatch: pytest.MonkeyPatch, engines: Engines
+) -> None:
+    monkeypatch.setenv("CALLMARK_POSTGRES_DSN", engines.dsn)
+    monkeypatch.setenv("CALLMARK_NATS_URL", engines.nats_url)
+    assert (await mail_finding()).ok
+    await post.enqueue()
+    waits = await mail_finding()
+    assert (waits.ok, waits.detail) == (False, "no mail server is set; mails that wait: 1")
+    assert "CALLMARK_SMTP_HOST" in waits.advice
+    monkeypatch.setenv("CALLMARK_SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("CALLMARK_SMTP_TLS", "none")
+    monkeypatch.setenv("CALLMARK_MAIL_FROM", FROM)
+    async with mail_server() as inbox:
+        monkeypatch.setenv("CALLMARK_SMTP_PORT", str(inbox.port))
+        assert (await mail_finding()).ok
+    assert not (await mail_finding()).ok
+    assert inbox.mails == []
+
+
+async def mail_finding() -> Finding:
+    return next(finding for finding in await examine(None) if finding.name == "mail")
+
+
+async def test_a_mail_that_waited_too_long_for_a_server_is_not_sent_any_more(post: Post, clock: FakeClock) -> None:
+    await post.enqueue()
+    clock.advance(smtp.GIVES_UP_AFTER)
+    async with mail_server() as inbox:
+        await post.at(inbox).run_due()
+    assert inbox.mails == []
+    assert (await post.only()).state is MailState.FAILED
+
+
+async def test_old_mails_are_forgotten(post: Post, clock: FakeClock) -> None:
+    await post.enqueue()
+    clock.advance(mail.KEPT + timedelta(seconds=1))
+    await post.enqueue()
+    await smtp.keep_mails(post.settings, post.deps.db, clock)
+    assert (await post.only()).created_at == clock.now()
+
+
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"SMTP_HOST": "mail.example"}, "CALLMARK_MAIL_FROM"),
+        ({"SMTP_HOST": "mail.example", "MAIL_FROM": "nobody"}, "CALLMARK_MAIL_FROM"),
+        ({"SMTP_USER": "u"}, "go together"),
+        ({"SMTP_PASSWORD": "p"}, "go together"),
+        ({"SMTP_TLS": "perhaps"}, "CALLMARK_SMTP_TLS"),
+    ],
+)
+def test_settings_of_mail_that_cannot_be_meant_stop_the_start(variables: dict[str, str], why: str) -> None:
+    with pytest.raises(SetupError, match=why):
+        read_settings({f"CALLMARK_{name}": value for name, value in variables.items()})

@@ -1,0 +1,74 @@
+"""The HTTP server of a process: what is no HTTP is refused in the envelope of every other error."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from callmark.processes.http import LARGEST_HEAD_BYTES, LOOPBACK, Server, open_socket
+
+
+async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        for moment in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{moment}.complete"})
+        return
+    while (await receive()).get("more_body"):
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.fixture
+async def port() -> AsyncGenerator[int]:
+    server, stop = Server(_hello, open_socket(LOOPBACK, 0)), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    yield server.port
+    stop.set()
+    await running
+
+
+async def _answer(port: int, *sent: bytes) -> bytes:
+    """All that comes back until the server closes the connection."""
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    for part in sent:
+        writer.write(part)
+        await writer.drain()
+    async with asyncio.timeout(5):
+        got = await reader.read()
+    writer.close()
+    return got
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01 hello\r\n\r\n",
+        b"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \x01\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_in_the_error_envelope(port: int, sent: bytes) -> None:
+    head, _, body = (await _answer(port, sent)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/json" in head
+    assert b"x-request-id: " in head
+    assert json.loads(body) == {"slug": "invalid-input", "message": "request is not valid HTTP"}
+
+
+async def test_a_head_that_does_not_end_is_refused(port: int) -> None:
+    begun = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: "
+    got = await _answer(port, begun, b"a" * (LARGEST_HEAD_BYTES - len(begun)), b"a")
+    assert b'"message":"request head is larger than 65536 bytes"' in got
+
+
+async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) -> None:
+    long = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (LARGEST_HEAD_BYTES - 2000) + b"\r\n\r\n"
+    large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\nConnection: close\r\n\r\n" + b"b" * 500_000
+    assert (await _answer(port, long + large)).count(b"HTTP/1.1 200 OK") == 2

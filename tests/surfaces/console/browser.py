@@ -1,0 +1,220 @@
+"""A browser without a window for the console: follows the pages' own forms, in process, signed in as anybody."""
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from html.parser import HTMLParser
+from uuid import UUID
+
+import httpx
+from starlette.applications import Starlette
+
+from callmark.domain.accounts import links, operators, session_queries
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account, Member, MemberState, Operator, Person, Role
+from callmark.domain.accounts.passwords import hash_password
+from callmark.domain.accounts.session_model import Origin
+from callmark.domain.accounts.sign_in import begin_session
+from callmark.domain.deps import Deps
+from callmark.domain.ids import DepartmentId, OperationId, ProcessId
+from callmark.domain.structure import nodes
+from callmark.domain.structure.catalogue import catalogue_entry_named
+from callmark.kit.ids import random_text
+from callmark.surfaces import assets
+from callmark.surfaces.console import cookies
+from callmark.surfaces.console.app import Console
+from callmark.surfaces.console.routes import TABLE
+
+PASSWORD = "four unrelated words here"
+BASE = "http://callmark.test"
+_hashes: list[str] = []
+
+
+@dataclass(frozen=True)
+class Business:
+    """An account with a member of every role; owners own the first of two branches of its structure."""
+
+    account: Account
+    admin: Member
+    department_owner: Member
+    operation_owner: Member
+    process_owner: Member
+    department: DepartmentId
+    operation: OperationId
+    process: ProcessId
+    other_department: DepartmentId
+
+    @property
+    def members(self) -> dict[Role, Member]:
+        """Each role's member."""
+        found = (self.admin, self.department_owner, self.operation_owner, self.process_owner)
+        return {member.role: member for member in found}
+
+
+async def make_business(deps: Deps, name: str = "Acme") -> Business:
+    """A business of its own for a test."""
+    account = await accounts.create_account(deps, name)
+    department = await nodes.create_department(deps, account.id, name="Logistics")
+    other = await nodes.create_department(deps, account.id, name="Sales")
+    entry = catalogue_entry_named("Delivery")
+    operation = await nodes.create_operation(deps, account.id, department.id, catalogue_id=entry.id)
+    process = await nodes.create_process(deps, account.id, operation.id, name="Last mile")
+    tag = random_text(8).lower()
+
+    async def member(who: str, role: Role, node: UUID | None = None) -> Member:
+        made = await accounts.create_member(
+            deps,
+            account.id,
+            email=f"{who}-{tag}@acme.example",
+            name=who.capitalize(),
+            role=role,
+            state=MemberState.ACTIVE,
+            node_id=node,
+        )
+        await set_password(deps, made)
+        return made
+
+    return Business(
+        account,
+        await member("alice", Role.ADMIN),
+        await member("dora", Role.DEPARTMENT_OWNER, department.id),
+        await member("oscar", Role.OPERATION_OWNER, operation.id),
+        await member("paul", Role.PROCESS_OWNER, process.id),
+        department.id,
+        operation.id,
+        process.id,
+        other.id,
+    )
+
+
+async def set_password(deps: Deps, member: Member) -> None:
+    """`PASSWORD`, hashed once per test run, because that takes its time on purpose."""
+    if not _hashes:
+        _hashes.append(await hash_password(PASSWORD))
+    async with deps.db.connection() as tx:
+        await session_queries.set_password(tx, Person(member_id=member.id), _hashes[0])
+
+
+async def make_operator(deps: Deps) -> Operator:
+    """An operator with `PASSWORD`."""
+    return await operators.create_operator(
+        deps, email=f"opal-{random_text(8).lower()}@operator.example", name="Opal", password=PASSWORD
+    )
+
+
+@dataclass
+class Browser:
+    """One person's browser. Cookies are kept; forms are sent with what the page put into them."""
+
+    http: httpx.AsyncClient
+
+    async def get(self, path: str, **more: str) -> httpx.Response:
+        """A page; redirects are not followed."""
+        return await self.http.get(path, params=more or None)
+
+    async def post(self, path: str, values: Mapping[str, object] | None = None, **files: object) -> httpx.Response:
+        """Sends a form with this browser's CSRF token, as a page's own form would."""
+        data = {"csrf": self.csrf, **(values or {})}
+        return await self.http.post(path, data=data, files=files or None)  # type: ignore[arg-type]
+
+    @property
+    def csrf(self) -> str:
+        """A token that the console accepts from this browser."""
+        jar = self.http.cookies
+        return cookies.csrf_token(jar.get(cookies.SESSION) or jar.get(cookies.VISITOR) or "none")
+
+    async def follow(self, response: httpx.Response) -> httpx.Response:
+        """The page an answer redirects to."""
+        assert response.status_code == 303, (response.status_code, text_of(response))
+        return await self.get(response.headers["location"])
+
+
+@dataclass
+class Visitors:
+    """Makes browsers."""
+
+    deps: Deps
+    app: Starlette
+    opened: list[httpx.AsyncClient] = field(default_factory=list[httpx.AsyncClient])
+
+    def __call__(self, address: str = "203.0.113.7") -> Browser:
+        """A stranger's."""
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app, client=(address, 1)), base_url=BASE)
+        self.opened.append(http)
+        return Browser(http)
+
+    async def as_member(self, member: Member) -> Browser:
+        """Signed in as that member."""
+        return await self._as(Person(member_id=member.id))
+
+    async def as_operator(self, operator: Operator) -> Browser:
+        """Signed in as that operator, acting for nobody."""
+        return await self._as(Person(operator_id=operator.id))
+
+    async def _as(self, person: Person) -> Browser:
+        async with self.deps.db.transaction() as tx:
+            token = await begin_session(self.deps, tx, person, Origin("203.0.113.7", "test"))
+        browser = self()
+        browser.http.cookies.set(cookies.SESSION, token, domain="callmark.test", path="/")
+        return browser
+
+
+@asynccontextmanager
+async def visitors(deps: Deps) -> AsyncGenerator[Visitors]:
+    """The console in process."""
+    app = Starlette(routes=[*assets.routes(), *Console(deps, TABLE).routes])
+    app.router.redirect_slashes = False
+    made = Visitors(deps, app)
+    yield made
+    for http in made.opened:
+        await http.aclose()
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.parts.append(data)
+
+
+def text_of(response: httpx.Response) -> str:
+    """What a page says, without its tags, in single spaces."""
+    parser = _Text()
+    parser.feed(response.text)
+    return " ".join(" ".join(parser.parts).split())
+
+
+def links_of(response: httpx.Response) -> set[str]:
+    """Where a page leads: targets of links and forms."""
+    return {unescape(found) for found in re.findall(r'(?:href|action)="([^"#]+)"', response.text)}
+
+
+def errors_of(response: httpx.Response) -> dict[str, str]:
+    """What a page says beside its fields, by field; the whole form's trouble under ""."""
+    found = re.findall(r'id="([\w-]+)-error">(.*?)</div>', response.text, re.DOTALL)
+    errors = {name: " ".join(re.sub(r"<[^>]+>", "", said).split()) for name, said in found}
+    whole = re.search(r'alert-danger" role="alert">(.*?)</div>', response.text, re.DOTALL)
+    return {name: unescape(said) for name, said in errors.items()} | ({"": unescape(whole[1])} if whole else {})
+
+
+async def invite_token(deps: Deps, member: Member) -> str:
+    """The token of a fresh invitation's mail."""
+    await links.invite(deps, member, "Acme", "alice@acme.example")
+    return await mailed_token(deps, member.email)
+
+
+async def mailed_token(deps: Deps, to: str) -> str:
+    """The token of the link in the newest mail to that address."""
+    return re.findall(r"/console/(?:invitations|reset)/(\w+)", await newest_mail(deps, to))[0]
+
+
+async def newest_mail(deps: Deps, to: str) -> str:
+    """The plain text of the newest mail to that address."""
+    async with deps.db.connection() as tx:
+        return await tx.fetchval(
+            "SELECT plain FROM mail WHERE recipient = $1 ORDER BY created_at DESC, id DESC LIMIT 1", to
+        )

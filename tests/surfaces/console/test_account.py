@@ -1,0 +1,75 @@
+"""Account settings, the audit log, and an operator who acts for a business."""
+
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_operator, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+
+
+async def test_an_admin_changes_the_name_and_asks_for_codes(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.follow(await alice.post("/console/settings", {"name": "Acme Ltd", "requires_code": "on"}))
+    account = await accounts.get_account(deps, business.account.id)
+    assert (account.name, account.requires_code) == ("Acme Ltd", True)
+    refused = await alice.post("/console/settings", {"name": " "})
+    assert "name" in errors_of(refused)
+    await alice.post("/console/settings", {"name": "Acme Ltd"})
+    assert not (await accounts.get_account(deps, business.account.id)).requires_code
+
+
+async def test_the_log_is_paged_filtered_and_searched(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    for number in range(60):
+        await alice.post("/console/settings", {"name": f"Acme {number}"})
+    first = await alice.get("/console/audit")
+    (next_page,) = [link for link in links_of(first) if "after=" in link]
+    second = await alice.get(next_page)
+    assert first.text.count("<tr>") == 51
+    assert second.text.count("<tr>") == 11
+    assert "Acme 0" in text_of(second)
+    assert "Acme 59" in text_of(first)
+    assert text_of(await alice.get("/console/audit", q="Acme 59")).count("Account changed") == 2  # filter and row
+    assert "No change fits" in text_of(await alice.get("/console/audit", action="key.created"))
+    assert (await alice.get("/console/audit", after="nonsense")).status_code == 200
+    assert "No change fits" in text_of(await alice.get("/console/audit", q="%"))
+
+
+async def test_one_account_never_sees_another_ones_log(deps: Deps, business: Business, browse: Visitors) -> None:
+    from tests.surfaces.console.browser import make_business
+
+    charlies = await make_business(deps, "Charlie")
+    charlie = await browse.as_member(charlies.admin)
+    await charlie.post("/console/settings", {"name": "Charlie's secret plan"})
+    alice = await browse.as_member(business.admin)
+    assert "secret plan" not in text_of(await alice.get("/console/audit"))
+
+
+async def test_what_an_operator_does_for_a_business_is_in_its_log(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    operator = await make_operator(deps)
+    olive = await browse.as_operator(operator)
+    asked = await olive.get(f"/console/operator/accounts/{business.account.id}/act")
+    assert "Act for Acme?" in text_of(asked)
+    await olive.post(f"/console/operator/accounts/{business.account.id}/act")
+    await olive.post("/console/keys/new", {"name": "by olive", "features": "call_me_back"})
+    await olive.post("/console/operator/stop-acting")
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    assert key.created_by_email == operator.email
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == ["operator.stopped", "key.created", "operator.acts"]
+    assert all(entry.by_operator and entry.actor_email == operator.email for entry in log)
+    alice = await browse.as_member(business.admin)
+    assert operator.email in text_of(await alice.get("/console/audit"))
+    assert "by olive" in text_of(await olive.get("/console/operator/audit"))
+
+
+async def test_a_change_that_fails_leaves_no_line_in_the_log(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    for number in range(5):
+        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[])
+    await alice.post("/console/keys/new", {"name": "sixth", "features": "call_me_back"})
+    assert await audit.list_entries(deps, business.account.id, AuditFilter()) == []

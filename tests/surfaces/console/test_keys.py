@@ -1,0 +1,78 @@
+from html import escape
+
+from tests.surfaces.console.browser import Business, Visitors, errors_of, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+
+BOTH = ["call_personalisation", "number_management"]
+
+
+async def test_a_key_is_made_and_its_secret_shown_this_once(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    shown = await alice.post("/console/keys/new", {"name": "dialer", "description": "the big one", "features": BOTH})
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    assert shown.status_code == 200
+    assert str(key.id) in shown.text
+    assert {feature.value for feature in key.features} == set(BOTH)
+    assert key.created_by_email == business.admin.email
+    listed = await alice.get("/console/keys")
+    assert "dialer" in text_of(listed)
+    assert "never" in text_of(listed)  # last used
+    secret = shown.text.partition("&#34;api_key&#34;: &#34;")[2][:36]
+    await credentials.create_token(deps, str(business.account.id), str(key.id), secret)
+    assert secret not in listed.text
+    assert "just now" in text_of(await alice.get("/console/keys"))
+
+
+async def test_a_sixth_key_and_a_key_for_nothing_are_refused_and_what_was_typed_is_kept(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    nothing = await alice.post("/console/keys/new", {"name": "CRM & co"})
+    assert nothing.status_code == 422
+    assert "features" in errors_of(nothing)
+    assert 'value="CRM &amp; co"' in nothing.text
+    unnamed = await alice.post("/console/keys/new", {"name": " ", "features": BOTH})
+    assert errors_of(unnamed) == {"name": "Name is required"}
+    for number in range(5):
+        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[])
+    sixth = await alice.post("/console/keys/new", {"name": "sixth", "features": BOTH})
+    assert sixth.status_code == 422
+    assert "5 API keys" in errors_of(sixth)[""]
+    assert len(await credentials.list_keys(deps, business.account.id)) == 5
+    assert "/console/keys/new" not in (await alice.get("/console/keys")).text
+
+
+async def test_a_key_is_changed_regenerated_and_deleted_each_after_being_asked(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    made = await credentials.create_key(deps, business.account.id, name="old", features=[])
+    edit = f"/console/keys/{made.key_id}/edit"
+    assert 'value="old"' in (await alice.get(edit)).text
+    done = await alice.follow(await alice.post(edit, {"name": "new", "features": BOTH}))
+    assert "new is changed" in text_of(done)
+    asked = await alice.get(f"/console/keys/{made.key_id}/regenerate")
+    assert str(made.key_id) in text_of(asked)
+    await alice.post(f"/console/keys/{made.key_id}/regenerate")
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    assert key.id != made.key_id
+    assert (await alice.get(edit)).status_code == 404
+    await alice.follow(await alice.post(f"/console/keys/{key.id}/delete"))
+    assert await credentials.list_keys(deps, business.account.id) == []
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == ["key.deleted", "key.regenerated", "key.changed"]
+    assert {entry.actor_email for entry in log} == {business.admin.email}
+
+
+async def test_a_keys_name_is_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
+    evil = '"><img src=x onerror=alert(1)>'
+    made = await credentials.create_key(deps, business.account.id, name=evil, description=evil, features=[])
+    alice = await browse.as_member(business.admin)
+    for path in ("", f"/{made.key_id}/edit", f"/{made.key_id}/regenerate", f"/{made.key_id}/delete"):
+        shown = await alice.get(f"/console/keys{path}")
+        assert evil not in shown.text
+        assert escape(evil, quote=False).replace('"', "&#34;") in shown.text

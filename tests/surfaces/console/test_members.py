@@ -1,0 +1,160 @@
+"""Members: invited downwards and inside one's own place only (contract, section 12.1)."""
+
+import pytest
+from tests.surfaces.console.browser import (
+    Business,
+    Visitors,
+    errors_of,
+    links_of,
+    make_business,
+    newest_mail,
+    text_of,
+)
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.deps import Deps
+from callmark.kit.ids import random_text
+
+
+def _address() -> str:
+    return f"new-{random_text(8).lower()}@acme.example"
+
+
+async def test_an_admin_invites_and_the_mail_leads_in(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    email = _address()
+    answer = await alice.post(
+        "/console/members/invite", {"email": email, "name": "", "gift": f"process_owner:{business.process}"}
+    )
+    assert email in text_of(await alice.follow(answer))
+    assert "Alice has invited you" in await newest_mail(deps, email)
+    (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter(action="member.invited"))
+    assert (entry.subject, entry.actor_email) == (email, business.admin.email)
+    assert entry.details["place"] == "Logistics / Delivery / Last mile"
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        (
+            Role.DEPARTMENT_OWNER,
+            ["department_owner:{department}", "operation_owner:{operation}", "process_owner:{process}"],
+            ["admin:", "department_owner:{other}", "department_owner:{operation}", "process_owner:"],
+        ),
+        (
+            Role.OPERATION_OWNER,
+            ["operation_owner:{operation}", "process_owner:{process}"],
+            ["admin:", "department_owner:{department}", "department_owner:{other}"],
+        ),
+        (
+            Role.PROCESS_OWNER,
+            ["process_owner:{process}"],
+            ["admin:", "operation_owner:{operation}", "department_owner:{department}"],
+        ),
+    ],
+)
+async def test_owners_invite_only_downwards_and_inside_their_place(
+    business: Business, browse: Visitors, role: Role, may: list[str], may_not: list[str]
+) -> None:
+    nodes = {
+        "department": business.department,
+        "operation": business.operation,
+        "process": business.process,
+        "other": business.other_department,
+    }
+    browser = await browse.as_member(business.members[role])
+    offered = (await browser.get("/console/members/invite")).text
+    for gift in (one.format(**nodes) for one in may):
+        assert f'value="{gift}"' in offered
+        answer = await browser.post("/console/members/invite", {"email": _address(), "name": "N", "gift": gift})
+        assert answer.status_code == 303, gift
+    for gift in (one.format(**nodes) for one in may_not):
+        assert f'value="{gift}"' not in offered
+        email = _address()
+        answer = await browser.post("/console/members/invite", {"email": email, "name": "N", "gift": gift})
+        assert answer.status_code == 422, gift
+        assert "gift" in errors_of(answer)
+        assert f'value="{email}"' in answer.text
+
+
+async def test_owners_see_and_change_only_members_inside_their_place(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    oscar = await browse.as_member(business.operation_owner)
+    listed = await oscar.get("/console/members")
+    assert business.process_owner.email in listed.text
+    assert business.admin.email not in listed.text
+    assert business.department_owner.email not in listed.text
+    for hidden in (business.admin, business.department_owner):
+        for path in ("", "/revoke", "/delete"):
+            assert (await oscar.get(f"/console/members/{hidden.id}{path}")).status_code == 404
+        assert (await oscar.post(f"/console/members/{hidden.id}/delete")).status_code == 404
+    await oscar.follow(await oscar.post(f"/console/members/{business.process_owner.id}/revoke"))
+    paul = await accounts.get_member(deps, business.account.id, business.process_owner.id)
+    assert paul.state is MemberState.REVOKED
+
+
+async def test_another_accounts_member_answers_like_an_unknown_one(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    charlies = await make_business(deps, "Charlie")
+    alice = await browse.as_member(business.admin)
+    for path in ("", "/revoke", "/delete"):
+        assert (await alice.get(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
+        assert (await alice.post(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
+    foreign = {"email": _address(), "name": "N", "gift": f"department_owner:{charlies.department}"}
+    assert (await alice.post("/console/members/invite", foreign)).status_code == 422
+
+
+async def test_the_last_admin_stays_and_nobody_ends_itself(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    me = f"/console/members/{business.admin.id}"
+    for path in ("/revoke", "/delete"):
+        assert (await alice.post(me + path)).status_code == 409
+    changed = await alice.post(me, {"name": "Alice", "gift": f"process_owner:{business.process}"})
+    assert "own role" in errors_of(changed)[""]
+    assert f"{me}/delete" not in links_of(await alice.get("/console/members"))
+    renamed = await alice.post(me, {"name": "Alice B.", "gift": "admin:"})
+    assert "Alice B." in text_of(await alice.follow(renamed))
+
+
+async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    paul = await browse.as_member(business.process_owner)
+    his = f"/console/members/{business.process_owner.id}"
+    gift = f"department_owner:{business.other_department}"
+    await alice.follow(await alice.post(his, {"name": "Paul", "gift": gift}))
+    moved = await accounts.get_member(deps, business.account.id, business.process_owner.id)
+    assert (moved.role, moved.node_id) == (Role.DEPARTMENT_OWNER, business.other_department)
+    assert (await paul.get("/console")).status_code == 200
+    await alice.post(f"{his}/revoke")
+    assert (await paul.get("/console")).status_code == 303
+    assert "may sign in again" in text_of(await alice.follow(await alice.post(f"{his}/restore")))
+    await alice.follow(await alice.post(f"{his}/delete"))
+    assert (await alice.get(his)).status_code == 404
+    log = await audit.list_entries(deps, business.account.id, AuditFilter(text=business.process_owner.email))
+    assert [entry.action for entry in log] == ["member.deleted", "member.restored", "member.revoked", "member.changed"]
+
+
+async def test_a_taken_address_is_refused_beside_nothing_lost(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    answer = await alice.post(
+        "/console/members/invite", {"email": business.process_owner.email.upper(), "name": "X", "gift": "admin:"}
+    )
+    assert "already exists" in errors_of(answer)[""]
+    bad = await alice.post("/console/members/invite", {"email": "not an address", "name": "X", "gift": "admin:"})
+    assert "email" in errors_of(bad)
+
+
+async def test_a_members_name_is_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
+    evil = "<script>alert(1)</script>"
+    await accounts.update_member(deps, business.account.id, business.process_owner.id, name=evil)
+    alice = await browse.as_member(business.admin)
+    his = f"/console/members/{business.process_owner.id}"
+    for path in ("/console/members", his, f"{his}/revoke", f"{his}/delete"):
+        assert evil not in (await alice.get(path)).text

@@ -1,0 +1,174 @@
+"""What every page keeps, driven by the route table and the contexts."""
+
+from dataclasses import fields
+
+import pytest
+from jinja2 import meta, nodes
+from tests.surfaces.console.browser import Business, Visitors, make_operator, text_of
+
+from callmark.domain.access.model import Action, allows
+from callmark.domain.accounts.model import Role
+from callmark.domain.deps import Deps
+from callmark.kit.ids import new_id
+from callmark.surfaces.console.entry import Access, Entry
+from callmark.surfaces.console.pages import TEMPLATES, Page, env
+from callmark.surfaces.console.routes import TABLE
+
+_ALWAYS = {"layout", "k", *env.globals}
+
+
+def _subclasses(kind: type[Page]) -> list[type[Page]]:
+    return [one for child in kind.__subclasses__() for one in (child, *_subclasses(child))]
+
+
+def _variables(template: str) -> set[str]:
+    """What a template and those it includes need from outside."""
+    tree = env.parse((TEMPLATES / template).read_text())
+    included = [
+        str(one.template.value) for one in tree.find_all(nodes.Include) if isinstance(one.template, nodes.Const)
+    ]
+    return meta.find_undeclared_variables(tree).union(*(_variables(one) for one in included))
+
+
+@pytest.mark.parametrize("page", _subclasses(Page), ids=lambda page: page.__name__)
+def test_a_template_and_its_context_agree(page: type[Page]) -> None:
+    assert _variables(page.template) - _ALWAYS == {field.name for field in fields(page)}  # type: ignore[arg-type]
+
+
+def test_every_template_belongs_to_a_page_or_to_the_kit() -> None:
+    shared = {"base.html", "bare.html", "layout.html", "kit/kit.html"}
+    pages = {page.template for page in _subclasses(Page)}
+    there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")}
+    partials = {name for name in there if name.rpartition("/")[2].startswith("_")}
+    assert there - shared - partials == pages
+
+
+def test_no_template_has_scripts_or_styles_of_its_own() -> None:
+    for path in TEMPLATES.rglob("*.html"):
+        text = path.read_text()
+        assert " style=" not in text, path
+        assert "<style" not in text, path
+        assert " onclick=" not in text, path
+        assert "<script>" not in text, path
+        assert "|safe" not in text.replace("' aria-current=\"page\"'|safe", ""), path
+
+
+def _filled(entry: Entry) -> str:
+    """The entry's address with ids that nobody has."""
+    path = entry.path
+    while "{" in path:
+        path = path[: path.index("{")] + str(new_id()) + path[path.index("}") + 1 :]
+    return f"/console{path}"
+
+
+_GUARDED = [entry for entry in TABLE if isinstance(entry.action, Action)]
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_role_reaches_its_pages_and_no_other(business: Business, browse: Visitors, role: Role) -> None:
+    """403 exactly where the policy says so, whatever the thing; allowed, an unknown id is 404 and never a crash."""
+    browser = await browse.as_member(business.members[role])
+    for entry in _GUARDED:
+        assert isinstance(entry.action, Action)
+        path = _filled(entry)
+        answer = await (browser.get(path) if entry.method == "GET" else browser.post(path))
+        where = (role, entry.method, entry.path, answer.status_code)
+        if entry.action is Action.OPERATE:
+            assert answer.status_code == 404, where
+        elif not allows(role, entry.action):
+            assert answer.status_code == 403, where
+        elif "{" in entry.path:
+            assert answer.status_code in {404, 422}, where
+        else:
+            assert answer.status_code in {200, 303, 400, 422}, where
+
+
+async def test_an_operator_reaches_a_businesss_pages_only_while_acting(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    for entry in _GUARDED:
+        if entry.method == "GET" and "{" not in entry.path:
+            status = (await olive.get(_filled(entry))).status_code
+            assert status == (200 if entry.action is Action.OPERATE else 403), entry.path
+    await olive.follow(await olive.post(f"/console/operator/accounts/{business.account.id}/act"))
+    for entry in _GUARDED:
+        if entry.method == "GET" and "{" not in entry.path:
+            assert (await olive.get(_filled(entry))).status_code == 200, entry.path
+    assert "You act for Acme as an operator" in text_of(await olive.get("/console"))
+    await olive.post("/console/operator/stop-acting")
+    assert (await olive.get("/console/keys")).status_code == 403
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_role_is_shown_no_link_that_it_may_not_follow(business: Business, browse: Visitors, role: Role) -> None:
+    from tests.surfaces.console.browser import links_of
+
+    browser = await browse.as_member(business.members[role])
+    seen = links_of(await browser.get("/console")) | links_of(await browser.get("/console/members"))
+    refused = {_filled(e) for e in _GUARDED if "{" not in e.path and not allows(role, e.action)}  # type: ignore[arg-type]
+    assert not seen & refused
+
+
+async def test_strangers_are_sent_to_sign_in_and_their_forms_do_nothing(browse: Visitors) -> None:
+    stranger = browse()
+    for entry in TABLE:
+        if entry.action is Access.ANYBODY:
+            continue
+        path = _filled(entry)
+        answer = await (stranger.get(path) if entry.method == "GET" else stranger.post(path))
+        assert answer.status_code == 303, entry.path
+        assert answer.headers["location"].startswith("/console/sign-in"), entry.path
+
+
+async def test_a_form_without_its_token_or_from_another_site_is_refused(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    for entry in TABLE:
+        if entry.method != "POST":
+            continue
+        path = _filled(entry)
+        assert (await alice.http.post(path, data={})).status_code == 403, entry.path
+        stale = {"csrf": (await browse.as_member(business.admin)).csrf}
+        assert (await alice.http.post(path, data=stale)).status_code == 403, entry.path
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+            answer = await alice.http.post(path, data={"csrf": alice.csrf}, headers=headers)
+            assert answer.status_code == 403, (entry.path, headers)
+
+
+async def test_every_answer_forbids_frames_foreign_scripts_and_keeping(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    for answer in (await alice.get("/console"), await alice.get("/console/nowhere"), await browse().get("/console")):
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_first_page_weighs_less_than_250_kilobytes_with_all_it_loads(
+    business: Business, browse: Visitors
+) -> None:
+    import re
+
+    alice = await browse.as_member(business.admin)
+    page = await alice.get("/console")
+    assert page.headers["content-encoding"] == "gzip"
+    weight = int(page.headers["content-length"])
+    for url in set(re.findall(r'(?:src|href)="(/static/[^"#]+)', page.text)):
+        asset = await alice.get(url)
+        assert asset.status_code == 200, url
+        assert "immutable" in asset.headers["cache-control"]
+        again = await alice.http.get(url, headers={"If-None-Match": asset.headers["etag"]})
+        assert again.status_code == 304
+        weight += int(asset.headers["content-length"])
+    assert weight < 250_000
+
+
+async def test_an_unknown_page_is_told_in_the_layout(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    answer = await alice.get("/console/nowhere/at/all")
+    assert answer.status_code == 404
+    assert "Not found" in text_of(answer)
+    assert "Acme" in text_of(answer)
