@@ -13,6 +13,7 @@ from bench import (
     p4_resolve,
     p5_webhooks,
     p6_handsets,
+    p7_growth,
     p8_numbers,
     p9_export,
 )
@@ -26,6 +27,7 @@ ALL = {
     "p4": p4_resolve.run,
     "p5": p5_webhooks.run,
     "p6": p6_handsets.run,
+    "p7": p7_growth.run,
     "p8": p8_numbers.run,
     "p9": p9_export.run,
 }

@@ -1,53 +1,110 @@
-"""Handsets of a benchmark: connect with the tokens given on standard input and acknowledge every identity at once."""
+"""Handsets of a benchmark: connect with the tokens given on standard input and acknowledge every identity at once.
+
+On raw sockets, because a WebSocket library costs more per frame than everything the platform does with it, and handsets
+share the processors with what is measured. Understands what the gateway sends and nothing more: whole text frames,
+ping and close.
+"""
 
 import asyncio
+import base64
+import os
 import sys
-from contextlib import suppress
+from typing import cast
+from urllib.parse import urlsplit
 
 import uvloop
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from callmark.kit.limits import allow_many_files
 
 AT_ONCE = 100
 """Handshakes under way at once; more would only wait for each other."""
 
+TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
+FINAL = 0x80
 
-async def live(url: str, token: str, gate: asyncio.Semaphore, ready: asyncio.Semaphore) -> None:
-    async with gate:
-        socket = await connect(
-            url,
-            additional_headers={"Authorization": f"Bearer {token}"},
-            compression=None,
-            ping_interval=None,
-            open_timeout=60,
+
+class Handset(asyncio.Protocol):
+    """One handset's stream."""
+
+    def __init__(self, head: bytes) -> None:
+        self._head = head
+        self._transport: asyncio.Transport | None = None
+        self._buffer: bytes = b""
+        self.open: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
+        self._transport.write(self._head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.open.done():
+            self.open.set_exception(exc or ConnectionResetError())
+
+    def data_received(self, data: bytes) -> None:
+        data = self._buffer + data
+        if not self.open.done():
+            head, whole, data = data.partition(b"\r\n\r\n")
+            if not whole:
+                self._buffer = head
+                return
+            if not head.startswith(b"HTTP/1.1 101 "):
+                self.open.set_exception(ConnectionError(head.decode()))
+                return
+            self.open.set_result(None)
+        at = 0
+        while (end := self._frame(data, at)) > at:
+            at = end
+        self._buffer = data[at:]
+
+    def _frame(self, data: bytes, at: int) -> int:
+        """Handles the frame at `at`; where it ends, or `at` itself when it is not whole yet."""
+        if len(data) < at + 2:
+            return at
+        size, begin = data[at + 1], at + 2
+        if size == 126:  # longer ones are not sent to a handset that only acknowledges
+            size, begin = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+        if len(data) < begin + size:
+            return at
+        self._take(data[at] & 0x0F, data[begin : begin + size])
+        return begin + size
+
+    def _take(self, kind: int, payload: bytes) -> None:
+        if kind == TEXT and payload.startswith(b'{"type":"identity"'):  # the reference is sent back as it came
+            reference = payload.index(b'"record":') + 9
+            record = payload[reference : payload.index(b"}", reference) + 1]
+            self._send(TEXT, b'{"type":"ack","id":"a","record":%b}' % record)
+        elif kind == PING:
+            self._send(PONG, payload)
+
+    def _send(self, kind: int, payload: bytes) -> None:
+        assert self._transport
+        size = len(payload)
+        length = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+        self._transport.write(bytes((FINAL | kind,)) + length + b"\0\0\0\0" + payload)
+
+
+async def live(url: str, token: str, gate: asyncio.Semaphore) -> None:
+    parts = urlsplit(url)
+    head = (
+        f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
+    )
+    async with gate, asyncio.timeout(60):
+        _, handset = await asyncio.get_running_loop().create_connection(
+            lambda: Handset(head.encode()), parts.hostname or "", parts.port or 0
         )
-    ready.release()
-    with suppress(ConnectionClosed):
-        await acknowledge_all(socket)
-
-
-async def acknowledge_all(socket: ClientConnection) -> None:
-    async for frame in socket:
-        text = frame if isinstance(frame, str) else frame.decode()
-        if '"type":"identity"' in text:  # the reference is sent back as it came
-            begin = text.index('"record":') + 9
-            reference = text[begin : text.index("}", begin) + 1]
-            await socket.send(f'{{"type":"ack","id":"a","record":{reference}}}')
+        await handset.open
 
 
 async def main() -> None:
     allow_many_files()
-    url = sys.argv[1].replace("http", "ws", 1)
+    url = sys.argv[1]
     tokens = list(iter(lambda: sys.stdin.readline().strip(), ""))
-    ready = asyncio.Semaphore(0)
     gate = asyncio.Semaphore(AT_ONCE)
-    alive = [asyncio.create_task(live(url, token, gate, ready)) for token in tokens]
-    for _ in tokens:
-        await ready.acquire()
+    await asyncio.gather(*(live(url, token, gate) for token in tokens))
     print("connected", flush=True)
-    await asyncio.gather(*alive)
+    await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -51,11 +51,13 @@ ORDER BY r.accepted_at DESC, r.position DESC, r.id DESC LIMIT 1
 
 async def run() -> list[Row]:
     async with stage(roles="gateway", accounts_count=1) as on:
-        await _fill(on)
+        began = time.perf_counter()
+        await fill(on, await make_days(on), 0, RECORDS)
+        print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
         numbers = [PhoneNumber(f"9198{i:08d}") for i in random.sample(range(RECEIVERS), ASKING)]
         tokens = await registered(on, numbers)
         ceiling = await _bare(on)
-        latencies = await _ask(on.url, tokens)
+        latencies = await ask(on.url, tokens, CALLER, SECONDS)
     figure = len(latencies) / SECONDS
     p99 = sorted(latencies)[int(len(latencies) * 0.99)] * 1000
     return [
@@ -71,24 +73,28 @@ async def run() -> list[Row]:
     ]
 
 
-async def _fill(on: Stage) -> None:
+async def make_days(on: Stage) -> datetime:
+    """Makes the partitions that `fill` writes to; the instant that its records are spread around."""
     now = on.deps.clock.now()
     for day in range(DAYS, -1, -1):
         await keep_partitions_at(on.deps, now - timedelta(days=day))
-    began = time.perf_counter()
-    parts = iter(range(0, RECORDS, STEP))
-    await asyncio.gather(*(_fill_parts(on, now, parts) for _ in range(FILLING)))
-    print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
+    return now
 
 
-async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int]) -> None:
+async def fill(on: Stage, now: datetime, stored: int, size: int) -> None:
+    """Stores records until there are `size`, `stored` of which `fill` has written before."""
+    parts = iter(range(stored, size, STEP))
+    await asyncio.gather(*(_fill_parts(on, now, parts, size) for _ in range(FILLING)))
+
+
+async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int], size: int) -> None:
     """Writes parts until none is left; the iterator is shared."""
     assert on.deps.settings.postgres_dsn
     connection = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
     account = on.accounts[0]
     ids = (account.id, account.id, CALLER, account.label_id)
     for first in parts:
-        last = min(first + STEP, RECORDS) - 1
+        last = min(first + STEP, size) - 1
         await connection.execute(FILL, now, RECEIVERS, *ids, DAYS, first, last, timeout=600)
     await connection.execute("ANALYZE call_record", timeout=600)
     await connection.close()
@@ -115,12 +121,12 @@ async def _bare(on: Stage) -> float:
     return sum(await asyncio.gather(*(loop() for _ in range(ASKING)))) / SECONDS
 
 
-async def _ask(url: str, tokens: Sequence[str]) -> list[float]:
-    """Each handset asks again as soon as it has its answer."""
+async def ask(url: str, tokens: Sequence[str], caller: str, seconds: float) -> list[float]:
+    """Latencies of handsets that ask who `caller` is again as soon as they have their answer."""
     latencies: list[float] = []
-    question = msgspec.json.encode({"type": "resolve", "id": "r", "caller_number": CALLER}).decode()
+    question = msgspec.json.encode({"type": "resolve", "id": "r", "caller_number": caller}).decode()
     stream = url.replace("http", "ws", 1) + "/handset/v1/stream"
-    until = time.perf_counter() + SECONDS
+    until = time.perf_counter() + seconds
 
     async def loop(token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}

@@ -207,7 +207,7 @@ class Cast:
 
     async def _answer(self, _: str, reply: str, __: bytes) -> None:
         if reply:
-            await self.deps.fabric.acknowledge(reply)
+            self.deps.fabric.acknowledge(reply)
 
 
 async def _keep_still(_: str, __: str, ___: bytes) -> None:

@@ -44,6 +44,8 @@ class Demo:
     process: "subprocess.Popen[str]"
     http: httpx.Client
     account: dict[str, Any]
+    credentials: dict[str, Any] = field(default_factory=dict[str, Any])
+    """All of the demo's JSON."""
     _token: str = "none"
 
     def handset(self, **keys: object) -> str:
@@ -122,7 +124,7 @@ def demo() -> Generator[Demo]:
         assert printed, "the demo ended"
         made = json.loads((directory / "data" / CREDENTIALS_JSON).read_text())
         with httpx.Client(base_url=made["base_url"], trust_env=False, timeout=20) as http:
-            yield Demo(process, http, made["accounts"][0])
+            yield Demo(process, http, made["accounts"][0], made)
     finally:
         process.terminate()
         process.communicate(timeout=15)

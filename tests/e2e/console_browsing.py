@@ -6,32 +6,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 PHONE = 390
+_REFUSED = re.compile(r"status of 4\d\d \(")
 
 
 @dataclass
 class ConsoleTabs:
-    """Tabs of a demo's console. `credentials` is the demo's JSON."""
+    """Tabs of a demo's console."""
 
     demo: Demo
     tabs: Tabs
-    credentials: dict[str, Any]
 
     def signed_in(self, role: str = "admin", *, account: int = 0, width: int = 1280, dark: bool = False) -> Page:
         """A tab signed in as the account's first member of that role, or as the `operator`."""
-        if role == "operator":
-            who = self.credentials["operator"]
-        else:
-            members = self.credentials["accounts"][account]["members"]
-            who = next(member for member in members if member["role"] == role)
+        who = self.member(role, account)
         page = self.tabs.open("/console/sign-in", width=width, dark=dark)
         sign_in(page, who["email"], who["password"])
         return page
+
+    def complaints(self) -> list[str]:
+        """What the browser complained of, apart from refusals, which it takes for failures to load."""
+        return [one for one in self.tabs.complaints if not _REFUSED.search(one)]
+
+    def member(self, role: str, account: int = 0) -> dict[str, Any]:
+        """Email and password of the account's first member of that role, or of the `operator`."""
+        made = self.demo.credentials
+        if role == "operator":
+            return made["operator"]
+        return next(member for member in made["accounts"][account]["members"] if member["role"] == role)
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
@@ -45,8 +52,10 @@ def sign_in(page: Page, email: str, password: str) -> None:
 def check_page(page: Page) -> None:
     """Asserts what every page keeps: accessible by axe-core's rules, and nothing sticks out sideways.
 
-    Complaints on the console are collected by `Tabs.complaints`, which the test asserts to be empty at its end.
+    Complaints of the browser are collected: a fixture asserts `ConsoleTabs.complaints()` to be empty at a test's end.
     """
+    expect(page.locator("main")).to_be_visible()
+    page.wait_for_load_state()
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
     source = AXE.read_text() + f";axe.run({{runOnly: {RULES!r}}}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})

@@ -101,6 +101,15 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
     assert serve.ready()
 
 
+def test_doctor_says_which_engines_are_away_and_why() -> None:
+    away = {"CALLMARK_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/x", "CALLMARK_NATS_URL": "nats://127.0.0.1:1"}
+    report = run("doctor", **away)
+    assert report.returncode == 1
+    problems = [line for line in report.stdout.splitlines() if line.startswith("problem")]
+    assert len(problems) == 2
+    assert all("Connect call failed" in line for line in problems)
+
+
 def test_a_command_without_a_running_installation_says_so(directory: Path) -> None:
     refused = run("migrate", "--data", directory / "nowhere")
     assert refused.returncode == 1

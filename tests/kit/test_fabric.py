@@ -1,7 +1,9 @@
 """The push fabric over a real NATS: acknowledged, not connected, silent, lost and back, late acknowledgements."""
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 from functools import partial
@@ -75,7 +77,7 @@ async def attach_that_acknowledges(gateway: Fabric, number: str) -> list[bytes]:
 
     async def on_push(_: str, reply: str, payload: bytes) -> None:
         held.append(payload)
-        await gateway.acknowledge(reply)
+        gateway.acknowledge(reply)
 
     await gateway.attach(number, in_task(on_push))
     return held
@@ -116,6 +118,14 @@ async def test_each_of_many_gets_its_own_answer(sender: Fabric, gateway: Fabric)
     assert [answers[i] for i in range(500)] == [Answer.ACKNOWLEDGED] * 250 + [Answer.NOT_CONNECTED] * 250
 
 
+async def test_payloads_too_large_for_one_read_arrive_whole_and_in_order(sender: Fabric, gateway: Fabric) -> None:
+    held = await attach_that_acknowledges(gateway, PHONE)
+    payloads = [bytes((65 + i % 26,)) * (20_000 + i) + b"\r\nMSG x 1 1\r\n" for i in range(60)]
+    answers = await push(sender, *(Push(PHONE, f"k{i}", payload) for i, payload in enumerate(payloads)))
+    assert set(answers.values()) == {Answer.ACKNOWLEDGED}
+    assert held == payloads
+
+
 async def test_another_installation_on_the_same_nats_is_not_reached(engines: Engines, sender: Fabric) -> None:
     other = Fabric(engines.nats_url, new_id())
     await other.open()
@@ -136,7 +146,7 @@ async def test_an_acknowledgement_after_the_deadline_reaches_the_senders_callbac
 
     await gateway.attach(PHONE, in_task(on_push))
     assert await push(sender, Push(PHONE, "record-7", b""), within=SOON) == {0: Answer.SILENT}
-    await gateway.acknowledge(replies[0])
+    gateway.acknowledge(replies[0])
     assert await late.next() == "record-7"
 
 
@@ -158,7 +168,7 @@ async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_cal
 
     async def noticed() -> bool:
         """The server takes a moment to see that the sender has gone; what it delivers till then is lost."""
-        await gateway.acknowledge(replies[0])
+        gateway.acknowledge(replies[0])
         return not late.queue.empty()
 
     await until(noticed)
@@ -177,7 +187,7 @@ async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_fir
     first = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
     await replies.get()
     second = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
-    await gateway.acknowledge(await replies.get())
+    gateway.acknowledge(await replies.get())
     assert (await first, await second) == ({0: Answer.SILENT}, {0: Answer.ACKNOWLEDGED})
 
 
@@ -203,7 +213,7 @@ async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when
     async def on_push(_: str, reply: str, payload: bytes) -> None:
         arrived.set()
         if payload == b"answer":
-            await gateway.acknowledge(reply)
+            gateway.acknowledge(reply)
 
     async def reconnected() -> None:
         back.set()
@@ -258,3 +268,24 @@ async def test_a_process_that_starts_before_nats_connects_when_it_comes(
     assert await heard.next() == "hello"
     await early.close()
     await nats.stop()
+
+
+async def test_waits_given_up_while_nats_hangs_leave_the_connection_whole(
+    own_directory: Path, installation: UUID
+) -> None:
+    nats = EmbeddedNats(own_directory / "data")
+    url = await nats.start()
+    sender, gateway = Fabric(url, installation, name="sender"), Fabric(url, installation, name="gateway")
+    try:
+        await asyncio.gather(sender.open(), gateway.open())
+        os.kill(nats.pid, signal.SIGSTOP)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await attach_that_acknowledges(gateway, "919900000002")
+        os.kill(nats.pid, signal.SIGCONT)
+        await attach_that_acknowledges(gateway, PHONE)
+        answers = await push(sender, Push(PHONE, "a", b"x"), Push("919900000002", "b", b"x"))
+        assert answers == {0: Answer.ACKNOWLEDGED, 1: Answer.NOT_CONNECTED}
+    finally:
+        await asyncio.gather(sender.close(), gateway.close())
+        await nats.stop()

@@ -9,6 +9,9 @@ from starlette.types import Receive, Scope, Send
 
 from callmark.processes.http import LARGEST_HEAD_BYTES, LOOPBACK, Server, open_socket
 
+_go_on = asyncio.Event()
+"""Set when `/slow` may go on to its body."""
+
 
 async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
@@ -19,6 +22,8 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
     while (await receive()).get("more_body"):
         pass
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    if scope["path"] == "/slow":
+        await _go_on.wait()
     await send({"type": "http.response.body", "body": b"hello"})
 
 
@@ -72,3 +77,26 @@ async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) 
     long = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (LARGEST_HEAD_BYTES - 2000) + b"\r\n\r\n"
     large = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\nConnection: close\r\n\r\n" + b"b" * 500_000
     assert (await _answer(port, long + large)).count(b"HTTP/1.1 200 OK") == 2
+
+
+async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_time(port: int) -> None:
+    _go_on.clear()
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    async with asyncio.timeout(5):
+        head = await reader.readuntil(b"\r\n\r\n")
+        _go_on.set()
+        body = await reader.read()
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert body == b"hello"
+
+
+async def test_an_answer_without_a_body_is_whole(port: int) -> None:
+    asked = b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"
+    head, _, rest = (
+        await _answer(port, asked + asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    ).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest.endswith(b"\r\n\r\n")

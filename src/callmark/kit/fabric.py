@@ -18,14 +18,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
-from callmark.kit.subscriptions import subscribe, subscribe_directly
+from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +86,8 @@ class Fabric:
         self._credentials = credentials
         self._name = name
         self._root = f"cm.{installation.hex}"
-        self._client = Client()
+        self._client = SteadyClient()
+        self._outbox = Outbox(self._client)
         self._inbox = f"_CM.{new_id().hex}"
         self._joined = False
         self._fanouts: dict[str, _Fanout] = {}
@@ -165,7 +165,8 @@ class Fabric:
                 log.warning("nats_not_reached", error=str(exc) or type(exc).__name__)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
-                self._joined, self._client = False, Client()
+                self._joined, self._client = False, SteadyClient()
+                self._outbox = Outbox(self._client)
                 await asyncio.sleep(0.5)
 
     async def _disconnected(self) -> None:
@@ -201,7 +202,7 @@ class Fabric:
         fanout = _Fanout({push.key: i for i, push in enumerate(pushes)}, [], asyncio.Event())
         deadline = loop.time() + within.total_seconds()
         try:
-            await self._send(pushes, fanout)
+            self._send(pushes, fanout)
             while fanout.open or fanout.come:
                 if not await _news(fanout, deadline - loop.time()):
                     fanout.come += [(i, Answer.SILENT) for i in self._abandon(fanout)]
@@ -211,18 +212,14 @@ class Fabric:
         finally:
             self._abandon(fanout)
 
-    async def _send(self, pushes: Sequence[Push], fanout: _Fanout) -> None:
+    def _send(self, pushes: Sequence[Push], fanout: _Fanout) -> None:
+        connected = self.connected
         for push in pushes:
             self._displace(push.key)
             self._fanouts[push.key] = fanout
-            if not self.connected:
-                self._settle(push.key, Answer.FABRIC_LOST)
-                continue
-            try:
-                await self._client.publish(
-                    f"{self._root}.handset.{push.number}", push.payload, reply=f"{self._inbox}.p.{push.key}"
-                )
-            except _FAILED:
+            if connected:
+                self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, f"{self._inbox}.p.{push.key}")
+            else:
                 self._settle(push.key, Answer.FABRIC_LOST)
 
     def _displace(self, key: str) -> None:
@@ -246,9 +243,8 @@ class Fabric:
         fanout.news.set()
         return True
 
-    def _answered(self, msg: Msg) -> None:
-        kind, _, key = msg.subject[len(self._inbox) + 1 :].partition(".")
-        nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
+    def _answered(self, subject: str, _reply: str, _payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+        kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
         if kind == "a":  # our gateway's acknowledgement found its sender gone
             if nobody:
                 self._apart(self._on_late(key))
@@ -262,9 +258,8 @@ class Fabric:
     async def attach(self, number: str, on_push: OnPush) -> Subscription:
         """Subscribes to one handset's pushes; on return the subscription is in force at the server."""
 
-        def receive(msg: Msg) -> None:
-            key = msg.reply.partition(".p.")[2] if msg.reply else ""
-            on_push(key, msg.reply, msg.data)
+        def receive(_subject: str, reply: str, payload: bytes, _nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+            on_push(reply.partition(".p.")[2], reply, payload)
 
         if not self.connected:
             raise Unavailable("nats: not connected")
@@ -276,6 +271,10 @@ class Fabric:
             if subscription:  # else it would be taken up again when NATS is back, for a handset that has gone
                 await self.detach(subscription)
             raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
+        except asyncio.CancelledError:  # the stream was given up meanwhile
+            if subscription:
+                await self.detach(subscription)
+            raise
         return subscription
 
     async def _until_in_force(self) -> None:
@@ -289,24 +288,20 @@ class Fabric:
         with contextlib.suppress(*_FAILED):
             await subscription.unsubscribe()
 
-    async def acknowledge(self, reply: str) -> bool:
+    def acknowledge(self, reply: str) -> bool:
         """Answers a push. False when the fabric is lost: the caller then writes the acknowledgement down itself.
 
         A sender that has gone is noticed by NATS, see `on_late_acknowledgement`.
         """
         if not self.connected:
             return False
-        try:
-            await self._client.publish(reply, b"+", reply=f"{self._inbox}.a.{reply.partition('.p.')[2]}")
-        except _FAILED:
-            return False
+        self._outbox.publish(reply, b"+", f"{self._inbox}.a.{reply.partition('.p.')[2]}")
         return True
 
     async def send_to_handset(self, number: str, payload: bytes) -> None:
         """A payload that wants no answer (a withdrawal); lost where nobody listens, which sync makes good."""
-        with contextlib.suppress(*_FAILED):
-            if self.connected:
-                await self._client.publish(f"{self._root}.handset.{number}", payload)
+        if self.connected:
+            self._outbox.publish(f"{self._root}.handset.{number}", payload)
 
     # announcements ----------------------------------------------------------------------------------------------------
 
@@ -357,11 +352,12 @@ async def _news(fanout: _Fanout, left_s: float) -> bool:
                 await fanout.news.wait()
         except TimeoutError:
             return False
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(max(min(GRACE_S, left_s), 0)):
-            while fanout.open:
-                fanout.news.clear()
-                await fanout.news.wait()
+    if fanout.open:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(min(GRACE_S, left_s), 0)):
+                while fanout.open:
+                    fanout.news.clear()
+                    await fanout.news.wait()
     return True
 
 

@@ -1,5 +1,12 @@
-"""NATS subscriptions: nats-py's own, with a queue and a task each, and a direct one for what comes by the thousand."""
+"""What nats-py does otherwise than we need it: its reader must stay, and some messages come by the thousand.
 
+nats-py gives each subscription a queue and a task, and each message some twenty steps. A gateway has a subscription
+per handset, and a push is four messages. So here a message of a direct subscription is handed on as it is read, and
+what is published in one turn of the event loop leaves in one write. It needs a few names that nats-py does not
+promise; tests/kit/test_fabric.py would notice a change.
+"""
+
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,8 +14,33 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.protocol.parser import Parser
 
 log = structlog.get_logger(__name__)
+
+Take = Callable[[str, str, bytes, bool], None]
+"""Gets subject, reply subject, payload, and whether it is NATS saying that nobody listens; it must not block."""
+
+_LINE_END = b"\r\n"
+
+
+class SteadyClient(Client):
+    """nats-py's client, which hands on direct subscriptions' messages, and whose reader survives a flush given up.
+
+    nats-py leaves the future of such a flush in line, and the PONG that comes for it at last raises in the reader. That
+    ends, and the connection hears nothing more, yet counts as good until two of its pings are missed: 20 to 30 s in
+    which every push of this process fails.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps = _DirectParser(self)
+
+    async def _process_pong(self) -> None:
+        line: list[Any] = vars(self)["_pongs"]  # an untyped list in nats-py
+        if line and line[0].done():
+            line[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
 
 
 async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Awaitable[None]]) -> Subscription:
@@ -19,32 +51,94 @@ async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Aw
 class _Direct:
     """Stands where nats-py keeps a subscription's queue: hands each message on at once, without a queue and a task.
 
-    A gateway has a subscription per handset, so a queue and a task each are its memory; and a message that wakes a
-    task costs more than all we do with it. What `take` raises is logged, or it would end the connection's reader.
+    What `take` raises is logged, or it would end the connection's reader.
     """
 
     __slots__ = ("_take",)
 
-    def __init__(self, take: Callable[[Msg], None]) -> None:
+    def __init__(self, take: Take) -> None:
         self._take = take
 
-    def put_nowait(self, msg: Msg) -> None:
-        """Where nats-py puts a message."""
+    def hand_on(self, subject: str, reply: str, payload: bytes, *, nobody: bool = False) -> None:
+        """Where our parser puts a message."""
         try:
-            self._take(msg)
+            self._take(subject, reply, payload, nobody)
         except Exception:
             log.exception("fabric_callback_failed")
+
+    def put_nowait(self, msg: Msg) -> None:
+        """Where nats-py puts a message: one with headers, such as its word that nobody listens."""
+        nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
+        self.hand_on(msg.subject, msg.reply, msg.data, nobody=nobody)
 
     def qsize(self) -> int:
         """Nothing ever waits."""
         return 0
 
 
-async def subscribe_directly(client: Client, subject: str, take: Callable[[Msg], None]) -> Subscription:
-    """A subscription whose messages are handed to `take` as they are read; it must not block."""
+async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscription:
+    """A subscription whose messages are handed to `take` as they are read."""
     subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
-    inner: Any = subscription  # nats-py has no synchronous callback; tests/kit/test_fabric.py would notice a change
-    early, inner._pending_queue = inner._pending_queue, _Direct(take)  # noqa: SLF001 - as above
+    inner: Any = subscription
+    early, inner._pending_queue = inner._pending_queue, _Direct(take)  # noqa: SLF001 - see above
     while early.qsize():
-        take(early.get_nowait())
+        inner._pending_queue.put_nowait(early.get_nowait())  # noqa: SLF001 - as above
     return subscription
+
+
+class _DirectParser(Parser):
+    """Cuts what has been read into messages; those without headers of direct subscriptions nats-py never sees."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - its subscriptions are private
+        super().__init__(client)  # pyright: ignore[reportUnknownMemberType] - its parameter is untyped
+        self._subscriptions: dict[int, Any] = client._subs  # noqa: SLF001 - see above
+
+    def reset(self) -> None:
+        """Forgets a message that has come in part (a new connection begins)."""
+        super().reset()
+        self._rest = b""
+
+    async def parse(self, data: bytes = b"") -> None:
+        """Handles every whole message of what has come so far."""
+        data = self._rest + data if self._rest else data
+        at = 0
+        while (line_end := data.find(_LINE_END, at)) >= 0:
+            words = data[at:line_end].split(b" ")
+            end = line_end + 2
+            if words[0] in {b"MSG", b"HMSG"}:
+                end += int(words[-1]) + 2
+                if len(data) < end:
+                    break
+            if not (words[0] == b"MSG" and self._hand_on(words, data[line_end + 2 : end - 2])):
+                await super().parse(data[at:end])
+            at = end
+        self._rest = data[at:]
+
+    def _hand_on(self, words: list[bytes], payload: bytes) -> bool:
+        """Whether it was a direct subscription's message; `words` are MSG, subject, number, reply if any, size."""
+        subscription = self._subscriptions.get(int(words[2]))
+        queue = subscription and subscription._pending_queue  # noqa: SLF001 - see above
+        if not isinstance(queue, _Direct):
+            return False
+        reply = words[3].decode() if len(words) == 5 else ""  # noqa: PLR2004 - as the docstring says
+        queue.hand_on(words[1].decode(), reply, payload)
+        return True
+
+
+class Outbox:
+    """What one turn of the event loop publishes, for one write. Lost, as all that is under way, when NATS is."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Any = client
+        self._waiting: list[bytes] = []
+
+    def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
+        """Takes a message along. Subjects are of our own making: nobody checks them here."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting += (f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, _LINE_END)
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if self._client.is_connected:
+            self._client._transport.write(b"".join(waiting))  # noqa: SLF001 - see above

@@ -80,8 +80,7 @@ async def _run(
             servers.append(Server(build_app(deps, roles), open_socket(settings.host, settings.port)))
         async with asyncio.TaskGroup() as group:
             group.create_task(serve_until(stop, servers, lambda: tell(admin.port)))
-            if kind == "worker":
-                collect_garbage_rarely()
+            collect_garbage_rarely()
             if background := _background(kind):
                 group.create_task(run_beside(stop, background(deps)))
 

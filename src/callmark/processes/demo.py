@@ -80,8 +80,11 @@ class _Demo:
         async with supervisor as running:
             teller.step("engines, schema, two accounts and all processes are up", began)
             assert self.credentials  # noqa: S101 - `_prepare` has run
-            async with httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http:
-                self.good = await Story(http, self.credentials, teller).tell()
+            async with (
+                httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
+                open_deps(running.settings, "demo") as deps,
+            ):
+                self.good = await Story(http, self.credentials, teller, deps).tell()
             if self.once:
                 return
             self._say_where(teller, running)

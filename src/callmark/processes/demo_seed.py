@@ -1,15 +1,17 @@
-"""What the demo starts with: two accounts with members, labels and a key, and a handset app. Safe to run again.
+"""What the demo starts with: two accounts with all that a business has, and a handset app. Safe to run again.
 
 Everything is found by its name first, so a start that was cut short is completed by the next. Secrets cannot be read
 back: they are kept in the data directory's credentials file, and what is missing there is made anew.
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import ALL_FEATURES, Account, Role
 from callmark.domain.credentials import service as keys
 from callmark.domain.deps import Deps
+from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import KeyId
 from callmark.domain.labels import categories, logo
@@ -25,6 +27,7 @@ from callmark.processes.demo_credentials import (
     Operator,
 )
 from callmark.processes.demo_people import seed_members, seed_operator
+from callmark.processes.demo_structure import Branch, seed_branch
 
 DEMO = "Demo"
 """Name of the seeded keys and of the handset app."""
@@ -39,6 +42,7 @@ class _Seed:
     dynamic: tuple[str, ...]
     static: tuple[str, ...]
     sub_category: int
+    branch: Branch
 
 
 SEEDS = (
@@ -48,6 +52,22 @@ SEEDS = (
         ("Acme Deliveries", "Acme Returns"),
         ("Acme Support",),
         sub_category=53,
+        branch=Branch(
+            department="Retail",
+            operation="Delivery",
+            process="Last mile",
+            sub_process="Evening rounds",
+            published="Delivery default",
+            draft="Delivery draft",
+            call_reason="About your delivery",
+            callbacks="Delivery callbacks",
+            numbers=("918040001234", "918040001235"),
+            campaign="Delivery check",
+            questions=(
+                NewQuestion("Did the courier arrive on time?", ("Yes", "No")),
+                NewQuestion("What should we do better?"),
+            ),
+        ),
     ),
     _Seed(
         "Borealis Bank",
@@ -55,6 +75,22 @@ SEEDS = (
         ("Borealis Bank", "Borealis Cards"),
         ("Borealis Service",),
         sub_category=64,
+        branch=Branch(
+            department="Personal banking",
+            operation="Fraud alerts",
+            process="Card payments",
+            sub_process="Night desk",
+            published="Cards default",
+            draft="Cards draft",
+            call_reason="About a payment with your card",
+            callbacks="Card callbacks",
+            numbers=("918061110001", "918061110002"),
+            campaign="Card service check",
+            questions=(
+                NewQuestion("Was your question answered?", ("Yes", "Partly", "No")),
+                NewQuestion("What should we do better?"),
+            ),
+        ),
     ),
 )
 
@@ -84,13 +120,19 @@ async def _account(deps: Deps, one: _Seed, found: Account | None, before: Accoun
     account = found or await accounts.create_account(deps, one.name)
     members = await seed_members(deps, account, one.members, before.members if before else ())
     key_id, api_key = await _key(deps, account, one, before)
+    identities = await _labels(deps, account, one)
+    seeded = await seed_branch(deps, account.id, one.branch, UUID(identities.static[0].id), one.members[0][1])
     return AccountOut(
         name=account.name,
         client_account_id=str(account.id),
         key_id=key_id,
         api_key=api_key,
         members=members,
-        labels=await _labels(deps, account, one),
+        labels=identities,
+        structure=seeded.structure,
+        feature_sets=seeded.feature_sets,
+        listed_numbers=list(one.branch.numbers),
+        campaign_id=seeded.campaign_id,
     )
 
 

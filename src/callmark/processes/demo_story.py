@@ -1,21 +1,19 @@
-"""The demo's story, through REST like any client: authenticate, push in bulk and in real time, ring, see it."""
+"""The demo's story, through REST like any client: push in bulk and in real time, ring, see it, hear the answer."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from time import perf_counter
 from typing import Any
 
 import httpx
 
+from callmark.domain.deps import Deps
 from callmark.kit.clock import to_ms
+from callmark.processes.demo_answers import Answers, story_webhook
 from callmark.processes.demo_credentials import AccountOut, Credentials
 from callmark.processes.demo_teller import Teller
+from callmark.processes.demo_telling import StoryFailed, Telling, expect, until
 
-CALLER = "918040001234"
 BULK_RECEIVER, REAL_TIME_RECEIVER = "919900000001", "919900000002"
 HANDSETS_WITHIN_S = 20.0
 STATUS_WITHIN_S = 15.0
@@ -23,29 +21,14 @@ _MINUTE_MS = 60_000
 _OK, _TOO_MANY, _NOT_YET = 200, 429, 503
 
 
-class StoryFailed(Exception):
-    """A step did not go as it should."""
-
-    def __init__(self, expected: str, came: object) -> None:
-        super().__init__(expected)
-        self.expected = expected
-        self.came = str(came)
-
-
-@dataclass
-class Step:
-    """A line being told; `result` is what is printed under it."""
-
-    result: str = ""
-
-
 class Story:
     """Tells the story of one running demo."""
 
-    def __init__(self, http: httpx.AsyncClient, credentials: Credentials, teller: Teller) -> None:
+    def __init__(self, http: httpx.AsyncClient, credentials: Credentials, teller: Teller, deps: Deps) -> None:
         self._http = http
         self._credentials = credentials
-        self._teller = teller
+        self._telling = Telling(http, teller)
+        self._deps = deps
 
     async def tell(self) -> bool:
         """Runs all steps, a line each; False when one failed, after telling what was expected and what came."""
@@ -56,52 +39,45 @@ class Story:
             record = await self._record(acme, BULK_RECEIVER, f"Your order {_some_number()} arrives today")
             await self._bulk(acme, token, record)
             await self._ring(acme, record, "answered")
+            async with story_webhook(self._deps, acme, self._credentials.base_url) as secret:
+                await Answers(self._telling, acme, token, secret).tell()
             token = await self._token(borealis)
             record = await self._record(borealis, REAL_TIME_RECEIVER, f"About your card request {_some_number()}")
             await self._real_time(borealis, token, record)
-            await self._ring(borealis, record, "missed")
+            await self._ring(borealis, record, "rejected")
         except StoryFailed as exc:
-            self._teller.failure(exc.expected, exc.came)
+            self._telling.teller.failure(exc.expected, exc.came)
             return False
         except httpx.HTTPError as exc:
-            self._teller.failure("an answer", f"{type(exc).__name__}: {exc}")
+            self._telling.teller.failure("an answer", f"{type(exc).__name__}: {exc}")
             return False
         return True
 
     # steps ------------------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _step(self, what: str) -> AsyncGenerator[Step]:
-        began = perf_counter()
-        step = Step()
-        try:
-            yield step
-        except (StoryFailed, httpx.HTTPError):
-            self._teller.step(what, began, good=False)
-            raise
-        self._teller.step(what, began, result=step.result)
-
     async def _handsets(self) -> None:
-        async with self._step("virtual handsets have registered and connected"):
-            await _until(self._connected, HANDSETS_WITHIN_S, f"{BULK_RECEIVER} and {REAL_TIME_RECEIVER} online")
+        async with self._telling.step("virtual handsets have registered and connected"):
+            await until(self._connected, HANDSETS_WITHIN_S, f"{BULK_RECEIVER} and {REAL_TIME_RECEIVER} online")
 
     async def _connected(self) -> tuple[bool, object]:
         answer = await self._http.get("/emulator/v1/handsets")
         if answer.status_code == _NOT_YET:
             return False, answer.text
-        _expect(answer)
+        expect(answer)
         online = {one["phone_number"] for one in answer.json() if one["connected"]}
         return online >= {BULK_RECEIVER, REAL_TIME_RECEIVER}, f"online: {', '.join(sorted(online)) or 'none'}"
 
     async def _token(self, account: AccountOut) -> str:
-        async with self._step(f"{account.name} authenticates: a token for 60 minutes"):
+        async with self._telling.step(f"{account.name} authenticates: a token for 60 minutes"):
             answer = await self._ask_token(account)
         if answer.status_code == _TOO_MANY:  # a demo started again and again
             wait_s = int(answer.headers["Retry-After"])
-            async with self._step(f"its ten tokens of 30 minutes are spent, so the clock moves on by {wait_s} s"):
-                _expect(await self._http.post("/emulator/v1/clock", json={"advance_s": wait_s}))
+            async with self._telling.step(
+                f"its ten tokens of 30 minutes are spent, so the clock moves on by {wait_s} s"
+            ):
+                expect(await self._http.post("/emulator/v1/clock", json={"advance_s": wait_s}))
                 answer = await self._ask_token(account)
-        return _expect(answer)["token"]
+        return expect(answer)["token"]
 
     async def _ask_token(self, account: AccountOut) -> httpx.Response:
         return await self._http.post(
@@ -112,9 +88,9 @@ class Story:
 
     async def _record(self, account: AccountOut, receiver: str, reason: str) -> dict[str, Any]:
         """A record whose window opened a minute ago by the product clock, for two hours."""
-        now = datetime.fromisoformat(_expect(await self._http.get("/emulator/v1/clock"))["now"])
+        now = datetime.fromisoformat(expect(await self._http.get("/emulator/v1/clock"))["now"])
         return {
-            "caller_number": CALLER,
+            "caller_number": account.listed_numbers[0],
             "receiver_number": receiver,
             "label_id": account.labels.dynamic[0].id,
             "dynamic_call_reason": reason,
@@ -126,14 +102,14 @@ class Story:
         path = f"/v2/clients/{account.client_account_id}/dynamic_call_records"
         headers = {"Authorization": f"Bearer {token}"}
         began = perf_counter()
-        async with self._step(f"it pushes in bulk: {CALLER} will call {record['receiver_number']}") as step:
-            batch_id = _expect(await self._http.post(path, json={"call_records": [record]}, headers=headers))[
-                "batch_id"
-            ]
+        async with self._telling.step(
+            f"it pushes in bulk: {record['caller_number']} will call {record['receiver_number']}"
+        ) as step:
+            batch_id = expect(await self._http.post(path, json={"call_records": [record]}, headers=headers))["batch_id"]
             step.result = f"batch {batch_id}"
 
         async def settled() -> tuple[bool, object]:
-            answer = _expect(await self._http.get(path, params={"batchId": batch_id}, headers=headers))
+            answer = expect(await self._http.get(path, params={"batchId": batch_id}, headers=headers))
             status = answer["data"][0]["status_info"]
             if status["status"] == "error":
                 raise StoryFailed("the status success", status)
@@ -141,16 +117,16 @@ class Story:
 
         what = "the handset has acknowledged it: status success"
         try:
-            await _until(settled, STATUS_WITHIN_S, "the status success")
+            await until(settled, STATUS_WITHIN_S, "the status success")
         except StoryFailed:
-            self._teller.step(what, began, good=False)
+            self._telling.teller.step(what, began, good=False)
             raise
-        self._teller.step(what, began, result="counted from the moment it was pushed")
+        self._telling.teller.step(what, began, result="counted from the moment it was pushed")
 
     async def _real_time(self, account: AccountOut, token: str, record: dict[str, Any]) -> None:
-        what = f"it pushes in real time: {CALLER} will call {record['receiver_number']}"
-        async with self._step(f"{what}, acknowledged at once"):
-            answer = _expect(
+        what = f"it pushes in real time: {record['caller_number']} will call {record['receiver_number']}"
+        async with self._telling.step(f"{what}, acknowledged at once"):
+            answer = expect(
                 await self._http.post(
                     f"/v2/clients/{account.client_account_id}/dynamic_call_record",
                     json=record,
@@ -161,9 +137,11 @@ class Story:
                 raise StoryFailed("the status success", answer)
 
     async def _ring(self, account: AccountOut, record: dict[str, Any], outcome: str) -> None:
-        async with self._step(f"{CALLER} calls {record['receiver_number']}, which is {outcome}"):
-            call = {"caller": CALLER, "receiver": record["receiver_number"], "outcome": outcome}
-            shown = _expect(await self._http.post("/emulator/v1/calls", json=call))
+        async with self._telling.step(
+            f"{record['caller_number']} calls {record['receiver_number']}, which is {outcome}"
+        ):
+            call = {"caller": record["caller_number"], "receiver": record["receiver_number"], "outcome": outcome}
+            shown = expect(await self._http.post("/emulator/v1/calls", json=call))
             pushed = {
                 "name": account.labels.dynamic[0].name,
                 "call_reason": record["dynamic_call_reason"],
@@ -175,28 +153,7 @@ class Story:
             logo = await self._http.get(shown["logo_url"])
             if logo.status_code != _OK or logo.headers["Content-Type"] != "image/png":
                 raise StoryFailed(f"a PNG at {shown['logo_url']}", logo.status_code)
-        self._teller.screen(shown["name"], shown["call_reason"], CALLER)
-
-
-async def _until(check: Callable[[], Awaitable[tuple[bool, object]]], within_s: float, expected: str) -> None:
-    """Asks `check` again and again until it says yes. Raises StoryFailed with what it said last."""
-    deadline = perf_counter() + within_s
-    while True:
-        done, came = await check()
-        if done:
-            return
-        if perf_counter() > deadline:
-            raise StoryFailed(f"{expected} within {within_s:.0f} s", came)
-        await asyncio.sleep(0.01)
-
-
-def _expect(answer: httpx.Response) -> dict[str, Any]:
-    """The JSON of a good answer."""
-    if answer.status_code != _OK:
-        raise StoryFailed(
-            f"{answer.request.method} {answer.request.url.path} to answer 200", f"{answer.status_code} {answer.text}"
-        )
-    return answer.json()
+        self._telling.teller.screen(shown["name"], shown["call_reason"], record["caller_number"])
 
 
 def _some_number() -> int:

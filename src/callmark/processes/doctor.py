@@ -199,12 +199,14 @@ async def _nats(settings: Settings) -> Finding:
                 settings.nats_url.reveal(),
                 user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
                 allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 error_cb=note,
             )
         version = tuple(int(part) for part in re.findall(r"\d+", str(client.connected_server_version))[:3])
         await client.close()
     except (NatsError, OSError, socket.gaierror) as exc:
-        detail = str(exc) or next((said for said in reversed(tries) if said), "no answer within 5 s")
+        detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")
         return Finding("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
     advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
     return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)

@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from callmark.domain.accounts import sign_in
+from callmark.domain.calls import days as call_days
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.exports import jobs as exports
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.numbers import jobs as numbers
+from callmark.domain.personalisation import days as record_days
 from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import partitions
+from callmark.domain.personalisation import partitions, uploads
 from callmark.domain.webhooks import jobs as webhooks
 from callmark.kit import smtp
 from callmark.kit.due_work import Claimed, Work, Worker
@@ -34,6 +36,9 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), exports.forget_old_files),
     "old_mails": (timedelta(hours=1), _keep_mails),
+    "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
+    "record_days": (timedelta(seconds=10), record_days.count_days),
+    "call_days": (timedelta(seconds=30), call_days.count_calls),
     "sweep": (timedelta(seconds=30), personalisation.sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""
@@ -54,6 +59,7 @@ def works(deps: Deps) -> list[Work]:
     """Every kind of due work."""
     return [
         personalisation.batches(deps),
+        uploads.uploads(deps),
         numbers.listing_jobs(deps),
         smtp.mails(deps.settings, deps.db, deps.clock),
         periodic(deps),

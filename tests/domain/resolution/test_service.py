@@ -1,6 +1,9 @@
 """What shows when it rings, and the reason given when nothing does."""
 
+import asyncio
+import re
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from tests.factories import make_cast, phone
@@ -18,11 +21,13 @@ from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
+from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.frames import Identity
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.zones import device_zone
 
@@ -205,3 +210,42 @@ async def test_offers_are_what_the_feature_set_has_switched_on_with_slots_in_the
 async def switched_off(deps: Deps, listed: Listed) -> None:
     for switch in ("call_me_back", "survey"):
         await set_switch(deps, listed, switch, on=False)
+
+
+class Explaining:
+    """A connection that explains statements instead of running them."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+        self.plan = ""
+
+    async def fetch(self, query: str, *args: object) -> list[Any]:
+        self.plan += "\n".join(row[0] for row in await self._tx.fetch(f"EXPLAIN {query}", *args))
+        return []
+
+
+async def test_looking_for_what_shows_reads_the_days_in_which_open_windows_end_and_no_others(
+    deps: Deps, clock: FakeClock
+) -> None:
+    await partitions.keep_partitions(deps)
+    async with deps.db.connection() as tx:
+        explaining = Explaining(tx)
+        asked = [(phone(), CALLER, clock.now()), (phone(), CALLER, clock.now())]
+        await personalisation.newest_open_each(cast("Tx", explaining), asked)
+    assert 1 <= len(set(re.findall(r"Index Scan using \w+ on (call_record_\d{8})", explaining.plan))) <= 3, (
+        explaining.plan
+    )
+
+
+async def test_many_who_ask_at_once_each_get_their_own_answer(deps: Deps) -> None:
+    cast_, listed = await make_cast(deps), await make_listed(deps)
+    owners = [await make_handset(deps, phone()) for _ in range(5)]
+    for owner in owners[::2]:
+        record = new_record(deps, cast_, owner.number, label_name=f"For {owner.number}")
+        await store_records(deps, cast_, record)
+    found = await asyncio.gather(
+        *(resolve(deps, owner) for owner in owners), *(resolve(deps, owner, listed.number) for owner in owners)
+    )
+    names = [one.identity and one.identity.name for one in found]
+    expected = [f"For {owner.number}" if at % 2 == 0 else None for at, owner in enumerate(owners)]
+    assert names == expected + ["Acme Deliveries"] * 5

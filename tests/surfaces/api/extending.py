@@ -87,7 +87,7 @@ async def hold_all(deps: Deps, number: PhoneNumber) -> list[bytes]:
     async def on_push(_: str, reply: str, payload: bytes) -> None:
         got.append(payload)
         if reply:
-            await deps.fabric.acknowledge(reply)
+            deps.fabric.acknowledge(reply)
 
     await deps.fabric.attach(number, in_task(on_push))
     return got

@@ -321,7 +321,7 @@ async def test_a_cancellation_that_overtakes_the_push_is_repeated_after_it(deps:
         if kind == "identity":
             await acme.do(f"batches/{batch}/cancel")  # its withdrawal comes in before the handset holds the record
             got.append("held")
-            await deps.fabric.acknowledge(reply)
+            deps.fabric.acknowledge(reply)
 
     await deps.fabric.attach(receiver, in_task(cancel_first))
     async with deps.db.connection() as tx:

@@ -96,8 +96,8 @@ async def test_a_file_is_appended_with_a_report_of_every_rejected_line(
     assert await rows_of(acme.deps, acme.account_id) == {}
     told = await ended(here, "append", str(file), *of(acme), "--region", "IN")
     assert told.code == 0
-    assert "Pending:" in told.out
-    assert "1 lines give no number:\n  line 3: 'hello': not a phone number" in told.err
+    assert "Accepted;" in told.out
+    assert "1 line gives no number:\n  line 3: 'hello': not a phone number" in told.err
     assert list(await rows_of(acme.deps, acme.account_id)) == ["918040001234"]
     await run(here, "delist", "918040001234", *of(acme))
     await work(acme)
@@ -121,11 +121,12 @@ async def test_a_rewrite_delists_the_rest_and_stops_at_lines_it_cannot_read(
     stopped = await ended(here, "rewrite", str(file), *of(acme))
     assert (stopped.code, stopped.err) == (
         1,
-        "Error: 1 lines give no number; nothing is changed (see --skip-rejected)\n",
+        "Error: 1 line gives no number; nothing is changed (see --skip-rejected)\n",
     )
     assert await states_of(acme.deps, acme.account_id) == {"listed": 2}
     done = await run(here, "rewrite", str(file), *of(acme), "--skip-rejected")
     assert (done["new"], done["existing"], done["delisted_count"]) == ([fresh], [kept], 1)
+    assert done["status"] == "pending"
     assert [one["line"] for one in done["rejected"]] == [3]
     await work(acme)
     assert set(await rows_of(acme.deps, acme.account_id)) == {kept, fresh}

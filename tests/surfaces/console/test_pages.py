@@ -1,6 +1,7 @@
 """What every page keeps, driven by the route table and the contexts."""
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from jinja2 import meta, nodes
@@ -41,6 +42,15 @@ def test_every_template_belongs_to_a_page_or_to_the_kit() -> None:
     there = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")}
     partials = {name for name in there if name.rpartition("/")[2].startswith("_")}
     assert there - shared - partials == pages
+
+
+def test_every_page_is_in_the_documentation() -> None:
+    told = (Path(__file__).parents[3] / "docs/console.md").read_text()
+    for entry in TABLE:
+        parts = entry.path.split("/")
+        root = "/".join(parts[:3] if parts[1:2] == ["operator"] else parts[:2]) or "/"
+        if entry.method == "GET":
+            assert f"`{root}" in told, entry.path
 
 
 def test_no_template_has_scripts_or_styles_of_its_own() -> None:

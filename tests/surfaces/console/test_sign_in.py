@@ -16,7 +16,9 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
+from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.accounts.model import AccountState, MemberState, Role
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
@@ -292,6 +294,21 @@ async def test_five_wrong_codes_spend_the_right_one(deps: Deps, business: Busine
     for _ in range(5):
         await alice.post("/console/sign-in/code", {"code": wrong})
     assert (await alice.post("/console/sign-in/code", {"code": code})).status_code == 401
+
+
+async def test_new_passwords_are_noted(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.post("/console/me/password", {"old_password": PASSWORD, "password": NEW, "again": NEW})
+    stranger = browse("198.51.100.9")
+    await stranger.get("/console/forgot")
+    await stranger.post("/console/forgot", {"email": business.admin.email})
+    token = await mailed_token(deps, business.admin.email)
+    await stranger.post(f"/console/reset/{token}", {"password": PASSWORD, "again": PASSWORD})
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [(entry.action, entry.address) for entry in log] == [
+        ("password.reset", "198.51.100.9"),
+        ("password.changed", "203.0.113.7"),
+    ]
 
 
 async def test_an_operator_signs_in_on_the_same_page(deps: Deps, browse: Visitors) -> None:

@@ -26,6 +26,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
 from callmark.kit.phone import PhoneNumber
+from callmark.processes.websockets import WebSocketProtocol
 from callmark.surfaces.gateway.app import Gateway
 from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
 
@@ -106,7 +107,7 @@ async def served(deps: Deps, *, frame_bytes: int = FRAME_BYTES) -> AsyncGenerato
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         Starlette(routes=gateway.routes),
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=frame_bytes,
         ws_ping_interval=PING_S,
         ws_ping_timeout=SILENCE_S - PING_S,

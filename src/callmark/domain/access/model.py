@@ -45,6 +45,7 @@ class Action(StrEnum):
     CALLBACKS_VIEW = "callbacks_view"
     CALLBACKS_WORK = "callbacks_work"  # take and finish requests
     CALLBACKS_MANAGE = "callbacks_manage"  # configurations
+    CALLBACKS_EXPORT = "callbacks_export"  # the whole account's requests in one file
     FEEDBACK_VIEW = "feedback_view"
     FEEDBACK_MANAGE = "feedback_manage"
     MEMBERS_VIEW = "members_view"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from callmark.domain.access.changes import Change
@@ -20,6 +21,7 @@ from callmark.domain.numbers import look_up, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.look_up import Search, search_for
 from callmark.domain.numbers.model import (
+    MOST_NUMBERS,
     Answer,
     Delisted,
     ListingJob,
@@ -63,21 +65,34 @@ class Found:
         return path_of(self.placed.place) if self.placed else ()
 
 
+class Mode(StrEnum):
+    """What a list does to a feature set (contract, section 12.3)."""
+
+    APPEND = "append"
+    REWRITE = "rewrite"
+    DELIST = "delist"
+
+
 @dataclass(frozen=True)
 class Preview:
-    """What a list would do to a feature set at this moment; `going` are the numbers that a rewrite would delist."""
+    """What a list would do to a feature set at this moment: `answer` when it lists, `going` are to be delisted.
+
+    `elsewhere` are numbers that a delisting leaves alone, because they are not in this feature set.
+    """
 
     placed: Placed
-    answer: Published
+    answer: Published | None
     going: list[PhoneNumber]
+    elsewhere: list[PhoneNumber]
+    after_count: int
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a list did: the answer bucket by bucket, and how many numbers are being delisted."""
+    """What a list did: how many numbers a job now lists, how many one delists."""
 
     placed: Placed
-    answer: Published
+    coming_count: int
     going_count: int
 
 
@@ -117,42 +132,71 @@ async def find_number(deps: Deps, actor: Actor, number: PhoneNumber, action: Act
 
 
 async def find_all(deps: Deps, actor: Actor, wanted: Sequence[PhoneNumber]) -> list[Number]:
-    """Those of `wanted` that the account still has. Raises Forbidden, NotFound when one is outside the actor's place."""
+    """Those of `wanted` that feature sets of the account hold; those of number groups are left out.
+
+    Raises Forbidden, NotFound for one outside the actor's place.
+    """
     check(actor, Action.NUMBERS_MANAGE)
     found = await look_up.find_numbers(deps, actor.account_id, wanted)
+    grouped: set[FeatureSetId] = set()
     for feature_set_id in {number.feature_set_id for number in found}:
         placed = await _placed(deps, actor, feature_set_id)
         check_at(actor, Action.NUMBERS_MANAGE, path_of(placed.place) if placed else ())
-    return found
+        if placed is None:
+            grouped.add(feature_set_id)
+    return [number for number in found if number.feature_set_id not in grouped]
 
 
 async def preview(
-    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, listed: Sequence[PhoneNumber], *, rewrite: bool
+    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, listed: Sequence[PhoneNumber], mode: Mode
 ) -> Preview:
     """What `apply` would do; nothing is written. Raises Forbidden, NotFound."""
     placed = await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
-    account_id = actor.account_id
+    account_id, before = actor.account_id, placed.feature_set.number_count
+    if mode is Mode.DELIST:
+        found = await look_up.find_numbers(deps, account_id, listed)
+        going = [one.phone_number for one in found if _is_to_go(one, feature_set_id)]
+        gone = set(going)
+        elsewhere = [number for number in listed if number not in gone]
+        return Preview(placed, None, going, elsewhere, before - len(going))
     answer = await numbers.preview(deps, account_id, feature_set_id, listed)
-    most = max(placed.feature_set.number_count, 1)
-    going = await numbers.find_rest(deps, account_id, feature_set_id, listed, most=most) if rewrite else []
-    return Preview(placed, answer, going)
+    coming = len(answer.new) + len(answer.migrated) + await _from_elsewhere(deps, actor, feature_set_id, answer.updated)
+    if mode is Mode.APPEND:
+        return Preview(placed, answer, [], [], before + coming)
+    going = await numbers.find_rest(deps, account_id, feature_set_id, listed, most=max(before, 1))
+    return Preview(placed, answer, going, [], before + coming - len(going))
 
 
 async def apply(
-    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, listed: Sequence[PhoneNumber], *, rewrite: bool
+    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, listed: Sequence[PhoneNumber], mode: Mode
 ) -> Done:
-    """Adds the numbers to the feature set, or makes its content equal to them; publishes it; jobs do the work.
+    """Adds the numbers to the feature set, makes its content equal to them, or takes them out; jobs do the work.
 
-    Raises Forbidden, NotFound, InvalidInput for an empty list or a feature set without a label.
+    The first two publish it. Raises Forbidden, NotFound, InvalidInput for an empty list or a missing label.
     """
     placed = await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
     of = (deps, actor.account_id, feature_set_id, listed, actor.email)
     also = _noting(deps, actor, placed.feature_set.name)
-    if rewrite:
+    if mode is Mode.APPEND:
+        return Done(placed, _coming(await numbers.append(*of, also=also)), 0)
+    if mode is Mode.REWRITE:
         answer, going = await numbers.rewrite(*of, also=also)
-    else:
-        answer, going = await numbers.append(*of, also=also), 0
-    return Done(placed, answer, going)
+        return Done(placed, _coming(answer), going)
+    going = 0
+    for at in range(0, len(listed), MOST_NUMBERS):
+        part = listed[at : at + MOST_NUMBERS]
+        going += len((await _delist(deps, actor, feature_set_id, part, also)).existing)
+    return Done(placed, 0, going)
+
+
+async def delist_all(deps: Deps, actor: Actor, feature_set_id: FeatureSetId) -> Done:
+    """Takes every number out of the feature set. Raises Forbidden, NotFound."""
+    placed = await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
+    also = _noting(deps, actor, placed.feature_set.name)
+    count = 0
+    while rest := await numbers.find_rest(deps, actor.account_id, feature_set_id, [], most=MOST_NUMBERS):
+        count += len((await _delist(deps, actor, feature_set_id, rest, also)).existing)
+    return Done(placed, 0, count)
 
 
 async def delist(deps: Deps, actor: Actor, chosen: Sequence[PhoneNumber]) -> int:
@@ -231,6 +275,21 @@ async def _delist(
     return await numbers.delist(deps, actor.account_id, feature_set_id, some, actor.email, also=also)
 
 
+def _coming(answer: Published) -> int:
+    """How many numbers the request's job lists."""
+    return len(answer.new) + len(answer.updated) + len(answer.migrated)
+
+
+def _is_to_go(number: Number, feature_set_id: FeatureSetId) -> bool:
+    return number.feature_set_id == feature_set_id and number.state is not NumberState.DELISTING
+
+
+async def _from_elsewhere(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, failed: Sequence[str]) -> int:
+    """How many of the account's failed numbers are in another feature set."""
+    found = await look_up.find_numbers(deps, actor.account_id, [PhoneNumber(number) for number in failed])
+    return sum(one.feature_set_id != feature_set_id for one in found)
+
+
 def _by_set(found: Sequence[Number]) -> dict[FeatureSetId, list[PhoneNumber]]:
     grouped: dict[FeatureSetId, list[PhoneNumber]] = defaultdict(list)
     for number in found:
@@ -248,7 +307,6 @@ def _noting(deps: Deps, actor: Actor, name: str) -> Callable[[Tx, Answer], Await
         if isinstance(answer, Delisted):
             await change.note("numbers.delisted", name, numbers=len(answer.existing), job_id=str(answer.job_id))
             return
-        count = len(answer.new) + len(answer.updated) + len(answer.migrated)
-        await change.note("numbers.listed", name, numbers=count, job_id=str(answer.job_id or ""))
+        await change.note("numbers.listed", name, numbers=_coming(answer), job_id=str(answer.job_id or ""))
 
     return also

@@ -48,7 +48,7 @@ class Node:
     @property
     def where(self) -> str:
         """Its names from the top, for a line of text."""
-        return " › ".join(self.trail)
+        return " › ".join(self.trail)  # noqa: RUF001 - the sign between crumbs
 
     @property
     def all_sets(self) -> list[FeatureSet]:
@@ -72,7 +72,7 @@ class Node:
 
 
 async def see_tree(deps: Deps, actor: Actor) -> list[Node]:
-    """The departments in alphabetical order with all below them: for owners their place and the way to it. Forbidden."""
+    """Departments by name with all below them; for owners their place and the way to it. Raises Forbidden."""
     check(actor, Action.STRUCTURE_VIEW)
     return await tree_of(deps, actor)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from callmark.domain.accounts.session_queries import Known
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, AuditId
 from callmark.kit.db import Row, Tx
@@ -69,6 +70,21 @@ def new_entry(
 ) -> AuditEntry:
     """An entry with an id of its own."""
     return AuditEntry(AuditId(new_id()), account_id, actor_email, by_operator, action, subject, details, address, at)
+
+
+async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime) -> None:
+    """Notes what somebody did about its own way in: a password chosen, an invitation accepted."""
+    entry = new_entry(
+        account_id=known.account_id,
+        actor_email=known.email,
+        by_operator=known.person.operator_id is not None,
+        action=action,
+        subject=known.email,
+        details={},
+        address=address,
+        at=at,
+    )
+    await write_entry(tx, entry)
 
 
 async def list_entries(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from callmark.domain.accounts import mails, model, queries, session_queries, throttle
+from callmark.domain.accounts import audit, mails, model, queries, session_queries, throttle
 from callmark.domain.accounts.model import Member, MemberState, Person
 from callmark.domain.accounts.passwords import check_password, hash_password
 from callmark.domain.accounts.session_model import (
@@ -82,10 +82,12 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
         assert known.person.member_id  # noqa: S101 - operators are not invited
         await queries.activate_member(tx, known.person.member_id, name)
         await session_queries.delete_links(tx, known.person, LinkKind.INVITATION)
-        return SignedIn(await _begin(deps, tx, known, hashed, origin))
+        await _replace_password(tx, known, hashed)
+        await audit.note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
+        return SignedIn(await begin_session(deps, tx, known.person, origin))
 
 
-async def reset_password(deps: Deps, token: str, password: str) -> None:
+async def reset_password(deps: Deps, token: str, password: str, origin: Origin) -> None:
     """Gives the link's owner a new password and ends every session. Raises NotFound, InvalidInput."""
     owner = await look_at_link(deps, LinkKind.PASSWORD_RESET, token)
     hashed = await hash_password(check_password(password, owner.email, owner.name))
@@ -94,6 +96,7 @@ async def reset_password(deps: Deps, token: str, password: str) -> None:
         await _replace_password(tx, known, hashed)
         await session_queries.delete_links(tx, known.person, LinkKind.PASSWORD_RESET)
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
+        await audit.note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
 
 async def set_password(deps: Deps, member: Member, password: str) -> None:
@@ -118,11 +121,6 @@ async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> Known:
     if known is None or known.member_state is MemberState.REVOKED:
         raise NotFound(_DEAD)
     return known
-
-
-async def _begin(deps: Deps, tx: Tx, known: Known, hashed: str, origin: Origin) -> str:
-    await _replace_password(tx, known, hashed)
-    return await begin_session(deps, tx, known.person, origin)
 
 
 async def _replace_password(tx: Tx, known: Known, hashed: str) -> None:

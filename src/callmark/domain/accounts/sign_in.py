@@ -4,7 +4,7 @@ import secrets
 
 import structlog
 
-from callmark.domain.accounts import mails, session_queries, throttle
+from callmark.domain.accounts import audit, mails, session_queries, throttle
 from callmark.domain.accounts.model import AccountState, MemberState, Person
 from callmark.domain.accounts.passwords import check_password, hash_password, is_password
 from callmark.domain.accounts.session_model import (
@@ -129,7 +129,7 @@ async def end_other_sessions(deps: Deps, session: Session) -> None:
         await session_queries.delete_sessions(tx, session.person, but=session.id)
 
 
-async def change_password(deps: Deps, session: Session, old: str, new: str) -> None:
+async def change_password(deps: Deps, session: Session, old: str, new: str, address: str) -> None:
     """A new password for who is signed in; every other session ends, no browser is remembered.
 
     Raises InvalidInput for a wrong old or an unusable new one, TooManyRequests after too many wrong ones.
@@ -145,6 +145,7 @@ async def change_password(deps: Deps, session: Session, old: str, new: str) -> N
         await session_queries.set_password(tx, session.person, hashed)
         await session_queries.delete_sessions(tx, session.person, but=session.id)
         await session_queries.forget_devices(tx, session.person)
+        await audit.note_own(tx, known, "password.changed", address, deps.clock.now())
 
 
 async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> None:

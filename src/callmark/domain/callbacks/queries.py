@@ -1,5 +1,6 @@
 """The SQL of callbacks."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -136,21 +137,29 @@ async def select_requests(
     account_id: AccountId,
     *,
     states: frozenset[RequestState],
+    feature_sets: Collection[FeatureSetId] | None,
+    receiver: str,
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[CallbackRequest]:
     """Up to `limit` of the account's requests in these states, newest first, older than the one at `before`.
 
-    Index callback_request_account_newest, or callback_request_to_do when nothing done is wanted.
+    Of these feature sets (None: of all), from numbers that begin with `receiver`. Index
+    callback_request_account_newest, or callback_request_to_do when nothing done is wanted; callback_request_once for a
+    receiver.
     """
     not_done = "" if RequestState.DONE in states else " AND state <> 'done'"
+    begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if receiver else " AND $7 = ''"
     rows = await tx.fetch(
-        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}"  # noqa: S608 - constants
+        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"  # noqa: S608 - constants
+        " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6))"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
         account_id,
         [state.value for state in states],
         *(before or (None, None)),
         limit,
+        feature_sets,
+        receiver,
     )
     return [_request(row) for row in rows]
 
@@ -161,6 +170,20 @@ async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, in
         "SELECT state, count(*) AS n FROM callback_request WHERE account_id = $1 GROUP BY state", account_id
     )
     return dict.fromkeys(RequestState, 0) | {RequestState(row["state"]): row["n"] for row in rows}
+
+
+async def count_new(tx: Tx, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int) -> int:
+    """How many of the account's requests nobody has taken, `most` at the highest; of these feature sets (None: of all).
+
+    Index callback_request_to_do.
+    """
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM callback_request WHERE account_id = $1 AND state <> 'done' AND state = 'new'"
+        " AND ($2::uuid[] IS NULL OR feature_set_id = ANY ($2)) LIMIT $3) AS waiting",
+        account_id,
+        feature_sets,
+        most,
+    )
 
 
 async def take_request(
@@ -189,6 +212,17 @@ async def end_request(
         request_id,
         email,
         now,
+    )
+    return _request(row) if row else None
+
+
+async def reopen_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
+    """Makes a request new again; None when there is none, it is new, or the receiver was not interested."""
+    row = await tx.fetchrow(
+        "UPDATE callback_request SET state = 'new', handled_by_email = NULL, handled_at = NULL"  # noqa: S608 - a constant list of columns
+        f" WHERE id = $2 AND account_id = $1 AND state <> 'new' AND is_interested RETURNING {_REQUEST}",
+        account_id,
+        request_id,
     )
     return _request(row) if row else None
 

@@ -1,9 +1,11 @@
 """What a business does with the requests of its receivers: read them, take one, be done with it."""
 
+from collections.abc import Collection
+
 from callmark.domain.callbacks import queries
 from callmark.domain.callbacks.model import CallbackRequest, RequestState
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, CallbackRequestId
+from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.kit.errors import Conflict, NotFound
 
 ALL_STATES = frozenset(RequestState)
@@ -14,25 +16,44 @@ async def list_requests(
     account_id: AccountId,
     *,
     states: frozenset[RequestState] = ALL_STATES,
+    feature_sets: Collection[FeatureSetId] | None = None,
+    receiver: str = "",
     after: CallbackRequestId | None = None,
     limit: int = 100,
 ) -> list[CallbackRequest]:
     """Up to `limit` of the account's requests in these states, newest first, those that follow the one of id `after`.
 
-    Raises NotFound when there is none of that id (any more).
+    Of these feature sets, or of all (None); from numbers that begin with the digits `receiver`. Raises NotFound when
+    there is none of the id `after` (any more).
     """
     async with deps.db.connection() as tx:
         before = None
         if after is not None:
             last = _found(await queries.select_request(tx, account_id, after))
             before = last.requested_at, last.id
-        return await queries.select_requests(tx, account_id, states=states, before=before, limit=limit)
+        return await queries.select_requests(
+            tx,
+            account_id,
+            states=states,
+            feature_sets=feature_sets,
+            receiver=receiver,
+            before=before,
+            limit=limit,
+        )
 
 
 async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:
     """How many of the account's requests are in each state."""
     async with deps.db.connection() as tx:
         return await queries.count_requests(tx, account_id)
+
+
+async def count_new(
+    deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int
+) -> int:
+    """How many requests nobody has taken, `most` at the highest; of these feature sets, or of all (None)."""
+    async with deps.db.connection() as tx:
+        return await queries.count_new(tx, account_id, feature_sets, most)
 
 
 async def get_request(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest:
@@ -63,6 +84,19 @@ async def finish(deps: Deps, account_id: AccountId, request_id: CallbackRequestI
     async with deps.db.transaction() as tx:
         done = await queries.end_request(tx, account_id, request_id, email, deps.clock.now())
         return done or _found(await queries.select_request(tx, account_id, request_id))
+
+
+async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest:
+    """The request, new again, for whoever takes it next; unchanged when it was new. Raises NotFound.
+
+    Conflict when the receiver was not interested: there is nothing to do.
+    """
+    async with deps.db.transaction() as tx:
+        reopened = await queries.reopen_request(tx, account_id, request_id)
+        there = reopened or _found(await queries.select_request(tx, account_id, request_id))
+    if not there.is_interested:
+        raise Conflict("the receiver was not interested; there is nothing to do")
+    return there
 
 
 def _found(request: CallbackRequest | None) -> CallbackRequest:

@@ -113,8 +113,10 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
 
 
 async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:
-    """Calls reported after the key (instant, id) and before `until`, in that order; of those of a record, whether it
-    is the first that showed it, and the first that was answered. Indexes `call_reported`, `call_record_shown`.
+    """Calls reported after the key (instant, id) and before `until`, in that order.
+
+    Of those of a record, whether it is the first that showed it, and the first that was answered. Indexes
+    `call_reported`, `call_record_shown`.
     """
     return await tx.fetch(
         """

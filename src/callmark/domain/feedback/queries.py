@@ -1,6 +1,6 @@
 """The SQL of feedback."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -155,6 +155,24 @@ async def select_newest(
         limit,
     )
     return [_feedback(row) for row in rows]
+
+
+async def count_since(
+    tx: Tx, account_id: AccountId, since: datetime, feature_sets: Collection[FeatureSetId] | None, most: int
+) -> int:
+    """How many answers the account's campaigns got since, `most` at the highest; of these feature sets (None: of all).
+
+    Index feedback_campaign_newest, for each campaign.
+    """
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM campaign c JOIN feedback f ON f.campaign_id = c.id"
+        " WHERE c.account_id = $1 AND c.state <> 'draft' AND f.responded_at >= $2"
+        " AND ($3::uuid[] IS NULL OR c.feature_set_id = ANY ($3)) LIMIT $4) AS answers",
+        account_id,
+        since,
+        feature_sets,
+        most,
+    )
 
 
 async def count_by_call_type(tx: Tx, campaign_id: CampaignId) -> dict[CallType, int]:

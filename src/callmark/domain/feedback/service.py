@@ -181,6 +181,14 @@ async def results(deps: Deps, account_id: AccountId, campaign_id: CampaignId) ->
     return Results(campaign, sum(by_type.values()), by_type, found)
 
 
+async def count_answers(
+    deps: Deps, account_id: AccountId, since: datetime, feature_sets: Collection[FeatureSetId] | None, most: int
+) -> int:
+    """How many answers came since, `most` at the highest; to campaigns of these feature sets, or of all (None)."""
+    async with deps.db.connection() as tx:
+        return await queries.count_since(tx, account_id, since, feature_sets, most)
+
+
 async def list_answers(
     deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, after: FeedbackId | None = None, limit: int = 100
 ) -> list[Feedback]:

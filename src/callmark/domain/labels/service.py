@@ -150,6 +150,14 @@ def logo_url(public_url: str, label: Label) -> str:
     return model.logo_address(public_url, label.logo_sha256)
 
 
+async def keep_logo(deps: Deps, file: bytes) -> bytes:
+    """The name by content of an uploaded logo, which is judged, encoded anew and kept. Raises InvalidInput."""
+    png = await asyncio.to_thread(logo.clean_logo, file)
+    async with deps.db.connection() as tx:
+        await queries.insert_logo(tx, logo.sha256(png), png)
+    return logo.sha256(png)
+
+
 async def logo_png(deps: Deps, logo_sha256: bytes) -> bytes | None:
     """The logo of that content, or None."""
     async with deps.db.connection() as tx:

@@ -44,6 +44,11 @@ def known_region(text: str) -> str:
     return region
 
 
+def regions() -> list[tuple[str, int]]:
+    """Every region's ISO 3166 code and the country code it dials under, by the former."""
+    return [(region, phonenumbers.country_code_for_region(region)) for region in sorted(phonenumbers.SUPPORTED_REGIONS)]
+
+
 def read_list(text: str, region: str = "") -> NumberList:
     """What a file or a pasted text lists: one number a line (the first column of a CSV, or the one its header names).
 
@@ -72,6 +77,12 @@ def decode(file: bytes) -> str:
         return file.decode()
     except UnicodeDecodeError:
         return file.decode("latin-1")
+
+
+def read_number(text: str, region: str = "") -> PhoneNumber | None:
+    """The number that a person wrote, in any format; None when it is none. `region` as in `read_list`."""
+    found = _read(text.strip(), region)
+    return parse_digits(found) if isinstance(found, str) else None
 
 
 @dataclass(frozen=True, slots=True)

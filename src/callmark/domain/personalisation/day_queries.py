@@ -165,8 +165,8 @@ async def add(tx: Tx, added: Iterable[Added]) -> None:
         counts[count] += by
     for (account_id, day), counts in sorted(sums.items()):
         await tx.execute(
-            "INSERT INTO record_day AS d (account_id, day, accepted, invalid, success, not_registered, os_not_supported,"
-            " app_version_not_supported, failed_to_push, late, shown, answered)"
+            "INSERT INTO record_day AS d (account_id, day, accepted, invalid, success, not_registered,"
+            " os_not_supported, app_version_not_supported, failed_to_push, late, shown, answered)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (account_id, day) DO UPDATE SET"
             " accepted = d.accepted + excluded.accepted, invalid = d.invalid + excluded.invalid,"
             " success = d.success + excluded.success, not_registered = d.not_registered + excluded.not_registered,"

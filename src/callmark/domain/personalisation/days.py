@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation import day_queries
 from callmark.domain.personalisation.day_queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
@@ -185,7 +185,7 @@ def _first_of(batches: Sequence[tuple[Batch, bool]]) -> list[tuple[Batch, bool]]
     return list(batches)
 
 
-def _added(done: Sequence[Batch], outcomes: Mapping[UUID, Mapping[str, int]]) -> Iterable[Added]:
+def _added(done: Sequence[Batch], outcomes: Mapping[BatchId, Mapping[str, int]]) -> Iterable[Added]:
     for batch in done:
         day = batch.accepted_at.date()
         yield batch.account_id, day, "accepted", batch.record_count

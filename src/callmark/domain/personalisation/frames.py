@@ -29,6 +29,10 @@ class RecordRef(msgspec.Struct, frozen=True):
         """The reference of `key`."""
         return cls(key.id, key.receiver_number, to_ms(key.ends_at))
 
+    def token(self) -> str:
+        """The token of the key, see `RecordKey.token`."""
+        return f"{self.id.hex}.{self.receiver_number}.{self.ends_at}"
+
     def key(self) -> RecordKey | None:
         """The key, or None when `ends_at` is no instant of the calendar."""
         if not 0 <= self.ends_at <= LAST_MS:

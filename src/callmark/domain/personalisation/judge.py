@@ -39,6 +39,10 @@ class Field(StrEnum):
     ENDS_AT = "ends_at"
 
 
+_CALLER, _RECEIVER, _, _, _, _STARTS_AT, _ENDS_AT = Field
+"""By name, because a member is slow to reach through its class and the judge does it for every record."""
+
+
 class Fault(StrEnum):
     """What can be wrong with a field."""
 
@@ -119,13 +123,13 @@ def judge(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> 
     `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
     has not passed.
     """
-    caller = _phone(record.caller, Field.CALLER, rules)
-    receiver = _phone(record.receiver, Field.RECEIVER, rules)
+    caller = _phone(record.caller, _CALLER, rules)
+    receiver = _phone(record.receiver, _RECEIVER, rules)
     label = _label(record, rules, labels)
     name = _label_name(record.label_name, rules)
     reason = _call_reason(record.call_reason)
-    starts_at = _instant(record.starts_at, Field.STARTS_AT)
-    ends_at = _instant(record.ends_at, Field.ENDS_AT)
+    starts_at = _instant(record.starts_at, _STARTS_AT)
+    ends_at = _instant(record.ends_at, _ENDS_AT)
     _check_window(starts_at, ends_at, now_ms)
     shown = label.name if name is None else name
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))

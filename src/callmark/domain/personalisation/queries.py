@@ -48,11 +48,12 @@ _OPEN = (
     "r.receiver_number, r.ends_at, r.id, r.account_id, r.caller_number, r.label_name, l.logo_sha256, r.call_reason,"
     " r.starts_at, r.accepted_at, r.position"
 )
-_STORED = (
+STORED = (
     "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id, label_name, call_reason,"
     " starts_at, accepted_at, outcome, fault_field, fault, submitted, sent_at, settled_at, first_outcome,"
     " delivered_late_at, withdrawn_at"
 )
+"""The columns of a record as status answers and timelines read it."""
 
 
 def _key(row: Row) -> RecordKey:
@@ -73,7 +74,8 @@ def _open(row: Row) -> OpenRecord:
     )
 
 
-def _stored(row: Row) -> StoredRecord:
+def stored_of(row: Row) -> StoredRecord:
+    """The record of a row with the columns `STORED`."""
     return StoredRecord(
         _key(row),
         BatchId(row["batch_id"]),
@@ -207,7 +209,7 @@ async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RE
     Index `call_record_batch`, partitions pruned by its range.
     """
     rows = await tx.fetch(
-        f"SELECT {_STORED} FROM call_record"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record"  # noqa: S608 - our own column list
         " WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND position > $4 ORDER BY position LIMIT $5",
         batch.id,
         batch.ends_from,
@@ -215,7 +217,7 @@ async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RE
         after,
         limit,
     )
-    return [_stored(row) for row in rows]
+    return [stored_of(row) for row in rows]
 
 
 async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
@@ -296,24 +298,24 @@ async def latest_of_pair(
     With an account, of its records only.
     """
     row = await tx.fetchrow(
-        f"SELECT {_STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"  # noqa: S608 - our own column list
         " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
         receiver,
         caller,
         now - LONGEST_WINDOW,
         account_id,
     )
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
 async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredRecord | None:
     """A record by its id alone. Index `call_record_id` over all partitions."""
     row = await tx.fetchrow(
-        f"SELECT {_STORED} FROM call_record WHERE id = $1 AND account_id = $2",  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE id = $1 AND account_id = $2",  # noqa: S608 - our own column list
         record_id,
         account_id,
     )
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
 async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None:
@@ -322,13 +324,13 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
         "UPDATE call_record SET withdrawn_at = $4,"  # noqa: S608 - our own column list
         " settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,"
         " outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END"
-        f" WHERE receiver_number = $1 AND ends_at = $2 AND id = $3 AND withdrawn_at IS NULL RETURNING {_STORED}",
+        f" WHERE receiver_number = $1 AND ends_at = $2 AND id = $3 AND withdrawn_at IS NULL RETURNING {STORED}",
         key.receiver_number,
         key.ends_at,
         key.id,
         now,
     )
-    return _stored(row) if row else None
+    return stored_of(row) if row else None
 
 
 async def delete_all(tx: Tx) -> None:

@@ -13,7 +13,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.labels import service as labels
-from callmark.domain.personalisation import batch_queries, queries
+from callmark.domain.personalisation import batch_queries, day_queries, queries, upload_queries
 from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
 from callmark.domain.personalisation.judge import Faulty, GoodRecord, KnownLabels, NewRecord, Rules, judge
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
@@ -31,6 +31,8 @@ Also = Callable[[Tx, BatchId], Awaitable[None]]
 
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
+
+_PENDING = Outcome.PENDING
 
 UNREACHABLE = {
     Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
@@ -69,7 +71,7 @@ async def submit_batch(
         rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
         ends = [row[1] for row in rows]
         batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-        has_work = any(row[12] == Outcome.PENDING for row in rows)
+        has_work = any(row[12] is _PENDING for row in rows)
         await queries.insert_batch(tx, batch, now if has_work else None, rows)
         if also is not None:
             await also(tx, batch_id)
@@ -95,7 +97,7 @@ def _row(
         invalid = (now, Outcome.INVALID, bad.field, bad.fault, one.as_sent().decode(), now)
         return ("", now, *head, None, None, None, None, None, *invalid)
     kept = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return (good.receiver_number, good.ends_at, *head, *kept, now, Outcome.PENDING, None, None, None, None)
+    return (good.receiver_number, good.ends_at, *head, *kept, now, _PENDING, None, None, None, None)
 
 
 async def push_now(
@@ -258,12 +260,14 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
 async def forget_all(tx: Tx) -> None:
     """Deletes every batch and call record (emulator: reset); handsets are not told."""
     await queries.delete_all(tx)
+    await day_queries.delete_all(tx)
+    await upload_queries.delete_all(tx)
 
 
 async def newest_open_each(
     tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
 ) -> list[OpenRecord | None]:
-    """For each (receiver, caller, now): the record that shows when that caller rings that receiver then. One statement."""
+    """For each (receiver, caller, now): the record that shows when they ring them then. One statement."""
     return await queries.newest_open_each(tx, asked)
 
 

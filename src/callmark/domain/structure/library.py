@@ -3,7 +3,8 @@
 Every change locks the account first, so that names are compared as people read them and hold until the end.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -66,6 +67,27 @@ async def delete_call_reason(deps: Deps, account_id: AccountId, reason_id: CallR
         if users:
             raise Conflict(f"this call reason is used by {told('feature set', users)}")
         await library_queries.delete_call_reason(tx, reason_id)
+
+
+@dataclass(frozen=True)
+class Users:
+    """The names of the feature sets that have a label or a call reason, by its id."""
+
+    of_labels: dict[UUID, list[str]]
+    of_reasons: dict[UUID, list[str]]
+
+
+async def users(deps: Deps, account_id: AccountId) -> Users:
+    """Which feature sets of the account use what, by name."""
+    async with deps.db.connection() as tx:
+        rows = await library_queries.select_users(tx, account_id)
+    found = Users({}, {})
+    for name, label_id, reason_id in rows:
+        if label_id:
+            found.of_labels.setdefault(label_id, []).append(name)
+        if reason_id:
+            found.of_reasons.setdefault(reason_id, []).append(name)
+    return found
 
 
 async def call_reason_exists(tx: Tx, account_id: AccountId, reason_id: CallReasonId) -> bool:

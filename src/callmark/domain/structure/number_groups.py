@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.structure import queries
@@ -47,3 +48,9 @@ async def keep_number_group(
     )
     await queries.insert_feature_set(tx, group)
     return group
+
+
+async def list_number_groups(deps: Deps, account_id: AccountId) -> list[FeatureSet]:
+    """The account's number groups, by name."""
+    async with deps.db.connection() as tx:
+        return await queries.select_number_groups(tx, account_id)

@@ -191,6 +191,15 @@ async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> Featu
     return _feature_set(row) if row else None
 
 
+async def select_number_groups(tx: Tx, account_id: AccountId) -> list[FeatureSet]:
+    """The account's number groups, by name. Index feature_set_name_unique."""
+    rows = await tx.fetch(
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY lower(name), id",  # noqa: S608 - a constant list of columns
+        account_id,
+    )
+    return [_feature_set(row) for row in rows]
+
+
 def _feature_set(row: Row) -> FeatureSet:
     return FeatureSet(
         id=FeatureSetId(row["id"]),

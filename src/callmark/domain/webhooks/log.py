@@ -29,7 +29,7 @@ from callmark.kit.outbound import Outbound, allowed_networks
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Filters", "Recovery", "delivery_details", "list_deliveries", "page_after", "recover", "resend", "send_test"]
+__all__ = ["Filters", "Recovery", "count_waiting", "delivery_details", "list_deliveries", "page_after", "recover", "resend", "send_test"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,13 @@ async def delivery_details(deps: Deps, account_id: AccountId, delivery_id: Deliv
     async with deps.db.connection() as tx:
         delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id))
         return Details(delivery, body, await log_queries.select_attempts(tx, delivery))
+
+
+async def count_waiting(deps: Deps, account_id: AccountId, webhook_id: WebhookId, most: int) -> int:
+    """How many deliveries to the webhook have an attempt to come, `most` at the highest. Raises NotFound."""
+    await webhooks.get_webhook(deps, account_id, webhook_id)
+    async with deps.db.connection() as tx:
+        return await log_queries.count_waiting(tx, webhook_id, most)
 
 
 async def send_test(

@@ -25,6 +25,7 @@ class Filters(NamedTuple):
     event_type: EventType | None = None
     since: datetime | None = None
     after: tuple[datetime, UUID] | None = None
+    event_id: EventId | None = None
 
 
 async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -> None:
@@ -68,7 +69,7 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         " AND ($3::text IS NULL OR d.state = $3) AND ($4::text IS NULL OR d.event_type = $4)"
         " AND ($5::timestamptz IS NULL OR d.created_at >= $5)"
         " AND ($6::timestamptz IS NULL OR (d.created_at, d.id) < ($6, $7::uuid))"
-        " ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
+        " AND ($9::uuid IS NULL OR d.event_id = $9) ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
         account_id,
         filters.webhook_id,
         filters.state,
@@ -77,6 +78,7 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         after_at,
         after_id,
         limit,
+        filters.event_id,
     )
     return [_delivery(row) for row in rows]
 
@@ -142,6 +144,13 @@ async def count_recoverable(tx: Tx, webhook_id: WebhookId, since: datetime) -> i
         webhook_id,
         since,
         list(RECOVERABLE),
+    )
+
+
+async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
+    """How many deliveries have an attempt to come, `most` at the highest. Index waiting_delivery_due."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 LIMIT $2) AS waiting", webhook_id, most
     )
 
 

@@ -343,6 +343,14 @@ WITH (fillfactor='80');
 
 COMMENT ON COLUMN public.console_session.acting_account_id IS 'The business that an operator acts for.';
 
+CREATE TABLE public.count_mark (
+    what text NOT NULL,
+    up_to_at timestamp with time zone,
+    up_to_id uuid NOT NULL
+);
+
+COMMENT ON TABLE public.count_mark IS 'How far each job has counted into record_day.';
+
 CREATE TABLE public.delivery (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -686,6 +694,26 @@ CREATE TABLE public.process (
 
 COMMENT ON TABLE public.process IS 'Live processes: real-clock heartbeats, and the product clock version each has confirmed.';
 
+CREATE TABLE public.record_day (
+    account_id uuid NOT NULL,
+    day date NOT NULL,
+    accepted bigint DEFAULT 0 NOT NULL,
+    invalid bigint DEFAULT 0 NOT NULL,
+    success bigint DEFAULT 0 NOT NULL,
+    not_registered bigint DEFAULT 0 NOT NULL,
+    os_not_supported bigint DEFAULT 0 NOT NULL,
+    app_version_not_supported bigint DEFAULT 0 NOT NULL,
+    failed_to_push bigint DEFAULT 0 NOT NULL,
+    late bigint DEFAULT 0 NOT NULL,
+    shown bigint DEFAULT 0 NOT NULL,
+    answered bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE public.record_day IS 'Counts of call records by day (UTC): of their acceptance, and for shown and answered of the call. Added to by periodic jobs, behind the pushing.';
+
+COMMENT ON COLUMN public.record_day.late IS 'Of success: delivered after a first failure.';
+
 CREATE TABLE public.registration (
     phone_number text NOT NULL COLLATE pg_catalog."C",
     generation bigint NOT NULL,
@@ -758,6 +786,39 @@ CREATE TABLE public.throttle (
 );
 
 COMMENT ON TABLE public.throttle IS 'Recent tries of what is limited, by who tries: sign-ins by address and e-mail, mails by e-mail.';
+
+CREATE TABLE public.uncounted_batch (
+    batch_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    accepted_at timestamp with time zone NOT NULL,
+    record_count integer NOT NULL
+);
+
+COMMENT ON TABLE public.uncounted_batch IS 'Batches that the mark has passed while records of theirs had no outcome yet.';
+
+CREATE TABLE public.upload (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    file_name text NOT NULL,
+    region text NOT NULL,
+    row_count integer NOT NULL,
+    submitted_count integer DEFAULT 0 NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+)
+WITH (fillfactor='80');
+
+CREATE TABLE public.upload_part (
+    upload_id uuid NOT NULL,
+    number integer NOT NULL,
+    rows json NOT NULL,
+    batch_id uuid
+);
+
+COMMENT ON TABLE public.upload_part IS 'Up to 500 rows of a file, as they were read; batch_id is set in the transaction that submits them, so that none is submitted twice.';
 
 CREATE TABLE public.virtual_handset (
     phone_number text NOT NULL COLLATE pg_catalog."C",
@@ -891,6 +952,9 @@ ALTER TABLE ONLY public.console_session
 ALTER TABLE ONLY public.console_session
     ADD CONSTRAINT console_session_token_unique UNIQUE (token_sha256);
 
+ALTER TABLE ONLY public.count_mark
+    ADD CONSTRAINT count_mark_pkey PRIMARY KEY (what);
+
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (id, created_at);
 
@@ -969,6 +1033,9 @@ ALTER TABLE ONLY public.periodic_job
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.record_day
+    ADD CONSTRAINT record_day_pkey PRIMARY KEY (account_id, day);
+
 ALTER TABLE ONLY public.registration
     ADD CONSTRAINT registration_pkey PRIMARY KEY (phone_number);
 
@@ -989,6 +1056,15 @@ ALTER TABLE ONLY public.sink_request
 
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (what, who);
+
+ALTER TABLE ONLY public.uncounted_batch
+    ADD CONSTRAINT uncounted_batch_pkey PRIMARY KEY (batch_id);
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_pkey PRIMARY KEY (upload_id, number);
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.virtual_handset
     ADD CONSTRAINT virtual_handset_pkey PRIMARY KEY (phone_number);
@@ -1020,7 +1096,11 @@ CREATE INDEX call_record_batch ON ONLY public.call_record USING btree (batch_id)
 
 CREATE INDEX call_record_id ON ONLY public.call_record USING btree (id);
 
+CREATE INDEX call_record_late ON ONLY public.call_record USING btree (delivered_late_at) WHERE (delivered_late_at IS NOT NULL);
+
 CREATE INDEX call_record_rest_batch_id_idx ON public.call_record_rest USING btree (batch_id);
+
+CREATE INDEX call_record_rest_delivered_late_at_idx ON public.call_record_rest USING btree (delivered_late_at) WHERE (delivered_late_at IS NOT NULL);
 
 CREATE INDEX call_record_rest_id_idx ON public.call_record_rest USING btree (id);
 
@@ -1144,6 +1224,12 @@ CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
 
 CREATE INDEX sink_request_newest ON public.sink_request USING btree (sink, id);
 
+CREATE INDEX uncounted_batch_account ON public.uncounted_batch USING btree (account_id);
+
+CREATE INDEX upload_account_newest ON public.upload USING btree (account_id, created_at DESC, id DESC);
+
+CREATE INDEX upload_due ON public.upload USING btree (due_at) WHERE (due_at IS NOT NULL);
+
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 
 CREATE INDEX waiting_delivery_due ON public.waiting_delivery USING btree (webhook_id, due_at, event_number);
@@ -1155,6 +1241,8 @@ CREATE INDEX webhook_queue_due ON public.webhook_queue USING btree (due_at) WHER
 ALTER INDEX public.attempt_pkey ATTACH PARTITION public.attempt_rest_pkey;
 
 ALTER INDEX public.call_record_batch ATTACH PARTITION public.call_record_rest_batch_id_idx;
+
+ALTER INDEX public.call_record_late ATTACH PARTITION public.call_record_rest_delivered_late_at_idx;
 
 ALTER INDEX public.call_record_id ATTACH PARTITION public.call_record_rest_id_idx;
 
@@ -1280,11 +1368,20 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id);
 
+ALTER TABLE ONLY public.record_day
+    ADD CONSTRAINT record_day_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
 ALTER TABLE ONLY public.registration
     ADD CONSTRAINT registration_app_id_fkey FOREIGN KEY (app_id) REFERENCES public.handset_app(id);
 
 ALTER TABLE ONLY public.sign_in_code
     ADD CONSTRAINT sign_in_code_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.upload
+    ADD CONSTRAINT upload_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.upload_part
+    ADD CONSTRAINT upload_part_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES public.upload(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

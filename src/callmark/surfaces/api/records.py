@@ -182,9 +182,9 @@ _ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURRO
 
 
 def _mended(body: bytes | Raw) -> bytes | None:
-    """The body with each half of a broken surrogate pair as NUL, which no field allows; None when there is none.
+    r"""The body with each half of a broken surrogate pair as NUL, which no field allows; None when there is none.
 
-    `"\\ud83d"` alone is JSON by its grammar, and what a text becomes that was cut in the middle of an emoji, but no
+    `"\ud83d"` alone is JSON by its grammar, and what a text becomes that was cut in the middle of an emoji, but no
     decoder of ours reads it. It must spoil its own field, not the whole batch.
     """
     sent = bytes(body)

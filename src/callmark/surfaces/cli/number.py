@@ -13,7 +13,7 @@ from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import lists, look_up, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.lists import NumberList
-from callmark.domain.numbers.model import Delisted, NumberState
+from callmark.domain.numbers.model import Delisted, NumberState, RequestStatus
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.cli.number_out import (
@@ -23,6 +23,8 @@ from callmark.surfaces.cli.number_out import (
     print_answer,
     print_rejected,
     published_row,
+    rejected_count,
+    said_of,
 )
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
@@ -30,6 +32,8 @@ from callmark.surfaces.cli.session import account_id, account_option, operator, 
 _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
 _REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "number_count", "examples", "requested_at")
+
+WOULD_BE = "Nothing is changed. It would be:"
 
 feature_set_option = click.option(
     "--feature-set", "feature_set", type=click.UUID, required=True, metavar="ID", help="The feature set's id."
@@ -130,9 +134,10 @@ async def delist(
 ) -> None:
     """Take numbers out of a feature set and of the account."""
     listed = lists.read_list("\n".join(numbers), region)
+    _refuse_none(out, listed)
     sure(f"Delist {len(listed.numbers)} numbers? Their calls show nothing from then on.", yes=yes)
     answer = await _delist(deps, account, feature_set, listed.numbers)
-    print_answer(out, delisted_row(answer), listed, answer.status)
+    print_answer(out, delisted_row(answer), listed, said_of(answer.status))
 
 
 @group.command
@@ -179,19 +184,22 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
 ) -> None:
     """Make a feature set's numbers those of a file: lists what is new, delists the rest."""
     listed = lists.read_list(lists.decode(file.read()), region)
+    _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
     going = len(await numbers.find_rest(deps, *of, listed.numbers, most=lists.MOST_LINES))
     if dry_run:
         answer = await numbers.preview(deps, *of, listed.numbers)
-        print_answer(out, {**published_row(answer), "delisted_count": going}, listed, "Nothing is changed. It would be")
+        print_answer(out, {**published_row(answer), "delisted_count": going}, listed, WOULD_BE)
         return
     if listed.rejected and not skip_rejected:
         print_rejected(out, listed)
-        raise InvalidInput(f"{len(listed.rejected)} lines give no number; nothing is changed (see --skip-rejected)")
+        raise InvalidInput(f"{rejected_count(listed)}; nothing is changed (see --skip-rejected)")
     sure(f"Delist {going} numbers that are not in the file? Their calls show nothing from then on.", yes=yes)
     maker = await accounts.creator_email(deps, of[0])
     answer, count = await numbers.rewrite(deps, *of, listed.numbers, maker, reviewable=False)
-    print_answer(out, {**published_row(answer), "delisted_count": count}, listed, answer.status)
+    status = RequestStatus.PENDING if count else answer.status
+    row = {**published_row(answer), "status": status, "delisted_count": count}
+    print_answer(out, row, listed, said_of(status))
 
 
 @group.command("import")
@@ -206,7 +214,7 @@ async def import_(deps: Deps, out: Output, file: BinaryIO, account: UUID, name: 
     listed = lists.read_list(lists.decode(file.read()), region)
     maker = await accounts.creator_email(deps, account_id(account))
     group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
-    print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, answer.status)
+    print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))
 
 
 @group.command
@@ -273,15 +281,15 @@ async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:  # noq
 async def _append(
     deps: Deps, out: Output, listed: NumberList, account: UUID, feature_set: UUID, *, dry_run: bool
 ) -> None:
+    _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
     if dry_run:
         answer = await numbers.preview(deps, *of, listed.numbers)
-        print_answer(out, published_row(answer), listed, "Nothing is changed. It would be")
+        print_answer(out, published_row(answer), listed, WOULD_BE)
         return
-    _refuse_none(out, listed)
     maker = await accounts.creator_email(deps, of[0])
     answer = await numbers.append(deps, *of, listed.numbers, maker, reviewable=False)
-    print_answer(out, published_row(answer), listed, answer.status)
+    print_answer(out, published_row(answer), listed, said_of(answer.status))
 
 
 async def _delist(deps: Deps, account: UUID, feature_set: UUID, going: Sequence[PhoneNumber]) -> Delisted:

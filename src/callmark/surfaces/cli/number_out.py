@@ -3,7 +3,7 @@
 import click
 
 from callmark.domain.numbers.lists import NumberList
-from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published
+from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
 from callmark.surfaces.cli.output import Output, Row
 
 MOST_SHOWN = 20
@@ -16,20 +16,31 @@ def print_answer(out: Output, row: Row, listed: NumberList, said: str) -> None:
         rejected = [{"line": one.line, "text": one.text, "why": one.why} for one in listed.rejected]
         out.item({**row, "duplicate_count": listed.duplicate_count, "rejected": rejected})
         return
-    counts = {name: len(value) if isinstance(value, list) else value for name, value in row.items()}  # pyright: ignore[reportUnknownArgumentType] - only its length
-    out.item({name: value for name, value in counts.items() if value}, f"{said}:".capitalize())
+    counts = {name: len(value) if isinstance(value, list) else value for name, value in row.items() if name != "status"}  # pyright: ignore[reportUnknownArgumentType] - only its length
+    out.item({name: value for name, value in counts.items() if value}, said)
     print_rejected(out, listed)
+
+
+def said_of(status: RequestStatus) -> str:
+    """What an answer's status means, for people."""
+    return "Accepted; it takes some seconds:" if status is RequestStatus.PENDING else "There is nothing to do:"
 
 
 def print_rejected(out: Output, listed: NumberList) -> None:
     """The lines that give no number, on standard error; in JSON they stand in the answer."""
     if out.as_json or not listed.rejected:
         return
-    click.echo(f"{len(listed.rejected)} lines give no number:", err=True)
+    click.echo(f"{rejected_count(listed)}:", err=True)
     for one in listed.rejected[:MOST_SHOWN]:
         click.echo(f"  line {one.line}: {one.text!r}: {one.why}", err=True)
     if len(listed.rejected) > MOST_SHOWN:
         click.echo(f"  … and {len(listed.rejected) - MOST_SHOWN} more (--json has all)", err=True)
+
+
+def rejected_count(listed: NumberList) -> str:
+    """How many lines give no number, in words."""
+    count = len(listed.rejected)
+    return f"{count} line gives no number" if count == 1 else f"{count} lines give no number"
 
 
 def published_row(answer: Published) -> Row:

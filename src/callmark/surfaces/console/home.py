@@ -1,28 +1,91 @@
-"""The first page after signing in."""
+"""The first page after signing in: how today goes, and what waits to be looked at."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from starlette.responses import Response
 
+from callmark.domain.access import home as access
+from callmark.domain.access.home import Days, HomeFigures
+from callmark.domain.personalisation.model import Outcome
 from callmark.surfaces.console.entry import Access, get
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A step of the funnel: how many of today's records came so far, and how many of a hundred accepted that is."""
+
+    label: str
+    hint: str
+    count: int
+    percent: int
+    url: str
+
+
+@dataclass(frozen=True)
 class HomePage(Page):
-    """Where to begin."""
+    """Figures as far as the visitor may see them; `chart` is JSON for the chart of the last days."""
 
     template: ClassVar[str] = "home/home.html"
     account_id: str
+    figures: HomeFigures
+    stages: list[Stage]
+    failures: list[tuple[Outcome, int]]
+    chart: str
+    has_any: bool
+    most: int = access.MOST
 
 
 async def show_home(visit: Visit) -> Response:
     """A business's own numbers; an operator who acts for none goes to the accounts."""
     if visit.actor_or_none is None:
         return visit.go("/console/operator/accounts")
-    return page(visit, HomePage(str(visit.actor.account_id)))
+    figures = await access.figures(visit.deps, visit.actor)
+    days = figures.days
+    failures = sorted(days.today.failures.items(), key=lambda one: -one[1]) if days else []
+    if days and days.today.invalid:
+        failures = sorted([*failures, (Outcome.INVALID, days.today.invalid)], key=lambda one: -one[1])
+    return page(
+        visit,
+        HomePage(
+            str(visit.actor.account_id),
+            figures,
+            _stages(days) if days else [],
+            [one for one in failures if one[1]],
+            _chart(days) if days else "",
+            bool(days and any(day.accepted or day.shown for day in days.days)),
+        ),
+    )
+
+
+def _stages(days: Days) -> list[Stage]:
+    today = days.today
+    since = f"?since={today.day}"
+
+    def stage(label: str, hint: str, count: int, url: str) -> Stage:
+        return Stage(label, hint, count, min(round(100 * count / today.accepted), 100) if today.accepted else 0, url)
+
+    return [
+        stage("Accepted", "records taken today", today.accepted, f"/console/batches{since}"),
+        stage("Valid", "judged good", today.valid, f"/console/batches{since}"),
+        stage("Pushed", "held by the receiver's handset", today.pushed, "/console/records?state=success"),
+        stage("Shown", "on a screen when it rang", today.shown, "/console/records?state=success"),
+        stage("Answered", "calls taken", today.answered, "/console/records?state=success"),
+    ]
+
+
+def _chart(days: Days) -> str:
+    lines = {
+        "days": [f"{day.day}" for day in days.days],
+        "accepted": [day.accepted for day in days.days],
+        "pushed": [day.pushed for day in days.days],
+        "shown": [day.shown for day in days.days],
+        "answered": [day.answered for day in days.days],
+    }
+    return msgspec.json.encode(lines).decode()
 
 
 ROUTES = (get("", show_home, Access.SIGNED_IN), get("/", show_home, Access.SIGNED_IN))

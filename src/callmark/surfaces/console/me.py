@@ -49,7 +49,9 @@ async def change_password(visit: Visit) -> Response:
     """Takes the old and the new password; every other session ends."""
     form, session = visit.form, _session(visit)
     try:
-        await door.change_password(visit.deps, session, form.text("old_password"), form.new_password())
+        await door.change_password(
+            visit.deps, session, form.text("old_password"), form.new_password(), visit.origin.address
+        )
     except InvalidInput as refused:
         return await _page(visit, Form().refused(refused), 422)
     except TooManyRequests as refused:

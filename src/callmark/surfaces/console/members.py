@@ -9,7 +9,7 @@ from starlette.responses import Response
 from callmark.domain.access import members as access
 from callmark.domain.access.members import Gift, Seen
 from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import LONGEST_EMAIL, LONGEST_NAME, MemberState, Role
+from callmark.domain.accounts.model import LONGEST_NAME, MemberState, Role
 from callmark.domain.ids import MemberId
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
@@ -39,7 +39,6 @@ class InvitePage(Page):
     template: ClassVar[str] = "members/invite.html"
     form: Form
     options: Options
-    longest_email: int = LONGEST_EMAIL
     longest_name: int = LONGEST_NAME
 
 

@@ -70,6 +70,7 @@ BOTTOM = (
 OVERFLOW = (
     Item("Manage API Keys", "key", "/keys", Action.KEYS_VIEW),
     Item("Manage Webhooks", "webhook", "/webhooks", Action.WEBHOOKS_VIEW),
+    Item("Webhook events", "list-details", "/webhook-events", Action.WEBHOOKS_VIEW),
     Item("Usage and limits", "gauge", "/usage", Action.USAGE_VIEW),
     Item("Audit log", "history", "/audit", Action.AUDIT_VIEW),
     Item("Account settings", "settings", "/settings", Action.ACCOUNT_MANAGE),

@@ -1,15 +1,46 @@
 """Every page of the console in one table: each concept's file has its own lines."""
 
-from callmark.surfaces.console import audit, home, keys, me, members, operator, settings, sign_in
+from callmark.surfaces.console import (
+    audit,
+    batches,
+    feature_sets,
+    home,
+    keys,
+    labels,
+    listing,
+    me,
+    members,
+    numbers,
+    operator,
+    push,
+    reasons,
+    records,
+    reviews,
+    settings,
+    sign_in,
+    structure,
+    uploads,
+)
 from callmark.surfaces.console.entry import Entry
 
 TABLE: tuple[Entry, ...] = (
     *sign_in.ROUTES,
     *home.ROUTES,
     *keys.ROUTES,
+    *labels.ROUTES,
+    *reasons.ROUTES,
+    *batches.ROUTES,
+    *records.ROUTES,
+    *push.ROUTES,
+    *uploads.ROUTES,
     *members.ROUTES,
     *settings.ROUTES,
     *audit.ROUTES,
     *me.ROUTES,
+    *structure.ROUTES,
+    *feature_sets.ROUTES,
+    *listing.ROUTES,
+    *numbers.ROUTES,
     *operator.ROUTES,
+    *reviews.ROUTES,
 )

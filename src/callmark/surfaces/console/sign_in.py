@@ -16,6 +16,7 @@ from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, is_secure, page
 from callmark.surfaces.console.visit import HOME, Form, Visit
+from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 SIGN_IN = "/console/sign-in"
 
@@ -27,6 +28,8 @@ class SignInPage(Page):
     template: ClassVar[str] = "door/sign_in.html"
     form: Form
     next: str
+    demo_file: str
+    """Where a demo keeps everybody's passwords; empty otherwise."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ async def show_sign_in(visit: Visit) -> Response:
     """The form; who is signed in goes on."""
     if visit.session:
         return visit.go(_next(visit.query("next")))
-    return page(visit, SignInPage(Form(), _next(visit.query("next"))))
+    return _sign_in_page(visit, Form(), _next(visit.query("next")))
 
 
 async def sign_in(visit: Visit) -> Response:
@@ -91,9 +94,9 @@ async def sign_in(visit: Visit) -> Response:
     try:
         done = await door.sign_in(visit.deps, form.text("email"), form.text("password"), visit.origin, known)
     except (Unauthenticated, Forbidden) as refused:
-        return page(visit, SignInPage(form.refused(refused), onward), refused.status)
+        return _sign_in_page(visit, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
-        return _too_many(page(visit, SignInPage(_later(form, refused), onward), refused.status), refused)
+        return _too_many(_sign_in_page(visit, _later(form, refused), onward, refused.status), refused)
     match done:
         case CodeSent():
             visit.new_cookies.append(cookies.code(done.token))
@@ -158,7 +161,7 @@ async def reset(visit: Visit) -> Response:
     """Takes the new password."""
     try:
         owner = await links.look_at_link(visit.deps, LinkKind.PASSWORD_RESET, _token(visit))
-        await links.reset_password(visit.deps, _token(visit), visit.form.new_password())
+        await links.reset_password(visit.deps, _token(visit), visit.form.new_password(), visit.origin)
     except InvalidInput as refused:
         return page(visit, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
@@ -197,6 +200,12 @@ async def theme(visit: Visit) -> Response:
     value = wanted if wanted in {"light", "dark"} else ""
     visit.new_cookies.append(cookies.Cookie(cookies.THEME, value, timedelta(days=365)))
     return visit.go(_next(visit.form.text("next")))
+
+
+def _sign_in_page(visit: Visit, form: Form, onward: str, status: int = 200) -> Response:
+    settings = visit.deps.settings
+    demo_file = str(settings.data / CREDENTIALS_JSON) if settings.emulator else ""
+    return page(visit, SignInPage(form, onward, demo_file), status)
 
 
 def _welcome(visit: Visit, done: SignedIn, onward: str) -> Response:

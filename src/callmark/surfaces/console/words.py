@@ -1,6 +1,17 @@
 """How pages call what the platform knows by another name."""
 
+from callmark.domain.access.home import Health
+from callmark.domain.access.structure import Kind
 from callmark.domain.accounts.model import Feature, MemberState, Role
+from callmark.domain.callbacks.model import RequestState
+from callmark.domain.events.model import EventType
+from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
+from callmark.domain.labels.model import LabelType
+from callmark.domain.numbers.model import JobKind, JobState, NumberState
+from callmark.domain.personalisation.judge import Fault, Field
+from callmark.domain.personalisation.model import Outcome
+from callmark.domain.structure.model import FeatureSetState, PhoneType
+from callmark.domain.webhooks.model import DeliveryState
 
 FEATURES = {
     Feature.CALL_PERSONALISATION: "Call Personalisation",
@@ -28,8 +39,167 @@ ROLE_HINTS = {
 }
 MEMBER_STATES = {MemberState.INVITED: "Invited", MemberState.ACTIVE: "Active", MemberState.REVOKED: "Access revoked"}
 MEMBER_COLOURS = {MemberState.INVITED: "azure", MemberState.ACTIVE: "green", MemberState.REVOKED: "red"}
+NODES = {
+    Kind.DEPARTMENT: "Department",
+    Kind.OPERATION: "Calling operation",
+    Kind.PROCESS: "Process",
+    Kind.SUB_PROCESS: "Sub-process",
+}
+NODE_ICONS = {
+    Kind.DEPARTMENT: "building",
+    Kind.OPERATION: "phone-call",
+    Kind.PROCESS: "folder",
+    Kind.SUB_PROCESS: "folder",
+}
+SET_STATES = {
+    FeatureSetState.DRAFT: "Draft",
+    FeatureSetState.PUBLISHED: "Published",
+    FeatureSetState.UNPUBLISHED: "Unpublished",
+}
+SET_COLOURS = {
+    FeatureSetState.DRAFT: "secondary",
+    FeatureSetState.PUBLISHED: "green",
+    FeatureSetState.UNPUBLISHED: "orange",
+}
+PHONE_TYPES = {PhoneType.VERIFIED: "Verified", PhoneType.PRIORITY: "Priority"}
+NUMBER_STATES = {
+    NumberState.PENDING: "Pending",
+    NumberState.LISTED: "Listed",
+    NumberState.DELISTING: "Delisting",
+    NumberState.FAILED: "Failed",
+}
+NUMBER_COLOURS = {
+    NumberState.PENDING: "azure",
+    NumberState.LISTED: "green",
+    NumberState.DELISTING: "orange",
+    NumberState.FAILED: "red",
+}
+JOBS = {JobKind.PUBLISH: "List", JobKind.DELIST: "Delist"}
+JOB_STATES = {JobState.IN_REVIEW: "Waits for review", JobState.RUNNING: "Running", JobState.ENDED: "Ended"}
+JOB_COLOURS = {JobState.IN_REVIEW: "orange", JobState.RUNNING: "azure", JobState.ENDED: "secondary"}
+
+
+def count(number: int, thing: str) -> str:
+    """So many of a thing: `1 number`, `1,200 numbers`, `no processes`."""
+    plural = f"{thing}es" if thing.endswith("s") else f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
+    return f"1 {thing}" if number == 1 else f"{number:,} {plural}" if number else f"no {plural}"
+
+
+LABEL_TYPES = {LabelType.DYNAMIC: "Dynamic", LabelType.STATIC: "Static"}
+LABEL_HINTS = {
+    LabelType.DYNAMIC: "named in the call records you push, for a time and a receiver",
+    LabelType.STATIC: "shown by feature sets whenever one of their listed numbers rings",
+}
+OUTCOMES = {
+    Outcome.PENDING: "Waiting",
+    Outcome.SUCCESS: "Pushed",
+    Outcome.INVALID: "Invalid input",
+    Outcome.NOT_REGISTERED: "Not a user of the app",
+    Outcome.OS_NOT_SUPPORTED: "OS not supported",
+    Outcome.APP_VERSION_NOT_SUPPORTED: "App version not supported",
+    Outcome.FAILED_TO_PUSH: "Failed to push",
+}
+OUTCOME_COLOURS = {
+    Outcome.PENDING: "azure",
+    Outcome.SUCCESS: "green",
+    Outcome.INVALID: "red",
+    Outcome.NOT_REGISTERED: "orange",
+    Outcome.OS_NOT_SUPPORTED: "orange",
+    Outcome.APP_VERSION_NOT_SUPPORTED: "orange",
+    Outcome.FAILED_TO_PUSH: "orange",
+}
+OUTCOME_HINTS = {
+    Outcome.PENDING: "no outcome yet",
+    Outcome.SUCCESS: "the handset holds it and shows it in its window",
+    Outcome.INVALID: "judged bad when it was received; never sent",
+    Outcome.NOT_REGISTERED: "the receiver has no handset with the app",
+    Outcome.OS_NOT_SUPPORTED: "call records show on Android only",
+    Outcome.APP_VERSION_NOT_SUPPORTED: "the receiver's app is too old",
+    Outcome.FAILED_TO_PUSH: "no connection to the handset in time; it gets the record when it is back",
+}
+FIELDS = {
+    Field.CALLER: "Caller number",
+    Field.RECEIVER: "Receiver number",
+    Field.LABEL_ID: "Label",
+    Field.LABEL_NAME: "Name shown",
+    Field.CALL_REASON: "Call reason",
+    Field.STARTS_AT: "Start",
+    Field.ENDS_AT: "End",
+}
+FAULTS = {
+    Fault.REQUIRED: "is required",
+    Fault.INVALID: "cannot be read",
+    Fault.PHONE: "is not a phone number",
+    Fault.LABEL: "is not a dynamic label of this account",
+    Fault.NAME_LENGTH: "must have 3 to 40 characters",
+    Fault.REASON_LENGTH: "must have 10 to 100 characters",
+    Fault.REASON_CHARACTERS: "has characters that are not allowed, or begins or ends with one of . , -",
+    Fault.END_PAST: "is in the past",
+    Fault.END_ORDER: "must be after the start",
+    Fault.TOO_LONG: "must be at most 24 hours after the start",
+}
+"""What is wrong, after the name of the field."""
+
+
+def fault(field: str | None, what: str | None) -> str:
+    """A judged fault as a sentence; empty for none."""
+    return f"{FIELDS[Field(field)]} {FAULTS[Fault(what)]}" if field and what else ""
+
+
+def phone(number: str | None) -> str:
+    """A number as it is shown: with `+`."""
+    return f"+{number}" if number else ""
 
 
 def changed(action: str) -> str:
     """An action of the audit log in words: `key.created` is `Key created`."""
     return action.replace(".", " ").replace("_", " ").capitalize()
+
+
+EVENT_TYPES = {EventType.CALL_ME_BACK: "Call Me Back", EventType.USER_FEEDBACK: "User Feedback"}
+EVENT_HINTS = {
+    EventType.CALL_ME_BACK: "somebody asks to be called back after a missed call",
+    EventType.USER_FEEDBACK: "somebody answers a campaign after a call",
+}
+HEALTHS = {
+    Health.IDLE: "Nothing sent yet",
+    Health.WORKING: "Working",
+    Health.FAILING: "Failing",
+    Health.PAUSED: "Paused",
+}
+HEALTH_COLOURS = {
+    Health.IDLE: "secondary",
+    Health.WORKING: "green",
+    Health.FAILING: "red",
+    Health.PAUSED: "orange",
+}
+DELIVERY_STATES = {
+    DeliveryState.PENDING: "Waiting",
+    DeliveryState.RESCHEDULED: "Rescheduled",
+    DeliveryState.SUCCESS: "Success",
+    DeliveryState.WEBHOOK_NOT_FOUND: "Webhook deleted",
+    DeliveryState.FAILED: "Failed",
+    DeliveryState.STOPPED: "Stopped",
+}
+DELIVERY_COLOURS = {
+    DeliveryState.PENDING: "azure",
+    DeliveryState.RESCHEDULED: "orange",
+    DeliveryState.SUCCESS: "green",
+    DeliveryState.WEBHOOK_NOT_FOUND: "secondary",
+    DeliveryState.FAILED: "red",
+    DeliveryState.STOPPED: "red",
+}
+DELIVERY_HINTS = {
+    DeliveryState.PENDING: "The first attempt is to come.",
+    DeliveryState.RESCHEDULED: "The last attempt failed; it is tried again.",
+    DeliveryState.SUCCESS: "The receiver answered with a 2xx.",
+    DeliveryState.WEBHOOK_NOT_FOUND: "The webhook was deleted before an attempt.",
+    DeliveryState.FAILED: "The last retry failed; nothing more is tried.",
+    DeliveryState.STOPPED: "The receiver answered 410, which this webhook takes as final.",
+}
+REQUEST_STATES = {RequestState.NEW: "New", RequestState.TAKEN: "Taken", RequestState.DONE: "Done"}
+REQUEST_COLOURS = {RequestState.NEW: "azure", RequestState.TAKEN: "orange", RequestState.DONE: "green"}
+CAMPAIGN_TYPES = {CampaignType.CALL_RATING: "Call Rating", CampaignType.QUESTIONS: "Questions"}
+CALL_TYPES = {CallType.ANSWERED: "Answered", CallType.MISSED: "Missed or rejected"}
+CAMPAIGN_STATES = {CampaignState.DRAFT: "Draft", CampaignState.LIVE: "Live", CampaignState.ENDED: "Ended"}
+CAMPAIGN_COLOURS = {CampaignState.DRAFT: "secondary", CampaignState.LIVE: "green", CampaignState.ENDED: "orange"}

@@ -23,7 +23,7 @@ from callmark.surfaces.emulator.line import CLOCK_TOPIC
 
 log = structlog.get_logger(__name__)
 
-WORK = ("batches", "deliveries", "listing_jobs", "mails", "periodic")
+WORK = ("batches", "deliveries", "listing_jobs", "mails", "periodic", "uploads")
 """Kinds of due work that a moved clock may have made due."""
 
 _TRIES = 20

@@ -15,12 +15,14 @@ import msgspec
 
 from callmark.domain.handsets.model import Registration
 from callmark.domain.personalisation.frames import Withdraw
-from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.ids import new_id
 from callmark.surfaces.gateway import metrics, wire
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 """The ASGI server's way out."""
+
+WriteNow = Callable[[bytes], bool]
+"""Writes a text frame at once; False when the handset has to be waited for."""
 
 MOST_WAITING = 1000
 """Frames that may wait for a slow handset before it is told to come back later."""
@@ -50,6 +52,7 @@ class Connection:
         "_waiting",
         "_watchers",
         "_withdrawn",
+        "_write_now",
         "_writer",
         "abandoned",
         "faults",
@@ -60,7 +63,13 @@ class Connection:
         "stream",
     )
 
-    def __init__(self, registration: Registration, send: Send, reader: "asyncio.Task[Any] | None") -> None:
+    def __init__(
+        self,
+        registration: Registration,
+        send: Send,
+        reader: "asyncio.Task[Any] | None",
+        write_now: WriteNow | None = None,
+    ) -> None:
         self.registration = registration
         self.stream = new_id().hex
         self.faults = 0
@@ -71,6 +80,7 @@ class Connection:
         self._watchers = 0
         self.abandoned = False
         self._send = send
+        self._write_now = write_now
         self._reader = reader
         self._waiting: deque[str] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -90,8 +100,11 @@ class Connection:
         self._write()
 
     def put(self, frame: bytes) -> None:
-        """Queues a frame; a handset that leaves too many unread is closed with 1013."""
+        """Writes a frame, or queues it; a handset that leaves too many unread is closed with 1013."""
         if self._closing:
+            return
+        if self._opened and not self._writer and self._write_now and self._write_now(frame):
+            self.frames_out += 1
             return
         if self._waiting is None:
             self._waiting = deque()
@@ -185,9 +198,9 @@ class Connection:
             if not self._watchers:
                 self._withdrawn = None
 
-    def take_reply(self, key: RecordKey) -> str | None:
-        """Where the acknowledgement of a pushed record goes; None when no push of it waits for one."""
-        return self._replies.pop(key.token(), None) if self._replies else None
+    def take_reply(self, token: str) -> str | None:
+        """Where the acknowledgement of a pushed record goes, by its key's token; None when no push of it waits."""
+        return self._replies.pop(token, None) if self._replies else None
 
     def remember(self, record_id: UUID) -> None:
         """Notes that the handset holds a record."""

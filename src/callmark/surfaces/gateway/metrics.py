@@ -8,6 +8,7 @@ FRAMES_OUT = Counter("callmark_handset_frames_sent", "Frames to handsets, by typ
 ENDED = Counter("callmark_handset_streams_ended", "Handset streams that ended, by close code.", ["code"])
 
 IDENTITIES_OUT = FRAMES_OUT.labels("identity")
+ACKS_IN = FRAMES_IN.labels("ack")
 WITHDRAWALS_OUT = FRAMES_OUT.labels("withdraw")
 
 

@@ -5,7 +5,8 @@ database, while senders commit before they publish.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
 
@@ -35,6 +36,16 @@ NO_CODE = 1005
 
 SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
+
+
+class Frames(Protocol):
+    """The server's short ways for frames, where it has them (`processes/websockets.py`)."""
+
+    take: Callable[[bytes], bool] | None
+
+    def write(self, payload: bytes) -> bool:
+        """Writes a text frame at once; False when the handset has to be waited for."""
+        ...
 
 
 class Streams(Protocol):
@@ -77,7 +88,10 @@ class Stream:
         except Unavailable as exc:
             await _refuse(send, 1013, exc.message)
             return
-        stream = Connection(registration, send, asyncio.current_task())
+        frames: Frames | None = scope.get("extensions", {}).get("callmark.frames")
+        stream = Connection(registration, send, asyncio.current_task(), frames.write if frames else None)
+        if frames:
+            frames.take = partial(self._acknowledged, stream)
         began = asyncio.get_running_loop().time()
         code = NO_CODE
         try:
@@ -87,6 +101,8 @@ class Stream:
                 raise
         finally:
             stream.end()
+            if frames:
+                frames.take = None
             code = stream.closing[0] if stream.closing and stream.closing[0] != NO_CODE else code
             _note(stream, code, asyncio.get_running_loop().time() - began)
 
@@ -166,10 +182,23 @@ class Stream:
     async def _ack(self, stream: Connection, frame: wire.AckFrame) -> None:
         """Answers the push that waits for it; without one, or without the fabric, writes it down itself."""
         key = verbs.own_key(stream.registration, frame.record)
-        reply = stream.take_reply(key)
-        if not (reply and await self._deps.fabric.acknowledge(reply)):
+        reply = stream.take_reply(key.token())
+        if not (reply and self._deps.fabric.acknowledge(reply)):
             await personalisation.acknowledge(self._deps, [key])
         stream.remember(key.id)
+
+    def _acknowledged(self, stream: Connection, data: bytes) -> bool:
+        """The short way of what comes most, an acknowledgement that its push waits for; False sends it the long way."""
+        frame = None if stream.closing else wire.decode_ack(data)
+        if frame is None or frame.record.receiver_number != stream.registration.phone_number:
+            return False
+        reply = stream.take_reply(frame.record.token())
+        if not (reply and self._deps.fabric.acknowledge(reply)):
+            return False
+        stream.frames_in += 1
+        metrics.ACKS_IN.inc()
+        stream.remember(frame.record.id)
+        return True
 
     async def _sync(self, stream: Connection, frame: wire.SyncFrame) -> None:
         cursor = await send_page(self._deps, stream, frame.held, frame.cursor)

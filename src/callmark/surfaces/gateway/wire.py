@@ -229,6 +229,8 @@ class _OnlyId(Struct, frozen=True):
 
 
 _frames = msgspec.json.Decoder(HandsetFrame)
+_LONGEST_ACK = 512  # of those that are worth the short way
+_acks = msgspec.json.Decoder(AckFrame)
 _only_id = msgspec.json.Decoder(_OnlyId)
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
@@ -237,6 +239,16 @@ encode = _encoder.encode
 def decode_frame(data: str | bytes) -> HandsetFrame:
     """The handset's frame. Raises msgspec.DecodeError."""
     return _frames.decode(data)
+
+
+def decode_ack(data: bytes) -> AckFrame | None:
+    """The frame if it is a proper acknowledgement, else None."""
+    if len(data) > _LONGEST_ACK or b'"ack"' not in data:
+        return None
+    try:
+        return _acks.decode(data)
+    except msgspec.DecodeError:
+        return None
 
 
 def frame_id(data: str | bytes) -> str | None:

@@ -57,7 +57,7 @@ export class AfterView {
 
   #buildCallback({ offers }) {
     this.#part("callback").reset();
-    const days = Map.groupBy ? Map.groupBy(offers.slots, dayOf) : grouped(offers.slots);
+    const days = grouped(offers.slots);
     this.#part("slots").replaceChildren(...[...days].map(([day, slots], at) => dayOfSlots(day, slots, at === 0)));
     this.#part("slots-box").hidden = !offers.slot_picker;
     this.#part("slots-none").hidden = !offers.slot_picker || offers.slots.length > 0;

@@ -1,0 +1,105 @@
+"""What the first page shows: figures of call personalisation for who may see them, and what waits to be looked at."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from enum import StrEnum
+
+from callmark.domain.access.model import Action, Actor, allows, check
+from callmark.domain.accounts.model import Role
+from callmark.domain.callbacks import work_list
+from callmark.domain.calls import days as call_days
+from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
+from callmark.domain.personalisation.days import Days
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import Within
+from callmark.domain.webhooks import log
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.model import DeliveryState, Webhook
+
+MOST = 1_000
+"""Where counting of what waits stops: more is told as "1,000+"."""
+_LOOKED_AT = 20
+_MOST_SETS = 1_000
+
+
+class Health(StrEnum):
+    """How a webhook does, by its newest deliveries."""
+
+    IDLE = "idle"
+    WORKING = "working"
+    FAILING = "failing"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class WebhookHealth:
+    """A webhook, and of its newest deliveries how many were looked at and have not arrived."""
+
+    webhook: Webhook
+    health: Health
+    looked_at: int
+    not_arrived: int
+    newest_at: datetime | None
+
+
+@dataclass(frozen=True)
+class HomeFigures:
+    """None stands for what the actor may not see."""
+
+    days: Days | None
+    callbacks_waiting: int | None
+    feedback_today: int | None
+    webhooks: list[WebhookHealth] | None
+
+
+async def figures(deps: Deps, actor: Actor) -> HomeFigures:
+    """The figures of the actor's account; of what hangs on a place, those of its own. Raises Forbidden."""
+    check(actor, Action.HOME)
+    account_id, role = actor.account_id, actor.role
+    sets = await _own_sets(deps, actor)
+    midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
+    return HomeFigures(
+        days=await call_days.read_days(deps, account_id) if allows(role, Action.RECORDS_VIEW) else None,
+        callbacks_waiting=await work_list.count_new(deps, account_id, sets, MOST)
+        if allows(role, Action.CALLBACKS_VIEW)
+        else None,
+        feedback_today=await feedback.count_answers(deps, account_id, midnight, sets, MOST)
+        if allows(role, Action.FEEDBACK_VIEW)
+        else None,
+        webhooks=await healths(deps, actor) if allows(role, Action.WEBHOOKS_VIEW) else None,
+    )
+
+
+async def _own_sets(deps: Deps, actor: Actor) -> list[FeatureSetId] | None:
+    """The feature sets inside the actor's place; None for an admin, who sees all."""
+    if actor.role is Role.ADMIN:
+        return None
+    if actor.node_id is None:
+        return []
+    within = {
+        Role.DEPARTMENT_OWNER: Within(department_id=DepartmentId(actor.node_id)),
+        Role.OPERATION_OWNER: Within(operation_id=OperationId(actor.node_id)),
+        Role.PROCESS_OWNER: Within(process_id=ProcessId(actor.node_id)),
+    }[actor.role]
+    placed, _ = await structure.list_placed(deps, actor.account_id, within, page=1, limit=_MOST_SETS)
+    return [one.feature_set.id for one in placed]
+
+
+async def healths(deps: Deps, actor: Actor) -> list[WebhookHealth]:
+    return [await _health(deps, actor, webhook) for webhook in await webhooks.list_webhooks(deps, actor.account_id)]
+
+
+async def _health(deps: Deps, actor: Actor, webhook: Webhook) -> WebhookHealth:
+    newest = await log.list_deliveries(deps, actor.account_id, log.Filters(webhook_id=webhook.id), limit=_LOOKED_AT)
+    failing = (DeliveryState.RESCHEDULED, DeliveryState.FAILED, DeliveryState.STOPPED)
+    told = [one for one in newest if not one.is_test]
+    not_arrived = sum(one.state in failing for one in told)
+    if webhook.paused_at is not None:
+        health = Health.PAUSED
+    elif not told:
+        health = Health.IDLE
+    else:
+        health = Health.FAILING if not_arrived else Health.WORKING
+    return WebhookHealth(webhook, health, len(told), not_arrived, told[0].created_at if told else None)

@@ -1,0 +1,171 @@
+"""Call personalisation, for people: batches, records, pushing one by hand, files, and what a receiver would see."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.access.changes import changing, note
+from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import Call, CallCounts
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import batches, lint, search, service, upload_model, uploads
+from callmark.domain.personalisation.batches import Withdrawal
+from callmark.domain.personalisation.funnel import Stages
+from callmark.domain.personalisation.judge import Faulty, NewRecord
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.search import FoundRecords, ListedBatch, Place, WantedBatches, WantedRecords
+from callmark.domain.personalisation.upload_model import Defaults, Upload
+from callmark.domain.personalisation.uploads import Progress, RowResult
+from callmark.domain.resolution import service as resolution
+from callmark.domain.resolution.model import AccountView
+from callmark.kit.phone import PhoneNumber
+
+RECORD_PAGE = search.PAGE
+
+
+@dataclass(frozen=True)
+class BatchDetails:
+    """A batch, how far it is, and a page of its records; `next_after` is the position to go on behind, or None."""
+
+    batch: Batch
+    stages: Stages
+    calls: CallCounts
+    records: list[StoredRecord]
+    next_after: int | None
+
+
+@dataclass(frozen=True)
+class RecordDetails:
+    """A record and the calls that showed it."""
+
+    record: StoredRecord
+    calls: list[Call]
+
+
+class Refused(Exception):
+    """A record that cannot be pushed: everything that is wrong with it."""
+
+    def __init__(self, faults: list[Faulty]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+
+async def list_batches(
+    deps: Deps, actor: Actor, wanted: WantedBatches, after: tuple[datetime, UUID] | None
+) -> tuple[list[ListedBatch], tuple[datetime, UUID] | None]:
+    """A page of batches and the key of the next. Raises Forbidden."""
+    check(actor, Action.RECORDS_VIEW)
+    return await search.list_batches(deps, actor.account_id, wanted, after)
+
+
+async def get_batch(deps: Deps, actor: Actor, batch_id: UUID, outcome: Outcome | None, after: int) -> BatchDetails:
+    """A batch with a page of its records of that outcome (None: of any). Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_VIEW)
+    account_id, limit = actor.account_id, RECORD_PAGE + 1
+    stages = await batches.count_stages(deps, account_id, batch_id)
+    told = await calls.count_calls(deps, stages.keys)
+    if outcome is None:
+        found = (await batches.read_page(deps, account_id, batch_id, after=after, limit=limit)).records
+    else:
+        found = await search.list_in_batch(deps, account_id, batch_id, outcome, after=after, limit=limit)
+    shown = found[:RECORD_PAGE]
+    more = shown[-1].position if len(found) > RECORD_PAGE else None
+    return BatchDetails(stages.batch, stages, told, shown, more)
+
+
+async def find_records(deps: Deps, actor: Actor, wanted: WantedRecords, after: Place | None) -> FoundRecords:
+    """A page of records. Raises Forbidden."""
+    check(actor, Action.RECORDS_VIEW)
+    return await search.find_records(deps, actor.account_id, wanted, after)
+
+
+async def get_record(deps: Deps, actor: Actor, record_id: UUID) -> RecordDetails:
+    """One record; calls reported by another handset than its receiver's are left out. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_VIEW)
+    record = await service.find_record(deps, actor.account_id, record_id)
+    told = await calls.calls_of_record(deps, record.key.id)
+    return RecordDetails(record, [call for call in told if call.receiver_number == record.key.receiver_number])
+
+
+async def withdraw_record(deps: Deps, actor: Actor, record_id: UUID) -> StoredRecord:
+    """Takes a record back from its handset. Raises Forbidden, NotFound, Conflict when there is nothing to take back."""
+    check(actor, Action.RECORDS_PUSH)
+    record = await service.withdraw_record(deps, actor.account_id, record_id)
+    await note(deps, actor, "record.withdrawn", record.label_name or "", record_id=str(record_id))
+    return record
+
+
+async def withdraw_batch(deps: Deps, actor: Actor, batch_id: UUID) -> Withdrawal:
+    """Takes back every record of a batch whose window has not ended. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_PUSH)
+    done = await batches.withdraw_batch(deps, actor.account_id, batch_id)
+    await note(deps, actor, "batch.withdrawn", str(batch_id), records=done.withdrawn)
+    return done
+
+
+async def push(deps: Deps, actor: Actor, record: NewRecord, region: str) -> StoredRecord:
+    """The record after it was pushed, with its outcome. Raises Forbidden, and Refused with everything wrong with it."""
+    check(actor, Action.RECORDS_PUSH)
+    rules = upload_model.rules_for(region)
+    (faults,) = await lint.lint(deps, actor.account_id, rules, [record])
+    if faults:
+        raise Refused(faults)
+    try:
+        result = await service.push_now(deps, actor.account_id, rules, record)
+    except Faulty as fault:
+        raise Refused([fault]) from fault
+    (pushed,) = await service.batch_status(deps, actor.account_id, result.batch_id)
+    await note(
+        deps, actor, "record.pushed", pushed.label_name or "", record_id=str(pushed.key.id), outcome=result.outcome
+    )
+    return pushed
+
+
+async def resolve(deps: Deps, actor: Actor, receiver: PhoneNumber, caller: PhoneNumber) -> AccountView:
+    """What the receiver would see if the caller rang now, and why. Raises Forbidden."""
+    check(actor, Action.RECORDS_VIEW)
+    return await resolution.resolve_for_account(deps, actor.account_id, receiver, caller)
+
+
+async def upload(deps: Deps, actor: Actor, *, file: bytes, file_name: str, region: str, defaults: Defaults) -> Upload:
+    """The upload, once its rows are written; a worker submits them. Raises Forbidden, InvalidInput."""
+    check(actor, Action.RECORDS_PUSH)
+    async with changing(deps, actor) as change:
+        made = await uploads.submit_upload(
+            change.deps,
+            actor.account_id,
+            file=file,
+            file_name=file_name,
+            region=region,
+            defaults=defaults,
+            created_by_email=actor.email,
+        )
+        await change.note("upload.created", made.file_name, upload_id=str(made.id), records=made.row_count)
+    await uploads.announce(deps)
+    return made
+
+
+async def list_uploads(deps: Deps, actor: Actor, after: tuple[datetime, UUID] | None) -> list[Upload]:
+    """A page of uploads, newest first, and one more where there are more. Raises Forbidden."""
+    check(actor, Action.RECORDS_PUSH)
+    return await uploads.list_uploads(deps, actor.account_id, after)
+
+
+async def read_progress(deps: Deps, actor: Actor, upload_id: UUID) -> Progress:
+    """How far an upload is. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_PUSH)
+    return await uploads.read_progress(deps, actor.account_id, upload_id)
+
+
+async def first_faulty(deps: Deps, actor: Actor, upload_id: UUID, limit: int) -> list[RowResult]:
+    """The first rows of an upload that were judged bad. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_PUSH)
+    return await uploads.first_faulty(deps, actor.account_id, upload_id, limit)
+
+
+def each_result(deps: Deps, actor: Actor, upload_id: UUID) -> AsyncGenerator[list[RowResult]]:
+    """Every row of an upload with its record, some at a time. Raises Forbidden; NotFound at the first."""
+    check(actor, Action.RECORDS_PUSH)
+    return uploads.each_result(deps, actor.account_id, upload_id)

@@ -1,0 +1,174 @@
+"""Looking for batches and records: lists that page by key, each page of bounded work however much is stored.
+
+Records for a receiver are found by the primary key. By caller, or of the whole account, they are found by walking the
+account's batches from the newest on, because an index on callers would be paid for by every push; a page looks at so
+many records at most, and says how far back it has looked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, BatchId
+from callmark.domain.personalisation import search_queries
+from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.queries import find_batch
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound
+from callmark.kit.phone import PhoneNumber
+
+PAGE = 50
+BATCH_PAGE = 25
+_MOST_VISITED = 10_000
+_VISITED_AT_ONCE = 2_500
+
+
+@dataclass(frozen=True)
+class WantedBatches:
+    """A filter on batches; None does not filter."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    is_done: bool | None = None
+
+
+@dataclass(frozen=True)
+class ListedBatch:
+    """A batch in a list, with how many of its records have which outcome."""
+
+    batch: Batch
+    is_done: bool
+    outcomes: dict[Outcome, int]
+
+
+@dataclass(frozen=True)
+class WantedRecords:
+    """A filter on records; None does not filter."""
+
+    receiver: PhoneNumber | None = None
+    caller: PhoneNumber | None = None
+    outcome: Outcome | None = None
+
+
+class Place(NamedTuple):
+    """Where a walk through an account's batches stands: behind `position` of a batch."""
+
+    accepted_at: datetime
+    batch_id: UUID
+    position: int
+
+
+@dataclass(frozen=True)
+class FoundRecords:
+    """A page of records. `next`: where to go on, None at the end; `back_to`: how far back a walk has looked in vain."""
+
+    records: list[StoredRecord]
+    next: Place | None
+    back_to: datetime | None = None
+
+
+async def list_batches(
+    deps: Deps, account_id: AccountId, wanted: WantedBatches, after: tuple[datetime, UUID] | None
+) -> tuple[list[ListedBatch], tuple[datetime, UUID] | None]:
+    """A page of the account's batches, newest first, and the key of the next one."""
+    async with deps.db.connection() as tx:
+        found = await search_queries.select_batches(
+            tx,
+            account_id,
+            between=(wanted.since, wanted.until),
+            is_done=wanted.is_done,
+            after=after,
+            limit=BATCH_PAGE + 1,
+        )
+        shown = found[:BATCH_PAGE]
+        rows = await search_queries.outcomes_by_batch(tx, [batch for batch, _ in shown])
+    outcomes: dict[BatchId, dict[Outcome, int]] = {}
+    for row in rows:
+        outcomes.setdefault(BatchId(row["batch_id"]), {})[Outcome(row["outcome"])] = row["n"]
+    listed = [ListedBatch(batch, is_done, outcomes.get(batch.id, {})) for batch, is_done in shown]
+    last = shown[-1][0] if len(found) > BATCH_PAGE else None
+    return listed, (last.accepted_at, last.id) if last else None
+
+
+async def list_in_batch(
+    deps: Deps, account_id: AccountId, batch_id: UUID, outcome: Outcome, *, after: int, limit: int
+) -> list[StoredRecord]:
+    """A batch's records of one outcome, behind position `after`. Raises NotFound, also for another account's."""
+    async with deps.db.connection() as tx:
+        batch = await find_batch(tx, batch_id)
+        if batch is None or batch.account_id != account_id:
+            raise NotFound
+        return await search_queries.records_in(tx, batch, outcome, after, limit)
+
+
+async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords, after: Place | None) -> FoundRecords:
+    """A page of the account's records: for one receiver by window, else by acceptance, the latest first.
+
+    For a receiver, a `Place` holds the end of the last window and the record's id.
+    """
+    async with deps.db.connection() as tx:
+        if wanted.receiver is None:
+            return await _walk(tx, account_id, wanted, after)
+        found = await search_queries.records_to(
+            tx,
+            account_id,
+            wanted.receiver,
+            caller=wanted.caller,
+            outcome=wanted.outcome,
+            after=after[:2] if after else None,
+            limit=PAGE + 1,
+        )
+    shown = found[:PAGE]
+    more = Place(shown[-1].key.ends_at, shown[-1].key.id, 0) if len(found) > PAGE else None
+    return FoundRecords(shown, more)
+
+
+async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Place | None) -> FoundRecords:
+    """Batch by batch from the newest, until a page is full, all is seen, or enough is looked at."""
+    found: list[StoredRecord] = []
+    at, visited = after, 0
+    while True:
+        batches = await _next_batches(tx, account_id, wanted, at)
+        if not batches:
+            return FoundRecords(found, None)
+        records = await search_queries.records_of(tx, batches, wanted.caller, wanted.outcome)
+        found += _in_order(batches, records, at)
+        if len(found) > PAGE:
+            by_id = {batch.id: batch for batch in batches}
+            last = found[PAGE - 1]
+            return FoundRecords(found[:PAGE], Place(by_id[last.batch_id].accepted_at, last.batch_id, last.position))
+        visited += sum(batch.record_count for batch in batches)
+        at = Place(batches[-1].accepted_at, batches[-1].id, MOST_RECORDS)
+        if visited >= _MOST_VISITED:
+            return FoundRecords(found, at, at.accepted_at)
+
+
+async def _next_batches(tx: Tx, account_id: AccountId, wanted: WantedRecords, at: Place | None) -> list[Batch]:
+    """The batches to look into next: enough for a page, or many where few records will be wanted."""
+    most = _VISITED_AT_ONCE if wanted.caller or wanted.outcome else 2 * PAGE
+    if at is None:
+        first = await search_queries.select_batches(
+            tx, account_id, between=(None, None), is_done=None, after=None, limit=1
+        )
+        if not first:
+            return []
+        at = Place(first[0][0].accepted_at, first[0][0].id, -1)
+    batches = await search_queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most)
+    if batches and batches[0].id == at.batch_id and at.position >= batches[0].record_count - 1:
+        batches = batches[1:]
+    chosen: list[Batch] = []
+    for batch in batches:
+        chosen.append(batch)
+        if sum(one.record_count for one in chosen) >= most:
+            break
+    return chosen
+
+
+def _in_order(batches: Sequence[Batch], records: Sequence[StoredRecord], at: Place | None) -> list[StoredRecord]:
+    """By batch as listed, then by position; those up to `at` left out."""
+    order = {batch.id: i for i, batch in enumerate(batches)}
+    kept = [one for one in records if not (at and one.batch_id == at.batch_id and one.position <= at.position)]
+    return sorted(kept, key=lambda one: (order[one.batch_id], one.position))

@@ -1,0 +1,129 @@
+"""The SQL of looking for batches and records, for people: by key, a page at a time, no counting of all."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.queries import STORED, batch_of, stored_of
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+_BATCH = "id, account_id, accepted_at, record_count, ends_from, ends_to, due_at IS NULL AS is_done"
+
+
+async def select_batches(
+    tx: Tx,
+    account_id: AccountId,
+    *,
+    between: tuple[datetime | None, datetime | None],
+    is_done: bool | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[tuple[Batch, bool]]:
+    """An account's batches accepted between, newest first, after the key; each with whether it is done.
+
+    Index batch_account_newest.
+    """
+    rows = await tx.fetch(
+        f"SELECT {_BATCH} FROM batch WHERE account_id = $1"  # noqa: S608 - our own column list
+        " AND ($2::timestamptz IS NULL OR accepted_at >= $2) AND ($3::timestamptz IS NULL OR accepted_at < $3)"
+        " AND ($4::boolean IS NULL OR (due_at IS NULL) = $4)"
+        " AND ($5::timestamptz IS NULL OR (accepted_at, id) < ($5, $6::uuid))"
+        " ORDER BY accepted_at DESC, id DESC LIMIT $7",
+        account_id,
+        *between,
+        is_done,
+        *(after or (None, None)),
+        limit,
+    )
+    return [(batch_of(row), row["is_done"]) for row in rows]
+
+
+async def batches_from(tx: Tx, account_id: AccountId, at: datetime, batch_id: UUID, limit: int) -> list[Batch]:
+    """An account's batches, newest first, beginning with that one. Index batch_account_newest."""
+    rows = await tx.fetch(
+        f"SELECT {_BATCH} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"  # noqa: S608 - our own column list
+        " ORDER BY accepted_at DESC, id DESC LIMIT $4",
+        account_id,
+        at,
+        batch_id,
+        limit,
+    )
+    return [batch_of(row) for row in rows]
+
+
+async def records_of(
+    tx: Tx, batches: Collection[Batch], caller: PhoneNumber | None, outcome: Outcome | None
+) -> list[StoredRecord]:
+    """Those batches' records of this caller and outcome (None: any), in no order.
+
+    Index `call_record_batch`, partitions pruned by the range of all.
+    """
+    rows = await tx.fetch(
+        f"SELECT {STORED} FROM call_record WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3"  # noqa: S608 - our own column list
+        " AND ($4::text IS NULL OR caller_number = $4) AND ($5::text IS NULL OR outcome = $5)",
+        [batch.id for batch in batches],
+        min(batch.ends_from for batch in batches),
+        max(batch.ends_to for batch in batches),
+        caller,
+        outcome,
+    )
+    return [stored_of(row) for row in rows]
+
+
+async def records_in(tx: Tx, batch: Batch, outcome: Outcome, after: int, limit: int) -> list[StoredRecord]:
+    """A batch's records of one outcome in the order of submission, behind position `after`."""
+    rows = await tx.fetch(
+        f"SELECT {STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND outcome = $4"  # noqa: S608 - our own column list
+        " AND position > $5 ORDER BY position LIMIT $6",
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+        outcome,
+        after,
+        limit,
+    )
+    return [stored_of(row) for row in rows]
+
+
+async def records_to(
+    tx: Tx,
+    account_id: AccountId,
+    receiver: PhoneNumber,
+    *,
+    caller: PhoneNumber | None,
+    outcome: Outcome | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[StoredRecord]:
+    """An account's records for a receiver, the latest window first, after the key (ends_at, id).
+
+    Primary key: an index probe for each day that is kept.
+    """
+    rows = await tx.fetch(
+        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"  # noqa: S608 - our own column list
+        " AND ($3::text IS NULL OR caller_number = $3) AND ($4::text IS NULL OR outcome = $4)"
+        " AND ($5::timestamptz IS NULL OR (ends_at, id) < ($5, $6::uuid)) ORDER BY ends_at DESC, id DESC LIMIT $7",
+        receiver,
+        account_id,
+        caller,
+        outcome,
+        *(after or (None, None)),
+        limit,
+    )
+    return [stored_of(row) for row in rows]
+
+
+async def outcomes_by_batch(tx: Tx, batches: Collection[Batch]) -> list[Row]:
+    """A row for each batch and outcome: how many records. As `records_of` otherwise."""
+    if not batches:
+        return []
+    return await tx.fetch(
+        "SELECT batch_id, outcome, count(*) AS n FROM call_record"
+        " WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3 GROUP BY batch_id, outcome",
+        [batch.id for batch in batches],
+        min(batch.ends_from for batch in batches),
+        max(batch.ends_to for batch in batches),
+    )

@@ -1,0 +1,215 @@
+"""Use cases of uploaded files: rows are written before the upload is answered, then submitted as batches by a worker.
+
+The upload's row is the work. Each part is tied to its batch in the transaction that writes the batch, so that a worker
+that died in between neither loses nor repeats any.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, BatchId, UploadId
+from callmark.domain.numbers import lists
+from callmark.domain.personalisation import queries, service, upload_model, upload_queries
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.upload_model import ROWS_A_PART, Defaults, Part, Row, Upload
+from callmark.kit.db import Tx
+from callmark.kit.due_work import Claimed, Work
+from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.ids import new_id
+
+PAGE = 25
+_AT_ONCE = 2
+_LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an upload is; `outcomes` of what is submitted."""
+
+    upload: Upload
+    outcomes: dict[Outcome, int]
+
+    @property
+    def settled(self) -> int:
+        """Records that have an outcome."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome is not Outcome.PENDING)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every row has an outcome."""
+        return self.settled >= self.upload.row_count
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A row of the file and its record; None until it is submitted."""
+
+    row: Row
+    record: StoredRecord | None
+
+
+async def submit_upload(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    file: bytes,
+    file_name: str,
+    region: str,
+    defaults: Defaults,
+    created_by_email: str,
+) -> Upload:
+    """The upload, once all its rows are written. Raises InvalidInput about `file` or `region`.
+
+    A window that begins by default begins at the product's now.
+    """
+    region = lists.known_region(region)
+    rows = await asyncio.to_thread(_read, file, defaults)
+    now = deps.clock.now()
+    upload = Upload(
+        UploadId(new_id()),
+        account_id,
+        file_name.strip()[:_LONGEST_NAME] or "upload.csv",
+        region,
+        len(rows),
+        0,
+        created_by_email,
+        now,
+    )
+    parts = [rows[i : i + ROWS_A_PART] for i in range(0, len(rows), ROWS_A_PART)]
+    async with deps.db.transaction() as tx:
+        await upload_queries.insert_upload(tx, upload, parts, now)
+    return upload
+
+
+async def announce(deps: Deps) -> None:
+    """Wakes a worker for what was uploaded; not inside a transaction."""
+    await deps.fabric.announce("wake.uploads")
+
+
+def _read(file: bytes, defaults: Defaults) -> list[Row]:
+    sheet = upload_model.read_sheet(lists.decode(file))
+    return [upload_model.filled(row, defaults) for row in sheet.rows]
+
+
+async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
+    """The account's upload. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return _found(await upload_queries.select_upload(tx, account_id, upload_id))
+
+
+async def list_uploads(deps: Deps, account_id: AccountId, after: tuple[datetime, UUID] | None) -> list[Upload]:
+    """A page of the account's uploads, newest first, and one more where there are more."""
+    async with deps.db.connection() as tx:
+        return await upload_queries.select_uploads(tx, account_id, after, PAGE + 1)
+
+
+async def read_progress(deps: Deps, account_id: AccountId, upload_id: UUID) -> Progress:
+    """How far the upload is. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        upload = _found(await upload_queries.select_upload(tx, account_id, upload_id))
+        counts = await upload_queries.count_outcomes(tx, upload.id)
+    return Progress(upload, {Outcome(outcome): count for outcome, count in counts.items()})
+
+
+async def batches_of(deps: Deps, account_id: AccountId, upload_id: UUID) -> list[BatchId]:
+    """The batches that the upload was submitted as, so far, in its order. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        upload = _found(await upload_queries.select_upload(tx, account_id, upload_id))
+        return await upload_queries.batch_ids(tx, upload.id)
+
+
+async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> AsyncGenerator[list[RowResult]]:
+    """Every row and its record, part by part in the order of the file. Raises NotFound."""
+    upload = await get_upload(deps, account_id, upload_id)
+    number = -1
+    while True:
+        async with deps.db.connection() as tx:  # a connection for each, so that a slow reader holds none
+            part = await upload_queries.part_after(tx, upload.id, number)
+            if part is None:
+                return
+            results = await _results(tx, part)
+        yield results
+        number = part.number
+
+
+async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit: int) -> list[RowResult]:
+    """The first rows that were judged bad, at most `limit`. Raises NotFound."""
+    found: list[RowResult] = []
+    async for results in each_result(deps, account_id, upload_id):
+        found += [one for one in results if one.record and one.record.outcome is Outcome.INVALID]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+async def _results(tx: Tx, part: Part) -> list[RowResult]:
+    batch = await queries.find_batch(tx, part.batch_id) if part.batch_id else None
+    records = await queries.records_of(tx, batch) if batch else []
+    by_position = {record.position: record for record in records}
+    return [RowResult(row, by_position.get(i)) for i, row in enumerate(part.rows)]
+
+
+# the work -----------------------------------------------------------------------------------------------------------
+
+
+def uploads(deps: Deps) -> Work:
+    """The work of submitting uploaded files as batches."""
+
+    async def run(claimed: Claimed) -> datetime | None:
+        upload = upload_queries.upload_of(claimed.row)
+        while await _submit_next(deps, upload):
+            pass
+        return None
+
+    return Work(
+        name="uploads",
+        table="upload",
+        key="id",
+        columns="id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at",
+        run=run,
+        at_once=_AT_ONCE,
+    )
+
+
+class _Taken(Conflict):
+    """Another worker has submitted the part."""
+
+
+async def _submit_next(deps: Deps, upload: Upload) -> bool:
+    """Submits the first part that is not; False when none is left."""
+    async with deps.db.connection() as tx:
+        part = await upload_queries.next_part(tx, upload.id)
+    if part is None:
+        return False
+
+    async def tie(tx: Tx, batch_id: BatchId) -> None:
+        if not await upload_queries.mark_submitted(tx, upload.id, part, batch_id):
+            raise _Taken("this part is submitted")
+
+    rules = upload_model.rules_for(upload.region)
+    submitted = [
+        Submitted(upload_model.as_record(row.values), partial(upload_model.as_sent, row.values)) for row in part.rows
+    ]
+    with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
+        await service.submit_batch(deps, upload.account_id, rules, submitted, also=tie)
+    return True
+
+
+async def forget_old_uploads(deps: Deps) -> None:
+    """Forgets uploads whose records have been dropped."""
+    oldest = deps.clock.now() - timedelta(days=deps.settings.retention_days + 2)
+    async with deps.db.connection() as tx:
+        await upload_queries.delete_before(tx, oldest)
+
+
+def _found(upload: Upload | None) -> Upload:
+    if upload is None:
+        raise NotFound("no upload with this id in this account")
+    return upload

@@ -1,0 +1,182 @@
+"""What the demo's accounts list and ask: a branch of structure, two feature sets, listed numbers, a live campaign.
+
+Safe to run again: everything is found by its name first, and what is missing is made.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import CampaignState, CampaignType, NewQuestion
+from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
+from callmark.domain.numbers import jobs
+from callmark.domain.numbers import service as numbers
+from callmark.domain.structure import library, nodes
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.catalogue import catalogue_entry_named
+from callmark.domain.structure.model import NewFeatureSet, ProcessNode
+from callmark.kit.errors import NotFound
+from callmark.processes.demo_credentials import FeatureSetOut, StructureOut
+from callmark.processes.demo_people import give_process
+
+_HOURS = "mon-sat 10:00-18:00"
+_ZONE = "Asia/Kolkata"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One way down an account's structure, and what hangs there; the draft set hangs on the sub-process."""
+
+    department: str
+    operation: str
+    process: str
+    sub_process: str
+    published: str
+    draft: str
+    call_reason: str
+    callbacks: str
+    numbers: tuple[str, ...]
+    campaign: str
+    questions: tuple[NewQuestion, ...]
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What the credentials tell of a branch."""
+
+    structure: StructureOut
+    feature_sets: list[FeatureSetOut]
+    campaign_id: str
+
+
+async def seed_branch(deps: Deps, account_id: AccountId, branch: Branch, label_id: UUID, made_by: str) -> Seeded:
+    """The branch with its feature sets, numbers and campaign, made as far as they are missing."""
+    out = await _structure(deps, account_id, branch)
+    await give_process(deps, account_id, UUID(out.process_id))
+    reason = await _call_reason(deps, account_id, branch.call_reason, made_by)
+    offers = NewFeatureSet(
+        branch.published, label_id=LabelId(label_id), call_reason_id=reason, call_me_back=True, survey=True
+    )
+    draft = NewFeatureSet(branch.draft, label_id=LabelId(label_id))
+    published_id = await _feature_set(deps, account_id, ProcessId(UUID(out.process_id)), offers, made_by)
+    draft_id = await _feature_set(deps, account_id, ProcessId(UUID(out.sub_process_id)), draft, made_by)
+    await _list_numbers(deps, account_id, published_id, branch.numbers, made_by)
+    await _call_me_back(deps, account_id, published_id, branch.callbacks, made_by)
+    campaign_id = await _campaign(deps, account_id, published_id, branch, made_by)
+    return Seeded(out, [await _out(deps, account_id, one) for one in (published_id, draft_id)], campaign_id)
+
+
+async def _structure(deps: Deps, account_id: AccountId, branch: Branch) -> StructureOut:
+    department = await _department(deps, account_id, branch.department)
+    operation = await _operation(deps, account_id, department, branch.operation)
+    process = await _process(deps, account_id, operation, branch.process)
+    sub_process = await _sub_process(deps, account_id, process, branch.sub_process)
+    return StructureOut(str(department), str(operation), str(process), str(sub_process))
+
+
+async def _department(deps: Deps, account_id: AccountId, name: str) -> DepartmentId:
+    for node in await nodes.tree(deps, account_id):
+        if node.department.name == name:
+            return node.department.id
+    return (await nodes.create_department(deps, account_id, name=name)).id
+
+
+async def _operation(deps: Deps, account_id: AccountId, department_id: DepartmentId, name: str) -> OperationId:
+    for node in await nodes.tree(deps, account_id):
+        for child in node.operations:
+            if child.operation.department_id == department_id and child.operation.name == name:
+                return child.operation.id
+    entry = catalogue_entry_named(name)
+    return (await nodes.create_operation(deps, account_id, department_id, catalogue_id=entry.id)).id
+
+
+async def _process(deps: Deps, account_id: AccountId, operation_id: OperationId, name: str) -> ProcessId:
+    for node in await _processes(deps, account_id):
+        if node.process.operation_id == operation_id and node.process.name == name:
+            return node.process.id
+    return (await nodes.create_process(deps, account_id, operation_id, name=name)).id
+
+
+async def _sub_process(deps: Deps, account_id: AccountId, process_id: ProcessId, name: str) -> ProcessId:
+    for node in await _processes(deps, account_id):
+        for child in node.sub_processes:
+            if child.process.parent_id == process_id and child.process.name == name:
+                return child.process.id
+    return (await nodes.create_sub_process(deps, account_id, process_id, name=name)).id
+
+
+async def _processes(deps: Deps, account_id: AccountId) -> list[ProcessNode]:
+    tree = await nodes.tree(deps, account_id)
+    return [process for department in tree for operation in department.operations for process in operation.processes]
+
+
+async def _call_reason(deps: Deps, account_id: AccountId, text: str, made_by: str) -> CallReasonId:
+    for reason in await library.list_call_reasons(deps, account_id):
+        if reason.text == text:
+            return reason.id
+    return (await library.create_call_reason(deps, account_id, text=text, created_by_email=made_by)).id
+
+
+async def _feature_set(
+    deps: Deps, account_id: AccountId, process_id: ProcessId, wanted: NewFeatureSet, made_by: str
+) -> FeatureSetId:
+    for node in await _processes(deps, account_id):
+        for holder in (node, *node.sub_processes):
+            for one in holder.feature_sets:
+                if one.name == wanted.name:
+                    return one.id
+    made = await structure.create_feature_set(deps, account_id, process_id, wanted, created_by_email=made_by)
+    return made.id
+
+
+async def _out(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSetOut:
+    one = await structure.get_feature_set(deps, account_id, feature_set_id)
+    return FeatureSetOut(str(one.id), one.name, one.state.value)
+
+
+async def _list_numbers(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, wanted: tuple[str, ...], made_by: str
+) -> None:
+    """Publishes them and carries the job out at once, so that they are listed before the first request comes."""
+    answer = await numbers.publish(deps, account_id, feature_set_id, wanted, made_by, reviewable=False)
+    if answer.job_id is not None:
+        while not await jobs.take_step(deps, answer.job_id):
+            pass
+
+
+async def _call_me_back(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, name: str, made_by: str
+) -> None:
+    try:
+        await callbacks.get_config(deps, account_id, feature_set_id)
+    except NotFound:
+        await callbacks.set_config(
+            deps,
+            account_id,
+            feature_set_id,
+            name=name,
+            slot_picker=True,
+            time_zone=_ZONE,
+            hours=_HOURS,
+            created_by_email=made_by,
+        )
+
+
+async def _campaign(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, branch: Branch, made_by: str
+) -> str:
+    for campaign in await feedback.list_campaigns(deps, account_id):
+        if campaign.feature_set_id == feature_set_id and campaign.state is CampaignState.LIVE:
+            return str(campaign.id)
+    made = await feedback.create_campaign(
+        deps,
+        account_id,
+        feature_set_id=feature_set_id,
+        name=branch.campaign,
+        campaign_type=CampaignType.QUESTIONS,
+        questions=branch.questions,
+        created_by_email=made_by,
+    )
+    return str((await feedback.make_live(deps, account_id, made.id)).id)

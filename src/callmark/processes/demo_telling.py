@@ -1,0 +1,71 @@
+"""How a story is told step by step: a line each with its milliseconds, and what went wrong when it does."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import httpx
+
+from callmark.processes.demo_teller import Teller
+
+_OK = 200
+
+
+class StoryFailed(Exception):
+    """A step did not go as it should."""
+
+    def __init__(self, expected: str, came: object) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.came = str(came)
+
+
+@dataclass
+class Step:
+    """A line being told; `result` is what is printed under it."""
+
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A story under way: how it reaches the platform, and to whom it is told."""
+
+    http: httpx.AsyncClient
+    teller: Teller
+
+    @asynccontextmanager
+    async def step(self, what: str) -> AsyncGenerator[Step]:
+        """A line with the time that the block took; marked as failed when it raised."""
+        began = perf_counter()
+        step = Step()
+        try:
+            yield step
+        except (StoryFailed, httpx.HTTPError):
+            self.teller.step(what, began, good=False)
+            raise
+        self.teller.step(what, began, result=step.result)
+
+
+async def until(check: Callable[[], Awaitable[tuple[bool, object]]], within_s: float, expected: str) -> None:
+    """Asks `check` again and again until it says yes. Raises StoryFailed with what it said last."""
+    deadline = perf_counter() + within_s
+    while True:
+        done, came = await check()
+        if done:
+            return
+        if perf_counter() > deadline:
+            raise StoryFailed(f"{expected} within {within_s:.0f} s", came)
+        await asyncio.sleep(0.01)
+
+
+def expect(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON of a good answer; empty where there is none. Raises StoryFailed for any other."""
+    if not answer.is_success:
+        raise StoryFailed(
+            f"{answer.request.method} {answer.request.url.path} to answer {_OK}", f"{answer.status_code} {answer.text}"
+        )
+    return answer.json() if answer.content else {}

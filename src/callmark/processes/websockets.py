@@ -1,0 +1,65 @@
+"""The WebSocket server's short ways, for frames that come and go by the thousand.
+
+uvicorn hands each frame from a client to a task through a queue, and takes each frame to a client through websockets'
+state machine. A handset's stream asks (by the scope's extension `callmark.frames`) to get whole text frames as they are
+read and to write text frames at once. Whatever is unusual (fragments, control frames, a slow reader, a close) goes
+uvicorn's way.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+Take = Callable[[bytes], bool]
+"""Gets a text frame's payload as it is read; False when it must go the ordinary way."""
+
+_SHORT, _MEDIUM = 126, 1 << 16
+_TEXT = b"\x81"  # a whole text frame
+
+
+class Frames:
+    """A stream's frames, past the queue and the tasks. `take` is for the application to set."""
+
+    __slots__ = ("_protocol", "take")
+
+    def __init__(self, protocol: "WebSocketProtocol") -> None:
+        self._protocol = protocol
+        self.take: Take | None = None
+
+    def write(self, payload: bytes) -> bool:
+        """Writes a text frame at once; False, and nothing is written, when the client has to be waited for."""
+        protocol = self._protocol
+        if protocol.close_sent or protocol.disconnected or not protocol.writable.is_set():
+            return False
+        size = len(payload)
+        if size < _SHORT:
+            protocol.transport.write(_TEXT + bytes((size,)) + payload)
+        elif size < _MEDIUM:
+            protocol.transport.write(_TEXT + b"\x7e" + size.to_bytes(2, "big") + payload)
+        else:
+            return False
+        return True
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's, with `Frames` for the application that asks for them."""
+
+    _frames: Frames | None = None
+
+    def handle_connect(self, event: Request) -> None:
+        """A handshake: the application gets its scope."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):
+            self._frames = Frames(self)
+            extensions: dict[str, Any] = self.scope["extensions"]  # pyright: ignore[reportAssignmentType, reportTypedDictNotRequiredAccess] - uvicorn sets it
+            extensions["callmark.frames"] = self._frames
+
+    def handle_text(self, event: Frame) -> None:
+        """A text frame, or the first part of one. In its turn: not while earlier ones wait."""
+        take = self._frames and self._frames.take
+        if take and event.fin and not self.close_sent and self.queue.empty() and take(bytes(event.data)):
+            return
+        super().handle_text(event)

@@ -1,0 +1,138 @@
+"""Batches of call records: the list, and one with its records."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.access import records as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.records import BatchDetails, ListedBatch, WantedBatches
+from callmark.domain.ids import BatchId
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import iso_us
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+
+LIST = "/console/batches"
+_STATES = {"done": True, "working": False}
+
+
+@dataclass(frozen=True)
+class BatchesPage(Page):
+    """A page of batches, newest first."""
+
+    template: ClassVar[str] = "batches/list.html"
+    batches: list[ListedBatch]
+    since: str
+    until: str
+    state: str
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class BatchPage(Page):
+    """One batch and a page of its records; `may_withdraw` while a window of it is open or to come."""
+
+    template: ClassVar[str] = "batches/batch.html"
+    details: BatchDetails
+    outcome: str
+    counts: dict[Outcome, int]
+    may_withdraw: bool
+    next: str
+    first: str
+
+
+async def show_batches(visit: Visit) -> Response:
+    """All batches, by date and state."""
+    since, until, state = _date(visit.query("since")), _date(visit.query("until")), visit.query("state")
+    wanted = WantedBatches(since, until + timedelta(days=1) if until else None, _STATES.get(state))
+    listed, last = await access.list_batches(visit.deps, visit.actor, wanted, decode_instant_key(visit.query("after")))
+    filters = {"since": _day(since), "until": _day(until), "state": state if state in _STATES else ""}
+    return page(
+        visit,
+        BatchesPage(
+            listed,
+            **filters,
+            next=with_query(LIST, **filters, after=encode_key(iso_us(last[0]), str(last[1]))) if last else "",
+            first=with_query(LIST, **filters) if visit.query("after") else "",
+        ),
+    )
+
+
+async def show_batch(visit: Visit) -> Response:
+    """A batch with its funnel, and its records by outcome."""
+    batch_id = visit.id(BatchId)
+    outcome = Outcome(visit.query("state")) if visit.query("state") in set(Outcome) else None
+    after = visit.query("after")
+    position = int(after) if after.isascii() and after.isdigit() and len(after) < 4 else -1  # noqa: PLR2004 - positions have three digits
+    details = await access.get_batch(visit.deps, visit.actor, batch_id, outcome, position)
+    stages = details.stages
+    counts = {Outcome.SUCCESS: stages.delivered, Outcome.PENDING: stages.pending, **stages.failures}
+    path = f"{LIST}/{batch_id}"
+    state = outcome.value if outcome else ""
+    more = with_query(path, state=state, after=str(details.next_after)) if details.next_after is not None else ""
+    return page(
+        visit,
+        BatchPage(
+            details,
+            state,
+            {one: count for one, count in counts.items() if count},
+            details.batch.ends_to > visit.deps.clock.now() and stages.withdrawn < stages.valid,
+            more,
+            with_query(path, state=state) if position >= 0 else "",
+        ),
+    )
+
+
+async def ask_withdraw(visit: Visit) -> Response:
+    """Says what is taken back."""
+    details = await access.get_batch(visit.deps, visit.actor, visit.id(BatchId), None, -1)
+    path = f"{LIST}/{details.batch.id}"
+    lost = [
+        f"Up to {details.stages.valid:,} identities are taken back from their handsets and show no more.",
+        "Records whose window has ended stay as they are.",
+        "It cannot be undone; push them again if you need them.",
+    ]
+    return confirm(visit, Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{path}/withdraw", path))
+
+
+async def withdraw(visit: Visit) -> Response:
+    """Takes back what has not ended."""
+    done = await access.withdraw_batch(visit.deps, visit.actor, visit.id(BatchId))
+    return visit.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records are withdrawn.")
+
+
+def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:
+    """A key of an instant and an id out of an address."""
+    key = decode_key(text, 2)
+    found = parse_uuid(key[1]) if key else None
+    try:
+        return (datetime.fromisoformat(key[0]), found) if key and found else None
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _day(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d}" if instant else ""
+
+
+ROUTES = (
+    get("/batches", show_batches, Action.RECORDS_VIEW),
+    get("/batches/{id}", show_batch, Action.RECORDS_VIEW),
+    get("/batches/{id}/withdraw", ask_withdraw, Action.RECORDS_PUSH),
+    post("/batches/{id}/withdraw", withdraw, Action.RECORDS_PUSH),
+)

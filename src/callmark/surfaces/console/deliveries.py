@@ -1,0 +1,166 @@
+"""Webhook events: the log of deliveries, and one of them with its attempts. Source: contract, sections 9.1 and 9.2."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from callmark.domain.access import webhooks as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.webhooks import Filters
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import DeliveryId, EventId, WebhookId
+from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
+from callmark.kit.clock import iso_us
+from callmark.kit.errors import Conflict
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+
+LIST = "/console/webhook-events"
+_PAGE = 50
+SPANS = {
+    "hour": ("Last hour", timedelta(hours=1)),
+    "day": ("Last 24 hours", timedelta(days=1)),
+    "week": ("Last 7 days", timedelta(days=7)),
+}
+_WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RESCHEDULED})
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An attempt as the page shows it: its answer's body as text, whatever it was."""
+
+    attempt: Attempt
+    answer: str
+
+
+@dataclass(frozen=True)
+class DeliveriesPage(Page):
+    """A page of the log. `wanted` holds the filters as they were asked for."""
+
+    template: ClassVar[str] = "deliveries/list.html"
+    deliveries: list[Delivery]
+    webhooks: list[Webhook]
+    wanted: dict[str, str]
+    spans: dict[str, str]
+    is_narrowed: bool
+    url: str
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class DeliveryPage(Page):
+    """One delivery: the body it sends, and every attempt, newest first."""
+
+    template: ClassVar[str] = "deliveries/delivery.html"
+    delivery: Delivery
+    body: str
+    attempts: list[Shown]
+    is_waiting: bool
+    may_resend: bool
+    is_webhook_there: bool
+
+
+async def show_list(visit: Visit) -> Response:
+    """The account's deliveries, newest first."""
+    wanted = {name: visit.query(name) for name in ("q", "webhook", "state", "type", "span")}
+    webhooks = await access.list_webhooks(visit.deps, visit.actor)
+    filters, is_possible = _filters(wanted, visit.deps.clock.now(), _after(visit))
+    found = await access.list_deliveries(visit.deps, visit.actor, filters, _PAGE + 1) if is_possible else []
+    shown = found[:_PAGE]
+    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
+    return page(
+        visit,
+        DeliveriesPage(
+            shown,
+            webhooks,
+            wanted,
+            {name: label for name, (label, _) in SPANS.items()},
+            is_narrowed=any(wanted.values()),
+            url=LIST,
+            next=with_query(LIST, **wanted, after=last) if last else "",
+            first=with_query(LIST, **wanted) if visit.query("after") else "",
+        ),
+    )
+
+
+async def show_delivery(visit: Visit) -> Response:
+    """One delivery."""
+    found = await access.get_delivery(visit.deps, visit.actor, visit.id(DeliveryId))
+    webhooks = await access.list_webhooks(visit.deps, visit.actor)
+    delivery = found.delivery
+    is_there = any(webhook.id == delivery.webhook_id for webhook in webhooks)
+    return page(
+        visit,
+        DeliveryPage(
+            delivery,
+            _pretty(found.body),
+            [Shown(one, _text(one.answer_body)) for one in reversed(found.attempts)],
+            is_waiting=delivery.state in _WAITING,
+            may_resend=is_there and not delivery.is_test and delivery.state in RESENDABLE | _WAITING,
+            is_webhook_there=is_there,
+        ),
+    )
+
+
+async def resend(visit: Visit) -> Response:
+    """Makes the next attempt now."""
+    delivery_id = visit.id(DeliveryId)
+    to = f"{LIST}/{delivery_id}"
+    try:
+        await access.resend(visit.deps, visit.actor, delivery_id)
+    except Conflict as refused:
+        return visit.go(to, f"Not sent again: {refused.message}.", "danger")
+    return visit.go(to, "It is being sent again; reload this page to see what came of it.")
+
+
+def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:
+    """The filters, and whether anything can fit them: what cannot be an event's id fits nothing."""
+    webhook_id, event_id = parse_uuid(wanted["webhook"]), parse_uuid(wanted["q"].strip())
+    span = SPANS.get(wanted["span"])
+    filters = Filters(
+        webhook_id=WebhookId(webhook_id) if webhook_id else None,
+        state=DeliveryState(wanted["state"]) if wanted["state"] in set(DeliveryState) else None,
+        event_type=EventType(wanted["type"]) if wanted["type"] in set(EventType) else None,
+        since=now - span[1] if span else None,
+        after=after,
+        event_id=EventId(event_id) if event_id else None,
+    )
+    return filters, event_id is not None or not wanted["q"].strip()
+
+
+def _after(visit: Visit) -> tuple[datetime, UUID] | None:
+    key = decode_key(visit.query("after"), 2)
+    delivery_id = parse_uuid(key[1]) if key else None
+    if key is None or delivery_id is None:
+        return None
+    try:
+        at = datetime.fromisoformat(key[0])
+    except ValueError:
+        return None
+    return (at, delivery_id) if at.tzinfo else None
+
+
+def _pretty(body: str) -> str:
+    """The body, indented for people; what is sent has no such spaces."""
+    try:
+        return msgspec.json.format(body, indent=2)
+    except msgspec.DecodeError:
+        return body
+
+
+def _text(body: bytes | None) -> str:
+    return (body or b"").decode("utf-8", "replace")
+
+
+ROUTES = (
+    get("/webhook-events", show_list, Action.WEBHOOKS_VIEW),
+    get("/webhook-events/{id}", show_delivery, Action.WEBHOOKS_VIEW),
+    post("/webhook-events/{id}/resend", resend, Action.WEBHOOKS_MANAGE),
+)

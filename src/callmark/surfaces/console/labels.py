@@ -1,0 +1,218 @@
+"""Business identity: labels and their logos. Source: contract, section 12.2, D34, D35."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import labels as access
+from callmark.domain.access.labels import UsedLabel
+from callmark.domain.access.model import Action
+from callmark.domain.ids import LabelId
+from callmark.domain.labels import categories
+from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/labels"
+_LARGEST_FORM = 8_000_000
+"""Well over the largest logo, so that what is too large is told beside its field."""
+
+CATEGORIES = [
+    (category.title, [(f"{code}", title) for code, title in category.sub_categories.items()])
+    for category in categories.CATEGORIES
+]
+"""Sub-categories by code in their categories: what the drop-down offers."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A label as the list shows it."""
+
+    label: Label
+    logo_url: str
+    category: str
+    used_by: list[str]
+
+
+@dataclass(frozen=True)
+class LabelsPage(Page):
+    """The labels of one kind, or of both."""
+
+    template: ClassVar[str] = "labels/list.html"
+    rows: list[Row]
+    kind: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class LabelFormPage(Page):
+    """The steps of a new label, or of one there is (`label`)."""
+
+    template: ClassVar[str] = "labels/form.html"
+    form: Form
+    label: Label | None
+    logo_url: str
+    categories: list[tuple[str, list[tuple[str, str]]]]
+    longest_name: int = LONGEST_NAME
+
+
+async def show_labels(visit: Visit) -> Response:
+    """All labels, or those of one type."""
+    found = await access.list_labels(visit.deps, visit.actor)
+    kind = visit.query("type") if visit.query("type") in set(LabelType) else ""
+    counts = {kind.value: sum(one.label.label_type is kind for one in found) for kind in LabelType} | {"": len(found)}
+    rows = [_row(visit, one) for one in found if kind in {"", one.label.label_type.value}]
+    return page(visit, LabelsPage(rows, kind, counts))
+
+
+async def show_create(visit: Visit) -> Response:
+    """The empty form."""
+    kind = visit.query("type") if visit.query("type") in set(LabelType) else LabelType.DYNAMIC.value
+    return _form(visit, Form.of(label_type=kind))
+
+
+async def create(visit: Visit) -> Response:
+    """Makes a label; every field is judged, and a good logo is kept while another is put right."""
+    form = await _judged(visit, visit.form, needs_logo=True)
+    kind = form.text("label_type")
+    if kind not in set(LabelType):
+        form.errors["label_type"] = "Choose a type"
+    if form.errors:
+        return _form(visit, form, status=422)
+    try:
+        label = await access.create_label(
+            visit.deps,
+            visit.actor,
+            label_type=LabelType(kind),
+            name=form.text("name"),
+            logo=form.text("kept_logo"),
+            **_category(form),
+        )
+    except (InvalidInput, Conflict) as refused:
+        return _form(visit, form.refused(refused), status=422)
+    return visit.go(LIST, f"{label.name} is created.")
+
+
+async def show_edit(visit: Visit) -> Response:
+    """The form with what the label has."""
+    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
+    return _form(visit, Form.of(name=one.label.name, sub_category=str(one.label.sub_category)), one.label)
+
+
+async def edit(visit: Visit) -> Response:
+    """Changes name, logo and category; records pushed before keep what they had."""
+    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
+    form = await _judged(visit, visit.form, needs_logo=False)
+    if form.errors:
+        return _form(visit, form, one.label, status=422)
+    try:
+        label = await access.update_label(
+            visit.deps,
+            visit.actor,
+            one.label.id,
+            name=form.text("name"),
+            logo=form.text("kept_logo"),
+            **_category(form),
+        )
+    except (InvalidInput, Conflict) as refused:
+        return _form(visit, form.refused(refused), one.label, status=422)
+    return visit.go(LIST, f"{label.name} is changed.")
+
+
+async def make_default(visit: Visit) -> Response:
+    """Marks the label that stands in where a record names none (contract D11)."""
+    label = await access.make_default(visit.deps, visit.actor, visit.id(LabelId))
+    return visit.go(LIST, f"{label.name} is the default now.")
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says what is lost."""
+    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
+    lost = [f"The label id {one.label.id} cannot be used in new call records any more."]
+    if one.label.is_default:
+        lost.append("It is the default: the oldest dynamic label takes its place.")
+    if one.used_by:
+        lost = [f"It cannot be deleted yet: {_names(one.used_by)} show it. Give them another label first."]
+    else:
+        lost += ["Records pushed before still show it.", "It cannot be undone."]
+    return confirm(
+        visit, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    """Ends a label; refused while a feature set shows it."""
+    try:
+        label = await access.delete_label(visit.deps, visit.actor, visit.id(LabelId))
+    except Conflict as refused:
+        return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+    return visit.go(LIST, f"{label.name} is deleted.")
+
+
+async def _judged(visit: Visit, form: Form, *, needs_logo: bool) -> Form:
+    """The form with every field's trouble; a logo that can be used is kept, and its name goes with the form."""
+    checked = Form(dict(form.values), dict(form.errors))
+    try:
+        label_name(form.text("name"))
+    except InvalidInput as refused:
+        checked = checked.refused(refused)
+    file = visit.file("logo")
+    try:
+        if file is not None:
+            checked.values["kept_logo"] = [await access.keep_logo(visit.deps, visit.actor, await file.read())]
+        elif needs_logo and not form.text("kept_logo"):
+            raise InvalidInput("choose a logo", field="logo")  # noqa: TRY301 - told like every other trouble of a logo
+    except InvalidInput as refused:
+        checked = checked.refused(refused)
+    try:
+        categories.category_of(_number(form.text("sub_category")))
+    except InvalidInput:
+        checked.errors["sub_category"] = "Choose a category"
+    return checked
+
+
+def _category(form: Form) -> dict[str, int]:
+    code = _number(form.text("sub_category"))
+    return {"category": categories.category_of(code), "sub_category": code}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - codes have two digits
+
+
+def _form(visit: Visit, form: Form, label: Label | None = None, status: int = 200) -> Response:
+    kept = form.text("kept_logo")
+    sha256 = bytes.fromhex(kept) if _is_hash(kept) else label.logo_sha256 if label else b""
+    logo_url = logo_address(visit.deps.public_url, sha256) if sha256 else ""
+    return page(visit, LabelFormPage(form, label, logo_url, CATEGORIES), status)
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - SHA-256 in hexadecimal digits
+
+
+def _row(visit: Visit, one: UsedLabel) -> Row:
+    label = one.label
+    category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
+    return Row(label, logo_address(visit.deps.public_url, label.logo_sha256), category, one.used_by)
+
+
+def _names(names: list[str]) -> str:
+    first = ", ".join(names[:3])
+    return f"{first} and {len(names) - 3} more" if len(names) > 3 else first  # noqa: PLR2004 - more names than a line holds
+
+
+ROUTES = (
+    get("/labels", show_labels, Action.LABELS_VIEW),
+    get("/labels/new", show_create, Action.LABELS_MANAGE),
+    post("/labels/new", create, Action.LABELS_MANAGE, largest_bytes=_LARGEST_FORM),
+    get("/labels/{id}/edit", show_edit, Action.LABELS_MANAGE),
+    post("/labels/{id}/edit", edit, Action.LABELS_MANAGE, largest_bytes=_LARGEST_FORM),
+    post("/labels/{id}/default", make_default, Action.LABELS_MANAGE),
+    get("/labels/{id}/delete", ask_delete, Action.LABELS_MANAGE),
+    post("/labels/{id}/delete", delete, Action.LABELS_MANAGE),
+)

@@ -1,0 +1,347 @@
+"""Manage Listing: a list of numbers is read, shown as what it would do, and applied; jobs carry it out.
+
+Source: contract, section 12.3 ("Manage Listing"), D24.
+"""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import feature_sets as sets
+from callmark.domain.access import numbers as access
+from callmark.domain.access.model import Action, Path
+from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
+from callmark.domain.ids import FeatureSetId, ListingJobId
+from callmark.domain.numbers import lists
+from callmark.domain.numbers.lists import NumberList, Rejected
+from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
+from callmark.domain.structure.model import FeatureSet, FeatureSetState
+from callmark.kit.clock import iso_us
+from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import sse, words
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.sse import Progress
+from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+
+JOBS = "/console/numbers/jobs"
+LARGEST_BYTES = 4 * 1024 * 1024
+_PAGE, _RECENT, _FOLLOWED, _REJECTED_SHOWN, _EXAMPLES = 50, 10, 2, 500, 5
+_DIGITS = 9
+_TICK, _TICKS = timedelta(milliseconds=500), 600
+"""How often a job is looked at, and after how many times the browser is to ask anew."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Numbers that a list would do the same to; `kind`: done, kept or refused."""
+
+    name: str
+    kind: str
+    meaning: str
+    numbers: list[str]
+
+    @property
+    def examples(self) -> list[str]:
+        """The first few."""
+        return self.numbers[:_EXAMPLES]
+
+
+@dataclass(frozen=True)
+class ListingPage(Page):
+    """The form that takes a list, and the feature set's newest jobs."""
+
+    template: ClassVar[str] = "numbers/listing.html"
+    one: FeatureSet
+    path: Path
+    form: Form
+    regions: list[tuple[str, int]]
+    jobs: list[JobLine]
+    followed: set[ListingJobId]
+    most: int = MOST_IN_LIST
+
+
+@dataclass(frozen=True)
+class PreviewPage(Page):
+    """What a list would do, line by line and bucket by bucket; `numbers` goes with the form that applies it.
+
+    `rejected_count` lines gave no number; `rejected` are the first of them.
+    """
+
+    template: ClassVar[str] = "numbers/preview.html"
+    form: Form
+    mode: Mode
+    listed: NumberList
+    preview: Preview
+    buckets: list[Bucket]
+    rejected: list[Rejected]
+    rejected_count: int
+    rejected_csv: str
+    numbers: str
+    does_something: bool
+
+
+@dataclass(frozen=True)
+class JobsPage(Page):
+    """Every job of the actor's place, newest first."""
+
+    template: ClassVar[str] = "numbers/jobs.html"
+    jobs: list[JobLine]
+    followed: set[ListingJobId]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class JobPage(Page):
+    """One job."""
+
+    template: ClassVar[str] = "numbers/job.html"
+    line: JobLine
+    text: str
+
+
+async def show_listing(visit: Visit) -> Response:
+    """The empty form."""
+    return await _listing(visit, Form.of(mode=visit.query("mode") or Mode.APPEND.value))
+
+
+async def preview(visit: Visit) -> Response:
+    """Reads the list, from a file or as it was pasted, and says what it would do."""
+    form, set_id = visit.form, visit.id(FeatureSetId)
+    await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    try:
+        mode = _mode(form)
+        listed = _read(await _text(visit), form.text("region"))
+    except InvalidInput as refused:
+        return await _listing(visit, form.refused(refused), 422)
+    found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
+    return page(visit, _preview_page(Form(), mode, listed, found))
+
+
+async def apply(visit: Visit) -> Response:
+    """Does what the preview said, as far as it still holds."""
+    form, set_id = visit.form, visit.id(FeatureSetId)
+    await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    try:
+        mode = _mode(form)
+        listed = _read(form.text("numbers"), "")
+        if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
+            found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
+            unsure = InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
+            return page(visit, _preview_page(form.refused(unsure), mode, listed, found), 422)
+        done = await access.apply(visit.deps, visit.actor, set_id, listed.numbers, mode)
+    except InvalidInput as refused:
+        if refused.field == "label_id":
+            return visit.go(f"{_at(set_id)}/edit", "Choose a label first: listing numbers publishes it.", "danger")
+        return await _listing(visit, form.refused(refused), 422)
+    return visit.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
+
+
+async def ask_delist_all(visit: Visit) -> Response:
+    """Says what ends."""
+    placed = await sets.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.NUMBERS_MANAGE)
+    one, back = placed.feature_set, f"{_at(visit.id(FeatureSetId))}/listing"
+    lost = [
+        f"{words.count(one.number_count, 'number').capitalize()} of {one.name} leave your account.",
+        "Their calls show nothing from then on. Whoever lists them next has them.",
+        "The feature set itself stays.",
+    ]
+    return confirm(
+        visit, Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/delist-all", back)
+    )
+
+
+async def delist_all(visit: Visit) -> Response:
+    """Takes every number out."""
+    set_id = visit.id(FeatureSetId)
+    done = await access.delist_all(visit.deps, visit.actor, set_id)
+    return visit.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
+
+
+async def show_jobs(visit: Visit) -> Response:
+    """A page of the jobs."""
+    found = await access.list_jobs(visit.deps, visit.actor, None, _before(visit), _PAGE + 1)
+    shown = found[:_PAGE]
+    further = with_query(JOBS, before=_key(shown[-1].job)) if len(found) > _PAGE else ""
+    return page(visit, JobsPage(shown, _followed(shown), further, JOBS if visit.query("before") else ""))
+
+
+async def show_job(visit: Visit) -> Response:
+    """One job."""
+    line = await access.get_job(visit.deps, visit.actor, visit.id(ListingJobId))
+    return page(visit, JobPage(line, _progress_of(line.job).text))
+
+
+async def follow_job(visit: Visit) -> Response:
+    """The job's progress as it goes."""
+    line = await access.get_job(visit.deps, visit.actor, visit.id(ListingJobId))
+    return sse.stream(_events(visit, line.job.id))
+
+
+async def _events(visit: Visit, job_id: ListingJobId) -> AsyncIterator[Progress]:
+    for _ in range(_TICKS):
+        job = (await access.get_job(visit.deps, visit.actor, job_id)).job
+        yield _progress_of(job)
+        if job.state is JobState.ENDED:
+            return
+        await visit.deps.real_clock.sleep(_TICK)
+
+
+def _progress_of(job: ListingJob) -> Progress:
+    if job.state is JobState.IN_REVIEW:
+        text = "Waits for the operator's review"
+    else:
+        text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Turning down"
+    return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
+
+
+async def _listing(visit: Visit, form: Form, status: int = 200) -> Response:
+    set_id = visit.id(FeatureSetId)
+    placed = await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    jobs = await access.list_jobs(visit.deps, visit.actor, set_id, None, _RECENT)
+    path = sets.path_of(placed.place)
+    shown = ListingPage(placed.feature_set, path, form, lists.regions(), jobs, _followed(jobs))
+    return page(visit, shown, status)
+
+
+def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
+    """The jobs whose progress the page follows: few, because a browser opens few connections to one server."""
+    return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
+
+
+async def _text(visit: Visit) -> str:
+    file = visit.file("file")
+    return lists.decode(await file.read()) if file else visit.form.text("list")
+
+
+def _mode(form: Form) -> Mode:
+    if form.text("mode") not in set(Mode):
+        raise InvalidInput("choose what the list does", field="mode")
+    return Mode(form.text("mode"))
+
+
+def _read(text: str, region: str) -> NumberList:
+    """The list. Raises InvalidInput beside the field that is wrong."""
+    if not text.strip():
+        raise InvalidInput("choose a file, or paste numbers", field="list")
+    found = lists.read_list(text, region)
+    if len(found.numbers) > MOST_IN_LIST:
+        most = f"{MOST_IN_LIST:,}"
+        raise InvalidInput(f"a list has at most {most} numbers here; ask your operator for longer ones", field="list")
+    if not found.numbers:
+        why = f": line {found.rejected[0].line} says {found.rejected[0].text!r}" if found.rejected else ""
+        raise InvalidInput(f"there is no phone number in it{why}", field="list")
+    return found
+
+
+def _preview_page(form: Form, mode: Mode, listed: NumberList, found: Preview) -> PreviewPage:
+    buckets = _buckets(mode, found)
+    return PreviewPage(
+        form,
+        mode,
+        listed,
+        found,
+        buckets,
+        listed.rejected[:_REJECTED_SHOWN],
+        len(listed.rejected) or _whole(form.text("rejected")),
+        _csv(listed.rejected),
+        "\n".join(listed.numbers),
+        any(one.kind == "done" and one.numbers for one in buckets) or _publishes(found),
+    )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
+
+
+def _publishes(found: Preview) -> bool:
+    """Whether listing numbers that are all there already would still publish the feature set."""
+    return (
+        bool(found.answer and found.answer.existing) and found.placed.feature_set.state is not FeatureSetState.PUBLISHED
+    )
+
+
+def _buckets(mode: Mode, found: Preview) -> list[Bucket]:
+    """What is not empty, what changes first."""
+    every: list[Bucket] = []
+    if found.answer:
+        every += _listed_buckets(found.answer)
+    if mode is not Mode.APPEND:
+        every.append(Bucket("Delist", "done", "leave the feature set and your account", [*found.going]))
+    if mode is Mode.DELIST:
+        every.append(Bucket("Not in it", "refused", "nothing is done to these here", [*found.elsewhere]))
+    return sorted((one for one in every if one.numbers), key=lambda one: ("done", "kept", "refused").index(one.kind))
+
+
+def _listed_buckets(answer: Published) -> list[Bucket]:
+    """The answer of section 7.1 in words."""
+    return [
+        Bucket("New", "done", "are listed", answer.new),
+        Bucket("Again", "done", "had failed and are listed again", answer.updated),
+        Bucket("Migrated", "done", "move here from a number group", answer.migrated),
+        Bucket("In it already", "kept", "stay as they are", answer.existing),
+        Bucket("In another feature set", "refused", "stay there; delist them there first", answer.other_feature_set),
+        Bucket("Of another phone type", "refused", "are listed as that; delist them first", answer.other_phone_type),
+        Bucket("Held by another business", "refused", "cannot be listed until it delists them", answer.others),
+        Bucket("Being delisted", "refused", "try again once that has ended", answer.delisted),
+    ]
+
+
+def _csv(rejected: list[Rejected]) -> str:
+    """Rejected lines as a file. A text that a spreadsheet would take for a formula is quoted as text."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(("line", "text", "why"))
+    rows.writerows((one.line, f"'{one.text}" if one.text[:1] in "=+-@" else one.text, one.why) for one in rejected)
+    return out.getvalue()
+
+
+def _did(done: Done) -> bool:
+    return bool(done.coming_count or done.going_count)
+
+
+def _said(done: Done) -> str:
+    parts = [
+        f"{words.count(count, 'number')} {'is' if count == 1 else 'are'} being {what}"
+        for count, what in ((done.coming_count, "listed"), (done.going_count, "delisted"))
+        if count
+    ]
+    return f"{' and '.join(parts)}.".capitalize() if parts else "Nothing is to be done: all is as the list says."
+
+
+def _at(set_id: FeatureSetId) -> str:
+    return f"/console/feature-sets/{set_id}"
+
+
+def _before(visit: Visit) -> tuple[datetime, ListingJobId] | None:
+    """Where the page begins; the first page for a position that is not ours."""
+    key = decode_key(visit.query("before"), 2)
+    found = parse_uuid(key[1]) if key else None
+    try:
+        return (datetime.fromisoformat(key[0]), ListingJobId(found)) if key and found else None
+    except ValueError:
+        return None
+
+
+def _key(last: ListingJob) -> str:
+    return encode_key(iso_us(last.requested_at), str(last.id))
+
+
+ROUTES = (
+    get("/feature-sets/{id}/listing", show_listing, Action.NUMBERS_MANAGE),
+    post("/feature-sets/{id}/listing", preview, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    get("/feature-sets/{id}/delist-all", ask_delist_all, Action.NUMBERS_MANAGE),
+    post("/feature-sets/{id}/delist-all", delist_all, Action.NUMBERS_MANAGE),
+    get("/numbers/jobs", show_jobs, Action.NUMBERS_VIEW),
+    get("/numbers/jobs/{id}", show_job, Action.NUMBERS_VIEW),
+    get("/numbers/jobs/{id}/progress", follow_job, Action.NUMBERS_VIEW),
+)

@@ -1,0 +1,214 @@
+"""Numbers: search, bulk actions, one number with what it shows. Source: contract, sections 7 and 12.3, D18."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import feature_sets as sets
+from callmark.domain.access import numbers as access
+from callmark.domain.access.feature_sets import Hung, Identity
+from callmark.domain.access.model import Action
+from callmark.domain.access.numbers import Found, Wanted
+from callmark.domain.numbers.model import Number, NumberDetails, NumberState
+from callmark.domain.structure.model import FeatureSetState
+from callmark.kit.clock import iso_us
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber, parse_digits
+from callmark.surfaces.console import words
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.feature_sets import place_options
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+
+LIST = "/console/numbers"
+_PAGE = 50
+_MOST_CHOSEN = 1000
+
+
+@dataclass(frozen=True)
+class NumbersPage(Page):
+    """A page of the list, newest first. `is_narrowed`: an empty list is because of the filters."""
+
+    template: ClassVar[str] = "numbers/list.html"
+    numbers: list[NumberDetails]
+    wanted: Wanted
+    places: list[tuple[str, str]]
+    sets: list[Hung]
+    is_narrowed: bool
+    url: str
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class NumberPage(Page):
+    """One number: what it shows when it calls, and why nothing where it shows nothing."""
+
+    template: ClassVar[str] = "numbers/number.html"
+    found: Found
+    identity: Identity
+    why: str
+
+
+@dataclass(frozen=True)
+class DelistPage(Page):
+    """Asks before chosen numbers are delisted."""
+
+    template: ClassVar[str] = "numbers/delist.html"
+    chosen: list[Number]
+    back: str
+
+
+async def show_list(visit: Visit) -> Response:
+    """The numbers of the actor's place."""
+    state = visit.query("state")
+    wanted = Wanted(
+        visit.query("q"),
+        NumberState(state) if state in set(NumberState) else None,
+        parse_uuid(visit.query("place")),
+        parse_uuid(visit.query("set")),
+    )
+    found, tree = await access.search(visit.deps, visit.actor, wanted, _before(visit), _PAGE + 1)
+    shown = found[:_PAGE]
+    kept = {"q": wanted.text, "state": state, "place": str(wanted.place or ""), "set": str(wanted.feature_set or "")}
+    further = with_query(LIST, **kept, before=_key(shown[-1].number)) if len(found) > _PAGE else ""
+    first = with_query(LIST, **kept) if visit.query("before") else ""
+    listed = NumbersPage(
+        shown,
+        wanted,
+        place_options(tree),
+        [one for one in sets.hung_in(tree) if wanted.place is None or wanted.place in one.node.path],
+        is_narrowed=any(kept.values()),
+        url=LIST,
+        next=further,
+        first=first,
+    )
+    return page(visit, listed)
+
+
+async def choose(visit: Visit) -> Response:
+    """Does to the chosen numbers what the button says; delisting asks first."""
+    chosen = _chosen(visit.form)
+    if not chosen:
+        return visit.go(LIST, "Choose numbers first.", "warning")
+    if visit.form.text("do") == "delist":
+        found = await access.find_all(visit.deps, visit.actor, chosen)
+        return page(visit, DelistPage(found, LIST)) if found else visit.go(LIST, _GROUPED, "warning")
+    return await _publish_again(visit, chosen, LIST)
+
+
+async def delist(visit: Visit) -> Response:
+    """Delists what was chosen and confirmed."""
+    chosen = _chosen(visit.form)
+    count = await access.delist(visit.deps, visit.actor, chosen) if chosen else 0
+    said = f"{words.count(count, 'number').capitalize()} {_are(count)} being delisted."
+    return visit.go(LIST, said, "success" if count else "warning")
+
+
+async def show_number(visit: Visit) -> Response:
+    """One number."""
+    found = await access.find_number(visit.deps, visit.actor, _number(visit))
+    identity = Identity("", "", "")
+    if found.placed:
+        identity = await sets.identity_of(visit.deps, visit.actor, found.placed.feature_set)
+    return page(visit, NumberPage(found, identity, _why(found)))
+
+
+async def ask_delist(visit: Visit) -> Response:
+    """Says what ends."""
+    number = _number(visit)
+    found = await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
+    lost = [
+        f"Its calls show nothing from {found.details.names.feature_set_name} any more.",
+        "It leaves your account: whoever lists it next has it.",
+    ]
+    return confirm(
+        visit, Confirm(f"Delist +{number}?", lost, "Delist number", f"{LIST}/{number}/delist", f"{LIST}/{number}")
+    )
+
+
+async def delist_one(visit: Visit) -> Response:
+    """Delists one number."""
+    number = _number(visit)
+    await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
+    count = await access.delist(visit.deps, visit.actor, [number])
+    return visit.go(LIST, f"+{number} is being delisted.") if count else visit.go(LIST, _GROUPED, "warning")
+
+
+async def again(visit: Visit) -> Response:
+    """Sends one failed number to be listed again."""
+    number = _number(visit)
+    await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
+    return await _publish_again(visit, [number], f"{LIST}/{number}")
+
+
+async def _publish_again(visit: Visit, chosen: list[PhoneNumber], back: str) -> Response:
+    try:
+        count = await access.publish_again(visit.deps, visit.actor, chosen)
+    except InvalidInput as refused:
+        return visit.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+    if not count:
+        return visit.go(back, "Only failed numbers can be published again, and none of these has failed.", "warning")
+    return visit.go(back, f"{words.count(count, 'number').capitalize()} {_are(count)} being listed again.")
+
+
+_GROUPED = "Numbers of a number group are not delisted here. Publish them in a feature set first."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _number(visit: Visit) -> PhoneNumber:
+    number = parse_digits(str(visit.request.path_params["number"]))
+    if number is None:
+        raise NotFound
+    return number
+
+
+def _chosen(form: Form) -> list[PhoneNumber]:
+    """The numbers that are ticked. Raises Forbidden for more than a page offers."""
+    found = [number for text in form.all("number") if (number := parse_digits(text))]
+    if len(found) > _MOST_CHOSEN:
+        raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be chosen at once. Use Manage Listing for more.")
+    return found
+
+
+def _why(found: Found) -> str:
+    """Why the number shows nothing of this now; empty when it does."""
+    number = found.details.number
+    if number.state is NumberState.FAILED:
+        return "This is what would show. It could not be listed."
+    if number.state is not NumberState.LISTED:
+        what = "It is not listed yet" if number.state is NumberState.PENDING else "It is being delisted"
+        return f"This is what would show. {what}."
+    published = found.placed is None or found.placed.feature_set.state is FeatureSetState.PUBLISHED
+    return "" if published else "This is what would show. Its feature set is not published."
+
+
+def _before(visit: Visit) -> tuple[datetime, PhoneNumber] | None:
+    """Where the page begins; the first page for a position that is not ours."""
+    key = decode_key(visit.query("before"), 2)
+    try:
+        return (datetime.fromisoformat(key[0]), PhoneNumber(key[1])) if key else None
+    except ValueError:
+        return None
+
+
+def _key(last: Number) -> str:
+    return encode_key(iso_us(last.created_at), last.phone_number)
+
+
+ROUTES = (
+    get("/numbers", show_list, Action.NUMBERS_VIEW),
+    post("/numbers/chosen", choose, Action.NUMBERS_MANAGE),
+    post("/numbers/delist", delist, Action.NUMBERS_MANAGE),
+    get("/numbers/{number}", show_number, Action.NUMBERS_VIEW),
+    get("/numbers/{number}/delist", ask_delist, Action.NUMBERS_MANAGE),
+    post("/numbers/{number}/delist", delist_one, Action.NUMBERS_MANAGE),
+    post("/numbers/{number}/again", again, Action.NUMBERS_MANAGE),
+)

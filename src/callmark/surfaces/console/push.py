@@ -1,0 +1,123 @@
+"""Push one call record by hand, in real time: judged as the API judges, its result shown at once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from callmark.domain.access import labels as label_access
+from callmark.domain.access import reasons as reason_access
+from callmark.domain.access import records as access
+from callmark.domain.access.model import Action
+from callmark.domain.labels.model import Label, logo_address
+from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Field, NewRecord
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import to_ms
+from callmark.kit.zones import zone_names
+from callmark.surfaces.console import words
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+HOURS = ("1", "2", "4", "8", "12", "24")
+_FORM_FIELDS = {
+    Field.CALLER: "caller",
+    Field.RECEIVER: "receiver",
+    Field.LABEL_ID: "label_id",
+    Field.LABEL_NAME: "label_name",
+    Field.CALL_REASON: "call_reason",
+    Field.STARTS_AT: "starts_at",
+    Field.ENDS_AT: "hours",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A label to choose, and its logo for the preview."""
+
+    label: Label
+    logo_url: str
+
+
+@dataclass(frozen=True)
+class PushPage(Page):
+    """The form; `reasons` are the library's."""
+
+    template: ClassVar[str] = "push/form.html"
+    form: Form
+    choices: list[Choice]
+    chosen: Choice | None
+    reasons: list[str]
+    hours: tuple[str, ...] = HOURS
+    longest_name: int = LONGEST_LABEL_NAME
+
+
+async def show(visit: Visit) -> Response:
+    """The form, filled in with what the address says."""
+    given = {name: visit.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
+    return await _form(visit, Form.of(hours="4", **given))
+
+
+async def push(visit: Visit) -> Response:
+    """Pushes, and shows the record with its outcome; everything wrong with it is told beside its field."""
+    form = visit.form
+    now = visit.deps.clock.now()
+    starts_at = window_start(form.text("starts_at"), form.text("time_zone"), now)
+    hours = int(form.text("hours")) if form.text("hours") in HOURS else 0
+    ends_at = (starts_at or now) + timedelta(hours=hours)
+    record = NewRecord(
+        form.text("caller").strip() or None,
+        form.text("receiver").strip() or None,
+        form.text("label_id") or None,
+        form.text("label_name").strip() or None,
+        form.text("call_reason").strip() or None,
+        to_ms(starts_at) if starts_at else form.text("starts_at"),
+        to_ms(ends_at) if hours else None,
+    )
+    try:
+        pushed = await access.push(visit.deps, visit.actor, record, "")
+    except access.Refused as refused:
+        for fault in refused.faults:
+            form.errors.setdefault(_FORM_FIELDS[fault.field], words.fault(fault.field, fault.fault))
+        return await _form(visit, form, 422)
+    said = f"{words.OUTCOMES[pushed.outcome]}: {words.OUTCOME_HINTS[pushed.outcome]}."
+    kind = "success" if pushed.outcome is Outcome.SUCCESS else "warning"
+    return visit.go(f"/console/records/{pushed.key.id}", said, kind)
+
+
+def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
+    """When a window begins: `text` as a browser's date and time field gives it, in the zone; now when it is empty.
+
+    None when it cannot be read.
+    """
+    if not text:
+        return now
+    zone = ZoneInfo(zone_name) if zone_name in zone_names() else UTC
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+async def choices(visit: Visit) -> list[Choice]:
+    """The dynamic labels, the default one first."""
+    found = await label_access.list_dynamic(visit.deps, visit.actor)
+    return [Choice(label, logo_address(visit.deps.public_url, label.logo_sha256)) for label in found]
+
+
+async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
+    offered = await choices(visit)
+    chosen = next(
+        (one for one in offered if str(one.label.id) == form.text("label_id")), offered[0] if offered else None
+    )
+    reasons = [one.reason.text for one in await reason_access.list_reasons(visit.deps, visit.actor)]
+    return page(visit, PushPage(form, offered, chosen, reasons), status)
+
+
+ROUTES = (
+    get("/push", show, Action.RECORDS_PUSH),
+    post("/push", push, Action.RECORDS_PUSH),
+)

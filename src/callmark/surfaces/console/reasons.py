@@ -1,0 +1,109 @@
+"""The library of call reasons. Source: contract, sections 10.1 and 12.4, D13."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import reasons as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.reasons import UsedReason
+from callmark.domain.ids import CallReasonId
+from callmark.domain.structure.call_reason import CallReason
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/call-reasons"
+
+
+@dataclass(frozen=True)
+class ReasonsPage(Page):
+    """The library, and the form that adds to it."""
+
+    template: ClassVar[str] = "reasons/list.html"
+    reasons: list[UsedReason]
+    form: Form
+
+
+@dataclass(frozen=True)
+class ReasonFormPage(Page):
+    """The wording of one call reason."""
+
+    template: ClassVar[str] = "reasons/form.html"
+    form: Form
+    reason: CallReason
+    used_by: list[str]
+
+
+async def show_reasons(visit: Visit) -> Response:
+    """The library, newest first."""
+    return await _list(visit, Form())
+
+
+async def create(visit: Visit) -> Response:
+    """Adds a call reason."""
+    form = visit.form
+    try:
+        reason = await access.create_reason(visit.deps, visit.actor, text=form.text("call_reason").strip())
+    except (InvalidInput, Conflict) as refused:
+        return await _list(visit, _refused(form, refused), 422)
+    return visit.go(LIST, f"“{reason.text}” is in the library.")
+
+
+async def show_edit(visit: Visit) -> Response:
+    """The form with its wording."""
+    one = await access.get_reason(visit.deps, visit.actor, visit.id(CallReasonId))
+    return page(visit, ReasonFormPage(Form.of(call_reason=one.reason.text), one.reason, one.used_by))
+
+
+async def edit(visit: Visit) -> Response:
+    """Changes the wording, for every feature set that uses it."""
+    form, reason_id = visit.form, visit.id(CallReasonId)
+    try:
+        reason = await access.update_reason(visit.deps, visit.actor, reason_id, text=form.text("call_reason").strip())
+    except (InvalidInput, Conflict) as refused:
+        one = await access.get_reason(visit.deps, visit.actor, reason_id)
+        return page(visit, ReasonFormPage(_refused(form, refused), one.reason, one.used_by), 422)
+    return visit.go(LIST, f"“{reason.text}” is saved.")
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says what is lost, or which feature sets keep it."""
+    one = await access.get_reason(visit.deps, visit.actor, visit.id(CallReasonId))
+    lost = ["It is no longer offered to feature sets.", "It cannot be undone."]
+    if one.used_by:
+        lost = [f"It cannot be removed yet: {', '.join(one.used_by[:3])} show it. Give them another one first."]
+    to = f"{LIST}/{one.reason.id}/delete"
+    return confirm(visit, Confirm(f"Remove “{one.reason.text}”?", lost, "Remove", to, LIST))
+
+
+async def delete(visit: Visit) -> Response:
+    """Removes it; refused while a feature set uses it."""
+    try:
+        reason = await access.delete_reason(visit.deps, visit.actor, visit.id(CallReasonId))
+    except Conflict as refused:
+        return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+    return visit.go(LIST, f"“{reason.text}” is removed.")
+
+
+async def _list(visit: Visit, form: Form, status: int = 200) -> Response:
+    return page(visit, ReasonsPage(await access.list_reasons(visit.deps, visit.actor), form), status)
+
+
+def _refused(form: Form, error: InvalidInput | Conflict) -> Form:
+    """Every refusal is about the one field there is, in words without the wire's name of it."""
+    message = error.message.replace("call_reason", "the call reason")
+    return form.refused(InvalidInput(message, field="call_reason"))
+
+
+ROUTES = (
+    get("/call-reasons", show_reasons, Action.REASONS_VIEW),
+    post("/call-reasons", create, Action.REASONS_MANAGE),
+    get("/call-reasons/{id}/edit", show_edit, Action.REASONS_MANAGE),
+    post("/call-reasons/{id}/edit", edit, Action.REASONS_MANAGE),
+    get("/call-reasons/{id}/delete", ask_delete, Action.REASONS_MANAGE),
+    post("/call-reasons/{id}/delete", delete, Action.REASONS_MANAGE),
+)

@@ -1,0 +1,159 @@
+"""Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from callmark.domain.access import records as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.records import FoundRecords, Place, WantedRecords
+from callmark.domain.ids import RecordId
+from callmark.domain.numbers.lists import read_number
+from callmark.domain.personalisation.judge import Field
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.resolution.model import AccountView
+from callmark.kit.clock import iso_us
+from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.timeline import Moment, timeline
+from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+
+LIST = "/console/records"
+NO_NUMBER = "This is not a phone number"
+
+
+@dataclass(frozen=True)
+class RecordsPage(Page):
+    """A page of records; `form` holds the search as it was typed."""
+
+    template: ClassVar[str] = "records/list.html"
+    found: FoundRecords
+    form: Form
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class RecordPage(Page):
+    """One record: what it shows, what became of it, and what was sent when it was judged bad."""
+
+    template: ClassVar[str] = "records/record.html"
+    record: StoredRecord
+    moments: list[Moment]
+    submitted: list[tuple[str, str]]
+    may_withdraw: bool
+
+
+@dataclass(frozen=True)
+class ResolvePage(Page):
+    """A pair of numbers, and what shows when one rings the other; `view` None before it is asked."""
+
+    template: ClassVar[str] = "records/resolve.html"
+    form: Form
+    view: AccountView | None
+    caller: str
+
+
+async def show_records(visit: Visit) -> Response:
+    """The latest records, or those of a receiver, of a caller, of an outcome."""
+    form = Form.of(**{name: visit.query(name).strip() for name in ("receiver", "caller", "state")})
+    wanted = _wanted(form)
+    found = FoundRecords([], None)
+    if not form.errors:
+        found = await access.find_records(visit.deps, visit.actor, wanted, _place(visit.query("after")))
+    filters = {name: form.text(name) for name in ("receiver", "caller", "state")}
+    more = ""
+    if found.next:
+        more = with_query(LIST, **filters, after=_key(found.next))
+    return page(visit, RecordsPage(found, form, more, with_query(LIST, **filters) if visit.query("after") else ""))
+
+
+def _wanted(form: Form) -> WantedRecords:
+    state = form.text("state")
+    return WantedRecords(
+        _number(form, "receiver"), _number(form, "caller"), Outcome(state) if state in set(Outcome) else None
+    )
+
+
+def _number(form: Form, name: str) -> PhoneNumber | None:
+    """The number of a field; what is none is told beside it."""
+    text = form.text(name)
+    number = read_number(text) if text else None
+    if text and number is None:
+        form.errors[name] = NO_NUMBER
+    return number
+
+
+async def show_record(visit: Visit) -> Response:
+    """One record."""
+    details = await access.get_record(visit.deps, visit.actor, visit.id(RecordId))
+    record, now = details.record, visit.deps.clock.now()
+    may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
+    return page(
+        visit, RecordPage(record, timeline(record, details.calls, now), _submitted(record), may_withdraw=may_withdraw)
+    )
+
+
+def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
+    """The fields of an invalid record as they were sent."""
+    if record.submitted is None:
+        return []
+    sent = msgspec.json.decode(record.submitted, type=dict[str, msgspec.Raw])
+    return [(field.value, bytes(sent[field.value]).decode()) for field in Field if field.value in sent]
+
+
+async def ask_withdraw(visit: Visit) -> Response:
+    """Says what is taken back."""
+    record = (await access.get_record(visit.deps, visit.actor, visit.id(RecordId))).record
+    path = f"{LIST}/{record.key.id}"
+    lost = [f"{record.label_name} shows no more when the caller rings this receiver.", "It cannot be undone."]
+    return confirm(visit, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
+
+
+async def withdraw(visit: Visit) -> Response:
+    """Takes the record back from its handset."""
+    record = await access.withdraw_record(visit.deps, visit.actor, visit.id(RecordId))
+    return visit.go(f"{LIST}/{record.key.id}", "The record is withdrawn.")
+
+
+async def show_resolve(visit: Visit) -> Response:
+    """What the receiver would see if the caller rang now, and why."""
+    form = Form.of(receiver=visit.query("receiver").strip(), caller=visit.query("caller").strip())
+    receiver, caller = _number(form, "receiver"), _number(form, "caller")
+    asked = "receiver" in visit.request.query_params
+    for name in ("receiver", "caller"):
+        if asked and not form.text(name):
+            form.errors[name] = "A number is required"
+    view = await access.resolve(visit.deps, visit.actor, receiver, caller) if receiver and caller else None
+    return page(visit, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
+
+
+def _place(text: str) -> Place | None:
+    key = decode_key(text, 3)
+    found = parse_uuid(key[1]) if key else None
+    if key is None or found is None or not (key[2].removeprefix("-").isdigit() and len(key[2]) < 4):  # noqa: PLR2004 - positions have three digits
+        return None
+    try:
+        return Place(datetime.fromisoformat(key[0]), UUID(key[1]), int(key[2]))
+    except ValueError:
+        return None
+
+
+def _key(place: Place) -> str:
+    return encode_key(iso_us(place.accepted_at), str(place.batch_id), str(place.position))
+
+
+ROUTES = (
+    get("/records", show_records, Action.RECORDS_VIEW),
+    get("/records/{id}", show_record, Action.RECORDS_VIEW),
+    get("/records/{id}/withdraw", ask_withdraw, Action.RECORDS_PUSH),
+    post("/records/{id}/withdraw", withdraw, Action.RECORDS_PUSH),
+    get("/resolve", show_resolve, Action.RECORDS_VIEW),
+)

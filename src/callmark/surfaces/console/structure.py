@@ -1,0 +1,301 @@
+"""The structure on one page, and the forms that change it. Source: contract, section 12.1."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.access import structure as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.structure import Kind, Node
+from callmark.domain.ids import CatalogueId
+from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
+from callmark.domain.structure.model import LONGEST_NAME
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import words
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/structure"
+_OPEN_AT_MOST = 60
+"""A tree of more nodes opens with its departments only."""
+_INSIDE = {Kind.DEPARTMENT: "calling operation", Kind.OPERATION: "process", Kind.PROCESS: "sub-process"}
+
+
+@dataclass(frozen=True)
+class StructurePage(Page):
+    """The tree; `is_short` opens all of it."""
+
+    template: ClassVar[str] = "structure/tree.html"
+    tree: list[Node]
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class NamePage(Page):
+    """One name: of a new node, or of one there is."""
+
+    template: ClassVar[str] = "structure/name.html"
+    title: str
+    label: str
+    hint: str
+    button: str
+    form: Form
+    to: str
+    back: str
+    longest: int = LONGEST_NAME
+
+
+@dataclass(frozen=True)
+class OperationsPage(Page):
+    """The catalogue's entries that a department does not have yet, to choose from."""
+
+    template: ClassVar[str] = "structure/operations.html"
+    node: Node
+    entries: list[CatalogueEntry]
+    form: Form
+    back: str
+
+
+@dataclass(frozen=True)
+class MovePage(Page):
+    """Where something may be moved: `options` are ids and names."""
+
+    template: ClassVar[str] = "structure/move.html"
+    title: str
+    text: str
+    label: str
+    options: list[tuple[str, str]]
+    form: Form
+    to: str
+    back: str
+
+
+@dataclass(frozen=True)
+class KeptPage(Page):
+    """Why something cannot be deleted yet, and where to go on."""
+
+    template: ClassVar[str] = "structure/kept.html"
+    title: str
+    reasons: list[str]
+    next: tuple[str, str] | None
+    back: str
+
+
+async def show_tree(visit: Visit) -> Response:
+    """The whole of what the actor may see."""
+    tree = await access.see_tree(visit.deps, visit.actor)
+    return page(visit, StructurePage(tree, len(access.flat(tree)) <= _OPEN_AT_MOST))
+
+
+async def show_create_department(visit: Visit) -> Response:
+    """The empty form."""
+    return page(visit, _new_department(Form()))
+
+
+async def create_department(visit: Visit) -> Response:
+    """Adds a department."""
+    form = visit.form
+    try:
+        made = await access.create_department(visit.deps, visit.actor, form.text("name"))
+    except (InvalidInput, Conflict) as refused:
+        return page(visit, _new_department(_about_name(form, refused)), 422)
+    return visit.go(_at(made), f"{form.text('name').strip()} is added. Next: choose its calling operations.")
+
+
+async def show_add(visit: Visit) -> Response:
+    """What may be added inside this node."""
+    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
+    if node.kind is Kind.SUB_PROCESS:
+        return visit.go(f"/console/feature-sets/new?process={node.id}")
+    return page(visit, _adding(node, Form()))
+
+
+async def add(visit: Visit) -> Response:
+    """Adds calling operations to a department, a process to an operation, a sub-process to a process."""
+    form = visit.form
+    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
+    try:
+        made, names = await _add(visit, node, form)
+    except (InvalidInput, Conflict) as refused:
+        return page(visit, _adding(node, _about_name(form, refused)), 422)
+    return visit.go(_at(made), f"{names} {'are' if ',' in names else 'is'} added to {node.name}.")
+
+
+async def show_rename(visit: Visit) -> Response:
+    """The form with its name."""
+    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
+    return page(visit, _renaming(node, Form.of(name=node.name)))
+
+
+async def rename(visit: Visit) -> Response:
+    """Gives it another name."""
+    form, node_id = visit.form, _id(visit)
+    try:
+        name = await access.rename_node(visit.deps, visit.actor, node_id, form.text("name"))
+    except (InvalidInput, Conflict) as refused:
+        node = await access.find_node(visit.deps, visit.actor, node_id, Action.STRUCTURE_MANAGE)
+        return page(visit, _renaming(node, _about_name(form, refused)), 422)
+    return visit.go(_at(node_id), f"It is called {name} now.")
+
+
+async def show_move(visit: Visit) -> Response:
+    """Where it may go."""
+    node = await access.find_taken(visit.deps, visit.actor, _id(visit))
+    options = await access.targets(visit.deps, visit.actor, node)
+    if not options:
+        above = "operation" if node.kind is Kind.PROCESS else "process"
+        why = f"There is no other {above} that it could hang on."
+        if node.kind not in {Kind.PROCESS, Kind.SUB_PROCESS}:
+            why = "Only processes and sub-processes can be moved."
+        return page(visit, KeptPage(f"{node.name} cannot be moved", [why], None, _at(node.id)))
+    return page(visit, _moving(node, options, Form()))
+
+
+async def move(visit: Visit) -> Response:
+    """Hangs it elsewhere."""
+    form, node_id = visit.form, _id(visit)
+    node = await access.find_taken(visit.deps, visit.actor, node_id)
+    try:
+        to = await access.move_node(visit.deps, visit.actor, node_id, parse_uuid(form.text("to")))
+    except (InvalidInput, Conflict) as refused:
+        options = await access.targets(visit.deps, visit.actor, node)
+        return page(visit, _moving(node, options, form.refused(refused)), 422)
+    return visit.go(_at(node_id), f"{node.name} is moved to {to.where}.")
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says what is lost, or why it cannot be."""
+    node = await access.find_taken(visit.deps, visit.actor, _id(visit))
+    if not node.is_empty:
+        return page(visit, KeptPage(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
+    owners = await access.owners_of(visit.deps, visit.actor, node)
+    lost = [
+        "Nothing hangs on it, so nothing else goes with it.",
+        f"Its id {node.id} finds nothing any more as a filter of the API.",
+        *(f"{email} loses this place and sees nothing until given another." for email in owners),
+    ]
+    kind = words.NODES[node.kind].lower()
+    return confirm(
+        visit, Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", f"{LIST}/{node.id}/delete", _at(node.id))
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    """Removes an empty node."""
+    try:
+        node = await access.delete_node(visit.deps, visit.actor, _id(visit))
+    except Conflict as refused:
+        return visit.go(LIST, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+    return visit.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} is deleted.")
+
+
+async def _add(visit: Visit, node: Node, form: Form) -> tuple[UUID, str]:
+    """The last node that was made, and the names of all."""
+    if node.kind is not Kind.DEPARTMENT:
+        name = form.text("name")
+        return await access.create_process(visit.deps, visit.actor, node.id, name), name.strip()
+    by_id = {str(entry.id): entry for entry in CATALOGUE}
+    chosen = [by_id[text] for text in form.all("operations") if text in by_id]
+    if not chosen:
+        raise InvalidInput("choose at least one", field="operations")
+    made = node.id
+    for entry in chosen:
+        made = await access.create_operation(visit.deps, visit.actor, node.id, CatalogueId(entry.id))
+    return made, ", ".join(entry.name for entry in chosen)
+
+
+def _new_department(form: Form) -> NamePage:
+    return NamePage(
+        "Add a department",
+        "Name",
+        "An autonomous unit of your business, such as Retail or Support.",
+        "Add department",
+        form,
+        f"{LIST}/new",
+        LIST,
+    )
+
+
+def _adding(node: Node, form: Form) -> Page:
+    if node.kind is Kind.DEPARTMENT:
+        there = {one.name for one in node.below}
+        return OperationsPage(node, [entry for entry in CATALOGUE if entry.name not in there], form, _at(node.id))
+    what = _INSIDE[node.kind]
+    hint = "What the calls are about, such as Last mile." if node.kind is Kind.OPERATION else "A part of the process."
+    to = f"{LIST}/{node.id}/add"
+    return NamePage(f"Add a {what} to {node.name}", "Name", hint, f"Add {what}", form, to, _at(node.id))
+
+
+def _renaming(node: Node, form: Form) -> NamePage:
+    kind = words.NODES[node.kind].lower()
+    return NamePage(
+        f"Rename {node.name}",
+        f"Name of the {kind}",
+        "Its id, and with it every filter of the API, stays.",
+        "Rename",
+        form,
+        f"{LIST}/{node.id}/rename",
+        _at(node.id),
+    )
+
+
+def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
+    count = len(node.all_sets)
+    return MovePage(
+        f"Move {node.name}",
+        f"All on it moves along: {words.count(count, 'feature set')} with {words.count(node.number_count, 'number')}."
+        " What its numbers show stays the same.",
+        "Move to",
+        [(str(one.id), one.where) for one in options],
+        form,
+        f"{LIST}/{node.id}/move",
+        _at(node.id),
+    )
+
+
+def _inside(node: Node) -> list[str]:
+    """What has to go first."""
+    below = [f"{words.NODES[one.kind]} {one.name} hangs on it." for one in node.below]
+    sets = [f"Feature set {one.name} with {words.count(one.number_count, 'number')} hangs on it." for one in node.sets]
+    return [*below, *sets, "Delete or move these first: only what is empty can be deleted."]
+
+
+def _about_name(form: Form, refused: InvalidInput | Conflict) -> Form:
+    """Names that are taken are told beside the name."""
+    if isinstance(refused, Conflict) and "name" in form.values:
+        return form.refused(InvalidInput(refused.message, field="name"))
+    return form.refused(refused)
+
+
+def _id(visit: Visit) -> UUID:
+    """The id of a node of whatever kind."""
+
+    def same(found: UUID) -> UUID:
+        return found
+
+    return visit.id(same)
+
+
+def _at(node_id: UUID) -> str:
+    """The page, at that node."""
+    return f"{LIST}#n-{node_id}"
+
+
+ROUTES = (
+    get("/structure", show_tree, Action.STRUCTURE_VIEW),
+    get("/structure/new", show_create_department, Action.DEPARTMENTS_MANAGE),
+    post("/structure/new", create_department, Action.DEPARTMENTS_MANAGE),
+    get("/structure/{id}/add", show_add, Action.STRUCTURE_MANAGE),
+    post("/structure/{id}/add", add, Action.STRUCTURE_MANAGE),
+    get("/structure/{id}/rename", show_rename, Action.STRUCTURE_MANAGE),
+    post("/structure/{id}/rename", rename, Action.STRUCTURE_MANAGE),
+    get("/structure/{id}/move", show_move, Action.STRUCTURE_MANAGE),
+    post("/structure/{id}/move", move, Action.STRUCTURE_MANAGE),
+    get("/structure/{id}/delete", ask_delete, Action.STRUCTURE_MANAGE),
+    post("/structure/{id}/delete", delete, Action.STRUCTURE_MANAGE),
+)

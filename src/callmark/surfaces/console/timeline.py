@@ -1,0 +1,75 @@
+"""A record's life as lines in the order of time. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from callmark.domain.calls.model import Call, CallEvent
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.surfaces.console import words
+
+_ENDS = {
+    CallEvent.ANSWERED: ("phone-call", "green", "Answered"),
+    CallEvent.MISSED: ("phone-off", "orange", "Missed"),
+    CallEvent.REJECTED: ("ban", "orange", "Rejected"),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened, or will (`is_ahead`)."""
+
+    at: datetime
+    icon: str
+    colour: str
+    title: str
+    text: str = ""
+    is_ahead: bool = False
+
+
+def timeline(record: StoredRecord, calls: Sequence[Call], now: datetime) -> list[Moment]:
+    """From its acceptance to the end of its window."""
+    moments = [*_pushing(record), *_window(record, now), *(one for call in calls for one in _shown(call))]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _pushing(record: StoredRecord) -> Iterator[Moment]:
+    yield Moment(record.accepted_at, "inbox", "blue", "Accepted", f"Record {record.position + 1} of its batch.")
+    if record.outcome is Outcome.INVALID:
+        fault = words.fault(record.fault_field, record.fault)
+        yield Moment(record.accepted_at, "alert-circle", "red", "Judged invalid", f"{fault}.")
+        return
+    if record.sent_at:
+        yield Moment(record.sent_at, "send", "blue", "Sent to the handset")
+    first = record.first_outcome or record.outcome
+    if record.settled_at and not (record.withdrawn_at and record.settled_at == record.withdrawn_at):
+        text = words.OUTCOME_HINTS[first]
+        yield Moment(
+            record.settled_at,
+            "circle-check" if first is Outcome.SUCCESS else "alert-triangle",
+            words.OUTCOME_COLOURS[first],
+            words.OUTCOMES[first],
+            f"{text[:1].upper()}{text[1:]}.",
+        )
+    if record.delivered_late_at:
+        late = "The handset took it when it was back."
+        yield Moment(record.delivered_late_at, "circle-check", "green", "Delivered late", late)
+    if record.withdrawn_at:
+        yield Moment(record.withdrawn_at, "rotate", "orange", "Withdrawn", "It shows no more.")
+
+
+def _window(record: StoredRecord, now: datetime) -> Iterator[Moment]:
+    if record.outcome is Outcome.INVALID or record.withdrawn_at:
+        return
+    if record.starts_at:
+        text = "From here on it shows when the caller rings."
+        yield Moment(record.starts_at, "clock", "blue", "Window opens", text, is_ahead=record.starts_at > now)
+    yield Moment(record.key.ends_at, "clock", "secondary", "Window ends", is_ahead=record.key.ends_at > now)
+
+
+def _shown(call: Call) -> Iterator[Moment]:
+    if call.shown_at:
+        yield Moment(call.shown_at, "eye", "green", "Shown", "The receiver's screen showed it with the call.")
+    if call.outcome and call.ended_at:
+        icon, colour, title = _ENDS[call.outcome]
+        yield Moment(call.ended_at, icon, colour, title)

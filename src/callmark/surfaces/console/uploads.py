@@ -1,0 +1,201 @@
+"""Files of call records: taken, submitted as batches by a worker, followed, and reported row by row."""
+
+import csv
+import io
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response, StreamingResponse
+
+from callmark.domain.access import records as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.records import Defaults, Progress, RowResult, Upload
+from callmark.domain.ids import UploadId
+from callmark.domain.personalisation.judge import Field
+from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.upload_model import COLUMNS, LARGEST_BYTES, MOST_ROWS
+from callmark.kit.clock import iso_us
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.zones import zone_names
+from callmark.surfaces.console import push, sse, words
+from callmark.surfaces.console.batches import decode_instant_key
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit, encode_key, with_query
+
+LIST = "/console/uploads"
+_PAGE = 25
+_FAULTY_SHOWN = 100
+_PAUSE = timedelta(milliseconds=400)
+_FOLLOWED_FOR = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class UploadFormPage(Page):
+    """Choose a file, and what stands in for what it leaves out."""
+
+    template: ClassVar[str] = "uploads/form.html"
+    form: Form
+    choices: list[push.Choice]
+    columns: list[tuple[str, tuple[str, ...]]]
+    hours: tuple[str, ...] = push.HOURS
+    most_rows: int = MOST_ROWS
+
+
+@dataclass(frozen=True)
+class UploadsPage(Page):
+    """Earlier files."""
+
+    template: ClassVar[str] = "uploads/list.html"
+    uploads: list[Upload]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class UploadPage(Page):
+    """One file: how far it is, and the first of its rows that were judged bad."""
+
+    template: ClassVar[str] = "uploads/upload.html"
+    progress: Progress
+    text: str
+    faulty: list[RowResult]
+
+
+async def show_form(visit: Visit) -> Response:
+    """The empty form."""
+    return await _form(visit, Form.of(hours="4"))
+
+
+async def upload(visit: Visit) -> Response:
+    """Takes a file: its rows are written before the answer."""
+    form, file = visit.form, visit.file("file")
+    try:
+        if file is None:
+            raise InvalidInput("choose a CSV file", field="file")  # noqa: TRY301 - told like every other trouble of a file
+        made = await access.upload(
+            visit.deps,
+            visit.actor,
+            file=await file.read(),
+            file_name=file.filename or "",
+            region=form.text("region"),
+            defaults=await _defaults(visit, form),
+        )
+    except (InvalidInput, Conflict) as refused:
+        return await _form(visit, form.refused(refused), 422)
+    return visit.go(f"{LIST}/{made.id}")
+
+
+async def _defaults(visit: Visit, form: Form) -> Defaults:
+    zone_name = form.text("time_zone")
+    zone = ZoneInfo(zone_name if zone_name in zone_names() else "UTC")
+    starts_at = push.window_start(form.text("starts_at"), zone_name, visit.deps.clock.now())
+    if starts_at is None:
+        raise InvalidInput("this is not a date and time", field="starts_at")
+    hours = form.text("hours") if form.text("hours") in push.HOURS else "4"
+    offered = await push.choices(visit)
+    return Defaults(
+        caller=form.text("caller").strip(),
+        label_id=form.text("label_id"),
+        call_reason=form.text("call_reason").strip(),
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=int(hours)),
+        labels={one.label.name.casefold(): str(one.label.id) for one in reversed(offered)},
+        zone=zone,
+    )
+
+
+async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
+    columns = [(words.FIELDS[field], names) for field, names in COLUMNS.items()]
+    return page(visit, UploadFormPage(form, await push.choices(visit), columns), status)
+
+
+async def show_uploads(visit: Visit) -> Response:
+    """Earlier files, newest first."""
+    found = await access.list_uploads(visit.deps, visit.actor, decode_instant_key(visit.query("after")))
+    shown = found[:_PAGE]
+    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
+    more = with_query(LIST, after=last) if last else ""
+    return page(visit, UploadsPage(shown, more, LIST if visit.query("after") else ""))
+
+
+async def show_upload(visit: Visit) -> Response:
+    """One file."""
+    upload_id = visit.id(UploadId)
+    progress = await access.read_progress(visit.deps, visit.actor, upload_id)
+    faulty: list[RowResult] = []
+    if progress.outcomes.get(Outcome.INVALID):
+        faulty = await access.first_faulty(visit.deps, visit.actor, upload_id, _FAULTY_SHOWN)
+    return page(visit, UploadPage(progress, _text(progress), faulty))
+
+
+async def follow(visit: Visit) -> Response:
+    """The progress of one file, until every row has an outcome."""
+    upload_id = visit.id(UploadId)
+    first = await access.read_progress(visit.deps, visit.actor, upload_id)
+    return sse.stream(_events(visit, upload_id, first))
+
+
+async def _events(visit: Visit, upload_id: UploadId, progress: Progress) -> AsyncGenerator[sse.Progress]:
+    until = visit.deps.real_clock.now() + _FOLLOWED_FOR
+    while True:
+        finished = progress.is_done or visit.deps.real_clock.now() > until
+        yield sse.Progress(progress.settled, progress.upload.row_count, _text(progress), finished)
+        if finished:
+            return
+        await visit.deps.real_clock.sleep(_PAUSE)
+        progress = await access.read_progress(visit.deps, visit.actor, upload_id)
+
+
+def _text(progress: Progress) -> str:
+    if progress.is_done:
+        return "Done"
+    return "Reading in" if progress.upload.submitted_count < progress.upload.row_count else "Pushing"
+
+
+async def download(visit: Visit) -> Response:
+    """Every row with what became of it, as CSV."""
+    upload_id = visit.id(UploadId)
+    made = (await access.read_progress(visit.deps, visit.actor, upload_id)).upload
+    name = (
+        "".join(c for c in made.file_name.rpartition(".")[0] or made.file_name if c.isascii() and c.isalnum())
+        or "upload"
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}-results.csv"'}
+    return StreamingResponse(_csv(visit, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _csv(visit: Visit, upload_id: UploadId) -> AsyncGenerator[bytes]:
+    names = [names[0] for names in COLUMNS.values()]
+    yield _lines([["line", *names, "record_id", "status", "field", "message"]])
+    async for results in access.each_result(visit.deps, visit.actor, upload_id):
+        yield _lines([_line(result) for result in results])
+
+
+def _line(result: RowResult) -> list[str]:
+    record = result.record
+    told = ["", "pending", "", ""]
+    if record is not None:
+        field = COLUMNS[Field(record.fault_field)][0] if record.fault_field else ""
+        fault = words.fault(record.fault_field, record.fault)
+        told = [str(record.key.id), record.outcome.value, field, fault or words.OUTCOME_HINTS[record.outcome]]
+    return [str(result.row.line), *result.row.values, *told]
+
+
+def _lines(rows: list[list[str]]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+ROUTES = (
+    get("/uploads", show_uploads, Action.RECORDS_PUSH),
+    get("/uploads/new", show_form, Action.RECORDS_PUSH),
+    post("/uploads/new", upload, Action.RECORDS_PUSH, largest_bytes=LARGEST_BYTES),
+    get("/uploads/{id}", show_upload, Action.RECORDS_PUSH),
+    get("/uploads/{id}/progress", follow, Action.RECORDS_PUSH),
+    get("/uploads/{id}/results.csv", download, Action.RECORDS_PUSH),
+)

@@ -1,0 +1,23 @@
+/* Pushing by hand: the preview follows the label, times are in the browser's own zone. */
+const labels = document.querySelector("[data-labels]");
+const named = document.querySelector("#label_name");
+const name = document.querySelector("[data-phone-name]");
+const logo = document.querySelector("[data-phone-logo]");
+
+function showLabel() {
+  const chosen = labels.selectedOptions[0];
+  if (logo) { logo.src = chosen.dataset.logo; logo.hidden = false; }
+  if (name) name.textContent = named.value.trim() || chosen.text.replace(/ \(default\)$/, "");
+}
+if (labels && name) {
+  labels.addEventListener("input", showLabel);
+  named.addEventListener("input", () => requestAnimationFrame(showLabel));
+}
+
+const zone = document.querySelector("[data-zone]");
+if (zone) {
+  zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  document.querySelector("[data-zone-text]").textContent = `Times are in ${zone.value}.`;
+}
+
+for (const list of document.querySelectorAll("datalist[data-for]")) document.getElementById(list.dataset.for).setAttribute("list", list.id);

@@ -1,0 +1,42 @@
+import pytest
+
+from callmark.domain.accounts.passwords import check_password, hash_password, is_password
+from callmark.kit.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "elevenchars",
+        "password1234",
+        "aaaaaaaaaaaaaaa",
+        "abababababababab",
+        "1234567890123",
+        "alice@acme.example1",
+        "x" * 257,
+    ],
+)
+def test_what_is_short_long_or_easily_guessed_is_refused(password: str) -> None:
+    with pytest.raises(InvalidInput):
+        check_password(password, "alice@acme.example", "Alice")
+
+
+@pytest.mark.parametrize(
+    "password", ["four unrelated words", "pass the word to nobody", "ಅಆಇಈಉಊಋಎಏಐಒಓ", "x7!kQ-92_mZp"]
+)
+def test_anything_else_of_twelve_characters_may_be_one(password: str) -> None:
+    assert check_password(password, "alice@acme.example", "Alice")
+
+
+async def test_a_hash_is_salted_and_tells_right_from_wrong() -> None:
+    one, other = await hash_password("four unrelated words"), await hash_password("four unrelated words")
+    assert one != other
+    assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert await is_password("four unrelated words", one)
+    assert not await is_password("four unrelated word", one)
+    assert not await is_password("four unrelated words", None)
+
+
+async def test_the_same_letters_typed_on_another_system_are_the_same_password() -> None:
+    composed, apart = "caf\u00e9 caf\u00e9 caf\u00e9", "cafe\u0301 cafe\u0301 cafe\u0301"
+    assert await is_password(apart, await hash_password(check_password(composed)))

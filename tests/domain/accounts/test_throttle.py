@@ -1,0 +1,56 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from callmark.domain.accounts import throttle
+from callmark.domain.accounts.throttle import Limit
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import TooManyRequests
+from callmark.kit.ids import random_text
+
+LIMIT = Limit("test", 3, timedelta(minutes=5))
+
+
+async def test_tries_at_once_are_counted_one_after_the_other(deps: Deps) -> None:
+    who = random_text(8)
+    results = await asyncio.gather(*(throttle.take(deps, LIMIT, who) for _ in range(8)), return_exceptions=True)
+    assert sum(result is None for result in results) == 3
+    assert all(isinstance(result, TooManyRequests) for result in results if result is not None)
+
+
+async def test_the_window_slides(deps: Deps, clock: FakeClock) -> None:
+    who = random_text(8)
+    for _ in range(3):
+        await throttle.take(deps, LIMIT, who)
+        clock.advance(timedelta(minutes=1))
+    with pytest.raises(TooManyRequests) as refused:
+        await throttle.take(deps, LIMIT, who)
+    assert refused.value.retry_after == timedelta(minutes=2)
+    clock.advance(timedelta(minutes=2))
+    await throttle.take(deps, LIMIT, who)
+    with pytest.raises(TooManyRequests):
+        await throttle.take(deps, LIMIT, who)
+
+
+async def test_a_right_try_is_given_back_and_all_may_be_forgotten(deps: Deps) -> None:
+    who = random_text(8)
+    for _ in range(6):
+        await throttle.take(deps, LIMIT, who)
+        async with deps.db.transaction() as tx:
+            await throttle.give_back(tx, LIMIT, who)
+    for _ in range(3):
+        await throttle.take(deps, LIMIT, who)
+    async with deps.db.transaction() as tx:
+        await throttle.forget(tx, LIMIT, who)
+    await throttle.take(deps, LIMIT, who)
+
+
+async def test_what_no_limit_counts_is_dropped(deps: Deps, clock: FakeClock) -> None:
+    who = random_text(8)
+    await throttle.take(deps, LIMIT, who)
+    clock.advance(timedelta(hours=2))
+    await throttle.forget_old_tries(deps)
+    async with deps.db.connection() as tx:
+        assert not await tx.fetchval("SELECT true FROM throttle WHERE who = $1", who)

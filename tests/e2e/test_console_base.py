@@ -1,0 +1,183 @@
+"""The console in Debian's Chromium: the door, keys, members, settings, acting for a business; light, dark, phone."""
+
+import json
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, sign_in
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[Demo]:
+    with demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
+    made = ConsoleTabs(running, tabs)
+    yield made
+    tabs.close()
+    assert made.complaints() == []
+
+
+def open_menu(page: Page, label: str) -> None:
+    page.locator(f"summary[aria-label='{label}']").click()
+
+
+def test_a_key_is_made_copied_saved_and_deleted(console: ConsoleTabs, tmp_path: Path) -> None:
+    page = console.signed_in("admin", account=1)
+    check_page(page)
+    open_menu(page, "Manage this account")
+    check_page(page)
+    page.get_by_role("link", name="Manage API Keys").click()
+    check_page(page)
+    page.get_by_role("link", name="Create API Key").click()
+    page.get_by_label("Key Name").fill("dialer")
+    expect(page.get_by_text("6 / 100")).to_be_visible()
+    check_page(page)
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("heading", name="dialer")).to_be_visible()
+    check_page(page)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download").click()
+    file = tmp_path / "key.json"
+    saved.value.save_as(file)
+    pair = json.loads(file.read_text())
+    token = console.demo.http.post(
+        f"/clients/{pair['client_account_id']}/token", json={"key_id": pair["key_id"], "api_key": pair["api_key"]}
+    )
+    assert token.status_code in {200, 201}
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy secret API key").click()
+    assert page.evaluate("navigator.clipboard.readText()") == pair["api_key"]
+    page.get_by_role("link", name="Done").click()
+    open_menu(page, "More about dialer")
+    page.get_by_role("link", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(pair["key_id"])
+    expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
+    check_page(page)
+    dialog.get_by_role("link", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    open_menu(page, "More about dialer")
+    page.get_by_role("link", name="Delete").click()
+    dialog.get_by_role("button", name="Delete key").click()
+    expect(page.get_by_text("dialer is deleted.")).to_be_visible()
+
+
+def test_without_scripts_a_key_is_made_and_deleted_all_the_same(console: ConsoleTabs) -> None:
+    context = console.tabs.browser.new_context(base_url=console.tabs.base_url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/console")
+    who = console.member("admin", 1)
+    sign_in(page, who["email"], who["password"])
+    page.goto("/console/keys/new")
+    page.get_by_label("Key Name").fill("plain")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_label("To keep as a file")).to_contain_text("api_key")
+    page.goto("/console/keys")
+    open_menu(page, "More about plain")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete key").click()
+    expect(page.get_by_text("plain is deleted.")).to_be_visible()
+
+
+def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.get_by_role("link", name="Members").click()
+    check_page(page)
+    page.get_by_role("link", name="Invite Member").first.click()
+    check_page(page)
+    page.get_by_label("Email").fill("nina@borealis.example")
+    page.get_by_role("button", name="Send invitation").click()
+    expect(page.get_by_text("An invitation is on its way")).to_be_visible()
+    link = newest_link(console, "nina@borealis.example")
+    guest = console.tabs.open(link)
+    check_page(guest)
+    guest.get_by_label("Your name").fill("Nina Niemi")
+    guest.get_by_label("Password").fill("four unrelated words here")
+    guest.get_by_label("The same again").fill("four unrelated words here")
+    guest.get_by_role("button", name="Accept and sign in").click()
+    expect(guest.get_by_text("Nina Niemi")).to_be_visible()
+
+
+def test_a_refused_form_keeps_what_was_typed_and_leads_to_the_mistake(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/members/invite")
+    page.get_by_label("Email").fill("not an address")
+    page.get_by_label("Name").fill("Nobody")
+    page.get_by_role("button", name="Send invitation").click()
+    expect(page.get_by_label("Email")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_value("Nobody")
+    check_page(page)
+
+
+def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/settings")
+    page.get_by_role("button", name="Save").click()
+    page.goto("/console/audit")
+    check_page(page)
+    page.get_by_role("searchbox").fill("nothing like this")
+    expect(page.get_by_text("No change fits the filter.")).to_be_visible()
+    expect(page).to_have_url(re.compile("q=nothing"))
+    page.reload()
+    expect(page.get_by_text("No change fits the filter.")).to_be_visible()
+
+
+def test_an_operator_acts_for_a_business_and_stops(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    check_page(page)
+    page.get_by_role("link", name="Act for it").first.click()
+    check_page(page)
+    page.get_by_role("button", name="Act for this account").click()
+    expect(page.get_by_text("as an operator")).to_be_visible()
+    check_page(page)
+    page.get_by_role("button", name="Stop acting").click()
+    expect(page.get_by_role("heading", name="Accounts")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (PHONE, True)])
+def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
+    console: ConsoleTabs, width: int, *, dark: bool
+) -> None:
+    stranger = console.tabs.open("/console/sign-in", width=width, dark=dark)
+    for path in ("/console/sign-in", "/console/forgot"):
+        stranger.goto(path)
+        check_page(stranger)
+    page = console.signed_in("admin", width=width, dark=dark)
+    for path in ("", "/keys", "/keys/new", "/members", "/members/invite", "/me", "/settings", "/audit"):
+        page.goto(f"/console{path}")
+        check_page(page)
+    if width == PHONE:
+        page.get_by_role("link", name="Open the menu").click()
+        page.get_by_role("link", name="Members").click()
+        expect(page.get_by_role("heading", name="Members")).to_be_visible()
+
+
+def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.locator("summary.cs-person").click()
+    page.get_by_role("button", name="Dark mode").click()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    page.wait_for_load_state("networkidle")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def newest_link(console: ConsoleTabs, to: str) -> str:
+    """The link of the newest caught mail to that address."""
+    mails = [mail for mail in console.demo.http.get("/emulator/v1/mails").json() if mail["to"] == to]
+    return re.findall(r"https?://\S+/console/\S+", mails[-1]["text"])[0]

@@ -1,0 +1,184 @@
+"""Structure, feature sets and numbers in Debian's Chromium, from an empty account to ten thousand listed numbers."""
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+
+FIRST = 918140000000
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[Demo]:
+    with demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
+    made = ConsoleTabs(running, tabs)
+    yield made
+    tabs.close()
+    assert made.complaints() == []
+
+
+def open_menu(page: Page, about: str) -> None:
+    page.locator(f"summary[aria-label='More about {about}']").click()
+
+
+def looked_at(page: Page) -> None:
+    """Checks the page at its own width and on a phone's."""
+    check_page(page)
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    check_page(page)
+    page.set_viewport_size(size)
+
+
+def make_structure(page: Page) -> None:
+    """A department, an operation of the catalogue, a process."""
+    page.goto("/console/structure")
+    page.get_by_role("link", name="Add department").first.click()
+    page.get_by_label("Name").fill("Retail")
+    check_page(page)
+    page.get_by_role("button", name="Add department").click()
+    page.get_by_role("link", name="Add calling operations").click()
+    page.get_by_label("Delivery").check()
+    page.get_by_label("Customer support").check()
+    looked_at(page)
+    page.get_by_role("button", name="Add", exact=True).click()
+    open_menu(page, "Delivery")
+    page.get_by_role("link", name="Add a process").first.click()
+    page.get_by_label("Name").fill("Last mile")
+    page.get_by_role("button", name="Add process").click()
+    expect(page.locator("summary", has_text="Last mile")).to_be_visible()
+
+
+def make_set(page: Page) -> None:
+    """A draft with a label, whose phone followed the form."""
+    open_menu(page, "Last mile")
+    page.get_by_role("link", name="Add a feature set").first.click()
+    page.get_by_label("Name", exact=True).fill("Doorstep")
+    page.get_by_label("Label").select_option(index=1)
+    shown = page.get_by_label("Label").locator("option:checked").inner_text()
+    expect(page.locator("[data-phone-name]")).to_have_text(shown)
+    expect(page.locator("[data-phone-logo]")).to_be_visible()
+    looked_at(page)
+    page.get_by_text("Call Me Back", exact=True).click()
+    page.get_by_role("button", name="Create feature set").click()
+    expect(page.get_by_text("Next: list its numbers. Listing them")).to_be_visible()
+    looked_at(page)
+
+
+def test_from_an_empty_account_to_ten_thousand_numbers(console: ConsoleTabs, tmp_path: Path) -> None:
+    page = console.signed_in("admin", account=1)
+    make_structure(page)
+    make_set(page)
+    page.get_by_role("link", name="Manage Listing").click()
+    looked_at(page)
+    lines = [f"+{FIRST + index:,}".replace(",", " ") for index in range(10_000)]
+    (tmp_path / "numbers.csv").write_text("\n".join(["Phone Number", *lines, "no number here", lines[0]]))
+    page.get_by_label("File").set_input_files(tmp_path / "numbers.csv")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("New: 10,000")).to_be_visible()
+    expect(page.get_by_text("no number here")).to_be_visible()
+    looked_at(page)
+    page.get_by_role("button", name="Append").click()
+    expect(page.get_by_text("10,000 numbers are being listed.")).to_be_visible()
+    expect(page.get_by_text("10,000 done")).to_be_visible(timeout=15_000)
+    looked_at(page)
+    page.get_by_role("link", name="List 10,000 numbers").first.click()
+    looked_at(page)
+    page.goto("/console/numbers")
+    expect(page.get_by_role("row")).to_have_count(51)
+    looked_at(page)
+    page.get_by_role("link", name="Next page").click()
+    page.get_by_role("link", name="First page").click()
+    page.get_by_label("Number or feature set").fill(f"+{FIRST + 77}")
+    expect(page.get_by_role("row")).to_have_count(2)
+    page.get_by_role("link", name=f"+{FIRST + 77}").click()
+    looked_at(page)
+
+
+def test_numbers_are_chosen_and_delisted_and_the_rest_by_a_rewrite(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/numbers")
+    page.get_by_label("Choose all on this page").check()
+    expect(page.get_by_text("50 chosen")).to_be_visible()
+    page.get_by_role("button", name="Delist", exact=True).click()
+    expect(page.get_by_role("heading", name="Delist 50 numbers?")).to_be_visible()
+    check_page(page)
+    page.get_by_role("button", name="Delist", exact=True).click()
+    expect(page.get_by_text("50 numbers are being delisted")).to_be_visible()
+    page.goto("/console/feature-sets")
+    looked_at(page)
+    open_menu(page, "Doorstep")
+    check_page(page)
+    page.get_by_role("link", name="Manage Listing").click()
+    page.get_by_label(re.compile("^Rewrite")).check()
+    page.get_by_label("Or paste numbers").fill(f"{FIRST}\n{FIRST + 1}\nhello\n")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_text("would be delisted")).to_be_visible()
+    page.get_by_role("button", name="Rewrite").click()
+    expect(page.get_by_text("Tick this first")).to_be_visible()
+    looked_at(page)
+    page.get_by_label(re.compile("^Delist what is not in the list")).check()
+    page.get_by_role("button", name="Rewrite").click()
+    expect(page.get_by_text("are being delisted")).to_be_visible()
+    page.goto("/console/numbers/jobs")
+    looked_at(page)
+
+
+def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/feature-sets")
+    page.get_by_label("Search by name").fill("door")
+    page.get_by_role("link", name="Doorstep", exact=True).click()
+    page.get_by_role("link", name="Unpublish").click()
+    expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next ring on")
+    check_page(page)
+    page.get_by_role("dialog").get_by_role("button", name="Unpublish").click()
+    expect(page.get_by_text("Nothing does: it is not published.")).to_be_visible()
+    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Doorstep is published.")).to_be_visible()
+    open_menu(page, "Doorstep")
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("cannot be deleted yet")
+    page.get_by_role("dialog").get_by_role("link", name="Close").click()
+
+
+def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/structure")
+    expect(page.get_by_role("link", name="Doorstep")).to_be_visible()
+    looked_at(page)
+    page.get_by_role("button", name="Collapse all").click()
+    expect(page.get_by_role("link", name="Doorstep")).to_be_hidden()
+    page.reload()
+    expect(page.get_by_role("link", name="Doorstep")).to_be_hidden()
+    page.get_by_role("button", name="Expand all").click()
+    open_menu(page, "Last mile")
+    page.get_by_role("link", name="Rename").first.click()
+    page.get_by_label("Name of the process").fill("Last metres")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.locator("summary", has_text="Last metres")).to_be_visible()
+
+
+def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    page.goto("/console/operator/reviews")
+    expect(page.get_by_text("This installation lists numbers at once")).to_be_visible()
+    looked_at(page)

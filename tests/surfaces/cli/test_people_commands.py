@@ -1,0 +1,90 @@
+"""`callmark operator`, and how a member gets into the console, as an operator types them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.engines import SECRET_KEY, Engines
+from tests.surfaces.cli.test_operator_commands import NOBODY, Here
+
+from callmark.domain.accounts import sign_in
+from callmark.domain.accounts.session_model import Origin, SignedIn
+from callmark.kit.ids import random_text
+from callmark.kit.settings import read_settings
+
+PASSWORD = "four unrelated words here"
+
+
+@pytest.fixture
+def here(engines: Engines) -> Here:
+    return Here(read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY))
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> str:
+    path = tmp_path / "password"
+    path.write_text(f"{PASSWORD}\n")
+    return str(path)
+
+
+async def signs_in(here: Here, email: str, password: str = PASSWORD) -> bool:
+    """Whether the console takes that address and password."""
+    async with here.open(None) as deps:
+        return isinstance(await sign_in.sign_in(deps, email, password, Origin(random_text(8), "")), SignedIn)
+
+
+def test_an_operator_is_made_gets_a_new_password_and_is_deleted(here: Here, password_file: str, tmp_path: Path) -> None:
+    email = f"olive-{random_text(6)}@operator.example"
+    weak = tmp_path / "weak"
+    weak.write_text("short\n")
+    assert "12 characters" in here.error("operator", "create", "--email", email, "--password-file", str(weak))
+    made = here.json("operator", "create", "--email", email, "--name", "Olive", "--password-file", password_file)
+    assert (made["email"], made["name"]) == (email, "Olive")
+    assert asyncio.run(signs_in(here, email))
+    assert "already exists" in here.error("operator", "create", "--email", email, "--password-file", password_file)
+    assert email in here.text("operator", "list")
+    Path(password_file).write_text("quite another four words\n")
+    here.text("operator", "password", made["id"], "--password-file", password_file)
+    assert asyncio.run(signs_in(here, email, "quite another four words"))
+    assert here.json("operator", "show", made["id"])["email"] == email
+    here.text("operator", "delete", made["id"], "--yes")
+    assert "no operator" in here.error("operator", "show", made["id"])
+
+
+def test_a_members_address_and_an_operators_never_meet(here: Here, password_file: str) -> None:
+    account = here.json("account", "create", "--name", "Acme")["client_account_id"]
+    alice = f"alice-{random_text(6)}@acme.example"
+    here.text("member", "create", "--account", account, "--email", alice, "--name", "Alice")
+    assert "another one" in here.error("operator", "create", "--email", alice, "--password-file", password_file)
+    olive = f"olive-{random_text(6)}@operator.example"
+    here.text("operator", "create", "--email", olive, "--password-file", password_file)
+    assert "already exists" in here.error(
+        "member", "create", "--account", account, "--email", olive.upper(), "--name", "Olive"
+    )
+
+
+def test_a_member_is_invited_by_mail_or_given_a_password(here: Here, password_file: str) -> None:
+    account = here.json("account", "create", "--name", "Acme")["client_account_id"]
+    email = f"alice-{random_text(6)}@acme.example"
+    alice = here.json("member", "create", "--account", account, "--email", email, "--name", "Alice")
+    here.text("member", "invite", alice["id"], "--account", account)
+    assert asyncio.run(mails_to(here, email)) == ["Your invitation to Acme on Callmark"]
+    here.text("member", "update", alice["id"], "--account", account, "--state", "active")
+    assert "not invited" in here.error("member", "invite", alice["id"], "--account", account)
+    here.text("member", "password", alice["id"], "--account", account, "--password-file", password_file)
+    assert asyncio.run(signs_in(here, email))
+
+
+def test_an_owner_gets_a_place_that_exists(here: Here) -> None:
+    account = here.json("account", "create", "--name", "Acme")["client_account_id"]
+    owner = ("--role", "process_owner", "--name", "Paul", "--email", f"paul-{random_text(6)}@acme.example")
+    assert "no such place" in here.error("member", "create", "--account", account, *owner, "--place", NOBODY)
+    paul = here.json("member", "create", "--account", account, *owner)
+    assert paul["place"] is None
+    assert "no such place" in here.error("member", "update", paul["id"], "--account", account, "--place", NOBODY)
+
+
+async def mails_to(here: Here, email: str) -> list[str]:
+    """Subjects of the mails to that address."""
+    async with here.open(None) as deps, deps.db.connection() as tx:
+        return [row["subject"] for row in await tx.fetch("SELECT subject FROM mail WHERE recipient = $1", email)]

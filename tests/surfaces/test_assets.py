@@ -1,0 +1,42 @@
+"""Static files: versioned, compressed, and nothing beside them."""
+
+from collections.abc import AsyncGenerator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from callmark.surfaces import assets
+
+
+@pytest.fixture
+async def http() -> AsyncGenerator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(Starlette(routes=assets.routes()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as client:
+        yield client
+
+
+async def test_a_file_is_kept_for_ever_by_its_version_and_else_asked_for_again(http: httpx.AsyncClient) -> None:
+    url = assets.url("console/console.css")
+    versioned = await http.get(url)
+    plain = await http.get("/static/console/console.css")
+    old = await http.get("/static/console/console.css?v=old")
+    assert "immutable" in versioned.headers["cache-control"]
+    assert plain.headers["cache-control"] == old.headers["cache-control"] == "no-cache"
+    assert versioned.text == plain.text == (assets.FOLDER / "console/console.css").read_text()
+
+
+async def test_a_client_that_cannot_unzip_gets_the_same_bytes(http: httpx.AsyncClient) -> None:
+    zipped = await http.get("/static/console/console.js")
+    plain = await http.get("/static/console/console.js", headers={"Accept-Encoding": "identity"})
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert zipped.content == plain.content
+    assert zipped.headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../assets.py", "%2e%2e/assets.py", "..%2fassets.py", "console", "", "nothing.css", "%2fetc%2fpasswd"]
+)
+async def test_nothing_beside_the_folder_is_served(http: httpx.AsyncClient, path: str) -> None:
+    assert (await http.get(f"/static/{path}")).status_code == 404
