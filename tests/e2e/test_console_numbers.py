@@ -1,4 +1,4 @@
-"""Structure, feature sets and numbers in Debian's Chromium, from an empty account to ten thousand listed numbers."""
+"""Structure, feature sets and numbers in Debian's Chromium, from a first department to ten thousand listed numbers."""
 
 import re
 from collections.abc import Generator
@@ -51,24 +51,24 @@ def make_structure(page: Page) -> None:
     """A department, an operation of the catalogue, a process."""
     page.goto("/console/structure")
     page.get_by_role("link", name="Add department").first.click()
-    page.get_by_label("Name").fill("Retail")
+    page.get_by_label("Name").fill("Harvest")
     check_page(page)
     page.get_by_role("button", name="Add department").click()
     page.get_by_role("link", name="Add calling operations").click()
-    page.get_by_label("Delivery").check()
-    page.get_by_label("Customer support").check()
+    page.get_by_label("Recruitment").check()
+    page.get_by_label("Field service").check()
     looked_at(page)
     page.get_by_role("button", name="Add", exact=True).click()
-    open_menu(page, "Delivery")
+    open_menu(page, "Recruitment")
     page.get_by_role("link", name="Add a process").first.click()
-    page.get_by_label("Name").fill("Last mile")
+    page.get_by_label("Name").fill("Open days")
     page.get_by_role("button", name="Add process").click()
-    expect(page.locator("summary", has_text="Last mile")).to_be_visible()
+    expect(page.locator("summary", has_text="Open days")).to_be_visible()
 
 
 def make_set(page: Page) -> None:
     """A draft with a label, whose phone followed the form."""
-    open_menu(page, "Last mile")
+    open_menu(page, "Open days")
     page.get_by_role("link", name="Add a feature set").first.click()
     page.get_by_label("Name", exact=True).fill("Doorstep")
     page.get_by_label("Label").select_option(index=1)
@@ -82,7 +82,7 @@ def make_set(page: Page) -> None:
     looked_at(page)
 
 
-def test_from_an_empty_account_to_ten_thousand_numbers(console: ConsoleTabs, tmp_path: Path) -> None:
+def test_from_a_department_to_ten_thousand_listed_numbers(console: ConsoleTabs, tmp_path: Path) -> None:
     page = console.signed_in("admin", account=1)
     make_structure(page)
     make_set(page)
@@ -170,11 +170,11 @@ def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
     page.reload()
     expect(page.get_by_role("link", name="Doorstep")).to_be_hidden()
     page.get_by_role("button", name="Expand all").click()
-    open_menu(page, "Last mile")
+    open_menu(page, "Open days")
     page.get_by_role("link", name="Rename").first.click()
-    page.get_by_label("Name of the process").fill("Last metres")
+    page.get_by_label("Name of the process").fill("Open evenings")
     page.get_by_role("button", name="Rename").click()
-    expect(page.locator("summary", has_text="Last metres")).to_be_visible()
+    expect(page.locator("summary", has_text="Open evenings")).to_be_visible()
 
 
 def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:

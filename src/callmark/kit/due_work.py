@@ -29,6 +29,35 @@ LEASE = timedelta(seconds=15)
 """A killed worker's rows wait this long; a living one renews every third of it."""
 
 
+MOST_COUNTED = 10_000
+"""Where counting of what waits stops."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How one kind of work stands. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
+
+    `waiting` rows are due and nobody's, `running` ones leased, `later` ones not due yet; `oldest_due_at` is the first
+    instant at which one of those that are due and nobody's became due.
+    """
+
+    name: str
+    waiting: int
+    running: int
+    later: int
+    oldest_due_at: datetime | None
+    is_more: bool = False
+
+
+@dataclass(frozen=True)
+class PeriodicJob:
+    """A job that comes round by itself, and when next."""
+
+    name: str
+    due_at: datetime | None
+    is_running: bool
+
+
 @dataclass(frozen=True)
 class Claimed:
     """A row taken under a lease."""
@@ -204,3 +233,30 @@ def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
         event.set()
 
     return wake
+
+
+async def look_at(tx: Tx, work: Work, now: datetime, real_now: datetime) -> Queue:
+    """How that work stands. Index `<table>_due`."""
+    row = await tx.fetchrow(
+        "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"  # noqa: S608 - names of our own tables
+        " count(*) FILTER (WHERE NOT held AND due_at <= $1) AS waiting,"
+        " count(*) FILTER (WHERE NOT held AND due_at > $1) AS later,"
+        " min(due_at) FILTER (WHERE NOT held AND due_at <= $1) AS oldest_due_at"
+        " FROM (SELECT due_at, coalesce(leased_until >= $2, false) AS held FROM"
+        f" {work.table} WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $3) d",
+        now,
+        real_now,
+        MOST_COUNTED + 1,
+    )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    more = row["total"] > MOST_COUNTED
+    return Queue(work.name, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)
+
+
+async def periodic_jobs(tx: Tx, real_now: datetime) -> list[PeriodicJob]:
+    """The jobs that come round by themselves, next first."""
+    rows = await tx.fetch(
+        "SELECT name, due_at, coalesce(leased_until >= $1, false) AS held FROM periodic_job ORDER BY due_at, name",
+        real_now,
+    )
+    return [PeriodicJob(row["name"], row["due_at"], row["held"]) for row in rows]

@@ -21,6 +21,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
@@ -35,6 +36,9 @@ RESETTLE_S = 2
 """After NATS came back: how long senders give gateways to subscribe again (design, section 2)."""
 
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
+
+_HERE = b"+"
+"""What answers an empty payload to a handset's subject: its stream is open."""
 
 
 class Answer(Enum):
@@ -119,6 +123,11 @@ class Fabric:
     def connected(self) -> bool:
         """Whether a push can be sent at this moment."""
         return self._joined and self._client.is_connected
+
+    @property
+    def server_version(self) -> str:
+        """The connected server's version, empty while there is none."""
+        return str(self._client.connected_server_version) if self.connected else ""
 
     @property
     def settled(self) -> bool:
@@ -259,6 +268,9 @@ class Fabric:
         """Subscribes to one handset's pushes; on return the subscription is in force at the server."""
 
         def receive(_subject: str, reply: str, payload: bytes, _nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+            if not payload:  # not for the handset: `is_connected` asks
+                self._outbox.publish(reply, _HERE)
+                return
             on_push(reply.partition(".p.")[2], reply, payload)
 
         if not self.connected:
@@ -303,6 +315,20 @@ class Fabric:
         if self.connected:
             self._outbox.publish(f"{self._root}.handset.{number}", payload)
 
+    async def is_connected(self, number: str, within: timedelta) -> bool:
+        """Whether a gateway holds that handset's stream at this moment; the handset hears nothing of the question.
+
+        Raises Unavailable without NATS, or without an answer.
+        """
+        subject = f"{self._root}.handset.{number}"
+        try:
+            await self._client.request(subject, b"", timeout=within.total_seconds())
+        except NoRespondersError:
+            return False
+        except _FAILED as exc:
+            raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
+        return True
+
     # announcements ----------------------------------------------------------------------------------------------------
 
     async def announce(self, topic: str, payload: bytes = b"") -> None:
@@ -333,6 +359,31 @@ class Fabric:
             self._apart(answer(msg))  # a question that takes long holds up no other
 
         await subscribe(self._client, f"{self._root}.{topic}", receive)
+
+    async def ask_all(self, topic: str, answers: int, within: timedelta) -> list[bytes]:
+        """What listeners of `topic` answer: the first `answers`, or those that have come `within` that time.
+
+        Raises Unavailable without NATS.
+        """
+        come: list[bytes] = []
+        enough = asyncio.Event()
+
+        def take(_subject: str, _reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
+            if not nobody:
+                come.append(payload)
+            if nobody or len(come) >= answers:
+                enough.set()
+
+        reply = f"{self._inbox}q.{new_id().hex}"
+        try:
+            subscription = await subscribe_directly(self._client, reply, take)
+            await self._client.publish(f"{self._root}.{topic}", b"", reply)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(enough.wait(), within.total_seconds())
+            await self.detach(subscription)
+        except _FAILED as exc:
+            raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
+        return come
 
     async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
         """The answer of whoever listens to `topic`; Unavailable when nobody does or it takes too long."""

@@ -6,7 +6,8 @@ has confirmed the new version, so that after the answer no role still acts by th
 
 import asyncio
 import contextlib
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -24,6 +25,18 @@ DEAD_AFTER = timedelta(seconds=5)
 FORGOTTEN_AFTER = timedelta(minutes=10)
 CONFIRM_WITHIN = timedelta(seconds=10)
 TOPIC = "clock"
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A process's row. `is_alive`: its last beat is fresh; `is_on_time`: it acts by the product clock as it is now."""
+
+    id: UUID
+    kind: str
+    started_at: datetime
+    at: datetime
+    is_alive: bool
+    is_on_time: bool
 
 
 class LiveProcess:
@@ -136,3 +149,25 @@ async def _lagging(db: Database, real: Clock, version: int) -> int:
             real.now() - DEAD_AFTER,
             version,
         )
+
+
+async def heartbeats(db: Database, real: Clock) -> list[Heartbeat]:
+    """Every process that has been heard of in the last minutes, by kind, oldest first."""
+    now = real.now()
+    async with db.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time"
+            " FROM process p, installation i WHERE p.heartbeat_at > $1 ORDER BY p.kind, p.started_at, p.id",
+            now - FORGOTTEN_AFTER,
+        )
+    return [
+        Heartbeat(
+            row["id"],
+            row["kind"],
+            row["started_at"],
+            row["heartbeat_at"],
+            row["heartbeat_at"] > now - DEAD_AFTER,
+            row["is_on_time"],
+        )
+        for row in rows
+    ]

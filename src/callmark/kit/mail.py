@@ -65,6 +65,32 @@ async def select_mails(tx: Tx, limit: int) -> list[Mail]:
     return [mail_of(row) for row in reversed(rows)]
 
 
+async def select_unsent(tx: Tx, limit: int) -> list[Mail]:
+    """The newest `limit` mails that could not be sent so far, newest first: given up, or to be tried again."""
+    rows = await tx.fetch(
+        "SELECT * FROM mail WHERE state = 'failed' OR (state = 'waiting' AND attempt_count > 0)"
+        " ORDER BY created_at DESC, id DESC LIMIT $1",
+        limit,
+    )
+    return [mail_of(row) for row in rows]
+
+
+async def send_again(tx: Tx, mail_id: UUID | None, now: datetime) -> list[str]:
+    """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients.
+
+    A new mail in its place, because one is given up by its age, and no server ever took the old one.
+    """
+    rows = await tx.fetch(
+        "WITH old AS (DELETE FROM mail WHERE ($1::uuid IS NULL OR id = $1) AND (state = 'failed'"
+        "   OR (state = 'waiting' AND attempt_count > 0 AND lease_id IS NULL)) RETURNING *)"
+        " INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at)"
+        " SELECT gen_random_uuid(), recipient, subject, plain, html, $2, $2 FROM old RETURNING recipient",
+        mail_id,
+        now,
+    )
+    return [row["recipient"] for row in rows]
+
+
 async def count_waiting(tx: Tx) -> int:
     """How many mails wait to be sent. Index mail_due."""
     return await tx.fetchval("SELECT count(*) FROM mail WHERE due_at IS NOT NULL")

@@ -3,10 +3,9 @@
 import asyncio
 import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -14,29 +13,16 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from callmark.kit import smtp
+from callmark.kit import checks
+from callmark.kit.checks import Finding
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Tx, connect
-from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES, choose_postgres, find_nats, program_version
+from callmark.kit.db import connect
+from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError, Unavailable
-from callmark.kit.mail import count_waiting
-from callmark.kit.migrate import needed, schema_number
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import reach
-
-LEAST_FREE_BYTES = 2 * 1024**3
-CLOCK_TOLERANCE = timedelta(seconds=2)
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at; `advice` says what to do when it is not ok."""
-
-    name: str
-    ok: bool
-    detail: str
-    advice: str = ""
 
 
 @click.command()
@@ -64,7 +50,12 @@ async def examine(data: Path | None) -> list[Finding]:
         return [Finding("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
     findings = [Finding("settings", ok=True, detail="every variable is known and well-formed")]
     if settings.embedded_postgres or settings.embedded_nats:
-        findings += [_postgres_programs(settings), _nats_program(settings), _data_directory(settings), _disk(settings)]
+        findings += [
+            _postgres_programs(settings),
+            _nats_program(settings),
+            _data_directory(settings),
+            checks.disk(settings.data),
+        ]
     try:
         settings = reach(settings)
     except SetupError as exc:
@@ -119,23 +110,15 @@ def _data_directory(settings: Settings) -> Finding:
     return Finding("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (not made yet)'}")
 
 
-def _disk(settings: Settings) -> Finding:
-    nearest = next(place for place in (settings.data, *settings.data.absolute().parents) if place.exists())
-    free = shutil.disk_usage(nearest).free
-    detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
-    advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
-    return Finding("disk", ok=not advice, detail=detail, advice=advice)
-
-
 async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
     assert settings.postgres_dsn  # noqa: S101 - reached
     try:
         async with connect(settings.postgres_dsn.reveal(), within=timedelta(seconds=5)) as tx:
-            schema = await _schema(tx)
-            for finding in (await _server_version(tx), schema, await _clock(tx)):
+            schema = await checks.schema(tx)
+            for finding in (await checks.postgres_version(tx), schema, await checks.clock(tx, SystemClock())):
                 yield finding
             if schema.ok:
-                yield await _mail(tx, settings)
+                yield await checks.mail(tx, settings)
     except Unavailable as exc:
         yield Finding(
             "postgresql",
@@ -147,42 +130,6 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
         yield Finding(
             "postgresql", ok=False, detail=str(exc), advice="Correct CALLMARK_POSTGRES_DSN or the server's rights."
         )
-
-
-async def _server_version(tx: Tx) -> Finding:
-    number: int = await tx.fetchval("SELECT current_setting('server_version_num')::integer")
-    major = number // 10000
-    advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
-    return Finding("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
-
-
-async def _schema(tx: Tx) -> Finding:
-    number = await schema_number(tx)
-    if number < needed():
-        return Finding("schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`.")
-    return Finding("schema", ok=True, detail=f"at {number}")
-
-
-async def _clock(tx: Tx) -> Finding:
-    real = SystemClock()
-    before = real.now()
-    theirs: datetime = await tx.fetchval("SELECT clock_timestamp()")
-    apart = theirs - (before + (real.now() - before) / 2)
-    advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
-    return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
-
-
-async def _mail(tx: Tx, settings: Settings) -> Finding:
-    waiting = await count_waiting(tx)
-    if settings.emulator:
-        return Finding("mail", ok=True, detail="the emulator catches mails")
-    told = f"mails that wait: {waiting}"
-    if settings.smtp_host:
-        why = await smtp.probe(settings)
-        advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
-        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
-    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
-    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
 
 
 async def _nats(settings: Settings) -> Finding:
@@ -208,5 +155,4 @@ async def _nats(settings: Settings) -> Finding:
     except (NatsError, OSError, socket.gaierror) as exc:
         detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")
         return Finding("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
-    advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
-    return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)
+    return checks.nats(version)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -52,6 +53,24 @@ async def lock_account(tx: Tx, account_id: AccountId) -> Account | None:
 async def select_accounts(tx: Tx) -> list[Account]:
     """All accounts, oldest first."""
     rows = await tx.fetch(f"SELECT {_ACCOUNT} FROM client_account ORDER BY created_at, id")  # noqa: S608 - our own column list
+    return [_account(row) for row in rows]
+
+
+async def search_accounts(
+    tx: Tx, text: str, state: AccountState | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Account]:
+    """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins."""
+    at, account_id = after or (None, None)
+    rows = await tx.fetch(
+        f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"  # noqa: S608 - our own column list
+        " OR starts_with(id::text, lower($1))) AND ($2::text IS NULL OR state = $2)"
+        " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid)) ORDER BY created_at DESC, id DESC LIMIT $5",
+        text,
+        state,
+        at,
+        account_id,
+        limit,
+    )
     return [_account(row) for row in rows]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.accounts import model, operator_queries, queries, session_queries
@@ -54,6 +55,14 @@ async def list_accounts(deps: Deps) -> list[Account]:
     """Every account of the installation, oldest first."""
     async with deps.db.connection() as tx:
         return await queries.select_accounts(tx)
+
+
+async def search_accounts(
+    deps: Deps, text: str, state: AccountState | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Account]:
+    """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins."""
+    async with deps.db.connection() as tx:
+        return await queries.search_accounts(tx, text, state, after, limit)
 
 
 async def update_account(

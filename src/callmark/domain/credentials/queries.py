@@ -95,6 +95,35 @@ async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[dateti
     return [row["created_at"] for row in rows]
 
 
+async def live_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[Row]:
+    """The account's tokens that are accepted now, newest first: hash, name of the key, instants.
+
+    At most those of two counting windows, of which each holds 10. Index access_token_account_created.
+    """
+    return await tx.fetch(
+        "SELECT t.sha256, k.name, t.created_at, t.expires_at FROM access_token t JOIN api_key k ON k.id = t.key_id"
+        " WHERE t.account_id = $1 AND t.expires_at > $2 AND k.revoked_at IS NULL ORDER BY t.created_at DESC",
+        account_id,
+        now,
+    )
+
+
+async def requests_in_windows(
+    tx: Tx, tokens: Sequence[bytes], buckets: Sequence[Bucket], now: datetime
+) -> dict[tuple[bytes, str], int]:
+    """How many requests each token's windows hold at `now`, by token and bucket; none for what is not there."""
+    rows = await tx.fetch(
+        "SELECT w.token_sha256, w.bucket, (SELECT count(*) FROM unnest(w.instants) i WHERE i > $4 - b.per) AS used"
+        " FROM request_window w JOIN unnest($2::text[], $3::interval[]) b (bucket, per) ON b.bucket = w.bucket"
+        " WHERE w.token_sha256 = ANY ($1::bytea[])",
+        list(tokens),
+        [bucket.name for bucket in buckets],
+        [bucket.window for bucket in buckets],
+        now,
+    )
+    return {(row["token_sha256"], row["bucket"]): row["used"] for row in rows}
+
+
 async def insert_token(
     tx: Tx, token_sha256: bytes, account_id: UUID, key_id: UUID, created_at: datetime, lifetime: timedelta
 ) -> None:

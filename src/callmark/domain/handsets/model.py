@@ -48,6 +48,27 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A live registration as it is listed: with the app that made it, and since when."""
+
+    phone_number: PhoneNumber
+    os: OS
+    app_version: str
+    app_name: str
+    registered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which registrations to list; empty parts do not filter. `number` and `app_version` are how theirs begin."""
+
+    number: str = ""
+    os: OS | None = None
+    app_version: str = ""
+    app_id: HandsetAppId | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HandsetApp:
     """An app that may register handsets; its credential is shown once, when it is made."""
 
@@ -72,6 +93,9 @@ class Takeover(msgspec.Struct, frozen=True, omit_defaults=True):
 
 TAKEOVER = "takeover"
 """The fabric's topic for `Takeover` messages."""
+
+COUNT = "handsets.count"
+"""The fabric's topic that makes every gateway answer how many handsets it holds streams of, in ASCII digits."""
 
 RECHECK = "handsets.recheck"
 """The fabric's topic that makes every gateway ask which of its registrations still live."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from callmark.domain.handsets.model import OS, HandsetApp, Registration
+from callmark.domain.handsets.model import OS, HandsetApp, Listed, Registration, Wanted
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
@@ -78,6 +78,51 @@ async def forget(tx: Tx, token_sha256: bytes, now: datetime) -> Registration | N
         now,
     )
     return _registration(row) if row else None
+
+
+async def forget_number(tx: Tx, phone: PhoneNumber, now: datetime) -> Registration | None:
+    """Ends the number's registration; None when none lives."""
+    row = await tx.fetchrow(
+        "UPDATE registration SET token_sha256 = NULL, forgotten_at = $2"
+        " WHERE phone_number = $1 AND token_sha256 IS NOT NULL RETURNING phone_number, generation, os, app_version",
+        phone,
+        now,
+    )
+    return _registration(row) if row else None
+
+
+async def select_listed(tx: Tx, wanted: Wanted, after: str, limit: int) -> list[Listed]:
+    """Live registrations by number, those after the number `after`. Primary key of registration (digits, bytewise).
+
+    A filter of OS, version or app reads on until enough fit.
+    """
+    rows = await tx.fetch(
+        "SELECT r.phone_number, r.os, r.app_version, a.name AS app_name, r.registered_at"
+        " FROM registration r JOIN handset_app a ON a.id = r.app_id"
+        " WHERE r.phone_number >= $1 AND r.phone_number < $2 AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL"
+        " AND ($3::text IS NULL OR r.os = $3) AND starts_with(r.app_version, $4)"
+        " AND ($5::uuid IS NULL OR r.app_id = $5) ORDER BY r.phone_number LIMIT $6",
+        f"{after}0" if after else wanted.number,  # nothing of digits alone is between a number and it followed by 0
+        f"{wanted.number}:",  # the first character after the digits
+        wanted.os,
+        wanted.app_version,
+        wanted.app_id,
+        limit,
+    )
+    return [
+        Listed(PhoneNumber(row["phone_number"]), OS(row["os"]), row["app_version"], row["app_name"], row["registered_at"])
+        for row in rows
+    ]
+
+
+async def count_live(tx: Tx, app_id: HandsetAppId | None, most: int) -> int:
+    """How many live registrations an app (None: any) has made; counting stops at `most`."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM registration WHERE token_sha256 IS NOT NULL"
+        " AND ($1::uuid IS NULL OR app_id = $1) LIMIT $2) r",
+        app_id,
+        most,
+    )
 
 
 async def find_by_token(tx: Tx, token_sha256: bytes) -> Registration | None:

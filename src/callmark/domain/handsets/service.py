@@ -39,8 +39,11 @@ __all__ = [
     "ended_among",
     "forget",
     "list_apps",
+    "mark_forgotten",
+    "mark_revoked",
     "reach",
     "reach_one",
+    "recheck",
     "register",
     "revoke_app",
 ]
@@ -73,12 +76,23 @@ async def list_apps(deps: Deps) -> list[HandsetApp]:
 
 async def revoke_app(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
     """Ends an app's credential and every registration made with it; safe to repeat. Raises NotFound."""
+    app = await mark_revoked(deps, app_id)
+    await recheck(deps)
+    return app
+
+
+async def mark_revoked(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
+    """As `revoke_app`, for a caller that commits it and then calls `recheck`."""
     async with deps.db.transaction() as tx:
         app = await queries.revoke_app(tx, app_id, deps.clock.now())
     if app is None:
         raise NotFound("no handset app with this id")
-    await deps.fabric.announce(RECHECK)
     return app
+
+
+async def recheck(deps: Deps) -> None:
+    """Makes every gateway close the streams whose registration has ended; without NATS they find out by themselves."""
+    await deps.fabric.announce(RECHECK)
 
 
 async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, version: str) -> Registered:
@@ -106,6 +120,15 @@ async def forget(deps: Deps, token: str) -> None:
         raise Unauthenticated
     await _announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
     log.info("handset_forgotten", phone=shorten(ended.phone_number), generation=ended.generation)
+
+
+async def mark_forgotten(deps: Deps, phone: PhoneNumber) -> Registration:
+    """The number's registration, ended by an operator; whoever commits it then calls `recheck`. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        ended = await queries.forget_number(tx, phone, deps.clock.now())
+    if ended is None:
+        raise NotFound("no handset with this number is registered")
+    return ended
 
 
 async def authenticate(deps: Deps, token: str) -> Registration:

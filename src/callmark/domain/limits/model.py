@@ -28,6 +28,8 @@ REAL_TIME = Bucket("real-time", 100, timedelta(seconds=1))
 EXTENSIONS = Bucket("extensions", 100, timedelta(seconds=1))
 LINT = Bucket("lint", 60, timedelta(minutes=1))
 
+BUCKETS = (REAL_TIME, BATCH, BULK_V1, EXTENSIONS, LINT)
+
 TOKENS_QUOTA = 10
 TOKENS_WINDOW = timedelta(minutes=30)
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import Tx
+from callmark.kit.db import Row, Tx
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
@@ -203,3 +203,24 @@ async def mark_mailed(tx: Tx, due: Due, now: datetime) -> bool:
 async def delete_older(tx: Tx, oldest: datetime) -> None:
     """Forgets what waits since before `oldest` (for a paused webhook): its log is gone."""
     await tx.execute("DELETE FROM waiting_delivery WHERE created_at < $1", oldest)
+
+
+async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) -> Row:
+    """Deliveries that wait, of up to `most` looked at, and the first due instant of all. Index waiting_delivery_due."""
+    row = await tx.fetchrow(
+        """
+        SELECT count(*) AS total, count(*) FILTER (WHERE d.is_paused) AS paused,
+          count(*) FILTER (WHERE NOT d.is_paused AND d.due_at <= $1) AS waiting,
+          count(*) FILTER (WHERE NOT d.is_paused AND d.due_at > $1) AS retrying,
+          (SELECT count(*) FROM webhook_queue WHERE leased_until >= $2) AS webhooks,
+          (SELECT min(f.due_at) FROM webhook_queue q, LATERAL (
+             SELECT w.due_at FROM waiting_delivery w WHERE w.webhook_id = q.webhook_id ORDER BY w.due_at LIMIT 1) f
+           WHERE NOT q.is_paused AND f.due_at <= $1) AS oldest_due_at
+        FROM (SELECT w.due_at, q.is_paused FROM waiting_delivery w JOIN webhook_queue q USING (webhook_id) LIMIT $3) d
+        """,
+        now,
+        real_now,
+        most,
+    )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    return row

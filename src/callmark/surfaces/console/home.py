@@ -73,7 +73,7 @@ def _stages(days: Days) -> list[Stage]:
         stage("Valid", "judged good", today.valid, f"/console/batches{since}"),
         stage("Pushed", "held by the receiver's handset", today.pushed, "/console/records?state=success"),
         stage("Shown", "on a screen when it rang", today.shown, "/console/records?state=success"),
-        stage("Answered", "calls taken", today.answered, "/console/records?state=success"),
+        stage("Answered", "with a call taken", today.answered, "/console/records?state=success"),
     ]
 
 

@@ -3,6 +3,7 @@
 from callmark.surfaces.console import (
     audit,
     batches,
+    deliveries,
     feature_sets,
     home,
     keys,
@@ -20,6 +21,7 @@ from callmark.surfaces.console import (
     sign_in,
     structure,
     uploads,
+    webhooks,
 )
 from callmark.surfaces.console.entry import Entry
 
@@ -33,6 +35,8 @@ TABLE: tuple[Entry, ...] = (
     *records.ROUTES,
     *push.ROUTES,
     *uploads.ROUTES,
+    *webhooks.ROUTES,
+    *deliveries.ROUTES,
     *members.ROUTES,
     *settings.ROUTES,
     *audit.ROUTES,

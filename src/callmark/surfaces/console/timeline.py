@@ -34,7 +34,7 @@ def timeline(record: StoredRecord, calls: Sequence[Call], now: datetime) -> list
 
 
 def _pushing(record: StoredRecord) -> Iterator[Moment]:
-    yield Moment(record.accepted_at, "inbox", "blue", "Accepted", f"Record {record.position + 1} of its batch.")
+    yield Moment(record.accepted_at, "inbox", "blue", "Accepted", _open_at_once(record))
     if record.outcome is Outcome.INVALID:
         fault = words.fault(record.fault_field, record.fault)
         yield Moment(record.accepted_at, "alert-circle", "red", "Judged invalid", f"{fault}.")
@@ -58,10 +58,15 @@ def _pushing(record: StoredRecord) -> Iterator[Moment]:
         yield Moment(record.withdrawn_at, "rotate", "orange", "Withdrawn", "It shows no more.")
 
 
+def _open_at_once(record: StoredRecord) -> str:
+    """A window that was open already has no line of its own."""
+    return "Its window is open from then on." if record.starts_at and record.starts_at <= record.accepted_at else ""
+
+
 def _window(record: StoredRecord, now: datetime) -> Iterator[Moment]:
     if record.outcome is Outcome.INVALID or record.withdrawn_at:
         return
-    if record.starts_at:
+    if record.starts_at and record.starts_at > record.accepted_at:
         text = "From here on it shows when the caller rings."
         yield Moment(record.starts_at, "clock", "blue", "Window opens", text, is_ahead=record.starts_at > now)
     yield Moment(record.key.ends_at, "clock", "secondary", "Window ends", is_ahead=record.key.ends_at > now)

@@ -99,7 +99,7 @@ async def _defaults(visit: Visit, form: Form) -> Defaults:
     offered = await push.choices(visit)
     return Defaults(
         caller=form.text("caller").strip(),
-        label_id=form.text("label_id"),
+        label_id=form.text("label_id") or (str(offered[0].label.id) if offered else ""),
         call_reason=form.text("call_reason").strip(),
         starts_at=starts_at,
         ends_at=starts_at + timedelta(hours=int(hours)),

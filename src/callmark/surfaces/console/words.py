@@ -2,6 +2,9 @@
 
 from callmark.domain.access.home import Health
 from callmark.domain.access.structure import Kind
+import msgspec
+import phonenumbers
+
 from callmark.domain.accounts.model import Feature, MemberState, Role
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
@@ -9,7 +12,7 @@ from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.judge import Fault, Field
-from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.structure.model import FeatureSetState, PhoneType
 from callmark.domain.webhooks.model import DeliveryState
 
@@ -149,6 +152,23 @@ def fault(field: str | None, what: str | None) -> str:
 def phone(number: str | None) -> str:
     """A number as it is shown: with `+`."""
     return f"+{number}" if number else ""
+
+
+def spaced(number: str) -> str:
+    """A number as a phone shows it, in groups."""
+    try:
+        found = phonenumbers.parse(f"+{number}")
+    except phonenumbers.NumberParseException:
+        return phone(number)
+    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def receiver(record: StoredRecord) -> str:
+    """Who a record is for; of an invalid one, what was sent as the receiver."""
+    if record.submitted is None:
+        return phone(record.key.receiver_number)
+    sent: object = msgspec.json.decode(record.submitted, type=dict[str, object]).get(Field.RECEIVER.value)
+    return f"{sent}"[:40] if sent else "no receiver"
 
 
 def changed(action: str) -> str:

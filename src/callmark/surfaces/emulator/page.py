@@ -9,12 +9,15 @@ from starlette.responses import HTMLResponse
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
+from callmark.domain.numbers import look_up
+from callmark.domain.numbers.model import NumberState
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.records import CATALOGUE
 from callmark.surfaces.emulator.magic import MAGIC
 from callmark.surfaces.emulator.pages import headers, templates
-from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, RECEIVER, curl_walk
+from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, RECEIVER, curl_walk
 
 MOST_ACCOUNTS = 20
 
@@ -57,7 +60,10 @@ class First:
     magic: list[MagicLine]
     numbers: list[str]
     receiver: str
+    listed: str
+    """A number of the first account that is listed, empty when none is."""
     credentials: str
+    credentials_json: str
     walk: str
 
 
@@ -77,6 +83,7 @@ class Page:
     async def _context(self) -> First:
         deps = self._deps
         env_file = deps.settings.data / CREDENTIALS_ENV
+        json_file = deps.settings.data / CREDENTIALS_JSON
         found = (await accounts.list_accounts(deps))[:MOST_ACCOUNTS]
         return First(
             version=version("callmark"),
@@ -86,9 +93,16 @@ class Page:
             magic=magic_lines(),
             numbers=[magic.handset.phone_number for magic in MAGIC],
             receiver=RECEIVER,
+            listed=await self._listed(found[0].id) if found else "",
             credentials=str(env_file) if env_file.exists() else "",
+            credentials_json=str(json_file) if json_file.exists() else "",
             walk=curl_walk(env_file),
         )
+
+    async def _listed(self, account_id: AccountId) -> str:
+        """The least of the account's newest listed numbers, empty when it has none."""
+        found = await look_up.search_numbers(self._deps, account_id, look_up.Search(state=NumberState.LISTED))
+        return min((one.number.phone_number for one in found), default="")
 
     async def _account(self, account: Account) -> AccountLine:
         lines = [

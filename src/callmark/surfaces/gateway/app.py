@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import RECHECK, TAKEOVER, Registration, Takeover
+from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registration, Takeover
 from callmark.kit.errors import AppError
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.gateway import metrics
@@ -54,6 +54,7 @@ class Gateway:
         """Listens for takeovers, and from now on keeps streams true to what the database says."""
         await self._deps.fabric.listen(TAKEOVER, self._on_takeover)
         await self._deps.fabric.listen(RECHECK, self._on_recheck)
+        await self._deps.fabric.listen(COUNT, self._on_count)
         self._deps.fabric.on_reconnect(self._on_reconnect)
         self._run(self._keep_checking())
 
@@ -116,6 +117,9 @@ class Gateway:
     async def _on_recheck(self, _: bytes) -> None:
         with contextlib.suppress(AppError):  # the next round makes it good
             await self.close_ended(self.streams())
+
+    async def _on_count(self, _: bytes) -> bytes:
+        return str(len(self._streams)).encode()
 
     async def _on_reconnect(self) -> None:
         if self._refreshing:

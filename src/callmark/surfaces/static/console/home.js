@@ -11,7 +11,7 @@ if (box && window.uPlot) {
     chart?.destroy();
     const style = getComputedStyle(box);
     const ink = style.color;
-    const grid = style.getPropertyValue("--tblr-border-color");
+    const grid = "rgba(128, 128, 128, .25)";
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, width: 1 } };
     chart = new uPlot({
       width: box.clientWidth,

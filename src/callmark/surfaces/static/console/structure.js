@@ -14,7 +14,7 @@ for (const node of nodes) {
 }
 
 /* The address may name a node: it is shown, whatever is closed. */
-const named = location.hash && document.getElementById(location.hash.slice(1));
+const named = document.getElementById(location.hash.slice(1));
 for (let above = named?.closest("details"); above; above = above.parentElement.closest("details")) above.open = true;
 named?.scrollIntoView({ block: "center" });
 

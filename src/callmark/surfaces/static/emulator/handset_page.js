@@ -11,6 +11,7 @@ const part = (name) => document.querySelector(`[data-${name}]`);
 const phone = new Phone(main.dataset.phone);
 const afterView = new AfterView(device, phone);
 let drawn = "";
+let seen = null;
 
 const EXPLAINED = {
   connecting: "Connecting to the gateway.",
@@ -28,6 +29,8 @@ function draw() {
   const { number, status, call, after, history } = phone;
   drawDevice(device, { number, now, status, call, after, history });
   afterView.draw();
+  if (call && call !== seen) device.scrollIntoView({ block: "nearest" }); // on a small screen its buttons are above
+  seen = call;
   setText(part("clock"), instant(now));
   setText(part("state"), STATUS[phone.status]);
   part("state").dataset.state = phone.status;

@@ -1,0 +1,39 @@
+"""How dispatch stands over all webhooks: what waits, what is put off, what is paused."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from callmark.domain.deps import Deps
+from callmark.domain.webhooks import queue_queries
+
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """Deliveries that have not ended. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
+
+    `waiting` are due, `retrying` have failed and are due later, `paused` belong to paused webhooks. `webhooks` is how
+    many are being served by a worker at this moment. `oldest_due_at`: of those due, the first.
+    """
+
+    waiting: int
+    retrying: int
+    paused: int
+    webhooks: int
+    oldest_due_at: datetime | None
+    is_more: bool
+
+
+async def read_backlog(deps: Deps) -> Backlog:
+    """As of now."""
+    async with deps.db.connection() as tx:
+        row = await queue_queries.count_backlog(tx, deps.clock.now(), deps.real_clock.now(), MOST_COUNTED + 1)
+    return Backlog(
+        row["waiting"],
+        row["retrying"],
+        row["paused"],
+        row["webhooks"],
+        row["oldest_due_at"],
+        row["total"] > MOST_COUNTED,
+    )

@@ -1,0 +1,81 @@
+"""What can be wrong with an installation: engines, clock, disk, mail. Asked by `callmark doctor` and the console."""
+
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from callmark.kit import smtp
+from callmark.kit.clock import Clock
+from callmark.kit.db import Tx
+from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
+from callmark.kit.mail import count_waiting
+from callmark.kit.migrate import needed, schema_number
+from callmark.kit.settings import Settings
+
+LEAST_FREE_BYTES = 2 * 1024**3
+CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing looked at; `advice` says what to do when it is not ok."""
+
+    name: str
+    ok: bool
+    detail: str
+    advice: str = ""
+
+
+def disk(data: Path) -> Finding:
+    """Whether there is room where the data directory is or will be."""
+    nearest = next(place for place in (data, *data.absolute().parents) if place.exists())
+    free = shutil.disk_usage(nearest).free
+    detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
+    advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
+    return Finding("disk", ok=not advice, detail=detail, advice=advice)
+
+
+async def postgres_version(tx: Tx) -> Finding:
+    """Whether the server is new enough."""
+    number: int = await tx.fetchval("SELECT current_setting('server_version_num')::integer")
+    major = number // 10000
+    advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
+    return Finding("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+
+
+async def schema(tx: Tx) -> Finding:
+    """Whether the schema is as new as this code needs."""
+    number = await schema_number(tx)
+    if number < needed():
+        return Finding("schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`.")
+    return Finding("schema", ok=True, detail=f"at {number}")
+
+
+async def clock(tx: Tx, real: Clock) -> Finding:
+    """Whether this machine's clock and the database's agree."""
+    before = real.now()
+    theirs: datetime = await tx.fetchval("SELECT clock_timestamp()")
+    apart = theirs - (before + (real.now() - before) / 2)
+    advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
+    return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
+
+
+async def mail(tx: Tx, settings: Settings) -> Finding:
+    """Whether mails go out; asks the mail server."""
+    waiting = await count_waiting(tx)
+    if settings.emulator:
+        return Finding("mail", ok=True, detail="the emulator catches mails")
+    told = f"mails that wait: {waiting}"
+    if settings.smtp_host:
+        why = await smtp.probe(settings)
+        advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
+        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
+    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
+    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
+
+
+def nats(version: tuple[int, ...]) -> Finding:
+    """Whether the server that answers is new enough."""
+    advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
+    return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)

@@ -1,0 +1,182 @@
+"""Call Me Back requests as a work list: new, taken, done; and their download. Source: contract, sections 8 and 12.4."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from callmark.domain.access import callbacks as access
+from callmark.domain.access import exports
+from callmark.domain.access.callbacks import RequestFilter
+from callmark.domain.access.model import Action
+from callmark.domain.callbacks.hours import SLOT
+from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, RequestState
+from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import day_range, default_range
+from callmark.surfaces.console.visit import Form, Visit, with_query
+
+LIST = "/console/callbacks"
+_PAGE = 50
+_UTC = ZoneInfo("UTC")
+VIEWS = {
+    "": frozenset({RequestState.NEW, RequestState.TAKEN}),
+    "new": frozenset({RequestState.NEW}),
+    "taken": frozenset({RequestState.TAKEN}),
+    "done": frozenset({RequestState.DONE}),
+    "all": frozenset(RequestState),
+}
+"""The tabs by their `state`; what is to do comes first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A request as people work on it: the number to call, and when, by the business's own clocks."""
+
+    request: CallbackRequest
+    number: str
+    note: str
+    slot: str
+    is_mine: bool
+
+
+@dataclass(frozen=True)
+class RequestsPage(Page):
+    """A page of the list. `here` is its own address, where the buttons of a row come back to."""
+
+    template: ClassVar[str] = "callback_requests/list.html"
+    rows: list[Row]
+    wanted: dict[str, str]
+    new: str
+    sets: list[tuple[str, str]]
+    is_narrowed: bool
+    url: str
+    here: str
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class ExportPage(Page):
+    """The range of a download."""
+
+    template: ClassVar[str] = "callback_requests/export.html"
+    form: Form
+
+
+async def show_list(visit: Visit) -> Response:
+    """What is to do, unless something else is asked for; newest first."""
+    state = visit.query("state") if visit.query("state") in VIEWS else ""
+    wanted = {"state": state, "q": visit.query("q"), "set": visit.query("set")}
+    feature_set_id, after = parse_uuid(wanted["set"]), parse_uuid(visit.query("after"))
+    narrowed = RequestFilter(
+        VIEWS[state], FeatureSetId(feature_set_id) if feature_set_id else None, _digits(wanted["q"])
+    )
+    found = await access.list_requests(
+        visit.deps, visit.actor, narrowed, CallbackRequestId(after) if after else None, _PAGE + 1
+    )
+    zones = await access.zones(visit.deps, visit.actor)
+    new = await access.count_new(visit.deps, visit.actor)
+    shown = found[:_PAGE]
+    return page(
+        visit,
+        RequestsPage(
+            [_row(one, zones.get(one.feature_set_id, _UTC), visit.actor.email) for one in shown],
+            wanted,
+            f"{new:,}{'+' if new >= access.MOST_COUNTED else ''}" if new else "",
+            await _sets(visit),
+            is_narrowed=bool(wanted["q"] or wanted["set"]),
+            url=LIST,
+            here=with_query(LIST, **wanted, after=visit.query("after")),
+            next=with_query(LIST, **wanted, after=str(shown[-1].id)) if len(found) > _PAGE else "",
+            first=with_query(LIST, **wanted) if after else "",
+        ),
+    )
+
+
+async def take(visit: Visit) -> Response:
+    """Says to the others who is going to call."""
+    return await _step(visit, access.take, "is yours now")
+
+
+async def finish(visit: Visit) -> Response:
+    """Off the list."""
+    return await _step(visit, access.finish, "is done")
+
+
+async def reopen(visit: Visit) -> Response:
+    """On the list again, for whoever takes it."""
+    return await _step(visit, access.reopen, "is new again")
+
+
+async def show_export(visit: Visit) -> Response:
+    """The last 30 days, which is all there is."""
+    return page(visit, ExportPage(default_range(visit.deps.clock.now())))
+
+
+async def export(visit: Visit) -> Response:
+    """Leads to the file."""
+    form = visit.form
+    try:
+        link = await exports.requests_link(visit.deps, visit.actor, day_range(form))
+    except InvalidInput as refused:
+        return page(visit, ExportPage(form.refused(refused)), 422)
+    if link is None:
+        nothing = InvalidInput("no request was made in these days", field="since")
+        return page(visit, ExportPage(form.refused(nothing)), 422)
+    return visit.go(link.url)
+
+
+_Step = Callable[..., Awaitable[CallbackRequest]]
+
+
+async def _step(visit: Visit, step: _Step, said: str) -> Response:
+    """A step of a request's life, and back to the list as it was."""
+    asked = visit.form.text("back")
+    back = asked if asked == LIST or asked.startswith(f"{LIST}?") else LIST
+    try:
+        request = await step(visit.deps, visit.actor, visit.id(CallbackRequestId))
+    except Conflict as refused:
+        return visit.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+    return visit.go(back, f"The request of +{request.receiver_number} {said}.")
+
+
+async def _sets(visit: Visit) -> list[tuple[str, str]]:
+    every = await access.list_configs(visit.deps, visit.actor)
+    return [(str(one.own.feature_set.id), one.own.feature_set.name) for one in every]
+
+
+def _row(request: CallbackRequest, zone: ZoneInfo, email: str) -> Row:
+    number, note = request.alternate_number or request.receiver_number, ""
+    if request.is_sim_unknown:
+        note = f"{UNKNOWN_CLIENT}: called on another SIM"
+    elif request.alternate_number:
+        note = f"asked for from +{request.receiver_number}"
+    return Row(request, number, note, _slot(request, zone), request.handled_by_email == email)
+
+
+def _slot(request: CallbackRequest, zone: ZoneInfo) -> str:
+    if request.slot_starts_at is None:
+        return ""
+    start, end = request.slot_starts_at.astimezone(zone), (request.slot_starts_at + SLOT).astimezone(zone)
+    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M} {start.tzname()}"  # noqa: RUF001 - a range
+
+
+def _digits(text: str) -> str:
+    """What a number begins with, as people write it: `+91 99…`."""
+    return "".join(character for character in text if character.isascii() and character.isdigit())
+
+
+ROUTES = (
+    get("/callbacks", show_list, Action.CALLBACKS_VIEW),
+    get("/callbacks/export", show_export, Action.CALLBACKS_EXPORT),
+    post("/callbacks/export", export, Action.CALLBACKS_EXPORT),
+    post("/callbacks/{id}/take", take, Action.CALLBACKS_WORK),
+    post("/callbacks/{id}/done", finish, Action.CALLBACKS_WORK),
+    post("/callbacks/{id}/reopen", reopen, Action.CALLBACKS_WORK),
+)

@@ -1,0 +1,173 @@
+from html import escape
+
+from tests.factories import make_feature_set
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.deps import Deps
+from callmark.domain.ids import OperationId
+from callmark.domain.structure import nodes
+from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry_named
+from callmark.domain.structure.model import NewFeatureSet
+
+TREE = "/console/structure"
+EVIL = '"><img src=x onerror=alert(1)>'
+
+
+async def add_operation(deps: Deps, business: Business) -> OperationId:
+    """An operation in the other department."""
+    entry = catalogue_entry_named("Delivery")
+    made = await nodes.create_operation(deps, business.account.id, business.other_department, catalogue_id=entry.id)
+    return made.id
+
+
+async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    grown = await alice.follow(await alice.post(f"{TREE}/new", {"name": " Care "}))
+    assert "Care is added. Next: choose its calling operations." in text_of(grown)
+    department = next(
+        one.department for one in await nodes.tree(deps, business.account.id) if one.department.name == "Care"
+    )
+    chosen = [str(entry.id) for entry in CATALOGUE[:2]]
+    asked = await alice.get(f"{TREE}/{department.id}/add")
+    assert all(entry.name in text_of(asked) for entry in CATALOGUE)
+    await alice.follow(await alice.post(f"{TREE}/{department.id}/add", {"operations": chosen}))
+    assert CATALOGUE[0].name not in text_of(await alice.get(f"{TREE}/{department.id}/add"))
+    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
+    first = care.operations[0].operation
+    await alice.follow(await alice.post(f"{TREE}/{first.id}/add", {"name": "Night"}))
+    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
+    process = care.operations[0].processes[0].process
+    await alice.follow(await alice.post(f"{TREE}/{process.id}/add", {"name": "Weekends"}))
+    shown = await alice.get(TREE)
+    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
+    sub = care.operations[0].processes[0].sub_processes[0].process
+    for node in (department, first, process, sub):
+        assert f'data-copy="{node.id}"' in shown.text
+        assert f'id="n-{node.id}"' in shown.text
+    assert "2 operations, no feature sets, no numbers" in text_of(shown)
+    assert f"/console/feature-sets/new?process={sub.id}" in links_of(shown)
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == ["structure.created"] * 5
+
+
+async def test_names_that_are_taken_or_missing_are_told_beside_the_field(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    taken = await alice.post(f"{TREE}/new", {"name": "logistics"})
+    assert taken.status_code == 422
+    assert "already exists" in errors_of(taken)["name"]
+    assert 'value="logistics"' in taken.text
+    assert errors_of(await alice.post(f"{TREE}/{business.operation}/add", {"name": " "})) == {
+        "name": "Process name is required"
+    }
+    nothing = await alice.post(f"{TREE}/{business.department}/add", {"operations": ["7"]})
+    assert errors_of(nothing) == {"operations": "Choose at least one"}
+    assert "name" in errors_of(await alice.post(f"{TREE}/{business.process}/rename", {"name": "x" * 101}))
+    renamed = await alice.post(f"{TREE}/{business.operation}/rename", {"name": "Other"})
+    assert "as in the catalogue" in errors_of(renamed)["name"]
+
+
+async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    other = await add_operation(deps, business)
+    await alice.follow(await alice.post(f"{TREE}/{business.process}/rename", {"name": "First mile"}))
+    asked = await alice.get(f"{TREE}/{business.process}/move")
+    assert "Sales › Delivery" in text_of(asked)
+    assert "to" in errors_of(await alice.post(f"{TREE}/{business.process}/move", {"to": business.operation}))
+    moved = await alice.follow(await alice.post(f"{TREE}/{business.process}/move", {"to": other}))
+    assert "First mile is moved to Sales › Delivery." in text_of(moved)
+    process = await nodes.get_process(deps, business.account.id, business.process)
+    assert process.operation_id == other
+    full = text_of(await alice.get(f"{TREE}/{other}/delete"))
+    assert "cannot be deleted yet" in full
+    assert "Process First mile hangs on it." in full
+    await alice.follow(await alice.post(f"{TREE}/{other}/delete"))
+    assert await nodes.get_operation(deps, business.account.id, other)
+    lost = text_of(await alice.get(f"{TREE}/{business.process}/delete"))
+    assert f"{business.process_owner.email} loses this place" in lost
+    await alice.follow(await alice.post(f"{TREE}/{business.process}/delete"))
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == ["structure.deleted", "structure.moved", "structure.renamed"]
+
+
+async def test_owners_see_their_place_with_the_way_to_it_and_nothing_else(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    await nodes.create_process(deps, business.account.id, business.operation, name="Someone else's process")
+    for member, mine, not_mine in (
+        (business.department_owner, business.operation, business.other_department),
+        (business.operation_owner, business.operation, business.department),
+        (business.process_owner, business.process, business.operation),
+    ):
+        owner = await browse.as_member(member)
+        shown = await owner.get(TREE)
+        assert "Logistics" in text_of(shown)
+        assert "Sales" not in text_of(shown)
+        assert f'data-copy="{mine}"' in shown.text
+        assert f'data-copy="{not_mine}"' not in shown.text
+        for way in ("add", "rename", "move", "delete"):
+            assert (await owner.get(f"{TREE}/{not_mine}/{way}")).status_code == 404
+            assert (await owner.post(f"{TREE}/{not_mine}/{way}", {"name": "x"})).status_code == 404
+        assert (await owner.get(f"{TREE}/new")).status_code == 403
+    paul = await browse.as_member(business.process_owner)
+    assert "Someone else" not in (await paul.get(TREE)).text
+
+
+async def test_owners_grow_and_name_their_place_but_cannot_take_it_away(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    paul = await browse.as_member(business.process_owner)
+    await paul.follow(await paul.post(f"{TREE}/{business.process}/add", {"name": "Nights"}))
+    await paul.follow(await paul.post(f"{TREE}/{business.process}/rename", {"name": "All miles"}))
+    for way in ("move", "delete"):
+        assert (await paul.get(f"{TREE}/{business.process}/{way}")).status_code == 403
+        assert (await paul.post(f"{TREE}/{business.process}/{way}")).status_code == 403
+        assert f"{TREE}/{business.process}/{way}" not in links_of(await paul.get(TREE))
+    oscar = await browse.as_member(business.operation_owner)
+    assert f"{TREE}/{business.process}/delete" in links_of(await oscar.get(TREE))
+    assert "cannot be moved" in text_of(await oscar.get(f"{TREE}/{business.process}/move"))
+
+
+async def test_another_businesss_node_is_unknown(deps: Deps, business: Business, browse: Visitors) -> None:
+    other = await make_business(deps, "Borealis")
+    alice = await browse.as_member(business.admin)
+    for node in (other.department, other.operation, other.process):
+        for way in ("add", "rename", "move", "delete"):
+            assert (await alice.get(f"{TREE}/{node}/{way}")).status_code == 404
+            assert (await alice.post(f"{TREE}/{node}/{way}", {"name": "x"})).status_code == 404
+    await add_operation(deps, other)
+    asked = await alice.get(f"{TREE}/{business.process}/move")
+    assert str(other.operation) not in asked.text
+
+
+async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
+    made = await nodes.create_department(deps, business.account.id, name=EVIL)
+    await make_feature_set(deps, business.account.id, new=NewFeatureSet(EVIL))
+    alice = await browse.as_member(business.admin)
+    for way in ("", f"/{made.id}/add", f"/{made.id}/rename", f"/{made.id}/move", f"/{made.id}/delete"):
+        shown = await alice.get(f"{TREE}{way}")
+        assert EVIL not in shown.text
+        assert escape(EVIL, quote=False).replace('"', "&#34;") in shown.text
+
+
+async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, browse: Visitors) -> None:
+    account = await accounts.create_account(deps, "Empty")
+    email = f"eve-{account.id}@empty.example"
+    eve = await browse.as_member(
+        await accounts.create_member(
+            deps, account.id, email=email, name="Eve", role=Role.ADMIN, state=MemberState.ACTIVE
+        )
+    )
+    assert "Begin with a department" in text_of(await eve.get(TREE))
+    assert "Begin with the structure" in text_of(await eve.get("/console/feature-sets"))
+    assert "There is no process" in text_of(await eve.get("/console/feature-sets/new"))
+    assert "No numbers yet" in text_of(await eve.get("/console/numbers"))
