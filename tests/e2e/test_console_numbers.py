@@ -137,6 +137,7 @@ def test_numbers_are_chosen_and_delisted_and_the_rest_by_a_rewrite(console: Cons
     page.get_by_label(re.compile("^Delist what is not in the list")).check()
     page.get_by_role("button", name="Rewrite").click()
     expect(page.get_by_text("are being delisted")).to_be_visible()
+    expect(page.get_by_text("9,948 done")).to_be_visible(timeout=15_000)
     page.goto("/console/numbers/jobs")
     looked_at(page)
 

@@ -76,3 +76,9 @@ def test_every_setting_has_a_sentence() -> None:
     for variable, _, sentence in describe():
         assert variable.startswith("CALLMARK_")
         assert sentence.endswith(".")
+
+
+def test_networks_that_are_none_are_refused_by_name() -> None:
+    with pytest.raises(SetupError, match="CALLMARK_TRUSTED_PROXIES"):
+        read_settings({"CALLMARK_TRUSTED_PROXIES": "10.0.0.0/8, the-proxy"})
+    assert read_settings({"CALLMARK_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1"}).trusted_proxies

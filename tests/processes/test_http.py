@@ -27,6 +27,28 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def _who(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the address of the visitor."""
+    if scope["type"] == "lifespan":
+        await _hello(scope, receive, send)
+        return
+    body = scope["client"][0].encode()
+    headers = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize(("trusted", "seen"), [("127.0.0.0/8", b"203.0.113.7"), ("10.0.0.0/8", b"127.0.0.1")])
+async def test_a_visitor_is_who_a_trusted_proxy_says(trusted: str, seen: bytes) -> None:
+    server, stop = Server(_who, open_socket(LOOPBACK, 0), trusted_proxies=trusted), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    got = await _answer(server.port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n")
+    stop.set()
+    await running
+    assert got.endswith(b"\r\n\r\n" + seen)
+
+
 @pytest.fixture
 async def port() -> AsyncGenerator[int]:
     server, stop = Server(_hello, open_socket(LOOPBACK, 0)), asyncio.Event()

@@ -9,6 +9,7 @@ deadline. The record's id is the last token of the reply subject, so that neithe
 import asyncio
 import contextlib
 import math
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -125,9 +126,9 @@ class Fabric:
         return self._joined and self._client.is_connected
 
     @property
-    def server_version(self) -> str:
+    def server_version(self) -> tuple[int, ...]:
         """The connected server's version, empty while there is none."""
-        return str(self._client.connected_server_version) if self.connected else ""
+        return version_of(str(self._client.connected_server_version)) if self.connected else ()
 
     @property
     def settled(self) -> bool:
@@ -410,6 +411,11 @@ async def _news(fanout: _Fanout, left_s: float) -> bool:
                     fanout.news.clear()
                     await fanout.news.wait()
     return True
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """The first three numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 async def _ignore(_: str) -> None:

@@ -107,6 +107,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     retention_days: Annotated[
         int, Meta(ge=2, le=3650, description="Days that call records are kept after their window ended.")
     ] = 30
+    trusted_proxies: Annotated[
+        str,
+        Meta(
+            description="Addresses or networks of reverse proxies in front, divided by commas; their `X-Forwarded-For`"
+            " says who a visitor is, which the console's login throttle and audit log go by."
+        ),
+    ] = ""
     secret_key: Annotated[
         Secret | None,
         Meta(
@@ -169,10 +176,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SetupError("CALLMARK_SMTP_HOST needs CALLMARK_MAIL_FROM: the address that mails come from")
         if bool(self.smtp_user) != (self.smtp_password is not None):
             raise SetupError("CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD go together")
-        try:
-            parse_networks(self.outgoing_networks)
-        except ValueError as exc:
-            raise SetupError(f"CALLMARK_OUTGOING_NETWORKS: {exc}") from exc
+        for variable, networks in (
+            ("CALLMARK_OUTGOING_NETWORKS", self.outgoing_networks),
+            ("CALLMARK_TRUSTED_PROXIES", self.trusted_proxies),
+        ):
+            try:
+                parse_networks(networks)
+            except ValueError as exc:
+                raise SetupError(f"{variable}: {exc}") from exc
 
     @property
     def embedded_postgres(self) -> bool:

@@ -77,7 +77,8 @@ async def _run(
         if kind == "http":
             from callmark.surfaces.app import build_app
 
-            servers.append(Server(build_app(deps, roles), open_socket(settings.host, settings.port)))
+            sock = open_socket(settings.host, settings.port)
+            servers.append(Server(build_app(deps, roles), sock, trusted_proxies=settings.trusted_proxies))
         async with asyncio.TaskGroup() as group:
             group.create_task(serve_until(stop, servers, lambda: tell(admin.port)))
             collect_garbage_rarely()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import socket
 from collections.abc import AsyncGenerator
 from datetime import timedelta
@@ -20,6 +19,7 @@ from callmark.kit.db import connect
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.fabric import version_of
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import reach
@@ -150,7 +150,7 @@ async def _nats(settings: Settings) -> Finding:
                 reconnect_time_wait=0,
                 error_cb=note,
             )
-        version = tuple(int(part) for part in re.findall(r"\d+", str(client.connected_server_version))[:3])
+        version = version_of(str(client.connected_server_version))
         await client.close()
     except (NatsError, OSError, socket.gaierror) as exc:
         detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")

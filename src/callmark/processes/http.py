@@ -119,9 +119,12 @@ class _OneWrite:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the process and says when it serves."""
+    """A uvicorn server that leaves signals to the process and says when it serves.
 
-    def __init__(self, app: ASGIApp, sock: socket.socket) -> None:
+    `trusted_proxies`: addresses and networks, divided by commas, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    """
+
+    def __init__(self, app: ASGIApp, sock: socket.socket, *, trusted_proxies: str = "") -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -135,7 +138,8 @@ class Server(uvicorn.Server):
                 lifespan="on",
                 access_log=False,
                 log_config=None,
-                proxy_headers=False,
+                proxy_headers=bool(trusted_proxies),
+                forwarded_allow_ips=trusted_proxies,
                 server_header=False,
                 timeout_graceful_shutdown=2,
             )

@@ -56,9 +56,7 @@ async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
     assert [entry.action for entry in log] == ["structure.created"] * 5
 
 
-async def test_names_that_are_taken_or_missing_are_told_beside_the_field(
-    deps: Deps, business: Business, browse: Visitors
-) -> None:
+async def test_names_that_are_taken_or_missing_are_told_beside_the_field(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     taken = await alice.post(f"{TREE}/new", {"name": "logistics"})
     assert taken.status_code == 422
@@ -81,10 +79,10 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     other = await add_operation(deps, business)
     await alice.follow(await alice.post(f"{TREE}/{business.process}/rename", {"name": "First mile"}))
     asked = await alice.get(f"{TREE}/{business.process}/move")
-    assert "Sales › Delivery" in text_of(asked)
+    assert "Sales \u203a Delivery" in text_of(asked)
     assert "to" in errors_of(await alice.post(f"{TREE}/{business.process}/move", {"to": business.operation}))
     moved = await alice.follow(await alice.post(f"{TREE}/{business.process}/move", {"to": other}))
-    assert "First mile is moved to Sales › Delivery." in text_of(moved)
+    assert "First mile is moved to Sales \u203a Delivery." in text_of(moved)
     process = await nodes.get_process(deps, business.account.id, business.process)
     assert process.operation_id == other
     full = text_of(await alice.get(f"{TREE}/{other}/delete"))
@@ -122,9 +120,7 @@ async def test_owners_see_their_place_with_the_way_to_it_and_nothing_else(
     assert "Someone else" not in (await paul.get(TREE)).text
 
 
-async def test_owners_grow_and_name_their_place_but_cannot_take_it_away(
-    deps: Deps, business: Business, browse: Visitors
-) -> None:
+async def test_owners_grow_and_name_their_place_but_cannot_take_it_away(business: Business, browse: Visitors) -> None:
     paul = await browse.as_member(business.process_owner)
     await paul.follow(await paul.post(f"{TREE}/{business.process}/add", {"name": "Nights"}))
     await paul.follow(await paul.post(f"{TREE}/{business.process}/rename", {"name": "All miles"}))

@@ -110,7 +110,9 @@ async def select_listed(tx: Tx, wanted: Wanted, after: str, limit: int) -> list[
         limit,
     )
     return [
-        Listed(PhoneNumber(row["phone_number"]), OS(row["os"]), row["app_version"], row["app_name"], row["registered_at"])
+        Listed(
+            PhoneNumber(row["phone_number"]), OS(row["os"]), row["app_version"], row["app_name"], row["registered_at"]
+        )
         for row in rows
     ]
 

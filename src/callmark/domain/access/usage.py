@@ -1,0 +1,36 @@
+"""What an account has used of its limits (contract, sections 1.7, 3.1, 3.2, 9.1), for its admins."""
+
+from dataclasses import dataclass
+
+from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.calls import days
+from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials import usage
+from callmark.domain.credentials.usage import TokensUsed
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation.days import Figures
+from callmark.domain.webhooks import service as webhooks
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Counts of what has limits, and today's records (UTC); `is_behind`: so many come in that some are not counted yet."""
+
+    tokens: TokensUsed
+    keys: int
+    webhooks: int
+    today: Figures
+    is_behind: bool
+
+
+async def read_usage(deps: Deps, actor: Actor) -> Usage:
+    """As of now. Raises Forbidden."""
+    check(actor, Action.USAGE_VIEW)
+    found = await days.read_days(deps, actor.account_id)
+    return Usage(
+        await usage.tokens_used(deps, actor.account_id),
+        len(await credentials.list_keys(deps, actor.account_id)),
+        len(await webhooks.list_webhooks(deps, actor.account_id)),
+        found.today,
+        found.is_behind,
+    )

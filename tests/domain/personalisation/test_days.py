@@ -1,0 +1,155 @@
+from datetime import timedelta
+from uuid import UUID
+
+from tests.factories import Cast, make_cast, phone
+
+from callmark.domain.calls import days as call_days
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.deps import Deps
+from callmark.domain.ids import CallId
+from callmark.domain.personalisation import days, service
+from callmark.domain.personalisation.judge import V2, NewRecord
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.service import Submitted
+from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.ids import new_id
+from callmark.worker import run as worker
+
+
+async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Batch:
+    """A batch of good records and bad ones."""
+    now = to_ms(deps.clock.now())
+    good = [NewRecord("918040001234", phone(), str(cast.label.id), None, None, now, now + 3_600_000)] * count
+    wrong = [NewRecord("918040001234", "no number", str(cast.label.id), None, None, now, now + 3_600_000)] * bad
+    return await service.submit_batch(
+        deps, cast.account.id, V2, [Submitted(record, lambda: b"{}") for record in [*good, *wrong]]
+    )
+
+
+async def count_all(deps: Deps) -> None:
+    """Runs the counting jobs as if what is written now were long written."""
+    later = _Later(deps)
+    await days.count_days(later.deps)
+    await call_days.count_calls(later.deps)
+
+
+class _Later:
+    """The same installation, whose machines' clocks are a minute on: every id made by now is settled."""
+
+    def __init__(self, deps: Deps) -> None:
+        from dataclasses import replace
+
+        real = FakeClock(deps.real_clock.now() + timedelta(minutes=1))
+        product = FakeClock(deps.clock.now() + timedelta(minutes=10))
+        self.deps = replace(deps, real_clock=real, clock=product)
+
+
+async def records_of(deps: Deps, cast: Cast, batch: Batch) -> list[StoredRecord]:
+    """The batch's records."""
+    return await service.batch_status(deps, cast.account.id, batch.id)
+
+
+async def called(deps: Deps, record: StoredRecord, *events: CallEvent) -> None:
+    """A call that showed the record."""
+    call_id = CallId(new_id())
+    for event in events:
+        assert record.caller_number
+        await calls.report(
+            deps, record.key.receiver_number, call_id, record.caller_number, event, CallSource.CALL_RECORD, record.key
+        )
+
+
+async def test_the_newest_batches_show_before_the_job_has_counted_them(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    await submit(deps, cast, 3, bad=2)
+    await submit(deps, cast, 0, bad=1)
+    today = (await call_days.read_days(deps, cast.account.id)).today
+    assert (today.accepted, today.waiting, today.invalid) == (6, 5, 1)
+    await worker.run_due_once(deps)
+    today = (await call_days.read_days(deps, cast.account.id)).today
+    assert (today.accepted, today.valid, today.waiting, today.pushed) == (6, 3, 0, 0)
+    assert today.failures[Outcome.NOT_REGISTERED] == 3
+
+
+async def test_counting_changes_no_figure_and_never_counts_twice(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    await submit(deps, cast, 4, bad=1)
+    await worker.run_due_once(deps)
+    waiting = await submit(deps, cast, 2)
+    before = await call_days.read_days(deps, cast.account.id)
+    for _ in range(2):
+        await count_all(deps)
+        assert await call_days.read_days(deps, cast.account.id) == before
+    await worker.run_due_once(deps)
+    for _ in range(2):
+        await count_all(deps)
+    today = (await call_days.read_days(deps, cast.account.id)).today
+    assert (today.accepted, today.waiting, today.failed, today.invalid) == (7, 0, 6, 1)
+    assert waiting.record_count == 2
+
+
+async def test_a_record_counts_as_shown_and_answered_once_however_often_it_rings(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    (record,) = await records_of(deps, cast, await submit(deps, cast))
+    await called(deps, record, CallEvent.SHOWN, CallEvent.MISSED)
+    await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
+    await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
+    before = (await call_days.read_days(deps, cast.account.id)).today
+    assert (before.shown, before.answered) == (1, 1)
+    await count_all(deps)
+    await count_all(deps)
+    assert (await call_days.read_days(deps, cast.account.id)).today == before
+    charlie = await make_cast(deps)
+    assert (await call_days.read_days(deps, charlie.account.id)).today.shown == 0
+
+
+async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    batch = await submit(deps, cast)
+    await worker.run_due_once(deps)
+    await count_all(deps)
+    (record,) = await records_of(deps, cast, batch)
+    await service.acknowledge(deps, [record.key])
+    await count_all(deps)
+    await count_all(deps)
+    today = (await call_days.read_days(deps, cast.account.id)).today
+    assert (today.pushed, today.late, today.failed) == (1, 1, 0)
+
+
+async def test_a_day_is_its_own_and_days_without_anything_are_there(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    await submit(deps, cast, 2)
+    await worker.run_due_once(deps)
+    await count_all(deps)
+    clock.advance(timedelta(days=1))
+    await worker.prepare(deps)
+    await submit(deps, cast, 1)
+    found = await call_days.read_days(deps, cast.account.id)
+    assert [day.accepted for day in found.days[-3:]] == [0, 2, 1]
+    assert len(found.days) == days.DAYS
+
+
+async def test_a_page_does_not_count_a_flood_itself(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    for _ in range(11):
+        await submit(deps, cast, 0, bad=500)
+    behind = await call_days.read_days(deps, cast.account.id)
+    assert behind.is_behind
+    assert behind.today.accepted == 0
+    await count_all(deps)
+    caught_up = await call_days.read_days(deps, cast.account.id)
+    assert not caught_up.is_behind
+    assert caught_up.today.accepted == 5_500
+
+
+async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE installation SET clock_version = clock_version")  # somebody who has written
+        await submit(deps, cast)
+        await days.count_days(deps)
+        async with deps.db.connection() as other:
+            mark: UUID = await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'")
+        began = await tx.fetchval("SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    assert mark.int >> 80 <= to_ms(began)

@@ -1,0 +1,223 @@
+from dataclasses import replace
+from html import escape
+
+from tests.factories import make_label
+from tests.listed import QUESTIONS, SOMEBODY
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.deps import Deps
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import CampaignType
+from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.numbers import service as numbers
+from callmark.domain.structure import library, nodes
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import FeatureSet, FeatureSetState, NewFeatureSet, PhoneType, Within
+
+SETS = "/console/feature-sets"
+EVIL = '"><img src=x onerror=alert(1)>'
+NEW = NewFeatureSet("Doorstep")
+
+
+async def static_label(deps: Deps, business: Business, name: str = "Acme Deliveries") -> Label:
+    return await make_label(deps, business.account.id, name=name, label_type=LabelType.STATIC)
+
+
+async def make_set(deps: Deps, business: Business, new: NewFeatureSet = NEW) -> FeatureSet:
+    """A feature set on the process that paul owns."""
+    return await structure.create_feature_set(
+        deps, business.account.id, business.process, new, created_by_email=SOMEBODY
+    )
+
+
+async def only_set(deps: Deps, business: Business) -> FeatureSet:
+    (placed,), _ = await structure.list_placed(deps, business.account.id, Within(), page=1, limit=9)
+    return placed.feature_set
+
+
+async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Business, browse: Visitors) -> None:
+    label = await static_label(deps, business)
+    dynamic = await make_label(deps, business.account.id, name="For pushed calls")
+    reason = await library.create_call_reason(
+        deps, business.account.id, text="Your parcel arrives", created_by_email=SOMEBODY
+    )
+    paul = await browse.as_member(business.process_owner)
+    asked = await paul.get(f"{SETS}/new", process=str(business.process))
+    assert f'value="{business.process}" selected' in asked.text
+    assert label.logo_sha256.hex() in asked.text
+    assert dynamic.name not in asked.text
+    form = {
+        "name": "Doorstep",
+        "description": "couriers",
+        "process": business.process,
+        "label": label.id,
+        "reason": reason.id,
+        "call_me_back": "on",
+        "phone_type": "priority",
+    }
+    shown = text_of(await paul.follow(await paul.post(f"{SETS}/new", form)))
+    assert "Doorstep is a draft now." in shown
+    assert "Acme Deliveries" in shown
+    assert "Your parcel arrives" in shown
+    made = await only_set(deps, business)
+    assert (made.label_id, made.call_reason_id, made.call_me_back, made.survey) == (label.id, reason.id, True, False)
+    assert made.phone_type is PhoneType.PRIORITY
+    assert made.created_by_email == business.process_owner.email
+
+
+async def test_what_is_refused_is_told_beside_its_field_and_what_was_typed_is_kept(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    dynamic = await make_label(deps, business.account.id)
+    await make_set(deps, business)
+    form = {"name": "doorstep", "process": business.process}
+    taken = await alice.post(f"{SETS}/new", form)
+    assert taken.status_code == 422
+    assert "already exists" in errors_of(taken)["name"]
+    assert 'value="doorstep"' in taken.text
+    assert "name" in errors_of(await alice.post(f"{SETS}/new", {**form, "name": "x" * 101}))
+    assert errors_of(await alice.post(f"{SETS}/new", {"name": "Another"})) == {"process": "Choose a process"}
+    assert (
+        "static label"
+        in errors_of(await alice.post(f"{SETS}/new", {**form, "name": "B", "label": dynamic.id}))["label"]
+    )
+    assert "label" in errors_of(await alice.post(f"{SETS}/new", {**form, "name": "B", "label": "nonsense"}))
+    assert "phone_type" in errors_of(await alice.post(f"{SETS}/new", {**form, "name": "B", "phone_type": "x"}))
+
+
+async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    made = await make_set(deps, business)
+    at = f"{SETS}/{made.id}"
+    assert "cannot be published yet" in text_of(await alice.get(f"{at}/publish"))
+    refused = await alice.follow(await alice.post(f"{at}/publish"))
+    assert "without a label" in text_of(refused)
+    label = await static_label(deps, business)
+    edited = await alice.follow(await alice.post(f"{at}/edit", {"name": "Doorstep", "label": label.id}))
+    assert "show it from the next ring on" in text_of(edited)
+    asked = text_of(await alice.get(f"{at}/publish"))
+    assert "show Acme Deliveries from the next ring on" in asked
+    await alice.follow(await alice.post(f"{at}/publish"))
+    assert (await only_set(deps, business)).state is FeatureSetState.PUBLISHED
+    unlabelled = await alice.post(f"{at}/edit", {"name": "Doorstep"})
+    assert "needs a label" in errors_of(unlabelled)["label"]
+    assert "show nothing from the next ring on" in text_of(await alice.get(f"{at}/unpublish"))
+    await alice.follow(await alice.post(f"{at}/unpublish"))
+    assert "only a published one" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == [
+        "feature_set.unpublished",
+        "feature_set.published",
+        "feature_set.changed",
+    ]
+
+
+async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    label = await static_label(deps, business)
+    made = await make_set(deps, business, replace(NEW, label_id=label.id))
+    await callbacks.set_config(
+        deps,
+        business.account.id,
+        made.id,
+        name="Weekdays",
+        slot_picker=False,
+        time_zone="UTC",
+        hours="",
+        created_by_email=SOMEBODY,
+    )
+    await feedback.create_campaign(
+        deps,
+        business.account.id,
+        feature_set_id=made.id,
+        name="Was it fine?",
+        campaign_type=CampaignType.QUESTIONS,
+        questions=QUESTIONS,
+        created_by_email=SOMEBODY,
+    )
+    lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
+    assert "configuration Weekdays goes with it" in lost
+    assert "no answers to them: Was it fine?" in lost
+    await numbers.publish(deps, business.account.id, made.id, ["918040001234"], SOMEBODY)
+    assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))
+    refused = await alice.follow(await alice.post(f"{SETS}/{made.id}/delete"))
+    assert "delist them first" in text_of(refused)
+    async with deps.db.transaction() as tx:
+        await tx.execute("DELETE FROM number WHERE feature_set_id = $1", made.id)
+        await tx.execute("UPDATE feature_set SET number_count = 0 WHERE id = $1", made.id)
+    assert "Doorstep is deleted." in text_of(await alice.follow(await alice.post(f"{SETS}/{made.id}/delete")))
+    assert (await alice.get(f"{SETS}/{made.id}")).status_code == 404
+
+
+async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    for number in range(51):
+        await make_set(deps, business, NewFeatureSet(f"Set {number:02}"))
+    sub = await nodes.create_sub_process(deps, business.account.id, business.process, name="Nights")
+    await structure.create_feature_set(
+        deps, business.account.id, sub.id, NewFeatureSet("Late"), created_by_email=SOMEBODY
+    )
+    alice = await browse.as_member(business.admin)
+    listed = await alice.get(SETS)
+    assert "52 feature sets" in text_of(listed)
+    assert "Set 48" in text_of(listed)
+    assert "Set 50" not in text_of(listed)
+    further = next(link for link in links_of(listed) if "after=" in link)
+    assert "Set 50" in text_of(await alice.get(further))
+    assert "1 feature set" in text_of(await alice.get(SETS, q="LAT"))
+    assert "Nothing matches" in text_of(await alice.get(SETS, state="published"))
+    assert "1 feature set" in text_of(await alice.get(SETS, place=str(sub.id)))
+    assert "52 feature sets" in text_of(await alice.get(SETS, place=str(business.department)))
+    assert "Nothing matches" in text_of(await alice.get(SETS, place=str(business.other_department)))
+
+
+async def test_owners_see_and_change_only_the_sets_of_their_place(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    mine = await make_set(deps, business)
+    elsewhere = await nodes.create_process(deps, business.account.id, business.operation, name="First mile")
+    theirs = await structure.create_feature_set(
+        deps, business.account.id, elsewhere.id, NewFeatureSet("Warehouse"), created_by_email=SOMEBODY
+    )
+    foreign = await make_set(deps, await make_business(deps, "Borealis"), NewFeatureSet("Foreign"))
+    paul = await browse.as_member(business.process_owner)
+    listed = text_of(await paul.get(SETS))
+    assert "Doorstep" in listed
+    assert "Warehouse" not in listed
+    ways = ("", "/edit", "/publish", "/unpublish", "/move", "/delete", "/listing", "/delist-all")
+    for unknown in (theirs, foreign):
+        for way in ways:
+            assert (await paul.get(f"{SETS}/{unknown.id}{way}")).status_code == 404, way
+            if way:
+                assert (await paul.post(f"{SETS}/{unknown.id}{way}", {"name": "x"})).status_code == 404, way
+    assert (await paul.get(f"{SETS}/{mine.id}/edit")).status_code == 200
+    assert "process" in errors_of(await paul.post(f"{SETS}/new", {"name": "x", "process": elsewhere.id}))
+    assert "cannot be moved" in text_of(await paul.get(f"{SETS}/{mine.id}/move"))
+    assert (await paul.post(f"{SETS}/{mine.id}/move", {"to": elsewhere.id})).status_code == 200
+    assert (await only_in(deps, business, mine)).process_id == business.process
+    oscar = await browse.as_member(business.operation_owner)
+    await oscar.follow(await oscar.post(f"{SETS}/{mine.id}/move", {"to": elsewhere.id}))
+    assert (await only_in(deps, business, mine)).process_id == elsewhere.id
+
+
+async def only_in(deps: Deps, business: Business, one: FeatureSet) -> FeatureSet:
+    return await structure.get_feature_set(deps, business.account.id, one.id)
+
+
+async def test_texts_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
+    label = await static_label(deps, business, EVIL)
+    made = await make_set(deps, business, NewFeatureSet(EVIL, EVIL, label.id))
+    alice = await browse.as_member(business.admin)
+    for way in ("", f"/{made.id}", *(f"/{made.id}/{one}" for one in ("edit", "publish", "move", "delete", "listing"))):
+        shown = await alice.get(f"{SETS}{way}")
+        assert EVIL not in shown.text, way
+        assert escape(EVIL, quote=False).replace('"', "&#34;") in shown.text, way
