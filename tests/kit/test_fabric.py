@@ -91,7 +91,7 @@ async def test_a_connected_handset_acknowledges(sender: Fabric, gateway: Fabric)
 
 async def test_a_handset_without_gateway_is_known_at_once(sender: Fabric) -> None:
     async with asyncio.timeout(1):  # far under the push's own deadline
-        answers = await push(sender, Push(PHONE, "r", b""), within=timedelta(seconds=30))
+        answers = await push(sender, Push(PHONE, "r", b"x"), within=timedelta(seconds=30))
     assert answers == {0: Answer.NOT_CONNECTED}
 
 
@@ -99,14 +99,14 @@ async def test_a_detached_handset_is_not_connected(sender: Fabric, gateway: Fabr
     async def on_push(key: str, reply: str, payload: bytes) -> None: ...
 
     await gateway.detach(await gateway.attach(PHONE, in_task(on_push)))
-    assert await push(sender, Push(PHONE, "r", b"")) == {0: Answer.NOT_CONNECTED}
+    assert await push(sender, Push(PHONE, "r", b"x")) == {0: Answer.NOT_CONNECTED}
 
 
 async def test_silence_lasts_until_the_deadline(sender: Fabric, gateway: Fabric) -> None:
     async def on_push(key: str, reply: str, payload: bytes) -> None: ...
 
     await gateway.attach(PHONE, in_task(on_push))
-    assert await push(sender, Push(PHONE, "r", b""), within=SOON) == {0: Answer.SILENT}
+    assert await push(sender, Push(PHONE, "r", b"x"), within=SOON) == {0: Answer.SILENT}
 
 
 async def test_each_of_many_gets_its_own_answer(sender: Fabric, gateway: Fabric) -> None:
@@ -130,7 +130,7 @@ async def test_another_installation_on_the_same_nats_is_not_reached(engines: Eng
     other = Fabric(engines.nats_url, new_id())
     await other.open()
     await attach_that_acknowledges(other, PHONE)
-    assert await push(sender, Push(PHONE, "r", b"")) == {0: Answer.NOT_CONNECTED}
+    assert await push(sender, Push(PHONE, "r", b"x")) == {0: Answer.NOT_CONNECTED}
     await other.close()
 
 
@@ -145,7 +145,7 @@ async def test_an_acknowledgement_after_the_deadline_reaches_the_senders_callbac
         replies.append(reply)
 
     await gateway.attach(PHONE, in_task(on_push))
-    assert await push(sender, Push(PHONE, "record-7", b""), within=SOON) == {0: Answer.SILENT}
+    assert await push(sender, Push(PHONE, "record-7", b"x"), within=SOON) == {0: Answer.SILENT}
     gateway.acknowledge(replies[0])
     assert await late.next() == "record-7"
 
@@ -163,7 +163,7 @@ async def test_an_acknowledgement_whose_sender_has_gone_reaches_the_gateways_cal
     await gateway.attach(PHONE, in_task(on_push))
     doomed = Fabric(engines.nats_url, installation)
     await doomed.open()
-    assert await push(doomed, Push(PHONE, "record-8", b""), within=SOON) == {0: Answer.SILENT}
+    assert await push(doomed, Push(PHONE, "record-8", b"x"), within=SOON) == {0: Answer.SILENT}
     await doomed.close()
 
     async def noticed() -> bool:
@@ -184,9 +184,9 @@ async def test_a_record_pushed_again_while_it_waits_is_answered_once_and_the_fir
         replies.put_nowait(reply)
 
     await gateway.attach(PHONE, in_task(on_push))
-    first = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
+    first = asyncio.create_task(push(sender, Push(PHONE, "same", b"x")))
     await replies.get()
-    second = asyncio.create_task(push(sender, Push(PHONE, "same", b"")))
+    second = asyncio.create_task(push(sender, Push(PHONE, "same", b"x")))
     gateway.acknowledge(await replies.get())
     assert (await first, await second) == ({0: Answer.SILENT}, {0: Answer.ACKNOWLEDGED})
 
@@ -224,7 +224,7 @@ async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when
     gateway.on_reconnect(reconnected)
     await gateway.attach(PHONE, in_task(on_push))
     await gateway.listen("news", hear)
-    under_way = asyncio.create_task(push(sender, Push(PHONE, "r1", b""), within=timedelta(seconds=30)))
+    under_way = asyncio.create_task(push(sender, Push(PHONE, "r1", b"x"), within=timedelta(seconds=30)))
     await asyncio.wait_for(arrived.wait(), 2)
 
     await nats.stop()
@@ -254,7 +254,7 @@ async def test_a_process_that_starts_before_nats_connects_when_it_comes(
     await nats.stop()
     early = Fabric(url, installation)
     opening = asyncio.create_task(early.open())
-    assert await push(early, Push(PHONE, "r", b"")) == {0: Answer.FABRIC_LOST}
+    assert await push(early, Push(PHONE, "r", b"x")) == {0: Answer.FABRIC_LOST}
     heard = Keys()
 
     async def hear(message: bytes) -> None:

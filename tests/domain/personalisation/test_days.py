@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -27,22 +28,16 @@ async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Bat
     )
 
 
+def long_after(deps: Deps) -> Deps:
+    """The same installation some time later: every id made by now is settled, every call has ended."""
+    real = FakeClock(deps.real_clock.now() + timedelta(minutes=1))
+    return replace(deps, real_clock=real, clock=FakeClock(deps.clock.now() + timedelta(minutes=10)))
+
+
 async def count_all(deps: Deps) -> None:
-    """Runs the counting jobs as if what is written now were long written."""
-    later = _Later(deps)
-    await days.count_days(later.deps)
-    await call_days.count_calls(later.deps)
-
-
-class _Later:
-    """The same installation, whose machines' clocks are a minute on: every id made by now is settled."""
-
-    def __init__(self, deps: Deps) -> None:
-        from dataclasses import replace
-
-        real = FakeClock(deps.real_clock.now() + timedelta(minutes=1))
-        product = FakeClock(deps.clock.now() + timedelta(minutes=10))
-        self.deps = replace(deps, real_clock=real, clock=product)
+    """Runs the counting jobs as they will run some time later."""
+    await days.count_days(long_after(deps))
+    await call_days.count_calls(long_after(deps))
 
 
 async def records_of(deps: Deps, cast: Cast, batch: Batch) -> list[StoredRecord]:
@@ -147,9 +142,12 @@ async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: De
     cast = await make_cast(deps)
     async with deps.db.transaction() as tx:
         await tx.execute("UPDATE installation SET clock_version = clock_version")  # somebody who has written
-        await submit(deps, cast)
-        await days.count_days(deps)
+        batch = await submit(deps, cast)
+        await days.count_days(long_after(deps))
         async with deps.db.connection() as other:
             mark: UUID = await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'")
         began = await tx.fetchval("SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")
     assert mark.int >> 80 <= to_ms(began)
+    await count_all(deps)
+    async with deps.db.connection() as other:
+        assert await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'") == batch.id

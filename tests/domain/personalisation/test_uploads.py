@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -5,7 +6,6 @@ from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service, uploads
-from callmark.domain.personalisation.judge import V2
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, read_instant, read_sheet
 from callmark.kit.due_work import Worker
@@ -42,7 +42,9 @@ async def outcomes(deps: Deps, cast: Cast, upload: Upload) -> list[tuple[int, st
     """Each row's line and its record's outcome or fault."""
     found: list[tuple[int, str]] = []
     async for results in uploads.each_result(deps, cast.account.id, upload.id):
-        found += [(one.row.line, "" if one.record is None else one.record.fault or one.record.outcome) for one in results]
+        found += [
+            (one.row.line, "" if one.record is None else one.record.fault or one.record.outcome) for one in results
+        ]
     return found
 
 
@@ -80,19 +82,16 @@ async def test_a_file_becomes_batches_of_five_hundred_and_no_row_is_submitted_tw
     assert {record.outcome for record in records} == {Outcome.PENDING}
 
 
-async def test_a_part_that_another_worker_has_submitted_leaves_no_second_batch(deps: Deps) -> None:
+async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps: Deps) -> None:
     cast = await make_cast(deps)
-    upload = await take(deps, cast, f"receiver\n{phone()}\n")
-
-    async def other(*_: object) -> None:
-        await run(deps)
-
-    now = deps.clock.now()
-    await service.submit_batch(deps, cast.account.id, V2, [], also=other) if False else await other(now)
-    await run(deps)
+    upload = await take(deps, cast, "receiver\n" + "\n".join(phone() for _ in range(600)))
+    work = uploads.uploads(deps)
+    (claimed,) = await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).claim(work, 1)
+    await asyncio.gather(*(work.run(claimed) for _ in range(4)))  # the lease of a slow worker has run out
     async with deps.db.connection() as tx:
-        assert await tx.fetchval("SELECT count(*) FROM batch WHERE account_id = $1", cast.account.id) == 1
-    assert (await uploads.read_progress(deps, cast.account.id, upload.id)).upload.submitted_count == 1
+        assert await tx.fetchval("SELECT count(*) FROM batch WHERE account_id = $1", cast.account.id) == 2
+        assert await tx.fetchval("SELECT count(*) FROM call_record WHERE account_id = $1", cast.account.id) == 600
+    assert (await uploads.read_progress(deps, cast.account.id, upload.id)).upload.submitted_count == 600
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from html import escape
 
-from tests.factories import make_label
+from tests.factories import make_label, phone
 from tests.listed import QUESTIONS, SOMEBODY
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
@@ -146,7 +146,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     assert "configuration Weekdays goes with it" in lost
     assert "no answers to them: Was it fine?" in lost
-    await numbers.publish(deps, business.account.id, made.id, ["918040001234"], SOMEBODY)
+    await numbers.publish(deps, business.account.id, made.id, [phone()], SOMEBODY)
     assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     refused = await alice.follow(await alice.post(f"{SETS}/{made.id}/delete"))
     assert "delist them first" in text_of(refused)

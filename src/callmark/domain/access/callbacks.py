@@ -12,7 +12,7 @@ from callmark.domain.access.offers import OwnSet, check_set, find_own_set, own_s
 from callmark.domain.accounts.model import Role
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
-from callmark.domain.callbacks.hours import Week, parse_hours, slots
+from callmark.domain.callbacks.hours import SLOT, Week, parse_hours, slots
 from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, check_hours, config_name
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
@@ -41,9 +41,9 @@ class RequestFilter:
 
 @dataclass(frozen=True)
 class Day:
-    """A day with the slots a user sees on it, as clocks of the user's zone show them."""
+    """A day with the slots a user sees on it, first and last instant of each as clocks of the user's zone show them."""
 
-    starts: Sequence[datetime]
+    slots: Sequence[tuple[datetime, datetime]]
 
 
 async def list_configs(deps: Deps, actor: Actor) -> list[Configured]:
@@ -115,8 +115,8 @@ def read_week(text: str, *, name: str, slot_picker: bool) -> Week:
 
 def preview(week: Week, zone: ZoneInfo, now: datetime, seen_in: tzinfo) -> list[Day]:
     """The slots that a user in `seen_in` would be offered at `now`, by that user's days."""
-    starts = [start.astimezone(seen_in) for start in slots(week, zone, now)]
-    return [Day(list(on_it)) for _, on_it in groupby(starts, key=lambda start: start.date())]
+    seen = [(start.astimezone(seen_in), (start + SLOT).astimezone(seen_in)) for start in slots(week, zone, now)]
+    return [Day(list(on_it)) for _, on_it in groupby(seen, key=lambda slot: slot[0].date())]
 
 
 async def list_requests(

@@ -9,8 +9,8 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.members import invite_member, list_members
 from callmark.domain.access.members import invite_again as invite_member_again
+from callmark.domain.access.members import invite_member, list_members
 from callmark.domain.access.model import Actor, Operating
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState, Feature, Member, Role

@@ -8,7 +8,15 @@ from callmark.domain.access.model import Action, Actor, check
 from callmark.domain.access.offers import OwnSet, check_set, find_own_set, own_sets
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, Feedback, NewQuestion, Results
+from callmark.domain.feedback.model import (
+    CallType,
+    Campaign,
+    CampaignState,
+    CampaignType,
+    Feedback,
+    NewQuestion,
+    Results,
+)
 from callmark.domain.ids import CampaignId, FeatureSetId, FeedbackId
 from callmark.kit.errors import InvalidInput, NotFound
 
@@ -69,7 +77,7 @@ async def create_campaign(
             questions=questions,
             created_by_email=actor.email,
         )
-        await _note(change, "campaign.created", campaign, questions=len(campaign.questions))
+        await _note(change, "campaign.created", campaign)
     return campaign
 
 
@@ -88,7 +96,7 @@ async def update_campaign(
         campaign = await feedback.update_campaign(
             change.deps, actor.account_id, campaign_id, name=name, call_types=call_types, questions=questions
         )
-        await _note(change, "campaign.changed", campaign, questions=len(campaign.questions))
+        await _note(change, "campaign.changed", campaign)
     return campaign
 
 
@@ -148,5 +156,11 @@ async def _check(
     return campaign
 
 
-async def _note(change: Change, action: str, campaign: Campaign, **details: object) -> None:
-    await change.note(action, campaign.name, campaign_id=str(campaign.id), type=campaign.campaign_type.value, **details)
+async def _note(change: Change, action: str, campaign: Campaign) -> None:
+    await change.note(
+        action,
+        campaign.name,
+        campaign_id=str(campaign.id),
+        type=campaign.campaign_type.value,
+        questions=len(campaign.questions),
+    )

@@ -4,7 +4,7 @@ A request and its line in the audit log are written together, a line for each re
 """
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -39,6 +39,7 @@ from callmark.kit.phone import PhoneNumber
 
 MOST_IN_LIST = 100_000
 """Numbers of one list in the console; longer ones go through `callmark number`."""
+_AT_A_TIME = 1000
 
 
 @dataclass(frozen=True)
@@ -110,15 +111,17 @@ async def search(
     """Up to `limit` numbers of the actor's place, newest first, and the tree they hang in. Raises Forbidden."""
     check(actor, Action.NUMBERS_VIEW)
     tree = await tree_of(deps, actor)
-    sought = search_for(wanted.text)
-    exact = Search(
-        sought.number_prefix,
-        sought.name_prefix,
-        FeatureSetId(wanted.feature_set) if wanted.feature_set else None,
-        wanted.state,
-        _sets_within(actor, tree, wanted.place),
-    )
+    exact = _search(actor, tree, wanted)
     return await look_up.search_numbers(deps, actor.account_id, exact, before=before, limit=limit), tree
+
+
+async def every(deps: Deps, actor: Actor, wanted: Wanted) -> AsyncGenerator[list[NumberDetails]]:
+    """All that `search` finds, newest first, a thousand at a time. Raises Forbidden."""
+    check(actor, Action.NUMBERS_VIEW)
+    exact, before = _search(actor, await tree_of(deps, actor), wanted), None
+    while page := await look_up.search_numbers(deps, actor.account_id, exact, before=before, limit=_AT_A_TIME):
+        yield page
+        before = look_up.page_of(page[-1].number)
 
 
 async def find_number(deps: Deps, actor: Actor, number: PhoneNumber, action: Action = Action.NUMBERS_VIEW) -> Found:
@@ -248,6 +251,18 @@ async def get_job(deps: Deps, actor: Actor, job_id: ListingJobId) -> JobLine:
     placed = await _placed(deps, actor, job.feature_set_id)
     check_at(actor, Action.NUMBERS_VIEW, path_of(placed.place) if placed else ())
     return JobLine(job, placed.feature_set.name if placed else "")
+
+
+def _search(actor: Actor, tree: list[Node], wanted: Wanted) -> Search:
+    """What is wanted, inside the actor's place."""
+    sought = search_for(wanted.text)
+    return Search(
+        sought.number_prefix,
+        sought.name_prefix,
+        FeatureSetId(wanted.feature_set) if wanted.feature_set else None,
+        wanted.state,
+        _sets_within(actor, tree, wanted.place),
+    )
 
 
 def _sets_within(actor: Actor, tree: list[Node], place: UUID | None) -> list[FeatureSetId] | None:

@@ -13,11 +13,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 
 
-async def list_accounts(deps: Deps) -> list[Account]:
-    """Every account, oldest first."""
-    return await accounts.list_accounts(deps)
-
-
 async def act_for(deps: Deps, operating: Operating, account_id: AccountId) -> Account:
     """From now on the operator's session acts for that account, as an admin. Raises NotFound."""
     async with changing(deps, operating) as change:
@@ -38,7 +33,7 @@ async def stop_acting(deps: Deps, operating: Operating) -> None:
 
 
 async def list_audit(
-    deps: Deps, wanted: AuditFilter, after: tuple[datetime, UUID] | None, limit: int
+    deps: Deps, account_id: AccountId | None, wanted: AuditFilter, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[AuditEntry]:
-    """The whole installation's log, newest first."""
-    return await audit.list_entries(deps, None, wanted, after, limit)
+    """The log of that account, or (None) of the whole installation, newest first."""
+    return await audit.list_entries(deps, account_id, wanted, after, limit)

@@ -1,11 +1,11 @@
 """Background work of the installation, for operators: what waits, and mails that could not be sent."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from callmark.domain.access.changes import changing
 from callmark.domain.access.model import Operating
 from callmark.domain.deps import Deps
+from callmark.domain.ids import MailId
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import uploads
@@ -45,7 +45,7 @@ async def look_at_queues(deps: Deps) -> Queues:
     return Queues(queues, await read_backlog(deps), periodic, unsent)
 
 
-async def send_again(deps: Deps, operating: Operating, mail_id: UUID) -> str:
+async def send_again(deps: Deps, operating: Operating, mail_id: MailId) -> str:
     """Makes a mail that could not be sent due now; its recipient. Raises NotFound when it does not wait for that."""
     async with changing(deps, operating) as change:
         found = await mails.send_again(change.tx, mail_id, deps.clock.now())

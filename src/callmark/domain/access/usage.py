@@ -14,7 +14,7 @@ from callmark.domain.webhooks import service as webhooks
 
 @dataclass(frozen=True)
 class Usage:
-    """Counts of what has limits, and today's records (UTC); `is_behind`: so many come in that some are not counted yet."""
+    """Counts of what has limits, and the records of today (UTC); `is_behind`: not all of these are counted yet."""
 
     tokens: TokensUsed
     keys: int

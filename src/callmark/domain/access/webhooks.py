@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from callmark.domain.access.changes import changing, note
+from callmark.domain.access.changes import Change, changing, note
 from callmark.domain.access.home import WebhookHealth, healths
 from callmark.domain.access.model import Action, Actor, check
 from callmark.domain.deps import Deps
@@ -73,7 +73,7 @@ async def create_webhook(deps: Deps, actor: Actor, wanted: Wanted) -> NewSecret:
             honours_retry_after=wanted.honours_retry_after,
             stops_on_gone=wanted.stops_on_gone,
         )
-        await change.note("webhook.created", made.webhook.name, **_facts(made.webhook))
+        await _note(change, "webhook.created", made.webhook)
     return made
 
 
@@ -92,7 +92,7 @@ async def update_webhook(deps: Deps, actor: Actor, webhook_id: WebhookId, wanted
             honours_retry_after=wanted.honours_retry_after,
             stops_on_gone=wanted.stops_on_gone,
         )
-        await change.note("webhook.changed", new.name, **_facts(new), new_address=old.url != new.url)
+        await _note(change, "webhook.changed", new, is_address_new=old.url != new.url)
     return new
 
 
@@ -129,7 +129,7 @@ async def delete_webhook(deps: Deps, actor: Actor, webhook_id: WebhookId) -> Web
 
 
 async def send_test(deps: Deps, actor: Actor, webhook_id: WebhookId, kind: EventType) -> Details:
-    """One attempt with sample values, and what came of it; takes as long as the receiver. Raises Forbidden, NotFound."""
+    """One attempt with sample values, and what came of it. As slow as the receiver. Raises Forbidden, NotFound."""
     check(actor, Action.WEBHOOKS_MANAGE)
     tried = await log.send_test(deps, actor.account_id, webhook_id, kind)
     await note(
@@ -195,11 +195,14 @@ async def _waiting(deps: Deps, actor: Actor, webhook_id: WebhookId) -> int:
     return await log.count_waiting(deps, actor.account_id, webhook_id, MOST_COUNTED)
 
 
-def _facts(webhook: Webhook) -> dict[str, object]:
-    """What the audit log keeps; the address stays out of it, because it may carry the business's key."""
-    return {
-        "webhook_id": str(webhook.id),
-        "event_types": sorted(webhook.event_types),
-        "honours_retry_after": webhook.honours_retry_after,
-        "stops_on_gone": webhook.stops_on_gone,
-    }
+async def _note(change: Change, action: str, webhook: Webhook, *, is_address_new: bool = True) -> None:
+    """The address stays out of the audit log, because it may carry the business's key."""
+    await change.note(
+        action,
+        webhook.name,
+        webhook_id=str(webhook.id),
+        event_types=sorted(webhook.event_types),
+        honours_retry_after=webhook.honours_retry_after,
+        stops_on_gone=webhook.stops_on_gone,
+        is_address_new=is_address_new,
+    )

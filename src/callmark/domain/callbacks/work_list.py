@@ -48,9 +48,7 @@ async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState
         return await queries.count_requests(tx, account_id)
 
 
-async def count_new(
-    deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int
-) -> int:
+async def count_new(deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int) -> int:
     """How many requests nobody has taken, `most` at the highest; of these feature sets, or of all (None)."""
     async with deps.db.connection() as tx:
         return await queries.count_new(tx, account_id, feature_sets, most)

@@ -29,7 +29,17 @@ from callmark.kit.outbound import Outbound, allowed_networks
 
 log = structlog.get_logger(__name__)
 
-__all__ = ["Filters", "Recovery", "count_waiting", "delivery_details", "list_deliveries", "page_after", "recover", "resend", "send_test"]
+__all__ = [
+    "Filters",
+    "Recovery",
+    "count_waiting",
+    "delivery_details",
+    "list_deliveries",
+    "page_after",
+    "recover",
+    "resend",
+    "send_test",
+]
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,9 @@ async def count_recoverable(tx: Tx, webhook_id: WebhookId, since: datetime) -> i
 async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
     """How many deliveries have an attempt to come, `most` at the highest. Index waiting_delivery_due."""
     return await tx.fetchval(
-        "SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 LIMIT $2) AS waiting", webhook_id, most
+        "SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 LIMIT $2) AS waiting",
+        webhook_id,
+        most,
     )
 
 

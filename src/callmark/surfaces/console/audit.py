@@ -10,6 +10,7 @@ from starlette.responses import Response
 from callmark.domain.access import account, operating
 from callmark.domain.access.model import Action
 from callmark.domain.accounts.audit import PAGE, AuditEntry, AuditFilter
+from callmark.domain.ids import AccountId
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.entry import get
@@ -17,11 +18,17 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
 
 ACTIONS = (
+    "account.created",
     "account.changed",
+    "account.suspended",
+    "account.restored",
     "batch.withdrawn",
     "call_reason.created",
     "call_reason.changed",
     "call_reason.deleted",
+    "handset.forgotten",
+    "handset_app.created",
+    "handset_app.revoked",
     "key.created",
     "key.changed",
     "key.regenerated",
@@ -30,6 +37,7 @@ ACTIONS = (
     "label.changed",
     "label.made_default",
     "label.deleted",
+    "mail.sent_again",
     "member.invited",
     "member.invited_again",
     "member.accepted",
@@ -58,18 +66,21 @@ ACTIONS = (
     "upload.created",
     "operator.acts",
     "operator.stopped",
+    "operator.created",
+    "operator.deleted",
 )
 """What the filter offers; a concept that notes something else adds its own."""
 
 
 @dataclass(frozen=True)
 class AuditPage(Page):
-    """A page of the log; `url` is its address without filters."""
+    """A page of the log; `url` is its address without filters, `account_id` whose log an operator looks at."""
 
     template: ClassVar[str] = "audit/list.html"
     entries: list[AuditEntry]
     wanted: AuditFilter
     actions: tuple[str, ...]
+    account_id: str
     url: str
     next: str
     first: str
@@ -83,21 +94,24 @@ async def show_account(visit: Visit) -> Response:
 
 
 async def show_installation(visit: Visit) -> Response:
-    """Every account's log and the installation's own."""
-    wanted = _wanted(visit)
-    return _page(visit, await operating.list_audit(visit.deps, wanted, _after(visit), PAGE + 1), wanted)
+    """Every account's log and the installation's own; with `account`, that account's."""
+    wanted, asked = _wanted(visit), parse_uuid(visit.query("account"))
+    account_id = AccountId(asked) if asked else None
+    found = await operating.list_audit(visit.deps, account_id, wanted, _after(visit), PAGE + 1)
+    return _page(visit, found, wanted, str(account_id or ""))
 
 
-def _page(visit: Visit, found: list[AuditEntry], wanted: AuditFilter) -> Response:
+def _page(visit: Visit, found: list[AuditEntry], wanted: AuditFilter, account_id: str = "") -> Response:
     shown = found[:PAGE]
     last = encode_key(iso_us(shown[-1].at), str(shown[-1].id)) if len(found) > PAGE else ""
-    filters = {"q": wanted.text, "action": wanted.action}
+    filters = {"q": wanted.text, "action": wanted.action, "account": account_id}
     return page(
         visit,
         AuditPage(
             shown,
             wanted,
             ACTIONS,
+            account_id,
             visit.path,
             with_query(visit.path, **filters, after=last) if last else "",
             with_query(visit.path, **filters) if visit.query("after") else "",

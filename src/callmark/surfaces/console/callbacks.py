@@ -1,7 +1,6 @@
-"""Call Me Back configurations: one for each feature set, with the slots its users see. Source: contract, section 12.4."""
+"""Call Me Back configurations: one for each feature set, with the slots its users see (contract, 12.4)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby, zip_longest
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ from callmark.domain.access import callbacks as access
 from callmark.domain.access.callbacks import Configured, Day
 from callmark.domain.access.model import Action
 from callmark.domain.access.offers import OwnSet
-from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, hours_text
+from callmark.domain.callbacks.hours import CLOSED, Week, hours_text
 from callmark.domain.callbacks.model import LONGEST_NAME
 from callmark.domain.ids import FeatureSetId
 from callmark.kit.errors import InvalidInput
@@ -70,7 +69,6 @@ class ConfigPage(Page):
     zones: list[tuple[str, list[tuple[str, str]]]]
     preview: Preview
     url: str
-    slot: timedelta = SLOT
     longest_name: int = LONGEST_NAME
 
 

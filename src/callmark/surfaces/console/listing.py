@@ -3,8 +3,6 @@
 Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
-import csv
-import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +26,7 @@ from callmark.surfaces.console import sse, words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.sse import Progress
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
@@ -35,13 +34,14 @@ JOBS = "/console/numbers/jobs"
 LARGEST_BYTES = 4 * 1024 * 1024
 _PAGE, _RECENT, _FOLLOWED, _REJECTED_SHOWN, _EXAMPLES = 50, 10, 2, 500, 5
 _DIGITS = 9
+_KINDS = ("done", "gone", "kept", "refused")
 _TICK, _TICKS = timedelta(milliseconds=500), 600
 """How often a job is looked at, and after how many times the browser is to ask anew."""
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Numbers that a list would do the same to; `kind`: done, kept or refused."""
+    """Numbers that a list would do the same to; `kind`: done, gone, kept or refused."""
 
     name: str
     kind: str
@@ -254,7 +254,7 @@ def _preview_page(form: Form, mode: Mode, listed: NumberList, found: Preview) ->
         len(listed.rejected) or _whole(form.text("rejected")),
         _csv(listed.rejected),
         "\n".join(listed.numbers),
-        any(one.kind == "done" and one.numbers for one in buckets) or _publishes(found),
+        any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
     )
 
 
@@ -275,10 +275,10 @@ def _buckets(mode: Mode, found: Preview) -> list[Bucket]:
     if found.answer:
         every += _listed_buckets(found.answer)
     if mode is not Mode.APPEND:
-        every.append(Bucket("Delist", "done", "leave the feature set and your account", [*found.going]))
+        every.append(Bucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
     if mode is Mode.DELIST:
         every.append(Bucket("Not in it", "refused", "nothing is done to these here", [*found.elsewhere]))
-    return sorted((one for one in every if one.numbers), key=lambda one: ("done", "kept", "refused").index(one.kind))
+    return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
 
 def _listed_buckets(answer: Published) -> list[Bucket]:
@@ -296,12 +296,8 @@ def _listed_buckets(answer: Published) -> list[Bucket]:
 
 
 def _csv(rejected: list[Rejected]) -> str:
-    """Rejected lines as a file. A text that a spreadsheet would take for a formula is quoted as text."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(("line", "text", "why"))
-    rows.writerows((one.line, f"'{one.text}" if one.text[:1] in "=+-@" else one.text, one.why) for one in rejected)
-    return out.getvalue()
+    """Rejected lines as a file."""
+    return sheet([("line", "text", "why"), *((one.line, one.text, one.why) for one in rejected)])
 
 
 def _did(done: Done) -> bool:

@@ -1,10 +1,11 @@
 """Numbers: search, bulk actions, one number with what it shows. Source: contract, sections 7 and 12.3, D18."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.access import feature_sets as sets
 from callmark.domain.access import numbers as access
@@ -22,6 +23,7 @@ from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.feature_sets import place_options
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/numbers"
@@ -40,6 +42,7 @@ class NumbersPage(Page):
     sets: list[Hung]
     is_narrowed: bool
     url: str
+    export: str
     next: str
     first: str
 
@@ -65,16 +68,15 @@ class DelistPage(Page):
 
 async def show_list(visit: Visit) -> Response:
     """The numbers of the actor's place."""
-    state = visit.query("state")
-    wanted = Wanted(
-        visit.query("q"),
-        NumberState(state) if state in set(NumberState) else None,
-        parse_uuid(visit.query("place")),
-        parse_uuid(visit.query("set")),
-    )
+    wanted = _wanted(visit)
     found, tree = await access.search(visit.deps, visit.actor, wanted, _before(visit), _PAGE + 1)
     shown = found[:_PAGE]
-    kept = {"q": wanted.text, "state": state, "place": str(wanted.place or ""), "set": str(wanted.feature_set or "")}
+    kept = {
+        "q": wanted.text,
+        "state": wanted.state or "",
+        "place": str(wanted.place or ""),
+        "set": str(wanted.feature_set or ""),
+    }
     further = with_query(LIST, **kept, before=_key(shown[-1].number)) if len(found) > _PAGE else ""
     first = with_query(LIST, **kept) if visit.query("before") else ""
     listed = NumbersPage(
@@ -84,10 +86,32 @@ async def show_list(visit: Visit) -> Response:
         [one for one in sets.hung_in(tree) if wanted.place is None or wanted.place in one.node.path],
         is_narrowed=any(kept.values()),
         url=LIST,
+        export=with_query(f"{LIST}/export", **kept),
         next=further,
         first=first,
     )
     return page(visit, listed)
+
+
+async def export(visit: Visit) -> Response:
+    """All that the filters leave, as CSV."""
+    headers = {"Content-Disposition": 'attachment; filename="callmark-numbers.csv"'}
+    lines = _lines(access.every(visit.deps, visit.actor, _wanted(visit)))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _lines(pages: AsyncIterator[list[NumberDetails]]) -> AsyncIterator[str]:
+    yield sheet([_COLUMNS])
+    async for found in pages:
+        yield sheet(_row(one) for one in found)
+
+
+def _row(found: NumberDetails) -> tuple[object, ...]:
+    one, names = found.number, found.names
+    place = (names.department, names.operation, names.process, names.sub_process)
+    shown = (names.label_name, "on" if names.call_me_back else "off")
+    instants = (iso_us(one.created_at), iso_us(one.updated_at))
+    return (one.phone_number, one.state, one.why, one.phone_type, names.feature_set_name, *place, *shown, *instants)
 
 
 async def choose(visit: Visit) -> Response:
@@ -159,6 +183,33 @@ async def _publish_again(visit: Visit, chosen: list[PhoneNumber], back: str) -> 
 _GROUPED = "Numbers of a number group are not delisted here. Publish them in a feature set first."
 
 
+_COLUMNS = (
+    "phone_number",
+    "state",
+    "why",
+    "phone_type",
+    "feature_set",
+    "department",
+    "operation",
+    "process",
+    "sub_process",
+    "label",
+    "call_me_back",
+    "created_at",
+    "updated_at",
+)
+
+
+def _wanted(visit: Visit) -> Wanted:
+    state = visit.query("state")
+    return Wanted(
+        visit.query("q"),
+        NumberState(state) if state in set(NumberState) else None,
+        parse_uuid(visit.query("place")),
+        parse_uuid(visit.query("set")),
+    )
+
+
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
@@ -207,6 +258,7 @@ ROUTES = (
     get("/numbers", show_list, Action.NUMBERS_VIEW),
     post("/numbers/chosen", choose, Action.NUMBERS_MANAGE),
     post("/numbers/delist", delist, Action.NUMBERS_MANAGE),
+    get("/numbers/export", export, Action.NUMBERS_VIEW),
     get("/numbers/{number}", show_number, Action.NUMBERS_VIEW),
     get("/numbers/{number}/delist", ask_delist, Action.NUMBERS_MANAGE),
     post("/numbers/{number}/delist", delist_one, Action.NUMBERS_MANAGE),

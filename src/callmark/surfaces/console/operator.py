@@ -1,48 +1,29 @@
-"""The operator's accounts, and acting for one."""
-
-from dataclasses import dataclass
-from typing import ClassVar
+"""An operator acts for a business: announced by a banner, noted in its audit log, ended by one click."""
 
 from starlette.responses import Response
 
+from callmark.domain.access import directory
 from callmark.domain.access import operating as access
 from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import Account
 from callmark.domain.ids import AccountId
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
-from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import HOME, Visit
 
 LIST = "/console/operator/accounts"
 
 
-@dataclass(frozen=True)
-class AccountsPage(Page):
-    """Every account."""
-
-    template: ClassVar[str] = "operator/accounts.html"
-    accounts: list[Account]
-
-
-async def show_accounts(visit: Visit) -> Response:
-    """The table."""
-    return page(visit, AccountsPage(await access.list_accounts(visit.deps)))
-
-
 async def ask_act(visit: Visit) -> Response:
     """Announces what acting means."""
-    found = {account.id: account for account in await access.list_accounts(visit.deps)}
-    account_id = visit.id(AccountId)
-    name = found[account_id].name if account_id in found else str(account_id)
+    account = await directory.get_account(visit.deps, visit.id(AccountId))
     return confirm(
         visit,
         Confirm(
-            title=f"Act for {name}?",
+            title=f"Act for {account.name}?",
             lost=["You see and change what its admins can.", "The account's audit log notes it under your address."],
             button="Act for this account",
-            to=f"{LIST}/{account_id}/act",
-            back=LIST,
+            to=f"{LIST}/{account.id}/act",
+            back=f"{LIST}/{account.id}",
             danger=False,
         ),
     )
@@ -61,7 +42,6 @@ async def stop_acting(visit: Visit) -> Response:
 
 
 ROUTES = (
-    get("/operator/accounts", show_accounts, Action.OPERATE),
     get("/operator/accounts/{id}/act", ask_act, Action.OPERATE),
     post("/operator/accounts/{id}/act", act, Action.OPERATE),
     post("/operator/stop-acting", stop_acting, Action.OPERATE),

@@ -1,14 +1,15 @@
 """How pages call what the platform knows by another name."""
 
-from callmark.domain.access.home import Health
-from callmark.domain.access.structure import Kind
 import msgspec
 import phonenumbers
 
-from callmark.domain.accounts.model import Feature, MemberState, Role
+from callmark.domain.access.home import Health
+from callmark.domain.access.structure import Kind
+from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
+from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.judge import Fault, Field
@@ -223,3 +224,32 @@ CAMPAIGN_TYPES = {CampaignType.CALL_RATING: "Call Rating", CampaignType.QUESTION
 CALL_TYPES = {CallType.ANSWERED: "Answered", CallType.MISSED: "Missed or rejected"}
 CAMPAIGN_STATES = {CampaignState.DRAFT: "Draft", CampaignState.LIVE: "Live", CampaignState.ENDED: "Ended"}
 CAMPAIGN_COLOURS = {CampaignState.DRAFT: "secondary", CampaignState.LIVE: "green", CampaignState.ENDED: "orange"}
+ACCOUNT_STATES = {AccountState.ACTIVE: "Active", AccountState.SUSPENDED: "Suspended"}
+ACCOUNT_COLOURS = {AccountState.ACTIVE: "green", AccountState.SUSPENDED: "red"}
+SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
+WORK = {
+    "batches": "Batches to be pushed",
+    "uploads": "Uploaded files",
+    "listing_jobs": "Listing jobs",
+    "mails": "Mails",
+}
+PROCESSES = {
+    "http": "Web: API, gateway, console",
+    "worker": "Worker",
+    "handsets": "Virtual handsets",
+    "operator": "Operator command",
+}
+
+
+def many(number: int, most: int) -> str:
+    """A count that stopped at `most`: `1,200`, `10,000+`."""
+    return f"{most:,}+" if number > most else f"{number:,}"
+
+
+BUCKETS = {
+    "real-time": "Real time",
+    "batch": "Batches, v2 and v3",
+    "bulk-v1": "Batches, v1",
+    "extensions": "Extensions",
+    "lint": "Dry run",
+}

@@ -1,0 +1,256 @@
+"""The builder of a User Feedback campaign: a form whose buttons add, remove and move questions; a phone beside it.
+
+Each button posts the whole form and gets it back changed, nothing kept; "Save" keeps it (contract, 12.4).
+"""
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.access import feedback as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.offers import OwnSet
+from callmark.domain.feedback import model
+from callmark.domain.feedback.model import (
+    DEFAULT_RATING_QUESTION,
+    FEWEST_OPTIONS,
+    LONGEST_NAME,
+    LONGEST_QUESTION,
+    MOST_OPTIONS,
+    MOST_QUESTIONS,
+    CallType,
+    Campaign,
+    CampaignType,
+    NewQuestion,
+    Question,
+    QuestionKind,
+)
+from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/campaigns"
+_NOBODY = QuestionId(UUID(int=0))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it stands in the form: options one a line, `is_new` when a button has just added it."""
+
+    id: str
+    kind: QuestionKind
+    text: str
+    options: str
+    is_new: bool = False
+
+    @property
+    def lines(self) -> list[str]:
+        """The options, without empty lines."""
+        return [line.strip() for line in self.options.splitlines() if line.strip()]
+
+
+@dataclass(frozen=True)
+class TypePage(Page):
+    """Chooses what kind of campaign is made."""
+
+    template: ClassVar[str] = "campaigns/types.html"
+
+
+@dataclass(frozen=True)
+class BuilderPage(Page):
+    """The form of a new campaign, or of a draft (`campaign_id`), and how a phone asks it (`business` is who called)."""
+
+    template: ClassVar[str] = "campaigns/builder.html"
+    form: Form
+    kind: CampaignType
+    campaign_id: str
+    asked: list[Asked]
+    sets: list[OwnSet]
+    url: str
+    business: str
+    longest_name: int = LONGEST_NAME
+    longest_question: int = LONGEST_QUESTION
+    most_questions: int = MOST_QUESTIONS
+    fewest_options: int = FEWEST_OPTIONS
+    most_options: int = MOST_OPTIONS
+
+
+async def show_create(visit: Visit) -> Response:
+    """First the type, which stays as it is; then the form with what is usual."""
+    kind = _kind(visit.query("type"))
+    if kind is None:
+        return page(visit, TypePage())
+    is_rating = kind is CampaignType.CALL_RATING
+    first = (
+        Asked("", QuestionKind.RATING, DEFAULT_RATING_QUESTION, "")
+        if is_rating
+        else Asked("", QuestionKind.CHOICE, "", "")
+    )
+    form = Form.of(call_types=[*CallType], feature_set=visit.query("feature_set"))
+    return await _builder(visit, form, kind, [first])
+
+
+async def create(visit: Visit) -> Response:
+    """Changes the form, or makes the draft."""
+    form = visit.form
+    kind = _kind(form.text("type"))
+    if kind is None:
+        return page(visit, TypePage(), 422)
+    asked = asked_in(form)
+    if form.text("do"):
+        return await _builder(visit, form, kind, changed(asked, form.text("do")))
+    if errors := _errors(form, kind, asked):
+        return await _builder(visit, Form(form.values, errors), kind, asked, 422)
+    chosen = parse_uuid(form.text("feature_set"))
+    try:
+        made = await access.create_campaign(
+            visit.deps,
+            visit.actor,
+            feature_set_id=FeatureSetId(chosen) if chosen else None,
+            name=form.text("name"),
+            campaign_type=kind,
+            call_types=_call_types(form),
+            questions=[_new(one) for one in asked],
+        )
+    except InvalidInput as refused:
+        return await _builder(visit, form.refused(refused), kind, asked, 422)
+    return visit.go(f"{LIST}/{made.id}", f"{made.name} is a draft now. Make it live when it is ready.")
+
+
+async def show_edit(visit: Visit) -> Response:
+    """The form with what the draft has."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    campaign = found.campaign
+    form = Form.of(name=campaign.name, call_types=[*campaign.call_types])
+    return await _builder(visit, form, campaign.campaign_type, asked_of(campaign), campaign=campaign)
+
+
+async def edit(visit: Visit) -> Response:
+    """Changes the form, or the draft."""
+    form = visit.form
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    campaign, kind, asked = found.campaign, found.campaign.campaign_type, asked_in(form)
+    if form.text("do"):
+        return await _builder(visit, form, kind, changed(asked, form.text("do")), campaign=campaign)
+    errors = _errors(form, kind, asked)
+    try:
+        if not errors:
+            await access.update_campaign(
+                visit.deps,
+                visit.actor,
+                campaign.id,
+                name=form.text("name"),
+                call_types=_call_types(form),
+                questions=[_new(one) for one in asked],
+            )
+    except (InvalidInput, Conflict) as refused:
+        errors = form.refused(refused).errors
+    if errors:
+        return await _builder(visit, Form(form.values, errors), kind, asked, 422, campaign=campaign)
+    return visit.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} is changed.")
+
+
+def asked_of(campaign: Campaign) -> list[Asked]:
+    """A campaign's questions as a form or a phone shows them."""
+    return [_asked_of(question) for question in campaign.questions]
+
+
+def asked_in(form: Form) -> list[Asked]:
+    """The questions of a form that was sent, at most so many as one more than a campaign may have."""
+    names = ("question_id", "question_kind", "question_text", "question_options")
+    rows = zip_longest(*(form.all(name) for name in names), fillvalue="")
+    kinds = set(QuestionKind)
+    return [
+        Asked(id_, QuestionKind(kind) if kind in kinds else QuestionKind.TEXT, text, options)
+        for id_, kind, text, options in list(rows)[: MOST_QUESTIONS + 1]
+    ]
+
+
+def changed(asked: list[Asked], do: str) -> list[Asked]:
+    """The questions after a button: `add_choice`, `add_text`, or `remove`, `up`, `down` with a position, as `up-2`."""
+    step, _, position = do.partition("-")
+    if step in {"add_choice", "add_text"}:
+        kind = QuestionKind.CHOICE if step == "add_choice" else QuestionKind.TEXT
+        return [*asked, Asked("", kind, "", "", is_new=True)]
+    at = int(position) if position.isascii() and position.isdigit() else len(asked)
+    to = {"up": at - 1, "down": at + 1, "remove": at}.get(step, -1)
+    if not (at < len(asked) and 0 <= to < len(asked)):
+        return asked
+    moved = [*asked]
+    one = moved.pop(at)
+    if step != "remove":
+        moved.insert(to, one)
+    return moved
+
+
+async def _builder(
+    visit: Visit,
+    form: Form,
+    kind: CampaignType,
+    asked: list[Asked],
+    status: int = 200,
+    *,
+    campaign: Campaign | None = None,
+) -> Response:
+    sets = [] if campaign else await access.choices(visit.deps, visit.actor)
+    url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
+    context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, sets, url, visit.actor.account_name)
+    return page(visit, context, status)
+
+
+def _errors(form: Form, kind: CampaignType, asked: list[Asked]) -> dict[str, str]:
+    """What is wrong, each beside its field: a question's is called by its position, `question-0`."""
+    errors: dict[str, str] = {}
+    for at, one in enumerate(asked):
+        try:
+            model.made_question(kind, _new(one), _NOBODY)
+        except InvalidInput as refused:
+            errors[f"question-{at}"] = _sentence(refused)
+    if not asked:
+        errors["questions"] = "Add a question"
+    for check in (lambda: model.campaign_name(form.text("name")), lambda: model.checked_call_types(_call_types(form))):
+        try:
+            check()
+        except InvalidInput as refused:
+            choose = "Choose after which calls it asks"
+            errors[refused.field] = choose if refused.field == "call_types" else _sentence(refused)
+    return errors
+
+
+def _new(one: Asked) -> NewQuestion:
+    """The question as the use case takes it. Raises InvalidInput for a choice without options."""
+    if one.kind is QuestionKind.CHOICE and not one.lines:
+        raise InvalidInput(f"a question has {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
+    id_ = parse_uuid(one.id)
+    options = one.lines if one.kind is QuestionKind.CHOICE else []
+    return NewQuestion(one.text, options, QuestionId(id_) if id_ else None)
+
+
+def _asked_of(question: Question) -> Asked:
+    return Asked(str(question.id), question.kind, question.text, "\n".join(question.options))
+
+
+def _call_types(form: Form) -> frozenset[CallType]:
+    return frozenset(kind for kind in CallType if kind.value in form.all("call_types"))
+
+
+def _kind(text: str) -> CampaignType | None:
+    return CampaignType(text) if text in set(CampaignType) else None
+
+
+def _sentence(refused: InvalidInput) -> str:
+    return refused.message[:1].upper() + refused.message[1:]
+
+
+ROUTES = (
+    get("/campaigns/new", show_create, Action.FEEDBACK_MANAGE),
+    post("/campaigns/new", create, Action.FEEDBACK_MANAGE),
+    get("/campaigns/{id}/edit", show_edit, Action.FEEDBACK_MANAGE),
+    post("/campaigns/{id}/edit", edit, Action.FEEDBACK_MANAGE),
+)

@@ -1,0 +1,288 @@
+"""User Feedback campaigns: the list, one with its results and answers, its life, its download (contract, 12.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import exports
+from callmark.domain.access import feedback as access
+from callmark.domain.access.feedback import OwnCampaign
+from callmark.domain.access.model import Action
+from callmark.domain.feedback.model import CallType, CampaignState, Feedback, Results
+from callmark.domain.ids import CampaignId, FeedbackId
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import words
+from callmark.surfaces.console.campaign_builder import LIST, Asked, asked_of
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import day_range, default_range
+from callmark.surfaces.console.visit import Form, Visit, with_query
+
+_PAGE = 50
+_NEWEST = 5
+
+
+@dataclass(frozen=True)
+class CampaignsPage(Page):
+    """A page of the campaigns of the actor's place, newest first."""
+
+    template: ClassVar[str] = "campaigns/list.html"
+    found: list[OwnCampaign]
+    wanted: dict[str, str]
+    is_narrowed: bool
+    url: str
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A line of a chart: how many, and which part of all in whole percent."""
+
+    label: str
+    count: int
+    percent: int
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How a question was answered; no bars for free text. `stars` is the average of a rating, rounded."""
+
+    question: str
+    answered: int
+    bars: list[Bar]
+    average: float | None
+    stars: int
+
+
+@dataclass(frozen=True)
+class CampaignPage(Page):
+    """One campaign: what it asks, and how it was answered so far."""
+
+    template: ClassVar[str] = "campaigns/campaign.html"
+    found: OwnCampaign
+    asked: list[Asked]
+    business: str
+    answered: int
+    calls: list[Bar]
+    charts: list[Chart]
+    answers: list[Feedback]
+
+
+@dataclass(frozen=True)
+class AnswersPage(Page):
+    """A page of a campaign's answers, newest first."""
+
+    template: ClassVar[str] = "campaigns/answers.html"
+    found: OwnCampaign
+    answers: list[Feedback]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class AnswersExportPage(Page):
+    """The range of a download."""
+
+    template: ClassVar[str] = "campaigns/export.html"
+    found: OwnCampaign
+    form: Form
+
+
+async def show_list(visit: Visit) -> Response:
+    """The campaigns by their making, newest first."""
+    wanted = {name: visit.query(name) for name in ("q", "state", "type")}
+    text = wanted["q"].strip().casefold()
+    found = [
+        one
+        for one in await access.list_campaigns(visit.deps, visit.actor)
+        if text in f"{one.campaign.name}\n{one.own.feature_set.name}".casefold()
+        and wanted["state"] in {"", one.campaign.state.value}
+        and wanted["type"] in {"", one.campaign.campaign_type.value}
+    ]
+    after = visit.query("after")
+    start = next((at + 1 for at, one in enumerate(found) if str(one.campaign.id) == after), 0)
+    rest = found[start:]
+    shown = rest[:_PAGE]
+    return page(
+        visit,
+        CampaignsPage(
+            shown,
+            wanted,
+            is_narrowed=any(wanted.values()),
+            url=LIST,
+            next=with_query(LIST, **wanted, after=str(shown[-1].campaign.id)) if len(rest) > _PAGE else "",
+            first=with_query(LIST, **wanted) if start else "",
+        ),
+    )
+
+
+async def show_campaign(visit: Visit) -> Response:
+    """One campaign with its results."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    campaign = found.campaign
+    asked, business = asked_of(campaign), visit.actor.account_name
+    if campaign.state is CampaignState.DRAFT:
+        return page(visit, CampaignPage(found, asked, business, 0, [], [], []))
+    results = await access.results(visit.deps, visit.actor, campaign.id)
+    newest = await access.list_answers(visit.deps, visit.actor, campaign.id, None, _NEWEST)
+    calls = _bars({words.CALL_TYPES[kind]: results.by_call_type.get(kind, 0) for kind in _asked_after(found)})
+    return page(visit, CampaignPage(found, asked, business, results.answered, calls, _charts(results), newest))
+
+
+async def show_answers(visit: Visit) -> Response:
+    """Each answer with the number that gave it."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    after = parse_uuid(visit.query("after"))
+    answers = await access.list_answers(
+        visit.deps, visit.actor, found.campaign.id, FeedbackId(after) if after else None, _PAGE + 1
+    )
+    url, shown = f"{LIST}/{found.campaign.id}/answers", answers[:_PAGE]
+    following = with_query(url, after=str(shown[-1].id)) if len(answers) > _PAGE else ""
+    return page(visit, AnswersPage(found, shown, following, url if after else ""))
+
+
+async def ask_live(visit: Visit) -> Response:
+    """Says what begins, and that the questions stay as they are."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    one, campaign = found.own.feature_set, found.campaign
+    kinds = " and ".join(words.CALL_TYPES[kind].lower() for kind in _asked_after(found))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Make {campaign.name} live?",
+            lost=[
+                f"From the next call on, it asks after {kinds} calls.",
+                f"Asked are receivers of the {words.count(one.number_count, 'number')} of {one.name}.",
+                "Its questions can no longer be changed.",
+            ],
+            button="Make live",
+            to=f"{LIST}/{campaign.id}/live",
+            back=f"{LIST}/{campaign.id}",
+            danger=False,
+        ),
+    )
+
+
+async def make_live(visit: Visit) -> Response:
+    """Asks from the next call on; refused, it says why on the campaign's page."""
+    to = f"{LIST}/{visit.id(CampaignId)}"
+    try:
+        campaign = await access.make_live(visit.deps, visit.actor, visit.id(CampaignId))
+    except (Conflict, InvalidInput) as refused:
+        return visit.go(to, f"Not made live: {refused.message}.", "danger")
+    return visit.go(to, f"{campaign.name} is live.")
+
+
+async def ask_end(visit: Visit) -> Response:
+    """Says that it is for good."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    campaign = found.campaign
+    return confirm(
+        visit,
+        Confirm(
+            title=f"End {campaign.name}?",
+            lost=[
+                "It asks nobody any more; answers that are being given now are refused.",
+                "It cannot be made live again. Its answers and results stay.",
+            ],
+            button="End campaign",
+            to=f"{LIST}/{campaign.id}/end",
+            back=f"{LIST}/{campaign.id}",
+        ),
+    )
+
+
+async def end(visit: Visit) -> Response:
+    """Ends it for good."""
+    to = f"{LIST}/{visit.id(CampaignId)}"
+    try:
+        campaign = await access.end_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    except Conflict as refused:
+        return visit.go(to, f"Not ended: {refused.message}.", "danger")
+    return visit.go(to, f"{campaign.name} has ended.")
+
+
+async def ask_delete(visit: Visit) -> Response:
+    """Says how many answers go with it."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    campaign = found.campaign
+    answered = (await access.results(visit.deps, visit.actor, campaign.id)).answered
+    questions = words.count(len(campaign.questions), "question")
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Delete {campaign.name}?",
+            lost=[
+                f"Gone for good: {questions}, {words.count(answered, 'answer')}.",
+                "Events that were sent stay in the log for 30 days.",
+            ],
+            button="Delete campaign",
+            to=f"{LIST}/{campaign.id}/delete",
+            back=f"{LIST}/{campaign.id}",
+        ),
+    )
+
+
+async def delete(visit: Visit) -> Response:
+    """Removes a draft or an ended campaign."""
+    try:
+        campaign = await access.delete_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    except Conflict as refused:
+        return visit.go(f"{LIST}/{visit.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
+    return visit.go(LIST, f"{campaign.name} is deleted.")
+
+
+async def show_export(visit: Visit) -> Response:
+    """The last 30 days, which is all that the log keeps."""
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    return page(visit, AnswersExportPage(found, default_range(visit.deps.clock.now())))
+
+
+async def export(visit: Visit) -> Response:
+    """Leads to the file."""
+    form = visit.form
+    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    try:
+        link = await exports.answers_link(visit.deps, visit.actor, found.campaign.id, day_range(form))
+    except InvalidInput as refused:
+        return page(visit, AnswersExportPage(found, form.refused(refused)), 422)
+    if link is None:
+        nothing = InvalidInput("nothing was answered in these days", field="since")
+        return page(visit, AnswersExportPage(found, form.refused(nothing)), 422)
+    return visit.go(link.url)
+
+
+def _asked_after(found: OwnCampaign) -> list[CallType]:
+    return [kind for kind in CallType if kind in found.campaign.call_types]
+
+
+def _charts(results: Results) -> list[Chart]:
+    return [
+        Chart(one.question.text, one.answered, _bars(one.counts), one.average, round(one.average or 0))
+        for one in results.questions
+    ]
+
+
+def _bars(counts: Mapping[str, int]) -> list[Bar]:
+    whole = sum(counts.values())
+    return [Bar(label, count, round(100 * count / whole) if whole else 0) for label, count in counts.items()]
+
+
+ROUTES = (
+    get("/campaigns", show_list, Action.FEEDBACK_VIEW),
+    get("/campaigns/{id}", show_campaign, Action.FEEDBACK_VIEW),
+    get("/campaigns/{id}/answers", show_answers, Action.FEEDBACK_VIEW),
+    get("/campaigns/{id}/live", ask_live, Action.FEEDBACK_MANAGE),
+    post("/campaigns/{id}/live", make_live, Action.FEEDBACK_MANAGE),
+    get("/campaigns/{id}/end", ask_end, Action.FEEDBACK_MANAGE),
+    post("/campaigns/{id}/end", end, Action.FEEDBACK_MANAGE),
+    get("/campaigns/{id}/delete", ask_delete, Action.FEEDBACK_MANAGE),
+    post("/campaigns/{id}/delete", delete, Action.FEEDBACK_MANAGE),
+    get("/campaigns/{id}/export", show_export, Action.FEEDBACK_VIEW),
+    post("/campaigns/{id}/export", export, Action.FEEDBACK_VIEW),
+)

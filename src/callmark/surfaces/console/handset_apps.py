@@ -1,0 +1,101 @@
+"""The operator's handset apps: who may register handsets."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import handsets as access
+from callmark.domain.access.model import Action
+from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
+from callmark.domain.ids import HandsetAppId
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.console import words
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+
+LIST = "/console/operator/handset-apps"
+
+
+@dataclass(frozen=True)
+class HandsetAppsPage(Page):
+    """Every app, revoked ones too."""
+
+    template: ClassVar[str] = "handset_apps/list.html"
+    apps: list[HandsetApp]
+
+
+@dataclass(frozen=True)
+class HandsetAppFormPage(Page):
+    """The name of a new app."""
+
+    template: ClassVar[str] = "handset_apps/form.html"
+    form: Form
+    longest_name: int = LONGEST_NAME
+
+
+@dataclass(frozen=True)
+class NewHandsetAppPage(Page):
+    """A credential, shown this once."""
+
+    template: ClassVar[str] = "handset_apps/new.html"
+    app: HandsetApp
+    credential: str
+    gateway: str
+
+
+async def show_apps(visit: Visit) -> Response:
+    """The table."""
+    return page(visit, HandsetAppsPage(await access.list_apps(visit.deps)))
+
+
+async def show_create(visit: Visit) -> Response:
+    """The empty form."""
+    return page(visit, HandsetAppFormPage(Form()))
+
+
+async def create(visit: Visit) -> Response:
+    """Makes an app and shows its credential once."""
+    form = visit.form
+    try:
+        app, credential = await access.create_app(visit.deps, visit.operating, form.text("name"))
+    except InvalidInput as refused:
+        return page(visit, HandsetAppFormPage(form.refused(refused)), 422)
+    return page(visit, NewHandsetAppPage(app, credential, f"{visit.deps.public_url}/handset/v1"))
+
+
+async def ask_revoke(visit: Visit) -> Response:
+    """Says what ends."""
+    app = await access.get_app(visit.deps, visit.id(HandsetAppId))
+    count = await access.count_registrations(visit.deps, app.id)
+    told = f"over {access.MOST_COUNTED:,} handsets" if count > access.MOST_COUNTED else words.count(count, "handset")
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Revoke {app.name}?",
+            lost=[
+                f"The registrations it has made end at once: {told}. Nothing shows there any more.",
+                "Its credential registers no handset any more. It cannot be undone.",
+            ],
+            button="Revoke app",
+            to=f"{LIST}/{app.id}/revoke",
+            back=LIST,
+        ),
+    )
+
+
+async def revoke(visit: Visit) -> Response:
+    """Revokes for good."""
+    app = await access.revoke_app(visit.deps, visit.operating, visit.id(HandsetAppId))
+    return visit.go(LIST, f"{app.name} is revoked.")
+
+
+ROUTES = (
+    get("/operator/handset-apps", show_apps, Action.OPERATE),
+    get("/operator/handset-apps/new", show_create, Action.OPERATE),
+    post("/operator/handset-apps/new", create, Action.OPERATE),
+    get("/operator/handset-apps/{id}/revoke", ask_revoke, Action.OPERATE),
+    post("/operator/handset-apps/{id}/revoke", revoke, Action.OPERATE),
+)

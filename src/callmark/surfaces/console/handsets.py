@@ -1,0 +1,116 @@
+"""The operator's handsets: who is registered, with what, and whether it is connected at this moment."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import handsets as access
+from callmark.domain.access.handsets import Totals
+from callmark.domain.access.model import Action
+from callmark.domain.handsets.model import OS, HandsetApp, Listed, Wanted
+from callmark.domain.ids import HandsetAppId
+from callmark.kit.errors import NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
+from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit, with_query
+
+LIST = "/console/operator/handsets"
+_LONGEST_DIGITS = 15
+
+
+@dataclass(frozen=True)
+class HandsetsPage(Page):
+    """Registrations by number. `connected` is None when the gateways cannot be asked."""
+
+    template: ClassVar[str] = "handsets/list.html"
+    handsets: list[Listed]
+    connected: set[PhoneNumber] | None
+    totals: Totals
+    apps: list[HandsetApp]
+    wanted: Wanted
+    text: str
+    is_narrowed: bool
+    next: str
+    first: str
+    most: int = access.MOST_COUNTED
+
+
+async def show_handsets(visit: Visit) -> Response:
+    """The table."""
+    wanted, text = _wanted(visit), visit.query("q").strip()
+    after = parse_loose(visit.query("after")) or ""
+    found = await access.list_handsets(visit.deps, wanted, after)
+    filters = {
+        "q": text,
+        "os": wanted.os or "",
+        "version": wanted.app_version,
+        "app": str(wanted.app_id) if wanted.app_id else "",
+    }
+    return page(
+        visit,
+        HandsetsPage(
+            found.listed,
+            found.connected,
+            await access.totals(visit.deps),
+            [app for app in await access.list_apps(visit.deps) if app.revoked_at is None],
+            wanted,
+            text,
+            bool(any(filters.values()) or after),
+            "" if found.is_last else with_query(LIST, **filters, after=found.listed[-1].phone_number),
+            with_query(LIST, **filters) if after else "",
+        ),
+    )
+
+
+async def ask_forget(visit: Visit) -> Response:
+    """Says what ends."""
+    handset = await access.get_handset(visit.deps, _number(visit))
+    return confirm(
+        visit,
+        Confirm(
+            title=f"Forget +{handset.phone_number}?",
+            lost=[
+                "Its registration and its connection end at once; the app has to register it again.",
+                "Until then pushes to it end as not a user of the app, and nothing shows when it rings.",
+            ],
+            button="Forget handset",
+            to=f"{LIST}/{handset.phone_number}/forget",
+            back=LIST,
+        ),
+    )
+
+
+async def forget(visit: Visit) -> Response:
+    """Ends a registration."""
+    number = _number(visit)
+    await access.forget_handset(visit.deps, visit.operating, number)
+    return visit.go(LIST, f"+{number} is forgotten.")
+
+
+def _wanted(visit: Visit) -> Wanted:
+    digits = "".join(character for character in visit.query("q") if character in "0123456789")
+    os, app_id = visit.query("os"), parse_uuid(visit.query("app"))
+    return Wanted(
+        number=digits[:_LONGEST_DIGITS],
+        os=OS(os) if os in set(OS) else None,
+        app_version=visit.query("version").strip(),
+        app_id=HandsetAppId(app_id) if app_id else None,
+    )
+
+
+def _number(visit: Visit) -> PhoneNumber:
+    number = parse_digits(str(visit.request.path_params["number"]))
+    if number is None:
+        raise NotFound
+    return number
+
+
+ROUTES = (
+    get("/operator/handsets", show_handsets, Action.OPERATE),
+    get("/operator/handsets/{number}/forget", ask_forget, Action.OPERATE),
+    post("/operator/handsets/{number}/forget", forget, Action.OPERATE),
+)

@@ -1,0 +1,54 @@
+"""The operator's view of background work: batches, listing jobs, deliveries, mails, periodic jobs."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import queues as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.queues import Queues
+from callmark.domain.ids import MailId
+from callmark.surfaces.console import words
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit
+
+URL = "/console/operator/queues"
+
+
+@dataclass(frozen=True)
+class QueuesPage(Page):
+    """How every kind of work stands; `sends_mail`: whether a mail server is set; `catches`: the emulator's way."""
+
+    template: ClassVar[str] = "queues/queues.html"
+    found: Queues
+    sends_mail: bool
+    catches: bool
+    most_mails: int = access.MOST_MAILS
+
+
+async def show_queues(visit: Visit) -> Response:
+    """The tables; the page asks again every few seconds."""
+    settings = visit.deps.settings
+    found = await access.look_at_queues(visit.deps)
+    return page(visit, QueuesPage(found, bool(settings.smtp_host), settings.emulator))
+
+
+async def send_again(visit: Visit) -> Response:
+    """Makes a mail due now."""
+    to = await access.send_again(visit.deps, visit.operating, visit.id(MailId))
+    return visit.go(URL, f"The mail to {to} is sent again now.")
+
+
+async def send_all_again(visit: Visit) -> Response:
+    """Makes every mail that could not be sent due now."""
+    count = await access.send_all_again(visit.deps, visit.operating)
+    return visit.go(URL, f"{words.count(count, 'mail').capitalize()} sent again now.")
+
+
+ROUTES = (
+    get("/operator/queues", show_queues, Action.OPERATE),
+    post("/operator/queues/mails/send-again", send_all_again, Action.OPERATE),
+    post("/operator/queues/mails/{id}/send-again", send_again, Action.OPERATE),
+)

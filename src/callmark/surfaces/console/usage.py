@@ -1,0 +1,36 @@
+"""Usage against limits. Source: contract, sections 1.7, 3.1, 3.2 and 9.1."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import usage as access
+from callmark.domain.access.model import Action
+from callmark.domain.access.usage import Usage
+from callmark.domain.credentials.model import MOST_KEYS
+from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
+from callmark.domain.webhooks.model import MOST_WEBHOOKS
+from callmark.surfaces.console.entry import get
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit
+
+
+@dataclass(frozen=True)
+class UsagePage(Page):
+    """What is used of what."""
+
+    template: ClassVar[str] = "usage/usage.html"
+    usage: Usage
+    buckets: tuple[Bucket, ...] = BUCKETS
+    most_tokens: int = TOKENS_QUOTA
+    most_keys: int = MOST_KEYS
+    most_webhooks: int = MOST_WEBHOOKS
+
+
+async def show_usage(visit: Visit) -> Response:
+    """The page; it asks again every few seconds."""
+    return page(visit, UsagePage(await access.read_usage(visit.deps, visit.actor)))
+
+
+ROUTES = (get("/usage", show_usage, Action.USAGE_VIEW),)

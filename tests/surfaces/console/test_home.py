@@ -1,0 +1,46 @@
+from datetime import timedelta
+
+from tests.domain.personalisation.test_days import called, submit
+from tests.factories import Cast, make_label
+from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
+
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import service
+from callmark.kit.clock import FakeClock
+from callmark.worker import run as worker
+
+
+async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    assert "Nothing pushed today" in text_of(await alice.get("/console"))
+    cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))
+    batch = await submit(deps, cast, 3, bad=1)
+    await worker.run_due_once(deps)
+    record = (await service.batch_status(deps, business.account.id, batch.id))[0]
+    await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
+    clock.advance(timedelta(hours=1))
+    home = await alice.get("/console")
+    text = text_of(home)
+    assert "Accepted 4 records taken today Valid 3 judged good · 75 %" in text
+    assert "Shown 1 on a screen" in text
+    assert "Not a user of the app 3 Invalid input 1" in text
+    assert "0 requests wait" in text
+    assert {"/console/records?state=not_registered", "/console/callbacks", "/console/webhooks"} <= links_of(home)
+    assert "data-chart" in home.text
+    assert text.count(" Jan ") + text.count(" Dec ") >= 29  # the same days as a table
+
+
+async def test_an_owner_sees_no_figures_of_the_whole_account(business: Business, browse: Visitors) -> None:
+    owner = await browse.as_member(business.process_owner)
+    text = text_of(await owner.get("/console"))
+    assert "requests wait" in text
+    assert "Accepted" not in text
+    assert "Webhooks" not in text
+
+
+async def test_an_operator_who_acts_for_nobody_goes_to_the_accounts(deps: Deps, browse: Visitors) -> None:
+    opal = await browse.as_operator(await make_operator(deps))
+    assert (await opal.get("/console")).headers["location"] == "/console/operator/accounts"

@@ -1,0 +1,115 @@
+from html import escape
+
+import pytest
+from tests.factories import logo, make_feature_set, make_label
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import LabelType
+from callmark.domain.structure.model import NewFeatureSet
+
+GOOD = {"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": "53"}
+PNG = ("logo.png", logo(), "image/png")
+
+
+async def alice_of(business: Business, browse: Visitors) -> Browser:
+    return await browse.as_member(business.admin)
+
+
+async def test_a_label_is_made_by_the_wizard_and_listed_with_logo_and_id(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await alice_of(business, browse)
+    listed = await alice.follow(await alice.post("/console/labels/new", GOOD, logo=PNG))
+    (label,) = await labels.list_labels(deps, business.account.id)
+    assert (label.name, label.label_type, label.category, label.sub_category) == ("Acme Deliveries", "dynamic", 8, 53)
+    assert label.created_by_email == business.admin.email
+    assert f'data-copy="{label.id}"' in listed.text
+    assert f"/logos/{label.logo_sha256.hex()}.png" in listed.text
+    assert "Acme Deliveries is created" in text_of(listed)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ((b"GIF89a" + b"\0" * 40), "not a PNG"),
+        (logo(199), "200x200"),
+        (logo()[:-20], "damaged"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 2_100_000, "smaller than"),
+    ],
+)
+async def test_what_is_wrong_with_a_logo_is_said_beside_it(
+    deps: Deps, business: Business, browse: Visitors, file: bytes, said: str
+) -> None:
+    alice = await alice_of(business, browse)
+    refused = await alice.post("/console/labels/new", GOOD, logo=("logo.png", file, "image/png"))
+    assert refused.status_code == 422
+    assert list(errors_of(refused)) == ["logo"]
+    assert said in errors_of(refused)["logo"]
+    assert await labels.list_labels(deps, business.account.id) == []
+
+
+async def test_every_field_is_judged_at_once_and_a_good_logo_is_kept(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await alice_of(business, browse)
+    empty = await alice.post("/console/labels/new", {})
+    assert set(errors_of(empty)) == {"label_type", "logo", "name", "sub_category"}
+    refused = await alice.post("/console/labels/new", GOOD | {"name": "x" * 40}, logo=PNG)
+    assert errors_of(refused) == {"name": "Label name must be at most 39 characters"}
+    kept = refused.text.partition('name="kept_logo" value="')[2][:64]
+    again = await alice.post("/console/labels/new", GOOD | {"name": "x" * 39, "kept_logo": kept})
+    assert again.status_code == 303
+    assert [len(one.name) for one in await labels.list_labels(deps, business.account.id)] == [39]
+    foreign = await alice.post("/console/labels/new", GOOD | {"kept_logo": "0" * 64})
+    assert errors_of(foreign) == {"logo": "Choose a logo"}
+
+
+async def test_a_label_is_changed_made_default_and_deleted(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await alice_of(business, browse)
+    label = await make_label(deps, business.account.id)
+    path = f"/console/labels/{label.id}"
+    assert 'value="Acme Deliveries"' in (await alice.get(f"{path}/edit")).text
+    await alice.follow(await alice.post(f"{path}/edit", {"name": "Acme", "sub_category": "64"}))
+    changed = await labels.get_label(deps, business.account.id, label.id)
+    assert (changed.name, changed.category, changed.logo_sha256) == ("Acme", 11, label.logo_sha256)
+    assert "Default" in text_of(await alice.follow(await alice.post(f"{path}/default")))
+    asked = text_of(await alice.get(f"{path}/delete"))
+    assert str(label.id) in asked
+    assert "the oldest dynamic label takes its place" in asked
+    await alice.follow(await alice.post(f"{path}/delete"))
+    assert (await alice.get(f"{path}/edit")).status_code == 404
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [entry.action for entry in log] == ["label.deleted", "label.made_default", "label.changed"]
+
+
+async def test_a_label_that_a_feature_set_shows_is_not_deleted(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await alice_of(business, browse)
+    label = await make_label(deps, business.account.id, label_type=LabelType.STATIC)
+    await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening calls", label_id=label.id))
+    assert "Evening calls" in text_of(await alice.get("/console/labels"))
+    assert "Evening calls show it" in text_of(await alice.get(f"/console/labels/{label.id}/delete"))
+    kept = await alice.follow(await alice.post(f"/console/labels/{label.id}/delete"))
+    assert "belongs to a feature set" in text_of(kept)
+    assert await labels.get_label(deps, business.account.id, label.id) == label
+
+
+async def test_owners_see_labels_and_change_none_and_another_accounts_is_like_none(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    label = await make_label(deps, business.account.id, name='"><script>alert(1)</script>')
+    owner = await browse.as_member(business.process_owner)
+    listed = await owner.get("/console/labels")
+    assert escape(label.name, quote=False).replace('"', "&#34;") in listed.text
+    assert label.name not in listed.text
+    assert "/console/labels/new" not in listed.text
+    assert (await owner.post("/console/labels/new", GOOD, logo=PNG)).status_code == 403
+    charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    for path in ("edit", "delete"):
+        assert (await charlie.get(f"/console/labels/{label.id}/{path}")).status_code == 404
+    assert (await charlie.post(f"/console/labels/{label.id}/default")).status_code == 404

@@ -1,0 +1,61 @@
+import pytest
+from tests.factories import make_feature_set
+from tests.surfaces.console.browser import Business, Visitors, errors_of, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.structure import library
+from callmark.domain.structure.model import NewFeatureSet
+
+TEXT = "Your parcel arrives today"
+
+
+async def test_a_call_reason_is_added_reworded_and_removed(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.follow(await alice.post("/console/call-reasons", {"call_reason": f" {TEXT} "}))
+    (reason,) = await library.list_call_reasons(deps, business.account.id)
+    assert reason.text == TEXT
+    path = f"/console/call-reasons/{reason.id}"
+    assert f'value="{TEXT}"' in (await alice.get(f"{path}/edit")).text
+    await alice.follow(await alice.post(f"{path}/edit", {"call_reason": "Your parcel is late"}))
+    assert "Your parcel is late" in text_of(await alice.get(f"{path}/delete"))
+    assert "is removed" in text_of(await alice.follow(await alice.post(f"{path}/delete")))
+    assert await library.list_call_reasons(deps, business.account.id) == []
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [one.action for one in log] == ["call_reason.deleted", "call_reason.changed", "call_reason.created"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("too short", "between 10 and 100"),
+        ("x" * 101, "between 10 and 100"),
+        ("A sale! Come now", "not allowed"),
+        ("Your parcel arrives.", "not allowed"),
+        ("", "between 10 and 100"),
+    ],
+)
+async def test_the_server_decides_on_a_wording_and_keeps_what_was_typed(
+    deps: Deps, business: Business, browse: Visitors, text: str, said: str
+) -> None:
+    alice = await browse.as_member(business.admin)
+    refused = await alice.post("/console/call-reasons", {"call_reason": text})
+    assert refused.status_code == 422
+    assert said in errors_of(refused)["call_reason"]
+    assert f'value="{text}"' in refused.text
+    assert await library.list_call_reasons(deps, business.account.id) == []
+
+
+async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    reason = await library.create_call_reason(deps, business.account.id, text=TEXT, created_by_email="a@b.example")
+    again = await alice.post("/console/call-reasons", {"call_reason": TEXT.upper()})
+    assert "in the library already" in errors_of(again)["call_reason"]
+    await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening", call_reason_id=reason.id))
+    assert "Evening show it" in text_of(await alice.get(f"/console/call-reasons/{reason.id}/delete"))
+    kept = await alice.follow(await alice.post(f"/console/call-reasons/{reason.id}/delete"))
+    assert "is used by the feature set &#39;Evening&#39;" in kept.text
+    owner = await browse.as_member(business.operation_owner)
+    assert "Add to the library" not in text_of(await owner.get("/console/call-reasons"))
+    assert (await owner.post("/console/call-reasons", {"call_reason": TEXT})).status_code == 403

@@ -1,0 +1,231 @@
+from datetime import timedelta
+
+import pytest
+from tests.domain.personalisation.test_days import called, submit
+from tests.factories import Cast, make_label, phone
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.labels.model import Label
+from callmark.domain.personalisation import service
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.kit.clock import FakeClock
+from callmark.worker import run as worker
+
+
+@pytest.fixture
+async def label(deps: Deps, business: Business) -> Label:
+    """The business's dynamic label."""
+    return await make_label(deps, business.account.id)
+
+
+@pytest.fixture
+async def alice(business: Business, browse: Visitors) -> Browser:
+    """The admin's browser."""
+    return await browse.as_member(business.admin)
+
+
+async def pushed(deps: Deps, business: Business, label: Label, good: int = 1, bad: int = 0) -> Batch:
+    """A batch of the business, which a worker has seen to."""
+    batch = await submit(deps, Cast(business.account, "", "", "", label), good, bad=bad)
+    await worker.run_due_once(deps)
+    return batch
+
+
+async def only(deps: Deps, batch: Batch) -> StoredRecord:
+    """A batch's one record."""
+    (record,) = await service.batch_status(deps, batch.account_id, batch.id)
+    return record
+
+
+async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    receiver = phone()
+    form = {
+        "receiver": f"+{receiver[:2]} {receiver[2:7]}-{receiver[7:]}",
+        "caller": "+91 (80) 4000 1234",
+        "label_id": str(label.id),
+        "label_name": "",
+        "call_reason": "Your parcel arrives today",
+        "starts_at": "2026-01-01T18:30",
+        "time_zone": "Asia/Kolkata",
+        "hours": "2",
+    }
+    shown = await alice.follow(await alice.post("/console/push", form))
+    text = text_of(shown)
+    assert "Not a user of the app: the receiver has no handset with the app" in text
+    assert f"+{receiver}" in text
+    assert "Window opens in 3 hours" in text
+    record = (await service.batch_status(deps, business.account.id, (await newest(deps, business)).id))[0]
+    assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
+    assert record.starts_at == deps.clock.now() + timedelta(hours=3)
+    assert record.key.ends_at - record.starts_at == timedelta(hours=2)
+    (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert entry.action == "record.pushed"
+    assert receiver not in str(entry)
+
+
+async def newest(deps: Deps, business: Business) -> Batch:
+    """The business's last batch."""
+    from callmark.domain.personalisation import search
+    from callmark.domain.personalisation.search import WantedBatches
+
+    listed, _ = await search.list_batches(deps, business.account.id, WantedBatches(), None)
+    return listed[0].batch
+
+
+async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_is_kept(
+    alice: Browser, label: Label
+) -> None:
+    form = {
+        "receiver": "nobody",
+        "caller": "",
+        "label_id": str(label.id),
+        "label_name": "No",
+        "call_reason": "Sale!",
+        "starts_at": "soon",
+        "hours": "25",
+    }
+    refused = await alice.post("/console/push", form)
+    assert refused.status_code == 422
+    assert set(errors_of(refused)) == {"receiver", "caller", "label_name", "call_reason", "starts_at", "hours"}
+    assert 'value="Sale!"' in refused.text
+    past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1"})
+    assert errors_of(past)["hours"] == "End is in the past"
+
+
+async def test_batches_are_listed_by_date_and_state_and_paged_by_key(
+    deps: Deps, business: Business, alice: Browser, label: Label, clock: FakeClock
+) -> None:
+    assert "No batches yet" in text_of(await alice.get("/console/batches"))
+    old = await pushed(deps, business, label, 2, bad=1)
+    clock.advance(timedelta(days=1))
+    await worker.prepare(deps)
+    for _ in range(26):
+        await submit(deps, Cast(business.account, "", "", "", label), 1)
+    first = await alice.get("/console/batches")
+    assert str(old.id) not in first.text
+    (more,) = [link for link in links_of(first) if "after=" in link]
+    last = await alice.get(more)
+    assert "2 not pushed · 1 invalid" in text_of(last)
+    assert str(old.id) in (await alice.get("/console/batches", until="2026-01-01")).text
+    assert str(old.id) not in (await alice.get("/console/batches", since="2026-01-02")).text
+    assert "Being pushed" not in text_of(await alice.get("/console/batches", state="done", since="x")).replace(
+        "Any state Being pushed Done", ""
+    )
+
+
+async def test_a_batch_shows_its_funnel_and_its_records_by_outcome(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    batch = await pushed(deps, business, label, 60, bad=2)
+    path = f"/console/batches/{batch.id}"
+    shown = await alice.get(path)
+    assert "Batch of 62 records" in text_of(shown)
+    assert "Not a user of the app (60)" in text_of(shown)
+    bad = text_of(await alice.get(path, state="invalid"))
+    assert "Receiver number is not a phone number" in bad
+    assert "Position 61" not in bad
+    (more,) = [link for link in links_of(shown) if "after=" in link]
+    assert more.endswith("after=49")
+    assert (await alice.get(more)).text.count('data-label="Position"') == 12
+    assert "60 identities" in text_of(await alice.get(f"{path}/withdraw"))
+    done = await alice.follow(await alice.post(f"{path}/withdraw"))
+    assert "60 records are withdrawn" in text_of(done)
+    assert f"{path}/withdraw" not in done.text
+
+
+async def test_a_record_tells_its_life_in_the_order_of_time(
+    deps: Deps, business: Business, alice: Browser, label: Label, clock: FakeClock
+) -> None:
+    record = await only(deps, await pushed(deps, business, label))
+    clock.advance(timedelta(minutes=2))
+    await service.acknowledge(deps, [record.key])
+    clock.advance(timedelta(minutes=3))
+    await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
+    clock.advance(timedelta(minutes=1))
+    text = text_of(await alice.get(f"/console/records/{record.key.id}"))
+    parts = [
+        "Timeline Accepted 6 minutes ago",
+        "Not a user of the app",
+        "Delivered late",
+        "Shown",
+        "Answered",
+        "Window ends",
+    ]
+    places = [text.index(part, text.index("Timeline")) for part in parts]
+    assert places == sorted(places)
+
+
+async def test_a_record_is_withdrawn_after_being_asked(
+    deps: Deps, business: Business, alice: Browser, label: Label, browse: Visitors
+) -> None:
+    record = await only(deps, await pushed(deps, business, label))
+    path = f"/console/records/{record.key.id}"
+    assert "shows no more" in text_of(await alice.get(f"{path}/withdraw"))
+    charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    for foreign in (path, f"{path}/withdraw", f"/console/batches/{record.batch_id}"):
+        assert (await charlie.get(foreign)).status_code == 404
+    assert (await charlie.post(f"{path}/withdraw")).status_code == 404
+    done = await alice.follow(await alice.post(f"{path}/withdraw"))
+    assert "The record is withdrawn" in text_of(done)
+    assert f"{path}/withdraw" not in done.text
+    assert (await service.find_record(deps, business.account.id, record.key.id)).withdrawn_at
+
+
+async def test_an_invalid_record_shows_what_was_sent_and_never_as_markup(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    from callmark.domain.personalisation.judge import V2, NewRecord
+    from callmark.domain.personalisation.service import Submitted
+
+    evil = "<img src=x onerror=alert(1)>"
+    bad = Submitted(
+        NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), lambda: f'{{"receiver":"{evil}"}}'.encode()
+    )
+    batch = await service.submit_batch(deps, business.account.id, V2, [bad])
+    record = await only(deps, batch)
+    for path in (f"records/{record.key.id}", f"batches/{batch.id}", "records"):
+        shown = await alice.get(f"/console/{path}")
+        assert evil not in shown.text
+        assert evil[:30] in text_of(shown)
+
+
+async def test_records_are_searched_by_numbers_as_people_write_them(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    assert "No call records yet" in text_of(await alice.get("/console/records"))
+    record = await only(deps, await pushed(deps, business, label))
+    receiver = record.key.receiver_number
+    other = await only(deps, await pushed(deps, business, label))
+    found = await alice.get("/console/records", receiver=f"+{receiver[:2]} {receiver[2:]}")
+    assert f"+{receiver}" in text_of(found)
+    assert str(other.key.id) not in found.text
+    by_caller = await alice.get("/console/records", caller="00 91 80 4000 1234", state=Outcome.NOT_REGISTERED)
+    assert {str(record.key.id), str(other.key.id)} <= {link.rpartition("/")[2] for link in links_of(by_caller)}
+    assert "Nothing found" in text_of(await alice.get("/console/records", caller="+46701234567"))
+    assert "this is not a phone number" in text_of(await alice.get("/console/records", receiver="x"))
+    assert (await alice.get("/console/records", after="WyIiLCIiLCIiXQ")).status_code == 200
+
+
+async def test_it_says_what_a_receiver_would_see_and_why(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    record = await only(deps, await pushed(deps, business, label))
+    asked = await alice.get("/console/resolve", receiver=f"+{record.key.receiver_number}", caller="+918040001234")
+    assert "Nothing shows The receiver has no registered handset." in text_of(asked)
+    missing = await alice.get("/console/resolve", receiver="12", caller="")
+    assert set(errors_of(missing)) == {"receiver", "caller"}
+    assert errors_of(await alice.get("/console/resolve")) == {}
+
+
+async def test_owners_have_no_part_in_call_personalisation(business: Business, browse: Visitors) -> None:
+    owner = await browse.as_member(business.department_owner)
+    home = await owner.get("/console")
+    for path in ("batches", "records", "push", "resolve", "uploads", "uploads/new"):
+        assert (await owner.get(f"/console/{path}")).status_code == 403
+        assert f"/console/{path}" not in links_of(home)
