@@ -12,7 +12,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
-from callmark.domain.ids import AccountId, CallId, FeatureSetId
+from callmark.domain.ids import AccountId, CallId, FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.structure.model import NewFeatureSet
 from callmark.kit.ids import random_uuid
@@ -34,6 +34,7 @@ async def make_listed(
     deps: Deps,
     *,
     account_id: AccountId | None = None,
+    process_id: ProcessId | None = None,
     name: str = "Delivery default",
     state: str = "published",
     is_number_group: bool = False,
@@ -46,7 +47,7 @@ async def make_listed(
     feature_set_id = (
         await make_number_group(deps, account_id, name=name)
         if is_number_group
-        else (await make_feature_set(deps, account_id, new=NewFeatureSet(name))).id
+        else (await make_feature_set(deps, account_id, process_id, NewFeatureSet(name))).id
     )
     number = phone()
     async with deps.db.transaction() as tx:

@@ -289,3 +289,38 @@ async def test_waits_given_up_while_nats_hangs_leave_the_connection_whole(
     finally:
         await asyncio.gather(sender.close(), gateway.close())
         await nats.stop()
+
+
+async def test_a_handset_is_known_to_be_connected_without_hearing_of_the_question(
+    sender: Fabric, gateway: Fabric
+) -> None:
+    heard: list[bytes] = []
+    assert not await sender.is_connected(PHONE, timedelta(seconds=2))
+    attachment = await gateway.attach(PHONE, lambda _key, _reply, payload: heard.append(payload))
+    assert await sender.is_connected(PHONE, timedelta(seconds=2))
+    await gateway.detach(attachment)
+    assert not await sender.is_connected(PHONE, timedelta(seconds=2))
+    assert heard == []
+
+
+async def test_all_listeners_are_asked_and_those_that_answer_in_time_are_heard(sender: Fabric, gateway: Fabric) -> None:
+    async def three(_: bytes) -> bytes:
+        return b"3"
+
+    async def four(_: bytes) -> bytes:
+        return b"4"
+
+    assert await sender.ask_all("count", 2, timedelta(seconds=2)) == []
+    await gateway.listen("count", three)
+    assert await sender.ask_all("count", 2, SOON) == [b"3"]
+    await sender.listen("count", four)
+    assert sorted(await sender.ask_all("count", 2, timedelta(seconds=2))) == [b"3", b"4"]
+
+
+async def test_without_nats_nobody_can_be_asked(sender: Fabric) -> None:
+    await sender.close()
+    with pytest.raises(Unavailable):
+        await sender.is_connected(PHONE, SOON)
+    with pytest.raises(Unavailable):
+        await sender.ask_all("count", 1, SOON)
+    assert sender.server_version == ()

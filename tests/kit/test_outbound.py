@@ -27,7 +27,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[N
 
 
 class Names(AbstractResolver):
-    """A server of names whose answers the test gives; the last one stays."""
+    """A server of names whose answers the test gives; the last one stays. Without any, no name has an address."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -40,6 +40,8 @@ class Names(AbstractResolver):
         family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - the base's signature
     ) -> list[ResolveResult]:
         self.asked.append(host)
+        if not self.answers:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [
             ResolveResult(
@@ -114,6 +116,13 @@ async def test_no_spelling_of_this_machine_gets_through_the_gate(host: str) -> N
 async def test_a_name_that_leads_inside_does_not_get_through(address: str) -> None:
     async with Outbound((), patience=QUICK, resolver=Names([address])) as outbound:
         assert error(await post(outbound, f"http://{NAME}/")).startswith(f"the address {address} is not called")
+
+
+async def test_a_name_without_an_address_is_looked_up_once_and_given_up() -> None:
+    names = Names()
+    async with Outbound(LOOPBACK, patience=QUICK, resolver=names) as outbound:
+        assert error(await post(outbound, f"http://{NAME}/")) == f"the name {NAME} has no address"
+    assert names.asked == [NAME]
 
 
 async def test_a_name_with_one_inner_and_one_allowed_address_reaches_the_allowed_one() -> None:

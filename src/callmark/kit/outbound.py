@@ -128,6 +128,8 @@ class Outbound:
                 _OPENED.set(opened)
                 try:
                     return await self._exchange(target, body, headers)
+                except aiohttp.ClientConnectorError:  # none was made (a name without an address opens nothing)
+                    raise
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     if opened:  # else the receiver had closed a connection that was kept, which says nothing
                         raise

@@ -135,6 +135,8 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 2}
     assert "Nothing is to be done" in await applied(alice, at, "rewrite", f"{two}\n{three}")
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert sorted(entry.action for entry in log) == ["numbers.delisted", "numbers.listed"]
 
 
 async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, business: Business, browse: Visitors) -> None:

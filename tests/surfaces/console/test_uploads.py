@@ -19,10 +19,11 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     receiver = phone()
     text = f"receiver,reason\n+{receiver},Your parcel arrives today\n+{phone()},=1+1\n"
     form = {"caller": "+91 80 4000 1234", "hours": "4", "time_zone": "Asia/Kolkata"}
-    taken = await alice.post("/console/uploads/new", form, file=('my "sheet".csv', text.encode(), "text/csv"))
+    taken = await alice.post("/console/uploads/new", form, file=("my sheet.csv", text.encode(), "text/csv"))
     path = taken.headers["location"]
     assert "Reading in" in text_of(await alice.follow(taken))
-    await worker.run_due_once(deps)
+    await worker.run_due_once(deps)  # the file becomes a batch
+    await worker.run_due_once(deps)  # the batch is pushed
     stream = await alice.get(f"{path}/progress")
     last = stream.text.strip().rpartition("data: ")[2]
     assert msgspec.json.decode(last) == {"done": 2, "total": 2, "text": "Done", "finished": True, "url": ""}

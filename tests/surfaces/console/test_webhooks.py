@@ -1,25 +1,284 @@
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from html import escape
 
 import pytest
 from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
-from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.browser import (
+    Browser,
+    Business,
+    Visitors,
+    errors_of,
+    links_of,
+    make_business,
+    text_of,
+    visitors,
+)
 
 from callmark.domain.accounts import audit
 from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.deps import Deps
-from callmark.domain.events.model import EventType
-from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.model import Webhook
+from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.clock import FakeClock
+from callmark.surfaces.console.visit import with_query
 
 BOTH = ["cmb", "user_feedback"]
 LIST = "/console/webhooks"
 EVENTS = "/console/webhook-events"
 EVIL = '"><img src=x onerror=alert(1)>'
+URL = "https://hooks.example.com/callmark?key=s%2fecret&x"
 
 
-def test_nothing() -> None:
-    pass
+@dataclass
+class Desk:
+    """Alice's browser, at a business that may call this machine."""
+
+    stage: Stage
+    business: Business
+    browse: Visitors
+    alice: Browser
+
+    async def actions(self) -> list[str]:
+        log = await audit.list_entries(self.stage.deps, self.business.account.id, AuditFilter())
+        return [entry.action for entry in reversed(log)]
+
+
+@pytest.fixture
+async def desk(deps: Deps) -> AsyncGenerator[Desk]:
+    business = await make_business(deps)
+    async with staged(deps) as stage, visitors(stage.deps) as browse:
+        alice = await browse.as_member(business.admin)
+        yield Desk(replace(stage, account_id=business.account.id), business, browse, alice)
+
+
+async def test_a_webhook_is_made_and_its_secret_shown_this_once(desk: Desk) -> None:
+    shown = await desk.alice.post(
+        f"{LIST}/new", {"name": " orders ", "url": URL, "event_types": BOTH, "stops_on_gone": "on"}
+    )
+    (webhook,) = await webhooks.list_webhooks(desk.stage.deps, desk.business.account.id)
+    assert (webhook.name, webhook.url, webhook.honours_retry_after, webhook.stops_on_gone) == (
+        "orders",
+        URL,
+        False,
+        True,
+    )
+    assert webhook.created_by_email == desk.business.admin.email
+    assert shown.status_code == 200
+    secret = shown.text.partition('data-copy="whsec_')[2].partition('"')[0]
+    assert len(secret) > 20
+    for path in (LIST, f"{LIST}/{webhook.id}/edit", EVENTS):
+        assert secret not in (await desk.alice.get(path)).text
+    assert "Nothing sent yet" in text_of(await desk.alice.get(LIST))
+    (entry,) = await audit.list_entries(desk.stage.deps, desk.business.account.id, AuditFilter())
+    assert (entry.action, entry.subject) == ("webhook.created", "orders")
+    assert "s%2fecret" not in str(entry.details)
+
+
+async def test_a_sixth_webhook_is_refused_and_no_longer_offered(desk: Desk) -> None:
+    for number in range(5):
+        await desk.stage.webhook(URL, name=f"w{number}")
+    sixth = await desk.alice.post(f"{LIST}/new", {"name": "sixth", "url": URL, "event_types": BOTH})
+    assert sixth.status_code == 422
+    assert "at most 5 webhooks" in errors_of(sixth)[""]
+    assert 'value="sixth"' in sixth.text
+    assert f"{LIST}/new" not in links_of(await desk.alice.get(LIST))
+    await desk.alice.follow(
+        await desk.alice.post(
+            f"{LIST}/{(await webhooks.list_webhooks(desk.stage.deps, desk.business.account.id))[0].id}/delete"
+        )
+    )
+    again = await desk.alice.post(f"{LIST}/new", {"name": "W0", "url": URL, "event_types": BOTH})
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"name": " ORDERS "}, "name", "A webhook named 'ORDERS' exists already"),
+        ({"name": "x" * 51}, "name", "Webhook name must be at most 50 characters"),
+        ({"name": " "}, "name", "Webhook name is required"),
+        ({"url": "hooks.example.com"}, "url", "Url must be a whole address beginning with http:// or https://"),
+        ({"url": "ftp://hooks.example.com"}, "url", "Url must be a whole address beginning with http:// or https://"),
+        ({"url": "http://10.0.0.8/x"}, "url", "Url cannot be called"),
+        ({"url": "https://hooks.example.com/" + "x" * 2048}, "url", "Url must be at most 2048 characters"),
+        ({"event_types": []}, "event_types", "Event_types must name at least one type"),
+    ],
+)
+async def test_what_the_contract_refuses_is_refused_beside_its_field(
+    desk: Desk, wrong: dict[str, object], field: str, said: str
+) -> None:
+    await desk.stage.webhook(URL)
+    good: dict[str, object] = {"name": "second & last", "url": URL, "event_types": ["cmb"]}
+    refused = await desk.alice.post(f"{LIST}/new", good | wrong)
+    assert refused.status_code == 422
+    assert errors_of(refused)[field].startswith(said)
+    kept = str((good | wrong)["name"])
+    assert f'value="{escape(kept)}"' in refused.text
+    assert len(await webhooks.list_webhooks(desk.stage.deps, desk.business.account.id)) == 1
+    accepted = await desk.alice.post(f"{LIST}/new", good | {"name": "x" * 50})
+    assert accepted.status_code == 200
+
+
+async def test_a_webhook_is_changed_with_its_switches(desk: Desk) -> None:
+    webhook = await desk.stage.webhook(URL, gone=True)
+    form = await desk.alice.get(f"{LIST}/{webhook.id}/edit")
+    assert escape(URL) in form.text
+    changed = {"name": "orders", "url": f"{URL}2", "event_types": "user_feedback", "honours_retry_after": "on"}
+    await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/edit", changed))
+    new = await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, webhook.id)
+    assert (new.url, new.honours_retry_after, new.stops_on_gone, len(new.event_types)) == (f"{URL}2", True, False, 1)
+    await desk.stage.webhook(URL, name="Other")
+    taken = await desk.alice.post(f"{LIST}/{webhook.id}/edit", changed | {"name": "other"})
+    assert errors_of(taken) == {"name": "A webhook named 'other' exists already"}
+
+
+async def test_a_test_shows_the_receivers_answer_at_once_and_as_text(desk: Desk) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=503, text=f"<script>alert(1)</script>{EVIL}", headers={"X-Why": EVIL})
+
+    async with receiver(answer) as there:
+        webhook = await desk.stage.webhook(there.url)
+        chosen = await desk.alice.get(f"{LIST}/{webhook.id}/test")
+        assert 'value="cmb" selected' in chosen.text
+        shown = await desk.alice.follow(
+            await desk.alice.post(f"{LIST}/{webhook.id}/test", {"event_type": "user_feedback"})
+        )
+    assert b"user_feedback_payload" in there.requests[0].body
+    said = text_of(shown)
+    assert "the answer was 503" in said
+    assert there.requests[0].headers["webhook-signature"] in said
+    assert EVIL in said
+    assert EVIL not in shown.text
+    assert "<script>alert" not in shown.text
+    assert "test" in text_of(await desk.alice.get(EVENTS))
+    assert await desk.actions() == ["webhook.tested"]
+    assert not any("resend" in link for link in links_of(shown))
+
+
+async def test_a_receiver_that_is_not_there_is_told_in_words(desk: Desk) -> None:
+    webhook = await desk.stage.webhook("http://127.0.0.1:1/hook")
+    shown = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/test", {"event_type": "cmb"}))
+    assert "no answer" in text_of(shown)
+    assert "No answer came." in text_of(shown)
+
+
+async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk: Desk) -> None:
+    webhook = await desk.stage.webhook(URL)
+    paused = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/pause"))
+    assert "Paused" in text_of(paused)
+    await desk.stage.append(2)
+    await desk.stage.run_due()
+    asked = text_of(await desk.alice.get(f"{LIST}/{webhook.id}/delete"))
+    assert "2 deliveries that still wait" in asked
+    await desk.alice.post(f"{LIST}/{webhook.id}/resume")
+    assert (await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, webhook.id)).paused_at is None
+    gone = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/delete"))
+    assert "orders is deleted" in text_of(gone)
+    assert (await desk.alice.get(f"{LIST}/{webhook.id}/edit")).status_code == 404
+    assert await desk.actions() == ["webhook.paused", "webhook.resumed", "webhook.deleted"]
+
+
+@pytest.mark.parametrize(("hours", "said"), [("0", "stopped just now"), ("24", "signs beside it for 24 hours")])
+async def test_a_secret_is_rotated_with_the_overlap_that_was_chosen(desk: Desk, hours: str, said: str) -> None:
+    made = await desk.stage.created(URL)
+    shown = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": hours})
+    assert "whsec_" in shown.text
+    assert made.secret not in shown.text
+    assert said in text_of(shown)
+    new = await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, made.webhook.id)
+    assert new.old_secret_until == desk.stage.deps.clock.now() + timedelta(hours=int(hours))
+    refused = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": "169"})
+    assert errors_of(refused) == {"overlap": "Choose how long"}
+
+
+async def test_the_log_is_filtered_and_paged_by_key(desk: Desk, clock: FakeClock) -> None:
+    async with receiver(status(200)) as there:
+        orders = await desk.stage.webhook(there.url)
+        await desk.stage.append(52)
+        await desk.stage.run_due()
+        clock.advance(timedelta(hours=2))
+        other = await desk.stage.webhook("http://127.0.0.1:1/", name="other")
+        (event,) = await desk.stage.append(1)
+        await desk.stage.run_due()
+    first = await desk.alice.get(EVENTS, webhook=str(orders.id), state="success")
+    assert first.text.count('data-label="Created"') == 50
+    following = next(link for link in links_of(first) if "after=" in link)
+    assert str(orders.id) in following
+    second = await desk.alice.get(following)
+    assert second.text.count('data-label="Created"') == 3
+    for wanted, count in (
+        ({"q": str(event.id)}, 2),
+        ({"webhook": str(other.id)}, 1),
+        ({"state": "rescheduled"}, 1),
+        ({"type": "user_feedback"}, 0),
+        ({"span": "hour"}, 2),
+        ({"q": "not an id"}, 0),
+        ({"after": "nonsense", "state": "nonsense"}, 50),
+    ):
+        assert (await desk.alice.get(with_query(EVENTS, **wanted))).text.count('data-label="Created"') == count, wanted
+
+
+async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(desk: Desk) -> None:
+    async with receiver(status(500, 200)) as there:
+        await desk.stage.webhook(there.url)
+        await desk.stage.append(1)
+        await desk.stage.run_due()
+        (delivery,) = await desk.stage.log()
+        shown = await desk.alice.get(f"{EVENTS}/{delivery.id}")
+        assert "Rescheduled" in text_of(shown)
+        assert "in 2 minutes" in text_of(shown)
+        assert "Liefer-Set ü" in text_of(shown)
+        assert there.url in text_of(shown)
+        again = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
+        assert "It is being sent again" in text_of(again)
+        await desk.stage.run_due()
+    shown = await desk.alice.get(f"{EVENTS}/{delivery.id}")
+    assert "Success" in text_of(shown)
+    assert shown.text.count("an-attempt-line") == 2
+    assert await desk.actions() == ["delivery.resent"]
+
+
+async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, clock: FakeClock) -> None:
+    began = clock.now()
+    async with receiver(status(500)) as there:
+        webhook = await desk.stage.webhook(there.url)
+        await desk.stage.append(3)
+        for pause in (timedelta(), *SCHEDULE):
+            clock.advance(pause)
+            await desk.stage.run_due()
+    desk.alice = await desk.browse.as_member(desk.business.admin)  # three days later
+    since = {"since": began.strftime("%Y-%m-%dT%H:%M")}
+    counted = await desk.alice.post(f"{LIST}/{webhook.id}/recover", since)
+    assert "3 deliveries can be sent again" in text_of(counted)
+    assert {one.state.value for one in await desk.stage.log()} == {"failed"}
+    sent = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/recover/send", since))
+    assert "3 deliveries are being sent again" in text_of(sent)
+    assert {one.state.value for one in await desk.stage.log()} == {"pending"}
+    nothing = await desk.alice.post(f"{LIST}/{webhook.id}/recover", since)
+    assert "Nothing to recover" in text_of(nothing)
+    wrong = await desk.alice.post(f"{LIST}/{webhook.id}/recover", {"since": "yesterday"})
+    assert errors_of(wrong) == {"since": "Choose a day and a time"}
+    assert await desk.actions() == ["webhook.recovered"]
+
+
+async def test_names_are_never_taken_for_markup_and_anothers_webhook_is_not_there(desk: Desk, deps: Deps) -> None:
+    webhook = await desk.stage.webhook("http://127.0.0.1:1/", name=EVIL)
+    await desk.stage.append(1)
+    await desk.stage.run_due()
+    (delivery,) = await desk.stage.log()
+    pages = [LIST, EVENTS, f"{EVENTS}/{delivery.id}"]
+    pages += [f"{LIST}/{webhook.id}/{page}" for page in ("edit", "test", "rotate", "recover", "delete")]
+    stranger = await make_business(deps, "Borealis")
+    async with visitors(deps) as browse:
+        bob = await browse.as_member(stranger.admin)
+        for path in pages:
+            shown = await desk.alice.get(path)
+            assert EVIL not in shown.text, path
+            assert EVIL in text_of(shown) or escape(EVIL).replace("&quot;", "&#34;") in shown.text, path
+            if path not in {LIST, EVENTS}:
+                assert (await bob.get(path)).status_code == 404, path
+        assert (await bob.post(f"{EVENTS}/{delivery.id}/resend")).status_code == 404
+        assert (await bob.post(f"{LIST}/{webhook.id}/recover/send", {"since": "2026-01-01T00:00"})).status_code == 404

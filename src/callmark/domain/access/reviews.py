@@ -8,6 +8,7 @@ from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import ListingJob, Review
 from callmark.kit.errors import NotFound
 
+LONGEST_REASON = reviews.LONGEST_REASON
 MOST = 100
 """Requests that one page shows; the longest waiting first."""
 

@@ -74,18 +74,22 @@ class Console:
     async def _admitted(self, entry: Entry, visit: Visit) -> Response:
         if entry.action is not Access.ANYBODY and visit.session is None:
             return _to_sign_in(visit)
-        if entry.method == "POST":
-            self._check_site(visit)
-            visit.sent = await _read_form(visit.request, entry.largest_bytes)
-            sent = visit.request.headers.get("x-csrf-token") or str(visit.sent.get("csrf") or "")
-            if not cookies.is_csrf_token(sent, visit.csrf_key):
-                raise Forbidden(errors.FORM_EXPIRED)
         _check_action(entry.action, visit)
         try:
+            if entry.method == "POST":
+                await self._take_form(entry, visit)
             return await entry.handler(visit)
         finally:
             if visit.sent is not None:
                 await visit.sent.close()
+
+    async def _take_form(self, entry: Entry, visit: Visit) -> None:
+        """Reads what was sent. Raises Forbidden for what no page of ours made."""
+        self._check_site(visit)
+        visit.sent = await _read_form(visit.request, entry.largest_bytes)
+        sent = visit.request.headers.get("x-csrf-token") or str(visit.sent.get("csrf") or "")
+        if not cookies.is_csrf_token(sent, visit.csrf_key):
+            raise Forbidden(errors.FORM_EXPIRED)
 
     def _check_site(self, visit: Visit) -> None:
         """Refuses what another site's page sends; browsers say where a form comes from."""

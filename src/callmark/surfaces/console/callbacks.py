@@ -22,7 +22,6 @@ from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key,
 
 LIST = "/console/callbacks/configurations"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_FEWEST_ROWS = 2
 _MIDNIGHT = "00:00"
 _PAGE = 50
 
@@ -204,8 +203,8 @@ def _rows(form: Form) -> list[tuple[str, str, list[Opened]]]:
     days: list[tuple[str, str, list[Opened]]] = []
     for number, name in enumerate(DAYS):
         pairs = [pair for pair in _pairs(form, number) if any(pair)]
-        pairs += [("", "")] * max(_FEWEST_ROWS - len(pairs), 1)
-        days.append((str(number), name, [Opened(*pair, at + 1) for at, pair in enumerate(pairs)]))
+        rows = [*pairs, ("", "")]
+        days.append((str(number), name, [Opened(*row, at + 1) for at, row in enumerate(rows)]))
     return days
 
 
@@ -233,7 +232,7 @@ def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
     regions = groupby(named, key=lambda name: name.partition("/")[0])
     return [
         ("Universal", [("UTC", "UTC")]),
-        *((region, [(name, name.partition("/")[2].replace("_", " ")) for name in names]) for region, names in regions),
+        *((region, [(name, name.replace("_", " ")) for name in names]) for region, names in regions),
     ]
 
 

@@ -28,6 +28,7 @@ SPANS = {
     "day": ("Last 24 hours", timedelta(days=1)),
     "week": ("Last 7 days", timedelta(days=7)),
 }
+_SOON = timedelta(seconds=10)
 _WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RESCHEDULED})
 
 
@@ -56,13 +57,17 @@ class DeliveriesPage(Page):
 
 @dataclass(frozen=True)
 class DeliveryPage(Page):
-    """One delivery: the body it sends, and every attempt, newest first."""
+    """One delivery: the body it sends, and every attempt, newest first.
+
+    `is_close`: the next attempt is due, so that it is worth looking again in a moment.
+    """
 
     template: ClassVar[str] = "deliveries/delivery.html"
     delivery: Delivery
     body: str
     attempts: list[Shown]
     is_waiting: bool
+    is_close: bool
     may_resend: bool
     is_webhook_there: bool
 
@@ -103,6 +108,8 @@ async def show_delivery(visit: Visit) -> Response:
             _pretty(found.body),
             [Shown(one, _text(one.answer_body)) for one in reversed(found.attempts)],
             is_waiting=delivery.state in _WAITING,
+            is_close=delivery.next_attempt_at is not None
+            and delivery.next_attempt_at <= visit.deps.clock.now() + _SOON,
             may_resend=is_there and not delivery.is_test and delivery.state in RESENDABLE | _WAITING,
             is_webhook_there=is_there,
         ),
@@ -117,7 +124,7 @@ async def resend(visit: Visit) -> Response:
         await access.resend(visit.deps, visit.actor, delivery_id)
     except Conflict as refused:
         return visit.go(to, f"Not sent again: {refused.message}.", "danger")
-    return visit.go(to, "It is being sent again; reload this page to see what came of it.")
+    return visit.go(to, "It is being sent again.")
 
 
 def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:

@@ -1,6 +1,5 @@
 """Feature sets: list, form with a phone beside it, publish and unpublish. Source: contract, section 12.3, D18."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -29,7 +28,7 @@ from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.structure import KeptPage, MovePage
+from callmark.surfaces.console.structure import KeptPage, MovePage, options_of
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/feature-sets"
@@ -197,7 +196,7 @@ async def publish(visit: Visit) -> Response:
     try:
         one = await access.publish_set(visit.deps, visit.actor, set_id)
     except InvalidInput as refused:
-        return visit.go(f"{LIST}/{set_id}/edit", refused.message, "danger")
+        return visit.go(f"{LIST}/{set_id}/edit", words.sentence(refused.message), "danger")
     return visit.go(f"{LIST}/{set_id}", f"{one.name} is published.")
 
 
@@ -219,7 +218,7 @@ async def unpublish(visit: Visit) -> Response:
     try:
         one = await access.unpublish_set(visit.deps, visit.actor, set_id)
     except Conflict as refused:
-        return visit.go(f"{LIST}/{set_id}", f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+        return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
     return visit.go(f"{LIST}/{set_id}", f"{one.name} is unpublished. Its numbers show nothing now.")
 
 
@@ -270,17 +269,13 @@ async def delete(visit: Visit) -> Response:
     try:
         one = await access.delete_set(visit.deps, visit.actor, set_id)
     except Conflict as refused:
-        return visit.go(f"{LIST}/{set_id}", f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+        return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
     return visit.go(LIST, f"{one.name} is deleted.")
 
 
 def place_options(tree: list[Node]) -> list[tuple[str, str]]:
     """The places of a tree for a filter, ids and names."""
-    return _options(access.places.flat(tree).values())
-
-
-def _options(nodes: Iterable[Node]) -> list[tuple[str, str]]:
-    return [(str(node.id), node.where) for node in nodes]
+    return options_of(access.places.flat(tree).values())
 
 
 def _key(one: Hung) -> tuple[str, str]:
@@ -322,7 +317,7 @@ async def _form_page(visit: Visit, form: Form, set_id: str, homes: list[Node], s
     may_label = visit.may(Action.LABELS_MANAGE)
     back = f"{LIST}/{set_id}" if set_id else LIST
     return page(
-        visit, SetFormPage(form, set_id, _options(homes), choices, chosen, reason, logos, may_label, back), status
+        visit, SetFormPage(form, set_id, options_of(homes), choices, chosen, reason, logos, may_label, back), status
     )
 
 
@@ -334,7 +329,7 @@ async def _moving(visit: Visit, placed: Placed, form: Form, status: int = 200) -
         return page(visit, KeptPage(f"{one.name} cannot be moved", ["There is no other process for it."], None, back))
     text = f"Its {words.count(one.number_count, 'number')} move along and show the same as before."
     return page(
-        visit, MovePage(f"Move {one.name}", text, "Move to", _options(homes), form, f"{back}/move", back), status
+        visit, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status
     )
 
 

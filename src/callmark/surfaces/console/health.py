@@ -1,6 +1,7 @@
 """The operator's view of the installation's health."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -17,16 +18,18 @@ URL = "/console/operator/health"
 
 @dataclass(frozen=True)
 class HealthPage(Page):
-    """What was looked at; `sends_mail`: whether there is a mail server to try."""
+    """What was looked at, and when by the real clock; `sends_mail`: whether there is a mail server to try."""
 
     template: ClassVar[str] = "health/health.html"
     health: Health
+    real_now: datetime
     sends_mail: bool
 
 
 async def show_health(visit: Visit) -> Response:
     """The page; it asks again every few seconds."""
-    return page(visit, HealthPage(await access.look(visit.deps), bool(visit.deps.settings.smtp_host)))
+    health = await access.look(visit.deps)
+    return page(visit, HealthPage(health, visit.deps.real_clock.now(), bool(visit.deps.settings.smtp_host)))
 
 
 async def probe_mail(visit: Visit) -> Response:

@@ -174,7 +174,7 @@ async def _publish_again(visit: Visit, chosen: list[PhoneNumber], back: str) -> 
     try:
         count = await access.publish_again(visit.deps, visit.actor, chosen)
     except InvalidInput as refused:
-        return visit.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+        return visit.go(back, words.sentence(refused.message), "danger")
     if not count:
         return visit.go(back, "Only failed numbers can be published again, and none of these has failed.", "warning")
     return visit.go(back, f"{words.count(count, 'number').capitalize()} {_are(count)} being listed again.")

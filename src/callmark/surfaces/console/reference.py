@@ -152,7 +152,8 @@ def _quoted(text: str) -> str:
     """JSON as one word of a shell; the parts of a key pair are variables."""
     quoted = "'" + text.replace("'", "'\\''") + "'"
     for name in _SPOKEN:
-        quoted = re.sub(rf'("{name}": ")[^"]*"', rf"\g<1>'\"${name.upper()}\"'\"", quoted)
+        variable = f"'\"${name.upper()}\"'"  # ends the word's quotes for a moment
+        quoted = re.sub(rf'("{name}": ")[^"]*', rf"\g<1>{variable}", quoted)
     return quoted
 
 

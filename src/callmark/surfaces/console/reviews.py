@@ -9,7 +9,6 @@ from callmark.domain.access import reviews as access
 from callmark.domain.access.model import Action
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers.model import Review
-from callmark.domain.numbers.reviews import LONGEST_REASON
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post
@@ -36,7 +35,7 @@ class RejectPage(Page):
     template: ClassVar[str] = "reviews/reject.html"
     review: Review
     form: Form
-    longest: int = LONGEST_REASON
+    longest: int = access.LONGEST_REASON
 
 
 async def show_reviews(visit: Visit) -> Response:
@@ -50,7 +49,7 @@ async def approve(visit: Visit) -> Response:
     try:
         job = await access.approve(visit.deps, visit.operating, visit.id(ListingJobId))
     except Conflict as refused:
-        return visit.go(LIST, f"{refused.message[:1].upper()}{refused.message[1:]}.", "warning")
+        return visit.go(LIST, words.sentence(refused.message), "warning")
     return visit.go(LIST, f"Approved: {words.count(job.number_count, 'number')} will be listed.")
 
 
@@ -67,7 +66,7 @@ async def reject(visit: Visit) -> Response:
     except InvalidInput as refused:
         return page(visit, RejectPage(await access.find_review(visit.deps, job_id), form.refused(refused)), 422)
     except Conflict as refused:
-        return visit.go(LIST, f"{refused.message[:1].upper()}{refused.message[1:]}.", "warning")
+        return visit.go(LIST, words.sentence(refused.message), "warning")
     return visit.go(LIST, f"Rejected: {words.count(job.number_count, 'number')} will not be listed.")
 
 

@@ -1,5 +1,6 @@
 """The structure on one page, and the forms that change it. Source: contract, section 12.1."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
@@ -190,8 +191,13 @@ async def delete(visit: Visit) -> Response:
     try:
         node = await access.delete_node(visit.deps, visit.actor, _id(visit))
     except Conflict as refused:
-        return visit.go(LIST, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+        return visit.go(LIST, words.sentence(refused.message), "danger")
     return visit.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} is deleted.")
+
+
+def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
+    """Nodes to choose from: ids, and names from the top."""
+    return [(str(node.id), node.where) for node in nodes]
 
 
 async def _add(visit: Visit, node: Node, form: Form) -> tuple[UUID, str]:
@@ -251,7 +257,7 @@ def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
         f"All on it moves along: {words.count(count, 'feature set')} with {words.count(node.number_count, 'number')}."
         " What its numbers show stays the same.",
         "Move to",
-        [(str(one.id), one.where) for one in options],
+        options_of(options),
         form,
         f"{LIST}/{node.id}/move",
         _at(node.id),

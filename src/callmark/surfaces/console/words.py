@@ -172,6 +172,11 @@ def receiver(record: StoredRecord) -> str:
     return f"{sent}"[:40] if sent else "no receiver"
 
 
+def sentence(message: str) -> str:
+    """What a use case said, as a sentence of its own."""
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
+
+
 def changed(action: str) -> str:
     """An action of the audit log in words: `key.created` is `Key created`."""
     return action.replace(".", " ").replace("_", " ").capitalize()
@@ -232,6 +237,21 @@ WORK = {
     "uploads": "Uploaded files",
     "listing_jobs": "Listing jobs",
     "mails": "Mails",
+}
+PERIODIC = {
+    "partitions": "Makes room for the coming days, drops days that are over",
+    "old_batches": "Forgets old batches",
+    "dead_sessions": "Forgets ended sessions, links and codes",
+    "dead_tokens": "Forgets ended access tokens",
+    "old_calls": "Forgets old calls",
+    "old_idempotency_keys": "Forgets old idempotency keys",
+    "old_deliveries": "Forgets deliveries of paused webhooks past their log",
+    "old_exports": "Forgets old download files",
+    "old_mails": "Forgets old mails",
+    "old_uploads": "Forgets old uploaded files",
+    "record_days": "Counts call records by day",
+    "call_days": "Counts calls by day",
+    "sweep": "Ends pushes still waiting when their window is over",
 }
 PROCESSES = {
     "http": "Web: API, gateway, console",

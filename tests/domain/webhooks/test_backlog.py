@@ -1,0 +1,36 @@
+"""How dispatch stands over all webhooks, in figures."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+from tests.domain.webhooks.receiving import Stage, receiver, staged
+
+from callmark.domain.deps import Deps
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.backlog import Backlog, read_backlog
+from callmark.kit.clock import FakeClock
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM waiting_delivery")
+    async with staged(deps) as made:
+        yield made
+
+
+async def test_deliveries_are_told_by_why_they_wait(deps: Deps, stage: Stage, clock: FakeClock) -> None:
+    assert await read_backlog(deps) == Backlog(0, 0, 0, 0, None, is_more=False)
+    charlie = await stage.another_account()
+    async with receiver() as there, receiver() as other:
+        webhook = await stage.webhook(there.url)
+        await charlie.webhook(other.url)
+        began = clock.now()
+        await stage.append(2)
+        clock.advance(timedelta(seconds=5))
+        await charlie.append(1)
+        assert await read_backlog(deps) == Backlog(3, 0, 0, 0, began, is_more=False)
+        await webhooks.pause_webhook(deps, stage.account, webhook.id)
+        found = await read_backlog(deps)
+        assert (found.waiting, found.paused, found.oldest_due_at) == (1, 2, clock.now())

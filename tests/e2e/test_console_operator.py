@@ -1,0 +1,173 @@
+"""The operator's console in Debian's Chromium, and the two pages of a business about its use of the API."""
+
+import json
+import re
+import subprocess
+from collections.abc import Generator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[Demo]:
+    with demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
+    made = ConsoleTabs(running, tabs)
+    yield made
+    tabs.close()
+    assert made.complaints() == []
+
+
+def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    page.get_by_role("link", name="Create account").click()
+    page.get_by_label("Account name").fill("Zenith Travel")
+    page.get_by_label("User Feedback").uncheck()
+    page.get_by_role("button", name="Create account").click()
+    expect(page.get_by_text("Nobody yet")).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Invite admin").click()
+    page.get_by_label("Email").fill("zoe@zenith.example")
+    page.get_by_role("button", name="Send invitation").click()
+    expect(page.get_by_text("An invitation is on its way to zoe@zenith.example.")).to_be_visible()
+    page.get_by_role("link", name="Act for it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Act for this account").click()
+    expect(page.get_by_text("as an operator")).to_contain_text("Zenith Travel")
+    page.get_by_role("button", name="Stop acting").click()
+    expect(page.get_by_text("as an operator")).to_be_hidden()
+    page.get_by_role("searchbox").fill("zenith")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Zenith Travel").click()
+    page.get_by_role("link", name="Suspend").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("No member can use the console any more (1 member).")
+    check_page(page)
+    dialog.get_by_role("button", name="Suspend account").click()
+    expect(page.get_by_text("This account is suspended")).to_be_visible()
+    page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_text("Zenith Travel is active again.")).to_be_visible()
+    page.get_by_role("link", name="Audit log").last.click()
+    expect(page.locator("#results")).to_contain_text("Operator acts")
+
+
+def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None:
+    number = console.demo.handset()
+    page = console.signed_in("operator")
+    page.get_by_role("link", name="Connected handsets").click()
+    page.get_by_role("searchbox").fill(number)
+    row = page.locator("#results tbody tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("Connected")
+    check_page(page)
+    row.get_by_role("link", name="Forget").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget handset").click()
+    expect(page.get_by_text(f"+{number} is forgotten.")).to_be_visible()
+    page.get_by_role("searchbox").fill(number)
+    expect(page.get_by_text("Nothing matches")).to_be_visible()
+
+
+def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
+    page = console.signed_in("operator")
+    page.goto("/console/operator/handset-apps/new")
+    page.get_by_label("Name").fill("Ring for iOS")
+    page.get_by_role("button", name="Create app").click()
+    check_page(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy credential").click()
+    assert re.fullmatch(r"cmapp_\w{42}", page.evaluate("navigator.clipboard.readText()"))
+    page.get_by_role("link", name="Done").click()
+    page.locator("tr", has_text="Ring for iOS").get_by_role("link", name="Revoke").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke app").click()
+    expect(page.get_by_text("Ring for iOS is revoked.")).to_be_visible()
+
+
+def test_usage_follows_requests_by_itself(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.goto("/console/usage")
+    tokens = page.locator(".card", has_text="Tokens created").locator(".cs-figure")
+    before = int(tokens.inner_text())
+    new_token(console)
+    expect(tokens).to_have_text(str(before + 1), timeout=8000)
+    check_page(page)
+
+
+def test_a_copied_command_works_in_a_shell(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.get_by_role("link", name="API reference").click()
+    check_page(page)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    key = {"KEY_ID": console.demo.account["key_id"], "API_KEY": console.demo.account["api_key"]}
+    token = run(copied(page, "Access tokens"), key)["token"]
+    answer = run(copied(page, "Call personalisation, v3", 1), {"TOKEN": token})
+    assert "status_info" in answer
+    check_page(page)
+    assert run(copied(page, "Labels"), {"TOKEN": token})
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (PHONE, True)])
+def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
+    console: ConsoleTabs, width: int, *, dark: bool
+) -> None:
+    page = console.signed_in("operator", width=width, dark=dark)
+    account = f"accounts/{console.demo.account['client_account_id']}"
+    for path in (
+        "accounts",
+        "accounts/new",
+        account,
+        f"{account}/invite",
+        f"{account}/suspend",
+        "handset-apps",
+        "handset-apps/new",
+        "handsets",
+        "queues",
+        "health",
+        "operators",
+        "operators/new",
+        "audit",
+    ):
+        page.goto(f"/console/operator/{path}")
+        check_page(page)
+    expect(page.get_by_role("link", name="Accounts", exact=True).first).to_be_attached()
+    alice = console.signed_in("admin", width=width, dark=dark)
+    for path in ("usage", "reference"):
+        alice.goto(f"/console/{path}")
+        check_page(alice)
+    assert not alice.locator("a[href*='/operator/']").count()
+
+
+def copied(page: Page, section: str, number: int = 0) -> str:
+    """The command of a section's route, opened and copied as a person does."""
+    route = page.locator("section", has=page.get_by_role("heading", name=section, exact=True)).locator("details")
+    route.nth(number).locator("summary").click()
+    route.nth(number).get_by_role("button", name="Copy as curl").click()
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def run(command: str, variables: dict[str, str]) -> dict[str, str]:
+    """What a shell prints for a command, as JSON."""
+    done = subprocess.run(
+        ["sh", "-c", command], env=variables | {"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def new_token(console: ConsoleTabs) -> None:
+    """Exchanges the demo's key once more."""
+    made = console.demo.account
+    path = f"/clients/{made['client_account_id']}/token"
+    answer = console.demo.http.post(path, json={"key_id": made["key_id"], "api_key": made["api_key"]})
+    assert answer.status_code == 200, answer.text

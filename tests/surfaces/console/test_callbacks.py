@@ -1,0 +1,249 @@
+from dataclasses import replace
+from datetime import timedelta
+from html import escape
+from uuid import UUID
+
+import pytest
+from tests.factories import make_number_group
+from tests.listed import SOMEBODY, Listed, make_listed, ring
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks.hours import hours_text
+from callmark.domain.callbacks.model import Asked, CallbackRequest, RequestState
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.kit.ids import random_uuid
+
+LIST = "/console/callbacks"
+CONFIGS = "/console/callbacks/configurations"
+EVIL = '"><img src=x onerror=alert(1)>'
+WEEK = {"opens-0": ["10:00", "15:00"], "closes-0": ["14:00", "18:00"], "opens-5": "20:00", "closes-5": "00:00"}
+"""Monday with a pause, and Saturday until midnight."""
+
+
+@pytest.fixture
+async def listed(deps: Deps, business: Business) -> Listed:
+    """A number of Acme's whose feature set hangs on the process that paul owns."""
+    return await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Last mile calls")
+
+
+@pytest.fixture
+async def elsewhere(deps: Deps, business: Business) -> Listed:
+    """A number of Acme's in another department."""
+    return await make_listed(deps, account_id=business.account.id, name="Sales calls")
+
+
+async def asks(deps: Deps, listed: Listed, **more: object) -> CallbackRequest:
+    """What a new receiver asks for after a missed call."""
+    receiver, _ = await ring(deps, listed)
+    return await callbacks.request(deps, receiver, replace(Asked(random_uuid(), listed.number), **more))  # type: ignore[arg-type]
+
+
+def rows(response: object) -> int:
+    return response.text.count('data-label="Call"')  # type: ignore[attr-defined]
+
+
+async def actions(deps: Deps, business: Business) -> list[str]:
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    return [entry.action for entry in reversed(log)]
+
+
+async def test_a_request_is_taken_given_back_and_done(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    request = await asks(deps, listed)
+    paul = await browse.as_member(business.process_owner)
+    alice = await browse.as_member(business.admin)
+    assert f"+{request.receiver_number}" in text_of(await paul.get(LIST))
+    back = {"back": f"{LIST}?state=new"}
+    taken = await paul.post(f"{LIST}/{request.id}/take", back)
+    assert taken.headers["location"] == f"{LIST}?state=new"
+    assert "Nobody waits" in text_of(await paul.follow(taken))
+    mine = await paul.get(LIST, state="taken")
+    assert "you," in text_of(mine)
+    assert business.process_owner.email in text_of(await alice.get(LIST))
+    refused = await alice.follow(await alice.post(f"{LIST}/{request.id}/take"))
+    assert f"taken by {business.process_owner.email}" in text_of(refused)
+    await paul.post(f"{LIST}/{request.id}/reopen")
+    await alice.post(f"{LIST}/{request.id}/done")
+    assert rows(await paul.get(LIST)) == 0
+    assert rows(await paul.get(LIST, state="done")) == 1
+    there = await work_list.get_request(deps, business.account.id, request.id)
+    assert (there.state, there.handled_by_email) == (RequestState.DONE, business.admin.email)
+    assert await actions(deps, business) == ["callback.taken", "callback.reopened", "callback.done"]
+    away = await paul.post(f"{LIST}/{request.id}/reopen", {"back": "https://evil.example/console/callbacks"})
+    assert away.headers["location"] == LIST
+
+
+async def test_an_owner_sees_and_moves_the_requests_of_its_place_alone(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, elsewhere: Listed
+) -> None:
+    near, far = await asks(deps, listed), await asks(deps, elsewhere)
+    for member in (business.process_owner, business.operation_owner, business.department_owner):
+        owner = await browse.as_member(member)
+        page = text_of(await owner.get(LIST, state="all"))
+        assert str(near.receiver_number) in page
+        assert str(far.receiver_number) not in page
+        assert "New (1)" in page
+        assert rows(await owner.get(LIST, set=str(elsewhere.feature_set_id))) == 0
+        for step in ("take", "done", "reopen"):
+            assert (await owner.post(f"{LIST}/{far.id}/{step}")).status_code == 404
+        assert f"{LIST}/export" not in links_of(await owner.get(LIST))
+        assert (await owner.get(f"{LIST}/export")).status_code == 403
+    alice = await browse.as_member(business.admin)
+    assert rows(await alice.get(LIST)) == 2
+    stranger = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    assert rows(await stranger.get(LIST, state="all")) == 0
+    assert (await stranger.post(f"{LIST}/{near.id}/take")).status_code == 404
+
+
+async def test_the_list_says_whom_to_call_and_is_filtered_by_number_and_feature_set(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, elsewhere: Listed
+) -> None:
+    unknown = await asks(deps, listed, is_sim_unknown=True)
+    other = await asks(deps, elsewhere, alternate_number="919912312345")
+    await asks(deps, listed, is_interested=False)
+    alice = await browse.as_member(business.admin)
+    page = await alice.get(LIST)
+    assert "Phone number not available" in text_of(page)
+    assert "tel:+919912312345" in page.text
+    assert f"asked for from +{other.receiver_number}" in text_of(page)
+    assert rows(page) == 2
+    assert "not interested" in text_of(await alice.get(LIST, state="done"))
+    assert rows(await alice.get(LIST, q=f"+{unknown.receiver_number[:2]} {unknown.receiver_number[2:]}")) == 1
+    assert rows(await alice.get(LIST, q="1")) == 0
+    assert rows(await alice.get(LIST, set=str(elsewhere.feature_set_id))) == 1
+
+
+async def test_the_list_pages_by_key(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, clock: FakeClock
+) -> None:
+    for _ in range(52):
+        clock.advance(timedelta(seconds=1))
+        await asks(deps, listed)
+    alice = await browse.as_member(business.admin)
+    first = await alice.get(LIST)
+    assert rows(first) == 50
+    following = await alice.get(next(link for link in links_of(first) if "after=" in link))
+    assert rows(following) == 2
+    assert "First page" in text_of(following)
+
+
+async def test_requests_of_a_range_are_downloaded_by_admins(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    days = {"since": clock.now().date().isoformat(), "until": clock.now().date().isoformat(), "format": "ndjson"}
+    nothing = await alice.post(f"{LIST}/export", days)
+    assert errors_of(nothing) == {"since": "No request was made in these days"}
+    await asks(deps, listed)
+    made = await alice.post(f"{LIST}/export", days)
+    assert made.status_code == 303
+    assert made.headers["location"].startswith(f"{deps.public_url}/downloads/")
+    turned = await alice.post(f"{LIST}/export", days | {"since": "2026-01-05", "until": "2026-01-04"})
+    assert errors_of(turned) == {"until": "The last day is before the first"}
+    assert errors_of(await alice.post(f"{LIST}/export", {"since": "soon"})) == {"since": "Choose a day"}
+    assert await actions(deps, business) == ["log.exported"]
+
+
+async def test_a_configuration_is_kept_as_it_was_typed_and_removed(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    paul = await browse.as_member(business.process_owner)
+    url = f"{CONFIGS}/{listed.feature_set_id}"
+    assert 'value="Last mile calls"' in (await paul.get(url)).text
+    sent = {"name": "Weekday callbacks", "slot_picker": "on", "time_zone": "Asia/Kolkata", **WEEK}
+    done = await paul.follow(await paul.post(url, sent))
+    assert "mon 10:00-14:00,15:00-18:00; sat 20:00-24:00" in text_of(done)
+    config = await callbacks.get_config(deps, business.account.id, listed.feature_set_id)
+    assert hours_text(config.hours) == "mon 10:00-14:00,15:00-18:00; sat 20:00-24:00"
+    again = await paul.get(url)
+    assert 'value="15:00" aria-label="Monday, opening 2, from"' in again.text
+    assert 'value="00:00" aria-label="Saturday, opening 1, to"' in again.text
+    assert "without a time to choose" in text_of(await paul.get(f"{url}/delete"))
+    await paul.follow(await paul.post(f"{url}/delete"))
+    assert await callbacks.list_configs(deps, business.account.id) == []
+    assert (await paul.post(f"{url}/delete")).status_code == 404
+    assert await actions(deps, business) == ["callback_config.changed", "callback_config.deleted"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"name": " "}, "name", "Configuration name is required"),
+        ({"name": "x" * 101}, "name", "Configuration name must be at most 100 characters"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone", "Time_zone is not the name of a time zone"),
+        ({"opens-0": "10:10", "closes-0": "14:00"}, "hours", "Hours have no times"),
+        ({"opens-0": "10:00", "closes-0": ""}, "hours", "Monday needs both times of an opening"),
+        ({"opens-0": ["10:00", "11:00"], "closes-0": ["12:00", "13:00"]}, "hours", "Hours overlap"),
+        ({"opens-0": "", "closes-0": ""}, "hours", "Hours are required with a slot picker"),
+    ],
+)
+async def test_what_cannot_be_kept_is_refused_beside_its_field(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, wrong: dict[str, str], field: str, said: str
+) -> None:
+    alice = await browse.as_member(business.admin)
+    good = {"name": "R&D", "slot_picker": "on", "time_zone": "UTC", "opens-0": "10:00", "closes-0": "14:00"}
+    refused = await alice.post(f"{CONFIGS}/{listed.feature_set_id}", good | wrong)
+    assert refused.status_code == 422
+    assert errors_of(refused)[field].startswith(said)
+    assert f'value="{escape((good | wrong)["name"])}"' in refused.text
+    assert await callbacks.list_configs(deps, business.account.id) == []
+
+
+async def test_the_preview_shows_the_half_hours_of_the_documented_example_in_the_users_zone(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed
+) -> None:
+    alice = await browse.as_member(business.admin)
+    sent = {"name": "x", "slot_picker": "on", "time_zone": "Asia/Kolkata", "opens-0": "10:00", "closes-0": "14:00"}
+    shown = text_of(await alice.post(f"{CONFIGS}/{listed.feature_set_id}/preview", {**sent, "seen_in": "Asia/Dubai"}))
+    assert "Monday" in shown
+    assert "08:30\u201309:00 09:00\u201309:30" in shown
+    assert "8 slots" in shown
+    wrong = await alice.post(f"{CONFIGS}/{listed.feature_set_id}/preview", {**sent, "closes-0": "09:00"})
+    assert wrong.status_code == 200
+    assert "Hours have no times" in text_of(wrong)
+    assert await callbacks.list_configs(deps, business.account.id) == []
+
+
+async def test_an_owner_configures_its_place_alone_and_admins_number_groups_too(
+    deps: Deps, business: Business, browse: Visitors, listed: Listed, elsewhere: Listed
+) -> None:
+    group = await make_number_group(deps, business.account.id, name="Old console")
+    paul, alice = await browse.as_member(business.process_owner), await browse.as_member(business.admin)
+    assert "Sales calls" not in text_of(await paul.get(CONFIGS))
+    assert "Old console" not in text_of(await paul.get(CONFIGS))
+    every = text_of(await alice.get(CONFIGS))
+    assert "Sales calls" in every
+    assert "Old console" in every
+    stranger = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    for browser, ids in ((paul, [elsewhere.feature_set_id, group]), (stranger, [listed.feature_set_id, group])):
+        for id_ in ids:
+            await refuses(browser, id_)
+    kept = await alice.post(f"{CONFIGS}/{group}", {"name": "Group", "time_zone": "UTC"})
+    assert kept.status_code == 303
+
+
+async def refuses(browser: Browser, feature_set_id: UUID) -> None:
+    """A configuration that is not there for this person, whatever is tried."""
+    url = f"{CONFIGS}/{feature_set_id}"
+    sent = {"name": "x", "time_zone": "UTC"}
+    assert (await browser.get(url)).status_code == 404
+    assert (await browser.get(f"{url}/delete")).status_code == 404
+    for path in (url, f"{url}/preview", f"{url}/delete"):
+        assert (await browser.post(path, sent)).status_code == 404, path
+
+
+async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
+    listed = await make_listed(deps, account_id=business.account.id, process_id=business.process, name=EVIL)
+    await callbacks.set_config(deps, business.account.id, listed.feature_set_id, name=EVIL, created_by_email=SOMEBODY)
+    await asks(deps, listed)
+    alice = await browse.as_member(business.admin)
+    for path in (LIST, CONFIGS, f"{CONFIGS}/{listed.feature_set_id}", f"{CONFIGS}/{listed.feature_set_id}/delete"):
+        shown = await alice.get(path)
+        assert EVIL not in shown.text, path
+        assert EVIL in text_of(shown), path

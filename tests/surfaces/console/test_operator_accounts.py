@@ -1,0 +1,174 @@
+"""Accounts as operators see them: found, created, changed, suspended; the first admin invited."""
+
+import pytest
+from tests.surfaces.console.browser import (
+    Business,
+    Visitors,
+    errors_of,
+    links_of,
+    mailed_token,
+    make_business,
+    make_operator,
+    text_of,
+)
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.kit.errors import Forbidden
+from callmark.kit.ids import parse_uuid, random_text
+
+LIST = "/console/operator/accounts"
+
+
+def url_of(business: Business) -> str:
+    return f"{LIST}/{business.account.id}"
+
+
+async def actions_of(deps: Deps, account_id: AccountId) -> list[str]:
+    return [entry.action for entry in await audit.list_entries(deps, account_id, AuditFilter())]
+
+
+async def test_an_account_is_created_with_its_features_and_its_first_admin_comes_in(
+    deps: Deps, browse: Visitors
+) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    created = await olive.post(f"{LIST}/new", {"name": " Zenith ", "features": ["call_me_back", "user_feedback"]})
+    page = await olive.follow(created)
+    assert "Zenith is created. Invite its first admin next." in text_of(page)
+    assert "Nobody yet" in text_of(page)
+    at = created.headers["location"]
+    account_id = AccountId(parse_uuid(at.rpartition("/")[2]) or pytest.fail(at))
+    account = await accounts.get_account(deps, account_id)
+    assert (account.name, account.features) == ("Zenith", {Feature.CALL_ME_BACK, Feature.USER_FEEDBACK})
+    email = f"zoe-{random_text(8).lower()}@zenith.example"
+    invited = await olive.follow(await olive.post(f"{at}/invite", {"email": email, "name": "Zoe"}))
+    assert f"An invitation is on its way to {email}." in text_of(invited)
+    again = [link for link in links_of(invited) if link.endswith("/invite-again")]
+    await olive.follow(await olive.post(again[0]))
+    guest = browse()
+    password = {"name": "Zoe", "password": "four unrelated words", "again": "four unrelated words"}
+    await guest.get("/console/sign-in")
+    home = await guest.follow(await guest.post(f"/console/invitations/{await mailed_token(deps, email)}", password))
+    assert "Zenith" in text_of(home)
+    (zoe,) = await accounts.list_members(deps, account_id)
+    assert (zoe.role, zoe.state) == (Role.ADMIN, MemberState.ACTIVE)
+    assert (await actions_of(deps, account_id))[-3:] == ["member.invited_again", "member.invited", "account.created"]
+
+
+async def test_a_refused_account_and_invitation_keep_what_was_typed(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    refused = await olive.post(f"{LIST}/new", {"name": "x" * 101, "features": "call_me_back"})
+    assert refused.status_code == 422
+    assert "at most 100" in errors_of(refused)["name"]
+    assert 'value="call_me_back" checked' in refused.text
+    assert 'value="user_feedback" checked' not in refused.text
+    taken = await olive.post(f"{url_of(business)}/invite", {"email": business.admin.email.upper(), "name": "Ann"})
+    assert taken.status_code == 422
+    assert "already exists" in errors_of(taken)[""]
+    assert 'value="Ann"' in taken.text
+    nameless = await olive.post(url_of(business), {"name": " "})
+    assert nameless.status_code == 422
+    assert "name" in errors_of(nameless)
+
+
+async def test_a_suspended_account_is_refused_until_it_is_restored(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id = business.account.id
+    key = await credentials.create_key(deps, account_id, name="dialer", features=[Feature.CALL_ME_BACK])
+    alice, olive = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
+    asked = text_of(await olive.get(f"{url_of(business)}/suspend"))
+    assert "The API refuses every request from the next one on (1 key)." in asked
+    assert "No member can use the console any more (4 members)." in asked
+    page = await olive.follow(await olive.post(f"{url_of(business)}/suspend"))
+    assert "Acme is suspended." in text_of(page)
+    assert (await accounts.get_account(deps, account_id)).state is AccountState.SUSPENDED
+    assert (await alice.get("/console/keys")).status_code == 403
+    with pytest.raises(Forbidden):
+        await credentials.create_token(deps, str(account_id), str(key.key_id), key.api_key)
+    await olive.follow(await olive.post(f"{url_of(business)}/restore"))
+    assert (await alice.get("/console/keys")).status_code == 200
+    assert (await credentials.create_token(deps, str(account_id), str(key.key_id), key.api_key)).token
+    assert await actions_of(deps, account_id) == ["account.restored", "account.suspended"]
+
+
+async def test_name_and_features_are_changed_and_noted(deps: Deps, business: Business, browse: Visitors) -> None:
+    operator = await make_operator(deps)
+    olive = await browse.as_operator(operator)
+    await olive.follow(await olive.post(url_of(business), {"name": "Acme & Sons", "features": "number_management"}))
+    account = await accounts.get_account(deps, business.account.id)
+    assert (account.name, account.features) == ("Acme & Sons", {Feature.NUMBER_MANAGEMENT})
+    (entry,) = await audit.list_entries(deps, account.id, AuditFilter())
+    assert (entry.action, entry.actor_email, entry.by_operator) == ("account.changed", operator.email, True)
+    assert entry.details == {"features": ["number_management"]}
+
+
+async def test_accounts_are_found_by_name_id_and_state_and_paged(deps: Deps, browse: Visitors) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    tag = random_text(8)
+    made = [await accounts.create_account(deps, f"{tag} {number:02}") for number in range(52)]
+    await accounts.update_account(deps, made[7].id, state=AccountState.SUSPENDED)
+    first = await olive.get(LIST, q=tag.lower())
+    assert text_of(first).count(tag) == 50
+    (next_page,) = [link for link in links_of(first) if "after=" in link]
+    second = text_of(await olive.get(next_page))
+    assert (f"{tag} 01" in second, f"{tag} 00" in second, f"{tag} 02" in second) == (True, True, False)
+    suspended = text_of(await olive.get(LIST, q=tag, state="suspended"))
+    assert (f"{tag} 07" in suspended, f"{tag} 08" in suspended) == (True, False)
+    assert f"{tag} 33" in text_of(await olive.get(LIST, q=str(made[33].id)))
+    assert "Nothing matches" in text_of(await olive.get(LIST, q=f"{tag}%"))
+    assert (await olive.get(LIST, after="nonsense", state="nonsense")).status_code == 200
+
+
+async def test_an_accounts_name_is_text_and_nothing_else(deps: Deps, browse: Visitors) -> None:
+    charlies = await make_business(deps, "<script>alert(1)</script>")
+    olive = await browse.as_operator(await make_operator(deps))
+    for path in ("", f"/{charlies.account.id}", f"/{charlies.account.id}/suspend", f"/{charlies.account.id}/invite"):
+        page = await olive.get(f"{LIST}{path}", **({} if path else {"q": "alert(1)"}))
+        assert page.status_code == 200
+        assert "<script>alert" not in page.text
+        assert "&lt;script&gt;alert(1)" in page.text
+
+
+async def test_an_operator_sees_counts_of_a_business_and_none_of_its_things(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    await credentials.create_key(deps, business.account.id, name="dialer of Acme", features=[])
+    olive = await browse.as_operator(await make_operator(deps))
+    page = text_of(await olive.get(url_of(business)))
+    assert "API keys 1 of 5" in page
+    assert "dialer of Acme" not in page
+    assert (await olive.get("/console/keys")).status_code == 403
+
+
+async def test_an_unknown_account_is_not_found(deps: Deps, business: Business, browse: Visitors) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    nobody = "0190b0aa-0000-7000-8000-000000000000"
+    for path in (nobody, f"{nobody}/suspend", f"{nobody}/invite", f"{nobody}/act", "not-an-id"):
+        assert (await olive.get(f"{LIST}/{path}")).status_code == 404, path
+    for path in ("", "/suspend", "/restore", "/act", f"/members/{business.admin.id}/invite-again"):
+        assert (await olive.post(f"{LIST}/{nobody}{path}", {"name": "x"})).status_code == 404, path
+    strangers = await make_business(deps, "Charlie")
+    foreign = f"{url_of(business)}/members/{strangers.admin.id}/invite-again"
+    assert (await olive.post(foreign)).status_code == 404
+
+
+async def test_the_log_of_one_account_is_shown_from_its_page(deps: Deps, business: Business, browse: Visitors) -> None:
+    charlies = await make_business(deps, "Charlie")
+    for one in (business, charlies):
+        member = await browse.as_member(one.admin)
+        await member.post("/console/settings", {"name": one.account.name})
+    olive = await browse.as_operator(await make_operator(deps))
+    link = f"/console/operator/audit?account={business.account.id}"
+    assert link in links_of(await olive.get(url_of(business)))
+    log = text_of(await olive.get(link))
+    assert business.admin.email in log
+    assert charlies.admin.email not in log
+    assert url_of(charlies) in links_of(await olive.get("/console/operator/audit", q=charlies.admin.email))

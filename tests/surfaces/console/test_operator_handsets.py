@@ -1,0 +1,160 @@
+"""Handset apps and registrations: made and revoked, found, seen connected, forgotten."""
+
+import re
+from collections.abc import AsyncGenerator
+
+import pytest
+from tests.factories import phone
+from tests.surfaces.console.browser import Browser, Visitors, errors_of, links_of, make_operator, text_of
+
+from callmark.domain.accounts import audit
+from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import directory
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import COUNT, OS, Wanted
+from callmark.kit.errors import Unauthenticated
+from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.phone import PhoneNumber
+
+APPS = "/console/operator/handset-apps"
+LIST = "/console/operator/handsets"
+
+
+@pytest.fixture
+async def olive(deps: Deps, browse: Visitors) -> Browser:
+    return await browse.as_operator(await make_operator(deps))
+
+
+@pytest.fixture
+async def connected(deps: Deps) -> AsyncGenerator[PhoneNumber]:
+    """A registered number whose stream some gateway holds; what reaches the handset fails the test."""
+    number = await registered(deps)
+    heard: list[bytes] = []
+    attachment = await deps.fabric.attach(number, lambda _key, _reply, payload: heard.append(payload))
+    yield number
+    await deps.fabric.detach(attachment)
+    assert heard == []
+
+
+async def registered(deps: Deps, os: OS = OS.ANDROID, version: str = "4.2.0") -> PhoneNumber:
+    _, credential = await handsets.create_app(deps, "Ring app")
+    number = phone()
+    await handsets.register(deps, credential, number, os, version)
+    return number
+
+
+def row_of(page: str, number: PhoneNumber) -> str:
+    return next(row for row in page.split("<tr>")[1:] if f"+{number}" in row)
+
+
+async def test_an_apps_credential_is_shown_once_and_registers_handsets(deps: Deps, olive: Browser) -> None:
+    name = f"Ring {random_text(6)}"
+    shown = await olive.post(f"{APPS}/new", {"name": f" {name} "})
+    (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
+    assert shown.headers["cache-control"] == "no-store"
+    listed = await olive.get(APPS)
+    assert name in text_of(listed)
+    assert credential not in listed.text
+    number = phone()
+    assert (await handsets.register(deps, credential, number, OS.IOS, "1.0")).registration.phone_number == number
+    newest = (await audit.list_entries(deps, None, AuditFilter(action="handset_app.created", text=name)))[0]
+    assert credential not in str(newest)
+    refused = await olive.post(f"{APPS}/new", {"name": ""})
+    assert refused.status_code == 422
+    assert "name" in errors_of(refused)
+
+
+async def test_a_revoked_app_ends_its_registrations(deps: Deps, olive: Browser) -> None:
+    app, credential = await handsets.create_app(deps, "Ring app")
+    made = await handsets.register(deps, credential, phone(), OS.ANDROID, "1.0")
+    asked = text_of(await olive.get(f"{APPS}/{app.id}/revoke"))
+    assert "end at once: 1 handset." in asked
+    page = await olive.follow(await olive.post(f"{APPS}/{app.id}/revoke"))
+    assert "Ring app is revoked." in text_of(page)
+    assert f"{APPS}/{app.id}/revoke" not in links_of(page)
+    with pytest.raises(Unauthenticated):
+        await handsets.authenticate(deps, made.token)
+    assert (await olive.post(f"{APPS}/{new_id()}/revoke")).status_code == 404
+
+
+async def test_handsets_are_listed_with_whether_they_are_connected_now(
+    deps: Deps, olive: Browser, connected: PhoneNumber
+) -> None:
+    away = await registered(deps)
+    here = row_of((await olive.get(LIST, q=connected)).text, connected)
+    assert ">Connected<" in here
+    assert "Android" in here
+    assert "4.2.0" in here
+    assert ">Not connected<" in row_of((await olive.get(LIST, q=f"+{away}")).text, away)
+
+
+async def test_handsets_are_found_by_the_beginning_of_their_number_os_version_and_app(
+    deps: Deps, olive: Browser
+) -> None:
+    app, credential = await handsets.create_app(deps, "Ring app")
+    prefix = f"4670{random_text(4).encode().hex()[:5].translate(str.maketrans('abcdef', '123456'))}"
+    numbers = [PhoneNumber(f"{prefix}{number:03}") for number in range(60)]
+    for number in numbers:
+        await handsets.register(deps, credential, number, OS.ANDROID, "2.1")
+    await handsets.register(deps, credential, numbers[3], OS.IOS, "3.0")
+    assert f"+{numbers[3]}" in (ios := text_of(await olive.get(LIST, q=prefix, os="ios")))
+    assert f"+{numbers[4]}" not in ios
+    old = text_of(await olive.get(LIST, q=prefix, version="2."))
+    assert (f"+{numbers[3]}" in old, f"+{numbers[4]}" in old) == (False, True)
+    first = await olive.get(LIST, q=f"+{prefix[:2]} {prefix[2:]}", app=str(app.id))
+    assert len(set(re.findall(rf"\+{prefix}\d+", text_of(first)))) == 50
+    (next_page,) = [link for link in links_of(first) if "after=" in link]
+    second = await olive.get(next_page)
+    assert set(re.findall(rf"\+({prefix}\d+)", text_of(second))) == set(numbers[50:])
+    assert "Nothing matches" in text_of(await olive.get(LIST, q=prefix, version="9"))
+    assert (await olive.get(LIST, os="symbian", app="nonsense", after="nonsense", q="'; --")).status_code == 200
+
+
+async def test_a_forgotten_handset_is_no_user_any_more(deps: Deps, olive: Browser) -> None:
+    number = await registered(deps)
+    assert "register it again" in text_of(await olive.get(f"{LIST}/{number}/forget"))
+    page = await olive.follow(await olive.post(f"{LIST}/{number}/forget"))
+    assert f"+{number} is forgotten." in text_of(page)
+    assert await directory.list_registrations(deps, Wanted(number=number), "", 1) == []
+    assert (await olive.post(f"{LIST}/{number}/forget")).status_code == 404
+    assert (await olive.get(f"{LIST}/{number}/forget")).status_code == 404
+    newest = (await audit.list_entries(deps, None, AuditFilter(action="handset.forgotten")))[0]
+    assert number not in str(newest)
+
+
+async def test_a_forgotten_handsets_stream_is_closed(deps: Deps, olive: Browser) -> None:
+    import asyncio
+
+    number, rechecked = await registered(deps), asyncio.Event()
+
+    async def on_recheck(_: bytes) -> None:
+        rechecked.set()
+
+    await deps.fabric.listen("handsets.recheck", on_recheck)
+    await olive.post(f"{LIST}/{number}/forget")
+    await asyncio.wait_for(rechecked.wait(), 5)
+
+
+async def test_the_open_streams_of_all_gateways_are_counted(deps: Deps, olive: Browser) -> None:
+    async def on_count(_: bytes) -> bytes:
+        return b"1234"
+
+    assert await directory.count_connected(deps) == 0
+    await deps.fabric.listen(COUNT, on_count)
+    assert "Connected now 1,234" in text_of(await olive.get(LIST))
+
+
+async def test_without_nats_nobody_is_said_to_be_connected_or_not(deps: Deps, olive: Browser) -> None:
+    number = await registered(deps)
+    await deps.fabric.close()
+    page = await olive.get(LIST, q=number)
+    assert "The gateways cannot be asked" in text_of(page)
+    assert "onnected<" not in row_of(page.text, number)
+
+
+async def test_a_credential_is_kept_as_its_hash_only(deps: Deps, olive: Browser) -> None:
+    shown = await olive.post(f"{APPS}/new", {"name": "Hashed"})
+    (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM handset_app WHERE credential_sha256 = $1", sha256(credential))
