@@ -16,6 +16,7 @@ from bench import (
     p7_growth,
     p8_numbers,
     p9_export,
+    p10_console,
 )
 from bench.report import Row
 from callmark.kit import logs
@@ -30,6 +31,7 @@ ALL = {
     "p7": p7_growth.run,
     "p8": p8_numbers.run,
     "p9": p9_export.run,
+    "p10": p10_console.run,
 }
 
 

@@ -73,10 +73,10 @@ async def run() -> list[Row]:
     ]
 
 
-async def make_days(on: Stage) -> datetime:
-    """Makes the partitions that `fill` writes to; the instant that its records are spread around."""
+async def make_days(on: Stage, days: int = DAYS) -> datetime:
+    """Makes the partitions of the last days, which `fill` writes to; the instant that its records are spread around."""
     now = on.deps.clock.now()
-    for day in range(DAYS, -1, -1):
+    for day in range(days, -1, -1):
         await keep_partitions_at(on.deps, now - timedelta(days=day))
     return now
 

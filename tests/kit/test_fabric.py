@@ -16,7 +16,8 @@ from tests.waiting import in_task, until
 
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.errors import Unavailable
-from callmark.kit.fabric import Answer, Fabric, Push
+from callmark.kit.fabric import Fabric
+from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 
 SOON = timedelta(milliseconds=150)

@@ -11,11 +11,9 @@ import contextlib
 import math
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -25,13 +23,11 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from callmark.kit.errors import Unavailable
+from callmark.kit.fanout import Answer, Fanouts, Push
 from callmark.kit.ids import new_id
 from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
 
 log = structlog.get_logger(__name__)
-
-GRACE_S = 0.05
-"""How long a fan-out collects answers before it hands on those that have come."""
 
 RESETTLE_S = 2
 """After NATS came back: how long senders give gateways to subscribe again (design, section 2)."""
@@ -40,33 +36,6 @@ _FAILED = (NatsError, OSError, asyncio.TimeoutError)
 
 _HERE = b"+"
 """What answers an empty payload to a handset's subject: its stream is open."""
-
-
-class Answer(Enum):
-    """What became of one push."""
-
-    ACKNOWLEDGED = auto()  # the handset holds it
-    NOT_CONNECTED = auto()  # no gateway holds that handset
-    SILENT = auto()  # connected, no acknowledgement by the deadline
-    FABRIC_LOST = auto()  # we lost NATS before an answer came (or never had it)
-
-
-class Push(NamedTuple):
-    """One payload for one handset; `key` names the record on the way (letters, digits, `-` and `.`)."""
-
-    number: str
-    key: str
-    payload: bytes
-
-
-@dataclass
-class _Fanout:
-    """A set of pushes under way."""
-
-    open: dict[str, int]  # key → position
-    come: list[tuple[int, Answer]]
-    news: asyncio.Event
-
 
 OnPush = Callable[[str, str, bytes], None]
 """A gateway's callback: key (empty for a payload that wants no answer), reply subject, payload."""
@@ -95,7 +64,7 @@ class Fabric:
         self._outbox = Outbox(self._client)
         self._inbox = f"_CM.{new_id().hex}"
         self._joined = False
-        self._fanouts: dict[str, _Fanout] = {}
+        self._fanouts = Fanouts()
         self._on_late: OnKey = _ignore
         self._on_reconnect: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._listeners: list[tuple[str, OnMessage]] = []
@@ -118,7 +87,7 @@ class Fabric:
             task.cancel()
         with contextlib.suppress(*_FAILED):
             await asyncio.wait_for(self._client.close(), 1)
-        self._lose_all()
+        self._fanouts.lose_all()
 
     @property
     def connected(self) -> bool:
@@ -183,7 +152,7 @@ class Fabric:
         if not self._client.is_closed:
             log.warning("nats_lost")
         self._settled_from = math.inf  # it counts as connected a moment before `_reconnected` hears of it
-        self._lose_all()
+        self._fanouts.lose_all()
 
     async def _reconnected(self) -> None:
         log.info("nats_back")
@@ -197,10 +166,6 @@ class Fabric:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _lose_all(self) -> None:
-        for key in list(self._fanouts):
-            self._settle(key, Answer.FABRIC_LOST)
-
     # senders --------------------------------------------------------------------------------------------------------
 
     async def push(self, pushes: Sequence[Push], within: timedelta) -> AsyncGenerator[list[tuple[int, Answer]]]:
@@ -208,50 +173,21 @@ class Fabric:
 
         After `within` what is still open is SILENT. Without a connection all are FABRIC_LOST at once.
         """
-        loop = asyncio.get_running_loop()
-        fanout = _Fanout({push.key: i for i, push in enumerate(pushes)}, [], asyncio.Event())
-        deadline = loop.time() + within.total_seconds()
+        deadline = asyncio.get_running_loop().time() + within.total_seconds()
+        fanout = self._fanouts.begin(pushes)
         try:
-            self._send(pushes, fanout)
-            while fanout.open or fanout.come:
-                if not await _news(fanout, deadline - loop.time()):
-                    fanout.come += [(i, Answer.SILENT) for i in self._abandon(fanout)]
-                come, fanout.come = fanout.come, []
-                if come:
-                    yield come
+            self._send(pushes)
+            while come := await self._fanouts.take(fanout, deadline):
+                yield come
         finally:
-            self._abandon(fanout)
+            self._fanouts.abandon(fanout)
 
-    def _send(self, pushes: Sequence[Push], fanout: _Fanout) -> None:
-        connected = self.connected
+    def _send(self, pushes: Sequence[Push]) -> None:
+        if not self.connected:
+            self._fanouts.lose(pushes)
+            return
         for push in pushes:
-            self._displace(push.key)
-            self._fanouts[push.key] = fanout
-            if connected:
-                self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, f"{self._inbox}.p.{push.key}")
-            else:
-                self._settle(push.key, Answer.FABRIC_LOST)
-
-    def _displace(self, key: str) -> None:
-        """The same record is pushed again while it waits: the first waits in vain, as if the handset were silent."""
-        self._settle(key, Answer.SILENT)
-
-    def _abandon(self, fanout: _Fanout) -> list[int]:
-        """Stops waiting for what is still open; its positions."""
-        left = list(fanout.open.values())
-        for key in fanout.open:
-            if self._fanouts.get(key) is fanout:
-                del self._fanouts[key]
-        fanout.open.clear()
-        return left
-
-    def _settle(self, key: str, answer: Answer) -> bool:
-        fanout = self._fanouts.pop(key, None)
-        if fanout is None:
-            return False
-        fanout.come.append((fanout.open.pop(key), answer))
-        fanout.news.set()
-        return True
+            self._outbox.publish(f"{self._root}.handset.{push.number}", push.payload, f"{self._inbox}.p.{push.key}")
 
     def _answered(self, subject: str, _reply: str, _payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - see `Take`
         kind, _, key = subject[len(self._inbox) + 1 :].partition(".")
@@ -259,8 +195,8 @@ class Fabric:
             if nobody:
                 self._apart(self._on_late(key))
         elif nobody:
-            self._settle(key, Answer.NOT_CONNECTED)
-        elif not self._settle(key, Answer.ACKNOWLEDGED):
+            self._fanouts.settle(key, Answer.NOT_CONNECTED)
+        elif not self._fanouts.settle(key, Answer.ACKNOWLEDGED):
             self._apart(self._on_late(key))
 
     # gateways ---------------------------------------------------------------------------------------------------------
@@ -270,7 +206,8 @@ class Fabric:
 
         def receive(_subject: str, reply: str, payload: bytes, _nobody: bool) -> None:  # noqa: FBT001 - see `Take`
             if not payload:  # not for the handset: `is_connected` asks
-                self._outbox.publish(reply, _HERE)
+                if reply:
+                    self._outbox.publish(reply, _HERE)
                 return
             on_push(reply.partition(".p.")[2], reply, payload)
 
@@ -393,24 +330,6 @@ class Fabric:
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
         return answer.data
-
-
-async def _news(fanout: _Fanout, left_s: float) -> bool:
-    """Waits for answers: True when some have come (collecting for a moment while more are open), False at the end."""
-    if not fanout.come:
-        fanout.news.clear()
-        try:
-            async with asyncio.timeout(max(left_s, 0)):
-                await fanout.news.wait()
-        except TimeoutError:
-            return False
-    if fanout.open:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(min(GRACE_S, left_s), 0)):
-                while fanout.open:
-                    fanout.news.clear()
-                    await fanout.news.wait()
-    return True
 
 
 def version_of(text: str) -> tuple[int, ...]:

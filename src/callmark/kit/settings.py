@@ -107,6 +107,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     retention_days: Annotated[
         int, Meta(ge=2, le=3650, description="Days that call records are kept after their window ended.")
     ] = 30
+    answers_a_day: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="How often one receiver may ask one business number to call back within 24 hours, and how often"
+            " answer its campaigns; 0 sets no bound. The emulator has none.",
+        ),
+    ] = 50
     trusted_proxies: Annotated[
         str,
         Meta(

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from callmark.domain.accounts import sign_in
+from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import days as call_days
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
@@ -32,6 +33,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "dead_sessions": (timedelta(hours=1), sign_in.forget_dead),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
+    "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), exports.forget_old_files),

@@ -4,7 +4,9 @@ import asyncio
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
 from tests.factories import phone
 from tests.listed import SOMEBODY, Listed, bodies, make_listed, ring, set_switch
@@ -297,6 +299,46 @@ async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeCl
     assert await work_list.get_request(*of) == done
 
 
+async def test_a_request_is_reopened_for_whoever_takes_it_next(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    assert await work_list.reopen(*of) == made
+    await work_list.take(*of, "alice@acme.example")
+    assert await work_list.reopen(*of) == made
+    await work_list.finish(*of, "alice@acme.example")
+    assert await work_list.reopen(*of) == made
+    assert (await work_list.take(*of, "bob@acme.example")).handled_by_email == "bob@acme.example"
+
+
+async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    made = await callbacks.request(deps, receiver, replace(asked(listed), is_interested=False))
+    with pytest.raises(Conflict, match="not interested"):
+        await work_list.reopen(deps, listed.account_id, made.id)
+    assert await work_list.get_request(deps, listed.account_id, made.id) == made
+
+
+async def test_requests_are_narrowed_to_feature_sets_and_to_the_beginning_of_a_number(
+    deps: Deps, clock: FakeClock
+) -> None:
+    listed = await make_listed(deps)
+    other = await make_listed(deps, account_id=listed.account_id)
+    (one,), (two,) = await make_requests(deps, clock, listed, 1), await make_requests(deps, clock, other, 1)
+
+    async def found(**more: Any) -> list[CallbackRequest]:
+        return await work_list.list_requests(deps, listed.account_id, **more)
+
+    assert await found() == [two, one]
+    assert await found(feature_sets=[listed.feature_set_id]) == [one]
+    assert await found(feature_sets=[]) == []
+    assert await found(receiver=one.receiver_number) == [one]
+    assert await found(receiver=one.receiver_number[:4]) == [two, one]
+    assert await found(receiver=one.receiver_number[1:]) == []
+    assert await found(receiver=one.receiver_number, states=frozenset({RequestState.DONE})) == []
+
+
 async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock: FakeClock) -> None:
     listed = await make_listed(deps)
     for made in await make_requests(deps, clock, listed, 5):
@@ -323,6 +365,8 @@ async def test_another_accounts_request_is_not_found(deps: Deps, clock: FakeCloc
     foreign = (deps, charlies.account_id, made.id)
     with pytest.raises(NotFound):
         await work_list.get_request(*foreign)
+    with pytest.raises(NotFound):
+        await work_list.reopen(*foreign)
     for use in (work_list.take, work_list.finish):
         with pytest.raises(NotFound):
             await use(*foreign, "charlie@borealis.example")
@@ -341,3 +385,22 @@ async def test_requests_are_kept_as_long_as_records(deps: Deps, clock: FakeClock
     clock.advance(timedelta(seconds=1))
     assert await jobs.drop_old_requests(deps) >= 1
     assert await work_list.list_requests(deps, listed.account_id) == []
+
+
+async def test_a_receiver_cannot_flood_a_business_number_with_requests(deps: Deps, clock: FakeClock) -> None:
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2, emulator=False))
+    listed, other = await make_listed(deps), await make_listed(deps)
+    receiver, _ = await ring(deps, listed)
+    first = asked(listed)
+    for wanted in (first, asked(listed)):
+        await callbacks.request(deps, receiver, wanted)
+    with pytest.raises(Conflict, match="too often"):
+        await callbacks.request(deps, receiver, asked(listed))
+    await callbacks.request(deps, receiver, first)  # sent again: it is stored already
+    assert len(await bodies(deps, listed.account_id)) == 2
+
+    for number, somebody in ((listed, None), (other, receiver)):  # others, and other numbers, are free
+        somebody, _ = await ring(deps, number, receiver=somebody)
+        await callbacks.request(deps, somebody, asked(number))
+    clock.advance(timedelta(days=1))
+    await callbacks.request(deps, receiver, asked(listed))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import msgspec
 import pytest
 from tests.factories import phone
 from tests.listed import SOMEBODY, Listed, bodies, make_listed, ring, set_switch
@@ -233,3 +234,23 @@ async def test_an_unknown_campaign_is_refused(deps: Deps) -> None:
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
     with pytest.raises(InvalidInput):
         await answer(deps, PhoneNumber(receiver), replace(said(campaign, listed, call_id), campaign_id=UUID(int=0)))
+
+
+async def test_a_receiver_cannot_flood_a_business_number_with_answers(deps: Deps, clock: FakeClock) -> None:
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2, emulator=False))
+    listed = await make_listed(deps)
+    campaign = await make_live(deps, listed)
+    receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
+    first = said(campaign, listed, call_id)
+    await answer(deps, receiver, first)
+    _, call_id = await ring(deps, listed, CallEvent.ANSWERED, receiver)
+    await answer(deps, receiver, said(campaign, listed, call_id))
+    _, call_id = await ring(deps, listed, CallEvent.ANSWERED, receiver)
+    third = said(campaign, listed, call_id)
+    with pytest.raises(Conflict, match="too often"):
+        await answer(deps, receiver, third)
+    await answer(deps, receiver, first)  # sent again: it is stored already
+    await answered_by(deps, listed, campaign)  # others are free
+    clock.advance(timedelta(days=1))
+    await answer(deps, receiver, third)
+    assert len(await bodies(deps, listed.account_id)) == 4

@@ -19,7 +19,7 @@ async def take(deps: Deps, cast: Cast, text: str, *, region: str = "") -> Upload
         caller="+91 80 4000 1234",
         label_id=str(cast.label.id),
         starts_at=now,
-        ends_at=now + timedelta(hours=1),
+        lasts=timedelta(hours=1),
         labels={"acme deliveries": str(cast.label.id)},
     )
     return await uploads.submit_upload(
@@ -118,6 +118,18 @@ async def test_another_accounts_upload_is_like_none(deps: Deps) -> None:
     upload = await take(deps, cast, f"receiver\n{phone()}\n")
     with pytest.raises(NotFound):
         await uploads.read_progress(deps, charlie.account.id, upload.id)
+
+
+async def test_a_window_that_a_file_begins_and_does_not_end_lasts_as_the_form_says(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    text = f"to,start,end\n{phone()},2026-01-01T18:00,\n{phone()},,2026-01-01T10:30\n{phone()},soon,\n"
+    upload = await take(deps, cast, text)
+    await run(deps)
+    (batch,) = await uploads.batches_of(deps, cast.account.id, upload.id)
+    first, second, third = await service.batch_status(deps, cast.account.id, batch)
+    assert (first.starts_at, first.key.ends_at) == tuple(datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (18, 19))
+    assert (second.starts_at, second.key.ends_at) == (deps.clock.now(), datetime(2026, 1, 1, 10, 30, tzinfo=UTC))
+    assert (third.fault_field, third.fault) == ("starts_at", "invalid")
 
 
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:

@@ -81,6 +81,7 @@ async def test_the_log_is_filtered_and_paged_newest_first(stage: Stage, clock: F
     assert await count(Filters(state=DeliveryState.FAILED)) == 0
     assert await count(Filters(event_type=EventType.USER_FEEDBACK)) == 0
     assert await count(Filters(since=since)) == 1
+    assert await count(Filters(event_id=(await stage.log())[0].event_id)) == 1
     whole = await stage.log()
     assert whole == sorted(whole, key=lambda one: (one.created_at, one.id), reverse=True)
     paged = await deliveries.list_deliveries(stage.deps, stage.account_id, limit=2)
@@ -164,6 +165,23 @@ async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage:
         assert await stage.run_due() == 3
         assert len(there.requests) == before + 3
     assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 2, DeliveryState.SUCCESS: 4}
+
+
+async def test_what_waits_for_a_webhook_is_counted_up_to_a_most(stage: Stage) -> None:
+    async with receiver() as there:
+        webhook = await stage.webhook(there.url)
+        of = (stage.deps, stage.account_id, webhook.id)
+        await webhooks.pause_webhook(*of)
+        await stage.append(3)
+        await stage.run_due()
+        assert await deliveries.count_waiting(*of, 1_000) == 3
+        assert await deliveries.count_waiting(*of, 2) == 2
+        await webhooks.resume_webhook(*of)
+        await stage.run_due()
+        assert await deliveries.count_waiting(*of, 1_000) == 0
+    charlies = await stage.another_account()
+    with pytest.raises(NotFound):
+        await deliveries.count_waiting(stage.deps, charlies.account_id, webhook.id, 1)
 
 
 async def test_another_accounts_log_is_not_seen(stage: Stage) -> None:

@@ -13,7 +13,7 @@ TEXT = "Your parcel arrives today"
 
 async def test_a_call_reason_is_added_reworded_and_removed(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
-    await alice.follow(await alice.post("/console/call-reasons", {"call_reason": f" {TEXT} "}))
+    await alice.follow(await alice.post("/console/call-reasons/new", {"call_reason": f" {TEXT} "}))
     (reason,) = await library.list_call_reasons(deps, business.account.id)
     assert reason.text == TEXT
     path = f"/console/call-reasons/{reason.id}"
@@ -40,7 +40,7 @@ async def test_the_server_decides_on_a_wording_and_keeps_what_was_typed(
     deps: Deps, business: Business, browse: Visitors, text: str, said: str
 ) -> None:
     alice = await browse.as_member(business.admin)
-    refused = await alice.post("/console/call-reasons", {"call_reason": text})
+    refused = await alice.post("/console/call-reasons/new", {"call_reason": text})
     assert refused.status_code == 422
     assert said in errors_of(refused)["call_reason"]
     assert f'value="{text}"' in refused.text
@@ -50,7 +50,7 @@ async def test_the_server_decides_on_a_wording_and_keeps_what_was_typed(
 async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     reason = await library.create_call_reason(deps, business.account.id, text=TEXT, created_by_email="a@b.example")
-    again = await alice.post("/console/call-reasons", {"call_reason": TEXT.upper()})
+    again = await alice.post("/console/call-reasons/new", {"call_reason": TEXT.upper()})
     assert "in the library already" in errors_of(again)["call_reason"]
     await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening", call_reason_id=reason.id))
     assert "Evening show it" in text_of(await alice.get(f"/console/call-reasons/{reason.id}/delete"))
@@ -58,4 +58,4 @@ async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, busines
     assert "is used by the feature set &#39;Evening&#39;" in kept.text
     owner = await browse.as_member(business.operation_owner)
     assert "Add to the library" not in text_of(await owner.get("/console/call-reasons"))
-    assert (await owner.post("/console/call-reasons", {"call_reason": TEXT})).status_code == 403
+    assert (await owner.post("/console/call-reasons/new", {"call_reason": TEXT})).status_code == 403

@@ -10,8 +10,11 @@ from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
-from callmark.domain.personalisation import service
+from callmark.domain.personalisation import search, service
+from callmark.domain.personalisation.judge import V2, NewRecord
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.search import WantedBatches
+from callmark.domain.personalisation.service import Submitted
 from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
 
@@ -63,7 +66,7 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
     record = (await service.batch_status(deps, business.account.id, (await newest(deps, business)).id))[0]
     assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
     assert record.starts_at == deps.clock.now() + timedelta(hours=3)
-    assert record.key.ends_at - record.starts_at == timedelta(hours=2)
+    assert record.key.ends_at == deps.clock.now() + timedelta(hours=5)
     (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert entry.action == "record.pushed"
     assert receiver not in str(entry)
@@ -71,9 +74,6 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
 
 async def newest(deps: Deps, business: Business) -> Batch:
     """The business's last batch."""
-    from callmark.domain.personalisation import search
-    from callmark.domain.personalisation.search import WantedBatches
-
     listed, _ = await search.list_batches(deps, business.account.id, WantedBatches(), None)
     return listed[0].batch
 
@@ -181,13 +181,8 @@ async def test_a_record_is_withdrawn_after_being_asked(
 async def test_an_invalid_record_shows_what_was_sent_and_never_as_markup(
     deps: Deps, business: Business, alice: Browser, label: Label
 ) -> None:
-    from callmark.domain.personalisation.judge import V2, NewRecord
-    from callmark.domain.personalisation.service import Submitted
-
     evil = "<img src=x onerror=alert(1)>"
-    bad = Submitted(
-        NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), lambda: f'{{"receiver":"{evil}"}}'.encode()
-    )
+    bad = Submitted(NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), f'{{"receiver":"{evil}"}}'.encode)
     batch = await service.submit_batch(deps, business.account.id, V2, [bad])
     record = await only(deps, batch)
     for path in (f"records/{record.key.id}", f"batches/{batch.id}", "records"):

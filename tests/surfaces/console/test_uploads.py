@@ -46,7 +46,7 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
         assert (await charlie.get(foreign)).status_code == 404
 
 
-async def test_what_is_wrong_with_a_file_is_said_beside_it(deps: Deps, business: Business, browse: Visitors) -> None:
+async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     nothing = await alice.post("/console/uploads/new", {"caller": "+91 80 4000 1234"})
     assert errors_of(nothing) == {"file": "Choose a CSV file"}

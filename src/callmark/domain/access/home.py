@@ -88,6 +88,7 @@ async def _own_sets(deps: Deps, actor: Actor) -> list[FeatureSetId] | None:
 
 
 async def healths(deps: Deps, actor: Actor) -> list[WebhookHealth]:
+    """How each of the account's webhooks does, by its newest deliveries; whoever asks has been checked."""
     return [await _health(deps, actor, webhook) for webhook in await webhooks.list_webhooks(deps, actor.account_id)]
 
 

@@ -78,7 +78,10 @@ class Asked:
 
 
 class RequestState(StrEnum):
-    """The life of a request on the business's work list: new → taken → done. Nothing is to do for "not interested"."""
+    """The life of a request on the business's work list: new → taken → done, and back to new when it is reopened.
+
+    Nothing is to do for "not interested".
+    """
 
     NEW = "new"
     TAKEN = "taken"

@@ -122,6 +122,18 @@ async def find_repeated(tx: Tx, receiver: PhoneNumber, request_id: UUID) -> Call
     return _request(row) if row else None
 
 
+async def count_of_pair(tx: Tx, receiver: PhoneNumber, business: PhoneNumber, since: datetime, most: int) -> int:
+    """How often the receiver asked that number after `since`, `most` at the highest. Index callback_request_once."""
+    return await tx.fetchval(
+        "SELECT count(*) FROM (SELECT FROM callback_request"
+        " WHERE receiver_number = $1 AND business_number = $2 AND requested_at > $3 LIMIT $4) AS asked",
+        receiver,
+        business,
+        since,
+        most,
+    )
+
+
 async def select_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
     """The account's request, or None."""
     row = await tx.fetchrow(

@@ -3,7 +3,7 @@
 What a business does with the requests is in `work_list`.
 """
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from callmark.domain.callbacks import model, queries
@@ -25,6 +25,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.kit.zones import time_zone as zone_named
 
 _UTC = ZoneInfo("UTC")
+_DAY = timedelta(days=1)
 
 
 async def set_config(
@@ -102,13 +103,16 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: Asked) -> CallbackRe
 
     A request id that the receiver used before changes nothing and answers the same, whatever else it says now. Raises
     InvalidInput for a business number that offers no call back and for a slot that is missing, not wanted or not
-    offered now; Conflict when no missed or rejected call from that number to this receiver has been reported.
+    offered now; Conflict when no missed or rejected call from that number to this receiver has been reported, and when
+    the receiver has asked that number `answers_a_day` times within 24 hours (a few more when many come at once).
     """
     async with deps.db.transaction() as tx:
         kept = await queries.find_repeated(tx, receiver, asked.request_id)
         if kept is not None:
             return kept
-        made, zone = await _judged(tx, receiver, asked, deps.clock.now())
+        now = deps.clock.now()
+        made, zone = await _judged(tx, receiver, asked, now)
+        await _refuse_flood(deps, tx, made, now)
         if not await queries.insert_request(tx, made):  # the same one came by another way just now, and is committed
             kept = await queries.find_repeated(tx, receiver, asked.request_id)
             return kept or made
@@ -152,6 +156,14 @@ async def _judged(tx: Tx, receiver: PhoneNumber, asked: Asked, now: datetime) ->
         handled_at=None,
     )
     return made, terms.time_zone
+
+
+async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime) -> None:
+    """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
+    most = 0 if deps.settings.emulator else deps.settings.answers_a_day
+    pair = (made.receiver_number, made.business_number)
+    if most and await queries.count_of_pair(tx, *pair, now - _DAY, most) >= most:
+        raise Conflict("this number has been asked to call back too often within 24 hours")
 
 
 async def _terms(tx: Tx, listed: ListedCaller) -> Terms:

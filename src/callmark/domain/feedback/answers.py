@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from callmark.domain.calls import service as calls
@@ -17,6 +18,8 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
 
     A call is answered about once: again, nothing changes and the first answer comes back. Raises InvalidInput for a
     number or campaign that asks nothing after such a call and for answers that do not fit the questions; Conflict when
-    the campaign is not live, or no call of that type from that number has been reported under this id.
+    the campaign is not live, no call of that type from that number has been reported under this id, or the receiver has
+    answered about that number `answers_a_day` times within 24 hours (a few more when many come at once).
     """
     async with deps.db.transaction() as tx:
         kept = await queries.find_of_call(tx, receiver, answered.call_id)
@@ -43,6 +47,8 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
             return kept
         listed, campaign = await _asked(tx, answered)
         await _check_call(tx, receiver, answered)
+        now = deps.clock.now()
+        await _refuse_flood(deps, tx, receiver, answered.business_number, now)
         made = Feedback(
             id=FeedbackId(new_id()),
             account_id=campaign.account_id,
@@ -51,7 +57,7 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
             call_id=answered.call_id,
             business_number=answered.business_number,
             call_type=answered.call_type,
-            responded_at=deps.clock.now(),
+            responded_at=now,
             responses=model.responses_to(campaign.questions, answered.answers),
         )
         if not await queries.insert_feedback(tx, made):  # the same came by another way just now, and is committed
@@ -61,6 +67,13 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
         await events.append(tx, made.account_id, EventType.USER_FEEDBACK, payload, made.responded_at, campaign.id)
     await events.announce(deps)
     return made
+
+
+async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: PhoneNumber, now: datetime) -> None:
+    """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
+    most = 0 if deps.settings.emulator else deps.settings.answers_a_day
+    if most and await queries.count_of_pair(tx, receiver, business, now - _DAY, most) >= most:
+        raise Conflict("this number's campaigns have been answered too often within 24 hours")
 
 
 async def answer_about(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Feedback | None:

@@ -7,6 +7,24 @@ from callmark.domain.idempotency.model import Claim, IdempotencyKey
 from callmark.domain.ids import AccountId, BatchId
 from callmark.kit.db import Row, Tx
 
+_CLAIM = """
+INSERT INTO idempotency_key AS k (account_id, key, request_sha256, created_at, lease_id, leased_until)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (account_id, key) DO UPDATE SET
+  request_sha256 = excluded.request_sha256,
+  created_at = CASE WHEN k.batch_id IS NOT NULL AND k.created_at > $7 THEN k.created_at
+    ELSE excluded.created_at END,
+  batch_id = CASE WHEN k.created_at > $7 THEN k.batch_id END,
+  lease_id = excluded.lease_id,
+  leased_until = excluded.leased_until,
+  status = NULL,
+  body = NULL
+WHERE (k.created_at <= $7 AND (k.status IS NOT NULL OR k.leased_until < $8))
+  OR (k.status IS NULL AND k.leased_until < $8
+    AND (k.batch_id IS NULL OR k.request_sha256 = excluded.request_sha256))
+RETURNING batch_id
+"""
+
 
 async def claim(
     tx: Tx,
@@ -24,23 +42,7 @@ async def claim(
     keeps its age. Concurrent claims of one key wait for each other on its row.
     """
     return await tx.fetchrow(
-        """
-        INSERT INTO idempotency_key AS k (account_id, key, request_sha256, created_at, lease_id, leased_until)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (account_id, key) DO UPDATE SET
-          request_sha256 = excluded.request_sha256,
-          created_at = CASE WHEN k.batch_id IS NOT NULL AND k.created_at > $7 THEN k.created_at
-            ELSE excluded.created_at END,
-          batch_id = CASE WHEN k.created_at > $7 THEN k.batch_id END,
-          lease_id = excluded.lease_id,
-          leased_until = excluded.leased_until,
-          status = NULL,
-          body = NULL
-        WHERE (k.created_at <= $7 AND (k.status IS NOT NULL OR k.leased_until < $8))
-          OR (k.status IS NULL AND k.leased_until < $8
-            AND (k.batch_id IS NULL OR k.request_sha256 = excluded.request_sha256))
-        RETURNING batch_id
-        """,
+        _CLAIM,
         wanted.account_id,
         wanted.key,
         request_sha256,

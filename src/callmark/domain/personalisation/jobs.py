@@ -13,7 +13,7 @@ from callmark.domain.personalisation.batches import withdraw_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.kit.due_work import Claimed, Work
-from callmark.kit.fabric import Answer
+from callmark.kit.fanout import Answer
 from callmark.kit.phone import PhoneNumber
 
 log = structlog.get_logger(__name__)

@@ -20,7 +20,7 @@ from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Re
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
-from callmark.kit.fabric import Answer, Push
+from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id, parse_uuid
 from callmark.kit.phone import PhoneNumber, shorten
 

@@ -8,7 +8,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 
 import msgspec
@@ -95,7 +95,7 @@ class Defaults:
     label_id: str = ""
     call_reason: str = ""
     starts_at: datetime | None = None
-    ends_at: datetime | None = None
+    lasts: timedelta = timedelta(hours=4)
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     zone: tzinfo = UTC
 
@@ -149,6 +149,7 @@ def filled(row: Row, defaults: Defaults) -> Row:
     """The row with what it leaves empty, a label's name turned into its id, and times as ISO 8601."""
     caller, receiver, label, name, reason, starts, ends = row.values
     label = label or defaults.label_id
+    start = read_instant(starts, defaults.zone) if starts else defaults.starts_at
     return Row(
         row.line,
         [
@@ -158,7 +159,7 @@ def filled(row: Row, defaults: Defaults) -> Row:
             name,
             reason or defaults.call_reason,
             _as_iso(starts, defaults.starts_at, defaults.zone),
-            _as_iso(ends, defaults.ends_at, defaults.zone),
+            _as_iso(ends, start + defaults.lasts if start else None, defaults.zone),
         ],
     )
 

@@ -18,6 +18,37 @@ from callmark.kit.db import Row, Tx
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
 
+_RECORD = """
+WITH r AS (
+  SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::timestamptz[],
+    $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::integer[], $10::text[], $11::text[], $12::integer[],
+    $13::text[], $14::bytea[], $15::text[])
+  AS r (delivery_id, created_at, number, state, due_at, ended_at, attempt_id, began_at, duration_ms, url,
+    request_headers, status, answer_headers, answer_body, error)
+), logged AS (
+  INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
+    answer_headers, answer_body, error)
+  SELECT delivery_id, attempt_id, number, began_at, duration_ms, url, request_headers, status, answer_headers,
+    answer_body, error FROM r WHERE attempt_id IS NOT NULL
+), over AS (
+  DELETE FROM waiting_delivery w USING r
+  WHERE w.delivery_id = r.delivery_id AND r.due_at IS NULL
+    AND (w.attempt_count = r.number - 1 OR r.state = 'success')
+  RETURNING w.delivery_id
+), again AS (
+  UPDATE waiting_delivery w SET due_at = r.due_at, attempt_count = r.number, failures = w.failures + 1
+  FROM r
+  WHERE w.delivery_id = r.delivery_id AND r.due_at IS NOT NULL AND w.attempt_count = r.number - 1
+  RETURNING w.delivery_id
+)
+UPDATE delivery d SET state = r.state, ended_at = r.ended_at,
+  attempt_count = CASE WHEN r.attempt_id IS NULL THEN d.attempt_count
+    ELSE greatest(d.attempt_count, r.number) END
+FROM r
+WHERE d.id = r.delivery_id AND d.created_at = r.created_at AND d.created_at BETWEEN $16 AND $17
+  AND (r.state = 'success' OR d.id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again))
+"""
+
 
 class Ended(NamedTuple):
     """What became of an attempt, or (None) that none was made; `at` is when it ended."""
@@ -138,36 +169,7 @@ async def record(tx: Tx, ended: Sequence[Ended]) -> None:
     attempts = [one.attempt for one in ordered]
     days = [one.due.created_at for one in ordered]
     await tx.execute(
-        """
-        WITH r AS (
-          SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::timestamptz[],
-            $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::integer[], $10::text[], $11::text[], $12::integer[],
-            $13::text[], $14::bytea[], $15::text[])
-          AS r (delivery_id, created_at, number, state, due_at, ended_at, attempt_id, began_at, duration_ms, url,
-            request_headers, status, answer_headers, answer_body, error)
-        ), logged AS (
-          INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
-            answer_headers, answer_body, error)
-          SELECT delivery_id, attempt_id, number, began_at, duration_ms, url, request_headers, status, answer_headers,
-            answer_body, error FROM r WHERE attempt_id IS NOT NULL
-        ), over AS (
-          DELETE FROM waiting_delivery w USING r
-          WHERE w.delivery_id = r.delivery_id AND r.due_at IS NULL
-            AND (w.attempt_count = r.number - 1 OR r.state = 'success')
-          RETURNING w.delivery_id
-        ), again AS (
-          UPDATE waiting_delivery w SET due_at = r.due_at, attempt_count = r.number, failures = w.failures + 1
-          FROM r
-          WHERE w.delivery_id = r.delivery_id AND r.due_at IS NOT NULL AND w.attempt_count = r.number - 1
-          RETURNING w.delivery_id
-        )
-        UPDATE delivery d SET state = r.state, ended_at = r.ended_at,
-          attempt_count = CASE WHEN r.attempt_id IS NULL THEN d.attempt_count
-            ELSE greatest(d.attempt_count, r.number) END
-        FROM r
-        WHERE d.id = r.delivery_id AND d.created_at = r.created_at AND d.created_at BETWEEN $16 AND $17
-          AND (r.state = 'success' OR d.id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again))
-        """,
+        _RECORD,
         [one.due.delivery_id for one in ordered],
         days,
         [one.due.attempt_count + 1 for one in ordered],

@@ -74,10 +74,10 @@ class Console:
     async def _admitted(self, entry: Entry, visit: Visit) -> Response:
         if entry.action is not Access.ANYBODY and visit.session is None:
             return _to_sign_in(visit)
-        _check_action(entry.action, visit)
         try:
             if entry.method == "POST":
                 await self._take_form(entry, visit)
+            _check_action(entry.action, visit)
             return await entry.handler(visit)
         finally:
             if visit.sent is not None:

@@ -18,7 +18,7 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.ranges import day_range, default_range
+from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.visit import Form, Visit, with_query
 
 LIST = "/console/callbacks"
@@ -129,7 +129,7 @@ async def export(visit: Visit) -> Response:
     if link is None:
         nothing = InvalidInput("no request was made in these days", field="since")
         return page(visit, ExportPage(form.refused(nothing)), 422)
-    return visit.go(link.url)
+    return visit.go(path_of(link))
 
 
 _Step = Callable[..., Awaitable[CallbackRequest]]

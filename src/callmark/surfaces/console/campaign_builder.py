@@ -105,9 +105,10 @@ async def create(visit: Visit) -> Response:
     asked = asked_in(form)
     if form.text("do"):
         return await _builder(visit, form, kind, changed(asked, form.text("do")))
-    if errors := _errors(form, kind, asked):
-        return await _builder(visit, Form(form.values, errors), kind, asked, 422)
     chosen = parse_uuid(form.text("feature_set"))
+    errors = _errors(form, kind, asked) | ({} if chosen else {"feature_set": "Choose a feature set"})
+    if errors:
+        return await _builder(visit, Form(form.values, errors), kind, asked, 422)
     try:
         made = await access.create_campaign(
             visit.deps,

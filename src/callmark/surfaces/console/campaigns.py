@@ -19,7 +19,7 @@ from callmark.surfaces.console.campaign_builder import LIST, Asked, asked_of
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.ranges import day_range, default_range
+from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.visit import Form, Visit, with_query
 
 _PAGE = 50
@@ -254,7 +254,7 @@ async def export(visit: Visit) -> Response:
     if link is None:
         nothing = InvalidInput("nothing was answered in these days", field="since")
         return page(visit, AnswersExportPage(found, form.refused(nothing)), 422)
-    return visit.go(link.url)
+    return visit.go(path_of(link))
 
 
 def _asked_after(found: OwnCampaign) -> list[CallType]:

@@ -1,9 +1,10 @@
 """Instants and days as people type them, in UTC as every page shows them."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import urlsplit
 
 from callmark.domain.access.exports import Range
-from callmark.domain.exports.model import FileFormat
+from callmark.domain.exports.model import FileFormat, Link
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console.visit import Form
 
@@ -24,6 +25,11 @@ def day_range(form: Form) -> Range:
     wanted = form.text("format")
     kind = FileFormat(wanted) if wanted in set(FileFormat) else FileFormat.CSV
     return Range(first, last + _DAY, kind)
+
+
+def path_of(link: Link) -> str:
+    """Where the file is below the address that the page was opened by, which need not be the public one."""
+    return urlsplit(link.url).path
 
 
 def instant(form: Form, name: str) -> datetime:

@@ -101,7 +101,8 @@ def _refused(form: Form, error: InvalidInput | Conflict) -> Form:
 
 ROUTES = (
     get("/call-reasons", show_reasons, Action.REASONS_VIEW),
-    post("/call-reasons", create, Action.REASONS_MANAGE),
+    get("/call-reasons/new", show_reasons, Action.REASONS_MANAGE),
+    post("/call-reasons/new", create, Action.REASONS_MANAGE),
     get("/call-reasons/{id}/edit", show_edit, Action.REASONS_MANAGE),
     post("/call-reasons/{id}/edit", edit, Action.REASONS_MANAGE),
     get("/call-reasons/{id}/delete", ask_delete, Action.REASONS_MANAGE),

@@ -102,7 +102,7 @@ async def _defaults(visit: Visit, form: Form) -> Defaults:
         label_id=form.text("label_id") or (str(offered[0].label.id) if offered else ""),
         call_reason=form.text("call_reason").strip(),
         starts_at=starts_at,
-        ends_at=starts_at + timedelta(hours=int(hours)),
+        lasts=timedelta(hours=int(hours)),
         labels={one.label.name.casefold(): str(one.label.id) for one in reversed(offered)},
         zone=zone,
     )

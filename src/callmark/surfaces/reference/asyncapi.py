@@ -1,5 +1,6 @@
 """The AsyncAPI 3.0 document of the handset stream, made from the Structs of the gateway's frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -239,8 +240,7 @@ def asyncapi(public_url: str, version: str) -> Json:
     frames = (*FROM_SERVER, *FROM_HANDSET)
     schemas, components = component_schemas([frame.kind for frame in frames])
     components = _with_named_discriminators(components)
-    address = urlsplit(public_url)
-    bearer = {"$ref": "#/components/securitySchemes/handsetToken"}
+    messages = {frame.name: _message(frame, schema) for frame, schema in zip(frames, schemas, strict=True)}
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -250,26 +250,11 @@ def asyncapi(public_url: str, version: str) -> Json:
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "installation": {
-                "host": address.netloc,
-                "protocol": "wss" if address.scheme == "https" else "ws",
-                "description": "This installation",
-                "security": [bearer],
-            }
-        },
-        "channels": {
-            "stream": {
-                "address": "/handset/v1/stream",
-                "title": "Handset stream",
-                "description": _closing(),
-                "messages": {frame.name: {"$ref": f"#/components/messages/{frame.name}"} for frame in frames},
-                "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
-            }
-        },
+        "servers": {"installation": _server(public_url)},
+        "channels": {"stream": _channel(list(messages))},
         "operations": _operations(),
         "components": {
-            "messages": {frame.name: _message(frame, schema) for frame, schema in zip(frames, schemas, strict=True)},
+            "messages": messages,
             "schemas": components,
             "securitySchemes": {
                 "handsetToken": {
@@ -279,6 +264,26 @@ def asyncapi(public_url: str, version: str) -> Json:
                 }
             },
         },
+    }
+
+
+def _server(public_url: str) -> Json:
+    address = urlsplit(public_url)
+    return {
+        "host": address.netloc,
+        "protocol": "wss" if address.scheme == "https" else "ws",
+        "description": "This installation",
+        "security": [{"$ref": "#/components/securitySchemes/handsetToken"}],
+    }
+
+
+def _channel(messages: Sequence[str]) -> Json:
+    return {
+        "address": "/handset/v1/stream",
+        "title": "Handset stream",
+        "description": _closing(),
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
     }
 
 

@@ -1,2 +1,0 @@
--- Log downloads.
-SELECT 1;

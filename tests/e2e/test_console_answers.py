@@ -1,0 +1,216 @@
+"""Webhooks, Call Me Back and User Feedback in Debian's Chromium, walked as a business does; light, dark, phone."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browsing import CALLER, Demo, Tabs, chromium, demo
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[Demo]:
+    with demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
+    made = ConsoleTabs(running, tabs)
+    yield made
+    tabs.close()
+    assert made.complaints() == []
+
+
+def open_menu(page: Page, label: str) -> None:
+    page.locator(f"summary[aria-label='{label}']").click()
+
+
+def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> None:
+    sink = f"{console.demo.http.base_url}/emulator/v1/sinks/shop?key=s%2fecret"
+    console.demo.http.put("/emulator/v1/sinks/shop", json={"status": 500, "body": "<h1>Broken</h1>"})
+    page = console.signed_in("admin")
+    open_menu(page, "Manage this account")
+    page.get_by_role("complementary").get_by_role("link", name="Manage Webhooks").click()
+    page.get_by_role("link", name="Create webhook").first.click()
+    page.get_by_label("Name").fill("shop")
+    page.get_by_label("URL").fill("http://10.0.0.8/hook")
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#url-error")).to_contain_text("cannot be called")
+    check_page(page)
+    page.get_by_label("URL").fill(sink)
+    page.get_by_role("button", name="Create").click()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy signing secret").click()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("whsec_")
+    check_page(page)
+    page.get_by_role("link", name="Test webhook").click()
+    check_page(page)
+    page.get_by_role("button", name="Test URL").click()
+    expect(page.get_by_text("the answer was 500")).to_be_visible()
+    expect(page.get_by_text("<h1>Broken</h1>")).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Webhook events").click()
+    page.get_by_label("State").select_option("failed")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    check_page(page)
+    page.goto("/console/webhooks")
+    check_page(page)
+    open_menu(page, "More about shop")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("shop is paused.")).to_be_visible()
+    open_menu(page, "More about shop")
+    page.get_by_role("link", name="Recover what failed").click()
+    page.get_by_role("button", name="Count them").click()
+    expect(page.get_by_role("heading", name="Nothing to recover")).to_be_visible()
+    check_page(page)
+    page.goto("/console/webhooks")
+    open_menu(page, "More about shop")
+    page.get_by_role("link", name="Rotate secret").click()
+    check_page(page)
+    page.get_by_role("button", name="Rotate secret").click()
+    expect(page.get_by_text("signs beside it for 24 hours")).to_be_visible()
+    page.get_by_role("link", name="Done").click()
+    open_menu(page, "More about shop")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete webhook").click()
+    expect(page.get_by_text("shop is deleted.")).to_be_visible()
+
+
+def test_a_failed_event_is_sent_again_and_the_page_follows(console: ConsoleTabs) -> None:
+    http = console.demo.http
+    http.put("/emulator/v1/sinks/late", json={"status": 503})
+    page = console.signed_in("admin")
+    page.goto("/console/webhooks/new")
+    page.get_by_label("Name").fill("late")
+    page.get_by_label("URL").fill(f"{http.base_url}/emulator/v1/sinks/late")
+    page.get_by_role("button", name="Create").click()
+    receiver = console.demo.handset()
+    console.demo.call(receiver, "missed")
+    asked = {"business_number": CALLER, "interested": False}
+    assert http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked).status_code == 200
+    page.goto("/console/webhook-events")
+    page.locator("tbody tr", has_text="late").get_by_role("link").first.click()
+    expect(page.get_by_text("The last attempt failed; it is tried again.")).to_be_visible(timeout=15_000)
+    http.put("/emulator/v1/sinks/late", json={"status": 200})
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_text("The receiver answered with a 2xx.")).to_be_visible(timeout=15_000)
+    expect(page.locator(".an-attempt")).to_have_count(2)
+
+
+def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: ConsoleTabs, tmp_path: Path) -> None:
+    page = console.signed_in("process_owner")
+    page.get_by_role("link", name="Call Me Back").click()
+    page.get_by_role("link", name="Configurations").click()
+    check_page(page)
+    page.get_by_role("link", name="Delivery default").first.click()
+    page.get_by_label("Monday, opening 1, from").fill("10:00")
+    page.get_by_label("Monday, opening 1, to").fill("14:00")
+    page.get_by_label("Time zone of the business").select_option("Asia/Kolkata")
+    page.get_by_label("Whose phone is in").select_option("Asia/Dubai")
+    monday = page.locator("#preview details", has_text="Monday")
+    expect(monday).to_contain_text("8 slots")
+    expect(monday).to_contain_text("08:30")
+    page.get_by_role("button", name="Monday's hours for Tuesday to Friday").click()
+    expect(page.locator("#preview details", has_text="Wednesday")).to_contain_text("8 slots")
+    check_page(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("mon-fri 10:00-14:00")).to_be_visible()
+    receiver = console.demo.handset()
+    console.demo.call(receiver, "missed")
+    asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][0]}
+    answer = console.demo.http.post(f"/emulator/v1/handsets/{receiver}/call-me-back", json=asked)
+    assert answer.status_code == 200, answer.text
+    page.goto("/console/callbacks")
+    page.get_by_role("searchbox").fill(receiver)
+    row = page.locator("#results tbody tr")
+    expect(row).to_have_count(1)
+    check_page(page)
+    row.get_by_role("button", name="Take").click()
+    expect(page.get_by_text("is yours now")).to_be_visible()
+    page.locator("tbody tr", has_text=receiver).get_by_role("button", name="Done").click()
+    page.get_by_role("link", name="Done", exact=True).click()
+    expect(page.locator("tbody tr", has_text=receiver)).to_contain_text("you,")
+    admin = console.signed_in("admin")
+    admin.goto("/console/callbacks/export")
+    check_page(admin)
+    with admin.expect_download() as saved:
+        admin.get_by_role("button", name="Download").click()
+    saved.value.save_as(tmp_path / "log.csv")
+    assert receiver in (tmp_path / "log.csv").read_text()
+
+
+def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    page.get_by_role("link", name="User Feedback").click()
+    check_page(page)
+    page.get_by_role("link", name="Create campaign").click()
+    check_page(page)
+    page.get_by_role("link", name="Questions").click()
+    page.get_by_label("Feature set").select_option(index=1)
+    page.get_by_label("Campaign name").fill("Second round")
+    page.get_by_label("What is asked").fill("Was the parcel whole?")
+    page.get_by_label("Options, one a line").fill("Yes\nNo")
+    phone = page.locator("#preview")
+    expect(phone).to_contain_text("Was the parcel whole?")
+    page.get_by_role("button", name="Free text question").click()
+    expect(page.get_by_label("What is asked").nth(1)).to_be_focused()
+    page.keyboard.type("What else?")
+    expect(phone).to_contain_text("What else?")
+    page.get_by_role("button", name="Move question 2 up").click()
+    expect(page.get_by_label("What is asked").first).to_have_value("What else?")
+    check_page(page)
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.get_by_text("Second round is a draft now.")).to_be_visible()
+    check_page(page)
+    page.get_by_role("link", name="Make live").click()
+    page.get_by_role("dialog").get_by_role("button", name="Make live").click()
+    expect(page.get_by_text("Not made live:")).to_be_visible()  # the demo's own campaign asks there already
+    open_menu(page, "More about Second round")
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete campaign").click()
+    expect(page.get_by_text("Second round is deleted.")).to_be_visible()
+
+
+def test_without_scripts_a_campaign_grows_and_enter_saves_it(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin")
+    context = console.tabs.browser.new_context(
+        base_url=console.tabs.base_url, java_script_enabled=False, storage_state=page.context.storage_state()
+    )
+    plain = context.new_page()
+    plain.goto("/console/campaigns/new?type=questions")
+    plain.get_by_role("button", name="Free text question").click()
+    plain.get_by_role("button", name="Remove question 1").click()
+    plain.get_by_label("Feature set").select_option(index=1)
+    plain.get_by_label("What is asked").fill("Anything?")
+    plain.get_by_label("Campaign name").fill("By hand")
+    plain.get_by_label("Campaign name").press("Enter")
+    expect(plain.get_by_text("By hand is a draft now.")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, True), (PHONE, False)])
+def test_pages_are_accessible_and_fit_in_dark_and_on_a_phone(console: ConsoleTabs, width: int, *, dark: bool) -> None:
+    account = console.demo.account
+    feature_set, campaign = account["feature_sets"][0]["id"], account["campaign_id"]
+    page = console.signed_in("admin", width=width, dark=dark)
+    for path in (
+        "/webhooks/new",
+        "/webhook-events",
+        "/callbacks?state=all",
+        f"/callbacks/configurations/{feature_set}",
+        "/campaigns/new?type=questions",
+        f"/campaigns/{campaign}",
+        f"/campaigns/{campaign}/answers",
+        f"/campaigns/{campaign}/export",
+    ):
+        page.goto(f"/console{path}")
+        check_page(page)

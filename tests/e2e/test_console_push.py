@@ -1,0 +1,148 @@
+"""Home, business identity and call personalisation in Debian's Chromium: from a label to a call that shows it."""
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+from tests.factories import logo
+
+CALLER = "918040009999"
+
+
+@pytest.fixture(scope="module")
+def running() -> Generator[Demo]:
+    with demo() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser() -> Generator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
+    made = ConsoleTabs(running, tabs)
+    yield made
+    tabs.close()
+    assert made.complaints() == []
+
+
+def looked_at(page: Page) -> None:
+    """Checks the page at its own width and on a phone's."""
+    check_page(page)
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    check_page(page)
+    page.set_viewport_size(size)
+
+
+def test_a_label_and_a_call_reason_are_made_with_a_preview(console: ConsoleTabs, tmp_path: Path) -> None:
+    page = console.signed_in("admin", account=1)
+    page.goto("/console/labels/new")
+    small, good = tmp_path / "small.png", tmp_path / "good.png"
+    small.write_bytes(logo(64))
+    good.write_bytes(logo())
+    page.get_by_role("textbox", name="Name").fill("Borealis Cards Service")
+    expect(page.locator("[data-phone-name]")).to_have_text("Borealis Cards Service")
+    expect(page.get_by_text("22 / 39")).to_be_visible()
+    page.get_by_label("Logo").set_input_files(small)
+    page.get_by_label("Category").select_option("64")
+    page.get_by_role("button", name="Create Caller ID").click()
+    expect(page.get_by_text("it is 64x64")).to_be_visible()
+    looked_at(page)
+    page.get_by_label("Logo").set_input_files(good)
+    expect(page.locator("[data-phone-logo]")).to_be_visible()
+    page.get_by_role("button", name="Create Caller ID").click()
+    expect(page.get_by_text("Borealis Cards Service is created")).to_be_visible()
+    looked_at(page)
+    page.goto("/console/call-reasons")
+    page.get_by_label("Call reason").fill("About your card!")
+    expect(page.locator("[data-rule=characters]")).to_have_attribute("data-kept", "no")
+    expect(page.locator("[data-rule=length]")).to_have_attribute("data-kept", "yes")
+    page.get_by_role("button", name="Add to the library").click()
+    looked_at(page)
+    page.get_by_label("Call reason").fill("About your card")
+    page.get_by_role("button", name="Add to the library").click()
+    expect(page.get_by_role("link", name="About your card")).to_be_visible()
+    looked_at(page)
+    page.get_by_role("link", name="About your card").click()
+    looked_at(page)
+
+
+def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: ConsoleTabs) -> None:
+    receiver = console.demo.handset()
+    page = console.signed_in()
+    page.goto("/console/push")
+    page.get_by_label("Receiver number").fill("12")
+    page.get_by_label("Caller number").fill(f"+{CALLER}")
+    page.get_by_role("button", name="Push now").click()
+    expect(page.get_by_text("Receiver number is not a phone number")).to_be_visible()
+    looked_at(page)
+    page.get_by_label("Receiver number").fill(f"+{receiver[:2]} {receiver[2:7]} {receiver[7:]}")
+    page.get_by_label("Label", exact=True).select_option(label="Acme Returns")
+    expect(page.locator("[data-phone-name]")).to_have_text("Acme Returns")
+    page.get_by_label("Call reason").fill("Your return is booked")
+    expect(page.locator("[data-phone-reason]")).to_have_text("Your return is booked")
+    page.get_by_role("button", name="Push now").click()
+    expect(page.get_by_text("Pushed: the handset holds it")).to_be_visible()
+    looked_at(page)
+    shown = console.demo.call(receiver, "answered", caller=CALLER)
+    assert (shown["name"], shown["call_reason"]) == ("Acme Returns", "Your return is booked")
+    page.reload()
+    expect(page.get_by_text("Answered", exact=True)).to_be_visible()
+    page.get_by_role("link", name="What shows now?").last.click()
+    expect(page.get_by_role("heading", name="A call record shows")).to_be_visible()
+    looked_at(page)
+    page.get_by_role("link", name="Open the call record").click()
+    page.get_by_role("link", name="Withdraw").click()
+    page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
+    expect(page.get_by_text("The record is withdrawn")).to_be_visible()
+    assert console.demo.screen(receiver, caller=CALLER)["name"] is None
+    page.goto("/console/records")
+    page.get_by_label("Receiver number").fill(receiver)
+    expect(page).to_have_url(re.compile(f"receiver={receiver}"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    looked_at(page)
+    page.goto("/console/batches")
+    looked_at(page)
+    page.get_by_role("row").nth(1).get_by_role("link").first.click()
+    looked_at(page)
+    page.goto("/console")
+    expect(page.locator("[data-chart] canvas")).to_be_visible()
+    looked_at(page)
+    page.get_by_text("As a table").click()
+    check_page(page)
+
+
+def test_a_file_is_uploaded_followed_and_its_results_downloaded(console: ConsoleTabs, tmp_path: Path) -> None:
+    receiver = console.demo.handset()
+    page = console.signed_in(dark=True)
+    page.goto("/console/uploads/new")
+    looked_at(page)
+    file = tmp_path / "evening.csv"
+    rows = [f"+{receiver},Acme Deliveries,Your parcel arrives today", "nobody,,"]
+    rows += [f"9199220{number:05d},,Your parcel arrives today" for number in range(1_500)]
+    file.write_text("\n".join(["phone,label,reason", *rows]))
+    page.get_by_label("File", exact=True).set_input_files(file)
+    page.get_by_label("Caller number").fill("+91 80 4000 9999")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("heading", name="1,502 records")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("1 pushed · 1,500 not pushed · 1 invalid")).to_be_visible()
+    looked_at(page)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Download results").click()
+    results = saved.value.path().read_text().splitlines()
+    assert len(results) == 1_503
+    assert results[2].startswith("3,")
+    assert "receiver_number" in results[2]
+    page.goto("/console/uploads")
+    looked_at(page)
+    assert console.demo.screen(receiver, caller=CALLER)["name"] == "Acme Deliveries"

@@ -1,0 +1,65 @@
+"""Listing with started processes: a worker killed in the middle of a job leaves nothing undone or done twice."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import pytest
+from tests.domain.numbers.staging import ALICE, Business, check_counters, make_business, phones, reviewing, states_of
+from tests.e2e.play import OwnEngines, Serving, deps_of, own_engines, serving
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import ListingJobId
+from callmark.domain.numbers import reviews
+from callmark.domain.numbers.jobs import STEP
+from callmark.domain.numbers.model import MOST_NUMBERS, JobState, ListingJob
+
+LISTED_BEFORE = 4 * STEP
+"""How many are listed when the worker is killed, in the middle of its fifth step."""
+
+
+@pytest.fixture
+async def engines() -> AsyncGenerator[OwnEngines]:
+    async with own_engines() as started:
+        yield started
+
+
+async def test_a_worker_killed_in_the_middle_of_a_job_leaves_every_number_listed_once(engines: OwnEngines) -> None:
+    async with serving(engines.environ, "--roles", "api,worker") as serve, deps_of(engines) as deps:
+        business = await make_business(deps)
+        job_id = await killed_in_the_middle(deps, business, serve)
+        job = await job_with(deps, business, job_id, MOST_NUMBERS)
+        assert (job.state, job.done_count, job.failed_count) == (JobState.ENDED, MOST_NUMBERS, 0)
+        assert await states_of(deps, business.account_id) == {"listed": MOST_NUMBERS}
+        assert (await business.feature_set()).number_count == MOST_NUMBERS
+        await check_counters(deps, business.account_id)
+
+
+async def killed_in_the_middle(deps: Deps, business: Business, serve: Serving) -> ListingJobId:
+    """The job of a whole request, whose worker was killed while it waited for a number of the fifth step."""
+    numbers = phones(MOST_NUMBERS)
+    job_id = (await replace(business, deps=reviewing(deps)).publish(*numbers)).job_id
+    assert job_id
+    async with deps.db.transaction() as tx:
+        in_the_way = numbers[LISTED_BEFORE + STEP // 2]
+        await tx.execute("SELECT FROM number WHERE phone_number = $1 FOR UPDATE", in_the_way)
+        await reviews.approve(deps, job_id, ALICE)
+        await job_with(deps, business, job_id, LISTED_BEFORE)
+        serve.kill_child("worker")
+        before = await states_of(deps, business.account_id)
+    assert before == {"listed": LISTED_BEFORE, "pending": MOST_NUMBERS - LISTED_BEFORE}
+    async with deps.db.connection() as tx:  # its lease, which would take 15 s to run out
+        await tx.execute("UPDATE listing_job SET leased_until = $2 WHERE id = $1", job_id, deps.real_clock.now())
+    return job_id
+
+
+async def job_with(deps: Deps, business: Business, job_id: ListingJobId, done: int) -> ListingJob:
+    """The job, once it has done so many and, if those are all, ended."""
+    found: list[ListingJob] = []
+
+    async def there() -> bool:
+        found[:] = [await reviews.get_job(deps, business.account_id, job_id)]
+        return found[0].done_count >= done and (done < MOST_NUMBERS or found[0].state is JobState.ENDED)
+
+    await until(there, within_s=30)
+    return found[0]

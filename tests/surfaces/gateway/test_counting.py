@@ -1,0 +1,52 @@
+"""What operators learn of open streams, over all gateways, and how they end one."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from tests.engines import Engines
+from tests.factories import phone
+from tests.surfaces.gateway.helpers import another_process, make_handset, online, served
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import directory
+from callmark.domain.handsets import service as handsets
+from callmark.kit.ids import new_id
+
+
+@pytest.fixture
+async def two_processes(deps: Deps) -> AsyncGenerator[None]:
+    """Two processes that serve HTTP are known to live."""
+    made = [new_id(), new_id()]
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "INSERT INTO process (id, kind, started_at, heartbeat_at, clock_version)"
+            " SELECT id, 'http', $2, $2, 0 FROM unnest($1::uuid[]) id",
+            made,
+            deps.real_clock.now(),
+        )
+    yield
+    async with deps.db.connection() as tx:
+        await tx.execute("DELETE FROM process WHERE id = ANY ($1::uuid[])", made)
+
+
+@pytest.mark.usefixtures("two_processes")
+async def test_streams_are_counted_over_all_gateways_or_not_at_all(deps: Deps, engines: Engines) -> None:
+    one, other, away = [await make_handset(deps, phone()) for _ in range(3)]
+    async with served(deps) as here, online(here, one.token):
+        assert await directory.count_connected(deps) is None  # the other gateway does not answer
+        async with (
+            another_process(deps, engines.nats_url) as second,
+            served(second) as there,
+            online(there, other.token),
+        ):
+            assert await directory.count_connected(deps) == 2
+            asked = [one.number, other.number, away.number]
+            assert await directory.connected_among(deps, asked) == {one.number, other.number}
+
+
+async def test_a_handset_that_an_operator_forgets_loses_its_stream(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as at, online(at, owner.token) as handset:
+        await handsets.mark_forgotten(deps, owner.number)
+        await handsets.recheck(deps)
+        assert (await handset.closed())[0] == 4401
