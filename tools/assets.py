@@ -23,7 +23,7 @@ ICONS = [
     "building", "calendar", "chart-bar", "check", "chevron-down", "chevron-right", "chevron-up", "chevrons-left",
     "circle-check", "clipboard-check", "clock", "code", "copy", "device-mobile", "device-mobile-code",
     "device-mobile-off", "dots-vertical", "download", "external-link", "eye", "eye-search", "file-text",
-    "filled/shield-check", "filled/star", "filter", "folder", "gauge", "grip-vertical", "heartbeat", "history", "home",
+    "filled/star", "filter", "folder", "gauge", "grip-vertical", "heartbeat", "history", "home",
     "id-badge-2", "inbox", "info-circle", "key", "list-details", "lock", "login-2", "logout", "mail", "menu-2",
     "message-2", "moon", "packages", "pencil", "phone", "phone-call", "phone-incoming", "phone-off", "player-pause",
     "player-play", "plus", "refresh", "rotate", "search", "selector", "send", "server", "settings", "shield-check",
