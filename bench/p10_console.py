@@ -29,6 +29,9 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.logo import initial_logo
+from callmark.domain.labels.model import LabelType
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
 from callmark.processes.demo_structure import Branch, Seeded, seed_branch
@@ -50,10 +53,12 @@ DAY = timedelta(days=1)
 # Ids in the order of time, as UUIDv7 are. A batch each some minutes, so that the newest are of today.
 FILL_BATCHES = """
 INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to)
-SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000' || '8000' || lpad(to_hex(n), 12, '0'))::uuid,
+SELECT
+  (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
   $1, at, $2, at + interval '4 hours', at + interval '4 hours'
 FROM (
-  SELECT n, $3::timestamptz - interval '10 minutes' - n * ($4::interval / $5) AS at FROM generate_series(0, $5::int - 1) n
+  SELECT n, $3::timestamptz - interval '10 minutes' - n * ($4::interval / $5) AS at
+  FROM generate_series(0, $5::int - 1) n
 ) made
 """
 FILL_RECORDS = """
@@ -70,12 +75,13 @@ FILL_CALLS = """
 INSERT INTO call (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at, reported_at)
 SELECT receiver_number, gen_random_uuid(), caller_number, 'call_record', id, starts_at,
   CASE WHEN position % 2 = 0 THEN 'answered' ELSE 'missed' END, starts_at, starts_at
-FROM call_record WHERE outcome = 'success' AND position % 5 = 2
+FROM call_record WHERE outcome = 'success' AND position % 20 = 2
 """
 FILL_NUMBERS = """
 INSERT INTO number
   (phone_number, account_id, feature_set_id, phone_type, state, created_by_email, created_at, updated_at)
-SELECT (915000000000 + n)::text, $1, $2, 'verified', 'listed', 'alice@bench.example', $3::timestamptz - n * interval '1 s', $3
+SELECT (915000000000 + n)::text, $1, $2, 'verified', 'listed', 'alice@bench.example',
+  $3::timestamptz - n * interval '1 s', $3
 FROM generate_series(0, $4::int - 1) n
 """
 COUNT_NUMBERS = "UPDATE feature_set f SET number_count = (SELECT count(*) FROM number n WHERE n.feature_set_id = f.id)"
@@ -92,8 +98,8 @@ FILL_FEEDBACK = """
 INSERT INTO feedback
   (id, account_id, campaign_id, receiver_number, call_id, business_number, call_type, responded_at, responses)
 SELECT gen_random_uuid(), $1, $2, '9198' || lpad(n::text, 8, '0'), gen_random_uuid(), $3, 'answered',
-  $4::timestamptz - n * ($5::interval / $6), json_build_array(
-    json_build_object('question_id', $7::text, 'question', 'On time?', 'answer', CASE WHEN n % 3 = 0 THEN 'No' ELSE 'Yes' END))
+  $4::timestamptz - n * ($5::interval / $6), json_build_array(json_build_object(
+    'question_id', $7::text, 'question', 'On time?', 'answer', CASE WHEN n % 3 = 0 THEN 'No' ELSE 'Yes' END))
 FROM generate_series(0, $6::int - 1) n
 """
 FILL_DELIVERIES = """
@@ -109,7 +115,8 @@ SELECT account_id, event_number, event_id, event_type, created_at, json_build_ob
   'event_type', 'cmb', 'cmb_payload', json_build_object('client_number', '919800000007')) FROM delivery
 """
 FILL_ATTEMPTS = """
-INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status, answer_headers, answer_body)
+INSERT INTO attempt
+  (delivery_id, id, number, began_at, duration_ms, url, request_headers, status, answer_headers, answer_body)
 SELECT id, gen_random_uuid(), 1, created_at, 12, 'https://hooks.bench.example/', 'content-type: application/json',
   CASE WHEN state = 'failed' THEN 500 ELSE 200 END, 'content-length: 2', 'ok' FROM delivery
 """
@@ -117,6 +124,10 @@ FILL_AUDIT = """
 INSERT INTO audit_entry (id, account_id, actor_email, by_operator, action, subject, details, address, at)
 SELECT gen_random_uuid(), $1, 'alice@bench.example', false, 'label.changed', 'Acme', '{}', '127.0.0.1',
   $2::timestamptz - n * ($3::interval / $4) FROM generate_series(0, $4::int - 1) n
+"""
+IS_COUNTED = """
+SELECT (SELECT sum(accepted) = $1 FROM record_day) AND up_to_at = (SELECT max(reported_at) FROM call)
+FROM count_mark WHERE what = 'calls'
 """
 BRANCH = Branch(
     department="Retail",
@@ -201,7 +212,17 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     )
     await links.set_password(on.deps, member, password)
     key = await credentials.create_key(on.deps, account, name="console", features=[])
-    seeded = await seed_branch(on.deps, account, BRANCH, on.accounts[0].label_id, EMAIL)
+    label = await labels.create_label(
+        on.deps,
+        account,
+        label_type=LabelType.STATIC,
+        name="Acme",
+        logo_png=initial_logo("Acme"),
+        category=8,
+        sub_category=53,
+        created_by_email=EMAIL,
+    )
+    seeded = await seed_branch(on.deps, account, BRANCH, label.id, EMAIL)
     hook = await webhooks.create_webhook(
         on.deps,
         account,
@@ -215,7 +236,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     await _fill_records(sql, on, now)
     await _fill_rest(sql, account, seeded, hook.webhook.id, now)
     await sql.execute("VACUUM ANALYZE")
-    ids = {
+    ids: dict[str, object] = {
         "/batches": await sql.fetchval("SELECT id FROM batch ORDER BY id DESC LIMIT 1"),
         "/records": await sql.fetchval("SELECT id FROM call_record WHERE outcome = 'success' LIMIT 1"),
         "/webhook-events": await sql.fetchval("SELECT id FROM delivery ORDER BY created_at DESC LIMIT 1"),
@@ -260,11 +281,11 @@ async def _fill_rest(sql: Any, account: AccountId, seeded: Seeded, hook: UUID, n
 
 
 async def _until_counted(on: Stage) -> None:
-    """Returns when the worker has counted all records for home."""
+    """Returns when the worker has counted all records and calls for home."""
     began = time.perf_counter()
     for _ in range(600):
         async with on.deps.db.connection() as tx:
-            if await tx.fetchval("SELECT sum(accepted) FROM record_day") == RECORDS // SIZE * SIZE:
+            if await tx.fetchval(IS_COUNTED, RECORDS // SIZE * SIZE):
                 print(f"p10: counted after {time.perf_counter() - began:.0f} s more")
                 return
         await asyncio.sleep(0.5)
@@ -309,7 +330,7 @@ async def _pages(browser: httpx.AsyncClient, paths: Iterable[str]) -> list[Page]
             answer = await browser.get(f"/console{path}")
             tries.append(((time.perf_counter() - began) * 1000, answer))
         answer = tries[-1][1]
-        if answer.status_code != httpx.codes.OK:
+        if not answer.is_success:
             print(f"p10: {answer.status_code} {path}")
             continue
         made.append(Page(path, statistics.median(ms for ms, _ in tries), answer.num_bytes_downloaded))

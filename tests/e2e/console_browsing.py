@@ -66,3 +66,13 @@ def check_page(page: Page) -> None:
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
         f"{page.url} is wider than the screen"
     )
+
+
+def looked_at(page: Page) -> None:
+    """Checks the page at its own width and on a phone's."""
+    check_page(page)
+    size = page.viewport_size
+    assert size
+    page.set_viewport_size({"width": PHONE, "height": 844})
+    check_page(page)
+    page.set_viewport_size(size)

@@ -63,12 +63,6 @@ def scene() -> Generator[Scene]:
         yield Scene(running)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with browsing.chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def tabs(scene: Scene, browser: Browser) -> Generator[Tabs]:
     """Tabs that must leave nothing on the console."""

@@ -2,34 +2,11 @@
 
 import json
 import re
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page, sign_in
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[Demo]:
-    with demo() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
-    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
-    made = ConsoleTabs(running, tabs)
-    yield made
-    tabs.close()
-    assert made.complaints() == []
 
 
 def open_menu(page: Page, label: str) -> None:

@@ -3,33 +3,10 @@
 import json
 import re
 import subprocess
-from collections.abc import Generator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[Demo]:
-    with demo() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
-    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
-    made = ConsoleTabs(running, tabs)
-    yield made
-    tabs.close()
-    assert made.complaints() == []
 
 
 def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console: ConsoleTabs) -> None:

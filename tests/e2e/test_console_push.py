@@ -1,47 +1,13 @@
 """Home, business identity and call personalisation in Debian's Chromium: from a label to a call that shows it."""
 
 import re
-from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.e2e.browsing import Demo, Tabs, chromium, demo
-from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
+from playwright.sync_api import expect
+from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
 from tests.factories import logo
 
 CALLER = "918040009999"
-
-
-@pytest.fixture(scope="module")
-def running() -> Generator[Demo]:
-    with demo() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
-    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
-    made = ConsoleTabs(running, tabs)
-    yield made
-    tabs.close()
-    assert made.complaints() == []
-
-
-def looked_at(page: Page) -> None:
-    """Checks the page at its own width and on a phone's."""
-    check_page(page)
-    size = page.viewport_size
-    assert size
-    page.set_viewport_size({"width": PHONE, "height": 844})
-    check_page(page)
-    page.set_viewport_size(size)
 
 
 def test_a_label_and_a_call_reason_are_made_with_a_preview(console: ConsoleTabs, tmp_path: Path) -> None:

@@ -20,12 +20,6 @@ def demo() -> Generator[Demo]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Generator[Browser]:
-    with browsing.chromium() as started:
-        yield started
-
-
 @pytest.fixture
 def tabs(demo: Demo, browser: Browser) -> Generator[Tabs]:
     """Tabs that must leave nothing on the console."""

@@ -17,6 +17,7 @@ from tests.waiting import until
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.clock import FakeClock
@@ -66,6 +67,34 @@ async def test_a_tenth_of_the_receivers_hanging_delays_no_other(stage: Stage) ->
         await stop(working)
     counts = Counter(request.event_id for request in answers.requests)
     assert len(counts) == sum(counts.values()) == 180
+
+
+async def test_a_deletion_ends_what_waits_and_leaves_what_is_under_way_its_result(stage: Stage) -> None:
+    told = asyncio.Semaphore(0)
+
+    async def refuse_when_told(_: web.Request) -> web.Response:
+        await told.acquire()
+        return web.Response(status=500)
+
+    async def counted() -> Counter[tuple[DeliveryState, int]]:
+        return Counter((one.state, one.attempt_count) for one in await stage.log())
+
+    async def has(state: DeliveryState, count: int) -> bool:
+        return sum(found for (there, _), found in (await counted()).items() if there is state) >= count
+
+    async with receiver(refuse_when_told) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append(10)
+        working = asyncio.create_task(stage.dispatcher().run())
+        await there.has(4)
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        told.release()  # the place of the first lets the dispatcher look for more
+        await until(lambda: has(DeliveryState.WEBHOOK_NOT_FOUND, 6))
+        for _ in range(3):
+            told.release()
+        await until(lambda: has(DeliveryState.RESCHEDULED, 4))
+        await stop(working)
+    assert await counted() == {(DeliveryState.WEBHOOK_NOT_FOUND, 0): 6, (DeliveryState.RESCHEDULED, 1): 4}
 
 
 class SlowAnswers:

@@ -64,7 +64,8 @@ async def search_accounts(
     rows = await tx.fetch(
         f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"  # noqa: S608 - our own column list
         " OR starts_with(id::text, lower($1))) AND ($2::text IS NULL OR state = $2)"
-        " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid)) ORDER BY created_at DESC, id DESC LIMIT $5",
+        " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))"
+        " ORDER BY created_at DESC, id DESC LIMIT $5",
         text,
         state,
         at,

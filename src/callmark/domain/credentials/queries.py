@@ -113,7 +113,8 @@ async def requests_in_windows(
 ) -> dict[tuple[bytes, str], int]:
     """How many requests each token's windows hold at `now`, by token and bucket; none for what is not there."""
     rows = await tx.fetch(
-        "SELECT w.token_sha256, w.bucket, (SELECT count(*) FROM unnest(w.instants) i WHERE i > $4::timestamptz - b.per) AS used"
+        "SELECT w.token_sha256, w.bucket,"
+        " (SELECT count(*) FROM unnest(w.instants) i WHERE i > $4::timestamptz - b.per) AS used"
         " FROM request_window w JOIN unnest($2::text[], $3::interval[]) b (bucket, per) ON b.bucket = w.bucket"
         " WHERE w.token_sha256 = ANY ($1::bytea[])",
         list(tokens),

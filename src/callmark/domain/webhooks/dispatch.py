@@ -148,7 +148,7 @@ class Dispatcher:
             found = await queue_queries.take_due(
                 tx, self._lease_id, hungry, self._deps.clock.now(), self._deps.real_clock.now()
             )
-        await self._end_deleted([due for due in found if due.to.is_deleted])
+        await self._end_deleted([due for due in found if due.to.is_deleted and due.delivery_id not in busy])
         counts = Counter(due.to.webhook_id for due in found)
         for webhook in hungry:
             self._held[webhook].more = counts[webhook] >= MOST_IN_FLIGHT

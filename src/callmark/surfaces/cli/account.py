@@ -9,7 +9,7 @@ from callmark.domain.accounts.model import Account, AccountState, Feature
 from callmark.domain.deps import Deps
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, at_least_one, id_argument, operator, sure, yes_option
 
 _COLUMNS = ("client_account_id", "name", "state", "features")
 
@@ -48,7 +48,7 @@ async def list_(deps: Deps, out: Output) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @operator
 async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
     """Show one client account."""
@@ -56,7 +56,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the a
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @click.option("--name", help="A new name.")
 @click.option("--features", type=FeatureList(), help="The features it subscribes to from now on.")
 @click.option(

@@ -10,12 +10,11 @@ from callmark.domain.ids import CallReasonId
 from callmark.domain.structure import library
 from callmark.domain.structure.call_reason import CallReason
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")
 _RULES = "10 to 100 characters, none of !@#$%^&*()_+/; begins and ends with none of . , - and no space"
 
-_id_argument = click.argument("id", type=click.UUID)
 _text_option = click.option("--text", required=True, help=f"What handsets show under the name: {_RULES}.")
 
 
@@ -46,7 +45,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -55,7 +54,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @_text_option
 @operator
@@ -66,7 +65,7 @@ async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) ->
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @yes_option
 @operator

@@ -12,7 +12,7 @@ from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, Req
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
 _CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
 _COLUMNS = ("id", "business_number", "receiver_number", "requested_at", "slot_starts_at", "state", "handled_by_email")
@@ -127,7 +127,7 @@ async def requests(
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @_email_option
 @operator
@@ -138,7 +138,7 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @_email_option
 @operator

@@ -19,7 +19,15 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import CampaignId, FeatureSetId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    at_least_one,
+    id_argument,
+    operator,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "name", "campaign_type", "call_types", "state", "feature_set_id")
 _RESULT_COLUMNS = ("question", "answered", "counts", "average")
@@ -127,7 +135,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -136,7 +144,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @click.option("--name", help="A new name.")
 @_calls_option
@@ -168,7 +176,7 @@ async def update(
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -178,7 +186,7 @@ async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator
@@ -190,7 +198,7 @@ async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) ->
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator
@@ -203,7 +211,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen

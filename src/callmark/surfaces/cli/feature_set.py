@@ -19,7 +19,15 @@ from callmark.domain.structure.model import (
 )
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    at_least_one,
+    id_argument,
+    operator,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = (
     "id",
@@ -31,8 +39,6 @@ _COLUMNS = (
     "sub_process_name",
     "number_count",
 )
-
-_id_argument = click.argument("id", type=click.UUID)
 
 
 @click.group
@@ -117,7 +123,7 @@ async def list_(
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -126,7 +132,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--description", help="A new description; empty takes it away.")
@@ -175,7 +181,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @click.option("--process", type=click.UUID, required=True, metavar="ID", help="The new process or sub-process.")
 @operator
@@ -186,7 +192,7 @@ async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) 
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -196,7 +202,7 @@ async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # 
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -206,7 +212,7 @@ async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  
 
 
 @group.command
-@_id_argument
+@id_argument
 @account_option
 @yes_option
 @operator

@@ -9,7 +9,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import operator, sure, yes_option
+from callmark.surfaces.cli.session import id_argument, operator, sure, yes_option
 
 _COLUMNS = ("handset_app_id", "name", "created_at", "revoked_at")
 
@@ -41,7 +41,7 @@ async def list_(deps: Deps, out: Output) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen

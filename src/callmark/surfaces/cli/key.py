@@ -12,7 +12,15 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyId
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    at_least_one,
+    id_argument,
+    operator,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("key_id", "name", "features", "created_by_email", "created_at")
 _ONCE = "Keep the secret api key now: it cannot be shown again."
@@ -61,7 +69,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -70,7 +78,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--description", help="A new description.")
@@ -94,7 +102,7 @@ async def update(
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator
@@ -106,7 +114,7 @@ async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: b
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator

@@ -18,6 +18,7 @@ from callmark.surfaces.cli.session import (
     account_id,
     account_option,
     at_least_one,
+    id_argument,
     json_option,
     operator,
     sure,
@@ -97,7 +98,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -106,7 +107,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @click.option("--name", help="A new name; records pushed before keep the old one.")
 @click.option("--logo", type=_logo_path, metavar="FILE", help=f"A new logo ({_LOGO_RULES}).")
@@ -144,7 +145,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator

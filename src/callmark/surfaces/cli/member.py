@@ -16,6 +16,7 @@ from callmark.surfaces.cli.session import (
     account_id,
     account_option,
     at_least_one,
+    id_argument,
     operator,
     password_option,
     read_password,
@@ -77,7 +78,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -86,7 +87,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--role", type=click.Choice(Role, case_sensitive=False), help="A new role.")
@@ -112,7 +113,7 @@ async def update(
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -126,7 +127,7 @@ async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @password_option
 @operator
@@ -138,7 +139,7 @@ async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_fi
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator

@@ -27,7 +27,7 @@ from callmark.surfaces.cli.number_out import (
     said_of,
 )
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
 _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
@@ -262,7 +262,7 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
 
 
 @review.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @operator
 async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
     """Let a request go on: its numbers are listed."""
@@ -270,7 +270,7 @@ async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - th
 
 
 @review.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @click.option("--reason", required=True, help="Why, at most 200 characters; the business sees it beside each number.")
 @operator
 async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:  # noqa: A002 - the argument's name on the screen

@@ -10,7 +10,7 @@ from callmark.domain.accounts.model import Operator
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import operator, password_option, read_password, sure, yes_option
+from callmark.surfaces.cli.session import id_argument, operator, password_option, read_password, sure, yes_option
 
 _COLUMNS = ("id", "email", "name", "created_at")
 
@@ -40,7 +40,7 @@ async def list_(deps: Deps, out: Output) -> None:
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @operator
 async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
     """Show one operator."""
@@ -48,7 +48,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the a
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @password_option
 @operator
 async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:  # noqa: A002 - as above
@@ -59,7 +59,7 @@ async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - as above

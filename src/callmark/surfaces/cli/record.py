@@ -14,7 +14,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 
@@ -44,7 +44,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> N
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -54,7 +54,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 
 
 @group.command
-@click.argument("id", type=click.UUID)
+@id_argument
 @account_option
 @yes_option
 @operator

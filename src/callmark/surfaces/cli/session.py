@@ -25,6 +25,7 @@ Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]
 account_option = click.option(
     "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
 )
+id_argument = click.argument("id", type=click.UUID)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
 data_option = click.option(

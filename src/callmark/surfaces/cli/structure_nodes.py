@@ -11,9 +11,8 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, Operation, Process
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.cli.output import Output
-from callmark.surfaces.cli.session import account_id, account_option, operator, sure, yes_option
+from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
-_id_argument = click.argument("id", type=click.UUID)
 _name_option = click.option("--name", required=True, help="At most 100 characters, unique where it hangs.")
 
 
@@ -64,7 +63,7 @@ async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
 
 
 @department.command("show")
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -73,7 +72,7 @@ async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> N
 
 
 @department.command("update")
-@_id_argument
+@id_argument
 @account_option
 @_name_option
 @operator
@@ -84,7 +83,7 @@ async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, na
 
 
 @department.command("delete")
-@_id_argument
+@id_argument
 @account_option
 @yes_option
 @operator
@@ -135,7 +134,7 @@ async def list_operations(deps: Deps, out: Output, account: UUID, department_id:
 
 
 @operation.command("show")
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -144,7 +143,7 @@ async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> No
 
 
 @operation.command("delete")
-@_id_argument
+@id_argument
 @account_option
 @yes_option
 @operator
@@ -190,7 +189,7 @@ async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: U
 
 
 @process.command("move")
-@_id_argument
+@id_argument
 @account_option
 @click.option(
     "--operation", "operation_id", type=click.UUID, required=True, metavar="ID", help="The new operation's id."
@@ -234,7 +233,7 @@ async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id:
 
 
 @sub_process.command("move")
-@_id_argument
+@id_argument
 @account_option
 @click.option("--process", "process_id", type=click.UUID, required=True, metavar="ID", help="The new process's id.")
 @operator
@@ -245,7 +244,7 @@ async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, pro
 
 
 @click.command("show")
-@_id_argument
+@id_argument
 @account_option
 @operator
 async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
@@ -254,7 +253,7 @@ async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None
 
 
 @click.command("update")
-@_id_argument
+@id_argument
 @account_option
 @_name_option
 @operator
@@ -264,7 +263,7 @@ async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name:
 
 
 @click.command("delete")
-@_id_argument
+@id_argument
 @account_option
 @yes_option
 @operator

@@ -16,7 +16,15 @@ from callmark.domain.webhooks.log import Filters
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryState, Details, Webhook
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, at_least_one, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    at_least_one,
+    id_argument,
+    operator,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "name", "url", "event_types", "paused_at")
 _LOG_COLUMNS = (
@@ -31,7 +39,6 @@ _LOG_COLUMNS = (
 )
 _SHOWN_ONCE = "This secret is shown once. Receivers verify the header webhook-signature with it."
 
-id_argument = click.argument("id", type=click.UUID)
 _instant = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
 

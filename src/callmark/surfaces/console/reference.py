@@ -26,6 +26,7 @@ from callmark.surfaces.reference.openapi import openapi
 Json = dict[str, Any]
 _SPOKEN = ("key_id", "api_key")
 """Fields of the token route whose value is a variable of the shell, so that no secret is typed into a command."""
+_NEEDED = {(route.method, route.path): route.features for route in API}
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,7 @@ class Operation:
     path: str
     title: str
     paragraphs: list[str]
-    feature: Feature | None
     has_access: bool
-    limit: str
     curl: str
     answer: str
 
@@ -93,16 +92,14 @@ class _Writer:
     times: Mapping[str, str]
 
     def operation(self, method: str, path: str, told: Json, features: frozenset[Feature]) -> Operation:
-        feature = Feature(told["x-feature"]) if "x-feature" in told else None
+        needed = _NEEDED[method, path]
         return Operation(
             told["operationId"],
             method,
             path.replace("{clientAccountId}", str(self.own[ACCOUNT_ID])),
             told["summary"],
             told["description"].split("\n\n"),
-            feature,
-            feature is None or feature in features,
-            _limit(told),
+            not needed or not features.isdisjoint(needed),
             self._curl(method, path, told),
             self._example(next(answer for status, answer in told["responses"].items() if status < "300")),
         )
@@ -155,13 +152,6 @@ def _quoted(text: str) -> str:
         variable = f"'\"${name.upper()}\"'"  # ends the word's quotes for a moment
         quoted = re.sub(rf'("{name}": ")[^"]*', rf"\g<1>{variable}", quoted)
     return quoted
-
-
-def _limit(told: Json) -> str:
-    if "x-ratelimit" not in told:
-        return ""
-    limit = told["x-ratelimit"]
-    return f"{limit['quota']} a {'second' if limit['window_s'] == 1 else 'minute'}"
 
 
 ROUTES = (get("/reference", show_reference, Action.REFERENCE),)

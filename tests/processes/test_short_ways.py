@@ -1,0 +1,91 @@
+"""The short ways past uvicorn are taken: an upgrade that goes round them would only be slower, and nobody would notice.
+
+docs/decisions/0012-hot-path-parts.md
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.asyncio.client import connect
+
+from callmark.processes.http import LOOPBACK, Server, open_socket
+from callmark.processes.websockets import Frames
+
+
+@asynccontextmanager
+async def _serving(app: ASGIApp) -> AsyncGenerator[int]:
+    """The port of a server of `app`."""
+
+    async def with_lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        for moment in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{moment}.complete"})
+
+    server, stop = Server(with_lifespan, open_socket(LOOPBACK, 0)), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    yield server.port
+    stop.set()
+    await running
+
+
+async def test_whole_text_frames_are_handed_on_as_they_are_read_and_the_others_take_the_long_way() -> None:
+    short: list[bytes] = []
+    long: list[str] = []
+
+    def take(payload: bytes) -> bool:
+        if payload == b"not mine":
+            return False
+        short.append(payload)
+        return True
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        frames: Frames = scope["extensions"]["callmark.frames"]
+        frames.take = take
+        assert frames.write(b"ready")
+        while (event := await receive())["type"] == "websocket.receive":
+            long.append(event["text"])
+            await send({"type": "websocket.send", "text": "heard"})
+
+    async with _serving(app) as port, connect(f"ws://{LOOPBACK}:{port}/", compression=None) as socket:
+        assert await socket.recv() == "ready"
+        await socket.send("one")
+        await socket.send("not mine")
+        await socket.send(["in ", "parts"])
+        assert [await socket.recv(), await socket.recv()] == ["heard", "heard"]
+    assert (short, long) == ([b"one"], ["not mine", "in parts"])
+
+
+class _Heard(asyncio.Protocol):
+    """Keeps what was read at once, read by read, until the server closes."""
+
+    def __init__(self) -> None:
+        self.reads: list[bytes] = []
+        self.closed = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        self.reads.append(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's own name
+        self.closed.set()
+
+
+async def test_a_small_answer_is_read_at_once() -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    heard = _Heard()
+    async with _serving(app) as port:
+        client, _ = await asyncio.get_running_loop().create_connection(lambda: heard, LOOPBACK, port)
+        client.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        await asyncio.wait_for(heard.closed.wait(), 5)
+    assert len(heard.reads) == 1, heard.reads
+    assert heard.reads[0].endswith(b"\r\n\r\nhello")
