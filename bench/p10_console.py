@@ -20,7 +20,7 @@ import httpx
 
 from bench.p4_resolve import make_days
 from bench.report import Row
-from bench.stage import Stage, stage
+from bench.stage import Stage, make_label, stage
 from callmark.domain.access.model import Action
 from callmark.domain.accounts import links, operators
 from callmark.domain.accounts import service as accounts
@@ -29,8 +29,6 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
-from callmark.domain.labels import service as labels
-from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import LabelType
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
@@ -212,16 +210,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     )
     await links.set_password(on.deps, member, password)
     key = await credentials.create_key(on.deps, account, name="console", features=[])
-    label = await labels.create_label(
-        on.deps,
-        account,
-        label_type=LabelType.STATIC,
-        name="Acme",
-        logo_png=initial_logo("Acme"),
-        category=8,
-        sub_category=53,
-        created_by_email=EMAIL,
-    )
+    label = await make_label(on.deps, account, LabelType.STATIC)
     seeded = await seed_branch(on.deps, account, BRANCH, label.id, EMAIL)
     hook = await webhooks.create_webhook(
         on.deps,

@@ -11,13 +11,11 @@ import httpx
 import msgspec
 
 from bench.report import Row
-from bench.stage import Stage, stage
+from bench.stage import Stage, make_label, stage
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.ids import AccountId
-from callmark.domain.labels import service as labels
-from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import LabelType
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
@@ -158,16 +156,7 @@ async def _feature_sets(on: Stage, account: AccountId) -> list[UUID]:
     department = await nodes.create_department(on.deps, account, name="Retail")
     operation = await nodes.create_operation(on.deps, account, department.id, catalogue_id=CATALOGUE[0].id)
     process = await nodes.create_process(on.deps, account, operation.id, name="Last mile")
-    label = await labels.create_label(
-        on.deps,
-        account,
-        label_type=LabelType.STATIC,
-        name="Acme",
-        logo_png=initial_logo("Acme"),
-        category=8,
-        sub_category=53,
-        created_by_email="bench@acme.example",
-    )
+    label = await make_label(on.deps, account, LabelType.STATIC)
     made = [
         await structure.create_feature_set(
             on.deps,

@@ -19,9 +19,10 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import SECRET_LENGTH, TOKEN_PREFIX
+from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
-from callmark.domain.labels.model import LabelType
+from callmark.domain.labels.model import Label, LabelType
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import random_text, sha256
@@ -101,22 +102,27 @@ async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> st
 
 async def _account(deps: Deps) -> Account:
     account = await accounts.create_account(deps, "Bench")
-    label = await labels.create_label(
-        deps,
-        account.id,
-        label_type=LabelType.DYNAMIC,
-        name="Acme Deliveries",
-        logo_png=initial_logo("Acme"),
-        category=8,
-        sub_category=53,
-        created_by_email="bench@acme.example",
-    )
+    label = await make_label(deps, account.id, LabelType.DYNAMIC)
     key = await credentials.create_key(deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION])
     tokens = [
         (await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)).token
         for _ in range(TOKENS_PER_ACCOUNT)
     ]
     return Account(account.id, label.id, tokens)
+
+
+async def make_label(deps: Deps, account: AccountId, label_type: LabelType) -> Label:
+    """A label for records (dynamic) or listed numbers (static)."""
+    return await labels.create_label(
+        deps,
+        account,
+        label_type=label_type,
+        name="Acme Deliveries",
+        logo_png=initial_logo("Acme"),
+        category=8,
+        sub_category=53,
+        created_by_email="bench@acme.example",
+    )
 
 
 def numbers(count: int) -> list[PhoneNumber]:

@@ -1,4 +1,4 @@
-"""What tests of pages share: a browser for each file; and of the console's, a demo, and tabs that leave no complaint."""
+"""What tests of pages share: a browser for each file; for the console also a demo, and tabs that must not complain."""
 
 from collections.abc import Generator
 

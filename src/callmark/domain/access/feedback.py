@@ -134,6 +134,12 @@ async def results(deps: Deps, actor: Actor, campaign_id: CampaignId) -> Results:
     return await feedback.results(deps, actor.account_id, campaign_id)
 
 
+async def count_answers(deps: Deps, actor: Actor, campaign_id: CampaignId) -> int:
+    """How many calls it was answered about. Raises Forbidden, NotFound."""
+    await _check(deps, actor, campaign_id, Action.FEEDBACK_VIEW)
+    return await feedback.count_answers_to(deps, actor.account_id, campaign_id)
+
+
 async def list_answers(
     deps: Deps, actor: Actor, campaign_id: CampaignId, after: FeedbackId | None, limit: int
 ) -> list[Feedback]:

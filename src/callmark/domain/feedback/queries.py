@@ -205,11 +205,10 @@ async def count_responses(tx: Tx, campaign_id: CampaignId, texts: Sequence[UUID]
     """
     rows = await tx.fetch(
         """
-        SELECT g.question_id, g.answer, count(*) AS n FROM (
-          SELECT (r ->> 'question_id')::uuid AS question_id,
-            CASE WHEN (r ->> 'question_id')::uuid = ANY ($2::uuid[]) THEN '' ELSE r ->> 'answer' END AS answer
-          FROM feedback f CROSS JOIN json_array_elements(f.responses) r WHERE f.campaign_id = $1
-        ) g GROUP BY g.question_id, g.answer
+        SELECT r.question_id, CASE WHEN r.question_id = ANY ($2::uuid[]) THEN '' ELSE r.answer END AS answer,
+          count(*) AS n
+        FROM feedback f CROSS JOIN json_to_recordset(f.responses) AS r (question_id uuid, answer text)
+        WHERE f.campaign_id = $1 GROUP BY 1, 2
         """,
         campaign_id,
         texts,

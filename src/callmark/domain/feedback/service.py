@@ -181,6 +181,13 @@ async def results(deps: Deps, account_id: AccountId, campaign_id: CampaignId) ->
     return Results(campaign, sum(by_type.values()), by_type, found)
 
 
+async def count_answers_to(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> int:
+    """How many calls the campaign was answered about. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        _found(await queries.select_campaign(tx, account_id, campaign_id))
+        return sum((await queries.count_by_call_type(tx, campaign_id)).values())
+
+
 async def count_answers(
     deps: Deps, account_id: AccountId, since: datetime, feature_sets: Collection[FeatureSetId] | None, most: int
 ) -> int:

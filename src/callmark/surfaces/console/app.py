@@ -15,7 +15,7 @@ from callmark.domain.accounts import sign_in
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
-from callmark.kit.errors import AppError, Forbidden, NotFound, PayloadTooLarge
+from callmark.kit.errors import AppError, Forbidden, InvalidInput, MethodNotAllowed, NotFound, PayloadTooLarge
 from callmark.surfaces.console import cookies, errors
 from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.pages import finish, is_secure
@@ -35,9 +35,8 @@ class Console:
         self._secure = is_secure(deps.public_url)
         self.paths = frozenset(entry.path for entry in table if entry.method == "GET")
         self.routes: list[BaseRoute] = [self._route(entry) for entry in table]
-        self.routes.append(
-            Route("/console/{path:path}", self._endpoint(Entry("GET", "", _nothing, Access.ANYBODY)), methods=["GET"])
-        )
+        # Without `methods` it takes every one: what no route above answers is answered by a page of ours too.
+        self.routes.append(Route("/console{path:path}", _Anything(self._endpoint(Entry("GET", "", _nothing, Access.ANYBODY)))))
 
     def _route(self, entry: Entry) -> Route:
         return Route(f"/console{entry.path}", self._endpoint(entry), methods=[entry.method])
@@ -45,8 +44,9 @@ class Console:
     def _endpoint(self, entry: Entry) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             request.app.state.console_paths = self.paths
-            visit = await self._visit(request)
+            visit = self._stranger(request)
             try:
+                visit = await self._visit(request)
                 response = await self._admitted(entry, visit)
             except (AppError, HTTPException) as exc:
                 response = errors.page_of(visit, exc)
@@ -59,17 +59,21 @@ class Console:
 
     async def _visit(self, request: Request) -> Visit:
         """Who asks: its session, or what binds the forms of who has none."""
-        origin = Origin(request.client.host if request.client else "", request.headers.get("user-agent", ""))
+        stranger = self._stranger(request)
         token = cookies.read(request, cookies.SESSION, secure=self._secure)
         session = await sign_in.find_session(self._deps, token) if token else None
         if session:
             request.scope["account"] = str(session.account_id or "operator")
-            return Visit(self._deps, request, session, origin, token)
+            return Visit(self._deps, request, session, stranger.origin, token)
+        if not cookies.read(request, cookies.VISITOR, secure=self._secure):
+            stranger.new_cookies.append(cookies.Cookie(cookies.VISITOR, stranger.csrf_key))
+        return stranger
+
+    def _stranger(self, request: Request) -> Visit:
+        """A visit of nobody: what an error is told to before it is known who asks."""
+        origin = Origin(request.client.host if request.client else "", request.headers.get("user-agent", ""))
         visitor = cookies.read(request, cookies.VISITOR, secure=self._secure)
-        visit = Visit(self._deps, request, None, origin, visitor or cookies.new_visitor())
-        if not visitor:
-            visit.new_cookies.append(cookies.Cookie(cookies.VISITOR, visit.csrf_key))
-        return visit
+        return Visit(self._deps, request, None, origin, visitor or cookies.new_visitor())
 
     async def _admitted(self, entry: Entry, visit: Visit) -> Response:
         if entry.action is not Access.ANYBODY and visit.session is None:
@@ -78,6 +82,7 @@ class Console:
             if entry.method == "POST":
                 await self._take_form(entry, visit)
             _check_action(entry.action, visit)
+            _check_text(visit)
             return await entry.handler(visit)
         finally:
             if visit.sent is not None:
@@ -117,6 +122,13 @@ def _check_action(action: Action | Access, visit: Visit) -> None:
     check(actor, action)
 
 
+def _check_text(visit: Visit) -> None:
+    """Raises InvalidInput for NUL characters: no browser's field holds one, and PostgreSQL takes none."""
+    sent = [*visit.request.query_params.values(), *(text for texts in visit.form.values.values() for text in texts)]
+    if any("\0" in text for text in sent):
+        raise InvalidInput("A field holds a character that no text has.")
+
+
 def _to_sign_in(visit: Visit) -> Response:
     wanted = visit.path if visit.request.method == "GET" else ""
     to = with_query(SIGN_IN, next="" if wanted in {HOME, HOME + "/"} else wanted)
@@ -145,5 +157,7 @@ async def _read_form(request: Request, largest_bytes: int) -> FormData:
     return await Request(request.scope, counted).form(max_part_size=largest_bytes)
 
 
-async def _nothing(_: Visit) -> Response:
-    raise NotFound
+async def _nothing(visit: Visit) -> Response:
+    if visit.request.method in {"GET", "HEAD"}:
+        raise NotFound
+    raise MethodNotAllowed(("GET", "HEAD"))

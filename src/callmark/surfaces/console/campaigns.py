@@ -211,7 +211,7 @@ async def ask_delete(visit: Visit) -> Response:
     """Says how many answers go with it."""
     found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
     campaign = found.campaign
-    answered = (await access.results(visit.deps, visit.actor, campaign.id)).answered
+    answered = await access.count_answers(visit.deps, visit.actor, campaign.id)
     questions = words.count(len(campaign.questions), "question")
     return confirm(
         visit,

@@ -1,6 +1,6 @@
 """Instants and days as people type them, in UTC as every page shows them."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from urllib.parse import urlsplit
 
 from callmark.domain.access.exports import Range
@@ -36,9 +36,9 @@ def instant(form: Form, name: str) -> datetime:
     """A day and a time of `datetime-local`, in UTC. Raises InvalidInput about the field."""
     try:
         found = datetime.fromisoformat(form.text(name))
-    except ValueError as exc:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
         raise InvalidInput("choose a day and a time", field=name) from exc
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def local_text(at: datetime) -> str:
@@ -48,7 +48,9 @@ def local_text(at: datetime) -> str:
 
 def _day(form: Form, name: str) -> datetime:
     try:
-        found = date.fromisoformat(form.text(name))
-        return datetime.combine(found, time(), UTC)
-    except (ValueError, OverflowError) as exc:
+        found = datetime.combine(date.fromisoformat(form.text(name)), time(), UTC)
+    except ValueError as exc:
         raise InvalidInput("choose a day", field=name) from exc
+    if found.year == MAXYEAR:
+        raise InvalidInput("choose an earlier day", field=name)
+    return found

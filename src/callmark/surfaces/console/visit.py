@@ -22,6 +22,7 @@ from callmark.surfaces.console import cookies
 
 HOME = "/console"
 Id = TypeVar("Id", bound=UUID)
+_LONGEST_KEY = 1000
 
 
 @dataclass
@@ -161,11 +162,13 @@ def encode_key(*parts: str) -> str:
 
 def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
     """The parts of a position; None for none, or for one that is not ours."""
+    if len(text) > _LONGEST_KEY:
+        return None
     try:
         found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError:
         return None
-    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) for part in found):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - that is what is asked
+    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) and "\0" not in part for part in found):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - that is what is asked
         return None
     return tuple(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - all are texts
 
