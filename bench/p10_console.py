@@ -1,7 +1,7 @@
 """P10: the console's pages for an account with a million call records, and what a first visit loads.
 
-Every GET route of the console's table but downloads, streams and links from mails; the admin's pages as an admin, the
-installation's as an operator. `python -m bench p10` prints each page's median.
+Every GET route of the console's table but downloads, streams, links from mails, uploads and reviews; a business's pages
+as an admin, the installation's as an operator. Prints each page's median.
 """
 
 import asyncio

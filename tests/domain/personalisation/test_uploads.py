@@ -38,8 +38,8 @@ async def run(deps: Deps) -> int:
     return await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(uploads.uploads(deps))
 
 
-@pytest.fixture(autouse=True)
-async def _nothing_is_due(deps: Deps) -> None:
+@pytest.fixture
+async def nothing_is_due(deps: Deps) -> None:
     """What other tests of this database left due is submitted, whatever their clock said."""
     async with deps.db.connection() as tx:
         await tx.execute("UPDATE upload SET due_at = NULL, lease_id = NULL, leased_until = NULL")
@@ -55,6 +55,7 @@ async def outcomes(deps: Deps, cast: Cast, upload: Upload) -> list[tuple[int, st
     return found
 
 
+@pytest.mark.usefixtures("nothing_is_due")
 async def test_each_row_is_judged_by_itself_and_told_by_its_line(deps: Deps) -> None:
     cast = await make_cast(deps)
     text = (
@@ -89,6 +90,7 @@ async def test_a_file_becomes_batches_of_five_hundred_and_no_row_is_submitted_tw
     assert {record.outcome for record in records} == {Outcome.PENDING}
 
 
+@pytest.mark.usefixtures("nothing_is_due")
 async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps: Deps) -> None:
     cast = await make_cast(deps)
     upload = await take(deps, cast, "receiver\n" + "\n".join(phone() for _ in range(600)))

@@ -81,7 +81,6 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
         known = await _known(deps, tx, LinkKind.INVITATION, token)
         assert known.person.member_id  # noqa: S101 - operators are not invited
         await queries.activate_member(tx, known.person.member_id, name)
-        await session_queries.delete_links(tx, known.person, LinkKind.INVITATION)
         await _replace_password(tx, known, hashed)
         await audit.note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
         return SignedIn(await begin_session(deps, tx, known.person, origin))
@@ -94,7 +93,6 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
         await _replace_password(tx, known, hashed)
-        await session_queries.delete_links(tx, known.person, LinkKind.PASSWORD_RESET)
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
         await audit.note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
@@ -105,7 +103,7 @@ async def set_password(deps: Deps, member: Member, password: str) -> None:
     person = Person(member_id=member.id)
     async with deps.db.transaction() as tx:
         await session_queries.set_password(tx, person, hashed)
-        await session_queries.delete_sessions(tx, person)
+        await session_queries.forget_ways_in(tx, person)
 
 
 async def has_password(deps: Deps, member: Member) -> bool:
@@ -125,5 +123,4 @@ async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> Known:
 
 async def _replace_password(tx: Tx, known: Known, hashed: str) -> None:
     await session_queries.set_password(tx, known.person, hashed)
-    await session_queries.delete_sessions(tx, known.person)
-    await session_queries.forget_devices(tx, known.person)
+    await session_queries.forget_ways_in(tx, known.person)

@@ -40,7 +40,7 @@ async def set_operator_password(deps: Deps, operator_id: OperatorId, password: s
     hashed = await hash_password(check_password(password, operator.email, operator.name))
     async with deps.db.transaction() as tx:
         await session_queries.set_password(tx, Person(operator_id=operator_id), hashed)
-        await session_queries.delete_sessions(tx, Person(operator_id=operator_id))
+        await session_queries.forget_ways_in(tx, Person(operator_id=operator_id))
     return operator
 
 

@@ -232,8 +232,12 @@ async def is_known_device(tx: Tx, sha256: bytes, member_id: MemberId, now: datet
     return bool(found)
 
 
-async def forget_devices(tx: Tx, person: Person) -> None:
-    """No browser of that member is remembered any more."""
+async def forget_ways_in(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:
+    """What an old password gave is worth nothing: sessions (but one), links, awaited codes, remembered browsers."""
+    await delete_sessions(tx, person, but=but)
+    for kind in LinkKind:
+        await delete_links(tx, person, kind)
+    await tx.execute("DELETE FROM sign_in_code WHERE member_id = $1", person.member_id)
     await tx.execute("DELETE FROM known_device WHERE member_id = $1", person.member_id)
 
 

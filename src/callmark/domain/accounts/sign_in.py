@@ -57,9 +57,11 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email.casefold())
         await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.address)
-        if await _needs_code(deps, tx, known, device):
-            return await _send_code(deps, tx, known)
-        return SignedIn(await begin_session(deps, tx, known.person, origin))
+        if not await _needs_code(deps, tx, known, device):
+            return SignedIn(await begin_session(deps, tx, known.person, origin))
+    await throttle.take(deps, throttle.SIGN_IN_CODE, str(known.person.member_id))
+    async with deps.db.transaction() as tx:
+        return await _send_code(deps, tx, known)
 
 
 async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, remember: bool) -> SignedIn:
@@ -73,6 +75,7 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
     async with deps.db.transaction() as tx:
         known = await session_queries.select_known_person(tx, person)
         used = await session_queries.delete_code(tx, sha256(token))
+        await throttle.forget(tx, throttle.SIGN_IN_CODE, str(waiting[0]))
         if not used or known is None or known.member_state is not MemberState.ACTIVE:
             raise Unauthenticated(_WRONG_CODE)
         device = ""
@@ -143,8 +146,7 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())
         await session_queries.set_password(tx, session.person, hashed)
-        await session_queries.delete_sessions(tx, session.person, but=session.id)
-        await session_queries.forget_devices(tx, session.person)
+        await session_queries.forget_ways_in(tx, session.person, but=session.id)
         await audit.note_own(tx, known, "password.changed", address, deps.clock.now())
 
 

@@ -21,9 +21,13 @@ SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
 """Wrong passwords for one e-mail address, from wherever; a right one forgets them."""
 SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
 """Wrong passwords from one network address, for whomever."""
+SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
+"""Codes for one member, each good for five guesses: who knows the password may not guess for ever."""
 MAIL = Limit("mail", 5, timedelta(hours=1))
 """Mails to one address that anybody can cause."""
 LONGEST_WINDOW = timedelta(hours=1)
+_LONGEST_WHO = 300
+"""What strangers type is cut, so that it fits into the index; no address is as long."""
 
 
 async def take(deps: Deps, limit: Limit, who: str) -> None:
@@ -31,7 +35,7 @@ async def take(deps: Deps, limit: Limit, who: str) -> None:
 
     The row's lock orders concurrent tries. Tries in the future are no tries: the emulator's clock went back.
     """
-    now = deps.clock.now()
+    now, who = deps.clock.now(), who[:_LONGEST_WHO]
     async with deps.db.transaction() as tx:
         await tx.execute(
             "INSERT INTO throttle (what, who, instants) VALUES ($1, $2, '{}') ON CONFLICT DO NOTHING", limit.what, who
@@ -49,7 +53,7 @@ async def take(deps: Deps, limit: Limit, who: str) -> None:
 
 async def forget(tx: Tx, limit: Limit, who: str) -> None:
     """The one who tried has all tries again."""
-    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", limit.what, who)
+    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", limit.what, who[:_LONGEST_WHO])
 
 
 async def give_back(tx: Tx, limit: Limit, who: str) -> None:
@@ -58,7 +62,7 @@ async def give_back(tx: Tx, limit: Limit, who: str) -> None:
         "UPDATE throttle SET instants = trim_array(instants, 1)"
         " WHERE what = $1 AND who = $2 AND cardinality(instants) > 0",
         limit.what,
-        who,
+        who[:_LONGEST_WHO],
     )
 
 

@@ -24,6 +24,7 @@ from callmark.surfaces.console.visit import HOME, Visit, with_query
 log = structlog.get_logger(__name__)
 
 SIGN_IN = "/console/sign-in"
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -35,8 +36,8 @@ class Console:
         self._secure = is_secure(deps.public_url)
         self.paths = frozenset(entry.path for entry in table if entry.method == "GET")
         self.routes: list[BaseRoute] = [self._route(entry) for entry in table]
-        # Without `methods` it takes every one: what no route above answers is answered by a page of ours too.
-        self.routes.append(Route("/console{path:path}", _Anything(self._endpoint(Entry("GET", "", _nothing, Access.ANYBODY)))))
+        nothing = self._endpoint(Entry("GET", "", _nothing, Access.ANYBODY))
+        self.routes += [Route(path, nothing, methods=_METHODS) for path in ("/console", "/console/{path:path}")]
 
     def _route(self, entry: Entry) -> Route:
         return Route(f"/console{entry.path}", self._endpoint(entry), methods=[entry.method])

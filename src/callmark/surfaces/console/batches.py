@@ -1,7 +1,7 @@
 """Batches of call records: the list, and one with its records."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -120,10 +120,12 @@ def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:
 
 
 def _date(text: str) -> datetime | None:
+    """A day of the address; None for none, and for one whose end no calendar has."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return found if found.year < MAXYEAR else None
 
 
 def _day(instant: datetime | None) -> str:

@@ -16,6 +16,7 @@ _TITLES = {
     400: "That did not work",
     403: "Not allowed",
     404: "Not found",
+    405: "Not a page",
     409: "Not possible now",
     413: "Too large",
     429: "Too many tries",

@@ -244,6 +244,7 @@ PERIODIC = {
     "dead_sessions": "Forgets ended sessions, links and codes",
     "dead_tokens": "Forgets ended access tokens",
     "old_calls": "Forgets old calls",
+    "old_callback_requests": "Forgets old Call Me Back requests",
     "old_idempotency_keys": "Forgets old idempotency keys",
     "old_deliveries": "Forgets deliveries of paused webhooks past their log",
     "old_exports": "Forgets old download files",

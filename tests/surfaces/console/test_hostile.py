@@ -1,0 +1,123 @@
+"""What no page of ours sends: strange characters, forged positions, guesses without end, and other methods."""
+
+from base64 import urlsafe_b64encode
+from datetime import timedelta
+
+import pytest
+from tests.surfaces.console.browser import (
+    PASSWORD,
+    Browser,
+    Business,
+    Visitors,
+    errors_of,
+    mailed_token,
+    newest_mail,
+    text_of,
+)
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Member
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.kit.ids import random_text
+from callmark.surfaces.console.entry import Access
+from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.console.visit import encode_key
+
+NEW = "quite another four words"
+_PARAMETERS = (
+    "account action after app before caller feature_set mode next os page place process q receiver seen_in set since"
+    " state type until version zone"
+).split()
+_FORGED = (
+    "a\0b",
+    "9" * 400,
+    "9999-12-31",
+    "0001-01-01",
+    "2026-13-45",
+    encode_key("x", "y"),
+    encode_key("9999-12-31T23:59:59+00:00", "\0"),
+    encode_key("2026-01-01T00:00:00", "no id"),
+    encode_key("2026-01-01T00:00:00+00:00", "no id", "no number"),
+    urlsafe_b64encode(b"[" * 5_000).decode(),
+)
+
+
+@pytest.mark.parametrize("forged", _FORGED, ids=range(len(_FORGED)))
+async def test_no_address_makes_a_page_fail(business: Business, browse: Visitors, forged: str) -> None:
+    alice = await browse.as_member(business.admin)
+    for entry in TABLE:
+        if entry.method == "GET" and "{" not in entry.path and not entry.path.startswith("/operator"):
+            answer = await alice.http.get(f"/console{entry.path}", params=dict.fromkeys(_PARAMETERS, forged))
+            assert answer.status_code in {200, 303, 400, 422}, (entry.path, answer.status_code)
+
+
+async def test_no_field_with_a_nul_makes_a_form_fail(business: Business, browse: Visitors) -> None:
+    alice, stranger = await browse.as_member(business.admin), browse()
+    await stranger.get("/console/sign-in")
+    for entry in TABLE:
+        if entry.method == "POST" and "{" not in entry.path and not entry.path.startswith("/operator"):
+            who = stranger if entry.action is Access.ANYBODY else alice
+            answer = await who.post(f"/console{entry.path}", {"email": "a\0b", "name": "a\0b"})
+            assert answer.status_code == 400, (entry.path, answer.status_code)
+
+
+@pytest.mark.parametrize("page", ["/console/sign-in", "/console/forgot"])
+async def test_an_address_longer_than_any_is_answered_like_an_unknown_one(browse: Visitors, page: str) -> None:
+    stranger = browse()
+    await stranger.get(page)
+    answer = await stranger.post(page, {"email": random_text(20_000), "password": PASSWORD})
+    assert answer.status_code == (401 if page.endswith("sign-in") else 200)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/console", "/console/keys", "/console/nowhere"])
+async def test_another_method_is_told_by_a_page_with_its_headers(
+    business: Business, browse: Visitors, method: str, path: str
+) -> None:
+    alice = await browse.as_member(business.admin)
+    answer = await alice.http.request(method, path)
+    assert answer.status_code == 405
+    assert "Acme" in text_of(answer)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+async def _ask_for_code(browser: Browser, email: str) -> int:
+    await browser.get("/console/sign-in")
+    return (await browser.post("/console/sign-in", {"email": email, "password": PASSWORD})).status_code
+
+
+async def test_who_knows_the_password_may_not_guess_codes_for_ever(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    await accounts.update_account(deps, business.account.id, requires_code=True)
+    thief = browse()
+    for _ in range(10):
+        assert await _ask_for_code(thief, business.admin.email) == 200
+        assert (await thief.post("/console/sign-in/code", {"code": "none"})).status_code == 401
+    refused = await thief.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD})
+    assert refused.status_code == 429
+    assert "Too many tries" in errors_of(refused)[""]
+    assert await _ask_for_code(browse(), business.process_owner.email) == 200  # others are not shut out
+    clock.advance(timedelta(hours=1))
+    assert await _ask_for_code(thief, business.admin.email) == 200
+
+
+async def _waiting_code(deps: Deps, browse: Visitors, member: Member) -> tuple[Browser, str]:
+    thief = browse()
+    await _ask_for_code(thief, member.email)
+    return thief, (await newest_mail(deps, member.email)).partition("sign in is ")[2][:6]
+
+
+async def test_a_new_password_ends_links_and_codes_that_the_old_one_gave(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    await accounts.update_account(deps, business.account.id, requires_code=True)
+    alice, stranger = await browse.as_member(business.admin), browse()
+    await stranger.get("/console/forgot")
+    await stranger.post("/console/forgot", {"email": business.admin.email})
+    token = await mailed_token(deps, business.admin.email)
+    thief, code = await _waiting_code(deps, browse, business.admin)
+    await alice.post("/console/me/password", {"old_password": PASSWORD, "password": NEW, "again": NEW})
+    assert (await thief.post("/console/sign-in/code", {"code": code})).status_code == 401
+    assert (await stranger.get(f"/console/reset/{token}")).status_code == 404
