@@ -16,7 +16,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
     async def call_me_back(request: Request) -> Response:
         """The receiver asks a business to call back, or says that they are not interested."""
         body = await wire.read(request, wire.CallMeBackIn)
-        alternate = None if body.alternate_number is None else wire.phone(body.alternate_number, "alternate_number")
+        alternate = wire.phone(body.alternate_number, "alternate_number") if body.alternate_number else None
         business = wire.phone(body.business_number, "business_number")
         ask = control.AskBack(
             receiver=_receiver(request),

@@ -115,7 +115,7 @@ async def report_call(deps: Deps, registration: Registration, body: CallBody) ->
 async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackBody) -> None:
     """Keeps what the receiver asks for, committed on return, and logs it; a repeated request id changes nothing."""
     business = _number(body.business_number, "business_number")
-    alternate = None if body.alternate_number is None else _number(body.alternate_number, "alternate_number")
+    alternate = _number(body.alternate_number, "alternate_number") if body.alternate_number else None
     asked = Asked(body.request_id, business, body.interested, body.slot, body.sim_unknown, alternate)
     request = await callbacks.request(deps, registration.phone_number, asked)
     log.info(
