@@ -12,6 +12,8 @@ from tests.e2e.browsing import Demo, Tabs, overflowing, ring, state_of
 
 REASON = "Your parcel arrives today"
 STRANGER = "918049998888"
+UNLISTED = "918040007777"
+"""Nothing shows for it but call records, and nothing is asked after its calls."""
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +78,20 @@ def test_a_pushed_record_shows_on_a_call_that_ends_by_its_script(demo: Demo, tab
 def test_the_user_answers_rejects_or_lets_it_ring(demo: Demo, tabs: Tabs) -> None:
     number = demo.handset()
     page = tabs.handset(number)
-    demo.push(number, dynamic_call_reason=REASON)
+    demo.push(number, caller_number=UNLISTED, dynamic_call_reason=REASON)
     expect(page.locator("[data-held] li")).to_have_count(1)
-    ring(page)
+    ring(page, UNLISTED)
     shows(page, "Acme Deliveries", REASON)
     page.get_by_role("button", name="Answer").click()
     expect(page.locator("[data-call-state=answered]")).to_be_visible()
     page.get_by_role("button", name="End call").click()
     expect(page.locator("[data-home]")).to_be_visible()
-    ring(page)
+    ring(page, UNLISTED)
     page.get_by_role("button", name="Reject").click()
     outcomes(page, "rejected", "answered")
     expect(page.locator("[data-home]")).to_be_visible()
     page.clock.install()
-    ring(page)
+    ring(page, UNLISTED)
     page.clock.fast_forward(20_000)
     expect(page.locator("[data-call-state=missed]")).to_be_visible()
     outcomes(page, "missed", "rejected", "answered")
@@ -124,7 +126,7 @@ def test_offline_it_misses_a_push_and_gets_it_late(demo: Demo, tabs: Tabs) -> No
 def test_after_its_window_and_for_strangers_nothing_shows_and_it_says_why(demo: Demo, tabs: Tabs) -> None:
     number = demo.handset()
     page = tabs.handset(number)
-    demo.push(number, minutes=10)
+    demo.push(number, caller_number=UNLISTED, minutes=10)
     expect(page.locator("[data-held] .cm-window")).to_contain_text("open, ")
     ring(page, STRANGER)
     shows_nothing(page, "no call record of this caller for this handset")
@@ -133,7 +135,7 @@ def test_after_its_window_and_for_strangers_nothing_shows_and_it_says_why(demo: 
     demo.advance(700)
     expect(page.locator("[data-held] .cm-window")).to_have_text("ended")
     assert page.locator("[data-clock]").inner_text() > before
-    ring(page)
+    ring(page, UNLISTED)
     shows_nothing(page, "ended at")
 
 
@@ -143,9 +145,9 @@ def test_long_foreign_and_odd_texts_fit(demo: Demo, tabs: Tabs, width: int, dark
     page = tabs.handset(number, width=width, dark=dark)
     for name, reason in TEXTS:
         held = page.locator("[data-held] li").count()
-        demo.push(number, dynamic_label_name=name, dynamic_call_reason=reason)
+        demo.push(number, caller_number=UNLISTED, dynamic_label_name=name, dynamic_call_reason=reason)
         expect(page.locator("[data-held] li")).to_have_count(held + 1)
-        ring(page)
+        ring(page, UNLISTED)
         shows(page, name, reason)
         assert overflowing(page) == []
         expect(page.get_by_role("button", name="Answer")).to_be_in_viewport()

@@ -1,7 +1,9 @@
 """What no page of ours sends: strange characters, forged positions, guesses without end, and other methods."""
 
+import re
 from base64 import urlsafe_b64encode
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.surfaces.console.browser import (
@@ -20,15 +22,14 @@ from callmark.domain.accounts.model import Member
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
+from callmark.surfaces.console import app
 from callmark.surfaces.console.entry import Access
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.console.visit import encode_key
 
 NEW = "quite another four words"
-_PARAMETERS = (
-    "account action after app before caller feature_set mode next os page place process q receiver seen_in set since"
-    " state type until version zone"
-).split()
+_SOURCES = [path.read_text() for path in Path(app.__file__).parent.glob("*.py")]
+_PARAMETERS = set(re.findall(r'query\("(\w+)"\)', "".join(_SOURCES)))
 _FORGED = (
     "a\0b",
     "9" * 400,

@@ -33,7 +33,7 @@ async def test_an_admin_invites_and_the_mail_leads_in(deps: Deps, business: Busi
     assert "Alice has invited you" in await newest_mail(deps, email)
     (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter(action="member.invited"))
     assert (entry.subject, entry.actor_email) == (email, business.admin.email)
-    assert entry.details["place"] == "Logistics / Delivery / Last mile"
+    assert entry.details["place"] == "Logistics › Delivery › Last mile"
 
 
 @pytest.mark.parametrize(

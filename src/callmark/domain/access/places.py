@@ -11,6 +11,8 @@ from callmark.domain.ids import AccountId
 from callmark.domain.structure import nodes
 from callmark.domain.structure.model import DepartmentNode
 
+_INSIDE = " › "  # noqa: RUF001 - the sign between crumbs
+
 
 @dataclass(frozen=True)
 class OwnedPlace:
@@ -38,9 +40,9 @@ def _of(node: DepartmentNode) -> Iterator[OwnedPlace]:
     department = node.department
     yield OwnedPlace(department.id, Role.DEPARTMENT_OWNER, (department.id,), department.name)
     for below in node.operations:
-        operation, trail = below.operation, f"{department.name} / {below.operation.name}"
+        operation, trail = below.operation, f"{department.name}{_INSIDE}{below.operation.name}"
         yield OwnedPlace(operation.id, Role.OPERATION_OWNER, (department.id, operation.id), trail)
         for last in below.processes:
             process = last.process
             path = (department.id, operation.id, process.id)
-            yield OwnedPlace(process.id, Role.PROCESS_OWNER, path, f"{trail} / {process.name}")
+            yield OwnedPlace(process.id, Role.PROCESS_OWNER, path, f"{trail}{_INSIDE}{process.name}")

@@ -10,11 +10,12 @@ from callmark.domain.access import callbacks as access
 from callmark.domain.access.callbacks import Configured, Day
 from callmark.domain.access.model import Action
 from callmark.domain.access.offers import OwnSet
-from callmark.domain.callbacks.hours import CLOSED, Week, hours_text
+from callmark.domain.callbacks.hours import CLOSED, Week
 from callmark.domain.callbacks.model import LONGEST_NAME
 from callmark.domain.ids import FeatureSetId
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone, zone_names
+from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
@@ -82,7 +83,7 @@ async def show_list(visit: Visit) -> Response:
     after = decode_key(visit.query("after"), 2)
     start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
     rest = found[start:]
-    shown = [(one, hours_text(one.config.hours) if one.config else "") for one in rest[:_PAGE]]
+    shown = [(one, words.hours(one.config.hours) if one.config else "") for one in rest[:_PAGE]]
     return page(
         visit,
         ConfigsPage(

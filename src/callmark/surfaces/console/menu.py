@@ -14,6 +14,8 @@ class Item:
     icon: str
     path: str
     action: Action
+    beside: str = ""
+    """Another path whose pages belong to the entry."""
 
     @property
     def url(self) -> str:
@@ -49,7 +51,7 @@ BUSINESS = (
     Section(
         "Call personalisation",
         (
-            Item("Batches", "packages", "/batches", Action.RECORDS_VIEW),
+            Item("Batches", "packages", "/batches", Action.RECORDS_VIEW, beside="/uploads"),
             Item("Call records", "list-details", "/records", Action.RECORDS_VIEW),
             Item("Push", "send", "/push", Action.RECORDS_PUSH),
             Item("What shows now?", "eye-search", "/resolve", Action.RECORDS_VIEW),

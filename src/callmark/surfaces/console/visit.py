@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
+import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -162,15 +163,13 @@ def encode_key(*parts: str) -> str:
 
 def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
     """The parts of a position; None for none, or for one that is not ours."""
-    if len(text) > _LONGEST_KEY:
+    if len(text) > _LONGEST_KEY or "\0" in text:
         return None
     try:
-        found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
+        found = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[str, ...])
+    except (ValueError, msgspec.DecodeError):
         return None
-    if not isinstance(found, list) or len(found) != parts or not all(isinstance(part, str) and "\0" not in part for part in found):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - that is what is asked
-        return None
-    return tuple(found)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - all are texts
+    return found if len(found) == parts and not any("\0" in part for part in found) else None
 
 
 def with_query(path: str, **parts: str) -> str:

@@ -1,11 +1,14 @@
 """How pages call what the platform knows by another name."""
 
+import re
+
 import msgspec
 import phonenumbers
 
 from callmark.domain.access.home import Health
 from callmark.domain.access.structure import Kind
 from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
+from callmark.domain.callbacks.hours import Week, hours_text
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
@@ -260,6 +263,11 @@ PROCESSES = {
     "handsets": "Virtual handsets",
     "operator": "Operator command",
 }
+
+
+def hours(week: Week) -> str:
+    """Business hours as people read them: days with a capital, ranges with an en dash."""
+    return re.sub(r"[a-z]{3}", lambda day: day[0].capitalize(), hours_text(week)).replace("-", "\N{EN DASH}")
 
 
 def many(number: int, most: int) -> str:
