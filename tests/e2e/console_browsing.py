@@ -13,6 +13,11 @@ AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 PHONE = 390
 _REFUSED = re.compile(r"status of 4\d\d \(")
+_LOOKS = """() => document.documentElement.dataset.bsTheme + " " + [...new Set([...document.querySelectorAll("*")].map(
+  one => one.tagName + [...one.attributes].filter(a => !["id", "href", "src", "action", "value"].includes(a.name)
+    && !a.name.startsWith("data-")).map(a => a.name + (["class", "role", "type"].includes(a.name) ? a.value : ""))))]
+  .sort().join(" ")"""
+_judged: set[str] = set()
 
 
 @dataclass
@@ -52,10 +57,25 @@ def sign_in(page: Page, email: str, password: str) -> None:
 def check_page(page: Page) -> None:
     """Asserts what every page keeps: accessible by axe-core's rules, and nothing sticks out sideways.
 
+    Pages of the same elements in the same theme are judged by axe-core once, because that takes half a second.
     Complaints of the browser are collected: a fixture asserts `ConsoleTabs.complaints()` to be empty at a test's end.
     """
     expect(page.locator("main")).to_be_visible()
     page.wait_for_load_state()
+    looks = page.evaluate(_LOOKS)
+    if looks not in _judged:
+        _judge(page)
+        _judged.add(looks)
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
+        f"{page.url} is wider than the screen"
+    )
+    cut = page.locator(".table-responsive").evaluate_all(
+        "found => found.some(one => one.scrollWidth > one.clientWidth + 1)"
+    )
+    assert not cut, f"a table of {page.url} is wider than its card"
+
+
+def _judge(page: Page) -> None:
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
     source = AXE.read_text() + f";axe.run({{runOnly: {RULES!r}}}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
@@ -63,9 +83,6 @@ def check_page(page: Page) -> None:
     found = json.loads(result["result"]["value"])
     told = [f"{one['id']}: {[node['html'][:120] for node in one['nodes']][:3]}" for one in found]
     assert not told, (page.url, told)
-    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
-        f"{page.url} is wider than the screen"
-    )
 
 
 def looked_at(page: Page) -> None:

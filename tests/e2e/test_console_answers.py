@@ -1,5 +1,6 @@
 """Webhooks, Call Me Back and User Feedback in Debian's Chromium, walked as a business does; light, dark, phone."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     expect(page.locator("#preview details", has_text="Wednesday")).to_contain_text("8 slots")
     check_page(page)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Mon–Fri 10:00–14:00")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Mon.Fri 10:00.14:00"))).to_be_visible()
     receiver = console.demo.handset()
     console.demo.call(receiver, "missed")
     asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][0]}

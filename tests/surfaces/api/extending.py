@@ -16,7 +16,7 @@ from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.app import build_app
 
-CALLER = "918040001234"
+CALLER = "918047770001"
 
 
 @dataclass(frozen=True)
