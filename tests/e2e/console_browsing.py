@@ -69,7 +69,7 @@ def check_page(page: Page) -> None:
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
         f"{page.url} is wider than the screen"
     )
-    cut = page.locator(".table-responsive").evaluate_all(
+    cut = page.locator(".table-responsive:has(.cs-table)").evaluate_all(
         "found => found.some(one => one.scrollWidth > one.clientWidth + 1)"
     )
     assert not cut, f"a table of {page.url} is wider than its card"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -22,7 +23,7 @@ from callmark.domain.accounts.model import Member
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
-from callmark.surfaces.console import app
+from callmark.surfaces.console import app, cookies
 from callmark.surfaces.console.entry import Access
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.console.visit import encode_key
@@ -81,6 +82,27 @@ async def test_another_method_is_told_by_a_page_with_its_headers(
     assert answer.status_code == 405
     assert "Acme" in text_of(answer)
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_behind_https_no_other_host_and_no_plain_request_gets_the_cookie() -> None:
+    response = Response()
+    cookies.write(response, cookies.Cookie(cookies.SESSION, "token"), secure=True)
+    name, _, attributes = response.headers["set-cookie"].partition("=token; ")
+    assert name == f"__Host-{cookies.SESSION}"
+    assert set(attributes.split("; ")) == {"HttpOnly", "Path=/", "SameSite=lax", "Secure"}
+
+
+async def test_a_mailed_link_leads_to_our_own_address_whatever_host_was_asked(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    thief = browse()
+    await thief.get("/console/forgot")
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    sent = {"csrf": thief.csrf, "email": business.admin.email}
+    assert (await thief.http.post("/console/forgot", data=sent, headers=forged)).status_code == 200
+    mail = await newest_mail(deps, business.admin.email)
+    assert f"{deps.public_url}/console/reset/" in mail
+    assert "evil.example" not in mail
 
 
 async def _ask_for_code(browser: Browser, email: str) -> int:

@@ -77,7 +77,7 @@ async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed
     for bucket in ("New: 2", "In it already: 1", "In another feature set: 1", "Held by another business: 1"):
         assert bucket in said
     assert "Holds now 1 Would hold 3" in said
-    assert "1 more were there twice" in said
+    assert "1 line repeats a number" in said
     assert "4 hello its country code does not exist" in said or "4 hello not a phone number" in said
     assert await states_of(deps, business.account.id) == {"listed": 2}
     assert "2 numbers are being listed." in await applied(paul, f"{SETS}/{here}", "append", text)

@@ -38,6 +38,7 @@ async function ask(link) {
   if (!asked) { location.assign(link.href); return; }
   asked.querySelector("[data-ask-title]").id = "cs-dialog-title";
   dialog.querySelector("[data-dialog-body]").replaceChildren(asked);
+  dialog.addEventListener("close", () => (link.closest("details.cs-menu")?.querySelector("summary") ?? link).focus(), { once: true });
   dialog.showModal();
   asked.querySelector("[data-ask-back]").focus();
 }
@@ -69,7 +70,7 @@ document.addEventListener("keydown", (event) => {
 /* A form is sent once. */
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!form.matches("form[method=post]") || event.defaultPrevented) return;
+  if (!form.matches("form[method=post]:not([data-again])") || event.defaultPrevented) return;
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "yes";
   form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-disabled", "true"));
