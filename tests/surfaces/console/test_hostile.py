@@ -26,6 +26,7 @@ from callmark.kit.ids import random_text
 from callmark.surfaces.console import app, cookies
 from callmark.surfaces.console.entry import Access
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.visit import encode_key
 
 NEW = "quite another four words"
@@ -144,3 +145,9 @@ async def test_a_new_password_ends_links_and_codes_that_the_old_one_gave(
     await alice.post("/console/me/password", {"old_password": PASSWORD, "password": NEW, "again": NEW})
     assert (await thief.post("/console/sign-in/code", {"code": code})).status_code == 401
     assert (await stranger.get(f"/console/reset/{token}")).status_code == 404
+
+
+def test_a_spreadsheet_gets_no_formula_and_keeps_phone_numbers() -> None:
+    cells = ["=1+1", "@SUM(A1)", "+1+cmd|' /C calc'!A0", "-2+3", "\tx", "+49 30 123456", "-5", "a=b", "", 7]
+    kept = sheet([cells]).splitlines()[0]
+    assert kept == "'=1+1,'@SUM(A1),'+1+cmd|' /C calc'!A0,'-2+3,'\tx,+49 30 123456,-5,a=b,,7"

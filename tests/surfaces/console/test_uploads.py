@@ -38,6 +38,7 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
         ("3", "invalid", "dynamic_call_reason"),
     ]
     assert rows[0]["label_id"] == str(label.id)
+    assert rows[1]["dynamic_call_reason"].startswith("'=")  # what a spreadsheet would run stays a text
     assert "sheet" in text_of(await alice.get("/console/uploads"))
     (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert (entry.action, entry.details["records"]) == ("upload.created", 2)

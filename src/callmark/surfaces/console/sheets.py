@@ -2,7 +2,11 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
+
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d ]*$)")
+"""How a formula begins; a signed number, as people write phone numbers, is none."""
 
 
 def sheet(rows: Iterable[Sequence[object]]) -> str:
@@ -13,4 +17,4 @@ def sheet(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

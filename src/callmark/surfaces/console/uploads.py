@@ -1,7 +1,5 @@
 """Files of call records: taken, submitted as batches by a worker, followed, and reported row by row."""
 
-import csv
-import io
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +22,7 @@ from callmark.surfaces.console import push, sse, words
 from callmark.surfaces.console.batches import decode_instant_key
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.visit import Form, Visit, encode_key, with_query
 
 LIST = "/console/uploads"
@@ -186,9 +185,7 @@ def _line(result: RowResult) -> list[str]:
 
 
 def _lines(rows: list[list[str]]) -> bytes:
-    out = io.StringIO()
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode()
+    return sheet(rows).encode()
 
 
 ROUTES = (
