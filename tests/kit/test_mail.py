@@ -27,7 +27,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Post:
-    """A post office for one test, whose mails are gone afterwards."""
+    """A post office for one test, which begins without mails and leaves none."""
 
     deps: Deps
     settings: Settings
@@ -58,6 +58,8 @@ class Post:
 
 @pytest.fixture
 async def post(deps: Deps) -> AsyncGenerator[Post]:
+    async with deps.db.connection() as tx:
+        await mail.delete_all(tx)
     yield Post(deps, deps.settings)
     async with deps.db.connection() as tx:
         await mail.delete_all(tx)

@@ -149,6 +149,7 @@ export class Phone extends EventTarget {
 
   async #pushed(identity) {
     if (!this.#syncing && !this.held.has(identity.id) && this.#loses()) return;
+    this.clock.isPast(identity.accepted_at / 1000);
     if (!this.held.hold(identity, this.clock.now())) return;
     const delay = this.handset.script.ack_delay_s ?? 0;
     if (delay) await pause(delay * 1000);
