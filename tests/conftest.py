@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import Gather
+from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.settings import read_settings
 
 _running = pytest.StashKey[tuple[RunningEngines, Engines]]()
@@ -66,12 +66,14 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
         {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path / "data"
     )
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
+    gathered = await Database.open(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", keeps_plans=True)
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(engines.nats_url, installation, name="test")
     await fabric.open()
-    yield Deps(settings, db, fabric, Gather(db), clock, SystemClock(), "http://callmark.test")
+    yield Deps(settings, db, fabric, Gather(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
+    await gathered.close()
     await db.close()
 
 

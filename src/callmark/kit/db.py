@@ -87,8 +87,13 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int, name: str = "callmark") -> "Database":
-        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment)."""
+    async def open(cls, dsn: str, *, size: int, name: str = "callmark", keeps_plans: bool = False) -> "Database":
+        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment).
+
+        With `keeps_plans` a statement is planned once for each connection and not for the values of each run: for
+        statements whose plan does not depend on them. Over partitions, planning costs more than running.
+        """
+        plans = {"plan_cache_mode": "force_generic_plan"} if keeps_plans else {}
         pool = await _untyped.create_pool(
             dsn,
             min_size=0,
@@ -96,7 +101,7 @@ class Database:
             command_timeout=STATEMENT_TIMEOUT_S,
             timeout=5.0,
             reset=_keep_session,
-            server_settings={"application_name": name, "timezone": "UTC", "jit": "off"},
+            server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
         )
         return cls(pool)
 

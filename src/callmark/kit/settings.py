@@ -82,7 +82,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         str,
         Meta(description="Address for clients and handsets, no slash at the end; empty derives it from host and port."),
     ] = ""
-    pool_size: Annotated[int, Meta(ge=2, le=200, description="Database connections per process.")] = 10
+    pool_size: Annotated[
+        int,
+        Meta(ge=2, le=200, description="Database connections per process, besides up to 8 for gathered statements."),
+    ] = 10
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
     ] = "info"

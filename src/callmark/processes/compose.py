@@ -17,7 +17,7 @@ from callmark.kit.db import Database
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import SetupError, Unavailable
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import Gather
+from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
@@ -44,6 +44,10 @@ async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_W
     async with AsyncExitStack() as stack:
         db = await Database.open(settings.postgres_dsn.reveal(), size=settings.pool_size, name=f"callmark {kind}")
         stack.push_async_callback(db.close)
+        gathered = await Database.open(
+            settings.postgres_dsn.reveal(), size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered", keeps_plans=True
+        )
+        stack.push_async_callback(gathered.close)
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings)
         fabric = Fabric(
@@ -54,7 +58,7 @@ async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_W
         live = LiveProcess(kind, db, fabric, clock, real)
         await live.start()
         stack.push_async_callback(live.stop)
-        yield Deps(keyed, db, fabric, Gather(db), clock, real, public_url(settings))
+        yield Deps(keyed, db, fabric, Gather(gathered), clock, real, public_url(settings))
 
 
 @asynccontextmanager
