@@ -12,7 +12,7 @@ from tests.engines import SECRET_KEY, Engines, RunningEngines, database_for
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, SystemClock
-from callmark.kit.db import Database
+from callmark.kit.db import Database, Tx
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.settings import read_settings
@@ -69,12 +69,23 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
     gathered = await Database.open(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", keeps_plans=True)
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
+        await _give_back(tx)
     fabric = Fabric(engines.nats_url, installation, name="test")
     await fabric.open()
     yield Deps(settings, db, fabric, Gather(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()
     await db.close()
+
+
+async def _give_back(tx: Tx) -> None:
+    """Forgets what earlier tests of this database hold of things that the whole installation has one of.
+
+    A phone number belongs to one account, and mails of all accounts are in one list.
+    """
+    await tx.execute("DELETE FROM number")
+    await tx.execute("UPDATE feature_set SET number_count = 0 WHERE number_count > 0")
+    await tx.execute("DELETE FROM mail")
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:
