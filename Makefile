@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+# What failed beside everything else is run once more by itself; what fails again fails the run. Both are printed.
+AGAIN = echo "once more, by itself:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: setup demo test check bench lock assets format clean
 
@@ -15,7 +17,7 @@ demo: setup ## The main job on embedded engines; prints the story and the addres
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
 test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS) || { test $$? -eq 1 && $(AGAIN) $(PYTEST_ARGS); }
 
 check: setup $(STAMP)/node ## Format, lint, types, import rules
 	$(BIN)/ruff format --check .
