@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from callmark.kit import setting_addresses
 from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
 
@@ -80,7 +81,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = 0
     public_url: Annotated[
         str,
-        Meta(description="Address for clients and handsets, no slash at the end; empty derives it from host and port."),
+        Meta(
+            description="Address for clients and handsets: `http://` or `https://`, a host, maybe a port, no path;"
+            " empty derives it from host and port."
+        ),
     ] = ""
     pool_size: Annotated[
         int,
@@ -136,7 +140,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     object_store: Annotated[
         str,
         Meta(
-            pattern=r"^$|^s3://[^/]+",
             description="Where files of downloads are kept: `s3://bucket/prefix` (keys, region and endpoint in the"
             " usual `AWS_` variables); unset keeps them in the data directory. On several hosts all need the same.",
         ),
@@ -176,7 +179,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emulator_force: Annotated[bool, Meta(description="Allows emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:
-        """Refuses the emulator where strangers could reach it, and values that cannot be meant."""
+        """Brings addresses to one spelling; refuses values that cannot be meant, and the emulator in the open."""
+        self._normalise_addresses()
         if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
             raise SetupError(
                 f"emulator mode lets anyone who reaches it move clocks and handsets; it does not start on {self.host}."
@@ -196,6 +200,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 parse_networks(networks)
             except ValueError as exc:
                 raise SetupError(f"{variable}: {exc}") from exc
+
+    def _normalise_addresses(self) -> None:
+        """Raises SetupError for an address that cannot be used; the struct is frozen for everybody else."""
+        for name, normalised in (
+            ("public_url", setting_addresses.public_url),
+            ("object_store", setting_addresses.object_store),
+            ("host", setting_addresses.host_name),
+            ("smtp_host", setting_addresses.host_name),
+            ("postgres_dsn", setting_addresses.postgres_dsn),
+        ):
+            given: str | Secret | None = getattr(self, name)
+            if given is None:
+                continue
+            try:
+                text = normalised(given.reveal() if isinstance(given, Secret) else given)
+            except ValueError as exc:
+                raise SetupError(f"{PREFIX}{name.upper()} cannot be used: {exc}") from exc
+            msgspec.structs.force_setattr(self, name, Secret(text) if isinstance(given, Secret) else text)
+        if not self.host:
+            raise SetupError("CALLMARK_HOST is empty: it needs an address to listen on, such as 127.0.0.1")
 
     @property
     def embedded_postgres(self) -> bool:

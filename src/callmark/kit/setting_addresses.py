@@ -1,0 +1,125 @@
+"""Settings that are addresses: brought to the one spelling that the code relies on, or refused with a sentence.
+
+An address becomes part of links, of headers and of comparisons with what browsers send, so a slash too many or a
+capital letter breaks something far from its cause. Each function raises ValueError that says what is wrong.
+"""
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST_NAME = re.compile(
+    r"(?=.{1,253}\.?$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?"
+)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_BLANK_OR_CONTROL = re.compile(r"[\s\x00-\x1f\x7f\\]")
+
+
+def public_url(text: str) -> str:
+    """`http` or `https`, a host, maybe a port; as browsers spell an origin: lower case, no default port, no slash.
+
+    Links are made by appending a path that begins with a slash. Empty stays empty.
+    """
+    if not text.strip():
+        return ""
+    parts, example = _split(text.strip()), "such as https://calls.example.com"
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise ValueError(f"it must begin with http:// or https://, {example}")
+    _check_bare(text, parts)
+    if parts.path.strip("/"):
+        raise ValueError(f"it must have no path, because pages and API are served from the root: {example}")
+    host, port = _host(parts.hostname or ""), _port(parts)
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS[parts.scheme] else "")
+
+
+def object_store(text: str) -> str:
+    """`s3://bucket` or `s3://bucket/prefix`, without a slash at the end. Empty stays empty."""
+    if not text.strip():
+        return ""
+    parts, example = _split(text.strip()), "such as s3://bucket/prefix"
+    if parts.scheme != "s3":
+        raise ValueError(f"it must begin with s3://, {example}")
+    _check_bare(text, parts)
+    if not _BUCKET.fullmatch(parts.netloc):
+        raise ValueError(f"it must name a bucket of 3 to 63 lower-case letters, digits, dots and hyphens, {example}")
+    prefix = "/".join(part for part in parts.path.split("/") if part)
+    return f"s3://{parts.netloc}/{prefix}" if prefix else f"s3://{parts.netloc}"
+
+
+def postgres_dsn(text: str) -> str:
+    """`postgresql://…`; only the scheme is looked at. Errors never repeat the text: it is secret."""
+    scheme, colon, rest = text.strip().partition("://")
+    if not colon or scheme.lower() not in {"postgresql", "postgres"}:
+        raise ValueError("it must be a URL, such as postgresql://callmark:password@db.example.com:5432/callmark")
+    return f"{scheme.lower()}://{rest}"
+
+
+def host_name(text: str) -> str:
+    """A host name or an address of IPv4 or IPv6, and nothing else: no scheme, no port. Empty stays empty."""
+    host = text.strip()
+    if not host:
+        return ""
+    if "/" in host or "@" in host:
+        raise ValueError("it must be a host name or an address, not a URL")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(host)) if ":" in host else _host(host)
+    except ValueError as exc:
+        hint = ", without a port" if ":" in host else ""
+        raise ValueError(f"it must be a host name or an address{hint}") from exc
+
+
+def _split(text: str) -> SplitResult:
+    if _BLANK_OR_CONTROL.search(text):
+        raise ValueError("it holds a space, a backslash or a control character")
+    try:
+        return urlsplit(text)
+    except ValueError as exc:
+        raise ValueError(f"it is not a URL ({exc})") from exc
+
+
+def _check_bare(text: str, parts: SplitResult) -> None:
+    if "@" in parts.netloc:
+        raise ValueError("it must not hold a user name or a password")
+    if "?" in text or "#" in text:
+        raise ValueError("it must have no query (?…) and no fragment (#…)")
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError as exc:
+        raise ValueError("its port must be a number from 1 to 65535") from exc
+    if port == 0:
+        raise ValueError("its port must be a number from 1 to 65535")
+    return port
+
+
+def _host(text: str) -> str:
+    """The host in lower case, in ASCII, an IPv6 address in brackets and in its short form."""
+    if not text:
+        raise ValueError("it must name a host")
+    if ":" in text:
+        try:
+            return f"[{ipaddress.IPv6Address(text)}]"
+        except ValueError as exc:
+            raise ValueError(f"{text!r} is not an IPv6 address") from exc
+    try:
+        host = text.encode("idna").decode().lower()
+    except UnicodeError as exc:
+        raise ValueError(f"{text!r} is not a host name") from exc
+    if not _HOST_NAME.fullmatch(host) or _looks_like_ipv4_but_is_not(host):
+        raise ValueError(f"{text!r} is not a host name")
+    return host
+
+
+def _looks_like_ipv4_but_is_not(host: str) -> bool:
+    """A name whose last label is a number is read as an address by browsers; `256.1.1.1` and `8700` are none."""
+    if not host.rstrip(".").rpartition(".")[2].isdigit():
+        return False
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return True
+    return False

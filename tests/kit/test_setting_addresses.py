@@ -1,0 +1,110 @@
+"""Settings that are addresses have one spelling, or the start stops with a sentence that names the variable."""
+
+import pytest
+
+from callmark.kit.errors import SetupError
+from callmark.kit.settings import read_settings, to_environ
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("http://127.0.0.1:8700/", "http://127.0.0.1:8700"),
+        ("http://127.0.0.1:8700///", "http://127.0.0.1:8700"),
+        ("HTTPS://Calls.Example.COM", "https://calls.example.com"),
+        ("  https://calls.example.com\n", "https://calls.example.com"),
+        ("https://calls.example.com:443/", "https://calls.example.com"),
+        ("http://calls.example.com:80", "http://calls.example.com"),
+        ("http://calls.example.com:443", "http://calls.example.com:443"),
+        ("http://[::1]:8700/", "http://[::1]:8700"),
+        ("http://[2001:DB8:0:0::1]", "http://[2001:db8::1]"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("http://callmark_gateway:8700", "http://callmark_gateway:8700"),
+        ("", ""),
+        ("  ", ""),
+    ],
+)
+def test_the_public_url_is_spelled_as_browsers_spell_an_origin(given: str, used: str) -> None:
+    settings = read_settings({"CALLMARK_PUBLIC_URL": given})
+    assert settings.public_url == used
+    assert read_settings(to_environ(settings)).public_url == used
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("calls.example.com", "http:// or https://"),
+        ("calls.example.com:8700", "http:// or https://"),
+        ("//calls.example.com", "http:// or https://"),
+        ("ftp://x", "http:// or https://"),
+        ("ws://calls.example.com", "http:// or https://"),
+        ("https://", "name a host"),
+        ("https:///console", "no path"),
+        ("https://calls.example.com/callmark", "no path"),
+        ("https://calls.example.com?", "no query"),
+        ("https://calls.example.com/?a=b", "no query"),
+        ("https://calls.example.com#top", "no fragment"),
+        ("https://alice:geheim@calls.example.com", "user name or a password"),
+        ("https://calls.example.com:0", "port"),
+        ("https://calls.example.com:port", "port"),
+        ("https://calls.example.com:70000", "port"),
+        ("https://calls example.com", "a space"),
+        ("https://calls.example.com, https://other.example.com", "a space"),
+        ("https://-calls.example.com", "host name"),
+        ("https://calls..example.com", "host name"),
+        ("https://300.1.1.1", "host name"),
+        ("https://[::1", "URL"),
+    ],
+)
+def test_a_public_url_that_cannot_be_meant_stops_the_start(given: str, why: str) -> None:
+    with pytest.raises(SetupError, match="CALLMARK_PUBLIC_URL cannot be used: ") as told:
+        read_settings({"CALLMARK_PUBLIC_URL": given})
+    assert why in told.value.message
+    assert "geheim" not in told.value.message
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "used"),
+    [
+        ("CALLMARK_OBJECT_STORE", "S3://calls/files/", "s3://calls/files"),
+        ("CALLMARK_OBJECT_STORE", "s3://calls/", "s3://calls"),
+        ("CALLMARK_OBJECT_STORE", "s3://calls//a//b", "s3://calls/a/b"),
+        ("CALLMARK_HOST", "LOCALHOST", "localhost"),
+        ("CALLMARK_HOST", "[::1]", "::1"),
+        ("CALLMARK_SMTP_HOST", " Mail.Example.com ", "mail.example.com"),
+    ],
+)
+def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, used: str) -> None:
+    settings = read_settings({variable: given, "CALLMARK_MAIL_FROM": "no-reply@example.com"})
+    assert getattr(settings, variable.removeprefix("CALLMARK_").lower()) == used
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("CALLMARK_OBJECT_STORE", "calls/files"),
+        ("CALLMARK_OBJECT_STORE", "https://calls.s3.amazonaws.com"),
+        ("CALLMARK_OBJECT_STORE", "s3:///files"),
+        ("CALLMARK_OBJECT_STORE", "s3://key:geheim@calls"),
+        ("CALLMARK_OBJECT_STORE", "s3://calls?region=eu-west-1"),
+        ("CALLMARK_OBJECT_STORE", "s3://Calls"),
+        ("CALLMARK_HOST", "http://127.0.0.1"),
+        ("CALLMARK_HOST", "127.0.0.1:8700"),
+        ("CALLMARK_HOST", "127.0.0.256"),
+        ("CALLMARK_HOST", ""),
+        ("CALLMARK_SMTP_HOST", "smtp://mail.example.com"),
+        ("CALLMARK_SMTP_HOST", "mail.example.com:587"),
+        ("CALLMARK_SMTP_HOST", "alice@mail.example.com"),
+        ("CALLMARK_POSTGRES_DSN", "db.example.com/geheim"),
+        ("CALLMARK_POSTGRES_DSN", "host=db password=geheim"),
+        ("CALLMARK_POSTGRES_DSN", "mysql://callmark:geheim@db/callmark"),
+    ],
+)
+def test_other_addresses_that_cannot_be_meant_stop_the_start(variable: str, given: str) -> None:
+    with pytest.raises(SetupError, match=variable) as told:
+        read_settings({variable: given, "CALLMARK_MAIL_FROM": "no-reply@example.com"})
+    assert "geheim" not in told.value.message
+
+
+def test_an_emulator_that_listens_on_the_loopback_in_another_spelling_starts() -> None:
+    assert read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "LocalHost"}).host == "localhost"
