@@ -43,7 +43,7 @@ def test_a_key_is_made_copied_saved_and_deleted(console: ConsoleTabs, tmp_path: 
     open_menu(page, "More about dialer")
     page.get_by_role("link", name="Delete").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text(pair["key_id"])
+    expect(dialog).to_contain_text(f"ends in {pair['key_id'][-4:]}")
     expect(dialog.get_by_role("link", name="Cancel")).to_be_focused()
     check_page(page)
     dialog.get_by_role("link", name="Cancel").click()

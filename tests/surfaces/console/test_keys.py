@@ -1,8 +1,9 @@
 from html import escape
 
-from tests.surfaces.console.browser import Business, Visitors, errors_of, text_of
+from tests.surfaces.console.browser import Business, Visitors, errors_of, make_operator, text_of
 
 from callmark.domain.accounts import audit
+from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
@@ -51,17 +52,17 @@ async def test_a_key_is_changed_regenerated_and_deleted_each_after_being_asked(
 ) -> None:
     alice = await browse.as_member(business.admin)
     made = await credentials.create_key(deps, business.account.id, name="old", features=[])
-    edit = f"/console/keys/{made.key_id}/edit"
+    edit = f"/console/keys/{made.reference}/edit"
     assert 'value="old"' in (await alice.get(edit)).text
     done = await alice.follow(await alice.post(edit, {"name": "new", "features": BOTH}))
     assert "new is changed" in text_of(done)
-    asked = await alice.get(f"/console/keys/{made.key_id}/regenerate")
-    assert str(made.key_id) in text_of(asked)
-    await alice.post(f"/console/keys/{made.key_id}/regenerate")
+    asked = await alice.get(f"/console/keys/{made.reference}/regenerate")
+    assert f"ends in {str(made.key_id)[-4:]}" in text_of(asked)
+    await alice.post(f"/console/keys/{made.reference}/regenerate")
     (key,) = await credentials.list_keys(deps, business.account.id)
     assert key.id != made.key_id
     assert (await alice.get(edit)).status_code == 404
-    await alice.follow(await alice.post(f"/console/keys/{key.id}/delete"))
+    await alice.follow(await alice.post(f"/console/keys/{key.reference}/delete"))
     assert await credentials.list_keys(deps, business.account.id) == []
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert [entry.action for entry in log] == ["key.deleted", "key.regenerated", "key.changed"]
@@ -72,7 +73,48 @@ async def test_a_keys_name_is_never_taken_for_markup(deps: Deps, business: Busin
     evil = '"><img src=x onerror=alert(1)>'
     made = await credentials.create_key(deps, business.account.id, name=evil, description=evil, features=[])
     alice = await browse.as_member(business.admin)
-    for path in ("", f"/{made.key_id}/edit", f"/{made.key_id}/regenerate", f"/{made.key_id}/delete"):
+    for path in ("", f"/{made.reference}/edit", f"/{made.reference}/regenerate", f"/{made.reference}/delete"):
         shown = await alice.get(f"/console/keys{path}")
         assert evil not in shown.text
         assert escape(evil, quote=False).replace('"', "&#34;") in shown.text
+
+
+async def test_no_page_of_a_business_shows_a_key_id_whole_again(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.post("/console/keys/new", {"name": "dialer", "features": BOTH})
+    (first,) = await credentials.list_keys(deps, business.account.id)
+    await alice.post(f"/console/keys/{first.reference}/edit", {"name": "phone system", "features": BOTH})
+    made = await credentials.regenerate_key(deps, business.account.id, first.id)
+    await credentials.create_token(deps, str(business.account.id), str(made.key_id), made.api_key)
+    await alice.post(f"/console/keys/{made.reference}/regenerate")
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    own = [f"/keys/{key.reference}/{page}" for page in ("edit", "regenerate", "delete")]
+    for path in ("", "/keys", "/usage", "/audit", "/audit?action=key.regenerated", "/settings", "/reference", *own):
+        shown = await alice.get(f"/console{path}")
+        assert shown.status_code == 200, path
+        for key_id in (first.id, made.key_id, key.id):
+            assert str(key_id) not in shown.text, path
+    assert key.ending in text_of(await alice.get("/console/keys"))
+    assert f"key id: …{key.ending}" in text_of(await alice.get("/console/audit"))
+    assert f"ends in {key.ending}" in text_of(await alice.get(f"/console/keys/{key.reference}/delete"))
+    assert (await alice.get(f"/console/keys/{key.id}/edit")).status_code == 404
+
+
+async def test_an_operator_finds_the_whole_key_id_in_the_log(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.post("/console/keys/new", {"name": "dialer", "features": BOTH})
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    operator = await browse.as_operator(await make_operator(deps))
+    assert str(key.id) in (await operator.get(f"/console/operator/audit?account={business.account.id}")).text
+
+
+async def test_the_key_of_another_account_is_at_no_address(deps: Deps, business: Business, browse: Visitors) -> None:
+    other = await accounts.create_account(deps, "Globex")
+    made = await credentials.create_key(deps, other.id, name="theirs", features=[])
+    alice = await browse.as_member(business.admin)
+    for page in ("edit", "regenerate", "delete"):
+        assert (await alice.get(f"/console/keys/{made.reference}/{page}")).status_code == 404
+    assert (await alice.post(f"/console/keys/{made.reference}/delete")).status_code == 404
+    assert len(await credentials.list_keys(deps, other.id)) == 1

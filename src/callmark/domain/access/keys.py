@@ -10,7 +10,7 @@ from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
-from callmark.domain.ids import KeyId
+from callmark.domain.ids import KeyReference
 from callmark.kit.errors import InvalidInput
 
 
@@ -28,10 +28,10 @@ async def list_keys(deps: Deps, actor: Actor) -> Keys:
     return Keys(await credentials.list_keys(deps, actor.account_id), await features(deps, actor))
 
 
-async def get_key(deps: Deps, actor: Actor, key_id: KeyId) -> ApiKey:
+async def get_key(deps: Deps, actor: Actor, reference: KeyReference) -> ApiKey:
     """One key. Raises Forbidden, NotFound."""
     check(actor, Action.KEYS_VIEW)
-    return await credentials.get_key(deps, actor.account_id, key_id)
+    return await _get(deps, actor, reference)
 
 
 async def features(deps: Deps, actor: Actor) -> list[Feature]:
@@ -58,37 +58,44 @@ async def create_key(deps: Deps, actor: Actor, *, name: str, description: str, w
 
 
 async def update_key(
-    deps: Deps, actor: Actor, key_id: KeyId, *, name: str, description: str, wanted: Collection[Feature]
+    deps: Deps, actor: Actor, reference: KeyReference, *, name: str, description: str, wanted: Collection[Feature]
 ) -> ApiKey:
     """The key after the change. Raises Forbidden, NotFound, InvalidInput."""
     check(actor, Action.KEYS_MANAGE)
     _check_features(wanted)
     async with changing(deps, actor) as change:
+        old = await _get(change.deps, actor, reference)
         key = await credentials.update_key(
-            change.deps, actor.account_id, key_id, name=name, description=description, features=wanted
+            change.deps, actor.account_id, old.id, name=name, description=description, features=wanted
         )
-        await change.note("key.changed", key.name, key_id=str(key_id), features=sorted(wanted))
+        await change.note("key.changed", key.name, key_id=str(key.id), features=sorted(wanted))
     return key
 
 
-async def regenerate_key(deps: Deps, actor: Actor, key_id: KeyId) -> NewKey:
+async def regenerate_key(deps: Deps, actor: Actor, reference: KeyReference) -> NewKey:
     """A new pair in its place; the old one and its tokens stop at once (contract D37). Raises Forbidden, NotFound."""
     check(actor, Action.KEYS_MANAGE)
     async with changing(deps, actor) as change:
-        key = await credentials.get_key(change.deps, actor.account_id, key_id)
-        made = await credentials.regenerate_key(change.deps, actor.account_id, key_id)
-        await change.note("key.regenerated", key.name, old_key_id=str(key_id), key_id=str(made.key_id))
+        key = await _get(change.deps, actor, reference)
+        made = await credentials.regenerate_key(change.deps, actor.account_id, key.id)
+        await change.note("key.regenerated", key.name, old_key_id=str(key.id), key_id=str(made.key_id))
     return made
 
 
-async def delete_key(deps: Deps, actor: Actor, key_id: KeyId) -> ApiKey:
+async def delete_key(deps: Deps, actor: Actor, reference: KeyReference) -> ApiKey:
     """Ends the key and every token made from it; what it was. Raises Forbidden, NotFound."""
     check(actor, Action.KEYS_MANAGE)
     async with changing(deps, actor) as change:
-        key = await credentials.get_key(change.deps, actor.account_id, key_id)
-        await credentials.delete_key(change.deps, actor.account_id, key_id)
-        await change.note("key.deleted", key.name, key_id=str(key_id))
+        key = await _get(change.deps, actor, reference)
+        await credentials.delete_key(change.deps, actor.account_id, key.id)
+        await change.note("key.deleted", key.name, key_id=str(key.id))
     return key
+
+
+async def _get(deps: Deps, actor: Actor, reference: KeyReference) -> ApiKey:
+    """The key of an address, which does not carry its Key ID (contract D47)."""
+    key_id = await credentials.key_id_of(deps, actor.account_id, reference)
+    return await credentials.get_key(deps, actor.account_id, key_id)
 
 
 def _check_features(wanted: Collection[Feature]) -> None:

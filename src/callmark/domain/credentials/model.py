@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from callmark.domain.accounts.model import Feature
-from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
 
 MOST_KEYS = 5
@@ -16,9 +16,14 @@ LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A live key, without its secret, which nobody can read any more."""
+    """A live key, without its secret, which nobody can read any more.
+
+    `id` is the Key ID, half of the pair: a business sees it once. Pages name a key by `reference` in addresses, and by
+    `ending` for people (contract D47).
+    """
 
     id: KeyId
+    reference: KeyReference
     account_id: AccountId
     name: str
     description: str
@@ -28,6 +33,11 @@ class ApiKey:
     last_used_at: datetime | None = None
     """When a token was last made with it."""
 
+    @property
+    def ending(self) -> str:
+        """The end of its Key ID, as a business sees it."""
+        return ending(self.id)
+
 
 @dataclass(frozen=True)
 class NewKey:
@@ -35,6 +45,7 @@ class NewKey:
 
     key_id: KeyId
     api_key: str
+    reference: KeyReference
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,11 @@ class Admission:
     account_id: AccountId
     key_id: KeyId
     allowance: Allowance | None
+
+
+def ending(key_id: KeyId) -> str:
+    """The last four characters of a Key ID (contract D47)."""
+    return str(key_id)[-4:]
 
 
 def looks_like_token(text: str) -> bool:

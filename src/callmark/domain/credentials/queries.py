@@ -7,16 +7,17 @@ from uuid import UUID
 
 from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials.model import ApiKey
-from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
 from callmark.kit.db import Row, Tx
 
-_KEY = "id, account_id, name, description, features, created_by_email, created_at, last_used_at"
+_KEY = "id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"
 
 
 def _key(row: Row) -> ApiKey:
     return ApiKey(
         KeyId(row["id"]),
+        KeyReference(row["reference"]),
         AccountId(row["account_id"]),
         row["name"],
         row["description"],
@@ -96,12 +97,13 @@ async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[dateti
 
 
 async def live_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[Row]:
-    """The account's tokens that are accepted now, newest first: hash, name of the key, instants.
+    """The account's tokens that are accepted now, newest first: hash, id and name of the key, instants.
 
     At most those of two counting windows, of which each holds 10. Index access_token_account_created.
     """
     return await tx.fetch(
-        "SELECT t.sha256, k.name, t.created_at, t.expires_at FROM access_token t JOIN api_key k ON k.id = t.key_id"
+        "SELECT t.sha256, k.id AS key_id, k.name, t.created_at, t.expires_at"
+        " FROM access_token t JOIN api_key k ON k.id = t.key_id"
         " WHERE t.account_id = $1 AND t.expires_at > $2 AND k.revoked_at IS NULL ORDER BY t.created_at DESC",
         account_id,
         now,
@@ -166,8 +168,8 @@ async def age_tokens(tx: Tx, created_by: datetime, expires_by: datetime) -> None
 async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
     """Stores a key."""
     await tx.execute(
-        "INSERT INTO api_key (id, account_id, name, description, secret_sha256, features, created_by_email, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO api_key (id, account_id, name, description, secret_sha256, features, created_by_email, created_at,"
+        " reference) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         key.id,
         key.account_id,
         key.name,
@@ -176,6 +178,7 @@ async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
         sorted(key.features),
         key.created_by_email,
         key.created_at,
+        key.reference,
     )
 
 
@@ -196,6 +199,14 @@ async def find_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | Non
         account_id,
     )
     return _key(row) if row else None
+
+
+async def select_key_id(tx: Tx, account_id: AccountId, reference: KeyReference) -> KeyId | None:
+    """The Key ID of a live key. Index api_key_reference."""
+    found: UUID | None = await tx.fetchval(
+        "SELECT id FROM api_key WHERE reference = $1 AND account_id = $2 AND revoked_at IS NULL", reference, account_id
+    )
+    return KeyId(found) if found else None
 
 
 async def update_key(tx: Tx, key_id: KeyId, name: str, description: str, features: Iterable[Feature]) -> None:

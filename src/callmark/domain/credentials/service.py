@@ -25,7 +25,7 @@ from callmark.domain.credentials.model import (
     looks_like_token,
 )
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import TOKENS_QUOTA, TOKENS_WINDOW, Bucket, allowance
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
@@ -35,6 +35,7 @@ from callmark.kit.text import clean_line
 log = structlog.get_logger(__name__)
 
 _NOBODY = UUID(int=0)
+_NO_KEY = "no API key with this id in this account"
 _REFUSED = "invalid api_key or key_id"
 
 
@@ -105,6 +106,7 @@ async def create_key(
             raise Conflict(f"an account can have {MOST_KEYS} API keys at the same time. delete one first.")
         key = ApiKey(
             KeyId(new_id()),
+            KeyReference(random_uuid()),
             account_id,
             name,
             description,
@@ -125,6 +127,15 @@ async def get_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> ApiKey:
     """One live key. Raises NotFound."""
     async with deps.db.transaction() as tx:
         return await _find(tx, account_id, key_id)
+
+
+async def key_id_of(deps: Deps, account_id: AccountId, reference: KeyReference) -> KeyId:
+    """The Key ID of the live key that pages address by `reference`. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        found = await queries.select_key_id(tx, account_id, reference)
+    if found is None:
+        raise NotFound(_NO_KEY)
+    return found
 
 
 async def update_key(
@@ -155,7 +166,7 @@ async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> Ne
         key = await _find(tx, account_id, key_id)
         now = deps.clock.now()
         await queries.revoke_key(tx, key_id, now)
-        return await _store(tx, replace(key, id=KeyId(new_id()), created_at=now))
+        return await _store(tx, replace(key, id=KeyId(new_id()), reference=KeyReference(random_uuid()), created_at=now))
 
 
 async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> None:
@@ -188,13 +199,13 @@ async def forget_limits(tx: Tx, now: datetime) -> None:
 async def _store(tx: Tx, key: ApiKey) -> NewKey:
     secret = str(random_uuid())
     await queries.insert_key(tx, key, sha256(secret))
-    return NewKey(key.id, secret)
+    return NewKey(key.id, secret, key.reference)
 
 
 async def _find(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey:
     key = await queries.find_key(tx, account_id, key_id)
     if key is None:
-        raise NotFound("no API key with this id in this account")
+        raise NotFound(_NO_KEY)
     return key
 
 

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callmark.domain.credentials import queries
+from callmark.domain.credentials.model import ending
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, TOKENS_WINDOW
 
 
 @dataclass(frozen=True)
 class TokenUse:
-    """A live token: of which key, until when, and how many requests its windows hold, by bucket."""
+    """A live token: its key's name and the end of its Key ID, until when, requests its windows hold by bucket."""
 
     key_name: str
+    key_ending: str
     created_at: datetime
     expires_at: datetime
     used: Mapping[str, int]
@@ -40,6 +42,7 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
     tokens = [
         TokenUse(
             row["name"],
+            ending(KeyId(row["key_id"])),
             row["created_at"],
             row["expires_at"],
             {bucket.name: used.get((row["sha256"], bucket.name), 0) for bucket in BUCKETS},

@@ -76,10 +76,13 @@ CREATE TABLE public.api_key (
     created_by_email text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
-    last_used_at timestamp with time zone
+    last_used_at timestamp with time zone,
+    reference uuid DEFAULT gen_random_uuid() NOT NULL
 );
 
 COMMENT ON COLUMN public.api_key.last_used_at IS 'When a token was last made with it.';
+
+COMMENT ON COLUMN public.api_key.reference IS 'What pages address the key by; its id is half of the pair.';
 
 CREATE TABLE public.attempt (
     delivery_id uuid NOT NULL,
@@ -1081,6 +1084,8 @@ ALTER TABLE ONLY public.webhook_queue
 CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
 
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
+
+CREATE UNIQUE INDEX api_key_reference ON public.api_key USING btree (reference);
 
 CREATE INDEX audit_entry_account_newest ON public.audit_entry USING btree (account_id, at DESC, id DESC);
 

@@ -1,4 +1,4 @@
-"""Manage API Keys. Source: contract, section 3.2."""
+"""Manage API Keys. Source: contract, section 3.2; D47: a Key ID is shown once, with its secret."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,8 +9,8 @@ from starlette.responses import Response
 from callmark.domain.access import keys as access
 from callmark.domain.access.model import Action
 from callmark.domain.accounts.model import Feature
-from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey
-from callmark.domain.ids import KeyId
+from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey, NewKey, ending
+from callmark.domain.ids import KeyReference
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
@@ -33,12 +33,12 @@ class KeysPage(Page):
 
 @dataclass(frozen=True)
 class KeyFormPage(Page):
-    """Name, description and access of a new key, or of one there is (`key_id`)."""
+    """Name, description and access of a new key, or of one there is (`reference`)."""
 
     template: ClassVar[str] = "keys/form.html"
     form: Form
     features: list[Feature]
-    key_id: str
+    reference: str
     longest_name: int = LONGEST_NAME
     longest_description: int = LONGEST_DESCRIPTION
 
@@ -82,45 +82,45 @@ async def create(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         features = await access.features(visit.deps, visit.actor)
         return page(visit, KeyFormPage(form.refused(refused), features, ""), 422)
-    return _shown_once(visit, form.text("name").strip(), str(made.key_id), made.api_key)
+    return _shown_once(visit, form.text("name").strip(), made)
 
 
 async def show_edit(visit: Visit) -> Response:
     """The form with what the key has."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
     features = await access.features(visit.deps, visit.actor)
     form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(visit, KeyFormPage(form, features, str(key.id)))
+    return page(visit, KeyFormPage(form, features, str(key.reference)))
 
 
 async def edit(visit: Visit) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
-    form, key_id = visit.form, visit.id(KeyId)
+    form, reference = visit.form, visit.id(KeyReference)
     try:
         key = await access.update_key(
             visit.deps,
             visit.actor,
-            key_id,
+            reference,
             name=form.text("name"),
             description=form.text("description"),
             wanted=_features(form),
         )
     except InvalidInput as refused:
         features = await access.features(visit.deps, visit.actor)
-        return page(visit, KeyFormPage(form.refused(refused), features, str(key_id)), 422)
+        return page(visit, KeyFormPage(form.refused(refused), features, str(reference)), 422)
     return visit.go(LIST, f"{key.name} is changed.")
 
 
 async def ask_regenerate(visit: Visit) -> Response:
     """Says what a new pair ends."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
     return confirm(
         visit,
         Confirm(
             title=f"Regenerate {key.name}?",
-            lost=[f"The pair with Key ID {key.id} stops working at once.", "So does every token made from it."],
+            lost=[f"The pair whose Key ID ends in {key.ending} stops working at once, with every token made from it."],
             button="Regenerate",
-            to=f"{LIST}/{key.id}/regenerate",
+            to=f"{LIST}/{key.reference}/regenerate",
             back=LIST,
         ),
     )
@@ -128,21 +128,24 @@ async def ask_regenerate(visit: Visit) -> Response:
 
 async def regenerate(visit: Visit) -> Response:
     """A new pair in its place, shown once."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
-    made = await access.regenerate_key(visit.deps, visit.actor, key.id)
-    return _shown_once(visit, key.name, str(made.key_id), made.api_key)
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
+    made = await access.regenerate_key(visit.deps, visit.actor, key.reference)
+    return _shown_once(visit, key.name, made)
 
 
 async def ask_delete(visit: Visit) -> Response:
     """Says what is lost."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyId))
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
     return confirm(
         visit,
         Confirm(
             title=f"Delete {key.name}?",
-            lost=[f"The pair with Key ID {key.id} and every token made from it stop at once.", "It cannot be undone."],
+            lost=[
+                f"The pair whose Key ID ends in {key.ending} stops working at once, with every token made from it.",
+                "It cannot be undone.",
+            ],
             button="Delete key",
-            to=f"{LIST}/{key.id}/delete",
+            to=f"{LIST}/{key.reference}/delete",
             back=LIST,
         ),
     )
@@ -150,16 +153,17 @@ async def ask_delete(visit: Visit) -> Response:
 
 async def delete(visit: Visit) -> Response:
     """Ends a key."""
-    key = await access.delete_key(visit.deps, visit.actor, visit.id(KeyId))
+    key = await access.delete_key(visit.deps, visit.actor, visit.id(KeyReference))
     return visit.go(LIST, f"{key.name} is deleted.")
 
 
-def _shown_once(visit: Visit, name: str, key_id: str, api_key: str) -> Response:
-    account = str(visit.actor.account_id)
+def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:
+    account, key_id = str(visit.actor.account_id), str(made.key_id)
     text = msgspec.json.format(
-        msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": api_key}), indent=2
+        msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": made.api_key}), indent=2
     ).decode()
-    return page(visit, NewKeyPage(name, account, key_id, api_key, f"callmark-key-{key_id[-12:]}.json", text))
+    file_name = f"callmark-key-{ending(made.key_id)}.json"
+    return page(visit, NewKeyPage(name, account, key_id, made.api_key, file_name, text))
 
 
 def _features(form: Form) -> list[Feature]:
