@@ -97,7 +97,15 @@ def test_a_second_start_finds_the_same_accounts(data: Path, tmp_path: Path) -> N
 @pytest.mark.usefixtures("told")
 def test_the_credentials_have_all_that_a_script_needs(data: Path) -> None:
     made = credentials_of(data.with_name("first.json"))
-    assert made.keys() == {"base_url", "console_url", "emulator_url", "handset_app_key", "operator", "accounts"}
+    assert made.keys() == {
+        "base_url",
+        "console_url",
+        "emulator_url",
+        "emulator_token",
+        "handset_app_key",
+        "operator",
+        "accounts",
+    }
     assert made["operator"]["email"]
     assert made["operator"]["password"]
     assert made["console_url"] == f"{made['base_url']}/console"

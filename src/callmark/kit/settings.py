@@ -176,6 +176,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emulator: Annotated[
         bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")
     ] = False
+    emulator_hosts: Annotated[
+        str,
+        Meta(
+            description="Names, beside loopback's and the public URL's, by which the emulator is reached, divided by"
+            " commas; pages of these names may use it too."
+        ),
+    ] = ""
     emulator_force: Annotated[bool, Meta(description="Allows emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:

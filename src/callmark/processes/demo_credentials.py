@@ -77,6 +77,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
     base_url: str
     console_url: str = ""
     emulator_url: str
+    emulator_token: str = ""
     handset_app_key: str
     operator: Operator = Operator()
     accounts: list[AccountOut]
@@ -104,6 +105,7 @@ def write_env(path: Path, credentials: Credentials) -> None:
         "KEY_ID": first.key_id,
         "API_KEY": first.api_key,
         "LABEL_ID": first.labels.dynamic[0].id,
+        "EMULATOR_TOKEN": credentials.emulator_token,
     }
     _write(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()).encode())
 

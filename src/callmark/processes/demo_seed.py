@@ -28,6 +28,7 @@ from callmark.processes.demo_credentials import (
 )
 from callmark.processes.demo_people import seed_members, seed_operator
 from callmark.processes.demo_structure import Branch, seed_branch
+from callmark.surfaces.emulator.guard import emulator_token
 
 DEMO = "Demo"
 """Name of the seeded keys and of the handset app."""
@@ -111,6 +112,7 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
         console_url=f"{deps.public_url}/console",
         operator=await seed_operator(deps, known.operator if known else Operator()),
         emulator_url=f"{deps.public_url}/emulator/v1",
+        emulator_token=emulator_token(deps.settings),
         handset_app_key=await _app_key(deps, known.handset_app_key if known else ""),
         accounts=[await _account(deps, one, found.get(one.name), before.get(one.name)) for one in SEEDS],
     )

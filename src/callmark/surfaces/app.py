@@ -55,8 +55,14 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         emulator, before = Emulator(deps), Interceptor(deps)
         parts.append((emulator.start, emulator.stop))
         routes += emulator.routes
-    rest = Starlette(routes=routes, lifespan=_lifespan(parts), exception_handlers=_HANDLERS)
-    rest.router.redirect_slashes = False
+    whole = Starlette(routes=routes, lifespan=_lifespan(parts), exception_handlers=_HANDLERS)
+    whole.router.redirect_slashes = False
+    rest: ASGIApp = whole
+    if deps.settings.emulator:
+        from callmark.surfaces.emulator.guard import Guard
+
+        rest = Guard(whole, deps)
+        stream = Guard(stream, deps) if stream else None
     direct = _split(Api(deps, before) if "api" in roles else rest, rest)
     return Observed(direct if stream is None else _beside(stream, direct))
 

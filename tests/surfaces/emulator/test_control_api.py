@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 from tests.factories import make_cast, phone
-from tests.surfaces.emulator.running import Emulated, emulated
+from tests.surfaces.emulator.running import JSON, Emulated, emulated
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
@@ -151,7 +151,7 @@ async def test_other_faults_of_a_request_have_the_family_a_error(api: httpx.Asyn
         answer = await api.request(method, f"/emulator/v1/{path}", **more)
         return answer.status_code, answer.json()["slug"]
 
-    assert await ask("POST", "clock", content=b"{") == (400, "invalid-input")
+    assert await ask("POST", "clock", content=b"{", headers=JSON) == (400, "invalid-input")
     assert await ask("POST", "clock", content=b"x" * 20_000) == (413, "payload-too-large")
     plain = {"Content-Type": "text/plain"}
     assert await ask("POST", "clock", content=b"{}", headers=plain) == (415, "unsupported-media-type")
@@ -195,7 +195,7 @@ async def test_outside_emulator_mode_there_is_no_emulator(deps: Deps) -> None:
 
 
 async def _refused(api: httpx.AsyncClient, method: str, path: str, body: object, says: str) -> None:
-    answer = await api.request(method, f"/emulator/v1/{path}", content=msgspec.json.encode(body))
+    answer = await api.request(method, f"/emulator/v1/{path}", content=msgspec.json.encode(body), headers=JSON)
     assert answer.status_code == 400
     assert answer.json()["slug"] == "invalid-input"
     assert says in answer.json()["message"]

@@ -18,6 +18,7 @@ from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.behaviour import Conditions, ringing
+from callmark.surfaces.emulator.guard import keep_token
 from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.lines import Lines
 from callmark.surfaces.emulator.magic import MAGIC
@@ -35,6 +36,7 @@ LONGEST_WAIT_S = 5.0
 
 async def run_farm(deps: Deps) -> None:
     """Runs every virtual handset until cancelled. The magic receivers that the table lacks are added first."""
+    keep_token(deps.settings)
     limits = httpx.Limits(max_connections=AT_ONCE)
     async with httpx.AsyncClient(trust_env=False, timeout=5, limits=limits) as http:
         farm = Farm(deps, http)

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
 from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
-from callmark.surfaces.http import check_media_type, read_body
+from callmark.surfaces.http import check_media_type, header, read_body
 
 LARGEST_BODY_BYTES = 16 * 1024
 MOST_FAULTS = 1_000_000
@@ -175,9 +175,11 @@ async def read(request: Request, kind: type[_T], *, empty: bytes = b"") -> _T:
     Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault.
     """
     check_media_type(request.scope)
-    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES) or empty
+    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES)
+    if body and header(request.scope, b"content-type") is None:  # any site's page can have a browser send such a body
+        raise UnsupportedMedia
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body or empty, type=kind)
     except msgspec.ValidationError as exc:
         raise _explain(exc, kind) from exc
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
