@@ -2,7 +2,7 @@ from html import escape
 
 import pytest
 from tests.factories import logo, make_feature_set, make_label
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.accounts import audit
 from callmark.domain.accounts.audit import AuditFilter
@@ -93,7 +93,9 @@ async def test_a_label_that_a_feature_set_shows_is_not_deleted(
     label = await make_label(deps, business.account.id, label_type=LabelType.STATIC)
     await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening calls", label_id=label.id))
     assert "Evening calls" in text_of(await alice.get("/console/labels"))
-    assert "Evening calls show it" in text_of(await alice.get(f"/console/labels/{label.id}/delete"))
+    asked = await alice.get(f"/console/labels/{label.id}/delete")
+    assert "Acme Deliveries cannot be deleted yet Evening calls shows it." in text_of(asked)
+    assert f"/console/labels/{label.id}/delete" not in links_of(asked)
     kept = await alice.follow(await alice.post(f"/console/labels/{label.id}/delete"))
     assert "belongs to a feature set" in text_of(kept)
     assert await labels.get_label(deps, business.account.id, label.id) == label

@@ -1,6 +1,6 @@
 import pytest
 from tests.factories import make_feature_set
-from tests.surfaces.console.browser import Business, Visitors, errors_of, text_of
+from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
 from callmark.domain.accounts import audit
 from callmark.domain.accounts.audit import AuditFilter
@@ -53,7 +53,9 @@ async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, busines
     again = await alice.post("/console/call-reasons/new", {"call_reason": TEXT.upper()})
     assert "in the library already" in errors_of(again)["call_reason"]
     await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening", call_reason_id=reason.id))
-    assert "Evening show it" in text_of(await alice.get(f"/console/call-reasons/{reason.id}/delete"))
+    asked = await alice.get(f"/console/call-reasons/{reason.id}/delete")
+    assert "cannot be removed yet Evening shows it." in text_of(asked)
+    assert f"/console/call-reasons/{reason.id}/delete" not in links_of(asked)
     kept = await alice.follow(await alice.post(f"/console/call-reasons/{reason.id}/delete"))
     assert "is used by the feature set &#39;Evening&#39;" in kept.text
     owner = await browse.as_member(business.operation_owner)

@@ -8,6 +8,8 @@ from starlette.responses import Response
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
 
+_MOST_NAMES = 3
+
 
 @dataclass(frozen=True)
 class Confirm(Page):
@@ -22,6 +24,25 @@ class Confirm(Page):
     danger: bool = True
 
 
+@dataclass(frozen=True)
+class Blocked(Page):
+    """Why something cannot be done yet, and where to go on (`next`: what its button says, and its address)."""
+
+    template: ClassVar[str] = "kit/blocked.html"
+    title: str
+    reasons: list[str]
+    next: tuple[str, str] | None
+    back: str
+
+
 def confirm(visit: Visit, asked: Confirm) -> Response:
     """The page that asks; its form posts to `to`."""
     return page(visit, asked)
+
+
+def shown_by(names: list[str]) -> str:
+    """The sentence that names the feature sets (at least one) that show something: three at most."""
+    if len(names) == 1:
+        return f"{names[0]} shows it."
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more} show it."

@@ -25,10 +25,10 @@ from callmark.domain.structure.model import (
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import words
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.structure import KeptPage, MovePage, options_of
+from callmark.surfaces.console.structure import MovePage, options_of
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/feature-sets"
@@ -180,7 +180,7 @@ async def ask_publish(visit: Visit) -> Response:
     if one.label_id is None:
         reasons = ["A published feature set shows a label, and this one has none yet."]
         return page(
-            visit, KeptPage(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
+            visit, Blocked(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
         )
     lost = [
         f"Its listed numbers ({one.number_count:,} in it now) show {identity.name} from the next ring on.",
@@ -251,7 +251,7 @@ async def ask_delete(visit: Visit) -> Response:
             "If they shall only show nothing for a while, unpublish it instead.",
         ]
         to = ("Delist its numbers", f"{back}/listing")
-        return page(visit, KeptPage(f"{one.name} cannot be deleted yet", reasons, to, back))
+        return page(visit, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
     gone = await access.hangers_of(visit.deps, visit.actor, one.id)
     lost = [f"Its id {one.id} lists numbers no more: the API answers 403 for it."]
     if gone.callback_config:
@@ -326,7 +326,7 @@ async def _moving(visit: Visit, placed: Placed, form: Form, status: int = 200) -
     homes = [node for node in await access.homes(visit.deps, visit.actor) if node.id != one.process_id]
     back = f"{LIST}/{one.id}"
     if not homes:
-        return page(visit, KeptPage(f"{one.name} cannot be moved", ["There is no other process for it."], None, back))
+        return page(visit, Blocked(f"{one.name} cannot be moved", ["There is no other process for it."], None, back))
     text = f"Its {words.count(one.number_count, 'number')} move along and show the same as before."
     return page(
         visit, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status

@@ -12,12 +12,13 @@ from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
 
 LIST = "/console/labels"
+FEATURE_SETS = ("Feature sets", "/console/feature-sets")
 _LARGEST_FORM = 8_000_000
 """Well over the largest logo, so that what is too large is told beside its field."""
 
@@ -132,13 +133,13 @@ async def make_default(visit: Visit) -> Response:
 async def ask_delete(visit: Visit) -> Response:
     """Says what is lost."""
     one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
+    if one.used_by:
+        reasons = [shown_by(one.used_by), "Give them another label first."]
+        return page(visit, Blocked(f"{one.label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
     lost = [f"The label id {one.label.id} cannot be used in new call records any more."]
     if one.label.is_default:
         lost.append("It is the default: the oldest dynamic label takes its place.")
-    if one.used_by:
-        lost = [f"It cannot be deleted yet: {_names(one.used_by)} show it. Give them another label first."]
-    else:
-        lost += ["Records pushed before still show it.", "It cannot be undone."]
+    lost += ["Records pushed before still show it.", "It cannot be undone."]
     return confirm(
         visit, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
     )
@@ -199,11 +200,6 @@ def _row(visit: Visit, one: UsedLabel) -> Row:
     label = one.label
     category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
     return Row(label, logo_address(visit.deps.public_url, label.logo_sha256), category, one.used_by)
-
-
-def _names(names: list[str]) -> str:
-    first = ", ".join(names[:3])
-    return f"{first} and {len(names) - 3} more" if len(names) > 3 else first  # noqa: PLR2004 - more names than a line holds
 
 
 ROUTES = (

@@ -11,7 +11,7 @@ from callmark.domain.access.reasons import UsedReason
 from callmark.domain.ids import CallReasonId
 from callmark.domain.structure.call_reason import CallReason
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
@@ -73,9 +73,14 @@ async def edit(visit: Visit) -> Response:
 async def ask_delete(visit: Visit) -> Response:
     """Says what is lost, or which feature sets keep it."""
     one = await access.get_reason(visit.deps, visit.actor, visit.id(CallReasonId))
-    lost = ["It is no longer offered to feature sets.", "It cannot be undone."]
     if one.used_by:
-        lost = [f"It cannot be removed yet: {', '.join(one.used_by[:3])} show it. Give them another one first."]
+        reasons = [
+            shown_by(one.used_by),
+            "Give them another call reason first.",
+        ]
+        next_step = ("Feature sets", "/console/feature-sets")
+        return page(visit, Blocked(f"“{one.reason.text}” cannot be removed yet", reasons, next_step, LIST))
+    lost = ["It is no longer offered to feature sets.", "It cannot be undone."]
     to = f"{LIST}/{one.reason.id}/delete"
     return confirm(visit, Confirm(f"Remove “{one.reason.text}”?", lost, "Remove", to, LIST))
 

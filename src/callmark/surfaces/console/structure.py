@@ -16,7 +16,7 @@ from callmark.domain.structure.model import LONGEST_NAME
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import words
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
@@ -73,17 +73,6 @@ class MovePage(Page):
     options: list[tuple[str, str]]
     form: Form
     to: str
-    back: str
-
-
-@dataclass(frozen=True)
-class KeptPage(Page):
-    """Why something cannot be deleted yet, and where to go on."""
-
-    template: ClassVar[str] = "structure/kept.html"
-    title: str
-    reasons: list[str]
-    next: tuple[str, str] | None
     back: str
 
 
@@ -153,7 +142,7 @@ async def show_move(visit: Visit) -> Response:
         why = f"There is no other {above} that it could hang on."
         if node.kind not in {Kind.PROCESS, Kind.SUB_PROCESS}:
             why = "Only processes and sub-processes can be moved."
-        return page(visit, KeptPage(f"{node.name} cannot be moved", [why], None, _at(node.id)))
+        return page(visit, Blocked(f"{node.name} cannot be moved", [why], None, _at(node.id)))
     return page(visit, _moving(node, options, Form()))
 
 
@@ -173,7 +162,7 @@ async def ask_delete(visit: Visit) -> Response:
     """Says what is lost, or why it cannot be."""
     node = await access.find_taken(visit.deps, visit.actor, _id(visit))
     if not node.is_empty:
-        return page(visit, KeptPage(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
+        return page(visit, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
     owners = await access.owners_of(visit.deps, visit.actor, node)
     lost = [
         "Nothing hangs on it, so nothing else goes with it.",
