@@ -148,6 +148,27 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
         expect(page.get_by_role("heading", name="Members")).to_be_visible()
 
 
+def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
+    page = console.signed_in("admin", width=PHONE)
+    opener, menu = page.get_by_role("link", name="Open the menu"), page.get_by_role("complementary", name="Menu")
+    opener.click()
+    expect(page.get_by_role("link", name="Close the menu")).to_be_focused()
+    check_page(page)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement === document.body || !!document.activeElement.closest('#menu')")
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(opener).to_be_focused()
+    opener.click()
+    expect(menu).to_be_visible()
+    page.mouse.click(PHONE - 10, 400)
+    expect(menu).to_be_hidden()
+    opener.click()
+    page.get_by_role("link", name="Close the menu").click()
+    expect(menu).to_be_hidden()
+
+
 def test_dark_mode_is_chosen_and_kept(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", account=1)
     page.locator("summary.cs-person").click()

@@ -16,6 +16,8 @@ class Item:
     action: Action
     beside: str = ""
     """Another path whose pages belong to the entry."""
+    group: str = ""
+    """The group of its section that it belongs to; entries of one group stand together."""
 
     @property
     def url(self) -> str:
@@ -36,8 +38,8 @@ BUSINESS = (
     Section(
         "Business identity",
         (
-            Item("Caller IDs", "id-badge-2", "/labels", Action.LABELS_VIEW),
-            Item("Call reasons", "message-2", "/call-reasons", Action.REASONS_VIEW),
+            Item("Caller ID Details", "id-badge-2", "/labels", Action.LABELS_VIEW, group="Identity"),
+            Item("Call reasons", "message-2", "/call-reasons", Action.REASONS_VIEW, group="Identity"),
         ),
     ),
     Section(
@@ -64,11 +66,18 @@ BUSINESS = (
             Item("User Feedback", "stars", "/campaigns", Action.FEEDBACK_VIEW),
         ),
     ),
+    Section(
+        "Developers",
+        (
+            Item("API keys", "key", "/keys", Action.KEYS_VIEW),
+            Item("Webhooks", "webhook", "/webhooks", Action.WEBHOOKS_VIEW),
+            Item("Webhook events", "list-details", "/webhook-events", Action.WEBHOOKS_VIEW),
+            Item("API reference", "api", "/reference", Action.REFERENCE),
+        ),
+    ),
 )
-BOTTOM = (
-    Item("Members", "users", "/members", Action.MEMBERS_VIEW),
-    Item("API reference", "api", "/reference", Action.REFERENCE),
-)
+"""The left panel of a business. Business identity, Identity, Caller ID Details: contract, section 12.2."""
+BOTTOM = (Item("Members", "users", "/members", Action.MEMBERS_VIEW),)
 OVERFLOW = (
     Item("Manage API Keys", "key", "/keys", Action.KEYS_VIEW),
     Item("Manage Webhooks", "webhook", "/webhooks", Action.WEBHOOKS_VIEW),
@@ -97,19 +106,38 @@ OPERATOR = (
 
 @dataclass(frozen=True)
 class Menu:
-    """What one visitor sees."""
+    """What one visitor sees; `here` is the path of the entry that the page belongs to, None where none does."""
 
     sections: tuple[Section, ...]
     bottom: tuple[Item, ...]
     overflow: tuple[Item, ...]
+    here: str | None = None
+
+    @property
+    def is_in_overflow(self) -> bool:
+        """Whether only the menu beside the account's name leads to the page."""
+        panel = {item.path for section in self.sections for item in section.items}
+        return self.here is not None and self.here not in panel and self.here in {i.path for i in self.overflow}
 
 
-def menu_of(actor: Actor | None, paths: Collection[str]) -> Menu:
-    """The menu of an actor (None: an operator at work), of the pages there are."""
+def menu_of(actor: Actor | None, paths: Collection[str], path: str = "") -> Menu:
+    """The menu of an actor (None: an operator at work), of the pages there are, on the page at `path`."""
 
     def shown(items: tuple[Item, ...]) -> tuple[Item, ...]:
         return tuple(i for i in items if i.path in paths and (actor is None or allows(actor.role, i.action)))
 
     sections = tuple(Section(s.title, shown(s.items)) for s in (OPERATOR if actor is None else BUSINESS))
     kept = tuple(section for section in sections if section.items)
-    return Menu(kept, shown(BOTTOM), shown(OVERFLOW)) if actor else Menu(kept, (), ())
+    bottom, overflow = (shown(BOTTOM), shown(OVERFLOW)) if actor else ((), ())
+    entries = [*(item for section in kept for item in section.items), *bottom, *overflow]
+    return Menu(kept, bottom, overflow, _here(entries, path.removeprefix("/console").rstrip("/")))
+
+
+def _here(items: Collection[Item], path: str) -> str | None:
+    """The entry whose pages a path belongs to: the one with the longest path that it begins with."""
+    owned = [(item.path, item.path) for item in items] + [(item.beside, item.path) for item in items if item.beside]
+    return max((one for one in owned if _begins(path, one[0])), default=("", None))[1]
+
+
+def _begins(path: str, own: str) -> bool:
+    return path == own or (bool(own) and path.startswith(f"{own}/"))

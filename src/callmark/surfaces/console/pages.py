@@ -79,7 +79,7 @@ def layout_of(visit: Visit) -> Layout:
         email=session.email if session else "",
         name=session.name if session else "",
         is_operator=bool(session and session.role is None),
-        menu=menu_of(actor, _paths(visit.request)) if session else Menu((), (), ()),
+        menu=menu_of(actor, _paths(visit.request), visit.path) if session else Menu((), (), ()),
         path=visit.path,
         csrf=cookies.csrf_token(visit.csrf_key),
         said=said,

@@ -64,6 +64,7 @@ document.addEventListener("keydown", (event) => {
   for (const menu of document.querySelectorAll("details.cs-menu[open]")) {
     menu.open = false;
     menu.querySelector("summary").focus();
+    event.preventDefault();
   }
 });
 
