@@ -303,6 +303,40 @@ def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_hands
     assert overflowing(page) == []
 
 
+HELD_IN_THE_BROWSER = """async () => {
+  const { Held, MOST_HELD } = await import("/static/emulator/held.js");
+  const one = (id, caller, starts, ends, accepted = id) => ({
+    id: `${id}`.padStart(5, "0"), caller_number: caller, starts_at: starts, accepted_at: accepted, position: 0,
+    record: { ends_at: ends },
+  });
+  const pair = new Held();
+  for (let id = 1; id <= MOST_HELD + 1; id += 1) if (!pair.hold(one(id, "a", 0, 1000 + id), 500)) return "pair refused";
+  const nested = new Held();
+  nested.hold(one(1, "a", 0, 20), 0);
+  nested.hold(one(2, "a", 0, 10), 0);
+  const full = new Held();
+  for (let id = 1; id <= MOST_HELD; id += 1) full.hold(one(id, `${id}`, 0, 1000), 0);
+  return {
+    pair: [pair.size, Number(pair.showing("a", 1500).id)],
+    nested: [9, 10].map((at) => Number(nested.showing("a", at).id)),
+    withdrawn: [pair.withdraw(pair.list()[0].id), nested.withdraw("00002")],
+    full: [full.hold(one(5000, "7", 0, 1000), 0), full.hold(one(5001, "new", 0, 1000), 0), full.refused, full.size],
+    ended: [full.hold(one(5002, "new", 1000, 2000), 1000), full.size],
+  };
+}"""
+
+
+def test_the_browsers_memory_has_the_rules_of_the_farms(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.http.base_url}/emulator")
+    assert page.evaluate(HELD_IN_THE_BROWSER) == {
+        "pair": [1, 1001],
+        "nested": [2, 1],
+        "withdrawn": [True, False],
+        "full": [True, False, 1, 1000],
+        "ended": [True, 1],
+    }
+
+
 def test_another_sites_page_gets_no_line(demo: Demo) -> None:
     upgrade = {
         "Connection": "Upgrade",

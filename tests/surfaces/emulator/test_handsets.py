@@ -1,11 +1,14 @@
 """Virtual handsets through the control API, the real farm and the real gateway."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import Emulated, emulated, farming, serving
 from tests.surfaces.gateway.helpers import CALLER, NO_OFFERS, NOTHING_KNOWN, push
+from tests.waiting import until
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -15,6 +18,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.surfaces.emulator.held import MOST_HELD
 
 
 async def test_a_pushed_identity_shows_when_its_caller_rings_and_the_call_is_reported(emulator: Emulated) -> None:
@@ -82,6 +86,45 @@ async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_
     assert (await emulator.screen(number, "918040009999"))["name"] == "Acme Deliveries"
     await emulator.call(number, "918040009999")  # answered after the report that waited: frames keep their order
     assert len(await calls.calls_of_record(emulator.deps, held.key.id)) == 1
+
+
+async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    older = await push(emulator.deps, cast, number)
+    newer = await push(emulator.deps, cast, number)
+    assert (await _listed(emulator, number))["held"] == 1
+    await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id)
+    await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
+
+    async def caught_up() -> bool:
+        return bool((await _listed(emulator, number))["held"] == 2)
+
+    await until(caught_up)
+    await emulator.change(number, online=False)
+    assert f"{older.key.id}" in (await emulator.screen(number, CALLER))["why"]
+
+
+async def test_a_full_handset_refuses_what_may_show_tells_how_often_and_takes_again_when_windows_have_ended(
+    emulator: Emulated, clock: FakeClock
+) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    for first in range(0, MOST_HELD, 50):
+        pushes = (push(emulator.deps, cast, number, caller=f"91804{n:07d}") for n in range(first, first + 50))
+        assert {record.outcome for record in await asyncio.gather(*pushes)} == {Outcome.SUCCESS}
+    assert (await push(emulator.deps, cast, number, caller="918040000007")).outcome is Outcome.SUCCESS
+    assert (await push(emulator.deps, cast, number, caller="918049999999")).outcome is Outcome.FAILED_TO_PUSH
+    listed = await _listed(emulator, number)
+    assert (listed["held"], listed["most_held"], listed["refused_pushes"]) == (MOST_HELD, MOST_HELD, 1)
+    clock.advance(timedelta(hours=24))
+    assert (await push(emulator.deps, cast, number)).outcome is Outcome.SUCCESS
+    assert (await _listed(emulator, number))["held"] == 1
+
+
+async def _listed(emulator: Emulated, number: str) -> dict[str, Any]:
+    listed = (await emulator.http.get("/emulator/v1/handsets")).json()
+    return next(one for one in listed if one["phone_number"] == number)
 
 
 async def test_every_second_push_is_lost_by_a_handset_that_drops_so_many(emulator: Emulated) -> None:

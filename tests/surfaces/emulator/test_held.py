@@ -77,7 +77,61 @@ def test_dropping_ended_windows_changes_nothing_that_shows(ones: list[Identity])
     before = held.showing(CALLER, NOW_MS)
     held.drop_ended(NOW_MS)
     assert held.showing(CALLER, NOW_MS) == before
-    assert len(held) == sum(one.record.ends_at > NOW_MS for one in ones)
+
+
+@given(identities, st.integers(0, 12), st.integers(1, 12))
+def test_dropping_what_is_superseded_changes_nothing_that_will_ever_show(
+    ones: list[Identity], later: int, most: int
+) -> None:
+    held = Held(most)
+    taken = [one for one in ones if held.hold(one, NOW_MS)]
+    at = NOW_MS + later
+    shown = held.showing(CALLER, at)
+    due = [one for one in taken if one.caller_number == CALLER and one.starts_at <= at < one.record.ends_at]
+    assert shown == max(due, key=lambda one: (one.accepted_at, one.position, str(one.id)), default=None)
+    assert len(held) <= most
+    assert held.refused == len(ones) - len(taken)
+
+
+def test_any_number_of_records_of_one_pair_finds_room() -> None:
+    held = held_of(*(identity(n, starts=-n, ends=n, accepted=n) for n in range(1, 1002)), most=5)
+    assert (len(held), _shown(held, 0), held.refused) == (1, 1001, 0)
+
+
+def test_an_older_record_whose_window_goes_on_after_the_newers_end_shows_again() -> None:
+    held = held_of(identity(1, ends=20, accepted=1), identity(2, ends=10, accepted=2))
+    assert len(held) == 2
+    assert [_shown(held, at) for at in (9, 10, 19, 20)] == [2, 1, 1, None]
+
+
+def test_an_older_record_shows_until_the_newers_window_opens() -> None:
+    held = held_of(identity(1, ends=20, accepted=1), identity(2, starts=5, ends=30, accepted=2))
+    assert [_shown(held, at) for at in (4, 5, 29)] == [1, 2, 2]
+
+
+def test_room_is_made_of_what_was_superseded_when_a_newer_window_opened() -> None:
+    held = held_of(identity(1, ends=20, accepted=1), identity(2, starts=5, ends=30, accepted=2), most=2)
+    assert not held.hold(identity(3, caller=OTHER), NOW_MS)
+    assert held.hold(identity(4, caller=OTHER), NOW_MS + 5)
+    assert (len(held), held.refused) == (2, 1)
+
+
+def test_one_that_comes_late_and_is_superseded_already_is_taken_and_not_kept() -> None:
+    held = held_of(identity(2, accepted=2), identity(1, accepted=1), most=1)
+    assert (len(held), _shown(held, 0), held.refused) == (1, 2, 0)
+
+
+def test_a_withdrawn_record_says_whether_it_had_superseded_another() -> None:
+    held = held_of(identity(1, accepted=1), identity(2, accepted=2), identity(3, caller=OTHER, accepted=3))
+    assert not held.withdraw(UUID(int=1))
+    assert not held.withdraw(UUID(int=3))
+    assert held.withdraw(UUID(int=2))
+    assert not held.withdraw(UUID(int=2))
+
+
+def _shown(held: Held, after_ms: int) -> int | None:
+    shown = held.showing(CALLER, NOW_MS + after_ms)
+    return shown.id.int if shown else None
 
 
 def test_a_window_is_open_from_its_start_and_no_longer_at_its_end() -> None:
@@ -92,11 +146,11 @@ def test_the_same_record_is_held_once() -> None:
     assert len(held_of(identity(1), identity(1))) == 1
 
 
-def test_a_full_memory_makes_room_by_dropping_ended_windows_only() -> None:
-    held = held_of(identity(1, ends=-1), identity(2), most=2)
-    assert held.hold(identity(3), NOW_MS)
-    assert not held.hold(identity(4), NOW_MS)
-    assert held.hold(identity(3), NOW_MS)
+def test_a_full_memory_makes_room_by_dropping_what_can_never_show() -> None:
+    held = held_of(identity(1, ends=-1, caller=OTHER), identity(2), most=2)
+    assert held.hold(identity(3, caller="918040007777"), NOW_MS)
+    assert not held.hold(identity(4, caller="918040008888"), NOW_MS)
+    assert held.hold(identity(3, caller="918040007777"), NOW_MS)
     assert UUID(int=1) not in held
     assert UUID(int=2) in held
 
@@ -110,7 +164,7 @@ def test_a_dropped_record_shows_no_more() -> None:
 
 @given(st.integers(0, 450))
 def test_pages_hold_every_id_once_and_there_is_always_one(count: int) -> None:
-    pages = held_of(*(identity(number) for number in range(1, count + 1))).pages(200)
+    pages = held_of(*(identity(number, caller=str(number)) for number in range(1, count + 1))).pages(200)
     assert len(pages) >= 1
     assert all(len(page) <= 200 for page in pages)
     assert sorted(one.int for page in pages for one in page) == list(range(1, count + 1))

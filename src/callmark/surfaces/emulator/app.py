@@ -19,7 +19,7 @@ from callmark.surfaces.emulator import control, magic, store, wire
 from callmark.surfaces.emulator.answers import answer_routes
 from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
 from callmark.surfaces.emulator.mails import mail_routes
-from callmark.surfaces.emulator.model import Script, VirtualHandset
+from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
 from callmark.surfaces.emulator.page import Page
 from callmark.surfaces.emulator.pages import page_routes
 from callmark.surfaces.emulator.pages_line import PageLines
@@ -85,7 +85,16 @@ class Emulator:
         connected = frozenset(counted.connected)
         async with self._deps.db.connection() as tx:
             rows = await store.select_all(tx)
-        return render([wire.HandsetOut.of(row, connected=row.phone_number in connected) for row in rows])
+        return render(
+            [
+                wire.HandsetOut.of(
+                    row,
+                    connected=row.phone_number in connected,
+                    memory=counted.memories.get(row.phone_number, Memory()),
+                )
+                for row in rows
+            ]
+        )
 
     async def make_handset(self, request: Request) -> Response:
         """A fresh installation of the app on a number; answers when it is registered and as online as asked."""
@@ -98,7 +107,7 @@ class Emulator:
             script=Script() if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, control.Make(handset), control.Made)
-        return render(wire.HandsetOut.of(made.handset, connected=made.connected), 201)
+        return render(wire.HandsetOut.of(made.handset, connected=made.connected, memory=made.memory), 201)
 
     async def change_handset(self, request: Request) -> Response:
         """Changes what the body names; the answer comes when the change is in force."""
@@ -114,7 +123,7 @@ class Emulator:
             script=UNSET if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, change, control.Made)
-        return render(wire.HandsetOut.of(made.handset, connected=made.connected))
+        return render(wire.HandsetOut.of(made.handset, connected=made.connected, memory=made.memory))
 
     async def remove_handset(self, request: Request) -> Response:
         """Uninstalls the app: the number's registration ends, and the handset is gone."""

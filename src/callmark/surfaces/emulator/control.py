@@ -13,7 +13,7 @@ from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
+from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
 
 TOPIC = "emulator.farm"
 READY_WITHIN_S = 8.0
@@ -88,7 +88,7 @@ class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
 
 
 class Count(Struct, frozen=True, tag="count"):
-    """Which handsets are connected; answered by `Counted`."""
+    """How the handsets are; answered by `Counted`."""
 
 
 class TakeSeed(Struct, frozen=True, tag="take_seed"):
@@ -111,6 +111,7 @@ class Made(Struct, frozen=True, tag="made"):
 
     handset: VirtualHandset
     connected: bool
+    memory: Memory = Memory()
 
 
 class Removed(Struct, frozen=True, tag="removed"):
@@ -147,8 +148,9 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Counted(Struct, frozen=True, tag="counted"):
-    """The numbers whose streams are open."""
+    """The memory of each handset by its number, and the numbers whose streams are open."""
 
+    memories: dict[PhoneNumber, Memory]
     connected: list[PhoneNumber]
 
 

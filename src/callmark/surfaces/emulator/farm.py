@@ -22,7 +22,7 @@ from callmark.surfaces.emulator.guard import keep_token
 from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.lines import Lines
 from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.model import Screen, Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import Memory, Screen, Seen, VirtualHandset, nothing
 from callmark.surfaces.emulator.network import AT_ONCE, AppCredential, Network
 
 log = structlog.get_logger(__name__)
@@ -132,7 +132,7 @@ class Farm:
             case control.Reset():
                 await self._reset()
             case control.Count():
-                answer = control.Counted([phone for phone in self._handsets if self._connected(phone)])
+                answer = self._count()
             case _:
                 assert_never(question)
         return answer
@@ -209,12 +209,12 @@ class Farm:
             if same_app and self._lines.held(row.phone_number):
                 handset.behave(row)
                 await self._save(row)
-                return control.Made(row, await self._lines.become(row))
+                return control.Made(row, await self._lines.become(row), self._memory(handset))
             await self._lines.end(row.phone_number, "the app was updated: it has registered anew", again=True)
             if (row.os, row.app_version, row.online) == (handset.row.os, handset.row.app_version, handset.row.online):
                 handset.behave(row)
                 await self._save(row)
-                return control.Made(row, handset.connected)
+                return control.Made(row, handset.connected, handset.memory)
             await handset.stop()
             if not same_app:
                 handset.reinstalled(msgspec.structs.replace(row, token=None))
@@ -259,6 +259,13 @@ class Farm:
         self._lines.note(ring.receiver, ring.caller, rung.outcome, rung.screen)
         return rung
 
+    def _count(self) -> control.Counted:
+        memories = {phone: self._memory(handset) for phone, handset in self._handsets.items()}
+        return control.Counted(memories, [phone for phone in self._handsets if self._connected(phone)])
+
+    def _memory(self, handset: Handset) -> Memory:
+        return self._lines.memory(handset.row.phone_number) or handset.memory
+
     def _connected(self, phone: PhoneNumber) -> bool:
         return self._handsets[phone].connected or self._lines.connected(phone)
 
@@ -285,7 +292,7 @@ async def _begin(handset: Handset) -> control.Made:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(control.READY_WITHIN_S):
             await handset.ready.wait()
-    return control.Made(handset.row, handset.connected)
+    return control.Made(handset.row, handset.connected, handset.memory)
 
 
 def _nobody(receiver: PhoneNumber) -> Seen:

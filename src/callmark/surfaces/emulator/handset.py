@@ -26,7 +26,7 @@ from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
 from callmark.surfaces.emulator.behaviour import RING_S, Behaviour, Ringing
 from callmark.surfaces.emulator.held import Held
-from callmark.surfaces.emulator.model import Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import Memory, Seen, VirtualHandset, nothing
 from callmark.surfaces.emulator.network import Network
 from callmark.surfaces.gateway.wire import (
     MOST_HELD,
@@ -96,9 +96,9 @@ class Handset:
         return self._synced.is_set()
 
     @property
-    def holds(self) -> int:
-        """How many records it holds, ended ones included."""
-        return len(self._held)
+    def memory(self) -> Memory:
+        """How much it holds, and how much it had no room for."""
+        return Memory(len(self._held), self._held.refused)
 
     def start(self) -> None:
         """Begins to live: registers if need be and connects if online. An unregistered one does nothing."""
@@ -206,7 +206,8 @@ class Handset:
             case Identity():
                 await self._push_came(frame)
             case Withdraw():
-                self._held.drop(frame.record.id)
+                if self._held.withdraw(frame.record.id) and not self._syncing:
+                    self._spawn(self._catch_up)
             case Welcome():
                 self._spawn(self._sync)
             case Synced() | Resolved() | Received():
@@ -271,7 +272,15 @@ class Handset:
     # sync -------------------------------------------------------------------------------------------------------------
 
     async def _sync(self) -> None:
-        """Gets what it missed, page by page; then sends the reports that nobody has received yet."""
+        """Gets what it missed; then sends the reports that nobody has received yet."""
+        await self._catch_up()
+        self._synced.set()
+        self.ready.set()
+        for report in list(self._reports.values()):
+            await self._send(report)
+
+    async def _catch_up(self) -> None:
+        """Gets what it misses, page by page."""
         self._syncing = True
         self._held.drop_ended(self._network.now_ms())
         for held in self._held.pages(MOST_HELD):
@@ -285,10 +294,6 @@ class Handset:
                 assert isinstance(answer, Synced)  # noqa: S101 - what answers a sync
                 cursor, more = answer.cursor, answer.cursor is not None
         self._syncing = False
-        self._synced.set()
-        self.ready.set()
-        for report in list(self._reports.values()):
-            await self._send(report)
 
     # calls ------------------------------------------------------------------------------------------------------------
 

@@ -8,17 +8,24 @@ from callmark.domain.personalisation.frames import Identity
 from callmark.kit.clock import from_ms, iso_ms
 
 MOST_HELD = 1000
-"""Records one handset holds; one that would be too many is not acknowledged, so that its push counts as failed."""
+"""Records one handset holds, besides those that can never show; with so many it does not acknowledge another one."""
 
 
 class Held:
-    """A handset's memory. Every `now_ms` is the product clock in epoch milliseconds."""
+    """A handset's memory. Every `now_ms` is the product clock in epoch milliseconds.
 
-    __slots__ = ("_by_id", "_most")
+    A record that can never show is not kept: its window has ended, or for the rest of it a newer record of the same
+    caller shows (contract D27). An older record whose window goes on after the newer's end stays. `refused` counts what
+    found no room.
+    """
+
+    __slots__ = ("_by_id", "_most", "_superseding", "refused")
 
     def __init__(self, most: int = MOST_HELD) -> None:
         self._by_id: dict[UUID, Identity] = {}
         self._most = most
+        self._superseding: set[UUID] = set()
+        self.refused = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -27,25 +34,65 @@ class Held:
         return record_id in self._by_id
 
     def hold(self, identity: Identity, now_ms: int) -> bool:
-        """Keeps `identity` (again, if it is there already). False when there is no room even without ended ones."""
-        if len(self._by_id) >= self._most and identity.id not in self._by_id:
-            self.drop_ended(now_ms)
-            if len(self._by_id) >= self._most:
-                return False
+        """Takes `identity`, and drops what it supersedes; False when there is no room for it.
+
+        True as well for one that is superseded itself: it has come, and will never show.
+        """
+        of_caller = list(self._of(identity.caller_number))
+        if newer := next((one for one in of_caller if _supersedes(one, identity, now_ms)), None):
+            self._supersede(newer, identity.id)
+            return True
+        for one in of_caller:
+            if _supersedes(identity, one, now_ms):
+                self._supersede(identity, one.id)
+        if identity.id not in self._by_id and not self._has_room(now_ms):
+            self.refused += 1
+            return False
         self._by_id[identity.id] = identity
         return True
+
+    def _supersede(self, newer: Identity, older: UUID) -> None:
+        self.drop(older)
+        self._superseding.add(newer.id)
+
+    def _has_room(self, now_ms: int) -> bool:
+        if len(self._by_id) >= self._most:
+            self.drop_ended(now_ms)
+        if len(self._by_id) >= self._most:
+            self._drop_superseded(now_ms)
+        return len(self._by_id) < self._most
+
+    def _drop_superseded(self, now_ms: int) -> None:
+        """Removes what newer records have come to supersede since they came: their windows have opened meanwhile."""
+        lasting: dict[str, Identity] = {}  # of those open now that which ends last, by caller; from the newest on
+        for one in sorted(self._by_id.values(), key=_age, reverse=True):
+            newer = lasting.get(one.caller_number)
+            if newer and one.record.ends_at <= newer.record.ends_at:
+                self._supersede(newer, one.id)
+            elif one.starts_at <= now_ms:
+                lasting[one.caller_number] = one
 
     def drop(self, record_id: UUID) -> None:
         """Removes a record; an unknown one is ignored."""
         self._by_id.pop(record_id, None)
+        self._superseding.discard(record_id)
+
+    def withdraw(self, record_id: UUID) -> bool:
+        """Removes a record; whether one that it had superseded, and that is not held, may show again."""
+        superseded = record_id in self._superseding
+        self.drop(record_id)
+        return superseded
 
     def drop_ended(self, now_ms: int) -> None:
         """Removes every record whose window has ended."""
         self._by_id = {key: one for key, one in self._by_id.items() if one.record.ends_at > now_ms}
+        self._superseding &= self._by_id.keys()
 
     def clear(self) -> None:
         """Removes everything."""
         self._by_id = {}
+        self._superseding = set()
+        self.refused = 0
 
     def pages(self, size: int) -> list[list[UUID]]:
         """The ids in lists of at most `size`; one empty list when nothing is held."""
@@ -73,6 +120,16 @@ class Held:
 
     def _of(self, caller: str) -> Iterable[Identity]:
         return (one for one in self._by_id.values() if one.caller_number == caller)
+
+
+def _supersedes(newer: Identity, older: Identity, now_ms: int) -> bool:
+    """Whether from now on `newer` shows whenever `older` could."""
+    return (
+        newer.caller_number == older.caller_number
+        and _age(newer) > _age(older)
+        and newer.starts_at <= max(older.starts_at, now_ms)
+        and newer.record.ends_at >= older.record.ends_at
+    )
 
 
 def _age(one: Identity) -> tuple[int, int, str]:

@@ -16,7 +16,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
+from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
 
 TOPIC = "emulator.lines"
 CLOCK_TOPIC = "emulator.clock"
@@ -57,7 +57,7 @@ class Keep(Struct, frozen=True, tag="keep"):
     phone_number: PhoneNumber
     line: UUID
     connected: bool
-    held: int
+    memory: Memory
 
 
 class Detach(Struct, frozen=True, tag="detach"):
@@ -119,7 +119,7 @@ class Glimpse(Struct, frozen=True, kw_only=True):
     registered: bool
     connected: bool
     by_page: bool
-    held: int
+    memory: Memory
     last_call: LastCall | None
 
 
@@ -286,10 +286,11 @@ class ToPage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PageState(Struct, frozen=True, tag="state"):
-    """How the page is: whether its stream is open and synced, how many records it holds."""
+    """How the page is: whether its stream is open and synced, how many records it holds and had no room for."""
 
     connected: bool
     held: Annotated[int, Meta(ge=0)]
+    refused: Annotated[int, Meta(ge=0)] = 0
 
 
 class PageScreen(Struct, frozen=True, tag="screen"):

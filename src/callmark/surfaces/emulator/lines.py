@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import assert_never
 from uuid import UUID
@@ -18,7 +18,7 @@ from callmark.kit.errors import AppError, NotFound
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import line
 from callmark.surfaces.emulator.handset import Handset
-from callmark.surfaces.emulator.model import Screen, VirtualHandset
+from callmark.surfaces.emulator.model import Memory, Screen, VirtualHandset
 from callmark.surfaces.emulator.network import Save
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class _Line:
     process: UUID
     kept_at: float
     connected: bool = False
-    held: int = 0
+    memory: Memory = field(default_factory=Memory)
 
 
 class Lines:
@@ -74,6 +74,10 @@ class Lines:
     def connected(self, phone: PhoneNumber) -> bool:
         """Whether a page is this handset and its stream is open."""
         return phone in self._lines and self._lines[phone].connected
+
+    def memory(self, phone: PhoneNumber) -> Memory | None:
+        """What the page holds; None when no page is the handset."""
+        return self._lines[phone].memory if phone in self._lines else None
 
     async def look(self, phone: PhoneNumber, caller: PhoneNumber) -> Screen | None:
         """What the page would show; None when no page is the handset (any more)."""
@@ -196,7 +200,7 @@ class Lines:
             raise NotFound("this line has ended")
         held = self._lines[asked.phone_number]
         held.kept_at = asyncio.get_running_loop().time()
-        held.connected, held.held = asked.connected, asked.held
+        held.connected, held.memory = asked.connected, asked.memory
 
     async def _lose(self, asked: line.Lost) -> None:
         """As a handset of ours would: its token has ended, and with it (4410) the registration."""
@@ -235,6 +239,6 @@ class Lines:
             registered=row.registered,
             connected=held.connected if held else handset.connected,
             by_page=held is not None,
-            held=held.held if held else handset.holds,
+            memory=held.memory if held else handset.memory,
             last_call=self._calls.get(row.phone_number),
         )

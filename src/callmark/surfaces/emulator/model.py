@@ -53,6 +53,13 @@ class VirtualHandset(Struct, frozen=True, kw_only=True):
     token: str | None = None
 
 
+class Memory(Struct, frozen=True):
+    """How many records a handset holds, and how many pushes it did not take because it was full."""
+
+    held: int = 0
+    refused: int = 0
+
+
 class Screen(Struct, frozen=True, kw_only=True):
     """What is on the screen when a caller rings; `name` None when nothing is. `why` is a sentence for people."""
 

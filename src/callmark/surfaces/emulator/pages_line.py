@@ -19,6 +19,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import line, wire
 from callmark.surfaces.emulator.line import ToPage
+from callmark.surfaces.emulator.model import Memory
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ class PageLine:
         self.id: UUID = new_id()
         self.phone = phone
         self.connected = False
-        self.held = 0
+        self.memory = Memory()
         self._deps = deps
         self._socket = socket
         self._ids = count(1)
@@ -162,7 +163,7 @@ class PageLines:
                 log.info("line_not_kept", error=line.refusal(exc).message)
 
     async def _say_state(self, page: PageLine) -> None:
-        keep = line.Keep(page.phone, page.id, page.connected, page.held)
+        keep = line.Keep(page.phone, page.id, page.connected, page.memory)
         await line.ask_farm(self._deps, keep, line.Done)
 
     async def _understand(self, page: PageLine, text: str) -> None:
@@ -171,7 +172,7 @@ class PageLines:
             case line.PageScreen() | line.PageEnded() | line.PageBecame():
                 page.answered(message)
             case line.PageState():
-                page.connected, page.held = message.connected, message.held
+                page.connected, page.memory = message.connected, Memory(message.held, message.refused)
                 with contextlib.suppress(AppError):  # said again soon
                     await self._say_state(page)
             case line.PageLost():

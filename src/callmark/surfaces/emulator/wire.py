@@ -13,7 +13,8 @@ from callmark.domain.handsets.model import OS, parse_version
 from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
-from callmark.surfaces.emulator.model import Screen, Script, VirtualHandset
+from callmark.surfaces.emulator.held import MOST_HELD
+from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
 from callmark.surfaces.http import check_media_type, header, read_body
 
 LARGEST_BODY_BYTES = 16 * 1024
@@ -56,7 +57,10 @@ class HandsetChangeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class HandsetOut(Struct, frozen=True):
-    """A handset; `connected` is whether its stream is open at this moment."""
+    """A handset; `connected` is whether its stream is open at this moment.
+
+    It holds `held` records of at most `most_held`; `refused_pushes` came when it was full and were not acknowledged.
+    """
 
     phone_number: str
     os: OS
@@ -65,9 +69,12 @@ class HandsetOut(Struct, frozen=True):
     script: Script
     registered: bool
     connected: bool
+    held: int
+    most_held: int
+    refused_pushes: int
 
     @classmethod
-    def of(cls, handset: VirtualHandset, *, connected: bool) -> "HandsetOut":
+    def of(cls, handset: VirtualHandset, *, connected: bool, memory: Memory) -> "HandsetOut":
         """What the control API tells of `handset`."""
         return cls(
             handset.phone_number,
@@ -77,6 +84,9 @@ class HandsetOut(Struct, frozen=True):
             handset.script,
             handset.registered,
             connected,
+            memory.held,
+            MOST_HELD,
+            memory.refused,
         )
 
 

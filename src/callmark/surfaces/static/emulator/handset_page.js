@@ -3,6 +3,7 @@ import { AfterView } from "./after_view.js";
 import { change } from "./api.js";
 import { countdown, instant } from "./clock.js";
 import { drawDevice, readable, setText, STATUS } from "./device.js";
+import { MOST_HELD } from "./held.js";
 import { Phone } from "./phone.js";
 
 const main = document.querySelector("[data-phone]");
@@ -56,6 +57,9 @@ function drawSwitch() {
 function drawHeld(now) {
   const list = phone.held.list();
   part("held-none").hidden = list.length > 0;
+  const { refused } = phone.held;
+  part("held-full").hidden = !refused;
+  setText(part("held-full"), `Full: it holds at most ${MOST_HELD}. It did not acknowledge ${refused} more.`);
   const key = list.map((one) => one.id).join();
   const rows = part("held");
   if (rows.dataset.key !== key) {

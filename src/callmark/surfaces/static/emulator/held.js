@@ -1,11 +1,15 @@
 // What a handset holds and which of it shows: docs/gateway.md, "Which record shows". Instants in epoch milliseconds.
-const MOST = 1000;
+export const MOST_HELD = 1000;
 
+/** Memory without what can never show: held.py has the same rules. `refused` counts what found no room. */
 export class Held {
+  refused = 0;
   #byId;
+  #superseding;
 
   constructor(identities = []) {
     this.#byId = new Map(identities.map((one) => [one.id, one]));
+    this.#superseding = new Set(this.#byId.keys()); // what these dropped before is not known any more
   }
 
   get size() {
@@ -16,26 +20,64 @@ export class Held {
     return this.#byId.has(id);
   }
 
-  /** Keeps an identity; false when there is no room even without ended ones. */
+  /** Takes an identity, and drops what it supersedes; false when there is no room for it. */
   hold(identity, now) {
-    if (this.#byId.size >= MOST && !this.#byId.has(identity.id)) {
-      this.dropEnded(now);
-      if (this.#byId.size >= MOST) return false;
+    const ofCaller = [...this.#byId.values()].filter((one) => one.caller_number === identity.caller_number);
+    const newer = ofCaller.find((one) => supersedes(one, identity, now));
+    if (newer) {
+      this.#supersede(newer, identity.id);
+      return true;
+    }
+    for (const one of ofCaller) if (supersedes(identity, one, now)) this.#supersede(identity, one.id);
+    if (!this.#byId.has(identity.id) && !this.#hasRoom(now)) {
+      this.refused += 1;
+      return false;
     }
     this.#byId.set(identity.id, identity);
     return true;
   }
 
+  #supersede(newer, older) {
+    this.drop(older);
+    this.#superseding.add(newer.id);
+  }
+
+  #hasRoom(now) {
+    if (this.#byId.size >= MOST_HELD) this.dropEnded(now);
+    if (this.#byId.size >= MOST_HELD) this.#dropSuperseded(now);
+    return this.#byId.size < MOST_HELD;
+  }
+
+  /** Removes what newer ones have come to supersede since they came: their windows have opened meanwhile. */
+  #dropSuperseded(now) {
+    const lasting = new Map(); // of those open now that which ends last, by caller; from the newest on
+    for (const one of this.list()) {
+      const newer = lasting.get(one.caller_number);
+      if (newer && one.record.ends_at <= newer.record.ends_at) this.#supersede(newer, one.id);
+      else if (one.starts_at <= now) lasting.set(one.caller_number, one);
+    }
+  }
+
   drop(id) {
     this.#byId.delete(id);
+    this.#superseding.delete(id);
+  }
+
+  /** Removes a record; whether one that it had superseded, and that is not held, may show again. */
+  withdraw(id) {
+    const superseded = this.#superseding.has(id);
+    this.drop(id);
+    return superseded;
   }
 
   dropEnded(now) {
-    for (const [id, one] of this.#byId) if (one.record.ends_at <= now) this.#byId.delete(id);
+    for (const [id, one] of this.#byId) if (one.record.ends_at <= now) this.drop(id);
   }
 
   clear() {
     this.#byId.clear();
+    this.#superseding.clear();
+    this.refused = 0;
   }
 
   /** Newest accepted first. */
@@ -71,6 +113,15 @@ export class Held {
     }
     return "holds nothing for this caller";
   }
+}
+
+/** Whether from now on `newer` shows whenever `older` could. */
+function supersedes(newer, older, now) {
+  return (
+    compare(newer, older) > 0 &&
+    newer.starts_at <= Math.max(older.starts_at, now) &&
+    newer.record.ends_at >= older.record.ends_at
+  );
 }
 
 function compare(a, b) {

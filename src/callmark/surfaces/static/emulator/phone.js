@@ -129,7 +129,7 @@ export class Phone extends EventTarget {
   }
 
   #tellState() {
-    this.#line.send({ type: "state", connected: this.connected, held: this.held.size });
+    this.#line.send({ type: "state", connected: this.connected, held: this.held.size, refused: this.held.refused });
   }
 
   // the gateway's stream ----------------------------------------------------------------------------------------------
@@ -141,7 +141,9 @@ export class Phone extends EventTarget {
 
   #frame(frame) {
     if (frame.type === "identity") this.#pushed(frame);
-    else if (frame.type === "withdraw") this.held.drop(frame.record.id);
+    else if (frame.type === "withdraw" && this.held.withdraw(frame.record.id) && !this.#syncing) {
+      this.#catchUp().catch(() => {}); // a stream that ends begins another one, and that one syncs
+    }
     this.#keep();
     this.#tellState();
     this.#changed();
@@ -162,15 +164,20 @@ export class Phone extends EventTarget {
     return (every > 0 && this.#pushes % every === 0) || Math.random() < share;
   }
 
-  async #sync() {
+  async #catchUp() {
     this.#syncing = true;
     this.held.dropEnded(this.clock.now());
+    for (const held of this.held.pages(MOST_HELD_PER_SYNC)) {
+      let cursor = null;
+      do cursor = (await this.#stream.ask({ type: "sync", id: this.#stream.newId("s"), held, cursor })).cursor;
+      while (cursor !== null);
+    }
+    this.#syncing = false;
+  }
+
+  async #sync() {
     try {
-      for (const held of this.held.pages(MOST_HELD_PER_SYNC)) {
-        let cursor = null;
-        do cursor = (await this.#stream.ask({ type: "sync", id: this.#stream.newId("s"), held, cursor })).cursor;
-        while (cursor !== null);
-      }
+      await this.#catchUp();
     } catch {
       if (this.#stream.open) {
         await pause(1000);
@@ -178,7 +185,6 @@ export class Phone extends EventTarget {
       }
       return; // a stream that ended begins another one, and that one syncs
     }
-    this.#syncing = false;
     this.#synced = true;
     this.#set("online");
     this.#tellState();

@@ -84,7 +84,8 @@ function describe(one) {
   if (one.os === "ios") words.push("iOS");
   if (one.app_version !== "4.2.0") words.push(`app ${one.app_version}`);
   for (const [name, value] of Object.entries(one.script)) words.push(`${name} ${JSON.stringify(value)}`);
-  words.push(`holds ${one.held}`);
+  const { held, refused } = one.memory;
+  words.push(refused ? `holds ${held}, was too full for ${refused}` : `holds ${held}`);
   if (one.by_page) words.push("open in a tab");
   return words.join(" · ");
 }
