@@ -8,8 +8,10 @@ from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, 
 from callmark.domain.labels.model import label_name
 from callmark.kit.errors import InvalidInput
 
+BLANK = "\u115f\u1160\u2800\u3164\uffa0\U0001d159"
 
-@given(st.text(st.characters(categories=("L", "M", "N", "P", "S")), min_size=1, max_size=39))
+
+@given(st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=BLANK), min_size=1, max_size=39))
 def test_a_name_of_1_to_39_code_points_of_any_script_is_taken(name: str) -> None:
     assert label_name(f" {name} ") == name
 
@@ -23,7 +25,7 @@ def test_a_name_outside_1_to_39_characters_is_refused(name: str, why: str) -> No
 
 @pytest.mark.parametrize("name", ["Acme\nBank", "Acme\x00", "Acme\u2028Bank"])
 def test_a_name_that_no_line_can_show_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match="cannot be shown"):
+    with pytest.raises(InvalidInput, match="not allowed"):
         label_name(name)
 
 

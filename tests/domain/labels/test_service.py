@@ -45,6 +45,17 @@ async def test_a_new_label_is_there_and_its_logo_is_served_by_content(deps: Deps
     )
 
 
+async def test_a_stored_name_that_breaks_the_rule_stands_in_the_way_of_no_other_change(deps: Deps) -> None:
+    account_id = await new_account(deps)
+    label = await make_label(deps, account_id)
+    async with deps.db.transaction() as tx:
+        await tx.execute("UPDATE label SET name = $2 WHERE id = $1", label.id, "Ac\u200bme")
+    changed = await labels.update_label(deps, account_id, label.id, name="Ac\u200bme", category=11, sub_category=64)
+    assert (changed.name, changed.sub_category) == ("Ac\u200bme", 64)
+    with pytest.raises(InvalidInput, match="not allowed"):
+        await labels.update_label(deps, account_id, label.id, name="Ac\u200bme Bank")
+
+
 async def test_labels_share_a_logo_of_the_same_picture(deps: Deps) -> None:
     account_id = await new_account(deps)
     first, second = await make_label(deps, account_id), await make_label(deps, account_id)

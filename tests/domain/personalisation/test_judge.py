@@ -25,6 +25,7 @@ from callmark.domain.personalisation.judge import (
 )
 from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
+from callmark.kit.text import is_showable
 
 NOW = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
 ACME = Label(
@@ -102,15 +103,24 @@ def test_a_call_reason_is_10_to_100_code_points_without_forbidden_characters(tex
     found = fault(call_reason=text)
     if not 10 <= len(text) <= 100:
         assert found == (Field.CALL_REASON, Fault.REASON_LENGTH)
-    elif set(text) & FORBIDDEN_IN_REASON or text[0] in ".,- " or text[-1] in ".,- ":
+    elif set(text) & FORBIDDEN_IN_REASON or text[0] in ".,- " or text[-1] in ".,- " or not is_showable(text):
         assert found == (Field.CALL_REASON, Fault.REASON_CHARACTERS)
     else:
         assert found is None
 
 
-def test_exactly_thirteen_characters_and_nul_are_forbidden() -> None:
+def test_exactly_thirteen_characters_and_those_that_cannot_be_shown_are_forbidden() -> None:
     refused = {chr(c) for c in range(0x3000) if fault(call_reason=f"aaaaa{chr(c)}aaaaa") is not None}
-    assert refused == set("!@#$%^&*()_+/") | {"\0"}
+    assert refused == set("!@#$%^&*()_+/") | {chr(c) for c in range(0x3000) if not is_showable(f"a{chr(c)}a")}
+
+
+@pytest.mark.parametrize("rules", [V1, V2])
+@pytest.mark.parametrize("name", ["   ", "\u200b\u200b\u200b", "\u202eknaB", "Acme\n", "Ac\0me"])
+def test_a_name_that_hides_is_refused_after_its_length(rules: Rules, name: str) -> None:
+    assert fault(rules, label_name=name) == (Field.LABEL_NAME, Fault.NAME_CHARACTERS)
+    assert fault(rules, label_name=name * 20) == (Field.LABEL_NAME, Fault.NAME_LENGTH)
+    told = [bad.fault for bad in all_faults(GOOD._replace(label_name=name * 20), rules, KNOWN, to_ms(NOW))]
+    assert told == [Fault.NAME_LENGTH, Fault.NAME_CHARACTERS]
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 25 * 3_600_000))

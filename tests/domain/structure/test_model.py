@@ -14,6 +14,7 @@ from callmark.domain.structure.call_reason import (
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry, catalogue_entry_named, operation_name
 from callmark.domain.structure.model import alike, description_text, node_name, refuse_full, told
 from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.text import is_showable
 
 
 def test_the_catalogue_is_in_order_and_each_entry_has_its_id_and_name_alone() -> None:
@@ -47,7 +48,7 @@ def test_a_call_reason_is_judged_by_length_then_characters(text: str) -> None:
     expected = None
     if not 10 <= len(text) <= 100:
         expected = ReasonFault.LENGTH
-    elif FORBIDDEN_IN_REASON & set(text) or {text[0], text[-1]} & EDGE_IN_REASON:
+    elif FORBIDDEN_IN_REASON & set(text) or {text[0], text[-1]} & EDGE_IN_REASON or not is_showable(text):
         expected = ReasonFault.CHARACTERS
     assert reason_fault(text) is expected
 

@@ -19,6 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import random_text, sha256
+from callmark.kit.text import kept_or
 
 _DEAD = "this link has been used or is no longer valid"
 
@@ -74,8 +75,8 @@ async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:
 
 async def accept_invitation(deps: Deps, token: str, name: str, password: str, origin: Origin) -> SignedIn:
     """The first session of an invited member, with the name and password it chose. Raises NotFound, InvalidInput."""
-    name = model.member_name(name)
     invited = await look_at_link(deps, LinkKind.INVITATION, token)
+    name = kept_or(invited.name, name, model.member_name)
     hashed = await hash_password(check_password(password, invited.email, name))
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.INVITATION, token)

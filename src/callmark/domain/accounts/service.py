@@ -21,6 +21,7 @@ from callmark.domain.ids import AccountId, MemberId
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 OPERATOR_EMAIL = "operator@localhost"
 """Who made a thing when an operator did and the account has no admin yet."""
@@ -78,8 +79,9 @@ async def update_account(
 
     Raises NotFound, InvalidInput.
     """
-    name = None if name is None else model.account_name(name)
     async with deps.db.transaction() as tx:
+        if name is not None:
+            name = kept_or((await lock_account(tx, account_id)).name, name, model.account_name)
         return _found(await queries.update_account(tx, account_id, name, features, state, requires_code))
 
 
@@ -150,12 +152,11 @@ async def update_member(
 
     Whoever is not active any more is signed out at once. Raises NotFound, InvalidInput.
     """
-    name = None if name is None else model.member_name(name)
     async with deps.db.transaction() as tx:
         old = _member_found(await queries.lock_member(tx, account_id, member_id))
         new = replace(
             old,
-            name=name or old.name,
+            name=kept_or(old.name, name, model.member_name),
             role=role or old.role,
             state=state or old.state,
             node_id=model.place_after(old, role or old.role, node_id),

@@ -22,6 +22,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.text import kept_or
 from callmark.kit.zones import time_zone as zone_named
 
 _UTC = ZoneInfo("UTC")
@@ -54,7 +55,7 @@ async def set_config(
             id=old.id if old else CallbackConfigId(new_id()),
             account_id=account_id,
             feature_set_id=feature_set_id,
-            name=terms.name if name is None else model.config_name(name),
+            name=kept_or(terms.name, name, model.config_name),
             slot_picker=terms.slot_picker if slot_picker is None else slot_picker,
             time_zone=terms.time_zone if time_zone is None else zone_named(time_zone),
             hours=terms.hours if hours is None else parse_hours(hours),

@@ -30,7 +30,7 @@ from callmark.domain.limits.model import TOKENS_QUOTA, TOKENS_WINDOW, Bucket, al
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
-from callmark.kit.text import clean_line
+from callmark.kit.text import clean_line, kept_or
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ async def create_key(
     created_by_email: str = "",
 ) -> NewKey:
     """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
-    name, description = clean_line(name, "name", longest=LONGEST_NAME), _description(description)
+    name, description = _name(name), _description(description)
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         if len(await queries.live_keys(tx, account_id)) >= MOST_KEYS:
@@ -152,8 +152,8 @@ async def update_key(
         key = await _find(tx, account_id, key_id)
         changed = replace(
             key,
-            name=key.name if name is None else clean_line(name, "name", longest=LONGEST_NAME),
-            description=key.description if description is None else _description(description),
+            name=kept_or(key.name, name, _name),
+            description=kept_or(key.description, description, _description),
             features=key.features if features is None else frozenset(features),
         )
         await queries.update_key(tx, key_id, changed.name, changed.description, changed.features)
@@ -207,6 +207,10 @@ async def _find(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey:
     if key is None:
         raise NotFound(_NO_KEY)
     return key
+
+
+def _name(text: str) -> str:
+    return clean_line(text, "name", longest=LONGEST_NAME)
 
 
 def _description(text: str) -> str:

@@ -1,6 +1,6 @@
 """User Feedback: campaigns, their questions, and what receivers answer (contract 9.6, 12.4, D22)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -173,10 +173,16 @@ def checked_call_types(call_types: frozenset[CallType]) -> frozenset[CallType]:
     return call_types
 
 
-def made_question(kind: CampaignType, new: NewQuestion, question_id: QuestionId) -> Question:
-    """A question of a campaign of that type, as it is stored under the id. Raises InvalidInput."""
-    text = clean_line(new.text, "question", longest=LONGEST_QUESTION)
-    options = tuple(clean_line(option, "option", longest=LONGEST_OPTION) for option in new.options)
+def made_question(
+    kind: CampaignType, new: NewQuestion, question_id: QuestionId, old: Question | None = None
+) -> Question:
+    """A question of a campaign of that type, as it is stored under the id. Raises InvalidInput.
+
+    Wordings that `old`, the question before the change, has already are not judged again.
+    """
+    known = {old.text, *old.options} if old else set[str]()
+    text = _wording(new.text, "question", LONGEST_QUESTION, known)
+    options = tuple(_wording(option, "option", LONGEST_OPTION, known) for option in new.options)
     if kind is CampaignType.CALL_RATING:
         if options:
             raise InvalidInput("a call rating is answered with 1 to 5 and has no options", field="questions")
@@ -197,6 +203,10 @@ def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
         raise InvalidInput(f"a campaign of this type has at most {most} question{'s' * (most > 1)}", field="questions")
     if len({question.id for question in questions}) < len(questions):
         raise InvalidInput("a question stands there twice", field="questions")
+
+
+def _wording(text: str, field: str, longest: int, known: Collection[str]) -> str:
+    return text if text in known else clean_line(text, field, longest=longest)
 
 
 def responses_to(questions: Sequence[Question], answers: Sequence[Answer]) -> tuple[Response, ...]:

@@ -29,6 +29,7 @@ from callmark.domain.structure.model import FeatureSet
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 ALL_CALLS = frozenset(CallType)
 
@@ -101,7 +102,7 @@ async def update_campaign(
         old = await _locked_draft(tx, account_id, campaign_id)
         new = replace(
             old,
-            name=old.name if name is None else model.campaign_name(name),
+            name=kept_or(old.name, name, model.campaign_name),
             call_types=old.call_types if call_types is None else model.checked_call_types(frozenset(call_types)),
             questions=old.questions if questions is None else _made(old.campaign_type, questions, old.questions),
             updated_at=deps.clock.now(),
@@ -225,10 +226,12 @@ async def forget_all(tx: Tx) -> None:
 
 def _made(kind: CampaignType, new: Sequence[NewQuestion], old: Sequence[Question]) -> tuple[Question, ...]:
     """The questions as they are stored; one that names an id keeps it. Raises InvalidInput."""
-    known = {question.id for question in old}
+    known = {question.id: question for question in old}
     if any(question.id is not None and question.id not in known for question in new):
         raise InvalidInput("this campaign has no question with this id", field="questions")
-    made = tuple(model.made_question(kind, question, question.id or QuestionId(new_id())) for question in new)
+    made = tuple(
+        model.made_question(kind, one, one.id or QuestionId(new_id()), known[one.id] if one.id else None) for one in new
+    )
     model.check_questions(kind, made)
     return made
 

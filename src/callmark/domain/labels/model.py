@@ -35,11 +35,7 @@ class Label:
 
 
 def label_name(text: str) -> str:
-    """The name as it is stored: outer spaces dropped, 1 to 39 code points. Raises InvalidInput.
-
-    Assumption: D13 knows no character rule for pushed names; here we refuse what a line on a screen cannot show
-    (line breaks, control characters), because a person typing it cannot mean it.
-    """
+    """The name as it is stored: outer spaces dropped, 1 to 39 code points (contract D34, D52). Raises InvalidInput."""
     return clean_line(text, "name", longest=LONGEST_NAME, what="label name")
 
 

@@ -13,6 +13,7 @@ from callmark.domain.labels.model import Label, LabelType
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 _LAST_OFFSET = 2**63 - 1
 """The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
@@ -97,7 +98,7 @@ async def update_label(
         old = _found(await queries.lock_label(tx, account_id, label_id))
         new = replace(
             old,
-            name=old.name if name is None else model.label_name(name),
+            name=kept_or(old.name, name, model.label_name),
             category=old.category if category is None else category,
             sub_category=old.sub_category if sub_category is None else sub_category,
             logo_sha256=old.logo_sha256 if png is None else logo.sha256(png),

@@ -14,14 +14,14 @@ from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.model import LONGEST_WINDOW_MS
 from callmark.domain.structure.call_reason import (
-    FORBIDDEN_IN_REASON,
-    SHORTEST_REASON,
     ReasonFault,
+    has_forbidden,
     reason_fault,
 )
 from callmark.kit.clock import LAST_MS, from_ms
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose
+from callmark.kit.text import is_showable
 
 LONGEST_LABEL_NAME = 40
 _T = TypeVar("_T")
@@ -51,6 +51,7 @@ class Fault(StrEnum):
     PHONE = "phone"
     LABEL = "label"
     NAME_LENGTH = "name_length"
+    NAME_CHARACTERS = "name_characters"
     REASON_LENGTH = "reason_length"
     REASON_CHARACTERS = "reason_characters"
     END_PAST = "end_past"
@@ -153,9 +154,11 @@ def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int
     ask(_phone, record.receiver, Field.RECEIVER, rules)
     ask(_label, record, rules, labels)
     ask(_label_name, record.label_name, rules)
+    if found and found[-1].fault is Fault.NAME_LENGTH:
+        ask(_check_characters, record.label_name)
     ask(_call_reason, record.call_reason)
-    if found and found[-1].fault is Fault.REASON_LENGTH and isinstance(record.call_reason, str):
-        ask(_call_reason, _of_good_length(record.call_reason))
+    if found and found[-1].fault is Fault.REASON_LENGTH:
+        ask(_check_reason_characters, record.call_reason)
     starts_at = ask(_instant, record.starts_at, Field.STARTS_AT)
     ends_at = ask(_instant, record.ends_at, Field.ENDS_AT)
     if ends_at is not None:
@@ -163,12 +166,6 @@ def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int
         if starts_at is not None:
             ask(_check_window, starts_at, ends_at, ends_at)  # an end that is now is not past
     return found
-
-
-def _of_good_length(reason: str) -> str:
-    """A call reason of an allowed length, with the ends and a forbidden character of `reason` where it has them."""
-    forbidden = next((character for character in reason if character in FORBIDDEN_IN_REASON), "a")
-    return f"{reason[:1]}{forbidden}{'a' * SHORTEST_REASON}{reason[-1:]}"
 
 
 def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:
@@ -199,11 +196,18 @@ def _label(record: NewRecord, rules: Rules, labels: KnownLabels) -> Label:
 def _label_name(value: object, rules: Rules) -> str | None:
     if value is None or (value == "" and rules.empty_label_name_is_absent):
         return None
-    if not isinstance(value, str) or "\0" in value:
+    if not isinstance(value, str):
         raise Faulty(Field.LABEL_NAME, Fault.INVALID)
     if not rules.shortest_label_name <= len(value) <= LONGEST_LABEL_NAME:
         raise Faulty(Field.LABEL_NAME, Fault.NAME_LENGTH)
+    _check_characters(value)
     return value
+
+
+def _check_characters(name: str) -> None:
+    """Source: contract D52."""
+    if name and not is_showable(name):
+        raise Faulty(Field.LABEL_NAME, Fault.NAME_CHARACTERS)
 
 
 def _call_reason(value: object) -> str | None:
@@ -215,6 +219,11 @@ def _call_reason(value: object) -> str | None:
     if fault is not None:
         raise Faulty(Field.CALL_REASON, _OF_REASON[fault])
     return value
+
+
+def _check_reason_characters(reason: str) -> None:
+    if reason and has_forbidden(reason):
+        raise Faulty(Field.CALL_REASON, Fault.REASON_CHARACTERS)
 
 
 def _instant(value: object, field: Field) -> int:

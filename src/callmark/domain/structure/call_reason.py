@@ -6,11 +6,11 @@ from enum import StrEnum
 
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import clean_line
+from callmark.kit.text import is_showable
 
 SHORTEST_REASON, LONGEST_REASON = 10, 100
-FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/\0")
-"""The 13 characters of contract 10.1, and NUL, which PostgreSQL cannot store."""
+FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/")
+"""The 13 characters of contract 10.1; those of contract D52 are forbidden, too."""
 EDGE_IN_REASON = frozenset(".,- ")
 """What a call reason may hold, but neither begin nor end with."""
 
@@ -37,18 +37,22 @@ def reason_fault(text: str) -> ReasonFault | None:
     """The first thing wrong with a call reason; its length counts in code points."""
     if not SHORTEST_REASON <= len(text) <= LONGEST_REASON:
         return ReasonFault.LENGTH
-    if text[0] in EDGE_IN_REASON or text[-1] in EDGE_IN_REASON or not FORBIDDEN_IN_REASON.isdisjoint(text):
-        return ReasonFault.CHARACTERS
-    return None
+    return ReasonFault.CHARACTERS if has_forbidden(text) else None
+
+
+def has_forbidden(text: str) -> bool:
+    """Whether a call reason has a character that it may not have there, whatever its length."""
+    return (
+        text[:1] in EDGE_IN_REASON
+        or text[-1:] in EDGE_IN_REASON
+        or not FORBIDDEN_IN_REASON.isdisjoint(text)
+        or not is_showable(text)
+    )
 
 
 def library_text(text: str) -> str:
-    """A call reason as the library keeps it. Raises InvalidInput.
-
-    Assumption: what a line on a screen cannot show (line breaks, control characters) is refused here too, because a
-    person typing it cannot mean it; D13 speaks of nothing beyond its list.
-    """
+    """A call reason as the library keeps it. Raises InvalidInput."""
     fault = reason_fault(text)
     if fault is not None:
         raise InvalidInput(f"call_reason {fault.value}", field="call_reason")
-    return clean_line(text, "call_reason", longest=LONGEST_REASON)
+    return text

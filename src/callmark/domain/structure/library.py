@@ -15,6 +15,7 @@ from callmark.domain.structure.model import alike, told
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 
 async def create_call_reason(deps: Deps, account_id: AccountId, *, text: str, created_by_email: str) -> CallReason:
@@ -49,10 +50,10 @@ async def update_call_reason(deps: Deps, account_id: AccountId, reason_id: CallR
 
     Raises as `create_call_reason` does, and NotFound.
     """
-    text = library_text(text)
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
-        reason = replace(_found(await library_queries.lock_call_reason(tx, account_id, reason_id)), text=text)
+        old = _found(await library_queries.lock_call_reason(tx, account_id, reason_id))
+        reason = replace(old, text=kept_or(old.text, text, library_text))
         await _refuse_duplicate(tx, reason)
         await library_queries.update_call_reason(tx, reason)
     return reason

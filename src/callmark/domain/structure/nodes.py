@@ -29,6 +29,7 @@ from callmark.domain.structure.model import (
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 _T = TypeVar("_T", Department, Operation, Process)
 
@@ -51,11 +52,10 @@ async def get_department(deps: Deps, account_id: AccountId, department_id: Depar
 
 async def rename_department(deps: Deps, account_id: AccountId, department_id: DepartmentId, *, name: str) -> Department:
     """The department under its new name. Raises InvalidInput, Conflict for a name that is taken, NotFound."""
-    name = node_name(name, "department")
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _found(await node_queries.select_department(tx, account_id, department_id), "department")
-        new = replace(old, name=name)
+        new = replace(old, name=kept_or(old.name, name, lambda text: node_name(text, "department")))
         await _refuse_taken_department(tx, new)
         await node_queries.update_department(tx, new)
     return new
@@ -141,10 +141,10 @@ async def get_process(deps: Deps, account_id: AccountId, process_id: ProcessId) 
 
 async def rename_process(deps: Deps, account_id: AccountId, process_id: ProcessId, *, name: str) -> Process:
     """The process or sub-process under its new name. Raises InvalidInput, Conflict for a name taken there, NotFound."""
-    name = node_name(name, "process")
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _found(await node_queries.select_process(tx, account_id, process_id), "process")
+        name = kept_or(old.name, name, lambda text: node_name(text, "process"))
         return await _changed(tx, replace(old, name=name))
 
 

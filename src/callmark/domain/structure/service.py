@@ -29,6 +29,7 @@ from callmark.domain.structure.model import (
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
 
 _LAST_OFFSET = 2**63 - 1
 """The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
@@ -208,11 +209,19 @@ async def _locked(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -
     return _found(await queries.lock_feature_set(tx, account_id, feature_set_id))
 
 
+def _name(text: str) -> str:
+    return node_name(text, "feature set")
+
+
 def _changed(old: FeatureSet, change: FeatureSetChange) -> FeatureSet:
     return replace(
         old,
-        name=old.name if change.name is UNSET else node_name(change.name, "feature set"),
-        description=old.description if change.description is UNSET else description_text(change.description),
+        name=old.name if change.name is UNSET else kept_or(old.name, change.name, _name),
+        description=(
+            old.description
+            if change.description is UNSET
+            else kept_or(old.description, change.description, description_text)
+        ),
         label_id=old.label_id if change.label_id is UNSET else change.label_id,
         call_reason_id=old.call_reason_id if change.call_reason_id is UNSET else change.call_reason_id,
         call_me_back=old.call_me_back if change.call_me_back is UNSET else change.call_me_back,

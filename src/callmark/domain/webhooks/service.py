@@ -17,6 +17,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import allowed_networks
+from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
 
@@ -105,7 +106,7 @@ async def update_webhook(
         old = _only(all_, webhook_id)
         new = replace(
             old,
-            name=old.name if name is None else model.webhook_name(name),
+            name=kept_or(old.name, name, model.webhook_name),
             url=old.url if url is None else model.webhook_url(url, allowed_networks(deps.settings)),
             event_types=old.event_types if event_types is None else model.subscription(event_types),
             honours_retry_after=old.honours_retry_after if honours_retry_after is None else honours_retry_after,

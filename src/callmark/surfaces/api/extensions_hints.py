@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from callmark.domain.personalisation.judge import Fault, Faulty, NewRecord
 from callmark.domain.structure.call_reason import EDGE_IN_REASON, FORBIDDEN_IN_REASON
 from callmark.kit.phone import parse_digits
+from callmark.kit.text import is_showable, named, refused_in
 from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation
 
 MOST_UNKNOWN = 20
@@ -78,7 +79,7 @@ def _text_hint(generation: Generation, fault: Fault, value: str) -> str | UnsetT
             return _phone_hint(generation, value)
         case Fault.REASON_LENGTH | Fault.NAME_LENGTH:
             return f"it has {len(value)} characters"
-        case Fault.REASON_CHARACTERS:
+        case Fault.NAME_CHARACTERS | Fault.REASON_CHARACTERS:
             return _characters_hint(value)
         case Fault.LABEL:
             return "the label list (GET /clients/{clientAccountId}/labels) has this client's labels"
@@ -93,7 +94,14 @@ def _phone_hint(generation: Generation, value: str) -> str | UnsetType:
     return f"write {'+' if generation.plus else ''}{digits}" if digits else UNSET
 
 
+def _hidden_hint(value: str) -> str:
+    refused = refused_in(value)
+    return f"remove {', '.join(map(named, refused))}" if refused else "it has no character that can be seen"
+
+
 def _characters_hint(value: str) -> str:
+    if not is_showable(value):
+        return _hidden_hint(value)
     inside = sorted({repr(c) for c in value if c in FORBIDDEN_IN_REASON})
     if inside:
         return f"remove {', '.join(inside)}"

@@ -11,6 +11,7 @@ from msgspec import Meta
 from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Fault, Field
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
 from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
+from callmark.kit.text import NEVER_SHOWN
 from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,
@@ -27,7 +28,7 @@ from callmark.surfaces.api.records import CATALOGUE, NEWER_PREFIX, V1, V2, V3, G
 
 TAG = "Call personalisation"
 
-_FORBIDDEN = "".join(sorted(FORBIDDEN_IN_REASON - {"\0", "^"})) + r"^\x00"
+_FORBIDDEN = "".join(sorted(FORBIDDEN_IN_REASON - {"^"})) + f"^{NEVER_SHOWN}"
 _EDGE = f"[^{_FORBIDDEN}., -]"
 _REASON = f"^{_EDGE}[^{_FORBIDDEN}]{{{SHORTEST_REASON - 2},{LONGEST_REASON - 2}}}{_EDGE}$"
 
@@ -36,9 +37,12 @@ Digits = Annotated[str, Meta(pattern="^[1-9][0-9]{6,14}$")]
 Loose = Annotated[str, Meta(pattern=r"^\+?[1-9][0-9]{6,14}$")]
 E164 = Annotated[str, Meta(pattern=r"^\+[1-9][0-9]{6,14}$")]
 UuidText = Annotated[str, Meta(extra_json_schema=UUID)]
-_NO_NUL = r"^[^\x00]*$"
-NameV1 = Annotated[str, Meta(max_length=LONGEST_LABEL_NAME, pattern=_NO_NUL)]
-NameV2 = Annotated[str, Meta(min_length=3, max_length=LONGEST_LABEL_NAME, pattern=_NO_NUL)]
+_SHOWN = f"[^{NEVER_SHOWN}]*"
+_VISIBLE = rf"[^\s\u115f\u1160\u200c\u200d\u2800\u3164\ufe0f\uffa0{NEVER_SHOWN}]"
+_NAME_PATTERN = f"^{_SHOWN}{_VISIBLE}{_SHOWN}$"
+"""Says what a pattern can say of contract D52; where joiners may stand and what a mark stands on, it cannot."""
+NameV1 = Annotated[str, Meta(max_length=LONGEST_LABEL_NAME, pattern=f"^$|{_NAME_PATTERN}")]
+NameV2 = Annotated[str, Meta(min_length=3, max_length=LONGEST_LABEL_NAME, pattern=_NAME_PATTERN)]
 
 _CALLER = Meta(description="The number that will ring.")
 _RECEIVER = Meta(description="The number that will be rung.")
@@ -47,10 +51,15 @@ _LABEL_OR_NAME = Meta(
     description="A dynamic label of this account; supplies logo and category. May be absent when "
     "`dynamic_label_name` is there: the account's default dynamic label is taken then."
 )
-_NAME = Meta(description="The name to show; the label's own when absent.")
+_NAME = Meta(
+    description="The name to show; the label's own when absent. Characters of any script, at least one that shows; "
+    "no control characters, none that turn the direction of writing, and no invisible ones but where writing or an "
+    "emoji needs a joiner."
+)
 _REASON_SAID = Meta(
     description="Why the call is made, shown below the name. Letters of any script; not "
-    "`! @ # $ % ^ & * ( ) _ + /` anywhere, not `. , -` or a space at either end."
+    "`! @ # $ % ^ & * ( ) _ + /` anywhere, not `. , -` or a space at either end, and no characters that a name may not "
+    "have."
 )
 _STARTS = Meta(
     description="From when it shows, epoch milliseconds; may lie in the past, before `ends_at`.",
@@ -248,6 +257,7 @@ _WHEN = {
     Fault.PHONE: "not in the phone format of this generation",
     Fault.LABEL: "unknown, another account's, or a static label",
     Fault.NAME_LENGTH: "its length in Unicode code points",
+    Fault.NAME_CHARACTERS: "a character that is not allowed there, or none that can be seen",
     Fault.REASON_LENGTH: "its length in Unicode code points",
     Fault.REASON_CHARACTERS: "a character that is not allowed there",
     Fault.END_PAST: "the window has ended",
@@ -260,6 +270,7 @@ _FIELDS = {
     Fault.PHONE: Field.RECEIVER,
     Fault.LABEL: Field.LABEL_ID,
     Fault.NAME_LENGTH: Field.LABEL_NAME,
+    Fault.NAME_CHARACTERS: Field.LABEL_NAME,
     Fault.REASON_LENGTH: Field.CALL_REASON,
     Fault.REASON_CHARACTERS: Field.CALL_REASON,
     Fault.END_PAST: Field.ENDS_AT,

@@ -83,6 +83,7 @@ _TEXTS = {
     Fault.INVALID: "is invalid",
     Fault.PHONE: "is not a valid phone number",
     Fault.LABEL: "does not belong to a dynamic label of this client",
+    Fault.NAME_CHARACTERS: "contains characters that are not allowed",
     Fault.REASON_LENGTH: "must be between 10 and 100 characters",
     Fault.REASON_CHARACTERS: "contains characters that are not allowed",
     Fault.END_PAST: "cannot be before the current timestamp",

@@ -31,6 +31,7 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.kit.text import kept_or
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
@@ -139,7 +140,7 @@ async def edit(visit: Visit) -> Response:
     campaign, kind, asked = found.campaign, found.campaign.campaign_type, asked_in(form)
     if form.text("do"):
         return await _builder(visit, form, kind, changed(asked, form.text("do")), campaign=campaign)
-    errors = _errors(form, kind, asked)
+    errors = _errors(form, kind, asked, campaign)
     try:
         if not errors:
             await access.update_campaign(
@@ -205,17 +206,21 @@ async def _builder(
     return page(visit, context, status)
 
 
-def _errors(form: Form, kind: CampaignType, asked: list[Asked]) -> dict[str, str]:
+def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | None = None) -> dict[str, str]:
     """What is wrong, each beside its field: a question's is called by its position, `question-0`."""
     errors: dict[str, str] = {}
+    known = {str(question.id): question for question in old.questions} if old else {}
     for at, one in enumerate(asked):
         try:
-            model.made_question(kind, _new(one), _NOBODY)
+            model.made_question(kind, _new(one), _NOBODY, known.get(one.id))
         except InvalidInput as refused:
             errors[f"question-{at}"] = _sentence(refused)
     if not asked:
         errors["questions"] = "Add a question"
-    for check in (lambda: model.campaign_name(form.text("name")), lambda: model.checked_call_types(_call_types(form))):
+    for check in (
+        lambda: kept_or(old.name if old else "", form.text("name"), model.campaign_name),
+        lambda: model.checked_call_types(_call_types(form)),
+    ):
         try:
             check()
         except InvalidInput as refused:

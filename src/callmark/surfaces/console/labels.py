@@ -12,6 +12,7 @@ from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
 from callmark.kit.errors import Conflict, InvalidInput
+from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
@@ -107,7 +108,7 @@ async def show_edit(visit: Visit) -> Response:
 async def edit(visit: Visit) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
     one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
-    form = await _judged(visit, visit.form, needs_logo=False)
+    form = await _judged(visit, visit.form, needs_logo=False, old_name=one.label.name)
     if form.errors:
         return _form(visit, form, one.label, status=422)
     try:
@@ -154,11 +155,11 @@ async def delete(visit: Visit) -> Response:
     return visit.go(LIST, f"{label.name} is deleted.")
 
 
-async def _judged(visit: Visit, form: Form, *, needs_logo: bool) -> Form:
+async def _judged(visit: Visit, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
     """The form with every field's trouble; a logo that can be used is kept, and its name goes with the form."""
     checked = Form(dict(form.values), dict(form.errors))
     try:
-        label_name(form.text("name"))
+        kept_or(old_name, form.text("name"), label_name)
     except InvalidInput as refused:
         checked = checked.refused(refused)
     file = visit.file("logo")

@@ -139,6 +139,7 @@ FAULTS = {
     Fault.PHONE: "is not a phone number",
     Fault.LABEL: "is not a dynamic label of this account",
     Fault.NAME_LENGTH: "must have 3 to 40 characters",
+    Fault.NAME_CHARACTERS: "has characters that cannot be seen or are not allowed",
     Fault.REASON_LENGTH: "must have 10 to 100 characters",
     Fault.REASON_CHARACTERS: "has characters that are not allowed, or begins or ends with one of . , -",
     Fault.END_PAST: "is in the past",

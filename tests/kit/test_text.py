@@ -1,0 +1,124 @@
+# ruff: noqa: RUF001 - names in other scripts are what it is about
+"""Which characters a name may have (contract D52)."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmark.kit.errors import InvalidInput
+from callmark.kit.text import clean_line, is_showable, kept_or, named, refused_in
+
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(
+    lambda text: not set(text) & set("\u115f\u1160\u2800\u3164\uffa0\U0001d159")
+)
+HIDDEN = (
+    *map(chr, range(0x20)),
+    *map(chr, range(0x7F, 0xA0)),
+    *"\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2064",
+    *"\u2066\u2067\u2068\u2069\u206a\u206f\ufe00\ufe0e\ufeff\ufff9\ufffb\U000e0001\U000e0041\U000e007f\U000e0100",
+    "\ud83d",
+)
+
+
+@given(LETTERS)
+def test_letters_digits_marks_and_signs_of_any_script_show(text: str) -> None:
+    assert is_showable(text)
+    assert refused_in(text) == []
+
+
+@given(LETTERS, LETTERS, st.sampled_from(HIDDEN))
+def test_a_character_that_hides_or_turns_is_refused_wherever_it_stands(before: str, after: str, hidden: str) -> None:
+    for text in (hidden + after, before + hidden, before + hidden + after):
+        assert not is_showable(text)
+        assert refused_in(text) == [hidden]
+
+
+@given(st.text(st.characters(categories=("Zs",))), st.text("\u2800\u115f\u1160\u3164\uffa0"))
+def test_a_text_without_a_visible_character_is_refused(spaces: str, blanks: str) -> None:
+    assert not is_showable(spaces + blanks)
+    assert not is_showable(blanks + spaces)
+
+
+@given(st.text(max_size=30))
+def test_texts_of_ascii_and_of_others_are_judged_by_the_same_rule(text: str) -> None:
+    visible = any(unicodedata.category(c)[0] in "LNPSC" or unicodedata.category(c) == "Mc" for c in text)
+    if is_showable(text):
+        assert refused_in(text) == []
+        assert visible
+        assert is_showable(text + "é")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "می\u200cخواهم",
+        "مِ\u200cن",
+        "क्\u200dष",
+        "क्\u200cष",
+        "ശ്രീ അവന്\u200d",
+        "ශ්\u200dරී ලංකා",
+        "র\u200d্যাব",
+        "👨\u200d👩\u200d👧\u200d👦",
+        "👩🏽\u200d🚀",
+        "❤\ufe0f\u200d🔥",
+        "👁\ufe0f\u200d🗨\ufe0f",
+        "🙂\u200d↔\ufe0f",
+        "🏴\u200d☠\ufe0f",
+        "🏳\ufe0f\u200d🌈",
+        "☎\ufe0f 1\ufe0f\u20e3",
+        "🇮🇳",
+        ENGLAND,
+        f"{ENGLAND}{ENGLAND}",
+        "Caf\u00e9",
+        "Cafe\u0301",
+        "Acme\u2800",
+    ],
+)
+def test_joiners_and_selectors_that_writing_needs_are_allowed(text: str) -> None:
+    assert is_showable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("Acme\u200d", "\u200d"),
+        ("\u200cAcme", "\u200c"),
+        ("می\u200c", "\u200c"),
+        ("क\u200d बैंक", "\u200d"),
+        ("می\u200c\u200cخواهم", "\u200c"),
+        ("1\u200d2", "\u200d"),
+        ("👨\u200d", "\u200d"),
+        ("\u200d👩", "\u200d"),
+        ("👨\u200c👩", "\u200c"),
+        ("👨\u200dA", "\u200d"),
+        ("\ufe0f", "\ufe0f"),
+        ("Acme \ufe0f", "\ufe0f"),
+        ("☎\ufe0f\ufe0f", "\ufe0f"),
+        (ENGLAND[:-1], ENGLAND[1]),
+        (ENGLAND[1:], ENGLAND[1]),
+        (f"{ENGLAND}\U000e0067", ENGLAND[1]),
+        ("\U0001f3f4\U000e0067\U000e007f", ENGLAND[1]),
+    ],
+)
+def test_joiners_selectors_and_tags_out_of_place_are_refused(text: str, refused: str) -> None:
+    assert not is_showable(text)
+    assert refused_in(text)[0] == refused
+
+
+def test_an_invisible_character_is_named_for_people() -> None:
+    assert named("\u202e") == "U+202E RIGHT-TO-LEFT OVERRIDE"
+    assert named("\x07") == "U+0007"
+    with pytest.raises(InvalidInput, match=r"label name contains characters that are not allowed: U\+200B ZERO WIDTH"):
+        clean_line("Acme\u200b", "name", longest=10, what="label name")
+    with pytest.raises(InvalidInput, match="no character that can be seen"):
+        clean_line("\u2800", "name", longest=10)
+
+
+def test_what_is_stored_already_is_not_judged_again_while_something_else_changes() -> None:
+    assert kept_or("Acme\u200b", "Acme\u200b ", str.upper) == "Acme\u200b"
+    assert kept_or("Acme\u200b", None, str.upper) == "Acme\u200b"
+    assert kept_or("Acme\u200b", "acme", str.upper) == "ACME"
+    assert kept_or("", "", lambda _: "judged") == "judged"
