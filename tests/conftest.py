@@ -3,16 +3,16 @@
 import ipaddress
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines import SECRET_KEY, Engines, RunningEngines, database_for
+from tests.engines import SECRET_KEY, Databases, Engines, RunningEngines
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, SystemClock
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.settings import read_settings
@@ -45,12 +45,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def engines(request: pytest.FixtureRequest) -> Engines:
-    """This worker's own database, and NATS."""
+def databases(request: pytest.FixtureRequest) -> Generator[Databases]:
+    """Where a test, or a module whose tests share an installation, gets a database of its own."""
     workerinput: dict[str, Any] | None = getattr(request.config, "workerinput", None)
-    if workerinput is None:
-        return database_for(_started(request.config), "main")
-    return database_for(Engines(**workerinput["callmark_engines"]), workerinput["workerid"])
+    engines = Engines(**workerinput["callmark_engines"]) if workerinput else _started(request.config)
+    with Databases(engines) as made:
+        yield made
+
+
+@pytest.fixture
+def engines(databases: Databases) -> Generator[Engines]:
+    """NATS, and a database that only this test uses."""
+    taken = databases.take()
+    yield taken
+    databases.give_back(taken)
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGenerator[Deps]:
-    """What use cases get, on the worker's database; the product clock is `clock`, the real one is real."""
+    """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
     settings = read_settings(
         {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path / "data"
     )
@@ -69,23 +77,12 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
     gathered = await Database.open(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", keeps_plans=True)
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
-        await _give_back(tx)
     fabric = Fabric(engines.nats_url, installation, name="test")
     await fabric.open()
     yield Deps(settings, db, fabric, Gather(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()
     await db.close()
-
-
-async def _give_back(tx: Tx) -> None:
-    """Forgets what earlier tests of this database hold of things that the whole installation has one of.
-
-    A phone number belongs to one account, and mails of all accounts are in one list.
-    """
-    await tx.execute("DELETE FROM number")
-    await tx.execute("UPDATE feature_set SET number_count = 0 WHERE number_count > 0")
-    await tx.execute("DELETE FROM mail")
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:

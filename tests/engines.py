@@ -1,18 +1,25 @@
-"""Engines of a test run: started once, a template database migrated once, a database for each worker."""
+"""Engines of a test run: started once, a template database migrated once, a database for each test."""
 
 import asyncio
 import re
 import shutil
 import tempfile
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
 
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.ids import new_id
+from callmark.kit.ids import new_id, random_text
 from callmark.kit.migrate import migrate
+
+_T = TypeVar("_T")
 
 TEMPLATE = "callmark_template"
 SECRET_KEY = "made-up " * 4
@@ -21,7 +28,7 @@ SECRET_KEY = "made-up " * 4
 
 @dataclass(frozen=True)
 class Engines:
-    """Where the engines are; `dsn` is this worker's database once `database_for` made it."""
+    """Where the engines are; `dsn` is the maintenance database, or a test's own once `Databases.take` gave it."""
 
     dsn: str
     nats_url: str
@@ -65,25 +72,57 @@ def reachable_directory() -> Path:
     return path
 
 
-def database_for(engines: Engines, worker: str) -> Engines:
-    """The same engines with a database made from the template for `worker`, with an installation id of its own."""
-    name = f"callmark_{worker}"
-    asyncio.run(_execute(engines.dsn, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'))
-    dsn = _named(engines.dsn, name)
-    # NATS is shared: subjects carry the installation's id, so each worker needs another.
-    asyncio.run(_execute(dsn, "UPDATE installation SET id = $1", new_id()))
-    return Engines(dsn, engines.nats_url)
+class Databases:
+    """Makes a database from the template for each test, the next one while a test runs; drops those given back.
+
+    It works on a loop of its own, in a thread, so that fixtures of every kind and scope can use it.
+    """
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._dropping: list[Future[None]] = []
+        self._next: Future[Engines]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._next = self._start(self._make())
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.give_back(self._next.result())
+        for dropping in self._dropping:
+            dropping.result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def take(self) -> Engines:
+        """The engines with a database that nobody else uses: migrated, empty, with an installation id of its own."""
+        made, self._next = self._next.result(), self._start(self._make())
+        return made
+
+    def give_back(self, engines: Engines) -> None:
+        """Drops the database, whoever is still connected to it, while the next test runs."""
+        name = re.findall(r"@/(\w+)\?", engines.dsn)[0]
+        self._dropping.append(self._start(_execute(self._engines.dsn, f'DROP DATABASE "{name}" WITH (FORCE)')))
+
+    def _start(self, work: Coroutine[None, None, _T]) -> Future[_T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _make(self) -> Engines:
+        name = f"callmark_{random_text(12).lower()}"
+        await _execute(self._engines.dsn, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        dsn = _named(self._engines.dsn, name)
+        # NATS is shared: subjects carry the installation's id, so each database needs another.
+        await _execute(dsn, "UPDATE installation SET id = $1", new_id())
+        return Engines(dsn, self._engines.nats_url)
 
 
 async def _execute(dsn: str, statement: str, *args: object) -> None:
     async with connect(dsn) as tx:
         await tx.execute(statement, *args)
-
-
-def another_database(engines: Engines, name: str) -> Engines:
-    """As `database_for`, for a module of this worker that needs an installation to itself."""
-    mine = re.findall(r"@/callmark_(\w+)\?", engines.dsn)[0]
-    return database_for(engines, f"{mine}_{name}")
 
 
 def _named(dsn: str, database: str) -> str:

@@ -2,8 +2,6 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-import pytest
-from tests.counted import count_until_now
 from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.calls import days as call_days
@@ -18,11 +16,6 @@ from callmark.domain.personalisation.service import Submitted
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import new_id
 from callmark.worker import run as worker
-
-
-@pytest.fixture(autouse=True)
-async def _counted_until_now(deps: Deps) -> None:
-    await count_until_now(deps)
 
 
 async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Batch:

@@ -1,6 +1,5 @@
 from datetime import timedelta
 
-from tests.counted import count_until_now
 from tests.domain.personalisation.test_days import called, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
@@ -15,7 +14,6 @@ from callmark.worker import run as worker
 async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    await count_until_now(deps)
     alice = await browse.as_member(business.admin)
     assert "Nothing pushed today" in text_of(await alice.get("/console"))
     cast = Cast(business.account, "", "", "", await make_label(deps, business.account.id))

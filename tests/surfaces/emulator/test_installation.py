@@ -1,7 +1,7 @@
 """Faults, seed and reset on an installation of two HTTP processes, a worker and the handsets' process."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ import httpx
 import pytest
 from tests.e2e.play import Serving, serving
 from tests.e2e.serving import ENVIRON
-from tests.engines import SECRET_KEY, Engines, another_database
+from tests.engines import SECRET_KEY, Databases, Engines
 from tests.factories import Cast, make_cast
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN
 from tests.waiting import until
@@ -76,9 +76,11 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def alone(engines: Engines) -> Engines:
-    """A database of our own: a reset empties it."""
-    return another_database(engines, "emulator")
+def alone(databases: Databases) -> Generator[Engines]:
+    """One database for all tests here: they share a started installation, and reset it."""
+    taken = databases.take()
+    yield taken
+    databases.give_back(taken)
 
 
 @pytest.fixture(scope="module")
