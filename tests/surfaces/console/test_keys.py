@@ -13,7 +13,8 @@ BOTH = ["call_personalisation", "number_management"]
 
 async def test_a_key_is_made_and_its_secret_shown_this_once(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
-    shown = await alice.post("/console/keys/new", {"name": "dialer", "description": "the big one", "features": BOTH})
+    form = {"name": "dialer", "description": "the big one", "features": BOTH}
+    shown = await alice.follow(await alice.post("/console/keys/new", form))
     (key,) = await credentials.list_keys(deps, business.account.id)
     assert shown.status_code == 200
     assert str(key.id) in shown.text

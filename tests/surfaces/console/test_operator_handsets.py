@@ -50,7 +50,7 @@ def row_of(page: str, number: PhoneNumber) -> str:
 
 async def test_an_apps_credential_is_shown_once_and_registers_handsets(deps: Deps, olive: Browser) -> None:
     name = f"Ring {random_text(6)}"
-    shown = await olive.post(f"{APPS}/new", {"name": f" {name} "})
+    shown = await olive.follow(await olive.post(f"{APPS}/new", {"name": f" {name} "}))
     (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
     assert shown.headers["cache-control"] == "no-store"
     listed = await olive.get(APPS)
@@ -154,7 +154,7 @@ async def test_without_nats_nobody_is_said_to_be_connected_or_not(deps: Deps, ol
 
 
 async def test_a_credential_is_kept_as_its_hash_only(deps: Deps, olive: Browser) -> None:
-    shown = await olive.post(f"{APPS}/new", {"name": "Hashed"})
+    shown = await olive.follow(await olive.post(f"{APPS}/new", {"name": "Hashed"}))
     (credential,) = set(re.findall(r"cmapp_\w+", shown.text))
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM handset_app WHERE credential_sha256 = $1", sha256(credential))

@@ -144,6 +144,7 @@ async def delete_dead(tx: Tx, created_by: datetime, seen_by: datetime, now: date
     await tx.execute("DELETE FROM mailed_link WHERE expires_at <= $1", now)
     await tx.execute("DELETE FROM sign_in_code WHERE expires_at <= $1", now)
     await tx.execute("DELETE FROM known_device WHERE expires_at <= $1", now)
+    await tx.execute("DELETE FROM handed_over WHERE expires_at <= $1", now)
 
 
 # links by mail --------------------------------------------------------------------------------------------------------
@@ -230,6 +231,52 @@ async def is_known_device(tx: Tx, sha256: bytes, member_id: MemberId, now: datet
         "SELECT true FROM known_device WHERE sha256 = $1 AND member_id = $2 AND expires_at > $3", sha256, member_id, now
     )
     return bool(found)
+
+
+# handed from page to page ---------------------------------------------------------------------------------------------
+
+
+async def insert_handover(
+    tx: Tx,
+    sha256: bytes,
+    kind: str,
+    session_id: SessionId | None,
+    person: Person,
+    sealed: bytes,
+    expires_at: datetime,
+) -> None:
+    """Stores what the next page takes."""
+    await tx.execute(
+        "INSERT INTO handed_over (sha256, kind, session_id, member_id, operator_id, sealed, expires_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        sha256,
+        kind,
+        session_id,
+        person.member_id,
+        person.operator_id,
+        sealed,
+        expires_at,
+    )
+
+
+async def take_handover(
+    tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
+) -> bytes | None:
+    """Deletes and gives what was stored for this session, or for this person, or for nobody by name; None otherwise."""
+    return await tx.fetchval(
+        "DELETE FROM handed_over WHERE sha256 = $1 AND kind = $2 AND expires_at > $6"
+        " AND (session_id IS NULL OR session_id = $3) AND (member_id IS NULL OR member_id = $4)"
+        " AND (operator_id IS NULL OR operator_id = $5) RETURNING sealed",
+        sha256,
+        kind,
+        session_id,
+        person.member_id,
+        person.operator_id,
+        now,
+    )
+
+
+# ways in -------------------------------------------------------------------------------------------------------------
 
 
 async def forget_ways_in(tx: Tx, person: Person, *, but: SessionId | None = None) -> None:

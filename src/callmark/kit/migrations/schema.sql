@@ -504,6 +504,20 @@ CREATE TABLE public.feedback (
 
 COMMENT ON COLUMN public.feedback.responses IS 'As the event shows them: question_id, question, answer, in the order of the questions.';
 
+CREATE TABLE public.handed_over (
+    sha256 bytea NOT NULL,
+    kind text NOT NULL,
+    session_id uuid,
+    member_id uuid,
+    operator_id uuid,
+    sealed bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.handed_over IS 'New secrets that the next page shows once, and forms that wait for a sign-in. The key to each is in an address and nowhere here.';
+
+COMMENT ON COLUMN public.handed_over.session_id IS 'The only session that may take it; null: whoever has the address and is the person, if one is named.';
+
 CREATE TABLE public.handset_app (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -642,12 +656,15 @@ CREATE TABLE public.member (
     department_id uuid,
     operation_id uuid,
     process_id uuid,
+    zone text,
     CONSTRAINT member_place_fits_role CHECK ((((department_id IS NULL) OR (role = 'department_owner'::text)) AND ((operation_id IS NULL) OR (role = 'operation_owner'::text)) AND ((process_id IS NULL) OR (role = 'process_owner'::text)))),
     CONSTRAINT member_role CHECK ((role = ANY (ARRAY['admin'::text, 'department_owner'::text, 'operation_owner'::text, 'process_owner'::text]))),
     CONSTRAINT member_state CHECK ((state = ANY (ARRAY['invited'::text, 'active'::text, 'revoked'::text])))
 );
 
 COMMENT ON COLUMN public.member.department_id IS 'What an owner owns, by its role; all null until it is given a place, which then shows nothing.';
+
+COMMENT ON COLUMN public.member.zone IS 'The time zone in which pages show times to this person, as Asia/Kolkata; null until the first sign-in with a browser that names one.';
 
 CREATE TABLE public.number (
     phone_number text NOT NULL COLLATE pg_catalog."C",
@@ -673,10 +690,13 @@ CREATE TABLE public.operator_user (
     email text NOT NULL,
     name text NOT NULL,
     password_hash text NOT NULL,
-    created_at timestamp with time zone NOT NULL
+    created_at timestamp with time zone NOT NULL,
+    zone text
 );
 
 COMMENT ON TABLE public.operator_user IS 'People who run the installation.';
+
+COMMENT ON COLUMN public.operator_user.zone IS 'As member.zone.';
 
 CREATE TABLE public.periodic_job (
     name text NOT NULL,
@@ -988,6 +1008,9 @@ ALTER TABLE ONLY public.feedback
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.handed_over
+    ADD CONSTRAINT handed_over_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY public.handset_app
     ADD CONSTRAINT handset_app_credential_unique UNIQUE (credential_sha256);
 
@@ -1183,6 +1206,14 @@ CREATE INDEX feature_set_process ON public.feature_set USING btree (process_id);
 
 CREATE INDEX feedback_campaign_newest ON public.feedback USING btree (campaign_id, responded_at DESC, id DESC);
 
+CREATE INDEX handed_over_expires ON public.handed_over USING btree (expires_at);
+
+CREATE INDEX handed_over_member ON public.handed_over USING btree (member_id) WHERE (member_id IS NOT NULL);
+
+CREATE INDEX handed_over_operator ON public.handed_over USING btree (operator_id) WHERE (operator_id IS NOT NULL);
+
+CREATE INDEX handed_over_session ON public.handed_over USING btree (session_id) WHERE (session_id IS NOT NULL);
+
 CREATE INDEX idempotency_key_created ON public.idempotency_key USING btree (created_at);
 
 CREATE INDEX known_device_member ON public.known_device USING btree (member_id);
@@ -1345,6 +1376,15 @@ ALTER TABLE ONLY public.feature_set
 
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaign(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.handed_over
+    ADD CONSTRAINT handed_over_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.handed_over
+    ADD CONSTRAINT handed_over_operator_id_fkey FOREIGN KEY (operator_id) REFERENCES public.operator_user(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.handed_over
+    ADD CONSTRAINT handed_over_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.console_session(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.known_device
     ADD CONSTRAINT known_device_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;

@@ -13,6 +13,7 @@ from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
 
@@ -41,7 +42,8 @@ class NewHandsetAppPage(Page):
     """A credential, shown this once."""
 
     template: ClassVar[str] = "handset_apps/new.html"
-    app: HandsetApp
+    name: str
+    app_id: str
     credential: str
     gateway: str
 
@@ -63,7 +65,15 @@ async def create(visit: Visit) -> Response:
         app, credential = await access.create_app(visit.deps, visit.operating, form.text("name"))
     except InvalidInput as refused:
         return page(visit, HandsetAppFormPage(form.refused(refused)), 422)
-    return page(visit, NewHandsetAppPage(app, credential, f"{visit.deps.public_url}/handset/v1"))
+    gateway = f"{visit.deps.public_url}/handset/v1"
+    return await show_once(visit, f"{LIST}/shown", NewHandsetAppPage(app.name, str(app.id), credential, gateway))
+
+
+async def show_new(visit: Visit) -> Response:
+    """The credential that was just made, once."""
+    to_do = "If you did not keep the credential, revoke the app and create another."
+    otherwise = ShownBeforePage("This credential was shown already", to_do, ("Handset apps", LIST))
+    return await shown_page(visit, NewHandsetAppPage, otherwise)
 
 
 async def ask_revoke(visit: Visit) -> Response:
@@ -96,6 +106,7 @@ ROUTES = (
     get("/operator/handset-apps", show_apps, Action.OPERATE),
     get("/operator/handset-apps/new", show_create, Action.OPERATE),
     post("/operator/handset-apps/new", create, Action.OPERATE),
+    get("/operator/handset-apps/shown/{token}", show_new, Action.OPERATE),
     get("/operator/handset-apps/{id}/revoke", ask_revoke, Action.OPERATE),
     post("/operator/handset-apps/{id}/revoke", revoke, Action.OPERATE),
 )

@@ -14,10 +14,12 @@ from callmark.domain.ids import KeyReference
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
 
 LIST = "/console/keys"
+_BACK = ("API keys", LIST)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ async def create(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         features = await access.features(visit.deps, visit.actor)
         return page(visit, KeyFormPage(form.refused(refused), features, ""), 422)
-    return _shown_once(visit, form.text("name").strip(), made)
+    return await _shown_once(visit, form.text("name").strip(), made)
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -130,7 +132,13 @@ async def regenerate(visit: Visit) -> Response:
     """A new pair in its place, shown once."""
     key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
     made = await access.regenerate_key(visit.deps, visit.actor, key.reference)
-    return _shown_once(visit, key.name, made)
+    return await _shown_once(visit, key.name, made)
+
+
+async def show_new(visit: Visit) -> Response:
+    """The pair that was just made, once."""
+    to_do = "If you did not keep the secret, regenerate the pair: open the key's menu in the list."
+    return await shown_page(visit, NewKeyPage, ShownBeforePage("This secret was shown already", to_do, _BACK))
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -157,13 +165,13 @@ async def delete(visit: Visit) -> Response:
     return visit.go(LIST, f"{key.name} is deleted.")
 
 
-def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:
+async def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:
     account, key_id = str(visit.actor.account_id), str(made.key_id)
     text = msgspec.json.format(
         msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": made.api_key}), indent=2
     ).decode()
     file_name = f"callmark-key-{ending(made.key_id)}.json"
-    return page(visit, NewKeyPage(name, account, key_id, made.api_key, file_name, text))
+    return await show_once(visit, f"{LIST}/shown", NewKeyPage(name, account, key_id, made.api_key, file_name, text))
 
 
 def _features(form: Form) -> list[Feature]:
@@ -174,6 +182,7 @@ ROUTES = (
     get("/keys", show_keys, Action.KEYS_VIEW),
     get("/keys/new", show_create, Action.KEYS_MANAGE),
     post("/keys/new", create, Action.KEYS_MANAGE),
+    get("/keys/shown/{token}", show_new, Action.KEYS_MANAGE),
     get("/keys/{id}/edit", show_edit, Action.KEYS_MANAGE),
     post("/keys/{id}/edit", edit, Action.KEYS_MANAGE),
     get("/keys/{id}/regenerate", ask_regenerate, Action.KEYS_MANAGE),

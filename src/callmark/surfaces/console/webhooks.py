@@ -17,6 +17,7 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
 from callmark.surfaces.console.visit import Form, Visit
@@ -51,7 +52,8 @@ class SecretPage(Page):
     """A secret, shown this once; `old_until` says how long the one before goes on signing."""
 
     template: ClassVar[str] = "webhooks/secret.html"
-    webhook: Webhook
+    name: str
+    webhook_id: str
     secret: str
     old_until: str
 
@@ -101,7 +103,7 @@ async def create(visit: Visit) -> Response:
         made = await access.create_webhook(visit.deps, visit.actor, _wanted(visit.form))
     except (InvalidInput, Conflict) as refused:
         return page(visit, WebhookFormPage(_about(visit.form, refused), ""), 422)
-    return page(visit, SecretPage(made.webhook, made.secret, ""))
+    return await _shown_once(visit, made.webhook, made.secret, "")
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -168,7 +170,18 @@ async def rotate(visit: Visit) -> Response:
         return page(visit, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
     overlap = timedelta(hours=int(form.text("overlap")))
     made = await access.rotate_secret(visit.deps, visit.actor, webhook_id, overlap)
-    return page(visit, SecretPage(made.webhook, made.secret, OVERLAPS[form.text("overlap")]))
+    return await _shown_once(visit, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
+
+
+async def show_secret(visit: Visit) -> Response:
+    """The secret that was just made, once."""
+    to_do = "If you did not keep the secret, rotate it: open the webhook's menu in the list."
+    otherwise = ShownBeforePage("This secret was shown already", to_do, ("Webhooks", LIST))
+    return await shown_page(visit, SecretPage, otherwise)
+
+
+async def _shown_once(visit: Visit, webhook: Webhook, secret: str, old_until: str) -> Response:
+    return await show_once(visit, f"{LIST}/shown", SecretPage(webhook.name, str(webhook.id), secret, old_until))
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -255,6 +268,7 @@ ROUTES = (
     get("/webhooks", show_list, Action.WEBHOOKS_VIEW),
     get("/webhooks/new", show_create, Action.WEBHOOKS_MANAGE),
     post("/webhooks/new", create, Action.WEBHOOKS_MANAGE),
+    get("/webhooks/shown/{token}", show_secret, Action.WEBHOOKS_MANAGE),
     get("/webhooks/{id}/edit", show_edit, Action.WEBHOOKS_MANAGE),
     post("/webhooks/{id}/edit", edit, Action.WEBHOOKS_MANAGE),
     get("/webhooks/{id}/test", show_test, Action.WEBHOOKS_MANAGE),

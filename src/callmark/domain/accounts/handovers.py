@@ -1,0 +1,66 @@
+"""What one page hands to the next for a short time: a new secret that is shown once, a form that waits for a sign-in.
+
+The address of the next page holds a token. Only the token opens what is stored, so that neither the database nor a
+copy of it tells a secret. Whatever is taken is deleted: of several tabs or processes that ask at once, one gets it.
+"""
+
+import hashlib
+import os
+from datetime import timedelta
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from callmark.domain.accounts import session_queries
+from callmark.domain.accounts.model import Person
+from callmark.domain.accounts.session_model import TOKEN_LENGTH, Session
+from callmark.domain.deps import Deps
+from callmark.kit.ids import random_text, sha256
+
+SECRET_LIFETIME = timedelta(minutes=10)
+FORM_LIFETIME = timedelta(minutes=30)
+_NONCE_BYTES = 12
+
+
+async def hand_to_session(deps: Deps, session: Session, kind: str, content: bytes) -> str:
+    """A token that gives the content to this session, once, for 10 minutes."""
+    token = random_text(TOKEN_LENGTH)
+    expires_at = deps.clock.now() + SECRET_LIFETIME
+    async with deps.db.connection() as tx:
+        await session_queries.insert_handover(
+            tx, sha256(token), kind, session.id, Person(), _seal(token, content), expires_at
+        )
+    return token
+
+
+async def hand_to_person(deps: Deps, person: Person, kind: str, content: bytes) -> str:
+    """A token that gives the content once, for 30 minutes, to this person; of nobody, to whoever has the token."""
+    token = random_text(TOKEN_LENGTH)
+    expires_at = deps.clock.now() + FORM_LIFETIME
+    async with deps.db.connection() as tx:
+        await session_queries.insert_handover(tx, sha256(token), kind, None, person, _seal(token, content), expires_at)
+    return token
+
+
+async def take(deps: Deps, session: Session, kind: str, token: str) -> bytes | None:
+    """The content, which is deleted; None when it was taken before, came too late or is not for this session."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    async with deps.db.connection() as tx:
+        sealed = await session_queries.take_handover(
+            tx, sha256(token), kind, session.id, session.person, deps.clock.now()
+        )
+    return _open(token, sealed) if sealed else None
+
+
+def _seal(token: str, content: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(_key(token)).encrypt(nonce, content, None)
+
+
+def _open(token: str, sealed: bytes) -> bytes:
+    return AESGCM(_key(token)).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+
+
+def _key(token: str) -> bytes:
+    """A key for each token; its row is found by another hash, which does not give the key away."""
+    return hashlib.sha256(f"callmark handover {token}".encode()).digest()

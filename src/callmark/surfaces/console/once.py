@@ -1,0 +1,42 @@
+"""Pages that show a new secret once. The form answers with a redirect, so that a reload makes nothing again."""
+
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
+
+import msgspec
+from starlette.responses import Response
+
+from callmark.domain.accounts import handovers
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Visit
+
+Shown = TypeVar("Shown", bound=Page)
+_GONE = 410
+
+
+@dataclass(frozen=True)
+class ShownBeforePage(Page):
+    """Says that a secret was shown, and what to do without it; `back` is the list it belongs to."""
+
+    template: ClassVar[str] = "kit/shown_before.html"
+    title: str
+    to_do: str
+    back: tuple[str, str]
+
+
+async def show_once(visit: Visit, to: str, shown: Page) -> Response:
+    """To the page below `to` that shows this context, once, to this session alone."""
+    assert visit.session  # noqa: S101 - the route's admission has seen to it
+    token = await handovers.hand_to_session(visit.deps, visit.session, shown.template, msgspec.json.encode(shown))
+    return visit.go(f"{to}/{token}")
+
+
+async def shown_page(visit: Visit, kind: type[Shown], otherwise: ShownBeforePage) -> Response:
+    """The page whose context was handed over, or what says that it was shown before. `HEAD` takes nothing."""
+    if visit.request.method == "HEAD":
+        return Response()
+    assert visit.session  # noqa: S101 - as above
+    content = await handovers.take(visit.deps, visit.session, kind.template, str(visit.request.path_params["token"]))
+    if content is None:
+        return page(visit, otherwise, _GONE)
+    return page(visit, msgspec.json.decode(content, type=kind))
