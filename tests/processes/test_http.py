@@ -49,6 +49,30 @@ async def test_a_visitor_is_who_a_trusted_proxy_says(trusted: str, seen: bytes) 
     assert got.endswith(b"\r\n\r\n" + seen)
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "seen"),
+    [
+        (["203.0.113.7, 10.0.0.9"], b"203.0.113.7"),
+        (["198.51.100.1, 203.0.113.7, 10.0.0.9"], b"203.0.113.7"),  # what the visitor wrote itself does not count
+        (["198.51.100.1", "203.0.113.7, ::ffff:10.0.0.9"], b"203.0.113.7"),
+        (["203.0.113.7:4711, 10.0.0.9:80"], b"203.0.113.7"),
+        (["[2001:db8::7]:4711, 10.0.0.9"], b"2001:db8::7"),
+    ],
+)
+async def test_behind_several_proxies_a_visitor_is_the_last_that_is_none_of_them(
+    forwarded: list[str], seen: bytes
+) -> None:
+    trusted = "127.0.0.1, 10.0.0.0/8"
+    server, stop = Server(_who, open_socket(LOOPBACK, 0), trusted_proxies=trusted), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    lines = "".join(f"X-Forwarded-For: {line}\r\n" for line in forwarded)
+    got = await _answer(server.port, f"GET / HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+    stop.set()
+    await running
+    assert got.endswith(b"\r\n\r\n" + seen)
+
+
 @pytest.fixture
 async def port() -> AsyncGenerator[int]:
     server, stop = Server(_hello, open_socket(LOOPBACK, 0)), asyncio.Event()

@@ -51,6 +51,7 @@ _REFUSED = {
 }
 """Ranges that are not called, and what they are; the first that fits names the reason."""
 
+_NAT64 = IPv6Network("64:ff9b::/96")
 _PUBLIC_IPV6 = IPv6Network("2000::/3")
 _LOCAL_NAMES = ("localhost", "localhost.localdomain")
 
@@ -87,3 +88,21 @@ def refusal_of_host(host: str, allowed: Sequence[Network]) -> str | None:
 def parse_networks(text: str) -> tuple[Network, ...]:
     """The networks of a list divided by commas (`10.1.0.0/16, fd00::/8`); ValueError names one that is none."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def network_of(address: str) -> str:
+    """Whose address it is, as far as limits go: of IPv4 itself; of IPv6 its /64, of which a line has at least one.
+
+    An IPv6 address that carries an IPv4 address (mapped, 6to4, Teredo, NAT64) counts as that IPv4 address. What is no
+    address is given back as it is.
+    """
+    try:
+        ip = ipaddress.ip_address(address.strip("[]").partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip in _NAT64:
+        return str(ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF))
+    inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+    return str(inside or IPv6Network((int(ip) >> 64 << 64, 64)))

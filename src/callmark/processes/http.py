@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.domain.deps import Deps
 from callmark.kit import metrics
+from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import InvalidInput, SetupError
 from callmark.kit.health import readyz
 from callmark.kit.ids import new_id
@@ -118,6 +119,13 @@ class _OneWrite:
         return self._transport.is_closing()
 
 
+def _as_connected(trusted_proxies: str) -> str:
+    """The networks, those of IPv4 also as a socket for IPv6 and IPv4 (`::`) names them: `::ffff:…`."""
+    networks = parse_networks(trusted_proxies)
+    mapped = [f"::ffff:{one.network_address}/{96 + one.prefixlen}" for one in networks if one.version == 4]  # noqa: PLR2004 - the version of IP
+    return ",".join([*map(str, networks), *mapped])
+
+
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and says when it serves.
 
@@ -139,7 +147,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 proxy_headers=bool(trusted_proxies),
-                forwarded_allow_ips=trusted_proxies,
+                forwarded_allow_ips=_as_connected(trusted_proxies),
                 server_header=False,
                 timeout_graceful_shutdown=2,
             )

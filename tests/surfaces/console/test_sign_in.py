@@ -16,10 +16,11 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import audit
+from callmark.domain.accounts import audit, links
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.accounts.model import AccountState, MemberState, Role
+from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
@@ -268,7 +269,7 @@ async def test_where_the_account_asks_for_it_a_code_by_mail_completes_the_sign_i
     await accounts.update_account(deps, business.account.id, requires_code=True)
     email = business.admin.email
     alice = browse()
-    assert await enter(alice, email) == 200
+    assert await enter(alice, email) == 303
     assert (await alice.get("/console")).status_code == 303
     code = (await newest_mail(deps, email)).partition("sign in is ")[2][:6]
     wrong = f"{(int(code) + 1) % 1_000_000:06d}"
@@ -279,7 +280,7 @@ async def test_where_the_account_asks_for_it_a_code_by_mail_completes_the_sign_i
     await alice.post("/console/sign-out")
     assert await enter(alice, email) == 303  # this browser is remembered
     other = browse()
-    assert await enter(other, email) == 200
+    assert await enter(other, email) == 303
     clock.advance(timedelta(minutes=10))
     code = (await newest_mail(deps, email)).partition("sign in is ")[2][:6]
     assert (await other.post("/console/sign-in/code", {"code": code})).status_code == 401
@@ -317,3 +318,23 @@ async def test_an_operator_signs_in_on_the_same_page(deps: Deps, browse: Visitor
     assert await enter(olive, operator.email) == 303
     home = await olive.follow(await olive.get("/console"))
     assert "Accounts" in text_of(home)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "elsewhere"),
+    [
+        ([f"2001:db8:0:7::{number:x}" for number in range(100)], "2001:db8:0:8::1"),
+        (["192.0.2.77", "::ffff:192.0.2.77", "::ffff:c000:24d"] * 34, "::ffff:192.0.2.78"),
+    ],
+)
+async def test_tries_are_counted_by_line_and_not_by_address(
+    deps: Deps, business: Business, browse: Visitors, addresses: list[str], elsewhere: str
+) -> None:
+    for number, address in enumerate(addresses[:99]):
+        await links.ask_for_reset(deps, f"nobody-{number}@nowhere.example", Origin(address, "test"))
+    assert await enter(browse(addresses[-1]), business.admin.email, "wrong wrong wrong") == 401
+    for address in addresses[:3]:
+        last = browse(address)
+        assert await enter(last, business.admin.email) == 429
+        assert (await last.post("/console/forgot", {"email": business.admin.email})).status_code == 429
+    assert await enter(browse(elsewhere), business.admin.email) == 303

@@ -48,7 +48,7 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
     An invited member gets its invitation again. Raises TooManyRequests.
     """
     email = email.strip()
-    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.address)
+    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
     await throttle.take(deps, throttle.MAIL, email.casefold())
     token, now = random_text(TOKEN_LENGTH), deps.clock.now()
     async with deps.db.transaction() as tx:

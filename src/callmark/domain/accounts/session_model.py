@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callmark.domain.accounts.model import AccountState, Feature, Person, Role
 from callmark.domain.ids import AccountId, SessionId
+from callmark.kit.addresses import network_of
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -35,6 +36,11 @@ class Origin:
 
     address: str
     user_agent: str
+
+    @property
+    def network(self) -> str:
+        """Whose tries count together: see `network_of`."""
+        return network_of(self.address)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ LEFT JOIN operator_user o ON o.id = s.operator_id
 LEFT JOIN client_account a ON a.id = coalesce(m.account_id, s.acting_account_id)
 WHERE s.created_at > $2 AND s.seen_at > $3 AND (m.state = 'active' OR o.id IS NOT NULL)
 """
+_MINE = (
+    "sha256 = $1 AND kind = $2 AND (session_id IS NULL OR session_id = $3) AND (member_id IS NULL OR member_id = $4)"
+    " AND (operator_id IS NULL OR operator_id = $5) AND expires_at > $6"
+)
 
 
 @dataclass(frozen=True)
@@ -263,17 +267,16 @@ async def take_handover(
     tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
 ) -> bytes | None:
     """Deletes and gives what was stored for this session, or for this person, or for nobody by name; None otherwise."""
-    return await tx.fetchval(
-        "DELETE FROM handed_over WHERE sha256 = $1 AND kind = $2 AND expires_at > $6"
-        " AND (session_id IS NULL OR session_id = $3) AND (member_id IS NULL OR member_id = $4)"
-        " AND (operator_id IS NULL OR operator_id = $5) RETURNING sealed",
-        sha256,
-        kind,
-        session_id,
-        person.member_id,
-        person.operator_id,
-        now,
-    )
+    statement = f"DELETE FROM handed_over WHERE {_MINE} RETURNING sealed"  # noqa: S608 - our own text
+    return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
+
+
+async def select_handover(
+    tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
+) -> bytes | None:
+    """As `take_handover`, without deleting it."""
+    statement = f"SELECT sealed FROM handed_over WHERE {_MINE}"  # noqa: S608 - our own text
+    return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
 
 
 # ways in -------------------------------------------------------------------------------------------------------------

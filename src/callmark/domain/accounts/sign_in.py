@@ -44,7 +44,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     Unauthenticated, Forbidden (suspended account), TooManyRequests.
     """
     email = email.strip()
-    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.address)
+    await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
     await throttle.take(deps, throttle.SIGN_IN_EMAIL, email.casefold())
     async with deps.db.connection() as tx:
         known = await session_queries.select_known(tx, email)
@@ -56,7 +56,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
         raise Forbidden(SUSPENDED)
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, email.casefold())
-        await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.address)
+        await throttle.give_back(tx, throttle.SIGN_IN_ADDRESS, origin.network)
         if not await _needs_code(deps, tx, known, device):
             return SignedIn(await begin_session(deps, tx, known.person, origin))
     await throttle.take(deps, throttle.SIGN_IN_CODE, str(known.person.member_id))

@@ -20,11 +20,13 @@ class Limit:
 SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
 """Wrong passwords for one e-mail address, from wherever; a right one forgets them."""
 SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
-"""Wrong passwords from one network address, for whomever."""
+"""Wrong passwords from one network (`Origin.network`), for whomever."""
 SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
 """Codes for one member, each good for five guesses: who knows the password may not guess for ever."""
 MAIL = Limit("mail", 5, timedelta(hours=1))
 """Mails to one address that anybody can cause."""
+KEPT_FORM = Limit("kept_form", 20, timedelta(minutes=15))
+"""Forms kept for who has to sign in first, from one network."""
 LONGEST_WINDOW = timedelta(hours=1)
 _LONGEST_WHO = 300
 """What strangers type is cut, so that it fits into the index; no address is as long."""

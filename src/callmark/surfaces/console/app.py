@@ -3,20 +3,19 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
-from starlette.datastructures import FormData
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Message
 
 from callmark.domain.access.model import Action, check
 from callmark.domain.accounts import sign_in
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
-from callmark.kit.errors import AppError, Forbidden, InvalidInput, MethodNotAllowed, NotFound, PayloadTooLarge
-from callmark.surfaces.console import cookies, errors
+from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
+from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
 from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.pages import finish, is_secure
 from callmark.surfaces.console.visit import HOME, Visit, with_query
@@ -25,7 +24,6 @@ log = structlog.get_logger(__name__)
 
 SIGN_IN = "/console/sign-in"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Console:
@@ -65,7 +63,10 @@ class Console:
         session = await sign_in.find_session(self._deps, token) if token else None
         if session:
             request.scope["account"] = str(session.account_id or "operator")
-            return Visit(self._deps, request, session, stranger.origin, token)
+            person = kept_forms.person_cookie(session.person)
+            if cookies.read(request, cookies.PERSON, secure=self._secure) != person:
+                stranger.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
+            return Visit(self._deps, request, session, stranger.origin, token, new_cookies=stranger.new_cookies)
         if not cookies.read(request, cookies.VISITOR, secure=self._secure):
             stranger.new_cookies.append(cookies.Cookie(cookies.VISITOR, stranger.csrf_key))
         return stranger
@@ -77,35 +78,27 @@ class Console:
         return Visit(self._deps, request, None, origin, visitor or cookies.new_visitor())
 
     async def _admitted(self, entry: Entry, visit: Visit) -> Response:
-        if entry.action is not Access.ANYBODY and visit.session is None:
-            return _to_sign_in(visit)
+        is_form = entry.method == "POST"
         try:
-            if entry.method == "POST":
-                await self._take_form(entry, visit)
+            if entry.action is not Access.ANYBODY and visit.session is None:
+                return await kept_forms.keep_for_sign_in(visit) if is_form else _to_sign_in(visit)
+            if is_form and (answer := await self._take_form(entry, visit)):
+                return answer
             _check_action(entry.action, visit)
-            _check_text(visit)
+            admission.check_text(visit)
             return await entry.handler(visit)
         finally:
             if visit.sent is not None:
                 await visit.sent.close()
 
-    async def _take_form(self, entry: Entry, visit: Visit) -> None:
-        """Reads what was sent. Raises Forbidden for what no page of ours made."""
-        self._check_site(visit)
-        visit.sent = await _read_form(visit.request, entry.largest_bytes)
-        sent = visit.request.headers.get("x-csrf-token") or str(visit.sent.get("csrf") or "")
-        if not cookies.is_csrf_token(sent, visit.csrf_key):
-            raise Forbidden(errors.FORM_EXPIRED)
-
-    def _check_site(self, visit: Visit) -> None:
-        """Refuses what another site's page sends; browsers say where a form comes from."""
-        headers = visit.request.headers
-        origin, host = headers.get("origin"), headers.get("host", "")
-        ours = {f"{scheme}://{host}" for scheme in ("http", "https")} | {self._deps.public_url}
-        if headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"} or (
-            origin and origin not in ours
-        ):
-            raise Forbidden(errors.FORM_EXPIRED)
+    async def _take_form(self, entry: Entry, visit: Visit) -> Response | None:
+        """Reads what was sent; an answer when it is not acted on. Raises Forbidden for what no page of ours made."""
+        admission.check_site(visit)
+        is_trusted = visit.session is not None
+        visit.sent = await bodies.read_form(visit.request, entry.largest_bytes, is_trusted=is_trusted)
+        if not cookies.is_csrf_token(visit.sent_csrf, visit.csrf_key):
+            return await kept_forms.keep_for_session(entry, visit)
+        return None
 
 
 def _check_action(action: Action | Access, visit: Visit) -> None:
@@ -123,39 +116,16 @@ def _check_action(action: Action | Access, visit: Visit) -> None:
     check(actor, action)
 
 
-def _check_text(visit: Visit) -> None:
-    """Raises InvalidInput for NUL characters: no browser's field holds one, and PostgreSQL takes none."""
-    sent = [*visit.request.query_params.values(), *(text for texts in visit.form.values.values() for text in texts)]
-    if any("\0" in text for text in sent):
-        raise InvalidInput("A field holds a character that no text has.")
-
-
 def _to_sign_in(visit: Visit) -> Response:
-    wanted = visit.path if visit.request.method == "GET" else ""
+    """To the sign-in, and from there to the page that was asked for, with all of its query."""
+    url = visit.request.url
+    if visit.is_htmx:
+        url = URL(visit.request.headers.get("hx-current-url", ""))
+    wanted = f"{url.path}?{url.query}" if url.query else url.path
     to = with_query(SIGN_IN, next="" if wanted in {HOME, HOME + "/"} else wanted)
     if visit.is_htmx:
         return Response(headers={"HX-Redirect": to})
     return RedirectResponse(to, 303)
-
-
-async def _read_form(request: Request, largest_bytes: int) -> FormData:
-    """The fields and files of a form. Raises PayloadTooLarge as soon as the body passes its limit."""
-    if not request.headers.get("content-type", "").startswith(_FORMS):
-        return FormData()
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > largest_bytes:
-        raise PayloadTooLarge(largest_bytes)
-    receive, size = request.receive, 0
-
-    async def counted() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > largest_bytes:
-            raise PayloadTooLarge(largest_bytes)
-        return message
-
-    return await Request(request.scope, counted).form(max_part_size=largest_bytes)
 
 
 async def _nothing(visit: Visit) -> Response:

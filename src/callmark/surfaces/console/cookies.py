@@ -17,13 +17,14 @@ from starlette.responses import Response
 from callmark.domain.accounts.session_model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
 
-SESSION, VISITOR, CODE, DEVICE, FLASH, THEME = (
+SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON = (
     "callmark_session",
     "callmark_visitor",
     "callmark_code",
     "callmark_device",
     "callmark_said",
     "callmark_theme",
+    "callmark_person",
 )
 _CSRF_BYTES = 32
 _LONGEST_FLASH = 600

@@ -6,11 +6,11 @@ from typing import ClassVar
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from callmark.kit.errors import AppError, TooManyRequests
+from callmark.kit.errors import AppError, PayloadTooLarge, TooManyRequests
+from callmark.surfaces.console import words
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import HOME, Visit
 
-FORM_EXPIRED = "This form is no longer valid: it was opened before you signed in, or somewhere else. Please try again."
 NOT_ACTING = "You are signed in as an operator. Choose an account and act for it first."
 _TITLES = {
     400: "That did not work",
@@ -45,6 +45,10 @@ def page_of(visit: Visit, error: AppError | HTTPException) -> Response:
     text = error.message if isinstance(error, AppError) else ""
     if isinstance(error, TooManyRequests):
         text = retry_text(error)
+    if isinstance(error, PayloadTooLarge):
+        text = (
+            f"What you sent is larger than {words.size(error.limit_bytes)}. Nothing was saved: go back to shorten it."
+        )
     text = _TEXTS.get(status, text) if status != 404 or text in {"", "resource not found"} else text  # noqa: PLR2004 - not found
     title = _TITLES.get(status, "Something went wrong")
     return page(visit, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)

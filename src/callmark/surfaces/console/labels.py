@@ -10,6 +10,7 @@ from callmark.domain.access.labels import UsedLabel
 from callmark.domain.access.model import Action
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
+from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
@@ -60,6 +61,7 @@ class LabelFormPage(Page):
     logo_url: str
     categories: list[tuple[str, list[tuple[str, str]]]]
     longest_name: int = LONGEST_NAME
+    largest_bytes: int = TOO_LARGE_BYTES - 1
 
 
 async def show_labels(visit: Visit) -> Response:
@@ -162,8 +164,8 @@ async def _judged(visit: Visit, form: Form, *, needs_logo: bool, old_name: str =
         kept_or(old_name, form.text("name"), label_name)
     except InvalidInput as refused:
         checked = checked.refused(refused)
-    file = visit.file("logo")
     try:
+        file = visit.file("logo")
         if file is not None:
             checked.values["kept_logo"] = [await access.keep_logo(visit.deps, visit.actor, await file.read())]
         elif needs_logo and not form.text("kept_logo"):

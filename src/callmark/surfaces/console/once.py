@@ -11,7 +11,8 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
 
 Shown = TypeVar("Shown", bound=Page)
-_GONE = 410
+_GONE = 404
+"""As for an address that never was: nobody learns from it whether there was a secret."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from callmark.surfaces.console import (
     handsets,
     health,
     home,
+    kept_forms,
     keys,
     labels,
     listing,
@@ -39,6 +40,7 @@ from callmark.surfaces.console.entry import Entry
 
 TABLE: tuple[Entry, ...] = (
     *sign_in.ROUTES,
+    *kept_forms.ROUTES,
     *home.ROUTES,
     *keys.ROUTES,
     *labels.ROUTES,

@@ -15,10 +15,10 @@ from callmark.surfaces.console import cookies
 from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.visit import HOME, Form, Visit
+from callmark.surfaces.console.visit import HOME, Form, Visit, with_query
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
-SIGN_IN = "/console/sign-in"
+SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ async def sign_in(visit: Visit) -> Response:
     match done:
         case CodeSent():
             visit.new_cookies.append(cookies.code(done.token))
-            return page(visit, CodePage(Form(), onward))
+            return visit.go(with_query(CODE, next="" if onward == HOME else onward))
         case SignedIn():
             return _welcome(visit, done, onward)
 
@@ -122,7 +122,9 @@ async def confirm_code(visit: Visit) -> Response:
 async def show_code(visit: Visit) -> Response:
     """The form again, or the beginning."""
     waiting = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
-    return page(visit, CodePage(Form(), HOME)) if waiting and not visit.session else visit.go(SIGN_IN)
+    if not waiting or visit.session:
+        return visit.go(SIGN_IN)
+    return page(visit, CodePage(Form(), _next(visit.query("next"))))
 
 
 async def sign_out(visit: Visit) -> Response:
@@ -134,8 +136,8 @@ async def sign_out(visit: Visit) -> Response:
 
 
 async def show_forgot(visit: Visit) -> Response:
-    """Asks for the address."""
-    return page(visit, ForgotPage(Form(), sent=False))
+    """Asks for the address, or says that a mail is on its way if somebody has it."""
+    return page(visit, ForgotPage(Form(), sent=bool(visit.query("sent"))))
 
 
 async def forgot(visit: Visit) -> Response:
@@ -145,7 +147,7 @@ async def forgot(visit: Visit) -> Response:
         await links.ask_for_reset(visit.deps, form.text("email"), visit.origin)
     except TooManyRequests as refused:
         return _too_many(page(visit, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
-    return page(visit, ForgotPage(form, sent=True))
+    return visit.go(f"{FORGOT}?sent=yes")
 
 
 async def show_reset(visit: Visit) -> Response:
@@ -226,8 +228,10 @@ def _too_many(response: Response, refused: TooManyRequests) -> Response:
 
 def _next(wanted: str) -> str:
     """Where to go afterwards: a path of the console, never another site."""
-    is_ours = wanted == HOME or wanted.startswith((f"{HOME}/", f"{HOME}?"))
-    return wanted if is_ours and "\\" not in wanted and "//" not in wanted else HOME
+    path = wanted.partition("?")[0]
+    is_ours = path == HOME or path.startswith(f"{HOME}/")
+    is_plain = wanted.isprintable() and "\\" not in wanted and "//" not in path and "#" not in wanted
+    return wanted if is_ours and is_plain else HOME
 
 
 def _token(visit: Visit) -> str:

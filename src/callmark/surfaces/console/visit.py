@@ -20,6 +20,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.errors import AppError, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
+from callmark.surfaces.console.bodies import LargeFile
 
 HOME = "/console"
 Id = TypeVar("Id", bound=UUID)
@@ -102,9 +103,17 @@ class Visit:
                 values.setdefault(name, []).append(value)
         return Form(values)
 
+    @property
+    def sent_csrf(self) -> str:
+        """The token that came with the form."""
+        in_form = self.sent.get("csrf") if self.sent else ""
+        return self.request.headers.get("x-csrf-token") or (in_form if isinstance(in_form, str) else "")
+
     def file(self, name: str) -> UploadFile | None:
-        """A file that was sent, None when none was chosen."""
+        """A file that was sent, None when none was chosen. Raises InvalidInput for one over the page's limit."""
         value = self.sent.get(name) if self.sent else None
+        if isinstance(value, LargeFile):
+            raise InvalidInput("this file is too large. choose a smaller one.", field=name)
         return value if isinstance(value, UploadFile) and value.filename else None
 
     def id(self, kind: Callable[[UUID], Id], name: str = "id") -> Id:

@@ -154,6 +154,14 @@ def fault(field: str | None, what: str | None) -> str:
     return f"{FIELDS[Field(field)]} {FAULTS[Fault(what)]}" if field and what else ""
 
 
+def size(number_of_bytes: int) -> str:
+    """An amount of data as people read it: `2 MB`, `256 KB`, `900 bytes`. A KB has 1,024 bytes."""
+    for unit, factor in (("MB", 1024 * 1024), ("KB", 1024)):
+        if number_of_bytes >= factor:
+            return f"{number_of_bytes / factor:.1f}".removesuffix(".0") + f" {unit}"
+    return count(number_of_bytes, "byte")
+
+
 def phone(number: str | None) -> str:
     """A number as it is shown: with `+`."""
     return f"+{number}" if number else ""

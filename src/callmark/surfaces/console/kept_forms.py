@@ -1,0 +1,169 @@
+"""Forms that arrive after their session ended, or with a token of an earlier one: what was typed is not lost.
+
+It waits for thirty minutes, encrypted, for the person whose browser sent it; after the sign-in a page shows it and
+sends it again when that person says so. Passwords and files are not kept, and the page says so.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+from starlette.datastructures import UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from callmark.domain.accounts import handovers, throttle
+from callmark.domain.accounts.model import Person
+from callmark.domain.ids import MemberId, OperatorId
+from callmark.kit.errors import AppError, Forbidden, TooManyRequests
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import admission, bodies, cookies
+from callmark.surfaces.console.entry import Access, Entry, get
+from callmark.surfaces.console.pages import Page, is_secure, page
+from callmark.surfaces.console.visit import HOME, Visit, with_query
+
+SIGN_IN = "/console/sign-in"
+KEPT = "/console/kept-forms"
+_KIND = "form"
+_LARGEST_BYTES = 256 * 1024
+_SECRETS = frozenset({"password", "again", "old_password", "code"})
+_NOTHING_DONE = "You were signed out before this was done. Nothing was changed."
+_LOST = "You were signed out before this was saved. Nothing was changed, and what you typed could not be kept."
+_WAITS = "You were signed out before this was saved. Sign in: what you typed is kept for 30 minutes."
+_STALE = "This form is no longer valid: it was opened before you signed in. Please try again."
+_OLD_PAGE = "This page was opened before you signed in. Nothing was saved yet."
+
+
+class KeptForm(msgspec.Struct):
+    """A form as it was sent: where to, its text fields in order, the names of its files, whether it had a password."""
+
+    path: str
+    fields: list[tuple[str, str]]
+    files: list[str]
+    had_password: bool
+    page: str
+    """The page it stood on, as far as the browser said."""
+
+
+@dataclass(frozen=True)
+class KeptFormPage(Page):
+    """What was typed, to be sent again; `back` is the page to fill in anew."""
+
+    template: ClassVar[str] = "kit/kept_form.html"
+    to: str
+    fields: list[tuple[str, str]]
+    files: list[str]
+    had_password: bool
+    back: str
+
+
+@dataclass(frozen=True)
+class NoFormPage(Page):
+    """The form is not kept any more."""
+
+    template: ClassVar[str] = "kit/no_form.html"
+
+
+def person_cookie(person: Person) -> str:
+    """What a browser keeps of who was signed in: forms that come too late wait for that person alone."""
+    return f"m{person.member_id}" if person.member_id else f"o{person.operator_id}"
+
+
+async def keep_for_sign_in(visit: Visit) -> Response:
+    """To the sign-in, after which the form is shown again; says what became of it, unless another site sent it."""
+    try:
+        admission.check_site(visit)
+    except Forbidden:
+        return _go(visit, SIGN_IN)
+    kept = await _read(visit)
+    token = await _hand_over(visit, kept, _person(visit)) if kept and kept.fields else ""
+    if token:
+        onward, said = f"{KEPT}/{token}", _WAITS
+    else:
+        onward, said = _page_before(visit), _NOTHING_DONE if kept and not _typed(kept) else _LOST
+    visit.new_cookies.append(cookies.flash(said, "warning"))
+    return _go(visit, with_query(SIGN_IN, next=onward))
+
+
+async def keep_for_session(entry: Entry, visit: Visit) -> Response:
+    """Shows a form with an old token to who is signed in now. Raises Forbidden when no page of ours sent it."""
+    if not admission.is_from_our_page(visit):
+        raise Forbidden(_STALE)
+    if visit.session is None or entry.action is Access.ANYBODY:
+        visit.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
+        return _go(visit, visit.path if entry.path in visit.request.app.state.console_paths else HOME)
+    token = await _hand_over(visit, _kept(visit), visit.session.person)
+    if not token:
+        raise Forbidden(_STALE)
+    visit.new_cookies.append(cookies.flash(_OLD_PAGE, "warning"))
+    return _go(visit, f"{KEPT}/{token}")
+
+
+async def show(visit: Visit) -> Response:
+    """The form that waits; it may be looked at again until its time is over."""
+    assert visit.session  # noqa: S101 - the route's admission has seen to it
+    content = await handovers.look(visit.deps, visit.session, _KIND, str(visit.request.path_params["token"]))
+    if content is None:
+        return page(visit, NoFormPage(), 404)
+    kept = msgspec.msgpack.decode(content, type=KeptForm)
+    return page(visit, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME))
+
+
+async def _read(visit: Visit) -> KeptForm | None:
+    """The form, if a page of ours sent it and it can be read."""
+    session_token = cookies.read(visit.request, cookies.SESSION, secure=is_secure(visit.deps.public_url))
+    try:
+        visit.sent = await bodies.read_form(visit.request, _LARGEST_BYTES, is_trusted=False)
+        admission.check_text(visit)
+    except AppError:
+        return None
+    is_ours = cookies.is_csrf_token(visit.sent_csrf, session_token) or admission.is_from_our_page(visit)
+    return _kept(visit) if is_ours else None
+
+
+def _kept(visit: Visit) -> KeptForm:
+    items = visit.sent.multi_items() if visit.sent else []
+    fields = [(name, value) for name, value in items if isinstance(value, str) and name not in {"csrf", *_SECRETS}]
+    files = [value.filename for _, value in items if isinstance(value, UploadFile) and value.filename]
+    had_password = any(name in _SECRETS for name, _ in items)
+    return KeptForm(visit.path, fields, files, had_password, _page_before(visit))
+
+
+def _typed(kept: KeptForm) -> bool:
+    return bool(kept.fields or kept.files or kept.had_password)
+
+
+async def _hand_over(visit: Visit, kept: KeptForm, person: Person) -> str:
+    """A token for the form; empty when it is too large, or when too many come from there."""
+    content = msgspec.msgpack.encode(kept)
+    if len(content) > _LARGEST_BYTES:
+        return ""
+    try:
+        await throttle.take(visit.deps, throttle.KEPT_FORM, visit.origin.network)
+    except TooManyRequests:
+        return ""
+    return await handovers.hand_to_person(visit.deps, person, _KIND, content)
+
+
+def _person(visit: Visit) -> Person:
+    """Who was signed in here last; nobody by name if the browser does not say."""
+    text = cookies.read(visit.request, cookies.PERSON, secure=is_secure(visit.deps.public_url))
+    found: UUID | None = parse_uuid(text[1:])
+    if found is None:
+        return Person()
+    return Person(member_id=MemberId(found)) if text[0] == "m" else Person(operator_id=OperatorId(found))
+
+
+def _page_before(visit: Visit) -> str:
+    """The page that sent the request, below this console; empty when the browser does not say."""
+    said = visit.request.headers.get("hx-current-url") or visit.request.headers.get("referer", "")
+    parts = urlsplit(said)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+def _go(visit: Visit, to: str) -> Response:
+    return Response(headers={"HX-Redirect": to}) if visit.is_htmx else RedirectResponse(to, 303)
+
+
+ROUTES = (get("/kept-forms/{token}", show, Access.SIGNED_IN),)

@@ -1,0 +1,222 @@
+"""Forms that come too late, from an old page or too large: what was typed is kept, or the page says that it is not."""
+
+from datetime import timedelta
+from html import escape, unescape
+
+import pytest
+from tests.surfaces.console.browser import (
+    BASE,
+    PASSWORD,
+    Browser,
+    Business,
+    Visitors,
+    errors_of,
+    make_business,
+    text_of,
+)
+
+from callmark.domain.accounts import sign_in as door
+from callmark.domain.accounts.model import Member, Person
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+from callmark.surfaces.console import cookies
+
+FORM = {"name": "dialer & co", "description": "a line of its own", "features": ["call_me_back", "user_feedback"]}
+OURS = {"Origin": BASE}
+_HIDDEN = ("csrf", "next")
+
+
+async def _sign_in(browser: Browser, member: Member, sign_in_page: str) -> str:
+    """Signs in on the page that an answer led to; where that leads."""
+    page = await browser.get(sign_in_page)
+    form = {name: unescape(page.text.partition(f'name="{name}" value="')[2].partition('"')[0]) for name in _HIDDEN}
+    form |= {"email": member.email, "password": PASSWORD}
+    answer = await browser.http.post("/console/sign-in", data=form)
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+async def test_what_was_typed_outlives_a_session_and_is_sent_when_its_owner_says_so(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.get("/console/keys/new")
+    clock.advance(timedelta(hours=12))
+    late = await alice.post("/console/keys/new", FORM)
+    assert late.status_code == 303
+    assert "what you typed is kept" in text_of(await alice.get(late.headers["location"]))
+    onward = await _sign_in(alice, business.admin, late.headers["location"])
+    kept = await alice.get(onward)
+    assert "dialer & co" in text_of(kept)
+    assert 'action="/console/keys/new"' in kept.text
+    for name, value in (("name", "dialer & co"), ("description", "a line of its own"), ("features", "user_feedback")):
+        assert f'<input type="hidden" name="{name}" value="{escape(value)}">' in kept.text
+    assert (await alice.get(onward)).text.count("dialer") == kept.text.count("dialer")  # a reload loses nothing
+    assert (await alice.post("/console/keys/new", FORM)).status_code == 303
+    assert [key.name for key in await credentials.list_keys(deps, business.account.id)] == ["dialer & co"]
+
+
+async def test_a_kept_form_is_shown_to_its_owner_and_to_nobody_else(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.get("/console/keys/new")
+    (session,) = await door.list_sessions(deps, Person(member_id=business.admin.id))
+    await door.end_session(deps, session.person, session.id)
+    late = await alice.post("/console/keys/new", FORM)
+    charlie = (await make_business(deps, "Borealis")).admin
+    onward = await _sign_in(alice, charlie, late.headers["location"])
+    shown = await alice.get(onward)
+    assert shown.status_code == 404
+    assert "dialer" not in text_of(shown)
+    again = await browse.as_member(business.admin)
+    assert "dialer & co" in text_of(await again.get(onward))
+
+
+async def test_a_kept_form_waits_for_half_an_hour(business: Business, browse: Visitors, clock: FakeClock) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.get("/console/keys/new")
+    clock.advance(timedelta(hours=12))
+    onward = await _sign_in(alice, business.admin, (await alice.post("/console/keys/new", FORM)).headers["location"])
+    clock.advance(timedelta(minutes=30))
+    assert (await alice.get(onward)).status_code == 404
+
+
+async def test_passwords_are_not_kept_and_the_page_says_so(
+    business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await alice.get("/console/me")
+    clock.advance(timedelta(hours=12))
+    typed = {"old_password": "very secret old", "password": "very secret new", "again": "very secret new", "note": "x"}
+    late = await alice.post("/console/me/password", typed)
+    kept = await alice.get(await _sign_in(alice, business.admin, late.headers["location"]))
+    assert "very secret" not in kept.text
+    assert "Passwords are not kept" in text_of(kept)
+    assert "Send it now" not in text_of(kept)
+
+
+@pytest.mark.parametrize(
+    ("form", "said"), [({}, "Nothing was changed."), ({"name": "x" * 300_000}, "could not be kept")]
+)
+async def test_what_is_not_kept_is_said(
+    business: Business, browse: Visitors, clock: FakeClock, form: dict[str, str], said: str
+) -> None:
+    alice = await browse.as_member(business.admin)
+    clock.advance(timedelta(hours=12))
+    late = await alice.post("/console/keys/new", form)
+    assert said in text_of(await alice.get(late.headers["location"]))
+
+
+async def test_another_sites_form_is_not_kept_for_anybody(
+    business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    clock.advance(timedelta(hours=12))
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}):
+        evil = {"csrf": "", **FORM}
+        answer = await alice.http.post("/console/keys/new", data=evil, headers=headers)
+        assert answer.status_code == 303
+        assert "kept-forms" not in answer.headers["location"]
+
+
+async def test_a_page_from_before_another_sign_in_shows_what_was_typed(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    old = (await browse.as_member(business.admin)).csrf
+    answer = await alice.http.post("/console/keys/new", data={"csrf": old, **FORM}, headers=OURS)
+    kept = await alice.follow(answer)
+    assert "dialer & co" in text_of(kept)
+    assert "Send it now" in text_of(kept)
+
+
+async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Business, browse: Visitors) -> None:
+    alice = browse()
+    old = {"csrf": cookies.csrf_token("another browser"), "email": business.admin.email, "password": PASSWORD}
+    answer = await alice.http.post("/console/sign-in", data=old, headers=OURS)
+    assert answer.headers["location"] == "/console/sign-in"
+    assert "Please try again" in text_of(await alice.follow(answer))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "location"),
+    [
+        ("/console/records?state=invalid&q=a%2F%2Fb", "/console/records?state=invalid&q=a%2F%2Fb"),
+        ("/console/batches?since=2026-01-02&until=2026-01-03", "/console/batches?since=2026-01-02&until=2026-01-03"),
+        ("/console?x=1", "/console?x=1"),
+    ],
+)
+async def test_the_page_that_was_asked_for_keeps_its_query(
+    business: Business, browse: Visitors, wanted: str, location: str
+) -> None:
+    alice = browse()
+    answer = await alice.get(wanted)
+    assert await _sign_in(alice, business.admin, answer.headers["location"]) == location
+
+
+async def test_the_page_keeps_its_query_when_a_code_is_asked_for(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    from callmark.domain.accounts import service as accounts
+
+    await accounts.update_account(deps, business.account.id, requires_code=True)
+    alice = browse()
+    answer = await alice.get("/console/records?state=invalid")
+    code = await alice.get(await _sign_in(alice, business.admin, answer.headers["location"]))
+    assert 'name="next" value="/console/records?state=invalid"' in code.text
+
+
+async def test_a_search_that_finds_no_session_leads_back_to_its_page(browse: Visitors) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"{BASE}/console/records?q=12"}
+    answer = await browse().http.get("/console/records?q=123", headers=headers)
+    assert answer.headers["hx-redirect"] == "/console/sign-in?next=%2Fconsole%2Frecords%3Fq%3D12"
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        "https://evil.example/console",
+        "//evil.example/console",
+        "/console//evil",
+        "/console/\\evil",
+        "/console\t//evil",
+        "/console/\n/evil",
+        "/consolex",
+        "/console/x?y#//evil",
+    ],
+)
+async def test_nobody_is_sent_elsewhere_by_what_stands_in_next(business: Business, browse: Visitors, evil: str) -> None:
+    alice = browse()
+    await alice.get("/console/sign-in")
+    form = {"email": business.admin.email, "password": PASSWORD, "next": evil}
+    assert (await alice.post("/console/sign-in", form)).headers["location"] == "/console"
+
+
+@pytest.mark.parametrize("path", ["/console/labels/new"])
+async def test_a_logo_over_the_limit_is_told_beside_its_field_and_the_rest_is_kept(
+    business: Business, browse: Visitors, path: str
+) -> None:
+    alice = await browse.as_member(business.admin)
+    form = {"label_type": "static", "name": "Acme Parcels", "sub_category": "1"}
+    answer = await alice.post(path, form, logo=("huge.png", b"\x89PNG" + bytes(9_000_000), "image/png"))
+    assert answer.status_code == 422
+    assert "too large" in errors_of(answer)["logo"]
+    assert 'value="Acme Parcels"' in answer.text
+    assert 'value="static" checked' in answer.text
+
+
+async def test_a_body_beyond_all_limits_is_told_in_the_layout_in_human_units(
+    business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    answer = await alice.post("/console/keys/new", {"name": "x" * 9_000_000})
+    assert answer.status_code == 413
+    assert "larger than 8 MB" in text_of(answer)
+    assert "Acme" in text_of(answer)
+
+
+async def test_a_long_text_is_told_beside_its_field(business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    answer = await alice.post("/console/keys/new", {"name": "x" * 400_000, "features": ["call_me_back"]})
+    assert answer.status_code == 422
+    assert "at most" in errors_of(answer)["name"]
