@@ -45,7 +45,7 @@ async def take_step(deps: Deps, job_id: ListingJobId) -> bool:
             return True
         await structure.lock_feature_set(tx, job.account_id, job.feature_set_id)
         moved = await _move(tx, job, now)
-        ended = moved < STEP
+        ended = not await queries.has_left(tx, job_id)
         failed = moved if job.why is not None else 0
         await queries.count_step(tx, job_id, done=moved - failed, failed=failed, ended_at=now if ended else None)
     if ended:

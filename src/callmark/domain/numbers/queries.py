@@ -284,6 +284,13 @@ async def delete_delisting(tx: Tx, job_id: ListingJobId, most: int) -> int:
     return int(tag.split()[-1])
 
 
+async def has_left(tx: Tx, job_id: ListingJobId) -> bool:
+    """Whether numbers of the job wait still. Index number_job."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM number WHERE job_id = $1 AND state IN ('pending', 'delisting'))", job_id
+    )
+
+
 async def count_step(tx: Tx, job_id: ListingJobId, *, done: int, failed: int, ended_at: datetime | None) -> None:
     """Adds a step to the job's counters, and ends it if `ended_at` is given."""
     await tx.execute(

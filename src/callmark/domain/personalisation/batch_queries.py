@@ -19,28 +19,28 @@ async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
 async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:
     """Marks those of a batch's records as withdrawn whose window has not ended; how many. As `withdraw` for each.
 
-    Rows are locked in key order, as `settle` takes them, so that the two cannot deadlock.
+    Must run in a transaction. Rows are locked first, in key order, as `settle` takes them, so that the two cannot
+    deadlock; the change is a statement of its own, whose snapshot shows them as they were locked.
     """
+    bounds = (batch.id, batch.ends_from, batch.ends_to, now)
+    await tx.execute(
+        """
+        SELECT FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4
+          AND withdrawn_at IS NULL AND outcome <> 'invalid'
+        ORDER BY receiver_number, ends_at, id FOR UPDATE
+        """,
+        *bounds,
+    )
     status = await tx.execute(
         """
-        WITH held AS MATERIALIZED (
-          SELECT receiver_number, ends_at, id FROM call_record
-          WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4 AND withdrawn_at IS NULL
-            AND outcome <> 'invalid'
-          ORDER BY receiver_number, ends_at, id FOR UPDATE
-        )
-        UPDATE call_record r SET
+        UPDATE call_record SET
           withdrawn_at = $4,
-          settled_at = CASE WHEN r.outcome = 'pending' THEN $4 ELSE r.settled_at END,
-          outcome = CASE WHEN r.outcome = 'pending' THEN 'failed_to_push' ELSE r.outcome END
-        FROM held h
-        WHERE r.receiver_number = h.receiver_number AND r.ends_at = h.ends_at AND r.id = h.id
-          AND r.ends_at BETWEEN $2 AND $3
+          settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,
+          outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END
+        WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND ends_at > $4 AND withdrawn_at IS NULL
+          AND outcome <> 'invalid'
         """,
-        batch.id,
-        batch.ends_from,
-        batch.ends_to,
-        now,
+        *bounds,
     )
     return int(status.rsplit(" ", 1)[-1])
 
@@ -58,9 +58,17 @@ async def withdrawn_of(tx: Tx, batch: Batch, now: datetime) -> list[RecordKey]:
     return [RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"])) for row in rows]
 
 
-async def has_withdrawals(tx: Tx, batch_id: BatchId) -> bool:
-    """Whether any record of the batch was ever withdrawn."""
-    return bool(await tx.fetchval("SELECT withdrawn_at IS NOT NULL FROM batch WHERE id = $1", batch_id))
+async def look_at(tx: Tx, batch: Batch) -> tuple[bool, bool]:
+    """Whether any record of the batch was ever withdrawn, and whether every one has an outcome. As `is_done`."""
+    row = await tx.fetchrow(
+        "SELECT withdrawn_at IS NOT NULL, NOT EXISTS (SELECT FROM call_record r WHERE r.batch_id = $1"
+        " AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL)"
+        " FROM batch WHERE id = $1",
+        batch.id,
+        batch.ends_from,
+        batch.ends_to,
+    )
+    return (row[0], row[1]) if row else (False, True)  # without a row it was forgotten, with its records
 
 
 async def is_done(tx: Tx, batch: Batch) -> bool:

@@ -79,14 +79,17 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID) -> W
     )
 
 
-async def withdraw_again(deps: Deps, batch: Batch) -> None:
-    """For a worker that has just pushed the batch: what was withdrawn meanwhile may have overtaken its push."""
+async def look_again(deps: Deps, batch: Batch) -> bool:
+    """For a worker that has just pushed the batch: whether every record has an outcome now.
+
+    What was withdrawn meanwhile may have overtaken its push; handsets are told again.
+    """
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        if not await batch_queries.has_withdrawals(tx, batch.id):
-            return
-        keys = await batch_queries.withdrawn_of(tx, batch, now)
+        has_withdrawals, is_done = await batch_queries.look_at(tx, batch)
+        keys = await batch_queries.withdrawn_of(tx, batch, now) if has_withdrawals else []
     await _tell(deps, keys)
+    return is_done
 
 
 async def _tell(deps: Deps, keys: Sequence[RecordKey]) -> None:

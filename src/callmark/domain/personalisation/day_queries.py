@@ -112,6 +112,15 @@ async def take_done(tx: Tx, limit: int) -> list[Batch]:
     return [batch_of(row) for row in rows]
 
 
+async def make_due_again(tx: Tx, batches: Sequence[Batch], now: datetime) -> None:
+    """Those of the batches that are nobody's work any more are a worker's again."""
+    await tx.execute(
+        "UPDATE batch SET due_at = $2 WHERE id = ANY ($1::uuid[]) AND due_at IS NULL",
+        [batch.id for batch in batches],
+        now,
+    )
+
+
 async def outcomes_of(tx: Tx, batches: Collection[Batch]) -> dict[BatchId, dict[str, int]]:
     """How many records of each of these batches had which outcome first (a late delivery is told by `late_between`).
 

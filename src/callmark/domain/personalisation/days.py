@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+import structlog
+
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation import day_queries
@@ -18,6 +20,8 @@ from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
+
+log = structlog.get_logger(__name__)
 
 DAYS = 30
 _KEPT_DAYS = 400
@@ -151,19 +155,28 @@ async def count_days(deps: Deps) -> None:
 
 
 async def _count_batches(deps: Deps) -> bool:
-    """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction."""
+    """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction.
+
+    One that is nobody's work any more while records of it have no outcome is not counted: it is due again.
+    """
     async with deps.db.transaction() as tx:
         _, mark = await day_queries.lock_mark(tx, "batches")
         new = await day_queries.batches_between(tx, mark, await _settled_ids(deps, tx), _BATCHES_A_STEP)
         step = _first_of(new)
         before = await day_queries.take_done(tx, _RECORDS_A_STEP // 500)
         done = before + [batch for batch, is_done in step if is_done]
-        if later := [batch for batch, is_done in step if not is_done]:
-            await day_queries.put_off(tx, later)
         outcomes = await day_queries.outcomes_of(tx, done)
-        await day_queries.add(tx, _added(done, outcomes))
+        left = [batch for batch in done if Outcome.PENDING in outcomes.get(batch.id, {})]
+        if later := [batch for batch, is_done in step if not is_done] + left:
+            await day_queries.put_off(tx, later)
+        if left:
+            await day_queries.make_due_again(tx, left, deps.clock.now())
+        await day_queries.add(tx, _added([batch for batch in done if batch not in left], outcomes))
         if step:
             await day_queries.set_mark(tx, "batches", None, step[-1][0].id)
+    if left:
+        log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
+        await deps.fabric.announce("wake.batches")
     return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before)
 
 
@@ -190,8 +203,7 @@ def _added(done: Sequence[Batch], outcomes: Mapping[BatchId, Mapping[str, int]])
         day = batch.accepted_at.date()
         yield batch.account_id, day, "accepted", batch.record_count
         for outcome, count in outcomes.get(batch.id, {}).items():
-            if outcome != Outcome.PENDING:
-                yield batch.account_id, day, outcome, count
+            yield batch.account_id, day, outcome, count
 
 
 async def _count_late(deps: Deps) -> bool:

@@ -8,8 +8,8 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
-from callmark.domain.personalisation import queries
-from callmark.domain.personalisation.batches import withdraw_again
+from callmark.domain.personalisation import queries, sweeping
+from callmark.domain.personalisation.batches import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.kit.due_work import Claimed, Work
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 AGAIN_AFTER = timedelta(seconds=2)
-"""When a batch is tried again whose pushes were lost with NATS."""
+"""When a batch is tried again some of whose records have no outcome yet: as a rule their pushes were lost with NATS."""
 
 
 def batches(deps: Deps) -> Work:
@@ -41,7 +41,7 @@ def batches(deps: Deps) -> Work:
 
 
 async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
-    """Pushes a batch's pending records and settles each; when to come again, should NATS have been lost on the way.
+    """Pushes a batch's pending records and settles each; when to come again, unless every record has an outcome now.
 
     Idempotent by the record's id: only pending records are pushed, and a handset ignores a record that it holds.
     """
@@ -57,16 +57,17 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     if refused:
         await deps.gather(queries.settle, refused)
     lost = await _fan_out(deps, sendable)
-    await withdraw_again(deps, batch)
+    is_done = await look_again(deps, batch)
     log.info(
         "batch_pushed",
         batch=str(batch.id),
         pushed=len(sendable) - lost,
         refused=len(refused),
         lost=lost,
+        is_done=is_done,
         ms=round((deps.real_clock.now() - began).total_seconds() * 1000),
     )
-    return deps.clock.now() + AGAIN_AFTER if lost else None
+    return None if is_done else deps.clock.now() + AGAIN_AFTER
 
 
 def _sort_out(
@@ -112,6 +113,4 @@ def _outcome(answer: Answer) -> Outcome:
 
 async def sweep(deps: Deps) -> None:
     """Fails records still pending past their window (contract D28), also while NATS is away."""
-    async with deps.db.connection() as tx:
-        if count := await queries.sweep(tx, deps.clock.now()):
-            log.info("records_swept", count=count)
+    await sweeping.sweep(deps)

@@ -21,6 +21,7 @@ from callmark.domain.personalisation.model import (
     StoredRecord,
 )
 from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Unavailable
 from callmark.kit.phone import PhoneNumber
 
 COPIED = (
@@ -43,6 +44,8 @@ COPIED = (
     "settled_at",
 )
 """The columns of a record that acceptance writes, in the order of the tuples that `service` makes."""
+
+_SETTLE_TRIES = 10
 
 _OPEN = (
     "r.receiver_number, r.ends_at, r.id, r.account_id, r.caller_number, r.label_name, l.logo_sha256, r.call_reason,"
@@ -142,34 +145,55 @@ async def insert_singles(tx: Tx, records: Sequence[tuple[Any, ...]]) -> None:
 
 
 async def settle(tx: Tx, settlements: Sequence[Settlement]) -> None:
-    """Writes outcomes, and ends the batches that are done with them, in one statement.
+    """Writes outcomes, and ends the batches that are done with them; returns once a snapshot shows every one of them.
 
     `success` is final and overrides any failure (the timeline keeps the first outcome and the late delivery); a
     failure is written over `pending` only. An invalid record never changes. Rows are taken in key order, so that two
-    statements at once cannot deadlock.
+    statements at once cannot deadlock. Raises Unavailable when outcomes cannot be written, however often tried.
     """
     best: dict[RecordKey, Settlement] = {}
     for one in settlements:
         known = best.get(one.key)
         if known is None or one.outcome is Outcome.SUCCESS:
             best[one.key] = one
-    ordered = sorted(best.values(), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
+    left = sorted(best.values(), key=lambda s: (s.key.receiver_number, s.key.ends_at, s.key.id))
+    for _ in range(_SETTLE_TRIES):
+        if not left or await _write_outcomes(tx, left) == len(left):
+            return
+        left = await _unwritten(tx, left)  # as a rule none: the others had this outcome, or success, before
+    raise Unavailable(f"postgresql: the outcomes of {len(left)} call records were not written")
+
+
+async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> int:
+    """Writes these outcomes where they may be, and ends the batches of those written; how many, in one statement.
+
+    Receiver and end are compared in a form that no index and no pruning takes up, so that a record is found by its id
+    alone (index `call_record_id`) in the partitions of `ends_at`. With partitions left out both when a kept plan
+    starts and for each row, PostgreSQL 18 finds no other row once one had to wait for another transaction
+    (docs/decisions/0013-effects-shares-returns.md).
+    """
     ends = [s.key.ends_at for s in ordered]
-    await tx.execute(
+    return await tx.fetchval(
         """
-        WITH done AS (UPDATE batch SET due_at = NULL WHERE id = ANY ($9::uuid[]) AND lease_id IS NULL)
-        UPDATE call_record r SET
-          outcome = s.outcome,
-          first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
-          delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
-          sent_at = coalesce(r.sent_at, s.sent_at),
-          settled_at = coalesce(r.settled_at, s.at)
-        FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[])
-          AS s (receiver, ends_at, id, outcome, sent_at, at)
-        WHERE r.receiver_number = s.receiver AND r.ends_at = s.ends_at AND r.id = s.id
-          AND r.ends_at BETWEEN $7 AND $8
-          AND r.outcome IS DISTINCT FROM 'success' AND r.outcome <> 'invalid'
-          AND (r.outcome = 'pending' OR s.outcome = 'success')
+        WITH moved AS (
+          UPDATE call_record r SET
+            outcome = s.outcome,
+            first_outcome = CASE WHEN r.outcome <> 'pending' THEN r.outcome END,
+            delivered_late_at = CASE WHEN r.outcome <> 'pending' THEN s.at END,
+            sent_at = coalesce(r.sent_at, s.sent_at),
+            settled_at = coalesce(r.settled_at, s.at)
+          FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[],
+            $7::uuid[]) AS s (receiver, ends_at, id, outcome, sent_at, at, ends_batch)
+          WHERE r.id = s.id AND r.ends_at BETWEEN $8 AND $9
+            AND r.receiver_number || '' = s.receiver AND r.ends_at - s.ends_at = interval '0'
+            AND r.outcome IS DISTINCT FROM 'success' AND r.outcome <> 'invalid'
+            AND (r.outcome = 'pending' OR s.outcome = 'success')
+          RETURNING s.ends_batch
+        ), done AS (
+          UPDATE batch SET due_at = NULL
+          WHERE id = ANY (ARRAY (SELECT ends_batch FROM moved WHERE ends_batch IS NOT NULL)) AND lease_id IS NULL
+        )
+        SELECT count(*) FROM moved
         """,
         [s.key.receiver_number for s in ordered],
         ends,
@@ -177,10 +201,32 @@ async def settle(tx: Tx, settlements: Sequence[Settlement]) -> None:
         [s.outcome.value for s in ordered],
         [s.sent_at for s in ordered],
         [s.at for s in ordered],
+        [s.ends_batch for s in ordered],
         min(ends),
         max(ends),
-        [s.ends_batch for s in ordered if s.ends_batch],
     )
+
+
+async def _unwritten(tx: Tx, ordered: Sequence[Settlement]) -> list[Settlement]:
+    """Those whose outcome is to be written still, by a snapshot of its own. Primary key."""
+    ends = [s.key.ends_at for s in ordered]
+    rows = await tx.fetch(
+        """
+        SELECT s.id
+        FROM unnest($1::text[], $2::timestamptz[], $3::uuid[], $4::text[]) AS s (receiver, ends_at, id, outcome)
+        JOIN call_record r ON r.receiver_number = s.receiver AND r.ends_at = s.ends_at AND r.id = s.id
+        WHERE r.ends_at BETWEEN $5 AND $6
+          AND (r.outcome = 'pending' OR (s.outcome = 'success' AND r.outcome NOT IN ('success', 'invalid')))
+        """,
+        [s.key.receiver_number for s in ordered],
+        ends,
+        [s.key.id for s in ordered],
+        [s.outcome.value for s in ordered],
+        min(ends),
+        max(ends),
+    )
+    found = {row[0] for row in rows}
+    return [s for s in ordered if s.key.id in found]
 
 
 async def find_batch(tx: Tx, batch_id: UUID) -> Batch | None:
@@ -336,19 +382,3 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
 async def delete_all(tx: Tx) -> None:
     """Empties batches and all days of records, under their exclusive locks."""
     await tx.execute("TRUNCATE batch, call_record")
-
-
-async def sweep(tx: Tx, now: datetime) -> int:
-    """Fails what is pending past its window, in batches not yet done; how many records (contract D28).
-
-    Index `batch_due` (few rows), then `call_record_batch`.
-    """
-    status = await tx.execute(
-        """
-        UPDATE call_record r SET outcome = 'failed_to_push', settled_at = $1
-        FROM (SELECT id, ends_from FROM batch WHERE due_at IS NOT NULL AND ends_from < $1 ORDER BY due_at LIMIT 1000) b
-        WHERE r.batch_id = b.id AND r.ends_at >= b.ends_from AND r.ends_at < $1 AND r.outcome = 'pending'
-        """,
-        now,
-    )
-    return int(status.rsplit(" ", 1)[-1])

@@ -220,12 +220,14 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) ->
         raise Conflict("this call record is invalid; it was never sent to a handset")
     if record.withdrawn_at is None and record.key.ends_at <= now:
         raise Conflict("the window of this call record has ended; there is nothing to withdraw")
-    async with deps.db.transaction() as tx:
-        withdrawn = await queries.withdraw(tx, record.key, now)
-        await batch_queries.note_withdrawal(tx, record.batch_id, now)
+    while record.withdrawn_at is None:  # more than once only where its row was moved to another partition meanwhile
+        async with deps.db.transaction() as tx:
+            withdrawn = await queries.withdraw(tx, record.key, now)
+            await batch_queries.note_withdrawal(tx, record.batch_id, now)
+        record = withdrawn or await find_record(deps, account_id, record_id)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
-    return withdrawn or await find_record(deps, account_id, record_id)
+    return record
 
 
 async def acknowledge(deps: Deps, keys: Sequence[RecordKey]) -> None:

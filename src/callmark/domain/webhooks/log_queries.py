@@ -157,31 +157,39 @@ async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
 
 
 async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, now: datetime) -> int:
-    """Begins the schedule anew for some of those that `count_recoverable` counts, oldest first; how many, 0 at last."""
+    """Begins the schedule anew for some of those that `count_recoverable` counts, oldest first; how many, 0 at last.
+
+    Must run in a transaction: rows are locked first, and changed by a statement whose snapshot shows them as locked.
+    """
+    chosen = await tx.fetch(
+        "SELECT id, created_at FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($3::text[])"
+        " AND event_number IS NOT NULL ORDER BY created_at, id LIMIT $4 FOR UPDATE",
+        webhook_id,
+        since,
+        list(RECOVERABLE),
+        _CHUNK,
+    )
+    if not chosen:
+        return 0
     return await tx.fetchval(
         """
-        WITH chosen AS (
-          SELECT id, created_at FROM delivery
-          WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($4::text[]) AND event_number IS NOT NULL
-          ORDER BY created_at, id LIMIT $5 FOR UPDATE
-        ), reopened AS (
-          UPDATE delivery d SET state = 'pending', ended_at = NULL FROM chosen
-          WHERE d.id = chosen.id AND d.created_at = chosen.created_at AND d.created_at >= $2 RETURNING d.*
+        WITH reopened AS (
+          UPDATE delivery SET state = 'pending', ended_at = NULL
+          WHERE id = ANY ($1::uuid[]) AND created_at BETWEEN $2 AND $3 RETURNING *
         ), waiting AS (
           INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number,
             attempt_count, body)
-          SELECT r.id, r.webhook_id, $3, r.created_at, r.event_id, r.event_number, r.attempt_count, e.body
+          SELECT r.id, r.webhook_id, $4, r.created_at, r.event_id, r.event_number, r.attempt_count, e.body
           FROM reopened r JOIN event e
             ON e.account_id = r.account_id AND e.number = r.event_number AND e.created_at = r.created_at
           ON CONFLICT (delivery_id) DO NOTHING
         )
         SELECT count(*) FROM reopened
         """,
-        webhook_id,
-        since,
+        [row["id"] for row in chosen],
+        chosen[0]["created_at"],
+        chosen[-1]["created_at"],
         now,
-        list(RECOVERABLE),
-        _CHUNK,
     )
 
 

@@ -7,13 +7,13 @@ real one.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Connection, Row, Tx
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
@@ -40,13 +40,29 @@ WITH r AS (
   FROM r
   WHERE w.delivery_id = r.delivery_id AND r.due_at IS NOT NULL AND w.attempt_count = r.number - 1
   RETURNING w.delivery_id
+), moved AS (
+  UPDATE delivery d SET state = r.state, ended_at = r.ended_at,
+    attempt_count = CASE WHEN r.attempt_id IS NULL THEN d.attempt_count
+      ELSE greatest(d.attempt_count, r.number) END
+  FROM r
+  WHERE d.id = r.delivery_id AND d.created_at - r.created_at = interval '0' AND d.created_at BETWEEN $16 AND $17
+    AND (r.state = 'success' OR d.id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again))
+  RETURNING d.id
 )
-UPDATE delivery d SET state = r.state, ended_at = r.ended_at,
-  attempt_count = CASE WHEN r.attempt_id IS NULL THEN d.attempt_count
-    ELSE greatest(d.attempt_count, r.number) END
-FROM r
-WHERE d.id = r.delivery_id AND d.created_at = r.created_at AND d.created_at BETWEEN $16 AND $17
-  AND (r.state = 'success' OR d.id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again))
+SELECT delivery_id FROM r WHERE (
+  r.state = 'success' OR delivery_id IN (SELECT delivery_id FROM over UNION ALL SELECT delivery_id FROM again)
+) AND delivery_id NOT IN (SELECT id FROM moved)
+"""
+"""Gives the deliveries that should have moved and did not. `created_at` is compared in a form that no pruning takes up.
+
+With partitions left out both when a kept plan starts and for each row, PostgreSQL 18 finds no other row once one had to
+wait for another transaction (docs/decisions/0013-effects-shares-returns.md).
+"""
+
+_MOVE_ONE = """
+UPDATE delivery SET state = $3, ended_at = $4, attempt_count = CASE WHEN $5 THEN greatest(attempt_count, $6)
+  ELSE attempt_count END
+WHERE id = $1 AND created_at = $2
 """
 
 
@@ -160,22 +176,30 @@ async def take_due(
 
 
 async def record(tx: Tx, ended: Sequence[Ended]) -> None:
-    """Writes attempts and moves their deliveries on, in one statement (gathered from many attempts).
+    """Writes attempts and moves their deliveries on (gathered from many attempts); one transaction.
 
     An attempt that another worker's overtook (its number is taken) is logged and moves nothing, except that success is
-    final. `$16` and `$17` bound the partitions looked into.
+    final.
     """
     ordered = sorted(ended, key=lambda one: one.due.delivery_id)
+    async with cast("Connection", tx).transaction():
+        missing = {row[0] for row in await tx.fetch(_RECORD, *_recorded(ordered))}
+        for one in ordered:
+            if one.due.delivery_id in missing:  # or its day is gone: then this moves nothing either
+                await _move_one(tx, one)
+
+
+def _recorded(ordered: Sequence[Ended]) -> list[object]:
+    """The parameters of `_RECORD`: a list for each column, then the bounds of the partitions looked into."""
     attempts = [one.attempt for one in ordered]
     days = [one.due.created_at for one in ordered]
-    await tx.execute(
-        _RECORD,
+    return [
         [one.due.delivery_id for one in ordered],
         days,
         [one.due.attempt_count + 1 for one in ordered],
         [one.verdict.state.value for one in ordered],
         [one.verdict.due_at for one in ordered],
-        [one.at if one.verdict.due_at is None else None for one in ordered],
+        [_ended_at(one) for one in ordered],
         [a and a.id for a in attempts],
         [a and a.began_at for a in attempts],
         [a and a.duration_ms for a in attempts],
@@ -187,6 +211,22 @@ async def record(tx: Tx, ended: Sequence[Ended]) -> None:
         [a and a.error for a in attempts],
         min(days),
         max(days),
+    ]
+
+
+def _ended_at(one: Ended) -> datetime | None:
+    return one.at if one.verdict.due_at is None else None
+
+
+async def _move_one(tx: Tx, one: Ended) -> None:
+    await tx.execute(
+        _MOVE_ONE,
+        one.due.delivery_id,
+        one.due.created_at,
+        one.verdict.state.value,
+        _ended_at(one),
+        one.attempt is not None,
+        one.due.attempt_count + 1,
     )
 
 

@@ -352,7 +352,7 @@ CREATE TABLE public.count_mark (
     up_to_id uuid NOT NULL
 );
 
-COMMENT ON TABLE public.count_mark IS 'How far each job has counted into record_day.';
+COMMENT ON TABLE public.count_mark IS 'How far each job has counted into record_day, and (swept) looked for records left pending.';
 
 CREATE TABLE public.delivery (
     id uuid NOT NULL,
