@@ -4,11 +4,15 @@ import re
 
 import pytest
 from tests.surfaces.console.browser import (
+    PASSWORD,
+    Browser,
     Business,
     Visitors,
     errors_of,
     links_of,
+    mailed_token,
     make_business,
+    make_operator,
     newest_mail,
     text_of,
 )
@@ -174,3 +178,72 @@ async def test_no_role_is_given_that_nobody_chose(business: Business, browse: Vi
         assert "selected" not in opened.text
         refused = await alice.post(page, {"email": _address(), "name": "Lou", "gift": ""})
         assert "choose a role" in errors_of(refused)["gift"].lower()
+
+
+async def _invited(browser: Browser, email: str) -> tuple[int, str]:
+    """What an invitation answers: status, and all that the next page says, without the address."""
+    answer = await browser.post("/console/members/invite", {"email": email, "name": "Nina", "gift": "admin:"})
+    return answer.status_code, text_of(await browser.follow(answer)).replace(email, "…")
+
+
+async def test_who_is_a_member_elsewhere_is_invited_like_anybody_and_its_own_mail_says_so(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    other = await make_business(deps, "Borealis")
+    operator = await make_operator(deps)
+    pending = await accounts.create_member(
+        deps, other.account.id, email=f"new-{random_text(6)}@x.example".lower(), name="New", role=Role.ADMIN
+    )
+    answers: set[tuple[int, str]] = set()
+    for email in (f"nobody-{random_text(6)}@x.example", other.admin.email, operator.email, pending.email):
+        alice = await browse.as_member(business.admin)
+        answers.add(await _invited(alice, email))
+        mail = await newest_mail(deps, email)
+        assert "has invited you to manage the caller identity of Acme" in mail
+        assert ("another business" in mail) == (email in {other.admin.email, operator.email})
+        member = next(one for one in await accounts.list_members(deps, business.account.id) if one.email == email)
+        assert member.state is MemberState.INVITED
+        assert "Borealis" not in mail
+        await accounts.delete_member(deps, business.account.id, member.id)
+    assert len(answers) == 1
+
+
+async def test_an_address_belongs_to_the_first_who_accepts(deps: Deps, business: Business, browse: Visitors) -> None:
+    other = await make_business(deps, "Borealis")
+    email = f"nina-{random_text(6)}@x.example".lower()
+    tokens: list[str] = []
+    for inviter in (business.admin, other.admin):
+        assert (await _invited(await browse.as_member(inviter), email))[0] == 303
+        tokens.append(await mailed_token(deps, email))
+    form = {"name": "Nina", "password": "four unrelated words here", "again": "four unrelated words here"}
+    first, second = browse(), browse()
+    await first.get(f"/console/invitations/{tokens[0]}")
+    assert (await first.post(f"/console/invitations/{tokens[0]}", form)).status_code == 303
+    await second.get(f"/console/invitations/{tokens[1]}")
+    late = await second.post(f"/console/invitations/{tokens[1]}", form)
+    assert late.status_code == 422
+    assert "one address belongs to one" in errors_of(late)[""]
+    assert 'value="Nina"' in late.text
+    borealis = next(one for one in await accounts.list_members(deps, other.account.id) if one.email == email)
+    acme = next(one for one in await accounts.list_members(deps, business.account.id) if one.email == email)
+    assert (acme.state, borealis.state) == (MemberState.ACTIVE, MemberState.INVITED)
+    charlie = await browse.as_member(other.admin)  # revoking and restoring tell nothing either
+    for step in ("revoke", "restore", "invite-again"):
+        assert (await charlie.post(f"/console/members/{borealis.id}/{step}")).status_code == 303
+    await accounts.delete_member(deps, business.account.id, acme.id)
+    freed = browse()
+    token = await mailed_token(deps, email)
+    await freed.get(f"/console/invitations/{token}")
+    assert (await freed.post(f"/console/invitations/{token}", form)).status_code == 303
+
+
+async def test_who_uses_an_address_signs_in_whoever_else_invites_it(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    other = await make_business(deps, "Borealis")
+    await _invited(await browse.as_member(other.admin), business.admin.email.upper())
+    alice = browse()
+    await alice.get("/console/sign-in")
+    answer = await alice.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD})
+    assert answer.status_code == 303
+    assert "Acme" in text_of(await alice.follow(answer))

@@ -62,11 +62,16 @@ async def gifts(deps: Deps, actor: Actor) -> list[Gift]:
 
 
 async def invite_member(deps: Deps, actor: Actor, *, email: str, name: str, role: Role, node_id: UUID | None) -> Member:
-    """A new member, to whom the invitation is on its way. Raises Forbidden, InvalidInput, Conflict."""
+    """A new member, to whom the invitation is on its way.
+
+    Who is a member elsewhere is answered like anybody: only its own mail says so. Operators are told. Raises Forbidden,
+    InvalidInput, Conflict.
+    """
     check(actor, Action.MEMBERS_MANAGE)
     place = await _given(deps, actor, role, node_id)
+    create = accounts.create_member if actor.is_operator else accounts.create_invited_member
     async with changing(deps, actor) as change:
-        member = await accounts.create_member(
+        member = await create(
             change.deps,
             actor.account_id,
             email=email,

@@ -17,11 +17,15 @@ from callmark.domain.accounts.session_queries import Known
 from callmark.domain.accounts.sign_in import begin_session
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256
 from callmark.kit.text import kept_or
 
 _DEAD = "this link has been used or is no longer valid"
+_IN_USE = (
+    "you sign in with this address for another business already, and one address belongs to one. ask for an invitation"
+    " to another address."
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ async def invite(deps: Deps, member: Member, account_name: str, by: str) -> None
     async with deps.db.transaction() as tx:
         person = Person(member_id=member.id)
         await session_queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, now + INVITATION_LIFETIME)
-        await mails.send_invitation(deps, tx, member.email, account_name, by, token)
+        is_in_use = await queries.is_in_use(tx, member.email, member.id)
+        await mails.send_invitation(deps, tx, member.email, account_name, by, token, is_in_use=is_in_use)
 
 
 async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
@@ -74,13 +79,18 @@ async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:
 
 
 async def accept_invitation(deps: Deps, token: str, name: str, password: str, origin: Origin) -> SignedIn:
-    """The first session of an invited member, with the name and password it chose. Raises NotFound, InvalidInput."""
+    """The first session of an invited member, with the name and password it chose.
+
+    Raises NotFound, InvalidInput, Conflict when the address is in use elsewhere on this installation.
+    """
     invited = await look_at_link(deps, LinkKind.INVITATION, token)
     name = kept_or(invited.name, name, model.member_name)
     hashed = await hash_password(check_password(password, invited.email, name))
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.INVITATION, token)
         assert known.person.member_id  # noqa: S101 - operators are not invited
+        if await queries.is_in_use(tx, known.email, known.person.member_id):
+            raise Conflict(_IN_USE)
         await queries.activate_member(tx, known.person.member_id, name)
         await _replace_password(tx, known, hashed)
         await audit.note_own(tx, known, "member.accepted", origin.address, deps.clock.now())

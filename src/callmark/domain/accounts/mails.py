@@ -7,8 +7,10 @@ from callmark.kit import mail
 from callmark.kit.db import Tx
 
 
-async def send_invitation(deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str) -> None:
-    """The link with which a new member chooses name and password."""
+async def send_invitation(
+    deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, *, is_in_use: bool = False
+) -> None:
+    """The link with which a new member chooses name and password; or why it cannot (`is_in_use`: the address)."""
     inviter = f"{by} has invited you" if by else "You are invited"
     await _send(
         deps,
@@ -17,7 +19,11 @@ async def send_invitation(deps: Deps, tx: Tx, to: str, account_name: str, by: st
         subject=f"Your invitation to {account_name} on Callmark",
         lines=[
             f"{inviter} to manage the caller identity of {account_name}.",
-            "Open the link within 7 days to choose your password. It works once.",
+            "Open the link within 7 days to choose your password. It works once."
+            if not is_in_use
+            else "You already sign in to Callmark with this address for another business, and one address belongs to"
+            " one business. Ask to be invited with another address, or have the other business delete your access:"
+            " then the link works, for 7 days from now.",
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",

@@ -12,6 +12,7 @@ from callmark.domain.ids import AccountId, MemberId
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict, NotFound
 
+EMAIL_TAKEN = "a member with this email already exists"
 _ACCOUNT = "id, name, state, features, created_at, requires_code"
 _MEMBER = (
     "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"
@@ -100,20 +101,20 @@ async def update_account(
 async def insert_member(tx: Tx, member: Member) -> None:
     """Writes a new member.
 
-    Conflict when the address is taken (in any spelling of case, in any account), NotFound for a place that does not
-    exist.
+    Conflict when the account has a member with this address (in any spelling of case), or when the new one is active
+    and another account's member uses the address. NotFound for a place that does not exist.
     """
     with _known_place():
         tag = await _insert_member(tx, member)
     if tag != "INSERT 0 1":
-        raise Conflict("a member with this email already exists")
+        raise Conflict(EMAIL_TAKEN)
 
 
 async def _insert_member(tx: Tx, member: Member) -> str:
     return await tx.execute(
         "INSERT INTO member (id, account_id, email, name, role, state, created_at,"
         " department_id, operation_id, process_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (lower(email)) DO NOTHING",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
         member.id,
         member.account_id,
         member.email,
@@ -155,8 +156,11 @@ async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Mem
 
 
 async def update_member(tx: Tx, member: Member) -> None:
-    """Writes what may change of a locked member. NotFound for a place that does not exist."""
-    with _known_place():
+    """Writes what may change of a locked member.
+
+    NotFound for a place that does not exist, Conflict when somebody else uses its address by now.
+    """
+    with _known_place(), _free_address():
         await tx.execute(
             "UPDATE member SET name = $2, role = $3, state = $4, department_id = $5, operation_id = $6, process_id = $7"
             " WHERE id = $1",
@@ -169,15 +173,27 @@ async def update_member(tx: Tx, member: Member) -> None:
 
 
 async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
-    """An invited member has chosen a name and is active."""
-    await tx.execute(
-        "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
-    )
+    """An invited member has chosen a name and is active. Conflict when somebody else uses its address by now."""
+    with _free_address():
+        await tx.execute(
+            "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
+        )
 
 
 async def member_exists(tx: Tx, email: str) -> bool:
-    """Whether a member of any account has this address, in any spelling of case. Index member_email_unique."""
-    return bool(await tx.fetchval("SELECT true FROM member WHERE lower(email) = lower($1)", email))
+    """Whether a member of any account has this address, in any spelling of case. Index member_email."""
+    return bool(await tx.fetchval("SELECT true FROM member WHERE lower(email) = lower($1) LIMIT 1", email))
+
+
+async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
+    """Whether an operator, or a member other than that one who has ever signed in, has this address."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM member WHERE lower(email) = lower($1) AND id <> $2"
+        " AND (state = 'active' OR password_hash IS NOT NULL))"
+        " OR EXISTS (SELECT FROM operator_user WHERE lower(email) = lower($1))",
+        email,
+        but,
+    )
 
 
 async def delete_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> bool:
@@ -212,6 +228,15 @@ def _known_place() -> Generator[None]:
         yield
     except asyncpg.ForeignKeyViolationError as exc:
         raise NotFound("there is no such place in the structure") from exc
+
+
+@contextmanager
+def _free_address() -> Generator[None]:
+    """Turns an address that somebody else uses into Conflict."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict(EMAIL_TAKEN) from exc
 
 
 def _place(member: Member) -> tuple[UUID | None, UUID | None, UUID | None]:

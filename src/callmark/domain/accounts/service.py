@@ -103,24 +103,29 @@ async def create_member(
     state: MemberState = MemberState.INVITED,
     node_id: UUID | None = None,
 ) -> Member:
-    """The new member. An address belongs to one member of the installation, whatever its case: else Conflict.
+    """The new member. Conflict when a member of any account, or an operator, has the address, whatever its case.
 
     Raises NotFound for an unknown account, InvalidInput for a name or an address that cannot be used.
     """
-    member = Member(
-        id=MemberId(new_id()),
-        account_id=account_id,
-        email=model.email_address(email),
-        name=model.member_name(name),
-        role=role,
-        state=state,
-        created_at=deps.clock.now(),
-        node_id=None if role is Role.ADMIN else node_id,
-    )
+    member = _new_member(deps, account_id, email, name, role, state, node_id)
     async with deps.db.transaction() as tx:
         _found(await queries.select_account(tx, account_id))
-        if await operator_queries.select_by_email(tx, member.email):
-            raise Conflict("a member with this email already exists")
+        if await operator_queries.select_by_email(tx, member.email) or await queries.member_exists(tx, member.email):
+            raise Conflict(queries.EMAIL_TAKEN)
+        await queries.insert_member(tx, member)
+    return member
+
+
+async def create_invited_member(
+    deps: Deps, account_id: AccountId, *, email: str, name: str, role: Role, node_id: UUID | None
+) -> Member:
+    """As `create_member`, for who must not learn whom other accounts have: Conflict about this account's members only.
+
+    Of several invitations to one address, the first that is accepted gets it.
+    """
+    member = _new_member(deps, account_id, email, name, role, MemberState.INVITED, node_id)
+    async with deps.db.transaction() as tx:
+        _found(await queries.select_account(tx, account_id))
         await queries.insert_member(tx, member)
     return member
 
@@ -183,6 +188,21 @@ async def creator_email(deps: Deps, account_id: AccountId) -> str:
     """Whom a thing names as its maker when an operator makes it: the account's oldest admin, else `OPERATOR_EMAIL`."""
     async with deps.db.connection() as tx:
         return await queries.select_oldest_admin_email(tx, account_id) or OPERATOR_EMAIL
+
+
+def _new_member(
+    deps: Deps, account_id: AccountId, email: str, name: str, role: Role, state: MemberState, node_id: UUID | None
+) -> Member:
+    return Member(
+        id=MemberId(new_id()),
+        account_id=account_id,
+        email=model.email_address(email),
+        name=model.member_name(name),
+        role=role,
+        state=state,
+        created_at=deps.clock.now(),
+        node_id=None if role is Role.ADMIN else node_id,
+    )
 
 
 def _found(account: Account | None) -> Account:

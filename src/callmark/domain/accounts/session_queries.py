@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 from callmark.domain.accounts.model import AccountState, Feature, MemberState, Person, Role
 from callmark.domain.accounts.session_model import LinkKind, NewSession, Session
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict
 
 _SESSION = """
 SELECT s.id, s.created_at, s.seen_at, s.address, s.user_agent, s.member_id, s.operator_id,
@@ -41,14 +44,16 @@ class Known:
 
 
 async def select_known(tx: Tx, email: str) -> Known | None:
-    """The operator or else the member with this address in any spelling of case. Indexes on lower(email)."""
+    """The operator, else the member who uses this address, else the newest who is invited. Indexes on lower(email)."""
     row = await tx.fetchrow(
         "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
-        " NULL::uuid AS account_id, '' AS account_name, NULL AS account_state, false AS requires_code"
+        " NULL::uuid AS account_id, '' AS account_name, NULL AS account_state, false AS requires_code,"
+        " 0 AS place, NULL::timestamptz AS created_at"
         " FROM operator_user o WHERE lower(o.email) = lower($1)"
         " UNION ALL SELECT NULL, m.id, m.email, m.name, m.password_hash, m.state, a.id, a.name, a.state,"
-        " a.requires_code FROM member m JOIN client_account a ON a.id = m.account_id WHERE lower(m.email) = lower($1)"
-        " LIMIT 1",
+        " a.requires_code, CASE WHEN m.state = 'active' OR m.password_hash IS NOT NULL THEN 1 ELSE 2 END, m.created_at"
+        " FROM member m JOIN client_account a ON a.id = m.account_id WHERE lower(m.email) = lower($1)"
+        " ORDER BY place, created_at DESC LIMIT 1",
         email,
     )
     return _known(row) if row else None
@@ -69,8 +74,11 @@ async def select_known_person(tx: Tx, person: Person) -> Known | None:
 
 
 async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
-    """Stores a person's password."""
-    await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
+    """Stores a person's password. Conflict when somebody else uses its address by now."""
+    try:
+        await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict("another member uses this address") from exc
     await tx.execute("UPDATE operator_user SET password_hash = $2 WHERE id = $1", person.operator_id, password_hash)
 
 

@@ -1240,7 +1240,11 @@ CREATE INDEX member_account ON public.member USING btree (account_id);
 
 CREATE INDEX member_department ON public.member USING btree (department_id) WHERE (department_id IS NOT NULL);
 
-CREATE UNIQUE INDEX member_email_unique ON public.member USING btree (lower(email));
+CREATE INDEX member_email ON public.member USING btree (lower(email));
+
+CREATE UNIQUE INDEX member_email_in_use ON public.member USING btree (lower(email)) WHERE ((state = 'active'::text) OR (password_hash IS NOT NULL));
+
+CREATE UNIQUE INDEX member_email_of_account ON public.member USING btree (account_id, lower(email));
 
 CREATE INDEX member_operation ON public.member USING btree (operation_id) WHERE (operation_id IS NOT NULL);
 

@@ -10,7 +10,7 @@ from callmark.domain.accounts import links
 from callmark.domain.accounts import sign_in as door
 from callmark.domain.accounts.passwords import SHORTEST
 from callmark.domain.accounts.session_model import CodeSent, LinkKind, SignedIn
-from callmark.kit.errors import Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
@@ -188,7 +188,7 @@ async def accept_invitation(visit: Visit) -> Response:
         done = await links.accept_invitation(
             visit.deps, _token(visit), form.text("name"), form.new_password(), visit.origin
         )
-    except InvalidInput as refused:
+    except (InvalidInput, Conflict) as refused:
         kept = Form.of(name=form.text("name")).refused(refused)
         return page(visit, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
