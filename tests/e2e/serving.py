@@ -44,6 +44,15 @@ class Serve:
         except FileNotFoundError:
             return False
 
+    def readiness(self) -> dict[str, str]:
+        """What the public `/readyz` finds wrong, by check; empty when nothing is, or nobody answers."""
+        try:
+            status, body = fetch(self.installation["base_url"] + "/readyz")
+        except FileNotFoundError:
+            return {}
+        checks: list[dict[str, Any]] = json.loads(body)["checks"] if status else []
+        return {check["name"]: check["reason"] for check in checks if not check["ok"]}
+
     def pid_of(self, program: str) -> int | None:
         """The newest direct child whose command line contains `program`."""
         for pid in reversed(children(self.process.pid)):

@@ -51,6 +51,26 @@ def test_a_port_in_use_is_named(directory: Path) -> None:
     assert f"port {port} " in refused.stderr
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_admin_port_in_use_is_named_even_where_it_could_be_shared(directory: Path, at: int) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", str(port - at))
+    assert refused.returncode == 1
+    assert f"port {port} " in refused.stderr
+    assert "--admin-port" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
+    refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", "65535")
+    assert refused.returncode == 1
+    assert "too few ports" in refused.stderr
+
+
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
     refused = run("serve", "--data", directory / "never", CALLMARK_PROT="1")
     assert refused.returncode == 1
@@ -72,6 +92,42 @@ def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) ->
     until(lambda: any(line["event"] == "unit_back" and line["pid"] == serve.pid_of(program) for line in serve.log), 20)
     until(serve.ready, 10)
     assert any(line["event"] == "unit_ended" and line["how"] == "killed by SIGKILL" for line in serve.log)
+
+
+@pytest.mark.parametrize("program", ["child worker", "child http"])
+def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, program: str) -> None:
+    until(serve.ready, 20)
+    hanging = serve.pid_of(program)
+    assert hanging
+    os.kill(hanging, signal.SIGSTOP)
+    if program == "child worker":
+        until(lambda: "does not answer" in serve.readiness().get("worker-2", ""), 5)
+    until(lambda: serve.pid_of(program) not in (hanging, None), 30)
+    until(serve.ready, 20)
+    assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
+
+
+def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(directory: Path) -> None:
+    with serving(directory, name="keyless") as serve:
+        key = (serve.data / "secret-key").rename(directory / "put-aside")
+    process = start(directory, "keyless")
+    serve = Serve(process, directory / "keyless", directory / "keyless.errors")
+    try:
+        until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""), 30)
+        assert fetch(serve.installation["base_url"] + "/healthz")[0] == 200
+        why = [line for line in serve.log if line["event"] == "process_cannot_run"]
+        assert why
+        assert "CALLMARK_SECRET_KEY" in why[-1]["error"]
+        assert not any("exception" in line for line in serve.log)
+        report = run("doctor", "--data", serve.data)
+        assert report.returncode == 1
+        assert "problem  secret key" in report.stdout
+        assert "problem  worker-1: " in report.stdout
+        key.rename(serve.data / "secret-key")
+        until(serve.ready, 30)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:

@@ -1,11 +1,14 @@
-"""Keeping a part running: pauses grow, a part that cannot stay up ends the start."""
+"""Keeping a part running: pauses grow, nothing that a part does ends the keeper, one that hangs is killed."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
 from callmark.kit.errors import SetupError
-from callmark.processes.keeper import keep, pause_s
+from callmark.processes import keeper
+from callmark.processes.board import Board, read_board
+from callmark.processes.keeper import Pace, keep
 
 
 class Flickering:
@@ -16,35 +19,94 @@ class Flickering:
 
     def __init__(self) -> None:
         self.starts = 0
+        self.enough = asyncio.Event()
 
     async def start(self) -> None:
         self.starts += 1
+        if self.starts == keeper.MANY + 1:
+            self.enough.set()
 
     async def wait(self) -> int:
         return -9
 
     async def stop(self, within_s: float) -> None: ...
 
+    async def look(self) -> Mapping[str, str]:
+        return {}
 
-async def test_five_ends_within_a_minute_are_too_many() -> None:
+
+AT_ONCE = Pace(0, 0, 0, 0)
+
+
+async def kept(part: Flickering) -> tuple[list[str], Board]:
+    """What is told and noted of a part until it has had enough."""
     told: list[str] = []
+    board = Board()
+    keeping = asyncio.create_task(keep(part, told.append, board, pace=AT_ONCE))
+    await asyncio.wait_for(part.enough.wait(), 5)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    assert keeping.cancelled()
+    return told, board
+
+
+async def test_a_part_that_keeps_ending_is_started_for_ever_and_told_of() -> None:
     part = Flickering()
-    with pytest.raises(SetupError, match="flickering ended 5 times within a minute, at last: killed by SIGKILL"):
-        await keep(part, told.append)
-    assert part.starts == 4
+    told, _ = await kept(part)
     assert told[0] == "flickering ended unexpectedly (killed by SIGKILL); starting it again"
     assert told[1] == "flickering is back"
+    assert "flickering ended unexpectedly (killed by SIGKILL), 5 times in a row; starting it again" in told
 
 
-async def test_a_failing_start_counts_as_an_end() -> None:
+@pytest.mark.parametrize("failure", [SetupError("port taken"), OSError("no memory"), ValueError("a bug")])
+async def test_a_failing_start_is_noted_and_tried_again(failure: Exception) -> None:
     class Stuck(Flickering):
         async def start(self) -> None:
-            await asyncio.sleep(0)
-            raise SetupError("port taken")
+            await super().start()
+            raise failure
 
-    with pytest.raises(SetupError, match="at last: port taken"):
-        await keep(Stuck(), lambda _: None)
+    told, board = await kept(Stuck())
+    assert str(failure) in told[1]
+    assert str(failure) in read_board(board.fd)["flickering"]
 
 
-def test_pauses_grow_up_to_five_seconds() -> None:
-    assert [pause_s(n) for n in (1, 2, 3, 9)] == [0.1, 0.2, 0.4, 5.0]
+async def test_one_that_hangs_is_noted_and_killed() -> None:
+    class Hanging(Flickering):
+        def __init__(self) -> None:
+            super().__init__()
+            self.killed = asyncio.Event()
+
+        async def look(self) -> Mapping[str, str]:
+            raise TimeoutError
+
+        async def wait(self) -> int:
+            await self.killed.wait()
+            assert read_board(board.fd) == {"flickering": "does not answer"}
+            self.enough.set()
+            return -9
+
+        async def stop(self, within_s: float) -> None:
+            assert within_s == 0
+            self.killed.set()
+
+    part, board = Hanging(), Board()
+    keeping = asyncio.create_task(keep(part, lambda _: None, board, pace=AT_ONCE))
+    await asyncio.wait_for(part.enough.wait(), 5)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+
+
+async def test_what_a_part_says_of_itself_is_noted() -> None:
+    class Half(Flickering):
+        async def look(self) -> Mapping[str, str]:
+            return {"deliveries": "stands still for 9 s"}
+
+    board = Board()
+    assert await keeper.note(Half(), board)
+    assert read_board(board.fd) == {"flickering": "deliveries: stands still for 9 s"}
+    board.say("flickering", "")
+    assert read_board(board.fd) == {}
+
+
+def test_pauses_grow_up_to_a_quarter_of_a_minute() -> None:
+    assert [Pace().pause_s(n) for n in (1, 2, 3, 5, 9, 10_000)] == [0.1, 0.2, 0.4, 1.6, 15.0, 15.0]

@@ -1,11 +1,12 @@
 """What every use case may use, built once per process in `callmark.processes.compose`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from callmark.kit.clock import Clock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import Gather
+from callmark.kit.health import Health
 from callmark.kit.settings import Settings
 
 
@@ -21,3 +22,6 @@ class Deps:
     real_clock: Clock
     public_url: str
     """Where clients reach this installation, without a slash at the end; logos are addressed under it."""
+
+    health: Health = field(default_factory=Health)
+    """Whether the parts of this process do their work."""

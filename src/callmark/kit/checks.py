@@ -1,6 +1,8 @@
 """What can be wrong with an installation: engines, clock, disk, mail. Asked by `callmark doctor` and the console."""
 
 import shutil
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +12,12 @@ from callmark.kit import smtp
 from callmark.kit.clock import Clock
 from callmark.kit.db import Tx
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
+from callmark.kit.errors import SetupError
+from callmark.kit.live import Heartbeat
 from callmark.kit.mail import count_waiting
 from callmark.kit.migrate import needed, schema_number
+from callmark.kit.secret_key import FILE as KEY_FILE
+from callmark.kit.secret_key import mark, read_key
 from callmark.kit.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -59,6 +65,33 @@ async def clock(tx: Tx, real: Clock) -> Finding:
     apart = theirs - (before + (real.now() - before) / 2)
     advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
     return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
+
+
+async def secret_key(tx: Tx, settings: Settings) -> Finding:
+    """Whether the key that secrets of this installation are stored with is here."""
+    marked: bytes | None = await tx.fetchval("SELECT secret_key_mark FROM installation")
+    try:
+        key = settings.secret_key or read_key(settings.data)
+    except SetupError as exc:
+        return Finding("secret key", ok=False, detail=exc.message, advice="Run this as the user who may read it.")
+    if marked is None or (key and mark(key) == marked):
+        return Finding("secret key", ok=True, detail="not made yet" if marked is None else "it is the installation's")
+    return Finding(
+        "secret key",
+        ok=False,
+        detail="it is another than the installation's" if key else "it is missing: no worker can run",
+        advice=f"Set CALLMARK_SECRET_KEY, or put the file {KEY_FILE!r} back into {settings.data}.",
+    )
+
+
+def alive(processes: Sequence[Heartbeat]) -> Finding:
+    """Whether somebody does the work, where anything runs at all."""
+    kinds = Counter(beat.kind for beat in processes if beat.is_alive)
+    if kinds["http"] and not kinds["worker"]:
+        advice = "Start one: `callmark serve --roles worker`, or without --roles."
+        return Finding("processes", ok=False, detail="no worker is heard of", advice=advice)
+    told = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
+    return Finding("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
 
 
 async def mail(tx: Tx, settings: Settings) -> Finding:

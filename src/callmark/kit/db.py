@@ -1,6 +1,7 @@
 """PostgreSQL through asyncpg: one pool per process, transactions, and the place where a lost engine gets its name."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -8,7 +9,8 @@ from typing import Any, Protocol, cast
 
 import asyncpg
 
-from callmark.kit.errors import Unavailable
+from callmark.kit import patience
+from callmark.kit.errors import EngineRefuses, Unavailable
 
 Row = Any
 """A row of a result: fields by name or position (an asyncpg Record)."""
@@ -28,6 +30,18 @@ _LOST = (
     asyncpg.InternalClientError,  # an engine that crashed spoke out of turn; the connection is of no more use
 )
 """What asyncpg raises when the engine is away, going down, crashed, not yet up, full, demoted or too busy."""
+
+_REFUSED: dict[type[Exception], str] = {
+    asyncpg.InvalidCatalogNameError: "Create that database, or correct CALLMARK_POSTGRES_DSN.",
+    asyncpg.InvalidAuthorizationSpecificationError: "Correct user and password in CALLMARK_POSTGRES_DSN, or let that"
+    " user in (pg_hba.conf).",
+    asyncpg.InsufficientPrivilegeError: "Give the user of CALLMARK_POSTGRES_DSN that right: the database and its schema"
+    " should be its own.",
+    asyncpg.ClientConfigurationError: "Correct CALLMARK_POSTGRES_DSN.",
+}
+"""What a server that answers says no with, or asyncpg to a malformed address; and what to do."""
+
+_REFUSALS = tuple(_REFUSED)
 
 
 class Tx(Protocol):
@@ -94,37 +108,64 @@ class Database:
         statements whose plan does not depend on them. Over partitions, planning costs more than running.
         """
         plans = {"plan_cache_mode": "force_generic_plan"} if keeps_plans else {}
-        pool = await _untyped.create_pool(
-            dsn,
-            min_size=0,
-            max_size=size,
-            command_timeout=STATEMENT_TIMEOUT_S,
-            timeout=5.0,
-            reset=_keep_session,
-            server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
-        )
+        with _named_when_lost():
+            pool = await _untyped.create_pool(
+                dsn,
+                min_size=0,
+                max_size=size,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                timeout=5.0,
+                reset=_keep_session,
+                server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
+            )
         return cls(pool)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
         """A connection for single statements, each its own transaction."""
-        with _named_when_lost():
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as held:
-                yield cast("Tx", held)
+        async with self._held() as held, _cut_when_late(held):
+            yield cast("Tx", held)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        with _named_when_lost():
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as held, held.transaction():
-                yield cast("Tx", held)
+        async with self._held() as held, held.transaction(), _cut_when_late(held):
+            yield cast("Tx", held)
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
         try:
-            await asyncio.wait_for(self._pool.close(), 2)
+            async with asyncio.timeout(2):
+                await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncGenerator[Any]:
+        """A connection out of the pool, cut when the patience of whoever waits is at its end."""
+        late = False
+
+        def cut(connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+            nonlocal late
+            late = True
+            connection.terminate()
+
+        try:
+            with _named_when_lost(), patience.waiting() as left_s:
+                loop = asyncio.get_running_loop()
+                ends_at = loop.time() + left_s
+                held = await self._pool.acquire(timeout=min(ACQUIRE_TIMEOUT_S, left_s))
+                timer = None if math.isinf(ends_at) else loop.call_at(ends_at, cut, held)
+                try:
+                    yield held
+                finally:
+                    if timer:
+                        timer.cancel()
+                    await self._pool.release(held)
+        except Unavailable as exc:
+            if late:
+                raise Unavailable("postgresql: no answer in time") from exc
+            raise
 
 
 class Joined(Database):
@@ -160,14 +201,27 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
             await held.close(timeout=2)
 
 
+@asynccontextmanager
+async def _cut_when_late(held: Any) -> AsyncGenerator[None]:  # noqa: ANN401 - asyncpg has no types
+    """Cuts a connection whose statement had no answer in time: asked to roll back, it would not answer either."""
+    try:
+        yield
+    except TimeoutError:
+        held.terminate()
+        raise
+
+
 @contextmanager
 def _named_when_lost() -> Generator[None]:
-    """Turns what a lost engine raises into `Unavailable`.
+    """Turns what a lost engine raises into `Unavailable`, and what one says no with into `EngineRefuses`.
 
     asyncpg's InterfaceError is both: a connection that closed under us, and our own misuse, which stays a bug.
     """
     try:
         yield
+    except _REFUSALS as exc:
+        advice = next(advice for kind, advice in _REFUSED.items() if isinstance(exc, kind))
+        raise EngineRefuses(f"postgresql: {exc}", advice) from exc
     except asyncpg.InterfaceError as exc:
         if "clos" not in str(
             exc

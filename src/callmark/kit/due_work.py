@@ -19,8 +19,10 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Database, Row, Tx
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
+from callmark.kit.health import Health
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import WORK_SECONDS
+from callmark.kit.tasks import run_all
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +123,10 @@ class Work:
 class Worker:
     """Claims and runs the due rows of some kinds of work until stopped."""
 
-    def __init__(self, db: Database, fabric: Fabric, clock: Clock, real_clock: Clock) -> None:
+    def __init__(
+        self, db: Database, fabric: Fabric, clock: Clock, real_clock: Clock, health: Health | None = None
+    ) -> None:
+        self._health = health or Health()
         self._db = db
         self._fabric = fabric
         self._clock = clock
@@ -129,11 +134,7 @@ class Worker:
 
     async def run(self, works: Sequence[Work]) -> None:
         """Runs for ever; cancel it to stop. Rows under way keep their lease and are claimed again when it ends."""
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                wake = asyncio.Event()
-                await self._fabric.listen(f"wake.{work.name}", _setter(wake))
-                group.create_task(self._attend(work, wake))
+        await run_all(*(self._attend(work) for work in works))
 
     async def run_due(self, work: Work) -> int:
         """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
@@ -150,10 +151,14 @@ class Worker:
             rows = await tx.fetch(work.claim_sql, self._clock.now(), self._real.now(), lease, most, LEASE)
         return [Claimed(row, lease) for row in rows]
 
-    async def _attend(self, work: Work, wake: asyncio.Event) -> None:
+    async def _attend(self, work: Work) -> None:
         running: set[asyncio.Task[None]] = set()
+        wake = asyncio.Event()
+        self._health.turned(work.name)
+        await self._fabric.listen(f"wake.{work.name}", _setter(wake))
         try:
             while True:
+                self._health.turned(work.name)
                 wake.clear()
                 free = work.at_once - len(running)
                 claimed = await self._try_claim(work, free) if free and work.ready() else []

@@ -15,6 +15,7 @@ AppError
 ├── KeyReused         an idempotency key that already names another request
 ├── TooManyRequests   over a rate limit; try again after a stated time
 ├── Unavailable       an engine cannot be reached; try again soon
+│   └── EngineRefuses an engine answers and says no; somebody must change its rights or our settings
 └── SetupError        this installation is set up wrongly; the text says what to do
 """
 
@@ -176,6 +177,14 @@ class Unavailable(AppError):
     def __init__(self, reason: str) -> None:
         super().__init__("service unavailable. please try again later.")
         self.reason = reason
+
+
+class EngineRefuses(Unavailable):
+    """An engine answers and says no (a password, a right, a database); `advice` says what the operator should do."""
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
 
 
 class SetupError(AppError):

@@ -22,7 +22,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from callmark.kit.errors import Unavailable
+from callmark.kit.errors import SetupError, Unavailable
 from callmark.kit.fanout import Answer, Fanouts, Push
 from callmark.kit.ids import new_id
 from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
@@ -71,28 +71,49 @@ class Fabric:
         self._connecting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled_from = 0.0
+        self._trouble = "not connected yet"
 
     # life -----------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Starts to connect and keeps trying for ever; returns once connected or after two seconds without."""
+        """Starts to connect and keeps trying for ever; returns once connected or after two seconds without.
+
+        Raises SetupError for credentials that cannot be read.
+        """
+        check_credentials(self._credentials)
         self._connecting = asyncio.create_task(self._connect())
         await asyncio.wait({self._connecting}, timeout=2)
         if not self.connected:
-            log.warning("nats_not_reached")
+            log.warning("nats_not_reached", error=self._trouble)
 
     async def close(self) -> None:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
         for task in [*self._tasks, *([self._connecting] if self._connecting else [])]:
             task.cancel()
         with contextlib.suppress(*_FAILED):
-            await asyncio.wait_for(self._client.close(), 1)
+            async with asyncio.timeout(1):
+                await self._client.close()
         self._fanouts.lose_all()
 
     @property
     def connected(self) -> bool:
         """Whether a push can be sent at this moment."""
         return self._joined and self._client.is_connected
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, as the last try to make one ended; empty while there is one."""
+        return "" if self.connected else self._trouble
+
+    async def round_trip(self, within_s: float) -> None:
+        """Returns when the server has answered. Raises Unavailable when it does not, within that time."""
+        if not self.connected:
+            raise Unavailable(f"nats: not connected: {self._trouble}")
+        try:
+            async with asyncio.timeout(within_s):
+                await self._client.flush(timeout=math.ceil(within_s) + 1)
+        except _FAILED as exc:
+            raise Unavailable("nats: no answer in time") from exc
 
     @property
     def server_version(self) -> tuple[int, ...]:
@@ -120,7 +141,7 @@ class Fabric:
         while not self._joined:
             try:
                 await self._client.connect(
-                    self._url,
+                    seeds(self._url),
                     name=self._name,
                     user_credentials=str(self._credentials) if self._credentials else None,
                     max_reconnect_attempts=-1,
@@ -129,7 +150,7 @@ class Fabric:
                     ping_interval=10,
                     max_outstanding_pings=2,
                     pending_size=0,  # while disconnected a publish fails at once: nothing is sent stale
-                    error_cb=_on_error,
+                    error_cb=self._on_error,
                     disconnected_cb=self._disconnected,
                     reconnected_cb=self._reconnected,
                 )
@@ -140,8 +161,8 @@ class Fabric:
                     subscribed += 1
                 self._joined = True  # no await since the last look at the listeners
                 await self._until_in_force()
-            except _FAILED as exc:
-                log.warning("nats_not_reached", error=str(exc) or type(exc).__name__)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, without a word nobody would learn why all waits
+                self._note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
                 self._joined, self._client = False, SteadyClient()
@@ -151,6 +172,7 @@ class Fabric:
     async def _disconnected(self) -> None:
         if not self._client.is_closed:
             log.warning("nats_lost")
+            self._trouble = "the connection was lost"
         self._settled_from = math.inf  # it counts as connected a moment before `_reconnected` hears of it
         self._fanouts.lose_all()
 
@@ -159,6 +181,20 @@ class Fabric:
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
             self._apart(callback())
+
+    async def _on_error(self, exc: Exception) -> None:
+        if not isinstance(exc, _FAILED):  # a callback of ours failed
+            log.error("fabric_callback_failed", exc_info=exc)
+        elif self.connected:
+            log.debug("nats_error", error=_text(exc))
+        else:
+            self._note(exc)
+
+    def _note(self, exc: Exception) -> None:
+        """Tells why there is no connection: once for each reason, because the tries go on for ever."""
+        if (text := _text(exc)) != self._trouble:
+            log.warning("nats_not_reached", error=text)
+        self._trouble = text
 
     def _apart(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` beside the stream of messages, which must not wait for it."""
@@ -317,7 +353,8 @@ class Fabric:
             subscription = await subscribe_directly(self._client, reply, take)
             await self._client.publish(f"{self._root}.{topic}", b"", reply)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(enough.wait(), within.total_seconds())
+                async with asyncio.timeout(within.total_seconds()):
+                    await enough.wait()
             await self.detach(subscription)
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
@@ -330,6 +367,24 @@ class Fabric:
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
         return answer.data
+
+
+def seeds(urls: str) -> list[str]:
+    """The servers of a setting: URLs divided by commas. Any one of them is enough; it tells of the others."""
+    return [url.strip() for url in urls.split(",") if url.strip()]
+
+
+def check_credentials(path: Path | None) -> None:
+    """Raises SetupError when the file is not one that NATS makes for a user (`nsc generate creds`)."""
+    if path is None:
+        return
+    try:
+        text = path.expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        why = getattr(exc, "strerror", None) or "it is no text"
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
+    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} holds no NATS credentials: a user's JWT and its NKEY seed")
 
 
 def version_of(text: str) -> tuple[int, ...]:
@@ -350,8 +405,5 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         log.exception("fabric_callback_failed")
 
 
-async def _on_error(exc: Exception) -> None:
-    if isinstance(exc, _FAILED):
-        log.debug("nats_error", error=str(exc) or type(exc).__name__)
-    else:  # a callback of ours failed
-        log.error("fabric_callback_failed", exc_info=exc)
+def _text(exc: Exception) -> str:
+    return str(exc) or type(exc).__name__

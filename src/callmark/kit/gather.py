@@ -9,10 +9,12 @@ and planning over partitions was measured to cost twice as much as running (docs
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from callmark.kit import patience
 from callmark.kit.db import Database, Tx
 from callmark.kit.errors import Unavailable
 from callmark.kit.metrics import GATHERED_ITEMS
@@ -60,12 +62,13 @@ class Gather:
             task = asyncio.get_running_loop().create_task(self._drain(statement, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await done
+        return await _in_time(done)
 
     async def _drain(self, statement: Statement, line: _Line) -> None:
         try:
-            while line.waiting:
-                await self._commit(statement, _take(line))
+            with patience.endless():  # the first caller's would bind all others
+                while taken := _take(line):
+                    await self._commit(statement, taken)
         finally:
             line.running -= 1
 
@@ -84,7 +87,18 @@ class Gather:
             _resolve(taken, results or ())
 
 
+async def _in_time(done: "asyncio.Future[Sequence[Any]]") -> Sequence[Any]:
+    """What comes, as long as whoever asked has patience; afterwards items that nobody has begun with are dropped."""
+    with patience.waiting() as left_s:
+        try:
+            async with asyncio.timeout(None if math.isinf(left_s) else left_s):
+                return await done
+        except TimeoutError as exc:
+            raise Unavailable("postgresql: no answer in time") from exc
+
+
 def _take(line: _Line) -> _Waiting:
+    line.waiting = [one for one in line.waiting if not one[1].done()]
     count = size = 0
     for items, _ in line.waiting:
         if count and size + len(items) > MOST_ITEMS:

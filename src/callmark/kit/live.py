@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from callmark.kit.clock import Clock, ProductClock
-from callmark.kit.db import Database
+from callmark.kit.db import Database, Tx
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
@@ -83,6 +83,8 @@ class LiveProcess:
                 await self._refresh()
             except AppError as exc:
                 log.debug("heartbeat_missed", error=str(getattr(exc, "reason", exc)))
+            except Exception:
+                log.exception("heartbeat_failed")
 
     async def _refresh(self) -> None:
         async with self._db.transaction() as tx:
@@ -153,13 +155,18 @@ async def _lagging(db: Database, real: Clock, version: int) -> int:
 
 async def heartbeats(db: Database, real: Clock) -> list[Heartbeat]:
     """Every process that has been heard of in the last minutes, by kind, oldest first."""
-    now = real.now()
     async with db.connection() as tx:
-        rows = await tx.fetch(
-            "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time"
-            " FROM process p, installation i WHERE p.heartbeat_at > $1 ORDER BY p.kind, p.started_at, p.id",
-            now - FORGOTTEN_AFTER,
-        )
+        return await heartbeats_of(tx, real)
+
+
+async def heartbeats_of(tx: Tx, real: Clock) -> list[Heartbeat]:
+    """As `heartbeats`, on a connection of the caller's."""
+    now = real.now()
+    rows = await tx.fetch(
+        "SELECT p.id, p.kind, p.started_at, p.heartbeat_at, p.clock_version >= i.clock_version AS is_on_time"
+        " FROM process p, installation i WHERE p.heartbeat_at > $1 ORDER BY p.kind, p.started_at, p.id",
+        now - FORGOTTEN_AFTER,
+    )
     return [
         Heartbeat(
             row["id"],

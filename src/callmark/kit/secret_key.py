@@ -24,7 +24,10 @@ _NONCE_BYTES = 12
 def derived(settings: Settings, purpose: str) -> bytes:
     """32 bytes for one purpose. Raises SetupError when these settings have no key."""
     if settings.secret_key is None:
-        raise SetupError("this needs the installation's secret key: set CALLMARK_SECRET_KEY")
+        raise SetupError(
+            f"the installation's secret key is missing: set CALLMARK_SECRET_KEY, or put the file {FILE!r} back into the"
+            f" data directory {settings.data}"
+        )
     return _derive(settings.secret_key, purpose)
 
 

@@ -1,7 +1,7 @@
 """The program of every child process: `python -m callmark.processes.child KIND …`, settings in its environment.
 
 Kinds: `http` (all HTTP roles given), `worker`, and `handsets` (the emulator's virtual handsets). It writes one JSON
-line to `--ready-fd` once it serves, and ends on SIGTERM. It dies with its parent (see `engines.child.spawn`).
+line to `--ready-fd` once it serves or cannot, and ends on SIGTERM. It dies with its parent (see `engines.child.spawn`).
 """
 
 import argparse
@@ -22,8 +22,11 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
 from callmark.kit import logs
 from callmark.kit.errors import AppError
+from callmark.kit.health import Health
 from callmark.kit.limits import allow_many_files, collect_garbage_rarely
 from callmark.kit.settings import Settings, read_settings
+from callmark.kit.tasks import run_all
+from callmark.processes.board import read_board
 from callmark.processes.compose import open_deps
 from callmark.processes.http import LOOPBACK, Server, admin_app, open_socket, serve_until
 from callmark.processes.worker import run_beside
@@ -36,9 +39,32 @@ LAST_SECONDS = 6
 
 
 class Ready(msgspec.Struct):
-    """What a child tells its parent once it serves."""
+    """What a child tells its parent, once: that it serves, or why it cannot."""
 
-    admin_port: int
+    admin_port: int = 0
+    error: str = ""
+
+
+class Parts(msgspec.Struct):
+    """What `/healthz` of a child's admin port says: it answers, and these of its parts do not do their work."""
+
+    status: str
+    troubles: dict[str, str] = {}
+
+
+class _Line:
+    """The way to the parent, for one line."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    def tell(self, ready: Ready) -> None:
+        """Tells the parent; nothing the second time."""
+        if self._descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.write(self._descriptor, msgspec.json.encode(ready) + b"\n")
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
 def main() -> None:
@@ -49,16 +75,22 @@ def main() -> None:
     parser.add_argument("--admin-port", type=int, default=0)
     parser.add_argument("--roles", default="")
     parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--board-fd", type=int)
     args = parser.parse_args()
     settings = read_settings()
     allow_many_files()
     logs.set_up(settings.log_level)
     structlog.contextvars.bind_contextvars(process=f"{args.kind}-{args.index}")
-    tell = functools.partial(_tell_ready, args.ready_fd)
+    line = _Line(args.ready_fd)
+    health = Health()
+    if args.board_fd is not None:
+        health.beside = functools.partial(read_board, args.board_fd)
     try:
-        uvloop.run(_run(settings, args.kind, args.admin_port, frozenset(args.roles.split(",")), tell))
+        uvloop.run(_run(settings, args.kind, args.admin_port, frozenset(args.roles.split(",")), line, health))
     except AppError as exc:
-        log.error("process_cannot_run", error=getattr(exc, "reason", exc.message))  # noqa: TRY400 - the text says it all
+        error = getattr(exc, "reason", exc.message)
+        log.error("process_cannot_run", error=error)  # noqa: TRY400 - the text says it all
+        line.tell(Ready(error=error))
         sys.exit(1)
     except Exception:
         log.exception("process_failed")
@@ -66,34 +98,47 @@ def main() -> None:
 
 
 async def _run(
-    settings: Settings, kind: str, admin_port: int, roles: frozenset[str], tell: Callable[[int], None]
+    settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _Line, health: Health
 ) -> None:
     stop = _stop_on_signals()
-    async with open_deps(settings, kind) as deps:
-        deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
-        await prepare(deps)
-        admin = Server(admin_app(deps), open_socket(LOOPBACK, admin_port))
-        servers = [admin]
-        if kind == "http":
-            from callmark.surfaces.app import build_app
-
-            sock = open_socket(settings.host, settings.port)
-            servers.append(Server(build_app(deps, roles), sock, trusted_proxies=settings.trusted_proxies))
-        async with asyncio.TaskGroup() as group:
-            group.create_task(serve_until(stop, servers, lambda: tell(admin.port)))
-            collect_garbage_rarely()
-            if background := _background(kind):
-                group.create_task(run_beside(stop, background(deps)))
+    async with open_deps(settings, kind, health=health) as deps:
+        try:
+            await _serve(deps, kind, admin_port, roles, line, stop)
+        except Exception:
+            signal.alarm(LAST_SECONDS)  # what does not let itself be ended must not keep a failed process alive
+            raise
 
 
-def _background(kind: str) -> Callable[[Deps], Coroutine[Any, Any, None]] | None:
+async def _serve(
+    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _Line, stop: asyncio.Event
+) -> None:
+    deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
+    await prepare(deps)
+    admin = Server(admin_app(deps), open_socket(LOOPBACK, admin_port, reuse_port=False, option="--admin-port"))
+    servers = [admin]
+    if kind == "http":
+        from callmark.surfaces.app import build_app
+
+        sock = open_socket(deps.settings.host, deps.settings.port)
+        servers.append(Server(build_app(deps, roles), sock, trusted_proxies=deps.settings.trusted_proxies))
+    works = [serve_until(stop, servers, lambda: line.tell(Ready(admin.port)))]
+    if background := _background(kind, deps):
+        works.append(run_beside(stop, background(deps)))
+    collect_garbage_rarely()
+    await run_all(*works)
+
+
+def _background(kind: str, deps: Deps) -> Callable[[Deps], Coroutine[Any, Any, None]] | None:
+    """What runs beside the servers. Raises SetupError when it could not run."""
     if kind == "worker":
-        from callmark.worker.run import run_worker
+        from callmark.worker.run import check, run_worker
 
+        check(deps)
         return run_worker
     if kind == "handsets":
         from callmark.surfaces.emulator.farm import run_farm
 
+        deps.health.ask("handsets", lambda: "are not started yet")
         return run_farm
     return None
 
@@ -108,12 +153,6 @@ def _stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping)
     return stop
-
-
-def _tell_ready(descriptor: int, admin_port: int) -> None:
-    with contextlib.suppress(OSError):
-        os.write(descriptor, msgspec.json.encode(Ready(admin_port)) + b"\n")
-    os.close(descriptor)
 
 
 if __name__ == "__main__":

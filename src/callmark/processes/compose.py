@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 
@@ -15,9 +14,10 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.engines.data_directory import read_installation
-from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
+from callmark.kit.health import Health
 from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
@@ -31,7 +31,9 @@ ENGINE_WAIT = timedelta(seconds=30)
 
 
 @asynccontextmanager
-async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_WAIT) -> AsyncGenerator[Deps]:
+async def open_deps(
+    settings: Settings, kind: str, *, wait: timedelta = ENGINE_WAIT, health: Health | None = None
+) -> AsyncGenerator[Deps]:
     """Pool, fabric, clocks and the heartbeat of a process of `kind`, all closed at the end of the block.
 
     Both engines must be named by `settings`. Raises SetupError when PostgreSQL does not answer within `wait` or its
@@ -58,7 +60,7 @@ async def open_deps(settings: Settings, kind: str, *, wait: timedelta = ENGINE_W
         live = LiveProcess(kind, db, fabric, clock, real)
         await live.start()
         stack.push_async_callback(live.stop)
-        yield Deps(keyed, db, fabric, Gather(gathered), clock, real, public_url(settings))
+        yield Deps(keyed, db, fabric, Gather(gathered), clock, real, public_url(settings), health or Health())
 
 
 @asynccontextmanager
@@ -132,9 +134,22 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
                         f"the database's schema is at {number}, this code needs {needed()}: `callmark migrate`"
                     )
                 return await tx.fetchval("SELECT id FROM installation")
+        except EngineRefuses as exc:
+            raise refused(exc) from exc
         except Unavailable as exc:
             if asyncio.get_running_loop().time() > deadline:
-                raise SetupError(f"PostgreSQL cannot be reached: {exc.reason}") from exc
+                raise unreachable(exc) from exc
             await asyncio.sleep(0.2)
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as exc:
-            raise SetupError(f"PostgreSQL refuses the connection: {exc}") from exc
+
+
+def refused(exc: EngineRefuses) -> SetupError:
+    """The error of a start that an engine refuses."""
+    return SetupError(f"PostgreSQL refuses us: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
+
+
+def unreachable(exc: Unavailable) -> SetupError:
+    """The error of a start without PostgreSQL."""
+    return SetupError(
+        f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
+        " CALLMARK_POSTGRES_DSN."
+    )

@@ -2,27 +2,30 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from pathlib import Path
 
 import click
+import httpx
 import msgspec
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from callmark.kit import checks
 from callmark.kit.checks import Finding
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
+from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.engines.postgres import data_version
-from callmark.kit.errors import SetupError, Unavailable
-from callmark.kit.fabric import version_of
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.fabric import check_credentials, seeds, version_of
+from callmark.kit.health import Check
+from callmark.kit.live import heartbeats_of
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import reach
+from callmark.surfaces import assets
 
 
 @click.command()
@@ -48,7 +51,7 @@ async def examine(data: Path | None) -> list[Finding]:
         settings = read_settings(data=data)
     except SetupError as exc:
         return [Finding("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
-    findings = [Finding("settings", ok=True, detail="every variable is known and well-formed")]
+    findings = [Finding("settings", ok=True, detail="every variable is known and well-formed"), _static_files()]
     if settings.embedded_postgres or settings.embedded_nats:
         findings += [
             _postgres_programs(settings),
@@ -61,7 +64,7 @@ async def examine(data: Path | None) -> list[Finding]:
     except SetupError as exc:
         return [*findings, Finding("installation", ok=True, detail=f"{exc.message} (engines not looked at)")]
     findings += [finding async for finding in _postgres(settings)]
-    return [*findings, await _nats(settings)]
+    return [*findings, await _nats(settings), *await _parts(settings)]
 
 
 def _postgres_programs(settings: Settings) -> Finding:
@@ -118,7 +121,12 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
             for finding in (await checks.postgres_version(tx), schema, await checks.clock(tx, SystemClock())):
                 yield finding
             if schema.ok:
+                yield await checks.secret_key(tx, settings)
                 yield await checks.mail(tx, settings)
+                yield checks.alive(await heartbeats_of(tx, SystemClock()))
+    except EngineRefuses as exc:
+        detail = exc.reason.removeprefix("postgresql: ")
+        yield Finding("postgresql", ok=False, detail=detail, advice=exc.advice)
     except Unavailable as exc:
         yield Finding(
             "postgresql",
@@ -132,6 +140,44 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
         )
 
 
+async def _parts(settings: Settings) -> list[Finding]:
+    """What the installation that runs on the data directory says of its own parts."""
+    try:
+        urls = read_installation(settings.data).admin_urls
+    except SetupError:
+        return []
+    async with httpx.AsyncClient(trust_env=False, timeout=5) as http:
+        for url in urls:
+            try:
+                found = msgspec.json.decode((await http.get(f"{url}/readyz/all")).content, type=_Readiness)
+            except (httpx.HTTPError, msgspec.DecodeError):
+                continue
+            wrong = [Finding(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
+            return wrong or [Finding("parts", ok=True, detail="all do their work")]
+    return [Finding("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
+
+
+class _Readiness(msgspec.Struct):
+    """What `/readyz` answers."""
+
+    ready: bool
+    checks: list[Check]
+
+
+_SEE_LOG = "The log of `callmark serve` says more."
+
+
+def _static_files() -> Finding:
+    if missing := assets.missing():
+        return Finding(
+            "static files",
+            ok=False,
+            detail=f"not here: {', '.join(missing)}",
+            advice="Pages would be broken. In a clone run `make assets`; else install the package again.",
+        )
+    return Finding("static files", ok=True, detail="all there")
+
+
 async def _nats(settings: Settings) -> Finding:
     assert settings.nats_url  # noqa: S101 - reached
     client = Client()
@@ -141,9 +187,10 @@ async def _nats(settings: Settings) -> Finding:
         tries.append(str(exc))
 
     try:
+        check_credentials(settings.nats_credentials)
         async with asyncio.timeout(5):
             await client.connect(
-                settings.nats_url.reveal(),
+                seeds(settings.nats_url.reveal()),
                 user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
@@ -152,7 +199,9 @@ async def _nats(settings: Settings) -> Finding:
             )
         version = version_of(str(client.connected_server_version))
         await client.close()
-    except (NatsError, OSError, socket.gaierror) as exc:
+    except SetupError as exc:
+        return Finding("nats", ok=False, detail=exc.message, advice="Correct CALLMARK_NATS_CREDENTIALS.")
+    except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
         detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")
         return Finding("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
     return checks.nats(version)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
+import msgspec
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,12 +18,16 @@ from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import InvalidInput, SetupError
 from callmark.kit.health import readyz
 from callmark.kit.ids import new_id
+from callmark.kit.tasks import end, run_all
 from callmark.processes.websockets import WebSocketProtocol
 from callmark.surfaces.http import render_error
 
 log = structlog.get_logger(__name__)
 
 LOOPBACK = "127.0.0.1"
+
+STOP_WITHIN_S = 3
+"""How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
 
 
 LARGEST_HEAD_BYTES = 65_536
@@ -149,7 +154,7 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=_as_connected(trusted_proxies),
                 server_header=False,
-                timeout_graceful_shutdown=2,
+                timeout_graceful_shutdown=STOP_WITHIN_S,
             )
         )
         self._sock = sock
@@ -171,7 +176,7 @@ class Server(uvicorn.Server):
         self.up.set()
 
     async def run_until(self, stop: asyncio.Event) -> None:
-        """Serves until `stop` is set, then closes what is open within two seconds.
+        """Serves until `stop` is set, then lets requests under way be answered, within `STOP_WITHIN_S`.
 
         Raises RuntimeError when the application does not start or the server ends by itself.
         """
@@ -185,8 +190,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
             await serving
         finally:
-            stopping.cancel()
-            serving.cancel()
+            await end([stopping, serving])
 
     async def _guarded(self) -> None:
         try:
@@ -203,15 +207,15 @@ async def serve_until(stop: asyncio.Event, servers: Sequence[Server], on_up: Cal
             await server.up.wait()
         on_up()
 
-    async with asyncio.TaskGroup() as group:
-        telling = group.create_task(tell())
-        running = [group.create_task(server.run_until(stop)) for server in servers]
-        await asyncio.wait(running)
-        telling.cancel()
+    telling = asyncio.create_task(tell())
+    try:
+        await run_all(*(server.run_until(stop) for server in servers))
+    finally:
+        await end([telling])
 
 
-def open_socket(host: str, port: int, *, reuse_port: bool = True) -> socket.socket:
-    """A bound socket, not yet listening. Raises SetupError when that address cannot be had."""
+def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = "--port") -> socket.socket:
+    """A bound socket, not yet listening. Raises SetupError, which names the `option`, when it cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
@@ -225,7 +229,7 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True) -> socket.sock
     except OSError as exc:
         sock.close()
         raise SetupError(
-            f"cannot listen on port {port} of {host}: {exc.strerror}. Give another one with --port."
+            f"cannot listen on port {port} of {host}: {exc.strerror}. Give another one with {option}."
         ) from exc
     return sock
 
@@ -241,7 +245,10 @@ def hold_port(host: str, port: int) -> socket.socket:
 
 
 def admin_app(deps: Deps) -> ASGIApp:
-    """`/healthz`, `/readyz`, `/metrics` of this process; anything else is 404."""
+    """`/healthz`, `/readyz`, `/metrics` of this process; anything else is 404.
+
+    `/readyz/all` tells, as the public `/readyz` does, of all that the same `callmark serve` runs.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -258,9 +265,10 @@ def admin_app(deps: Deps) -> ASGIApp:
 async def _admin_answer(deps: Deps, path: str) -> tuple[int, str, bytes]:
     match path:
         case "/healthz":
-            return 200, "application/json", b'{"status":"ok"}'
-        case "/readyz":
-            status, body = await readyz(deps.db, deps.fabric)
+            body = msgspec.json.encode({"status": "ok", "troubles": deps.health.troubles()})
+            return 200, "application/json", body
+        case "/readyz" | "/readyz/all":
+            status, body = await readyz(deps.db, deps.fabric, deps.health, beside=path.endswith("/all"))
             return status, "application/json", body
         case "/metrics":
             body, kind = metrics.render()

@@ -1,51 +1,135 @@
-"""Keeps one unit running: notices its end, reports it, starts it again with growing pauses, and gives up in the end."""
+"""Keeps one unit running, for ever: notices that it ended or hangs, says so, starts it again with growing pauses.
+
+One part's crashes never stop the others: what keeps ending is tried again and again, and `/readyz` says so meanwhile.
+"""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from callmark.kit.errors import SetupError
+from callmark.kit.tasks import end
 from callmark.processes.units import Unit, how_it_ended
 
 log = structlog.get_logger(__name__)
 
-MOST_CRASHES = 5
-WITHIN = timedelta(minutes=1)
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
+STEADY_AFTER_S = 60.0
+"""A unit that ran this long is taken to be well: the pauses begin anew."""
+
+MANY = 5
+"""From so many ends in a row on, somebody should look."""
+
+ANSWER_WITHIN_S = 2.0
+MOST_SILENT = 4
+"""Looks in a row without an answer after which a unit is taken to hang: about twelve seconds."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds: before a start, growing from the first pause to the longest, and between looks (soon: after trouble)."""
+
+    first_pause_s: float = 0.1
+    longest_pause_s: float = 15.0
+    look_every_s: float = 1.0
+    look_soon_s: float = 0.2
+
+    def pause_s(self, ends: int) -> float:
+        """Before the start after a unit ended for the `ends`-th time (from 1) in a row."""
+        return min(self.first_pause_s * 2 ** (min(ends, 50) - 1), self.longest_pause_s)
+
 
 Report = Callable[[str], None]
 """Gets a sentence for whoever watches the terminal."""
 
 
-async def keep(unit: Unit, report: Report) -> None:
-    """Runs for ever over a started unit. Raises SetupError when it ended five times within a minute."""
+class Notices(Protocol):
+    """Where the state of units is noted (`processes.board`)."""
+
+    def say(self, part: str, trouble: str) -> None:
+        """What is wrong with `part`; nothing when empty."""
+        ...
+
+    def says(self, part: str) -> str:
+        """What is noted of `part`."""
+        ...
+
+
+async def keep(
+    unit: Unit,
+    report: Report,
+    board: Notices,
+    *,
+    failed: str = "",
+    on_start: Callable[[], object] = lambda: None,
+    pace: Pace = Pace(),
+) -> None:
+    """Runs for ever over a started unit, or over one whose first start `failed`. `on_start` follows each start here."""
     loop = asyncio.get_running_loop()
-    crashes: deque[float] = deque()
+    ends = 0
     while True:
-        how = how_it_ended(await unit.wait())
-        while True:
-            crashes.append(loop.time())
-            while crashes[0] < loop.time() - WITHIN.total_seconds():
-                crashes.popleft()
-            log.error("unit_ended", unit=unit.name, how=how, crashes=len(crashes))
-            if len(crashes) >= MOST_CRASHES:
-                raise SetupError(f"{unit.name} ended {len(crashes)} times within a minute, at last: {how}")
-            report(f"{unit.name} ended unexpectedly ({how}); starting it again")
-            await asyncio.sleep(pause_s(len(crashes)))
-            try:
-                await unit.start()
-            except (SetupError, OSError) as exc:
-                how = str(exc)
-            else:
-                break
+        began = loop.time()
+        how = failed or await _end_of(unit, board, pace)
+        failed = ""
+        if loop.time() - began > STEADY_AFTER_S:
+            ends = 0
+        while how:
+            ends += 1
+            _tell(unit, how, ends, report, board)
+            await asyncio.sleep(pace.pause_s(ends))
+            how = await _try_start(unit)
+        await note(unit, board)
+        on_start()
         log.warning("unit_back", unit=unit.name, pid=unit.pid)
         report(f"{unit.name} is back")
 
 
-def pause_s(crashes: int) -> float:
-    """Seconds before the start after the crash number `crashes` (from 1) of the last minute."""
-    return min(FIRST_PAUSE_S * 2 ** (crashes - 1), LONGEST_PAUSE_S)
+async def note(unit: Unit, board: Notices) -> bool:
+    """Notes what a running unit says of its parts. False when it does not answer in time, which is noted too."""
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            troubles = await unit.look()
+    except (OSError, ValueError, EOFError):
+        board.say(unit.name, "does not answer")
+        return False
+    board.say(unit.name, "; ".join(f"{part}: {why}" for part, why in troubles.items()))
+    return True
+
+
+def _tell(unit: Unit, how: str, ends: int, report: Report, board: Notices) -> None:
+    often = f", {ends} times in a row" if ends >= MANY else ""
+    board.say(unit.name, f"ended ({how}){often}; it is started again")
+    log.error("unit_keeps_ending" if often else "unit_ended", unit=unit.name, how=how, crashes=ends)
+    report(f"{unit.name} ended unexpectedly ({how}){often}; starting it again")
+
+
+async def _try_start(unit: Unit) -> str:
+    """How it failed; empty when it runs."""
+    try:
+        await unit.start()
+    except (SetupError, OSError) as exc:
+        return str(exc)
+    except Exception as exc:  # nothing may end the keeper
+        log.exception("unit_not_started", unit=unit.name)
+        return repr(exc)
+    return ""
+
+
+async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
+    """How it ended, once it has; it is killed when it hangs."""
+    watching = asyncio.create_task(_watch(unit, board, pace))
+    try:
+        return how_it_ended(await unit.wait())
+    finally:
+        await end([watching])
+
+
+async def _watch(unit: Unit, board: Notices, pace: Pace) -> None:
+    silent = 0
+    while silent < MOST_SILENT:
+        silent = 0 if await note(unit, board) else silent + 1
+        await asyncio.sleep(pace.look_soon_s if board.says(unit.name) else pace.look_every_s)
+    log.error("unit_hangs", unit=unit.name, pid=unit.pid)
+    await unit.stop(0)

@@ -3,10 +3,10 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import msgspec
 import structlog
@@ -15,12 +15,14 @@ from callmark.kit.clock import SystemClock
 from callmark.kit.engines.data_directory import DataDirectory, Installation
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.migrate import migrate
 from callmark.kit.settings import PREFIX, Secret, Settings, to_environ
-from callmark.processes.compose import ENGINE_WAIT, public_url
-from callmark.processes.http import hold_port
-from callmark.processes.keeper import Report, keep
+from callmark.kit.tasks import end
+from callmark.processes.board import Board
+from callmark.processes.compose import ENGINE_WAIT, public_url, refused, unreachable
+from callmark.processes.http import LOOPBACK, hold_port, open_socket
+from callmark.processes.keeper import Report, keep, note
 from callmark.processes.units import ProcessUnit, Unit
 
 log = structlog.get_logger(__name__)
@@ -28,9 +30,11 @@ log = structlog.get_logger(__name__)
 HTTP_ROLES = frozenset({"api", "console", "gateway"})
 ROLES = HTTP_ROLES | {"worker"}
 
-CHILDREN_WITHIN_S = 2.8
-ENGINES_WITHIN_S = 1.8
-"""Together under the five seconds in which everything has to be gone."""
+LARGEST_PORT = 65_535
+
+CHILDREN_WITHIN_S = 3.7
+ENGINES_WITHIN_S = 1.1
+"""Together under the five seconds in which everything has to be gone; the children's is more than any request takes."""
 
 
 Prepare = Callable[[Settings], Awaitable[None]]
@@ -58,9 +62,9 @@ class Supervisor:
 
     `prepare` runs on the migrated schema before the children start, with the settings they will have. With `log_files`
     the children log to `logs/<name>.log` of the data directory instead of standard error.
-    `processes` counts HTTP processes; the role `worker` and each kind in `extra_children` is one process more. When a
-    part ends five times within a minute, the task that entered the block is cancelled and the block raises SetupError.
-    To be entered from the main thread.
+    `processes` counts HTTP processes; the role `worker` and each kind in `extra_children` is one process more.
+    A start without its engines or its HTTP processes fails. Any other part that cannot start is tried again for ever,
+    as is every part that ends later. To be entered from the main thread.
     """
 
     def __init__(
@@ -84,26 +88,20 @@ class Supervisor:
         self._prepare = prepare
         self._log_files = log_files
         self._stack = AsyncExitStack()
-        self._failure: BaseException | None = None
+        self._board = Board()
+        self._stack.callback(self._board.close)
 
     async def __aenter__(self) -> Running:
         try:
             return await self._start()
-        except BaseException as exc:
-            await self._end(exc)
+        except BaseException:
+            await self._stack.aclose()
             raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._end(exc)
-
-    async def _end(self, exc: BaseException | None) -> None:
         await self._stack.aclose()
-        if self._failure and isinstance(exc, asyncio.CancelledError):
-            if task := asyncio.current_task():
-                task.uncancel()
-            raise self._failure from None
 
     async def _start(self) -> Running:
         settings = self._settings
@@ -112,6 +110,7 @@ class Supervisor:
             sock = hold_port(settings.host, settings.port)
             self._stack.callback(sock.close)
             settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
+        self._refuse_taken_admin_ports()
         settings = await self._start_engines(settings)
         settings = msgspec.structs.replace(settings, public_url=public_url(settings))
         await self._migrate(settings)
@@ -119,13 +118,34 @@ class Supervisor:
             await self._prepare(settings)
         children = self._children(settings, directory)
         self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S)
-        await _start_all(children)
-        self._keep(children)
-        installation = _installation(settings, children)
+        for child in children:
+            self._board.say(child.name, "is starting")
+        failed = await self._start_children(children)
+
+        def announce() -> Installation:
+            installation = _installation(settings, children)
+            if directory:
+                directory.announce(installation)
+            return installation
+
         if directory:
-            directory.announce(installation)
             self._stack.callback(directory.retract)
+        self._keep(children, failed, announce)
+        installation = announce()
         return Running(installation.base_url, installation, settings)
+
+    async def _start_children(self, children: Sequence[ProcessUnit]) -> dict[str, str]:
+        """Why children did not start, by name. Raises when it is one without which there is nothing to reach."""
+        results = await asyncio.gather(*(child.start() for child in children), return_exceptions=True)
+        failed: dict[str, str] = {}
+        for child, result in zip(children, results, strict=True):
+            if isinstance(result, BaseException):
+                if child.kind == "http" or not self._processes or not isinstance(result, (SetupError, OSError)):
+                    raise result
+                failed[child.name] = str(result)
+            else:
+                await note(child, self._board)
+        return failed
 
     def _take_directory(self) -> DataDirectory | None:
         """The data directory, locked, when an engine of ours lives in it."""
@@ -146,6 +166,8 @@ class Supervisor:
         self._stack.push_async_callback(_stop_all, engines, ENGINES_WITHIN_S)
         await _start_all(engines)
         self._keep(engines)
+        for engine in engines:
+            self._board.say(engine.name, "")
         if postgres:
             settings = msgspec.structs.replace(settings, postgres_dsn=Secret(postgres.dsn))
         if nats:
@@ -160,9 +182,11 @@ class Supervisor:
         while True:
             try:
                 await migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase)
+            except EngineRefuses as exc:
+                raise refused(exc) from exc
             except Unavailable as exc:
                 if asyncio.get_running_loop().time() > deadline:
-                    raise SetupError(f"PostgreSQL cannot be reached: {exc.reason}") from exc
+                    raise unreachable(exc) from exc
                 await asyncio.sleep(0.5)
             else:
                 return
@@ -170,28 +194,42 @@ class Supervisor:
     def _children(self, settings: Settings, directory: DataDirectory | None) -> list[ProcessUnit]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}  # noqa: TID251 - children inherit it
         environ = ours | to_environ(settings)
-        kinds = ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
         roles, first = ",".join(sorted(self._roles)), settings.admin_port
         logs = directory if self._log_files else None
         return [
-            ProcessUnit(kind, index, roles, environ, admin_port=first and first + index, logs=logs)
-            for index, kind in enumerate(kinds)
+            ProcessUnit(
+                kind, index, roles, environ, admin_port=first and first + index, logs=logs, board_fd=self._board.fd
+            )
+            for index, kind in enumerate(self._kinds)
         ]
 
-    def _keep(self, units: Sequence[Unit]) -> None:
+    @property
+    def _kinds(self) -> list[str]:
+        """The kind of each child, in the order of their admin ports."""
+        return ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
+
+    def _refuse_taken_admin_ports(self) -> None:
+        """Raises SetupError for one that somebody else listens on: a child would come too late with it."""
+        first = self._settings.admin_port
+        for port in range(first, first + len(self._kinds)) if first else ():
+            if port > LARGEST_PORT:
+                raise SetupError(f"--admin-port {first} leaves too few ports for {len(self._kinds)} processes")
+            open_socket(LOOPBACK, port, reuse_port=False, option="--admin-port").close()
+
+    def _keep(
+        self,
+        units: Sequence[Unit],
+        failed: Mapping[str, str] = MappingProxyType({}),
+        on_start: Callable[[], object] = lambda: None,
+    ) -> None:
         """Watches `units` until the block ends; their stop is on the stack before, so that watching ends first."""
-        owner = asyncio.current_task()
-        assert owner  # noqa: S101 - we run inside it
-        keepers = [asyncio.create_task(keep(unit, self._report)) for unit in units]
-
-        def ended(keeper: asyncio.Task[None]) -> None:
-            if not keeper.cancelled() and not self._failure:
-                self._failure = keeper.exception()
-                owner.cancel()
-
-        for keeper in keepers:
-            keeper.add_done_callback(ended)
-            self._stack.callback(keeper.cancel)
+        keepers = [
+            asyncio.create_task(
+                keep(unit, self._report, self._board, failed=failed.get(unit.name, ""), on_start=on_start)
+            )
+            for unit in units
+        ]
+        self._stack.push_async_callback(end, keepers)
 
 
 async def _start_all(units: Sequence[Unit]) -> None:
@@ -214,7 +252,7 @@ def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Instal
         nats_url=settings.nats_url.reveal(),
         nats_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
         base_url=settings.public_url,
-        admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children],
+        admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children if child.admin_port],
         emulator=settings.emulator,
         outgoing_networks=settings.outgoing_networks,
     )

@@ -14,9 +14,13 @@ from callmark.kit.engines.child import Child, spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
-from callmark.processes.child import Ready
+from callmark.processes.child import Parts, Ready
 
 START_WITHIN_S = 60.0
+END_WITHIN_S = 5.0
+"""How long a process may take to end once it has said why."""
+
+_MOST_BYTES = 65_536
 
 
 class Unit(Protocol):
@@ -44,6 +48,10 @@ class Unit(Protocol):
         """Asks it to end, and kills it after `within_s`."""
         ...
 
+    async def look(self) -> Mapping[str, str]:
+        """What is wrong with parts of it, by their names. Raises OSError, EOFError or ValueError without an answer."""
+        ...
+
 
 class ProcessUnit:
     """A child process of ours (`callmark.processes.child`)."""
@@ -57,8 +65,11 @@ class ProcessUnit:
         *,
         admin_port: int = 0,
         logs: DataDirectory | None = None,
+        board_fd: int | None = None,
     ) -> None:
         self.name = f"{kind}-{index}"
+        self.kind = kind
+        self._board_fd = board_fd
         self.admin_port = admin_port
         """Where its health and metrics are: a port of its choice (0) until it first started, then always the same."""
         self._argv = [sys.executable, "-m", "callmark.processes.child", kind, f"--index={index}", f"--roles={roles}"]
@@ -76,20 +87,32 @@ class ProcessUnit:
         read, write = os.pipe()
         try:
             argv = [*self._argv, f"--admin-port={self.admin_port}", f"--ready-fd={write}"]
+            inherited = [write]
+            if self._board_fd is not None:
+                argv.append(f"--board-fd={self._board_fd}")
+                inherited.append(self._board_fd)
             with open_log(self._logs, self.name) if self._logs else nullcontext() as output:
-                self._child = spawn(self.name, argv, env=self._environ, output=output, pass_fds=[write])
+                self._child = spawn(self.name, argv, env=self._environ, output=output, pass_fds=inherited)
         finally:
             os.close(write)
+        await self._until_ready(self._child, read)
+
+    async def _until_ready(self, child: Child, read: int) -> None:
         try:
-            line = await asyncio.wait_for(_first_line(read), START_WITHIN_S)
+            async with asyncio.timeout(START_WITHIN_S):
+                line = await _first_line(read)
         except TimeoutError:
-            await self._child.stop(signal.SIGKILL, 1)
+            await child.stop(signal.SIGKILL, 1)
             raise SetupError(f"process {self.name} was not ready within {START_WITHIN_S:.0f} s") from None
         if not line:
-            status = await self._child.wait()
+            status = await child.wait()
             why = f":\n{tail(self._logs, self.name)}" if self._logs else "; its log line says why"
             raise SetupError(f"process {self.name} did not start ({how_it_ended(status)}){why}")
-        self.admin_port = msgspec.json.decode(line, type=Ready).admin_port
+        ready = msgspec.json.decode(line, type=Ready)
+        if ready.error:
+            await child.stop(signal.SIGTERM, END_WITHIN_S)
+            raise SetupError(f"process {self.name} did not start: {ready.error}")
+        self.admin_port = ready.admin_port
 
     async def wait(self) -> int:
         """The exit status once it has ended."""
@@ -99,6 +122,21 @@ class ProcessUnit:
         """Asks it to end, and kills it after `within_s`."""
         if self._child:
             await self._child.stop(signal.SIGTERM, within_s)
+
+    async def look(self) -> Mapping[str, str]:
+        """What is wrong with parts of it, by their names, as its admin port says."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.admin_port)
+        try:
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            head, _, body = (await reader.read(_MOST_BYTES)).partition(b"\r\n\r\n")
+            while not body:
+                more = await reader.read(_MOST_BYTES)
+                if not more:
+                    raise EOFError(f"{self.name}: {head[:100]!r}")
+                body += more
+            return msgspec.json.decode(body, type=Parts).troubles
+        finally:
+            writer.close()
 
     def _started(self) -> Child:
         if self._child is None:

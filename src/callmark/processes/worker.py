@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from callmark.kit.tasks import end
+
 
 async def run_beside(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     """Runs `work` until `stop` is set, then cancels it. Raises what it raises; RuntimeError when it ends by itself."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not stop.is_set():
-        await working
-        raise RuntimeError("the background work ended by itself")
-    working.cancel()
-    await asyncio.wait({working})
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            await working
+            raise RuntimeError("the background work ended by itself")
+    finally:
+        await end([stopping, working])

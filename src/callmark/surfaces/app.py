@@ -115,7 +115,7 @@ def _health(deps: Deps) -> list[BaseRoute]:
         return StarletteResponse('{"status":"ok"}', media_type="application/json")
 
     async def readyz(_: Request) -> StarletteResponse:
-        status, body = await ready(deps.db, deps.fabric)
+        status, body = await ready(deps.db, deps.fabric, deps.health, beside=True)
         return StarletteResponse(body, status, media_type="application/json")
 
     async def metrics(_: Request) -> StarletteResponse:

@@ -22,6 +22,17 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 _COMPRESSED = frozenset({".js", ".css", ".svg", ".json", ".txt", ".map", ".html"})
 _MOST_FILES = 512
 
+BROUGHT_IN = (
+    "vendor/htmx/htmx.min.js",
+    "vendor/icons.svg",
+    "vendor/swagger-ui-dist/swagger-ui-bundle.js",
+    "vendor/swagger-ui-dist/swagger-ui.css",
+    "vendor/tabler/tabler.min.css",
+    "vendor/uplot/uPlot.iife.min.js",
+    "vendor/uplot/uPlot.min.css",
+)
+"""What pages need and git does not hold: `tools/assets.py` brings it in."""
+
 
 @dataclass(frozen=True)
 class Asset:
@@ -36,6 +47,11 @@ class Asset:
 def url(name: str) -> str:
     """The path of a file below `static/`, with its version."""
     return f"/static/{name}?v={_asset(FOLDER / name, (FOLDER / name).stat().st_mtime_ns).version}"
+
+
+def missing() -> list[str]:
+    """Those that are not here."""
+    return [name for name in BROUGHT_IN if not (FOLDER / name).is_file()]
 
 
 def routes() -> list[BaseRoute]:

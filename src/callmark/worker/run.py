@@ -1,6 +1,5 @@
 """The worker: every kind of due work of the platform, and the jobs that come round by themselves."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -19,6 +18,7 @@ from callmark.domain.personalisation import partitions, uploads
 from callmark.domain.webhooks import jobs as webhooks
 from callmark.kit import smtp
 from callmark.kit.due_work import Claimed, Work, Worker
+from callmark.kit.tasks import run_all
 
 Job = Callable[[Deps], Awaitable[object]]
 
@@ -71,9 +71,13 @@ def works(deps: Deps) -> list[Work]:
 async def run_worker(deps: Deps) -> None:
     """Runs until cancelled."""
     await prepare(deps)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run(works(deps)))
-        group.create_task(webhooks.dispatch(deps))
+    due = Worker(deps.db, deps.fabric, deps.clock, deps.real_clock, deps.health)
+    await run_all(due.run(works(deps)), webhooks.dispatch(deps))
+
+
+def check(deps: Deps) -> None:
+    """Raises SetupError when this process lacks what a worker needs."""
+    webhooks.check(deps)
 
 
 async def prepare(deps: Deps) -> None:

@@ -16,6 +16,7 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.exports import links, queries
 from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
+from callmark.kit import patience
 from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
@@ -111,6 +112,10 @@ class Downloads:
         await asyncio.shield(task)
 
     async def _write(self, name: str, export: Export) -> None:
+        with patience.endless():  # others than the first wait for it too, and ask again
+            await self._write_whole(name, export)
+
+    async def _write_whole(self, name: str, export: Export) -> None:
         async with self._slots:
             began = self._deps.real_clock.now()
             await files_of(self._deps.settings).write(name, lines(self._deps, export))

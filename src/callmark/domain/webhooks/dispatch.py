@@ -29,6 +29,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import WORK_SECONDS
 from callmark.kit.outbound import Outbound
+from callmark.kit.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,11 @@ _TURN = timedelta(seconds=10)
 """How long a webhook is attended to while others wait for their turn."""
 
 _RECORD_TRIES = 10
+
+_PART = "deliveries"
+
+STOP_WITHIN_S = 1.5
+"""How long attempts under way may take to end when the worker stops: what was answered should not be sent again."""
 
 
 @dataclass
@@ -73,12 +79,17 @@ class Dispatcher:
         self._failure: Exception | None = None
 
     async def run(self) -> None:
-        """Runs for ever; cancel it to stop. Attempts under way are cut and made again by the next worker."""
+        """Runs for ever; cancel it to stop.
+
+        Attempts under way get a moment to end; the rest are cut and made again by the next worker.
+        """
+        self._deps.health.turned(_PART)
         await self._deps.fabric.listen(f"wake.{events.WAKE}", self._woken)
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
         async with self._leases_kept():
             while True:
+                self._deps.health.turned(_PART)
                 self._news.clear()
                 try:
                     await self._turn()
@@ -245,13 +256,15 @@ class Dispatcher:
         try:
             yield
         finally:
+            await self._let_end()
             keeper.cancel()
-            for task in self._running:
-                task.cancel()
-            if self._running:
-                await asyncio.wait(self._running, timeout=1)
             with contextlib.suppress(AppError):  # so that the next worker need not wait for them to end
                 await self._give_back(self._held)
+
+    async def _let_end(self) -> None:
+        if self._running:
+            await asyncio.wait(self._running, timeout=STOP_WITHIN_S)
+        await end(self._running, again_after_s=1)
 
     async def _keep_leases(self) -> None:
         while True:
@@ -263,6 +276,9 @@ class Dispatcher:
                         kept = await queue_queries.renew(tx, self._lease_id, self._held, until)
                 except AppError as exc:
                     log.warning("lease_not_written", error=str(getattr(exc, "reason", exc)))
+                    continue
+                except Exception:
+                    log.exception("lease_not_written")
                     continue
                 self._held = {webhook: held for webhook, held in self._held.items() if webhook in kept}
 

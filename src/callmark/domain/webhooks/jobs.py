@@ -3,11 +3,16 @@
 from datetime import timedelta
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks import queue_queries, signing
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.kit import mail
 from callmark.kit.outbound import Outbound, allowed_networks
 from callmark.kit.partitions import LOG_DAYS
+
+
+def check(deps: Deps) -> None:
+    """Raises SetupError without the secret key: every delivery is signed."""
+    signing.sealer(deps.settings)
 
 
 async def dispatch(deps: Deps) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,6 +35,7 @@ class EmbeddedNats:
         self._config = self._data.nats / "nats.conf"
         self._program_setting = program
         self._child: Child | None = None
+        self._port, self._server_name = 0, ""
         self.url = ""
         """Known once it has been started."""
 
@@ -50,6 +52,7 @@ class EmbeddedNats:
             self._child = spawn(
                 self.name, [program, "-c", self._config], env=ENVIRONMENT, owner=self._data.owner, output=log_file
             )
+        self._port, self._server_name = config["port"], config["server_name"]
         await self._until_it_answers(self._child, config)
         self.url = f"nats://{USER}:{config['authorization']['password']}@{HOST}:{config['port']}"
         return self.url
@@ -62,6 +65,12 @@ class EmbeddedNats:
     async def wait(self) -> int:
         """The exit status of the server started last, once it has ended."""
         return await self._started().wait()
+
+    async def look(self) -> Mapping[str, str]:
+        """Nothing is ever wrong with parts of it. Raises OSError when it does not greet: it hangs."""
+        if not await _answers(self._port, self._server_name):
+            raise OSError("NATS does not greet")
+        return {}
 
     @property
     def pid(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, urlencode
@@ -16,7 +17,7 @@ from callmark.kit.engines.data_directory import SOCKET_NAME, DataDirectory, writ
 from callmark.kit.engines.leftovers import postgres_of, stop_leftovers
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.engines.owner import give
-from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.ids import random_text
 
 ROLE = "callmark"
@@ -87,6 +88,13 @@ class EmbeddedPostgres:
     async def wait(self) -> int:
         """The exit status of the server started last, once it has ended."""
         return await self._started().wait()
+
+    async def look(self) -> Mapping[str, str]:
+        """Nothing: one that does not answer may wait for its disk, and to kill it then would make that worse.
+
+        `/readyz` tells of it.
+        """
+        return {}
 
     @property
     def pid(self) -> int:
@@ -185,11 +193,15 @@ async def _answers(maintenance_dsn: str, dsn: str) -> bool:
         try:
             async with connect(dsn):
                 return True
-        except asyncpg.InvalidCatalogNameError:
+        except EngineRefuses as exc:
+            if not isinstance(exc.__cause__, asyncpg.InvalidCatalogNameError):
+                raise
             async with connect(maintenance_dsn) as maintenance:
                 await maintenance.execute(f'CREATE DATABASE "{DATABASE}"')
                 return True
+    except EngineRefuses as exc:
+        raise SetupError(
+            f"PostgreSQL refuses the password in the data directory's postgres-password: {exc.reason}"
+        ) from exc
     except Unavailable:
         return False
-    except asyncpg.InvalidAuthorizationSpecificationError as exc:
-        raise SetupError(f"PostgreSQL refuses the password in the data directory's postgres-password: {exc}") from exc

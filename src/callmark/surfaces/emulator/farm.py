@@ -69,6 +69,13 @@ class Farm:
         self._answers = AnswerBack(deps, self._network)
         self._lines = Lines(deps, self._handsets, self._locks.__getitem__, self._save)
 
+    def trouble(self) -> str:
+        """What is missing of what the emulator promises: its magic receivers are connected, unless one was changed."""
+        phones = [one.handset.phone_number for one in MAGIC]
+        wanted = [phone for phone in phones if phone in self._handsets and self._handsets[phone].is_wanted]
+        away = [phone for phone in wanted if not self._connected(phone) and not self._lines.held(phone)]
+        return f"{len(away)} of {len(wanted)} are not connected" if away else ""
+
     async def start(self) -> None:
         """Starts the handsets of the table, then listens to the control API."""
         for row in await self._load():
@@ -78,6 +85,7 @@ class Farm:
         await self._lines.start()
         await self._take_seed()  # again, now that whoever sets another tells us
         await self._take_faults()
+        self._deps.health.ask("handsets", self.trouble)
         log.info("farm_started", handsets=len(self._handsets))
 
     async def stop(self) -> None:

@@ -100,6 +100,11 @@ class Handset:
         """How much it holds, and how much it had no room for."""
         return Memory(len(self._held), self._held.refused)
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its stream should be open: a registered app, online, that nobody took the place of."""
+        return self.row.registered and self.row.online and not self._lost
+
     def start(self) -> None:
         """Begins to live: registers if need be and connects if online. An unregistered one does nothing."""
         self.ready.clear()

@@ -133,6 +133,8 @@ class Gateway:
                 await self.close_ended(self.streams())
             except AppError as exc:
                 log.warning("handsets_not_checked", error=str(getattr(exc, "reason", exc)))
+            except Exception:
+                log.exception("handsets_not_checked")
 
     async def close_ended(self, streams: Sequence[Connection]) -> None:
         """Closes those whose registration does not live any more."""

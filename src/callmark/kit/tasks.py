@@ -1,0 +1,38 @@
+"""Ends tasks for certain. A cancellation is a request; a library may swallow it (`asyncio.wait_for` of Python 3.11)."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER_S = 3.0
+"""Longer than any clean-up takes, which a second cancellation would cut short."""
+
+MOST_TIMES = 3
+
+
+async def end(tasks: Iterable["asyncio.Task[Any]"], *, again_after_s: float = AGAIN_AFTER_S) -> None:
+    """Cancels `tasks` until all have ended; gives up after three times, with a line in the log."""
+    left = {task for task in tasks if not task.done()}
+    for _ in range(MOST_TIMES):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=again_after_s)
+    if left:
+        log.error("tasks_do_not_end", tasks=sorted(task.get_name() for task in left))
+
+
+async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAIN_AFTER_S) -> None:
+    """Runs all to their end. The first that fails ends the others, and what it raised is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        failed = next((task for task in tasks if task.done() and not task.cancelled() and task.exception()), None)
+        await end(tasks, again_after_s=again_after_s)
+    if failed:
+        await failed

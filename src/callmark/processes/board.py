@@ -1,0 +1,53 @@
+"""The notice board of one supervisor: what is wrong with its parts, for every process of it to read.
+
+It is a file in memory that children inherit: a process that cannot be asked any more (it hangs, it has ended, it does
+not start) is still seen by the others, without any engine.
+"""
+
+import os
+
+import msgspec
+
+_SIZE = 16_384
+_LONGEST = 300
+"""Characters of one notice."""
+
+_Notices = dict[str, str]
+
+
+class Board:
+    """The supervisor's side. `fd` is what children inherit."""
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("callmark-board")
+        self._notices: _Notices = {}
+        self._write()
+
+    def say(self, part: str, trouble: str) -> None:
+        """Notes what is wrong with `part`; with an empty text nothing is any more."""
+        if self._notices.get(part, "") == trouble:
+            return
+        self._notices.pop(part, None)
+        if trouble:
+            self._notices[part] = trouble[:_LONGEST]
+        self._write()
+
+    def says(self, part: str) -> str:
+        """What is noted of `part`, empty when nothing is."""
+        return self._notices.get(part, "")
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        os.close(self.fd)
+
+    def _write(self) -> None:
+        os.pwrite(self.fd, msgspec.json.encode(self._notices).ljust(_SIZE), 0)
+
+
+def read_board(fd: int) -> _Notices:
+    """What is noted at this moment, by part."""
+    while True:
+        try:
+            return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=_Notices)
+        except msgspec.DecodeError:  # read while it was written; that takes a moment only
+            continue
