@@ -15,7 +15,8 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType
 from callmark.kit.ids import random_uuid
 
-SLOT = "2026-01-03T05:30:00+00:00"
+SLOT, NEXT_SLOT = "2026-01-03T11:00:00+05:30", "2026-01-03T11:30:00+05:30"
+"""In the zone of the receivers' numbers."""
 MAGICIAN = "919900000017"
 
 
@@ -126,8 +127,8 @@ async def test_what_cannot_be_asked_for_is_told_with_what_can(emulator: Emulated
     )
     await emulator.call(on.number, on.listed.number, "missed")
     for wrong, message in (
-        ({"slot": None}, f"slot is required; offered now: {SLOT}, 2026-01-03T06:00:00+00:00"),
-        ({"slot": "soon"}, f"slot is invalid; offered now: {SLOT}, 2026-01-03T06:00:00+00:00"),
+        ({"slot": None}, f"slot is required; offered now: {SLOT}, {NEXT_SLOT}"),
+        ({"slot": "soon"}, f"slot is invalid; offered now: {SLOT}, {NEXT_SLOT}"),
         ({"business_number": "12"}, "business_number is not a valid phone number: country code and digits"),
         (
             {"business_number": "918040009999"},
@@ -203,7 +204,9 @@ async def test_the_magic_receiver_asks_to_be_called_back_after_each_missed_call(
     await emulator.call(MAGICIAN, "918040009999", "missed")
     requests = await work_list.list_requests(emulator.deps, on.listed.account_id)
     assert [request.receiver_number for request in requests] == [MAGICIAN, MAGICIAN]
-    assert {request.slot_starts_at and request.slot_starts_at.isoformat() for request in requests} == {SLOT}
+    assert {request.slot_starts_at and request.slot_starts_at.isoformat() for request in requests} == {
+        "2026-01-03T05:30:00+00:00"
+    }
     await callbacks.delete_config(emulator.deps, on.listed.account_id, on.listed.feature_set_id)
     await emulator.call(MAGICIAN, on.listed.number, "missed")
     newest, *_ = await work_list.list_requests(emulator.deps, on.listed.account_id)

@@ -109,7 +109,7 @@ class AnswerBack:
         """The gateway's refusal with what it would have taken."""
         if isinstance(exc, Conflict) and "reported" in exc.message:
             return type(exc)(f"{exc.message}; {_CALL_FIRST} with outcome {needs.value}")
-        ask = ResolveBody(caller_number=business, time_zone=handset.script.time_zone)
+        ask = ResolveBody(caller_number=business, time_zone=handset.time_zone)
         try:
             told = await self._network.say("resolve", _token_of(handset), ask)
         except AppError:

@@ -327,7 +327,7 @@ class Handset:
         return Offers()
 
     def _who(self, caller: PhoneNumber) -> ResolveFrame:
-        return ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.script.time_zone)
+        return ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
 
     async def _resolve(self, caller: PhoneNumber) -> Seen:
         try:

@@ -115,6 +115,7 @@ class Glimpse(Struct, frozen=True, kw_only=True):
     os: str
     app_version: str
     script: Script
+    time_zone: str
     online: bool
     registered: bool
     connected: bool
@@ -256,6 +257,7 @@ class HandsetOfPage(Struct, frozen=True, kw_only=True):
     online: bool
     registered: bool
     script: Script
+    time_zone: str
     token: str | None
 
     @classmethod
@@ -268,6 +270,7 @@ class HandsetOfPage(Struct, frozen=True, kw_only=True):
             online=row.online,
             registered=row.registered,
             script=row.script,
+            time_zone=row.time_zone,
             token=row.token,
         )
 

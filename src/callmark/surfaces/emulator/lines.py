@@ -235,6 +235,7 @@ class Lines:
             os=row.os.value,
             app_version=row.app_version,
             script=row.script,
+            time_zone=row.time_zone,
             online=row.online,
             registered=row.registered,
             connected=held.connected if held else handset.connected,

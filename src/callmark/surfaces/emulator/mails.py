@@ -1,5 +1,8 @@
 """The caught mails: `GET` and `DELETE /emulator/v1/mails` for scripts, `/emulator/mails` for people."""
 
+import re
+
+from markupsafe import Markup, escape
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -26,6 +29,18 @@ class MailOut(Struct, frozen=True):
     created_at: str
 
 
+_LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
+
+
+def linked(text: str) -> Markup:
+    """A mail's text as HTML, with its links to be followed."""
+    parts, end = [], 0
+    for found in _LINK.finditer(text):
+        parts += [escape(text[end : found.start()]), Markup('<a href="{0}">{0}</a>').format(found[0])]
+        end = found.end()
+    return Markup("").join([*parts, escape(text[end:])])
+
+
 def mail_routes(deps: Deps) -> list[BaseRoute]:
     """Mails that the platform wrote, oldest first; a mail is there as soon as what it tells of is committed."""
 
@@ -38,7 +53,7 @@ def mail_routes(deps: Deps) -> list[BaseRoute]:
         return render(await kept())
 
     async def show_mails(_: Request) -> HTMLResponse:
-        html = templates.get_template("mails.html").render(mails=list(reversed(await kept())))
+        html = templates.get_template("mails.html").render(mails=list(reversed(await kept())), linked=linked)
         return HTMLResponse(html, headers=headers(deps.public_url))
 
     async def delete_mails(_: Request) -> Response:

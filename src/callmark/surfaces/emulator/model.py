@@ -10,6 +10,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.frames import Identity
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator.own_zone import zone_of
 
 LONGEST_DELAY_S = 3600
 MOST_RINGS = 10
@@ -37,8 +38,8 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     call_me_back: bool = False
     """Asks to be called back after each missed call whose caller offers it, in the first slot where there are any."""
 
-    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
-    """Its own time zone, by name or as an offset from UTC: slots are told in it."""
+    time_zone: Annotated[str, Meta(max_length=64)] | None = None
+    """Its own time zone, by name or as an offset from UTC: slots are told in it. None: that of its number."""
 
 
 class VirtualHandset(Struct, frozen=True, kw_only=True):
@@ -51,6 +52,11 @@ class VirtualHandset(Struct, frozen=True, kw_only=True):
     registered: bool = True
     script: Script = Script()
     token: str | None = None
+
+    @property
+    def time_zone(self) -> str:
+        """The zone it is in, by name or as an offset from UTC."""
+        return self.script.time_zone or zone_of(self.phone_number)
 
 
 class Memory(Struct, frozen=True):

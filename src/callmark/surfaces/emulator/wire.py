@@ -57,7 +57,7 @@ class HandsetChangeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class HandsetOut(Struct, frozen=True):
-    """A handset; `connected` is whether its stream is open at this moment.
+    """A handset in its own `time_zone`; `connected` is whether its stream is open at this moment.
 
     It holds `held` records of at most `most_held`; `refused_pushes` came when it was full and were not acknowledged.
     """
@@ -67,6 +67,7 @@ class HandsetOut(Struct, frozen=True):
     app_version: str
     online: bool
     script: Script
+    time_zone: str
     registered: bool
     connected: bool
     held: int
@@ -82,6 +83,7 @@ class HandsetOut(Struct, frozen=True):
             handset.app_version,
             handset.online,
             handset.script,
+            handset.time_zone,
             handset.registered,
             connected,
             memory.held,
@@ -222,7 +224,8 @@ def call_type(text: str) -> CallType:
 
 def script(given: Script) -> Script:
     """The script, checked. Raises InvalidInput."""
-    device_zone(given.time_zone, "script.time_zone")
+    if given.time_zone is not None:
+        device_zone(given.time_zone, "script.time_zone")
     return given
 
 

@@ -21,11 +21,29 @@ export class ProductClock {
 
 const two = (number) => String(Math.floor(number)).padStart(2, "0");
 
-/** Hours and minutes, UTC as everything in the emulator. */
-export const clockTime = (ms) => new Date(ms).toISOString().slice(11, 16);
+const formats = new Map();
 
-export const longDate = (ms) =>
-  new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }).format(ms);
+/** How clocks in a zone tell `options`; a zone that this browser does not know is told as UTC. */
+function format(name, zone, options) {
+  const key = `${name} ${zone}`;
+  if (!formats.has(key)) {
+    let made;
+    try {
+      made = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zone });
+    } catch {
+      made = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: "UTC" });
+    }
+    formats.set(key, made);
+  }
+  return formats.get(key);
+}
+
+/** Hours and minutes in a handset's own zone. */
+export const clockTime = (ms, zone = "UTC") =>
+  format("time", zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(ms);
+
+export const longDate = (ms, zone = "UTC") =>
+  format("date", zone, { weekday: "long", day: "numeric", month: "long" }).format(ms);
 
 export const instant = (ms) => `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")}Z`;
 

@@ -23,11 +23,11 @@ export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
 
-/** Draws `view`: { number, now, status, call, after, history } into a device. */
+/** Draws `view`: { number, zone, now, status, call, after, history } into a device. */
 export function drawDevice(root, view) {
   const part = (name) => root.querySelector(`[data-${name}]`);
-  for (const time of root.querySelectorAll("[data-time]")) setText(time, clockTime(view.now));
-  setText(part("date"), longDate(view.now));
+  for (const time of root.querySelectorAll("[data-time]")) setText(time, clockTime(view.now, view.zone));
+  setText(part("date"), longDate(view.now, view.zone));
   setText(part("status"), STATUS[view.status]);
   setText(part("own-number"), readable(view.number));
   root.dataset.status = view.status;
@@ -35,7 +35,7 @@ export function drawDevice(root, view) {
   part("home").hidden = Boolean(view.call || view.after);
   part("call").hidden = !view.call;
   if (view.call) drawCall(part, view);
-  drawRecents(part("recents"), view.history);
+  drawRecents(part("recents"), view);
 }
 
 function drawCall(part, { call, now }) {
@@ -63,21 +63,21 @@ function drawLogo(logo, nobody, url) {
   if (url && logo.getAttribute("src") !== url) logo.src = url;
 }
 
-function drawRecents(list, history) {
+function drawRecents(list, { history, zone }) {
   if (!list) return;
-  const key = history.slice(0, 3).map((one) => `${one.at}${one.outcome}`).join();
+  const key = history.slice(0, 3).map((one) => `${one.at}${one.outcome}`).join() + zone;
   if (list.dataset.key === key) return;
   list.dataset.key = key;
-  list.replaceChildren(...history.slice(0, 3).map(recent));
+  list.replaceChildren(...history.slice(0, 3).map((one) => recent(one, zone)));
 }
 
-function recent(one) {
+function recent(one, zone) {
   const item = document.createElement("li");
   item.dataset.outcome = one.outcome;
   const name = document.createElement("bdi");
   name.textContent = one.name ?? readable(one.caller);
   const time = document.createElement("time");
-  time.textContent = clockTime(one.at);
+  time.textContent = clockTime(one.at, zone);
   item.append(name, time);
   return item;
 }

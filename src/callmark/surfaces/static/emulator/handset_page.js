@@ -28,7 +28,8 @@ const EXPLAINED = {
 function draw() {
   const now = phone.clock.now();
   const { number, status, call, after, history } = phone;
-  drawDevice(device, { number, now, status, call, after, history });
+  const zone = phone.handset?.time_zone;
+  drawDevice(device, { number, zone, now, status, call, after, history });
   afterView.draw();
   if (call && call !== seen) device.scrollIntoView({ block: "nearest" }); // on a small screen its buttons are above
   seen = call;

@@ -246,7 +246,7 @@ export class Phone extends EventTarget {
   }
 
   #askWho(caller, withinMs) {
-    const { time_zone: zone = "UTC" } = this.handset.script;
+    const { time_zone: zone } = this.handset;
     const frame = { type: "resolve", id: this.#stream.newId("r"), caller_number: caller, time_zone: zone };
     const late = pause(withinMs).then(() => Promise.reject(new Error("no answer")));
     return Promise.race([this.#stream.ask(frame), late]);
