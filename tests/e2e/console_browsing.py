@@ -64,7 +64,7 @@ def check_page(page: Page) -> None:
     page.wait_for_load_state()
     looks = page.evaluate(_LOOKS)
     if looks not in _judged:
-        _judge(page)
+        judge(page)
         _judged.add(looks)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), (
         f"{page.url} is wider than the screen"
@@ -75,7 +75,7 @@ def check_page(page: Page) -> None:
     assert not cut, f"a table of {page.url} is wider than its card"
 
 
-def _judge(page: Page) -> None:
+def judge(page: Page) -> None:
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
     source = AXE.read_text() + f";axe.run({{runOnly: {RULES!r}}}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})

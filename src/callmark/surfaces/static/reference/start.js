@@ -25,17 +25,41 @@
     return spec;
   };
 
+  const REGIONS = { ".information-container": "About", ".scheme-container": "Server and credentials", "section.models": "Schemas" };
+
+  // What the viewer leaves out: names of its fields, headings in their order, and one control inside another.
+  const mend = () => {
+    const page = document.getElementById("reference");
+    page.querySelectorAll("select:not([aria-label])").forEach((one) => {
+      one.setAttribute("aria-label", one.id === "servers" ? "Server" : one.closest("[data-param-name]")?.dataset.paramName ?? "Choice");
+    });
+    for (const [part, name] of Object.entries(REGIONS)) {
+      page.querySelectorAll(`${part}:not([role])`).forEach((one) => {
+        one.setAttribute("role", "region");
+        one.setAttribute("aria-label", name);
+      });
+    }
+    page.querySelectorAll("h3:not([aria-level])").forEach((one) => one.setAttribute("aria-level", "2"));
+    page.querySelectorAll("h4:not([aria-level])").forEach((one) => {
+      one.setAttribute("aria-level", one.closest(".opblock") ? "3" : "2");
+    });
+    page.querySelectorAll(".opblock-summary-control a[href]").forEach((one) => one.removeAttribute("href"));
+  };
+
   const say = (text) => {
     const line = document.createElement("p");
-    line.className = "cr-wait";
     line.setAttribute("role", "alert");
     line.textContent = text;
-    document.getElementById("reference").replaceChildren(line);
+    const place = document.createElement("main");
+    place.className = "cr-wait";
+    place.append(line);
+    document.getElementById("reference").replaceChildren(place);
   };
 
   fetch("/openapi.json")
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`it answered ${answer.status}`))))
     .then((spec) => {
+      new MutationObserver(mend).observe(document.getElementById("reference"), { childList: true, subtree: true });
       SwaggerUIBundle({
         spec: withPresentExamples(spec),
         dom_id: "#reference",
