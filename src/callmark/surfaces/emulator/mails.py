@@ -34,7 +34,8 @@ _LINK = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)]")
 
 def linked(text: str) -> Markup:
     """A mail's text as HTML, with its links to be followed."""
-    parts, end = [], 0
+    parts: list[Markup] = []
+    end = 0
     for found in _LINK.finditer(text):
         parts += [escape(text[end : found.start()]), Markup('<a href="{0}">{0}</a>').format(found[0])]
         end = found.end()
