@@ -151,6 +151,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " them wait until an operator approves or rejects the request."
         ),
     ] = "auto"
+    foreign_callers: Annotated[
+        Literal["refuse", "allow"],
+        Meta(
+            description="What becomes of a call record whose caller is a number that another account has listed or is"
+            " listing: `refuse` makes the record invalid; `allow` takes it, for calls on another business's behalf."
+        ),
+    ] = "refuse"
     outgoing_networks: Annotated[
         str,
         Meta(

@@ -1,7 +1,7 @@
 """Use cases of labels and their logos. Source: contract, sections 6 and 12.2."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -135,10 +135,9 @@ async def dynamic_labels(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -
     return {label.id: label for label in await queries.select_dynamic(tx, account_id, ids)}
 
 
-async def find_dynamic(deps: Deps, account_id: AccountId, label_id: UUID) -> Label | None:
-    """The account's living dynamic label of this id; looked up together with those of other requests."""
-    (label,) = await deps.gather(queries.select_dynamic_each, [(account_id, label_id)])
-    return label
+async def dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
+    """For each (account, label id): the account's living dynamic label of this id, or None. One statement."""
+    return await queries.select_dynamic_each(tx, wanted)
 
 
 async def default_dynamic_label(tx: Tx, account_id: AccountId) -> Label | None:

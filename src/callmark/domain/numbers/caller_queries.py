@@ -1,6 +1,6 @@
 """The SQL of callers: numbers as a ringing call needs them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.numbers.model import ListedCaller, NumberState, Unlisted, WhyUnlisted
@@ -35,6 +35,15 @@ async def select_callers(tx: Tx, callers: Sequence[PhoneNumber]) -> list[ListedC
     )
     found = {row["phone_number"]: _caller(row) for row in rows}
     return [found.get(caller) for caller in callers]
+
+
+async def select_holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[PhoneNumber, AccountId]:
+    """The account of each of the numbers that is pending, listed or delisting. Primary key."""
+    rows = await tx.fetch(
+        "SELECT phone_number, account_id FROM number WHERE phone_number = ANY ($1::text[]) AND state <> 'failed'",
+        list(callers),
+    )
+    return {PhoneNumber(row["phone_number"]): AccountId(row["account_id"]) for row in rows}
 
 
 def _caller(row: Row) -> ListedCaller | Unlisted:

@@ -1,7 +1,7 @@
 """Use cases of numbers: list and delist them, find the one that rings (contract, sections 7.1 and 7.2)."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -191,6 +191,11 @@ async def listed_caller(tx: Tx, number: PhoneNumber) -> ListedCaller | None:
 async def callers(tx: Tx, ringing: Sequence[PhoneNumber]) -> list[ListedCaller | Unlisted | None]:
     """What each number that rings is listed as, or why not; None for one that no account holds. One statement."""
     return await caller_queries.select_callers(tx, ringing)
+
+
+async def holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[PhoneNumber, AccountId]:
+    """Which account holds each of the numbers: pending, listed or delisting. One statement, none for no numbers."""
+    return await caller_queries.select_holders(tx, callers) if callers else {}
 
 
 async def _locked(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:

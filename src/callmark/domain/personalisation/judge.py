@@ -49,6 +49,7 @@ class Fault(StrEnum):
     REQUIRED = "required"
     INVALID = "invalid"
     PHONE = "phone"
+    FOREIGN = "foreign"
     LABEL = "label"
     NAME_LENGTH = "name_length"
     NAME_CHARACTERS = "name_characters"
@@ -110,23 +111,25 @@ class GoodRecord(NamedTuple):
     ends_at: datetime
 
 
-class KnownLabels(NamedTuple):
-    """The account's dynamic labels that a request may mean, and its default one."""
+class Known(NamedTuple):
+    """The account's dynamic labels that a request may mean, its default one, and callers that other accounts hold."""
 
     by_text: Mapping[str, Label]
     """By the label id as it was written."""
     default: Label | None
+    foreign_callers: frozenset[PhoneNumber] = frozenset()
+    """Of the callers in the request, those that are numbers of other accounts (contract D50)."""
 
 
-def judge(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> GoodRecord:
+def judge(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> GoodRecord:
     """The record with its types and defaults; raises Faulty with the first fault in the documented order.
 
     `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
     has not passed.
     """
-    caller = _phone(record.caller, _CALLER, rules)
+    caller = _caller(record.caller, rules, known)
     receiver = _phone(record.receiver, _RECEIVER, rules)
-    label = _label(record, rules, labels)
+    label = _label(record, rules, known)
     name = _label_name(record.label_name, rules)
     reason = _call_reason(record.call_reason)
     starts_at = _instant(record.starts_at, _STARTS_AT)
@@ -136,7 +139,7 @@ def judge(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> 
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
 
 
-def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int) -> list[Faulty]:
+def all_faults(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> list[Faulty]:
     """Every fault of the record, in the documented order; `judge` raises the first of these, if there is one.
 
     The same rules: one that tells its first fault only is asked again with values that hold for what it told.
@@ -150,9 +153,9 @@ def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int
             found.append(bad)
             return None
 
-    ask(_phone, record.caller, Field.CALLER, rules)
+    ask(_caller, record.caller, rules, known)
     ask(_phone, record.receiver, Field.RECEIVER, rules)
-    ask(_label, record, rules, labels)
+    ask(_label, record, rules, known)
     ask(_label_name, record.label_name, rules)
     if found and found[-1].fault is Fault.NAME_LENGTH:
         ask(_check_characters, record.label_name)
@@ -168,6 +171,13 @@ def all_faults(record: NewRecord, rules: Rules, labels: KnownLabels, now_ms: int
     return found
 
 
+def _caller(value: object, rules: Rules, known: Known) -> PhoneNumber:
+    number = _phone(value, _CALLER, rules)
+    if number in known.foreign_callers:
+        raise Faulty(_CALLER, Fault.FOREIGN)
+    return number
+
+
 def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:
     if value is None or value == "":
         raise Faulty(field, Fault.REQUIRED)
@@ -179,15 +189,15 @@ def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:
     return number
 
 
-def _label(record: NewRecord, rules: Rules, labels: KnownLabels) -> Label:
+def _label(record: NewRecord, rules: Rules, known: Known) -> Label:
     value = record.label_id
     if value is None or value == "":
-        if rules.label_may_be_absent and record.label_name is not None and labels.default:
-            return labels.default
+        if rules.label_may_be_absent and record.label_name is not None and known.default:
+            return known.default
         raise Faulty(Field.LABEL_ID, Fault.REQUIRED)
     if not isinstance(value, str):
         raise Faulty(Field.LABEL_ID, Fault.INVALID)
-    label = labels.by_text.get(value)
+    label = known.by_text.get(value)
     if label is None:
         raise Faulty(Field.LABEL_ID, Fault.LABEL if parse_uuid(value) else Fault.INVALID)
     return label

@@ -1,6 +1,6 @@
 """Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,16 +12,16 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.labels import service as labels
 from callmark.domain.personalisation import batch_queries, day_queries, queries, upload_queries
 from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
-from callmark.domain.personalisation.judge import Faulty, GoodRecord, KnownLabels, NewRecord, Rules, judge
+from callmark.domain.personalisation.judge import Faulty, GoodRecord, Known, NewRecord, Rules, judge
+from callmark.domain.personalisation.known import known_to, known_to_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.fanout import Answer, Push
-from callmark.kit.ids import new_id, parse_uuid
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,8 @@ async def submit_batch(
     now = deps.clock.now()
     batch_id = BatchId(new_id())
     async with deps.db.transaction() as tx:
-        known = await known_labels(tx, account_id, (s.record for s in submitted))
+        allow_foreign = deps.settings.foreign_callers == "allow"
+        known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
         rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
         ends = [row[1] for row in rows]
         batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
@@ -86,7 +87,7 @@ def _row(
     position: int,
     one: Submitted,
     rules: Rules,
-    known: KnownLabels,
+    known: Known,
     now: datetime,
 ) -> tuple[Any, ...]:
     """The columns `queries.COPIED` of one record, good or bad."""
@@ -110,7 +111,7 @@ async def push_now(
     """
     began = deps.real_clock.now()
     now = deps.clock.now()
-    known = await _known_label(deps, account_id, record)
+    known = await known_to_one(deps, account_id, rules, record)
     good = judge(record, rules, known, to_ms(now))
     reach = await handsets.reach_one(deps, good.receiver_number)
     batch_id = BatchId(new_id())
@@ -134,7 +135,7 @@ async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], also: Als
         await also(tx, batch_id)
 
 
-def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: datetime) -> OpenRecord:
+def _single(account_id: AccountId, good: GoodRecord, known: Known, now: datetime) -> OpenRecord:
     label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     return OpenRecord(
@@ -165,25 +166,6 @@ async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcom
 def as_push(deps: Deps, record: OpenRecord) -> Push:
     """The record as the fabric carries it."""
     return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url))
-
-
-async def _known_label(deps: Deps, account_id: AccountId, record: NewRecord) -> KnownLabels:
-    """The label that a record may mean; as a rule it names one, which is looked up with those of other requests."""
-    text = record.label_id
-    if isinstance(text, str) and (label_id := parse_uuid(text)):
-        label = await labels.find_dynamic(deps, account_id, label_id)
-        return KnownLabels({text: label} if label else {}, None)
-    async with deps.db.connection() as tx:
-        return await known_labels(tx, account_id, (record,))
-
-
-async def known_labels(tx: Tx, account_id: AccountId, records: Iterable[NewRecord]) -> KnownLabels:
-    """The labels that these records may mean, in one query, or two when one leaves its label out."""
-    texts = {record.label_id if isinstance(record.label_id, str) else "" for record in records}
-    ids = {text: found for text in texts if (found := parse_uuid(text))}
-    by_id = await labels.dynamic_labels(tx, account_id, ids.values()) if ids else {}
-    by_text = {text: by_id[label_id] for text, label_id in ids.items() if label_id in by_id}
-    return KnownLabels(by_text, await labels.default_dynamic_label(tx, account_id) if "" in texts else None)
 
 
 async def batch_status(deps: Deps, account_id: AccountId, batch_id: UUID) -> list[StoredRecord]:

@@ -82,6 +82,7 @@ _TEXTS = {
     Fault.REQUIRED: "is required",
     Fault.INVALID: "is invalid",
     Fault.PHONE: "is not a valid phone number",
+    Fault.FOREIGN: "is listed by another client",
     Fault.LABEL: "does not belong to a dynamic label of this client",
     Fault.NAME_CHARACTERS: "contains characters that are not allowed",
     Fault.REASON_LENGTH: "must be between 10 and 100 characters",

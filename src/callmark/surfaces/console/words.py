@@ -137,6 +137,7 @@ FAULTS = {
     Fault.REQUIRED: "is required",
     Fault.INVALID: "cannot be read",
     Fault.PHONE: "is not a phone number",
+    Fault.FOREIGN: "is listed by another client",
     Fault.LABEL: "is not a dynamic label of this account",
     Fault.NAME_LENGTH: "must have 3 to 40 characters",
     Fault.NAME_CHARACTERS: "has characters that cannot be seen or are not allowed",
