@@ -1,4 +1,8 @@
-"""Time zones by their IANA names, from the machine's database or else from the `tzdata` package."""
+"""Time zones by their IANA names, from the machine's database or else from the `tzdata` package.
+
+Browsers and devices still send names that have been replaced (`Asia/Calcutta`, `Europe/Kiev`). Machines may lack those;
+the package has them all, so it is a dependency. A name that is not known is an error, never silently UTC.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -17,10 +21,20 @@ def zone_names() -> frozenset[str]:
 
 
 def time_zone(name: str, field: str = "time_zone") -> ZoneInfo:
-    """The zone of that name. Raises InvalidInput about `field` for a name that is not known."""
-    if name not in zone_names():
+    """The zone of that name, in any case. Raises InvalidInput about `field` for a name that is not known."""
+    known = name if name in zone_names() else _by_plain_name().get(_plain(name))
+    if known is None:
         raise InvalidInput(f"{field} is not the name of a time zone, such as Asia/Kolkata", field=field)
-    return ZoneInfo(name)
+    return ZoneInfo(known)
+
+
+@cache
+def _by_plain_name() -> dict[str, str]:
+    return {_plain(name): name for name in sorted(zone_names())}
+
+
+def _plain(name: str) -> str:
+    return name.strip().replace(" ", "_").casefold()
 
 
 def device_zone(text: str, field: str = "time_zone") -> tzinfo:

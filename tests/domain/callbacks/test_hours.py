@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, parse_hours, slots
+from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, slots
+from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import zone_names
 
@@ -37,6 +38,49 @@ def test_hours_are_read_as_people_write_them() -> None:
     assert parse_hours("") == CLOSED
 
 
+@pytest.mark.parametrize(
+    ("text", "week"),
+    [
+        ("mon 9:00-17:00", "mon 09:00-17:00"),
+        ("Monday to Friday: 9-17", "mon-fri 09:00-17:00"),
+        ("mon 10-14", "mon 10:00-14:00"),
+        ("mon\u2013fri 9am\u20135pm", "mon-fri 09:00-17:00"),
+        ("MON - WED 9:30 a.m. - 12 p.m., 1-5pm", "mon-wed 09:30-12:00,13:00-17:00"),
+        ("mon 9-5pm", "mon 09:00-17:00"),
+        ("tues, thurs 09.00-17.30", "tue 09:00-17:30; thu 09:00-17:30"),
+        ("mon & wed 0900-1700", "mon 09:00-17:00; wed 09:00-17:00"),
+        ("mon-fri 9-17, sat 10-13", "mon-fri 09:00-17:00; sat 10:00-13:00"),
+        ("mon-fri 9-17 sat 10-13 sun closed", "mon-fri 09:00-17:00; sat 10:00-13:00"),
+        ("weekdays 9-17\nweekend 10-12", "mon-fri 09:00-17:00; sat-sun 10:00-12:00"),
+        ("sat-mon 09:00-12:00", "mon 09:00-12:00; sat-sun 09:00-12:00"),
+        ("fri-mon 10:00-14:00", "mon 10:00-14:00; fri-sun 10:00-14:00"),
+        ("fri 22:00-02:00", "fri 22:00-24:00; sat 00:00-02:00"),
+        ("sun 10pm-2am", "mon 00:00-02:00; sun 22:00-24:00"),
+        ("daily 22:00-02:00", "mon-sun 00:00-02:00,22:00-24:00"),
+        ("mon 18:00-00:00; tue noon-midnight", "mon 18:00-24:00; tue 12:00-24:00"),
+        ("mon 14:00-10:00", "mon 14:00-24:00; tue 00:00-10:00"),
+        ("24/7", "mon-sun 00:00-24:00"),
+        ("wed 24 hours", "wed 00:00-24:00"),
+    ],
+)
+def test_hours_are_understood_in_the_ways_that_people_write(text: str, week: str) -> None:
+    assert hours_text(parse_hours(text)) == week
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("10:00-14:00", "write them as mon-fri 09:00-17:00"),
+        ("mon 10:15-14:00", "full or half hours"),
+        ("mon 9-5", "write 17:00 or 5pm"),
+        ("someday 9-17", "mon, mon-fri or mon,wed"),
+    ],
+)
+def test_hours_that_cannot_be_read_say_which_form_is_wanted(text: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        parse_hours(text)
+
+
 @given(week=WEEKS)
 def test_a_week_written_down_is_read_as_the_same_week(week: Week) -> None:
     assert parse_hours(hours_text(week)) == week
@@ -46,14 +90,18 @@ def test_a_week_written_down_is_read_as_the_same_week(week: Week) -> None:
     "text",
     [
         "mon",
-        "mon 10-14",
+        "10:00-14:00",
+        "mon 9-5",
+        "mon 9:00-5:00",
+        "mon 13pm-14pm",
+        "mon 25:00-26:00",
+        "mon 10:00-14:00 tomorrow",
+        "sat 20:00-04:00; sun 03:00-05:00",
         "mon 10:15-14:00",
-        "mon 14:00-10:00",
         "mon 10:00-10:00",
         "mon 10:00-24:30",
         "mon 10:00-14:00,13:30-15:00",
         "mon 10:00-14:00; mon 15:00-16:00",
-        "fri-mon 10:00-14:00",
         "someday 10:00-14:00",
         "mon-fri-sat 10:00-14:00",
         "mon \u0661\u0660:00-14:00",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from callmark.domain.callbacks.hours import parse_hours
+from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import (
     Asked,
     CallbackRequest,

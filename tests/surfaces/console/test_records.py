@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.domain.personalisation.test_days import called, submit
@@ -94,8 +94,21 @@ async def test_everything_wrong_with_a_push_is_said_beside_its_field_and_input_i
     assert refused.status_code == 422
     assert set(errors_of(refused)) == {"receiver", "caller", "label_name", "call_reason", "starts_at", "hours"}
     assert 'value="Sale!"' in refused.text
-    past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1"})
+    past = await alice.post("/console/push", form | {"starts_at": "2025-12-31T00:00", "hours": "1", "time_zone": "UTC"})
     assert errors_of(past)["hours"] == "End is in the past"
+
+
+async def test_a_zone_that_is_not_known_is_an_error_beside_its_field_and_old_names_are_known(
+    deps: Deps, business: Business, alice: Browser, label: Label
+) -> None:
+    form = {"receiver": phone(), "caller": phone(), "label_id": str(label.id), "starts_at": "2026-01-01T18:30"}
+    for unknown in ("Mars/Olympus", ""):
+        refused = await alice.post("/console/push", form | {"hours": "2", "time_zone": unknown})
+        assert list(errors_of(refused)) == ["time_zone"]
+        assert refused.status_code == 422
+    await alice.follow(await alice.post("/console/push", form | {"hours": "2", "time_zone": "Asia/Calcutta"}))
+    record = await only(deps, await newest(deps, business))
+    assert record.starts_at == datetime(2026, 1, 1, 13, tzinfo=UTC)
 
 
 async def test_batches_are_listed_by_date_and_state_and_paged_by_key(

@@ -12,7 +12,8 @@ from callmark.domain.access.offers import OwnSet, check_set, find_own_set, own_s
 from callmark.domain.accounts.model import Role
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
-from callmark.domain.callbacks.hours import SLOT, Week, parse_hours, slots
+from callmark.domain.callbacks.hours import SLOT, Week, slots
+from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, check_hours, config_name
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId

@@ -1,30 +1,25 @@
 """Business hours of a week, and the half hours in which a receiver may be called back (contract, section 12.4).
 
 People write and read hours as a text, `mon-fri 10:00-14:00,15:00-18:00; sat 10:00-13:00`, which is also how they are
-stored.
+stored (`hours_reader` reads it, and other ways to write it).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import instant_of
 
 SLOT = timedelta(minutes=30)
 DAYS_AHEAD = 7
 """How far ahead slots are offered. Assumption: a week, so that every weekday's hours appear; no page says it."""
 
-LONGEST_TEXT = 1_000
-
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _SLOT_MINUTES = 30
-_DAY_MINUTES = 24 * 60
-_RANGE = re.compile(r"([0-9]{2}):(00|30)-([0-9]{2}):(00|30)", re.ASCII)
+DAY_MINUTES = 24 * 60
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -46,30 +41,11 @@ Week = tuple[tuple[Opening, ...], ...]
 CLOSED: Week = ((),) * 7
 
 
-@lru_cache(maxsize=1024)
-def parse_hours(text: str) -> Week:
-    """The week that `text` says; a day it does not name is closed. Raises InvalidInput.
-
-    Days are named alone, as a range or in a list (`mon,wed`, `sat-sun`), each once; times are on half hours.
-    """
-    if len(text) > LONGEST_TEXT:
-        raise _wrong(f"must be at most {LONGEST_TEXT} characters")
-    week: list[tuple[Opening, ...]] = [()] * 7
-    for part in filter(None, (part.strip() for part in text.lower().split(";"))):
-        days, _, times = part.partition(" ")
-        openings = _openings(times, part)
-        for day in _days(days, part):
-            if week[day]:
-                raise _wrong(f"names {_DAYS[day]} twice")
-            week[day] = openings
-    return tuple(week)
-
-
 def hours_text(week: Week) -> str:
     """The week as a text that `parse_hours` reads: neighbouring days with the same hours together."""
     parts: list[str] = []
     for openings, same in groupby(enumerate(week), key=lambda day: day[1]):
-        days = [_DAYS[number] for number, _ in same]
+        days = [DAYS[number] for number, _ in same]
         if openings:
             named = days[0] if len(days) == 1 else f"{days[0]}-{days[-1]}"
             parts.append(f"{named} {','.join(map(str, openings))}")
@@ -108,35 +84,5 @@ def _shows_inside(opening: Opening, on: date, wall: datetime) -> bool:
     return wall.date() == on and opening.opens <= wall.hour * 60 + wall.minute < opening.closes
 
 
-def _days(text: str, part: str) -> list[int]:
-    found: list[int] = []
-    for item in text.split(","):
-        first, dash, last = item.partition("-")
-        last = last if dash else first
-        if first not in _DAYS or last not in _DAYS or _DAYS.index(first) > _DAYS.index(last):
-            raise _wrong(f"do not name days in {part!r}: write them as mon, mon-fri or mon,wed")
-        found.extend(range(_DAYS.index(first), _DAYS.index(last) + 1))
-    return found
-
-
-def _openings(text: str, part: str) -> tuple[Opening, ...]:
-    openings = tuple(sorted(_opening(item.strip(), part) for item in text.split(",")))
-    if any(earlier.closes > later.opens for earlier, later in pairwise(openings)):
-        raise _wrong(f"overlap in {part!r}")
-    return openings
-
-
-def _opening(text: str, part: str) -> Opening:
-    found = _RANGE.fullmatch(text)
-    opens, closes = (int(found[1]) * 60 + int(found[2]), int(found[3]) * 60 + int(found[4])) if found else (0, 0)
-    if not opens < closes <= _DAY_MINUTES:
-        raise _wrong(f"have no times in {part!r}: write them as 10:00-14:00, on full or half hours, at most 24:00")
-    return Opening(opens, closes)
-
-
 def _clock(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
-
-
-def _wrong(what: str) -> InvalidInput:
-    return InvalidInput(f"hours {what}", field="hours")

@@ -5,7 +5,8 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from callmark.domain.callbacks.hours import hours_text, parse_hours
+from callmark.domain.callbacks.hours import hours_text
+from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, Terms
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.kit.db import Row, Tx

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from callmark.domain.callbacks import model, queries
-from callmark.domain.callbacks.hours import CLOSED, parse_hours
+from callmark.domain.callbacks.hours import CLOSED
+from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import Asked, CallbackConfig, CallbackOffer, CallbackRequest, RequestState, Terms
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps

@@ -38,7 +38,9 @@ def group() -> None:
     "--slot-picker/--no-slot-picker", default=None, help="Whether a receiver chooses a half hour; at first no."
 )
 @click.option("--time-zone", metavar="ZONE", help="The one zone that the hours are in, as Asia/Kolkata; at first UTC.")
-@click.option("--hours", metavar="HOURS", help='Business hours: "mon-fri 10:00-14:00,15:00-18:00; sat 10:00-13:00".')
+@click.option(
+    "--hours", metavar="HOURS", help='Business hours, such as "mon-fri 10:00-14:00,15:00-18:00; sat 10am-1pm".'
+)
 @operator
 async def set_(
     deps: Deps,

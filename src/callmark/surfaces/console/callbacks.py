@@ -181,7 +181,7 @@ def _preview(visit: Visit, form: Form) -> Preview:
     seen_in = form.text("seen_in") or "UTC"
     try:
         week = access.read_week(_text_of(form), name=form.text("name"), slot_picker=form.is_on("slot_picker"))
-        zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in)
+        zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in, "seen_in")
     except InvalidInput as refused:
         return Preview([], refused.message[:1].upper() + refused.message[1:], seen_in)
     if not form.is_on("slot_picker"):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -15,7 +14,8 @@ from callmark.domain.labels.model import Label, logo_address
 from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Field, NewRecord
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import to_ms
-from callmark.kit.zones import zone_names
+from callmark.kit.errors import InvalidInput
+from callmark.kit.zones import device_zone
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
@@ -64,7 +64,11 @@ async def push(visit: Visit) -> Response:
     """Pushes, and shows the record with its outcome; everything wrong with it is told beside its field."""
     form = visit.form
     now = visit.deps.clock.now()
-    starts_at = window_start(form.text("starts_at"), form.text("time_zone"), now)
+    starts_at: datetime | None = now
+    try:
+        starts_at = window_start(form.text("starts_at"), form.text("time_zone"), now)
+    except InvalidInput as refused:
+        form = form.refused(refused)
     hours = int(form.text("hours")) if form.text("hours") in HOURS else 0
     ends_at = (starts_at or now) + timedelta(hours=hours)
     record = NewRecord(
@@ -76,6 +80,8 @@ async def push(visit: Visit) -> Response:
         to_ms(starts_at) if starts_at else form.text("starts_at"),
         to_ms(ends_at) if hours else None,
     )
+    if form.errors:
+        return await _form(visit, form, 422)
     try:
         pushed = await access.push(visit.deps, visit.actor, record, "")
     except access.Refused as refused:
@@ -90,14 +96,13 @@ async def push(visit: Visit) -> Response:
 def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
     """When a window begins: `text` as a browser's date and time field gives it, in the zone; now when it is empty.
 
-    None when it cannot be read.
+    None when it cannot be read. Raises InvalidInput about `time_zone` for a zone that is not known.
     """
     if not text:
         return now
-    zone = ZoneInfo(zone_name) if zone_name in zone_names() else UTC
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=device_zone(zone_name))).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from starlette.responses import Response, StreamingResponse
 
@@ -17,7 +16,7 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.upload_model import COLUMNS, LARGEST_BYTES, MOST_ROWS
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.kit.zones import zone_names
+from callmark.kit.zones import device_zone
 from callmark.surfaces.console import push, sse, words
 from callmark.surfaces.console.batches import decode_instant_key
 from callmark.surfaces.console.entry import get, post
@@ -89,8 +88,8 @@ async def upload(visit: Visit) -> Response:
 
 
 async def _defaults(visit: Visit, form: Form) -> Defaults:
-    zone_name = form.text("time_zone")
-    zone = ZoneInfo(zone_name if zone_name in zone_names() else "UTC")
+    zone_name = form.text("time_zone") or "UTC"
+    zone = device_zone(zone_name)
     starts_at = push.window_start(form.text("starts_at"), zone_name, visit.deps.clock.now())
     if starts_at is None:
         raise InvalidInput("this is not a date and time", field="starts_at")
