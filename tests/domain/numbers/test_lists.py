@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmark.domain.numbers.lists import MOST_LINES, Rejected, decode, read_list
+from callmark.domain.numbers.lists import MOST_LINES, ListReading, Rejected, read_list
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import parse_digits
 
@@ -16,10 +16,10 @@ def test_lines_in_any_format_become_numbers_in_their_order() -> None:
 
 
 def test_a_region_reads_numbers_as_they_are_dialled_there() -> None:
-    found = read_list("080 4000 1234\n+46 8 123 456 78\n918040001235\n", " in ")
+    found = read_list("080 4000 1234\n+46 8 123 456 78\n918040001235\n", ListReading(" in "))
     assert found.numbers == ["918040001234", "46812345678", "918040001235"]
     with pytest.raises(InvalidInput, match="no two-letter country code"):
-        read_list("1", "Europe")
+        read_list("1", ListReading("Europe"))
 
 
 @pytest.mark.parametrize("header", ["Name,Phone Number,City", "name;phone_number;city", "NAME\tPhone-Number\tCITY"])
@@ -29,9 +29,21 @@ def test_a_header_names_the_column(header: str) -> None:
     assert read_list(f"{header}\r\n{line}\r\n").numbers == ["918040001234"]
 
 
-@pytest.mark.parametrize("header", ["", "numbers\n", "\ufeffNumbers to list\n", "some column,another\n"])
-def test_without_a_known_name_the_first_column_counts(header: str) -> None:
-    assert read_list(f"{header}918040001234,Pune\n").numbers == ["918040001234"]
+@pytest.mark.parametrize("header", ["", "numbers,place\n", "\ufeffOur numbers\n", "Support phone (24 h),City\n"])
+def test_without_a_known_name_the_only_column_of_numbers_counts(header: str) -> None:
+    found = read_list(f"{header}918040001234,Pune\n")
+    assert found.numbers == ["918040001234"]
+    assert len(found.unused) == 1
+
+
+@pytest.mark.parametrize("header", ["some column,another", "Customer ID,City"])
+def test_a_header_that_names_no_numbers_stops_and_lists_its_names(header: str) -> None:
+    with pytest.raises(
+        InvalidInput, match=f"no column looks like phone numbers; there are: {header.replace(',', ', ')}"
+    ) as no:
+        read_list(f"{header}\n918040001234,Pune\n")
+    assert no.value.field == "column"
+    assert read_list(f"{header}\n918040001234,Pune\n", ListReading(column="1")).numbers == ["918040001234"]
 
 
 def test_every_rejected_line_says_where_and_why() -> None:
@@ -42,7 +54,7 @@ def test_every_rejected_line_says_where_and_why() -> None:
     assert found.rejected == [
         Rejected(3, "hello", "not a phone number"),
         Rejected(4, "+91 80 4000", "too short or too long for its country"),
-        Rejected(5, "", "no number on this line"),
+        Rejected(5, ",Pune", "not a phone number"),
         Rejected(6, "+999 12345678", "its country code does not exist"),
         Rejected(7, "+918040001234 ext. 5", "an extension cannot be listed"),
         Rejected(8, "12345678901234567", "too short or too long for its country"),
@@ -55,16 +67,20 @@ def test_a_list_has_its_bound() -> None:
         read_list("\n" * (MOST_LINES + 1))
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
 def test_a_file_of_any_usual_encoding_is_read(encoding: str) -> None:
-    assert read_list(decode("Télephone\n+91 80 4000 1234\n".encode(encoding))).numbers == ["918040001234"]
+    assert read_list("Télephone\n+91 80 4000 1234\n".encode(encoding)).numbers == ["918040001234"]
 
 
 @given(st.text(max_size=200), st.sampled_from(["", "IN", "SE"]))
 def test_whatever_is_pasted_gives_canonical_numbers_or_reasons(text: str, region: str) -> None:
-    found = read_list(text, region)
+    try:
+        found = read_list(text, ListReading(region))
+    except InvalidInput:
+        return
     assert all(parse_digits(number) == number for number in found.numbers)
-    assert all(one.why and 1 <= one.line <= len(text.splitlines()) for one in found.rejected)
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert all(one.why and 1 <= one.line <= len(lines) for one in found.rejected)
 
 
 @given(st.lists(st.integers(10**9, 10**10 - 1).map(lambda n: f"91{n}"), max_size=20))

@@ -21,8 +21,10 @@ from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.upload_model import ROWS_A_PART, Defaults, Part, Row, Upload
 from callmark.kit.db import Tx
 from callmark.kit.due_work import Claimed, Work
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.tables.model import TableError
+from callmark.tables.text import decode
 
 PAGE = 25
 _AT_ONCE = 2
@@ -94,7 +96,10 @@ async def announce(deps: Deps) -> None:
 
 
 def _read(file: bytes, defaults: Defaults) -> list[Row]:
-    sheet = upload_model.read_sheet(lists.decode(file))
+    try:
+        sheet = upload_model.read_sheet(decode(file).text)
+    except TableError as exc:
+        raise InvalidInput(exc.message, field="file") from exc
     return [upload_model.filled(row, defaults) for row in sheet.rows]
 
 

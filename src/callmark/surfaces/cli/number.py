@@ -1,6 +1,7 @@
 """`callmark number`: numbers, listed and delisted one by one or from a file, and the review of listings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import BinaryIO
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import lists, look_up, reviews
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.lists import NumberList
+from callmark.domain.numbers.lists import ListReading, NumberList
 from callmark.domain.numbers.model import Delisted, NumberState, RequestStatus
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
@@ -44,6 +45,22 @@ region_option = click.option(
     metavar="CC",
     help="Two-letter country in which numbers without a country code are dialled, such as IN.",
 )
+
+
+def reading_options(command: Callable[..., object]) -> Callable[..., object]:
+    """How a file is read; the command gets them as `reading`."""
+
+    @region_option
+    @click.option("--column", default="", metavar="NAME", help="The column with the numbers, by its name or its place.")
+    @click.option("--encoding", default="", help="The file's encoding, such as cp1252, where it is not found out.")
+    @click.option("--sheet", default="", metavar="NAME", help="The sheet of a workbook; else the first that has rows.")
+    @wraps(command)
+    def with_reading(*args: object, region: str, column: str, encoding: str, sheet: str, **others: object) -> object:
+        return command(*args, reading=ListReading(region, column, encoding, sheet), **others)
+
+    return with_reading
+
+
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
 file_argument = click.argument("file", type=click.File("rb"))
 numbers_argument = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
@@ -111,7 +128,7 @@ async def publish(
     deps: Deps, out: Output, numbers: Sequence[str], account: UUID, feature_set: UUID, region: str
 ) -> None:
     """List numbers in a feature set, and publish it."""
-    listed = lists.read_list("\n".join(numbers), region)
+    listed = lists.read_list("\n".join(numbers), ListReading(region))
     await _append(deps, out, listed, account, feature_set, dry_run=False)
 
 
@@ -133,7 +150,7 @@ async def delist(
     yes: bool,
 ) -> None:
     """Take numbers out of a feature set and of the account."""
-    listed = lists.read_list("\n".join(numbers), region)
+    listed = lists.read_list("\n".join(numbers), ListReading(region))
     _refuse_none(out, listed)
     sure(f"Delist {len(listed.numbers)} numbers? Their calls show nothing from then on.", yes=yes)
     answer = await _delist(deps, account, feature_set, listed.numbers)
@@ -144,7 +161,7 @@ async def delist(
 @file_argument
 @account_option
 @feature_set_option
-@region_option
+@reading_options
 @dry_run_option
 @operator
 async def append(
@@ -153,19 +170,19 @@ async def append(
     file: BinaryIO,
     account: UUID,
     feature_set: UUID,
-    region: str,
+    reading: ListReading,
     *,
     dry_run: bool,
 ) -> None:
-    """List the numbers of a file (CSV or one a line; `-`: standard input) beside those that are there."""
-    await _append(deps, out, lists.read_list(lists.decode(file.read()), region), account, feature_set, dry_run=dry_run)
+    """List the numbers of a file (CSV, .xlsx or one a line; `-`: standard input) beside those that are there."""
+    await _append(deps, out, lists.read_list(file.read(), reading), account, feature_set, dry_run=dry_run)
 
 
 @group.command
 @file_argument
 @account_option
 @feature_set_option
-@region_option
+@reading_options
 @click.option("--skip-rejected", is_flag=True, help="Go on although some lines give no number.")
 @dry_run_option
 @yes_option
@@ -176,14 +193,14 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     file: BinaryIO,
     account: UUID,
     feature_set: UUID,
-    region: str,
+    reading: ListReading,
     *,
     skip_rejected: bool,
     dry_run: bool,
     yes: bool,
 ) -> None:
     """Make a feature set's numbers those of a file: lists what is new, delists the rest."""
-    listed = lists.read_list(lists.decode(file.read()), region)
+    listed = lists.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
     going = len(await numbers.find_rest(deps, *of, listed.numbers, most=lists.MOST_LINES))
@@ -207,11 +224,13 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @click.option("--name", required=True, help="The number group's name; one that is there already gets more numbers.")
 @click.option("--label", type=click.UUID, required=True, metavar="ID", help="The static label it shows.")
-@region_option
+@reading_options
 @operator
-async def import_(deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, region: str) -> None:
+async def import_(
+    deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, reading: ListReading
+) -> None:
     """Bring a number group of an older console over; publishing its numbers in a feature set migrates them."""
-    listed = lists.read_list(lists.decode(file.read()), region)
+    listed = lists.read_list(file.read(), reading)
     maker = await accounts.creator_email(deps, account_id(account))
     group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
     print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))

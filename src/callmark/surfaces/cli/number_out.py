@@ -14,7 +14,17 @@ def print_answer(out: Output, row: Row, listed: NumberList, said: str) -> None:
     """An answer: in JSON every number, for people how many in each bucket that has some."""
     if out.as_json:
         rejected = [{"line": one.line, "text": one.text, "why": one.why} for one in listed.rejected]
-        out.item({**row, "duplicate_count": listed.duplicate_count, "rejected": rejected})
+        out.item(
+            {
+                **row,
+                "duplicate_count": listed.duplicate_count,
+                "rejected": rejected,
+                "columns": listed.columns,
+                "unused_columns": listed.unused,
+                "skipped": listed.skipped,
+                "notes": listed.notes,
+            }
+        )
         return
     counts = {name: len(value) if isinstance(value, list) else value for name, value in row.items() if name != "status"}  # pyright: ignore[reportUnknownArgumentType] - only its length
     out.item({name: value for name, value in counts.items() if value}, said)
@@ -27,14 +37,24 @@ def said_of(status: RequestStatus) -> str:
 
 
 def print_rejected(out: Output, listed: NumberList) -> None:
-    """The lines that give no number, on standard error; in JSON they stand in the answer."""
-    if out.as_json or not listed.rejected:
+    """What was not used, and the lines that give no number, on standard error; in JSON they stand in the answer."""
+    if out.as_json:
+        return
+    for told in _told(listed):
+        click.echo(told, err=True)
+    if not listed.rejected:
         return
     click.echo(f"{rejected_count(listed)}:", err=True)
     for one in listed.rejected[:MOST_SHOWN]:
         click.echo(f"  line {one.line}: {one.text!r}: {one.why}", err=True)
     if len(listed.rejected) > MOST_SHOWN:
         click.echo(f"  … and {len(listed.rejected) - MOST_SHOWN} more (--json has all)", err=True)
+
+
+def _told(listed: NumberList) -> list[str]:
+    columns = [f"Numbers from: {', '.join(listed.columns)}."] if listed.columns else []
+    unused = [f"Columns that were not used: {', '.join(listed.unused)}."] if listed.unused else []
+    return [*columns, *unused, *(f"Not used: {line}" for line in listed.skipped), *listed.notes]
 
 
 def rejected_count(listed: NumberList) -> str:

@@ -3,6 +3,7 @@
 Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ from callmark.domain.access.model import Action, Path
 from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
 from callmark.domain.ids import FeatureSetId, ListingJobId
 from callmark.domain.numbers import lists
-from callmark.domain.numbers.lists import NumberList, Rejected
+from callmark.domain.numbers.lists import ListReading, NumberList, Rejected
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
 from callmark.domain.structure.model import FeatureSet, FeatureSetState
 from callmark.kit.clock import iso_us
@@ -119,7 +120,7 @@ async def preview(visit: Visit) -> Response:
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
     try:
         mode = _mode(form)
-        listed = _read(await _text(visit), form.text("region"))
+        listed = await to_thread(_read, await _list(visit), ListReading(form.text("region")))
     except InvalidInput as refused:
         return await _listing(visit, form.refused(refused), 422)
     found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
@@ -132,7 +133,7 @@ async def apply(visit: Visit) -> Response:
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
     try:
         mode = _mode(form)
-        listed = _read(form.text("numbers"), "")
+        listed = await to_thread(_read, form.text("numbers"), ListReading())
         if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
             unsure = InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
@@ -217,9 +218,9 @@ def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
     return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
 
 
-async def _text(visit: Visit) -> str:
+async def _list(visit: Visit) -> bytes | str:
     file = visit.file("file")
-    return lists.decode(await file.read()) if file else visit.form.text("list")
+    return await file.read() if file else visit.form.text("list")
 
 
 def _mode(form: Form) -> Mode:
@@ -228,11 +229,11 @@ def _mode(form: Form) -> Mode:
     return Mode(form.text("mode"))
 
 
-def _read(text: str, region: str) -> NumberList:
+def _read(listed: bytes | str, reading: ListReading) -> NumberList:
     """The list. Raises InvalidInput beside the field that is wrong."""
-    if not text.strip():
+    if not listed.strip():
         raise InvalidInput("choose a file, or paste numbers", field="list")
-    found = lists.read_list(text, region)
+    found = lists.read_list(listed, reading)
     if len(found.numbers) > MOST_IN_LIST:
         most = f"{MOST_IN_LIST:,}"
         raise InvalidInput(f"a list has at most {most} numbers here; ask your operator for longer ones", field="list")

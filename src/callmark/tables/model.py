@@ -1,0 +1,72 @@
+"""What a file holds, as it was read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+
+class TableError(ValueError):
+    """A file that cannot be read, or not without an answer: `about` is `file`, `encoding`, `sheet` or `column`."""
+
+    def __init__(self, message: str, about: str = "file", *, table: "Table | None" = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.about = about
+        self.table = table
+        """What was read so far, so that the question can be asked beside it; None when nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row: its first line from 1, as an editor counts (in a workbook its row), its cells, and what is wrong."""
+
+    number: int
+    cells: tuple[str, ...]
+    fault: str = ""
+
+    @property
+    def text(self) -> str:
+        """The cells beside each other, for messages."""
+        return ", ".join(cell for cell in self.cells if cell)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A line, or a cell of it, that gave nothing: where, what it says, and why."""
+
+    line: int
+    text: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that have something in them, in their order.
+
+    `names` are the header's cells, None without a header. `before` are lines above the header (a title). `encoding` and
+    `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell what else was
+    noticed.
+    """
+
+    lines: Sequence[Line]
+    names: tuple[str, ...] | None = None
+    before: Sequence[Line] = ()
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    sheets: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    faults: Sequence[Unread] = field(default_factory=list[Unread])
+
+    @property
+    def width(self) -> int:
+        """How many columns the header or the widest row has."""
+        return max(len(self.names or ()), max((len(line.cells) for line in self.lines), default=0))
+
+    def name(self, column: int) -> str:
+        """What people call a column: its name in the header, else its place."""
+        names = self.names or ()
+        return names[column] if column < len(names) and names[column] else f"column {column + 1}"
+
+    def noting(self, *notes: str) -> "Table":
+        """The table with more notes."""
+        return replace(self, notes=(*self.notes, *notes)) if notes else self

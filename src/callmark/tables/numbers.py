@@ -1,0 +1,164 @@
+"""The phone numbers of a file: which columns hold them, what each line gives, and everything that was not used."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from callmark.tables.columns import PHONE_NAMES, WEAK_PHONE_NAMES, key, says_other, says_phone
+from callmark.tables.model import Line, Table, TableError, Unread
+from callmark.tables.phones import NoNumber, looks_like_phone, read_phones
+from callmark.tables.reader import Reading, read_table
+
+_LOOKED_AT = 200
+"""Rows that decide which column holds numbers."""
+_LONGEST_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class NumberFile:
+    """The numbers of a file, each once, in its order, in digits with their country code.
+
+    `unread` are lines that gave none; `duplicate_count` how often a number came again; `columns` where the numbers
+    stand, `unused` the names of the other columns; `skipped` the lines above the header.
+    """
+
+    table: Table
+    columns: tuple[int, ...]
+    numbers: list[str]
+    unread: list[Unread]
+    duplicate_count: int
+
+    @property
+    def unused(self) -> list[str]:
+        """Columns that have something in them and are not read."""
+        used = set(self.columns)
+        return [self.table.name(at) for at in range(self.table.width) if at not in used and _has_text(self.table, at)]
+
+    @property
+    def skipped(self) -> Sequence[Line]:
+        """Lines above the header, such as a title."""
+        return self.table.before
+
+
+def read_numbers(data: bytes, *, column: str = "", reading: Reading | None = None) -> NumberFile:
+    """What a file lists. `column` is the name, or the place from 1, of the column with the numbers.
+
+    Raises TableError for what cannot be read, and about `column` when it is not clear which one holds the numbers.
+    """
+    reading = reading or Reading()
+    table = read_table(data, _known, reading)
+    columns = _chosen(table, column) if column else number_columns(table, reading.region)
+    return _read(table, columns, reading.region)
+
+
+def _known(name: str) -> int:
+    if key(name) in PHONE_NAMES | WEAK_PHONE_NAMES:
+        return 2
+    return int(says_phone(name))
+
+
+def _read(table: Table, columns: tuple[int, ...], region: str) -> NumberFile:
+    numbers: dict[str, None] = {}
+    unread: list[Unread] = list(table.faults)
+    count = 0
+    for line in table.lines:
+        for number, trouble in _of_line(line, columns, region):
+            if trouble:
+                unread.append(trouble)
+            else:
+                numbers[number] = None
+                count += 1
+    unread.sort(key=lambda one: one.line)
+    return NumberFile(table, columns, list(numbers), unread, count - len(numbers))
+
+
+def _of_line(line: Line, columns: tuple[int, ...], region: str) -> list[tuple[str, Unread | None]]:
+    cells = [line.cells[at] if at < len(line.cells) else "" for at in columns]
+    if len(columns) > 1:
+        cells = [cell for cell in cells if cell]
+    found: list[tuple[str, Unread | None]] = []
+    for cell in cells:
+        read = read_phones(cell, region)
+        if isinstance(read, NoNumber):
+            shown = cell or line.text
+            found.append(("", Unread(line.number, shown[:_LONGEST_SHOWN], read.why)))
+        else:
+            found += [(number, None) for number in read]
+    return found
+
+
+def _chosen(table: Table, column: str) -> tuple[int, ...]:
+    if column == "all":
+        return tuple(range(table.width))
+    named = [at for at in range(table.width) if key(table.name(at)) == key(column) and key(column)]
+    if not named and column.isascii() and column.isdigit() and 1 <= int(column[:6]) <= table.width:
+        named = [int(column) - 1]
+    if len(named) != 1:
+        raise TableError(f"there is no column {column!r}; there are: {_names(table)}", "column", table=table)
+    return (named[0],)
+
+
+def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
+    """Where the numbers stand. Raises TableError about `column` when that is not clear."""
+    shares = [_share(table, at, region) for at in range(table.width)]
+    if table.names is None:
+        return _without_header(table, shares, region)
+    strong = [at for at, name in enumerate(table.names) if says_phone(name)]
+    weak = [at for at, name in enumerate(table.names) if key(name) in WEAK_PHONE_NAMES]
+    for named in (strong, weak):
+        holding = [at for at in named if shares[at]]
+        if len(named) == 1 or len(holding) == 1:
+            return ((holding if len(holding) == 1 else named)[0],)
+        if named:
+            raise _unclear(table, "several columns look like phone numbers", named)
+    if len(table.names) == 1 and not says_other(table.names[0]) and shares[:1] > [0.5]:
+        return (0,)
+    raise TableError(f"no column looks like phone numbers; there are: {_names(table)}", "column", table=table)
+
+
+def _without_header(table: Table, shares: list[float], region: str) -> tuple[int, ...]:
+    """By the cells: the one column that has numbers; all columns where nothing but numbers is in any."""
+    if table.width <= 1:
+        return (0,) if table.width else ()
+    holding = [at for at, share in enumerate(shares) if share]
+    filled = [at for at in range(table.width) if _has_text(table, at)]
+    if len(holding) == 1 and shares[holding[0]] > 0.5:  # noqa: PLR2004 - most
+        return (holding[0],)
+    is_list = len(table.lines) == 1 or len({len([*filter(None, line.cells)]) for line in table.lines}) > 1
+    if holding == filled and (is_list or _are_alike(table, holding, region)):
+        return tuple(holding)
+    if holding:
+        raise _unclear(table, "several columns look like phone numbers", holding)
+    first = table.lines[0]
+    raise TableError(
+        f"no column looks like phone numbers; line {first.number} says {first.text[:_LONGEST_SHOWN]!r}",
+        "column",
+        table=table,
+    )
+
+
+def _are_alike(table: Table, columns: list[int], region: str) -> bool:
+    """Whether numbers of every column begin alike, so that none is a column of other figures."""
+    starts: list[set[str]] = []
+    for at in columns:
+        read = [read_phones(line.cells[at], region) for line in table.lines[:_LOOKED_AT] if at < len(line.cells)]
+        starts.append({number[:2] for one in read if not isinstance(one, NoNumber) for number in one})
+    return all(one == starts[0] for one in starts)
+
+
+def _share(table: Table, column: int, region: str) -> float:
+    """How many of a column's first cells that are not empty are phone numbers, from 0 to 1."""
+    cells = [line.cells[column] for line in table.lines[:_LOOKED_AT] if column < len(line.cells) and line.cells[column]]
+    return sum(looks_like_phone(cell, region) for cell in cells) / len(cells) if cells else 0.0
+
+
+def _has_text(table: Table, column: int) -> bool:
+    return any(column < len(line.cells) and line.cells[column] for line in table.lines)
+
+
+def _unclear(table: Table, what: str, columns: list[int]) -> TableError:
+    names = ", ".join(table.name(at) for at in columns)
+    return TableError(f"{what}: {names}; choose one", "column", table=table)
+
+
+def _names(table: Table) -> str:
+    return ", ".join(table.name(at) for at in range(table.width)) or "none"

@@ -1,0 +1,218 @@
+"""Phone numbers as people and spreadsheets write them: every digit that is read must be accounted for.
+
+`phonenumbers` knows the plans; it also searches, cuts and turns letters into digits, which is right for a person at a
+keypad and wrong for data. So what it gets is cleaned here first, and what it gives is compared with what was written.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+SHORTEST, LONGEST = 7, 15
+"""Digits of a number with its country code. Source: contract D25."""
+
+_DASHES = frozenset("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad\ufe58\ufe63\uff0d\u30fc")
+_INVISIBLE = frozenset({"Cf", "Cc"})
+_PREFIX = re.compile(
+    r"(?:tel|telephone|phone|ph|mobile|mob|cell|callto|sms|whatsapp|contact|number)\s*(?:no)?\s*[.:]+\s*", re.IGNORECASE
+)
+_FORMULA = re.compile(r'=\s*(?:"([^"]*)"|(\+?[0-9]+))')
+_ZERO_FRACTION = re.compile(r"([^.,]*[0-9][^.,]*)[.,]0{1,2}")
+_FRACTION = re.compile(r"\+?[0-9]{5,}[.,][0-9]{1,2}")
+_THOUSANDS = re.compile(r"\+?[0-9]{1,3}(?:,[0-9]{3}){2,}")
+_EXPONENT = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})", re.IGNORECASE)
+_EXTENSION = re.compile(r"[0-9)]\s*(?:;?\s*ext(?:ension|n)?\b|x|#)[.:=\s]*[0-9]+\s*$", re.IGNORECASE)
+_SHORT_TAIL = re.compile(r"[0-9]\s*/\s*[0-9]{1,4}\s*$")
+_WRITTEN = frozenset("0123456789+-()./ ")
+_DIGITS = re.compile(r"[0-9]")
+_BETWEEN = re.compile(r"[,;|/&\t\r\n]+|\s+(?:and|or)\s+|\s+(?=\+|00)")
+_SPACES = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class NoNumber:
+    """What is wrong with a text that gives no number."""
+
+    why: str
+
+
+def read_phone(text: str, region: str = "") -> str | NoNumber:
+    """The one number that a text writes: country code and digits, without a `+`; or what is wrong with it.
+
+    `region`, an ISO 3166 code in upper case, says where numbers without a country code are dialled; without it they are
+    taken to begin with theirs.
+    """
+    if not region and text.isascii() and text.isdigit() and SHORTEST <= len(text) <= LONGEST and text[0] != "0":
+        return text  # the same, without the work: lists are long
+    cleaned = _clean(text)
+    return cleaned if isinstance(cleaned, NoNumber) else _parse(cleaned, region)
+
+
+def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
+    """Every number of a text that may write several; none of them when one cannot be read."""
+    first = read_phone(text, region)
+    if isinstance(first, str):
+        return [first]
+    plain = _visible(text)
+    for divider in (_BETWEEN, _SPACES):
+        parts = [part for part in divider.split(plain) if part.strip()]
+        found = [read_phone(part, region) for part in parts]
+        if len(parts) > 1 and all(isinstance(one, str) for one in found):
+            return [one for one in found if isinstance(one, str)]
+    if sum(map(str.isdigit, plain)) > LONGEST and len(_BETWEEN.split(plain)) > 1:
+        return NoNumber("several numbers on one line, and not all of them can be read")
+    return first
+
+
+def looks_like_phone(text: str, region: str = "") -> bool:
+    """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
+    found = read_phones(text, region)
+    return not isinstance(found, NoNumber) and all(map(_has_plan, found))
+
+
+def _has_plan(number: str) -> bool:
+    """Whether a number is possible in its country."""
+    import phonenumbers
+
+    try:
+        found = phonenumbers.parse(f"+{number}", None)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_possible_number_with_reason(found) == phonenumbers.ValidationResult.IS_POSSIBLE
+
+
+def _visible(text: str) -> str:
+    """Digits of any script, dashes, spaces and full-width forms as ASCII has them; invisible characters left out."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return "".join(map(_as_ascii, text)).strip()
+
+
+@lru_cache(maxsize=4096)
+def _as_ascii(one: str) -> str:
+    if (digit := unicodedata.decimal(one, -1)) >= 0:
+        return str(digit)
+    if one in _DASHES:
+        return "-"
+    if "\uff01" <= one <= "\uff5e":
+        return chr(ord(one) - 0xFEE0)
+    if one in "\t\r\n" or unicodedata.category(one) == "Zs":
+        return " " if one not in "\t\r\n" else one
+    return "" if unicodedata.category(one) in _INVISIBLE else one
+
+
+def _clean(text: str) -> str | NoNumber:
+    """What is written, without what spreadsheets and links put around it: digits, `+` and what divides groups."""
+    plain = _visible(text)
+    if formula := _FORMULA.fullmatch(plain):
+        plain = (formula[1] or formula[2] or "").strip()
+    plain = plain.strip("'\u2018\u2019`\"\u201c\u201d").strip()
+    plain = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain
+    plain = plain.rstrip(",;.").strip()
+    if not plain:
+        return NoNumber("no number on this line")
+    return _without_spreadsheet(plain)
+
+
+def _without_spreadsheet(plain: str) -> str | NoNumber:
+    """A number column's formats: `918040001234.0`, `918,040,001,234`, `9.18E+11`."""
+    if exponent := _EXPONENT.fullmatch(plain):
+        whole, fraction, power = exponent[1], exponent[2] or "", int(exponent[3])
+        if len(fraction) == power:
+            return whole + fraction
+        return NoNumber("a spreadsheet has cut its last digits; format the column as text and save the file again")
+    if zero := _ZERO_FRACTION.fullmatch(plain):
+        plain = zero[1].strip()
+    elif _FRACTION.fullmatch(plain):
+        return NoNumber("a number with a fraction is no phone number")
+    if _THOUSANDS.fullmatch(plain):
+        plain = plain.replace(",", "")
+    why = _strange(plain)
+    return NoNumber(why) if why else plain
+
+
+def _strange(plain: str) -> str:
+    """What a number cannot have in it; empty when there is nothing of the kind."""
+    if _SHORT_TAIL.search(plain):
+        return "two numbers, or an extension; write each number in full"
+    if _EXTENSION.search(plain):
+        return "an extension cannot be listed"
+    strange = "".join(one for one in plain if one not in _WRITTEN)
+    if any(map(str.isalpha, strange)):
+        has_digits = sum(map(str.isdigit, plain)) >= 3  # noqa: PLR2004 - fewer are no number with letters
+        return "letters are not turned into digits; write the number" if has_digits else "not a phone number"
+    if strange:
+        return f"{strange[0]!r} does not belong into a phone number"
+    return "" if _DIGITS.search(plain) else "not a phone number"
+
+
+def _parse(written: str, region: str) -> str | NoNumber:
+    import phonenumbers
+
+    digits = "".join(_DIGITS.findall(written))
+    if "+" in written.lstrip("( ")[1:]:
+        return NoNumber("a + can only stand before a number")
+    if not region and not written.startswith("+") and digits.startswith("0") and not digits.startswith("00"):
+        return NoNumber("begins with 0, so its country must be chosen")
+    is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
+    if not region and is_plain:  # as it is kept, whatever its plan
+        return digits
+    try:
+        found: Any = phonenumbers.parse(_international(written, digits, region), region or None)
+    except phonenumbers.NumberParseException as exc:
+        return NoNumber(_why(exc.error_type))
+    return _whole(found, digits, region)
+
+
+def _international(written: str, digits: str, region: str) -> str:
+    """With a `+` where a number begins with its country code."""
+    if digits.startswith("00") and not written.startswith("+"):
+        return "+" + digits[2:]
+    return f"+{written}" if not region and not written.lstrip("( ").startswith("+") else written
+
+
+def _whole(found: Any, digits: str, region: str) -> str | NoNumber:  # noqa: ANN401 - phonenumbers has no types
+    """The number that was found, when its length is right and every digit is in it."""
+    import phonenumbers
+
+    if phonenumbers.is_possible_number_with_reason(found) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return NoNumber("too short or too long for its country")
+    national: str = phonenumbers.national_significant_number(found)
+    number = f"{found.country_code}{national}"
+    if not _is_all(digits, str(found.country_code), national, region):
+        return NoNumber(f"could mean +{number}; write it with its country code")
+    return number if SHORTEST <= len(number) <= LONGEST else NoNumber("too short or too long for its country")
+
+
+def _is_all(digits: str, country: str, national: str, region: str) -> bool:
+    """Whether every digit written is in the number, or is a prefix that is dialled before it."""
+    import phonenumbers
+
+    if not digits.endswith(national):
+        return False
+    before = digits[: len(digits) - len(national)]
+    trunk: str = phonenumbers.ndd_prefix_for_region(region or _region_of(country), strip_non_digits=True) or ""
+    trunks = {"", "0", trunk}
+    if before in {*trunks, *(f"{lead}{country}{one}" for lead in ("", "00") for one in trunks)}:
+        return True
+    return bool(region) and before.endswith(country)  # dialled with the region's own prefix for abroad
+
+
+def _region_of(country: str) -> str:
+    import phonenumbers
+
+    return str(phonenumbers.region_code_for_country_code(int(country)))
+
+
+def _why(error: int) -> str:
+    import phonenumbers
+
+    kinds = phonenumbers.NumberParseException
+    return {
+        kinds.INVALID_COUNTRY_CODE: "its country code does not exist",
+        kinds.TOO_SHORT_NSN: "too short",
+        kinds.TOO_SHORT_AFTER_IDD: "too short",
+        kinds.TOO_LONG: "too long",
+    }.get(error, "not a phone number")

@@ -1,0 +1,102 @@
+"""A file's bytes as a table: the one way in, for text and workbooks."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from callmark.tables import rows, text, workbook
+from callmark.tables.columns import find_header, skip_titles
+from callmark.tables.model import Line, Table, TableError, Unread
+from callmark.tables.phones import looks_like_phone
+
+WIDER = "has more cells than the header has names"
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a person wants a file to be read; empty parts are found out."""
+
+    encoding: str = ""
+    sheet: str = ""
+    delimiter: str = ""
+    region: str = ""
+
+
+def read_table(data: bytes, known: Callable[[str], int], reading: Reading | None = None) -> Table:
+    """The table that a file holds, whatever its name ends in. Raises TableError for what is no table.
+
+    `known` says how well a name is known that a header may have (`columns.find_header`). Rows that have more cells than
+    the header are `faults`, as are those whose quotation marks are not closed.
+    """
+    reading = reading or Reading()
+    table = _of_workbook(data, reading) if workbook.is_workbook(data) else _of_text(data, reading)
+    table = _with_header(table, known, reading.region)
+    return _judged(_joined(table) if table.names and len(table.names) == 1 and table.delimiter else table)
+
+
+def _of_workbook(data: bytes, reading: Reading) -> Table:
+    found = workbook.read(data, reading.sheet)
+    return Table(found.lines, sheet=found.name, sheets=found.sheets, notes=tuple(found.notes))
+
+
+def _of_text(data: bytes, reading: Reading) -> Table:
+    decoded = text.decode(data, reading.encoding)
+    found = rows.split(decoded.text, reading.delimiter)
+    table = Table(found.lines, encoding=decoded.encoding, delimiter=found.delimiter)
+    notes: list[str] = []
+    spoiled = [line.number for line in found.lines if any("\ufffd" in cell for cell in line.cells)]
+    if spoiled:
+        notes.append(f"{_lines(spoiled)} characters that {decoded.encoding} does not have, shown as \ufffd.")
+    if found.long_rows:
+        first, last = found.long_rows[0]
+        more = f", and {len(found.long_rows) - 1} more" if len(found.long_rows) > 1 else ""
+        notes.append(f"A quoted cell has line breaks: lines {first} to {last} are one row{more}.")
+    return table.noting(*notes)
+
+
+def _lines(numbers: list[int]) -> str:
+    shown = ", ".join(map(str, numbers[:_SHOWN]))
+    more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
+    return f"Line {shown} has" if len(numbers) == 1 else f"Lines {shown}{more} have"
+
+
+def _with_header(table: Table, known: Callable[[str], int], region: str) -> Table:
+    def is_value(cell: str) -> bool:
+        return looks_like_phone(cell, region)
+
+    lines = table.lines
+    at = find_header(lines, known, is_value)
+    if at < 0:
+        skipped = skip_titles(lines, is_value)
+        return replace(table, lines=lines[skipped:], before=lines[:skipped])
+    names = list(lines[at].cells)
+    while names and not names[-1]:
+        names.pop()
+    doubled = [name for name, count in Counter(filter(None, names)).items() if count > 1]
+    made = replace(table, lines=lines[at + 1 :], names=tuple(names), before=lines[:at])
+    return made.noting(*(f"Several columns are named {name!r}." for name in doubled))
+
+
+def _joined(table: Table) -> Table:
+    """A table of one column has no delimiter: what looked like one belongs to the cell (`918040001234,0`)."""
+    divider = table.delimiter if table.delimiter != "\t" else " "
+    lines = [Line(one.number, (divider.join(one.cells).rstrip(divider),), one.fault) for one in table.lines]
+    return replace(table, lines=lines, delimiter="")
+
+
+def _judged(table: Table) -> Table:
+    """The table with what is wrong with whole rows; those rows are taken out of it."""
+    width = len(table.names) if table.names else 0
+    faults: list[Unread] = []
+    good: list[Line] = []
+    for line in table.lines:
+        fault = line.fault or (WIDER if width and any(line.cells[width:]) else "")
+        if fault:
+            faults.append(Unread(line.number, line.text[:100], fault))
+        else:
+            good.append(line)
+    return replace(table, lines=good, faults=faults)
+
+
+__all__ = ["Reading", "TableError", "read_table"]

@@ -1,0 +1,116 @@
+"""Characters of a file: by its byte order mark, else as UTF-8, as UTF-16 by its zeros, or as Windows-1252.
+
+Letter frequencies (charset-normalizer, chardet) are left out: lists of numbers and names give them too little to go by,
+and a wrong guess shows people a wrong name. What was taken is told and can be changed.
+"""
+
+import codecs
+from dataclasses import dataclass
+
+from callmark.tables.model import TableError
+
+ENCODINGS = (
+    "utf-8",
+    "utf-16",
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp874",
+    "iso8859-1",
+    "iso8859-15",
+    "koi8-r",
+    "mac-roman",
+    "shift_jis",
+    "gb18030",
+    "big5",
+    "euc-kr",
+)
+"""Encodings that may be chosen, by Python's names."""
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_OTHER_FILES = (
+    (b"%PDF", "a PDF"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"{\\rtf", "a text document (RTF)"),
+    (b"7z\xbc\xaf", "compressed (7z)"),
+    (b"Rar!", "compressed (RAR)"),
+)
+_PAGES = ("<!doctype html", "<html", "<table", "<?xml")
+_SAMPLE = 65_536
+_FEW = 8
+_MOST_CONTROLS = 0.02
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file's characters and the encoding they were read by. Bytes that it has no character for became U+FFFD."""
+
+    text: str
+    encoding: str
+
+
+def decode(data: bytes, encoding: str = "") -> Text:
+    """The characters of a file, by the encoding given or by the one it seems to have. Raises TableError."""
+    for start, what in _OTHER_FILES:
+        if data.startswith(start):
+            raise TableError(f"this file is {what}, not a list; save it as CSV or as an Excel workbook (.xlsx)")
+    found = _by_name(data, encoding) if encoding else _detect(data)
+    _check_is_text(found.text)
+    return found
+
+
+def _by_name(data: bytes, encoding: str) -> Text:
+    if encoding not in ENCODINGS:
+        raise TableError(f"encoding must be one of {', '.join(ENCODINGS)}", "encoding")
+    name = "utf-8-sig" if encoding == "utf-8" else encoding
+    return Text(data.decode(name, errors="replace"), encoding)
+
+
+def _detect(data: bytes) -> Text:
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return Text(data.decode(name, errors="replace"), name.removesuffix("-sig"))
+    if utf16 := _utf16_without_mark(data):
+        return Text(data.decode(utf16, errors="replace"), "utf-16")
+    try:
+        return Text(data.decode(), "utf-8")
+    except UnicodeDecodeError:
+        return _mostly_utf8(data) or Text(data.decode("cp1252", errors="replace"), "cp1252")
+
+
+def _utf16_without_mark(data: bytes) -> str:
+    """Digits, commas and line ends of UTF-16 have a zero as every second byte; empty for other texts."""
+    sample = data[:_SAMPLE]
+    even, odd = sample[::2].count(0), sample[1::2].count(0)
+    if not even + odd or max(even, odd) * _FEW < len(sample) // 2 or min(even, odd) * _FEW > max(even, odd):
+        return ""
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _mostly_utf8(data: bytes) -> Text | None:
+    """UTF-8 with a few bytes that spoil it; None when more characters than not are no UTF-8."""
+    text = data.decode(errors="surrogateescape")
+    spoiled = sum("\udc80" <= one <= "\udcff" for one in text)
+    beyond_ascii = sum(one > "\x7f" for one in text) - spoiled
+    return Text(data.decode(errors="replace"), "utf-8") if beyond_ascii > spoiled else None
+
+
+def _check_is_text(text: str) -> None:
+    sample = text[:_SAMPLE]
+    controls = sum(one < " " and one not in "\t\n\r\v\f" for one in sample)
+    if controls > max(1, len(sample) * _MOST_CONTROLS):
+        raise TableError("this is not a text file; save the list as CSV or as an Excel workbook (.xlsx)")
+    if sample.lstrip("\ufeff \t\r\n").lower().startswith(_PAGES):
+        raise TableError("this is a web page or an XML file, whatever its name ends in; save it as CSV or .xlsx")

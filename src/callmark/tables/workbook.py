@@ -1,0 +1,159 @@
+"""Rows of an Excel workbook (.xlsx), read by openpyxl; every other kind of workbook is refused by its name.
+
+A workbook is a zip of XML: its size unpacked is counted before anything is read, so that a small file cannot fill the
+memory.
+"""
+
+import io
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from importlib import import_module
+from typing import Any
+
+from callmark.tables.model import Line, TableError
+
+MOST_UNPACKED = 200_000_000
+MOST_ROWS = 1_000_000
+MOST_CELLS = 5_000_000
+MOST_COLUMNS = 1_000
+_CHUNK = 1 << 20
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_FORMULA = re.compile(rb"<f[ />]")
+_HIDDEN_ROW = re.compile(rb"<row [^>]*hidden=\"(?:1|true)\"")
+NO_VALUE = "(formula without a value)"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet's rows that are not empty, by their row numbers; `sheets` are the names of all that can be read."""
+
+    name: str
+    sheets: tuple[str, ...]
+    lines: list[Line]
+    notes: list[str] = field(default_factory=list[str])
+
+
+def is_workbook(data: bytes) -> bool:
+    """Whether the file is one by its content, whatever its name says."""
+    return data.startswith((_OLE, *_ZIP))
+
+
+def read(data: bytes, sheet: str = "") -> Sheet:
+    """The sheet of that name, else the first visible one that has rows. Raises TableError."""
+    if data.startswith(_OLE):
+        raise TableError(
+            "this is an old (.xls) or a password-protected workbook; save it as .xlsx without a password, or as CSV"
+        )
+    try:
+        has_formulas, hidden_rows = _look_inside(data)
+        return _read(data, sheet, has_formulas=has_formulas, hidden_rows=hidden_rows)
+    except TableError:
+        raise
+    except (MemoryError, RecursionError):
+        raise TableError("this workbook is too large; save the sheet as CSV") from None
+    except Exception as exc:
+        raise TableError(f"this workbook is damaged ({type(exc).__name__}); save it again, or as CSV") from exc
+
+
+def _look_inside(data: bytes) -> tuple[bool, bool]:
+    """Counts what the zip holds, and looks for formulas and hidden rows. Raises TableError."""
+    try:
+        packed = zipfile.ZipFile(io.BytesIO(data))
+    except zipfile.BadZipFile as exc:
+        raise TableError("this workbook is damaged; save it again, or as CSV") from exc
+    with packed:
+        names = set(packed.namelist())
+        if "xl/workbook.xml" not in names:
+            raise TableError(f"this file is {_kind(packed, names)}; save the list as .xlsx or CSV")
+        left, has_formulas, hidden_rows = MOST_UNPACKED, False, False
+        for info in packed.infolist():
+            with packed.open(info) as member:
+                while chunk := member.read(_CHUNK):
+                    left -= len(chunk)
+                    if left < 0:
+                        raise TableError("this workbook is too large when it is unpacked; save the sheet as CSV")
+                    if info.filename.startswith("xl/worksheets/"):
+                        has_formulas = has_formulas or bool(_FORMULA.search(chunk))
+                        hidden_rows = hidden_rows or bool(_HIDDEN_ROW.search(chunk))
+    return has_formulas, hidden_rows
+
+
+def _kind(packed: zipfile.ZipFile, names: set[str]) -> str:
+    if "xl/workbook.bin" in names:
+        return "a binary workbook (.xlsb)"
+    if "word/document.xml" in names:
+        return "a Word document"
+    if "mimetype" in names and b"opendocument" in packed.read("mimetype")[:100]:
+        return "an OpenDocument file (.ods)"
+    return "a zip archive, not a workbook" if not any(name.startswith("Index/") for name in names) else "a Numbers file"
+
+
+def _read(data: bytes, wanted: str, *, has_formulas: bool, hidden_rows: bool) -> Sheet:
+    openpyxl: Any = import_module("openpyxl")
+    warnings.filterwarnings("ignore", module="openpyxl")
+    book: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    formulas: Any = openpyxl.load_workbook(io.BytesIO(data), read_only=True) if has_formulas else None
+    try:
+        every: list[Any] = list(book.worksheets)
+        visible = [one for one in every if one.sheet_state == "visible"] or every
+        names = tuple(str(one.title) for one in every)
+        if wanted and wanted not in names:
+            raise TableError(f"there is no sheet {wanted!r}; there are: {', '.join(names)}", "sheet")
+        for one in [one for one in every if one.title == wanted] if wanted else visible:
+            lines = _lines(one, formulas[one.title] if formulas else None)
+            if lines or one is visible[-1]:
+                hidden = ["Rows that are hidden in the workbook are read as well."] if hidden_rows and lines else []
+                return Sheet(str(one.title), names, lines, [*_other_sheets(str(one.title), names), *hidden])
+        return Sheet(wanted, names, [])
+    finally:
+        book.close()
+        if formulas:
+            formulas.close()
+
+
+def _other_sheets(name: str, names: tuple[str, ...]) -> list[str]:
+    others = [repr(one) for one in names if one != name]
+    return [f"Only the sheet {name!r} is read, not {', '.join(others)}."] if others else []
+
+
+def _lines(sheet: Any, formulas: Any) -> list[Line]:  # noqa: ANN401 - openpyxl has no types
+    found: list[Line] = []
+    written = _rows_of(formulas) if formulas is not None else None
+    left = MOST_CELLS
+    for number, row in enumerate(_rows_of(sheet), 1):
+        source = next(written, ()) if written else ()
+        cells = tuple(_text(value, source[at] if at < len(source) else None) for at, value in enumerate(row))
+        left -= len(cells)
+        if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
+            raise TableError(
+                f"a sheet has at most {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns and {MOST_CELLS:,} cells;"
+                " save the list by itself"
+            )
+        if any(cells):
+            found.append(Line(number, cells))
+    return found
+
+
+def _rows_of(sheet: Any) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - openpyxl has no types
+    sheet.reset_dimensions()
+    yield from sheet.iter_rows(values_only=True)
+
+
+def _text(value: object, source: object) -> str:
+    """A cell as people would type it: whole numbers without a fraction, dates as ISO 8601."""
+    if value is None:
+        return NO_VALUE if isinstance(source, str) and source.startswith("=") else ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return str(value).strip()

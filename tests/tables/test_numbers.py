@@ -1,0 +1,210 @@
+"""Lists of numbers in files: which column, which lines, and what was not used."""
+
+import io
+from datetime import datetime
+from typing import Any
+
+import openpyxl
+import pytest
+
+from callmark.tables import numbers, workbook
+from callmark.tables.model import TableError
+from callmark.tables.numbers import NumberFile, read_numbers
+from callmark.tables.reader import Reading
+
+ONE, TWO, THREE = "918040005001", "918040005002", "918040005003"
+
+
+def told(found: NumberFile) -> list[tuple[int, str]]:
+    """Each line that gave no number."""
+    return [(one.line, one.why) for one in found.unread]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Mobile Number",
+        "phone no.",
+        "Contact No",
+        "TELEPHONE",
+        "tel",
+        "DID",
+        "Caller ID",
+        "msisdn",
+        "cell",
+        "phoneNumber",
+        "Number",
+        "receiver",
+        "Téléphone",
+        "Phone #",
+        "Support phone (24 h)",
+    ],
+)
+def test_the_column_is_known_by_its_name_and_the_other_is_told(name: str) -> None:
+    found = read_numbers(f"Customer ID,{name}\n1000234,{ONE}\n".encode())
+    assert (found.numbers, found.unused) == ([ONE], ["Customer ID"])
+
+
+@pytest.mark.parametrize("header", ["Customer ID,Account", "Customer ID", "Order number", "Phone model"])
+def test_a_file_without_a_column_of_numbers_stops(header: str) -> None:
+    line = ",".join(["2000234567"] * (header.count(",") + 1))
+    with pytest.raises(TableError, match="no column looks like phone numbers; there are: ") as stopped:
+        read_numbers(f"{header}\n{line}\n".encode())
+    assert stopped.value.about == "column"
+
+
+def test_two_columns_that_could_be_it_stop_until_one_is_chosen() -> None:
+    file = f"mobile,landline\n{ONE},{TWO}\n".encode()
+    with pytest.raises(TableError, match="several columns look like phone numbers: mobile, landline"):
+        read_numbers(file)
+    assert read_numbers(file, column="Landline").numbers == [TWO]
+    assert read_numbers(file, column="1").numbers == [ONE]
+    with pytest.raises(TableError, match="there is no column 'fax'; there are: mobile, landline"):
+        read_numbers(file, column="fax")
+    with pytest.raises(TableError, match="several columns"):  # ids that look like numbers of another country
+        read_numbers(f"2000234567,{ONE}\n2000234568,{TWO}\n".encode())
+
+
+@pytest.mark.parametrize("divider", [",", ", ", ";", " ", "\t", "/", " / ", "|"])
+def test_numbers_on_one_line_are_all_read_whatever_divides_them(divider: str) -> None:
+    found = read_numbers(divider.join([ONE, TWO, THREE]).encode())
+    assert (found.numbers, found.unread) == ([ONE, TWO, THREE], [])
+
+
+@pytest.mark.parametrize(
+    "above", ["sep=;\n", "Our numbers of March\n", "\n \n", '"sep=;"\r\n', "\ufeffOur numbers;\n\n", "A;B\n;\n"]
+)
+def test_what_stands_above_a_header_is_passed_over_and_lines_are_counted_as_an_editor_does(above: str) -> None:
+    found = read_numbers(f"{above}Name;Phone\nOps;{ONE}\nOps;nothing\n".encode())
+    assert found.numbers == [ONE]
+    assert told(found) == [(above.count("\n") + 3, "not a phone number")]
+
+
+def test_a_title_above_numbers_without_a_header_is_told() -> None:
+    found = read_numbers(f"Our numbers of March\n{ONE},Pune\n{TWO},Agra\n".encode())
+    assert (found.numbers, found.unused) == ([ONE, TWO], ["column 2"])
+    assert [line.text for line in found.skipped] == ["Our numbers of March"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_counted_with_any_line_end_and_inside_quotes(end: str) -> None:
+    text = end.join(["phone,note", f'{ONE},"two', 'lines"', "nothing,x", f"{TWO},\x0b\u2028\x85", "nothing,y", ""])
+    found = read_numbers(text.encode())
+    assert found.numbers == [ONE, TWO]
+    assert [line for line, _ in told(found)] == [4, 6]
+    assert any("lines 2 to 3 are one row" in note for note in found.table.notes)
+
+
+def test_a_quotation_mark_that_is_never_closed_spoils_its_own_line_only() -> None:
+    found = read_numbers(f'phone,note\n{ONE},"open\n{TWO},x\n{THREE},"5"" pipe" fine\n'.encode())
+    assert found.numbers == [TWO, THREE]
+    assert told(found) == [(2, "a quotation mark opens a cell here and nothing closes it")]
+
+
+def test_rows_that_are_too_wide_are_reported_and_empty_columns_are_nothing() -> None:
+    found = read_numbers(f"name,phone,,\nRao, Asha,{ONE}\nRao,{TWO},,\n".encode())
+    assert found.numbers == [TWO]
+    assert told(found) == [(2, "has more cells than the header has names")]
+    assert found.unused == ["name"]
+
+
+def test_a_decimal_comma_of_a_single_column_belongs_to_the_number() -> None:
+    found = read_numbers(f"phone\n{ONE},0\n9,18E+11\n{TWO}, {THREE}\n".encode())
+    assert found.numbers == [ONE, TWO, THREE]
+    assert [line for line, _ in told(found)] == [3]
+
+
+def test_an_encoding_is_found_or_chosen_and_told() -> None:
+    assert read_numbers(f"phone,name\n{ONE},Café\n".encode("cp1252")).table.encoding == "cp1252"
+    cyrillic = f"phone,name\n{ONE},Иван\n".encode("cp1251")
+    chosen = read_numbers(cyrillic, reading=Reading(encoding="cp1251"))
+    assert chosen.table.lines[0].cells[1] == "Иван"
+    with pytest.raises(TableError, match="encoding must be one of"):
+        read_numbers(cyrillic, reading=Reading(encoding="rot13"))
+    spoiled = read_numbers(f"phone,name\n{ONE},Zürich é\n".encode() + b"918040005002,caf\xe9\n")
+    assert spoiled.table.encoding == "utf-8"
+    assert any("Line 3 has characters" in note for note in spoiled.table.notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"%PDF-1.7 ...", "a PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100), "password-protected"),
+        (b"PK\x03\x04broken", "damaged"),
+        (b"<html><table><tr><td>918040005001</td></tr></table>", "web page"),
+        (bytes(range(1, 32)) * 20, "not a text file"),
+    ],
+)
+def test_what_is_no_list_is_refused_by_its_content(data: bytes, said: str) -> None:
+    with pytest.raises(TableError, match=said):
+        read_numbers(data)
+
+
+def book(rows: list[list[object]], **others: list[list[object]]) -> bytes:
+    """A workbook with a sheet `Sheet`, and the others."""
+    made: Any = openpyxl.Workbook()
+    made.active.title = "Sheet"
+    for row in rows:
+        made.active.append(row)
+    for name, more in others.items():
+        sheet: Any = made.create_sheet(name)
+        for row in more:
+            sheet.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    return out.getvalue()
+
+
+def test_a_workbook_gives_its_numbers_however_its_cells_hold_them() -> None:
+    rows: list[list[object]] = [
+        ["Our numbers"],
+        ["Name", "Phone", "Since"],
+        ["int", int(ONE), datetime(2026, 1, 1, 10)],  # noqa: DTZ001 - a sheet's dates have no zone
+        ["float", float(TWO), None],
+        [],
+        ["text", f"'{THREE}", None],
+        ["formula", '="9180"&"40005004"', None],
+        ["cut", 9.18e11 + 0.5, None],
+    ]
+    found = read_numbers(book(rows, Other=[["x"]]))
+    assert found.numbers == [ONE, TWO, THREE]
+    assert [line for line, _ in told(found)] == [7, 8]
+    assert found.unused == ["Name", "Since"]
+    assert found.table.sheet == "Sheet"
+    assert "Only the sheet 'Sheet' is read, not 'Other'." in found.table.notes
+    other = read_numbers(book([["x"]], Other=[["phone"], [int(ONE)]]), reading=Reading(sheet="Other"))
+    assert other.numbers == [ONE]
+    with pytest.raises(TableError, match="there is no sheet 'Third'; there are: Sheet, Other"):
+        read_numbers(book([["x"]], Other=[]), reading=Reading(sheet="Third"))
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_read() -> None:
+    import zipfile
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/workbook.xml", "<workbook/>")
+        packed.writestr("xl/worksheets/sheet1.xml", bytes(workbook.MOST_UNPACKED))
+    with pytest.raises(TableError, match="too large"):
+        read_numbers(out.getvalue())
+    assert len(out.getvalue()) < 1_000_000
+
+
+def test_a_cell_at_the_end_of_the_sheet_is_refused_in_bounded_memory() -> None:
+    made: Any = openpyxl.Workbook()
+    made.active.cell(1, 1, "phone")
+    made.active.cell(2, 16_384, "far")
+    out = io.BytesIO()
+    made.save(out)
+    with pytest.raises(TableError, match="1,000 columns"):
+        read_numbers(out.getvalue())
+
+
+def test_the_reader_needs_nothing_of_the_server() -> None:
+    import subprocess
+    import sys
+
+    code = f"import sys, {numbers.__name__}; print([m for m in sys.modules if m.startswith('callmark.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert all(f"'{name}'" not in done.stdout for name in ("callmark.kit", "callmark.domain", "callmark.surfaces"))

@@ -1,0 +1,95 @@
+"""Numbers as people and spreadsheets write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmark.tables.phones import NoNumber, read_phone, read_phones
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "number"),
+    [
+        ("918040001234.0", "", "918040001234"),
+        ("918040001234,00", "", "918040001234"),
+        ("8040001234.0", "IN", "918040001234"),
+        ("80 4000 1234.0", "IN", "918040001234"),
+        ("9.18040001234E+11", "", "918040001234"),
+        ("918,040,001,234", "", "918040001234"),
+        ("'918040001234", "", "918040001234"),
+        ('="918040001234"', "", "918040001234"),
+        ("=+918040001234", "", "918040001234"),
+        ("tel:+91-80-4000-1234", "", "918040001234"),
+        ("Mob. +91 80 4000 1234", "", "918040001234"),
+        ("\u202a+91 80 4000 1234\u202c", "", "918040001234"),
+        ("\u200e918040001234\u200b", "", "918040001234"),
+        ("\u2066+91\u00a080\u202f4000\u20091234\u2069", "", "918040001234"),
+        ("९१८०४०००१२३४", "", "918040001234"),
+        ("٩١٨٠٤٠٠٠١٢٣٤", "", "918040001234"),
+        ("\uff0b\uff19\uff11\uff18\uff10\uff14\uff10\uff10\uff10\uff11\uff12\uff13\uff14", "", "918040001234"),
+        ("(080) 4000\u20131234", "IN", "918040001234"),
+        ("+91 (0)80 4000 1234", "", "918040001234"),
+        ("00 91 80 4000 1234", "", "918040001234"),
+        ("00918040001234", "", "918040001234"),
+        ("01.40.00.12.34", "FR", "33140001234"),
+        ("8 (912) 345-67-89", "RU", "79123456789"),
+        ("011 46 8 123 456 78", "US", "46812345678"),
+        ("06 1234 5678", "IT", "390612345678"),
+    ],
+)
+def test_a_number_is_read_in_the_ways_it_is_written(text: str, region: str, number: str) -> None:
+    assert read_phone(text, region) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "why"),
+    [
+        ("9.18E+11", "", "cut its last digits"),
+        ("9,18E+11", "", "cut its last digits"),
+        ("918040001234.5", "", "fraction"),
+        ("555-FLOW", "US", "letters are not turned into digits"),
+        ("1-800-FLOWERS", "US", "letters are not turned into digits"),
+        ("call 918040001234 now", "", "letters are not turned into digits"),
+        ("918040001234\u00b9", "", "does not belong"),
+        ("*121#", "IN", "does not belong"),
+        ("+918040001234 ext. 5", "", "extension"),
+        ("918040001234x123", "", "extension"),
+        ("tel:+918040001234;ext=5", "", "extension"),
+        ("080 4000 1234/5", "IN", "two numbers"),
+        ("08040001234", "", "country must be chosen"),
+        ("011 15-2345-6789", "AR", "could mean"),
+        ("+91 80 4000", "", "too short"),
+        ("+999 12345678", "", "country code does not exist"),
+        ("Asha Rao", "", "not a phone number"),
+        ("", "", "no number"),
+    ],
+)
+def test_what_cannot_be_read_whole_is_refused_with_the_reason(text: str, region: str, why: str) -> None:
+    found = read_phones(text, region)
+    assert isinstance(found, NoNumber)
+    assert why in found.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "918040001234, 918040001235",
+        "918040001234;918040001235",
+        "+918040001234/+918040001235",
+        "918040001234 918040001235",
+        "+91 80 4000 1234 +91 80 4000 1235",
+        "918040001234\n918040001235",
+        "918040001234 or 918040001235",
+    ],
+)
+def test_a_cell_with_two_numbers_gives_both_and_is_no_single_number(text: str) -> None:
+    assert read_phones(text) == ["918040001234", "918040001235"]
+    assert isinstance(read_phone(text), NoNumber)
+
+
+@given(st.text(max_size=40), st.sampled_from(["", "IN", "US", "DE", "AR"]))
+def test_every_digit_of_a_number_stands_in_the_text(text: str, region: str) -> None:
+    found = read_phone(text, region)
+    if isinstance(found, str):
+        digits = "".join(str(int(one)) for one in text if one.isdecimal())
+        assert digits.endswith(found[4:]) or "E" in text.upper() or digits.rstrip("0").endswith(found[4:].rstrip("0"))
