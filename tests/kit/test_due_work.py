@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -31,7 +32,8 @@ class Chores:
         async with self.deps.db.connection() as tx:
             await tx.execute(
                 f"CREATE TABLE {self.table}"
-                " (name text PRIMARY KEY, due_at timestamptz, lease_id uuid, leased_until timestamptz)"
+                " (name text PRIMARY KEY, owner text GENERATED ALWAYS AS (split_part(name, ' ', 1)) STORED,"
+                " due_at timestamptz, lease_id uuid, leased_until timestamptz)"
             )
         await self.add(*names)
 
@@ -51,6 +53,10 @@ class Chores:
         return Work(
             name=self.table, table=self.table, key="name", columns="name", run=run or self.run_once, at_once=at_once
         )
+
+    def shared(self, run: Run | None = None, *, at_once: int = 10, share: int = 100) -> Work:
+        """Work whose rows belong to the first word of their name."""
+        return replace(self.work(run, at_once=at_once), owner="owner", share=share)
 
     def worker(self) -> Worker:
         return Worker(self.deps.db, self.deps.fabric, self.clock, self.real)
@@ -196,3 +202,59 @@ async def test_no_more_run_at_once_than_allowed(chores: Chores) -> None:
     working.cancel()
     await asyncio.wait([working])
     assert most == 2
+
+
+def names(claimed: list[Claimed]) -> list[str]:
+    return sorted(one.row["name"] for one in claimed)
+
+
+async def test_owners_take_turns_however_much_one_of_them_has(chores: Chores) -> None:
+    await chores.make(*(f"alice {i}" for i in range(50)))
+    chores.clock.advance(timedelta(seconds=1))
+    await chores.add("bob 0", "charlie 0")
+    first = await chores.worker().claim(chores.shared(), 4)
+    assert {"bob 0", "charlie 0"} <= set(names(first))
+    assert len(first) == 4
+
+
+async def test_what_an_owner_has_running_counts_against_its_turn(chores: Chores) -> None:
+    await chores.make(*(f"alice {i}" for i in range(50)))
+    assert len(await chores.worker().claim(chores.shared(), 16)) == 16
+    chores.clock.advance(timedelta(seconds=1))
+    await chores.add(*(f"bob {i}" for i in range(20)))
+    assert [name.split()[0] for name in names(await chores.worker().claim(chores.shared(), 16))] == ["bob"] * 16
+
+
+async def test_an_owner_has_no_more_running_than_its_share_over_all_workers(chores: Chores) -> None:
+    await chores.make(*(f"alice {i}" for i in range(9)))
+    work = chores.shared(share=3)
+    assert [len(await chores.worker().claim(work, 2)) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_an_owners_rest_runs_when_its_share_has_ended(chores: Chores) -> None:
+    await chores.make(*(f"alice {i}" for i in range(9)))
+    assert await chores.worker().run_due(chores.shared(share=2)) == 9
+
+
+async def test_a_run_that_only_waits_gives_its_place_to_the_next_and_keeps_its_lease(chores: Chores) -> None:
+    await chores.make("alice 0", "alice 1", "alice 2")
+    answered, all_wait = asyncio.Event(), asyncio.Event()
+
+    async def wait_for_an_answer(claimed: Claimed) -> None:
+        claimed.only_waits()
+        chores.ran.append(claimed.row["name"])
+        if len(chores.ran) == 3:
+            all_wait.set()
+        await answered.wait()
+
+    working = asyncio.create_task(chores.worker().run([chores.work(wait_for_an_answer, at_once=1)]))
+    await asyncio.wait_for(all_wait.wait(), 5)
+    assert await chores.worker().claim(chores.work(), 10) == []
+    answered.set()
+    await until(partial(is_done, chores, "alice 2"))
+    working.cancel()
+    await asyncio.wait([working])
+
+
+async def is_done(chores: Chores, name: str) -> bool:
+    return await chores.due_at(name) is None

@@ -3,12 +3,18 @@
 A row is the work: it is claimed in sets with `FOR UPDATE SKIP LOCKED` and a lease, run outside any transaction, then
 finished with its next due instant (or none). A worker that dies leaves a lease that runs out; the row is then claimed
 again, so every run must be harmless to repeat. `due_at` is a product instant, leases are real ones.
+
+Where rows have owners, each owner's oldest take turns, and one owner has so many running at most, over all workers. A
+run that has nothing left to do but wait for somebody outside says so (`Claimed.only_waits`): it keeps its lease and
+gives its place to the next (docs/decisions/0013-effects-shares-returns.md).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -60,12 +66,17 @@ class PeriodicJob:
     is_running: bool
 
 
+def _nothing() -> None:
+    """A run outside a worker has no place to give up."""
+
+
 @dataclass(frozen=True)
 class Claimed:
-    """A row taken under a lease."""
+    """A row taken under a lease; `only_waits` gives up its run's place among those that work, for good."""
 
     row: Row
     lease_id: UUID
+    only_waits: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,9 @@ class Work:
 
     `run` returns the next due instant of the row, or None when nothing is left to do. When it raises, the row stays
     due and is tried again after `retry_after`. `ready` says whether it makes sense to claim at this moment. `columns`
-    is what `run` gets of the row and begins with `key`.
+    is what `run` gets of the row and begins with `key`. At most `at_once` rows are worked at by one worker, at most
+    `most_held` are leased by it. With `owner` (a column), only the oldest `share` due rows of an owner run, over all
+    workers, and of several owners' rows those come first whose owner has fewer before them.
     """
 
     name: str
@@ -85,18 +98,48 @@ class Work:
     at_once: int
     retry_after: timedelta = timedelta(seconds=1)
     ready: Callable[[], bool] = lambda: True
+    most_held: int = 2048
+    owner: str | None = None
+    share: int = 256
 
     @property
     def claim_sql(self) -> str:
         """Takes up to $4 rows due at $1 (product) whose lease, if any, ended before $2 (real), oldest first.
 
-        Index `<table>_due`; rows that another worker is claiming are skipped.
+        Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """
+        free = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
+        if self.owner is None:
+            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"  # noqa: S608 - names of our own tables
+        else:
+            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} AND {self.key} = ANY (ARRAY ({self._turns}))"  # noqa: S608 - as above
         return (
-            f"UPDATE {self.table} SET lease_id = $3, leased_until = $2::timestamptz + $5 WHERE {self.key} IN ("  # noqa: S608 - names of our own tables
-            f"SELECT {self.key} FROM {self.table} WHERE due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
-            f" ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) RETURNING {self.columns}"
+            f"UPDATE {self.table} SET lease_id = $3, leased_until = $2::timestamptz + $5 WHERE {self.key} IN ("  # noqa: S608 - as above
+            f"{chosen} FOR UPDATE SKIP LOCKED) RETURNING {self.columns}"
         )
+
+    @property
+    def _turns(self) -> str:
+        """The keys whose turn it is: of each owner's oldest due rows, leased ones counted, those that are free.
+
+        Owners are found by one look into the index for each, however many rows they have.
+        """
+        table, key, owner = self.table, self.key, self.owner
+        return f"""
+            WITH RECURSIVE owner AS (
+              (SELECT {owner} AS id FROM {table} WHERE due_at IS NOT NULL ORDER BY {owner} LIMIT 1)
+              UNION ALL
+              SELECT (SELECT t.{owner} FROM {table} t WHERE t.due_at IS NOT NULL AND t.{owner} > o.id
+                ORDER BY t.{owner} LIMIT 1) FROM owner o WHERE o.id IS NOT NULL
+            )
+            SELECT w.{key} FROM owner o CROSS JOIN LATERAL (
+              SELECT t.{key}, t.due_at, t.leased_until, row_number() OVER (ORDER BY t.due_at, t.{key}) AS turn FROM (
+                SELECT {key}, due_at, leased_until FROM {table} d WHERE d.{owner} = o.id AND d.due_at <= $1
+                ORDER BY d.due_at, d.{key} LIMIT {self.share}
+              ) t
+            ) w
+            WHERE w.leased_until IS NULL OR w.leased_until < $2 ORDER BY w.turn, w.due_at LIMIT $4
+        """  # noqa: S608 - names of our own tables
 
     @property
     def release_sql(self) -> str:
@@ -108,8 +151,11 @@ class Work:
 
     @property
     def renew_sql(self) -> str:
-        """Extends lease $2 of row $1 to $3; does nothing when the lease is another's."""
-        return f"UPDATE {self.table} SET leased_until = $3 WHERE {self.key} = $1 AND lease_id = $2"  # noqa: S608 - as above
+        """Extends the leases $2 of rows $1 to $3; leaves out those whose lease is another's."""
+        return (
+            f"UPDATE {self.table} SET leased_until = $3"  # noqa: S608 - names of our own tables
+            f" WHERE {self.key} = ANY ($1) AND lease_id = ANY ($2::uuid[])"
+        )
 
     @property
     def finish_sql(self) -> str:
@@ -118,6 +164,38 @@ class Work:
             f"UPDATE {self.table} SET due_at = $3, lease_id = NULL, leased_until = NULL"  # noqa: S608 - names of our own tables
             f" WHERE {self.key} = $1 AND lease_id = $2"
         )
+
+
+class _Places:
+    """The runs of one kind of work in one worker: which are at work, which only wait."""
+
+    def __init__(self, work: Work, news: Callable[[], None]) -> None:
+        self.held: dict[asyncio.Task[None], Claimed] = {}
+        self._work = work
+        self._news = news
+        self._busy: set[UUID] = set()
+
+    @property
+    def free(self) -> int:
+        """How many rows may be claimed now."""
+        return max(min(self._work.at_once - len(self._busy), self._work.most_held - len(self.held)), 0)
+
+    def start(self, claimed: Claimed, run: Callable[[Claimed], Coroutine[Any, Any, None]]) -> None:
+        """Runs a claimed row in a place of its own."""
+        place = new_id()
+        self._busy.add(place)
+        mine = replace(claimed, only_waits=partial(self._leave, place))
+        task = asyncio.create_task(run(mine))
+        self.held[task] = mine
+        task.add_done_callback(partial(self._ended, place))
+
+    def _leave(self, place: UUID) -> None:
+        self._busy.discard(place)
+        self._news()
+
+    def _ended(self, place: UUID, task: asyncio.Task[None]) -> None:
+        del self.held[task]
+        self._leave(place)
 
 
 class Worker:
@@ -140,7 +218,8 @@ class Worker:
         """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
         count = 0
         while claimed := await self.claim(work, work.at_once):
-            await asyncio.gather(*(self._run_one(work, one) for one in claimed))
+            async with self._leases_kept(work, lambda claimed=claimed: claimed):
+                await asyncio.gather(*(self._run_one(work, one) for one in claimed))
             count += len(claimed)
         return count
 
@@ -152,25 +231,27 @@ class Worker:
         return [Claimed(row, lease) for row in rows]
 
     async def _attend(self, work: Work) -> None:
-        running: set[asyncio.Task[None]] = set()
         wake = asyncio.Event()
+        places = _Places(work, wake.set)
         self._health.turned(work.name)
         await self._fabric.listen(f"wake.{work.name}", _setter(wake))
-        try:
-            while True:
-                self._health.turned(work.name)
-                wake.clear()
-                free = work.at_once - len(running)
-                claimed = await self._try_claim(work, free) if free and work.ready() else []
-                running |= {asyncio.create_task(self._run_one(work, one)) for one in claimed}
-                if len(claimed) < free or not free:
-                    await _first_of(wake, running)
-                running = {task for task in running if not task.done()}
-        finally:
-            for task in running:
-                task.cancel()
-            if running:  # they give their leases back, so that the next worker need not wait for them to end
-                await asyncio.wait(running, timeout=1)
+        async with self._leases_kept(work, places.held.values):
+            try:
+                while True:
+                    self._health.turned(work.name)
+                    wake.clear()
+                    free = places.free
+                    claimed = await self._try_claim(work, free) if free and work.ready() else []
+                    for one in claimed:
+                        places.start(one, partial(self._run_one, work))
+                    if len(claimed) < free or not free:
+                        await _woken(wake)
+            finally:
+                if running := set(places.held):
+                    for task in running:
+                        task.cancel()
+                    # They give their leases back, so that the next worker need not wait for them to end.
+                    await asyncio.wait(running, timeout=1)
 
     async def _try_claim(self, work: Work, most: int) -> list[Claimed]:
         try:
@@ -181,7 +262,6 @@ class Worker:
             return []
 
     async def _run_one(self, work: Work, claimed: Claimed) -> None:
-        keeper = asyncio.create_task(self._keep_lease(work, claimed))
         began = perf_counter()
         result = "done"
         try:
@@ -195,8 +275,6 @@ class Worker:
         except Exception:
             result, due_at = "failed", self._clock.now() + 10 * work.retry_after
             log.exception("work_failed", work=work.name, key=str(claimed.row[0]))
-        finally:
-            keeper.cancel()
         WORK_SECONDS.labels(work.name, result).observe(perf_counter() - began)
         await self._write(work.finish_sql, claimed, due_at)
 
@@ -208,19 +286,32 @@ class Worker:
         except Unavailable as exc:
             log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
 
-    async def _keep_lease(self, work: Work, claimed: Claimed) -> None:
+    @asynccontextmanager
+    async def _leases_kept(self, work: Work, held: Callable[[], Collection[Claimed]]) -> AsyncGenerator[None]:
+        keeper = asyncio.create_task(self._keep_leases(work, held))
+        try:
+            yield
+        finally:
+            keeper.cancel()
+
+    async def _keep_leases(self, work: Work, held: Callable[[], Collection[Claimed]]) -> None:
         while True:
             await self._real.sleep(LEASE / 3)
-            await self._write(work.renew_sql, claimed, self._real.now() + LEASE)
+            rows = [(one.row[0], one.lease_id) for one in held()]
+            if not rows:
+                continue
+            try:
+                async with self._db.connection() as tx:
+                    await tx.execute(work.renew_sql, *map(list, zip(*rows, strict=True)), self._real.now() + LEASE)
+            except Unavailable as exc:
+                log.warning("leases_not_renewed", work=work.name, error=exc.reason)
 
 
-async def _first_of(wake: asyncio.Event, running: set[asyncio.Task[None]]) -> None:
-    """Returns when woken, when one of `running` ends, or after `POLL`."""
-    woken = asyncio.create_task(wake.wait())
-    try:
-        await asyncio.wait({woken, *running}, timeout=POLL.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        woken.cancel()
+async def _woken(wake: asyncio.Event) -> None:
+    """Returns when woken, which the end of a run does too, or after `POLL`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(POLL.total_seconds()):  # `wait_for` may swallow a stop that comes with news
+            await wake.wait()
 
 
 async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) -> None:
@@ -241,7 +332,7 @@ def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
 
 
 async def look_at(tx: Tx, work: Work, now: datetime, real_now: datetime) -> Queue:
-    """How that work stands. Index `<table>_due`."""
+    """How that work stands. Index `<table>_due_<owner>`, or `<table>_due`."""
     row = await tx.fetchrow(
         "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"  # noqa: S608 - names of our own tables
         " count(*) FILTER (WHERE NOT held AND due_at <= $1) AS waiting,"

@@ -92,7 +92,7 @@ async def send_again(tx: Tx, mail_id: UUID | None, now: datetime) -> list[str]:
 
 
 async def count_waiting(tx: Tx) -> int:
-    """How many mails wait to be sent. Index mail_due."""
+    """How many mails wait to be sent. Index mail_due_recipient."""
     return await tx.fetchval("SELECT count(*) FROM mail WHERE due_at IS NOT NULL")
 
 

@@ -135,7 +135,8 @@ def _said(exc: "aiosmtplib.SMTPResponseException") -> str:
 def mails(settings: Settings, db: Database, clock: Clock) -> Work:
     """The work of sending; while no server is set, nothing is claimed and mails wait.
 
-    In emulator mode they are caught instead. An outcome is written with the end of its lease, so that of two workers
+    Recipients take turns, so that a code for signing in does not wait behind a thousand notices to somebody else. In
+    emulator mode mails are caught instead. An outcome is written with the end of its lease, so that of two workers
     only the one that still holds the mail decides.
     """
     ready = settings.emulator or bool(settings.smtp_host)
@@ -165,6 +166,8 @@ def mails(settings: Settings, db: Database, clock: Clock) -> Work:
         columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error",
         run=run,
         at_once=4,
+        owner="recipient",
+        share=2,
         ready=lambda: ready,
     )
 

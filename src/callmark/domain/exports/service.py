@@ -18,6 +18,7 @@ from callmark.domain.exports import links, queries
 from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
 from callmark.kit import patience
 from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
+from callmark.kit.fair import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
 
@@ -72,7 +73,7 @@ class Downloads:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._writing: dict[str, asyncio.Task[None]] = {}
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = FairSlots(AT_ONCE)
 
     async def open(self, token: str) -> Download:
         """The file of a link, written now if it is not there yet.
@@ -116,7 +117,7 @@ class Downloads:
             await self._write_whole(name, export)
 
     async def _write_whole(self, name: str, export: Export) -> None:
-        async with self._slots:
+        async with self._slots.place(export.account_id):
             began = self._deps.real_clock.now()
             await files_of(self._deps.settings).write(name, lines(self._deps, export))
             ms = (self._deps.real_clock.now() - began).total_seconds() * 1000

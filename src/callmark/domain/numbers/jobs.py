@@ -19,17 +19,33 @@ STEP = 1000
 
 AT_ONCE = 4
 
+_SHARE = 2
+"""Jobs of one account that run at once, over all workers."""
+
+_TURN = 5
+"""Steps after which a job lets others have their turn."""
+
 
 def listing_jobs(deps: Deps) -> Work:
     """The work of carrying out listing jobs."""
 
     async def run(claimed: Claimed) -> datetime | None:
         job_id = ListingJobId(claimed.row["id"])
-        while not await take_step(deps, job_id):
-            pass
-        return None
+        for _ in range(_TURN):
+            if await take_step(deps, job_id):
+                return None
+        return deps.clock.now()
 
-    return Work(name="listing_jobs", table="listing_job", key="id", columns="id", run=run, at_once=AT_ONCE)
+    return Work(
+        name="listing_jobs",
+        table="listing_job",
+        key="id",
+        columns="id",
+        run=run,
+        at_once=AT_ONCE,
+        owner="account_id",
+        share=_SHARE,
+    )
 
 
 async def take_step(deps: Deps, job_id: ListingJobId) -> bool:

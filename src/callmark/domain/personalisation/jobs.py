@@ -1,6 +1,7 @@
 """What workers do for call personalisation: push due batches, sweep what its window has left behind."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -19,6 +20,11 @@ from callmark.kit.phone import PhoneNumber
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
+"""Batches that one worker sends at once. One that has been sent and waits for its handsets is not among them."""
+
+ATTENDED_S = 0.25
+"""How long after it was sent a batch keeps its place: as long as handsets that answer take, and gateways under load."""
+
 AGAIN_AFTER = timedelta(seconds=2)
 """When a batch is tried again some of whose records have no outcome yet: as a rule their pushes were lost with NATS."""
 
@@ -36,6 +42,7 @@ def batches(deps: Deps) -> Work:
         columns="id, account_id, accepted_at, record_count, ends_from, ends_to",
         run=run,
         at_once=AT_ONCE,
+        owner="account_id",
         ready=lambda: deps.fabric.settled,
     )
 
@@ -56,7 +63,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     refused, sendable = _sort_out(pending, reach, now)
     if refused:
         await deps.gather(queries.settle, refused)
-    lost = await _fan_out(deps, sendable)
+    lost = await _fan_out(deps, sendable, claimed.only_waits)
     is_done = await look_again(deps, batch)
     log.info(
         "batch_pushed",
@@ -87,10 +94,18 @@ def _sort_out(
     return refused, sendable
 
 
-async def _fan_out(deps: Deps, records: Sequence[OpenRecord]) -> int:
+async def _fan_out(deps: Deps, records: Sequence[OpenRecord], only_waits: Callable[[], None]) -> int:
     """Pushes and settles in groups as answers come; how many were lost with NATS and stay pending."""
     if not records:
         return 0
+    attended = asyncio.get_running_loop().call_later(ATTENDED_S, only_waits)
+    try:
+        return await _push_and_settle(deps, records)
+    finally:
+        attended.cancel()
+
+
+async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     lost = 0
     sent_at = deps.clock.now()
     within = timedelta(seconds=deps.settings.bulk_deadline_s)

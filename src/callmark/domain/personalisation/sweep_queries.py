@@ -33,7 +33,7 @@ async def open_batches(tx: Tx, now: datetime) -> list[OpenBatch]:
     """Batches whose first window is over and that nobody has counted as done.
 
     Those that are due, those that the figures wait for, those that the figures have not reached. Indexes
-    `batch_due`, primary keys.
+    `batch_due_account_id`, primary keys.
     """
     rows = await tx.fetch(
         """

@@ -28,6 +28,10 @@ from callmark.tables.text import decode
 
 PAGE = 25
 _AT_ONCE = 2
+_SHARE = 1
+"""Uploads of one account that are submitted at once, over all workers."""
+_TURN = 4
+"""Parts after which an upload lets others have their turn."""
 _LONGEST_NAME = 200
 
 
@@ -169,9 +173,10 @@ def uploads(deps: Deps) -> Work:
 
     async def run(claimed: Claimed) -> datetime | None:
         upload = upload_queries.upload_of(claimed.row)
-        while await _submit_next(deps, upload):
-            pass
-        return None
+        for _ in range(_TURN):
+            if not await _submit_next(deps, upload):
+                return None
+        return deps.clock.now()
 
     return Work(
         name="uploads",
@@ -180,6 +185,8 @@ def uploads(deps: Deps) -> Work:
         columns="id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at",
         run=run,
         at_once=_AT_ONCE,
+        owner="account_id",
+        share=_SHARE,
     )
 
 

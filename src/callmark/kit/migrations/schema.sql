@@ -1116,7 +1116,7 @@ CREATE INDEX audit_entry_newest ON public.audit_entry USING btree (at DESC, id D
 
 CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accepted_at DESC, id DESC);
 
-CREATE INDEX batch_due ON public.batch USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX batch_due_account_id ON public.batch USING btree (account_id, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE UNIQUE INDEX call_reason_text_unique ON public.call_reason USING btree (account_id, lower(text));
 
@@ -1224,13 +1224,13 @@ CREATE UNIQUE INDEX label_one_default ON public.label USING btree (account_id) W
 
 CREATE INDEX listing_job_account_newest ON public.listing_job USING btree (account_id, requested_at DESC, id DESC);
 
-CREATE INDEX listing_job_due ON public.listing_job USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX listing_job_due_account_id ON public.listing_job USING btree (account_id, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX listing_job_in_review ON public.listing_job USING btree (requested_at) WHERE (state = 'in_review'::text);
 
 CREATE INDEX mail_created ON public.mail USING btree (created_at, id);
 
-CREATE INDEX mail_due ON public.mail USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX mail_due_recipient ON public.mail USING btree (recipient, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX mailed_link_member ON public.mailed_link USING btree (member_id);
 
@@ -1268,7 +1268,7 @@ CREATE INDEX uncounted_batch_account ON public.uncounted_batch USING btree (acco
 
 CREATE INDEX upload_account_newest ON public.upload USING btree (account_id, created_at DESC, id DESC);
 
-CREATE INDEX upload_due ON public.upload USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX upload_due_account_id ON public.upload USING btree (account_id, due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 
