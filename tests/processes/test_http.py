@@ -7,10 +7,11 @@ from collections.abc import AsyncGenerator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from callmark.processes.http import LARGEST_HEAD_BYTES, LOOPBACK, Server, open_socket
+from callmark.processes.http import LOOPBACK, Server, open_socket
+from callmark.processes.http_protocol import LARGEST_HEAD_BYTES
 
-_go_on = asyncio.Event()
-"""Set when `/slow` may go on to its body."""
+_gates: dict[str, asyncio.Event] = {}
+"""`/slow`: set when it may go on to its body; an event belongs to one test's loop."""
 
 
 async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
@@ -23,7 +24,7 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
         pass
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     if scope["path"] == "/slow":
-        await _go_on.wait()
+        await _gates["/slow"].wait()
     await send({"type": "http.response.body", "body": b"hello"})
 
 
@@ -126,12 +127,12 @@ async def test_long_heads_below_the_bound_and_large_bodies_are_taken(port: int) 
 
 
 async def test_the_head_of_an_answer_does_not_wait_for_a_body_that_takes_its_time(port: int) -> None:
-    _go_on.clear()
+    gate = _gates["/slow"] = asyncio.Event()
     reader, writer = await asyncio.open_connection(LOOPBACK, port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     async with asyncio.timeout(5):
         head = await reader.readuntil(b"\r\n\r\n")
-        _go_on.set()
+        gate.set()
         body = await reader.read()
     writer.close()
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -146,3 +147,89 @@ async def test_an_answer_without_a_body_is_whole(port: int) -> None:
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest.startswith(b"HTTP/1.1 200 OK\r\n")
     assert rest.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        (b"Host: a\r\nHost: b\r\n", "request has more than one Host header"),
+        (b"Host: a\r\nhost: a\r\n", "request has more than one Host header"),
+        (b"", "request has no Host header"),
+        (b"Host: a@b\r\n", "the Host header is invalid"),
+        (b"Host: a/b\r\n", "the Host header is invalid"),
+        (b"Host: a, b\r\n", "the Host header is invalid"),
+        (
+            b"Host: a\r\nHost: b\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+            "request has more than one Host header",
+        ),
+    ],
+)
+async def test_a_request_names_one_host(port: int, head: bytes, message: str) -> None:
+    got = await _answer(port, b"GET / HTTP/1.1\r\n" + head + b"\r\n")
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(got.partition(b"\r\n\r\n")[2]) == {"slug": "invalid-input", "message": message}
+
+
+async def test_an_old_client_need_not_name_a_host(port: int) -> None:
+    assert (await _answer(port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.fixture
+async def impatient() -> AsyncGenerator[int]:
+    server = Server(_hello, open_socket(LOOPBACK, 0), head_within_s=0.05, body_silent_s=0.05)
+    stop = asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    yield server.port
+    stop.set()
+    await running
+
+
+async def test_a_connection_on_which_nothing_comes_is_closed(impatient: int) -> None:
+    assert await _answer(impatient) == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        b"P",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
+)
+async def test_a_request_that_comes_to_a_halt_is_told_so_and_closed(impatient: int, sent: bytes) -> None:
+    head, _, body = (await _answer(impatient, sent)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert b"connection: close" in head
+    assert json.loads(body) == {"slug": "request-timeout", "message": "request did not arrive in time"}
+
+
+async def test_bytes_that_trickle_do_not_prolong_a_head(impatient: int) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, impatient)
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    trickle = asyncio.create_task(_trickle(writer))
+    async with asyncio.timeout(5):
+        got = await reader.read()
+    trickle.cancel()
+    writer.close()
+    assert got.startswith(b"HTTP/1.1 408 ")
+
+
+async def _trickle(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"X-Slow: 1\r\n")
+        await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_takes_its_time_is_not_cut_off(impatient: int) -> None:
+    gate = _gates["/slow"] = asyncio.Event()
+    reader, writer = await asyncio.open_connection(LOOPBACK, impatient)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    silent = await _answer(impatient)  # a connection that was opened later is closed meanwhile
+    gate.set()
+    async with asyncio.timeout(5):
+        got = await reader.read()
+    writer.close()
+    assert silent == b""
+    assert got.endswith(b"hello")

@@ -9,7 +9,10 @@ AppError
 ├── LinkExpired       a link of ours whose time is over
 ├── MethodNotAllowed  the path exists, the method does not
 ├── PayloadTooLarge   body over the limit
+├── RequestTimedOut   a request that came to a halt
+├── RequestCutOff     a body that ended before it was whole
 ├── UnsupportedMedia  a media type that is not accepted
+│   └── UnsupportedEncoding  a compressed body
 ├── Conflict          the state forbids it (a limit of five, a name already taken)
 │   └── StillRunning  the same request is being answered; try again in a second
 ├── KeyReused         an idempotency key that already names another request
@@ -119,6 +122,27 @@ class PayloadTooLarge(AppError):
         self.limit_bytes = limit_bytes
 
 
+class RequestTimedOut(AppError):
+    """Send the whole request without long pauses; the connection is closed."""
+
+    slug = "request-timeout"
+    status = 408
+    permanent = False
+
+    def __init__(self) -> None:
+        super().__init__("request did not arrive in time")
+
+
+class RequestCutOff(AppError):
+    """Send the whole body: the connection ended before it had come. Nobody is left to read this."""
+
+    slug = "invalid-input"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("request body did not arrive whole")
+
+
 class UnsupportedMedia(AppError):
     """Send `application/json`, or no `Content-Type` at all."""
 
@@ -127,6 +151,13 @@ class UnsupportedMedia(AppError):
 
     def __init__(self) -> None:
         super().__init__("content type must be application/json")
+
+
+class UnsupportedEncoding(UnsupportedMedia):
+    """Send the body as it is, not compressed."""
+
+    def __init__(self) -> None:
+        AppError.__init__(self, "request body must not be compressed")
 
 
 class Conflict(AppError):

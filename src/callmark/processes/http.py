@@ -4,23 +4,22 @@ import asyncio
 import socket
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from functools import partial
+from typing import Any
 
 import msgspec
 import structlog
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.domain.deps import Deps
 from callmark.kit import metrics
 from callmark.kit.addresses import parse_networks
-from callmark.kit.errors import InvalidInput, SetupError
+from callmark.kit.errors import SetupError
 from callmark.kit.health import readyz
-from callmark.kit.ids import new_id
 from callmark.kit.tasks import end, run_all
+from callmark.processes.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
 from callmark.processes.websockets import WebSocketProtocol
-from callmark.surfaces.http import render_error
 
 log = structlog.get_logger(__name__)
 
@@ -28,100 +27,6 @@ LOOPBACK = "127.0.0.1"
 
 STOP_WITHIN_S = 3
 """How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
-
-
-LARGEST_HEAD_BYTES = 65_536
-"""What has to be read of a request before its headers are complete; a longer head is refused."""
-
-
-class _Http(HttpToolsProtocol):
-    """uvicorn's, with four differences.
-
-    The application may cut the connection without an answer (the emulator's sinks do); what is no HTTP gets the error
-    envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; and an answer
-    leaves in one write.
-    """
-
-    _head_bytes: int | None = None
-    """Bytes read of a head that is not complete; None outside of one."""
-
-    def on_message_begin(self) -> None:
-        """A request begins: its scope is made."""
-        super().on_message_begin()
-        self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
-        self._head_bytes = 0
-
-    def on_headers_complete(self) -> None:
-        """The head is complete: the application is called."""
-        self._head_bytes = None
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            self.cycle.transport = cast("asyncio.Transport", _OneWrite(self.transport))  # all that is used of one
-
-    def data_received(self, data: bytes) -> None:
-        """More of what the client sends."""
-        super().data_received(data)
-        if self._head_bytes is None or self.transport.is_closing():
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > LARGEST_HEAD_BYTES:
-            self._refuse(f"request head is larger than {LARGEST_HEAD_BYTES} bytes")
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
-        """Refuses what could not be parsed."""
-        self._refuse("request is not valid HTTP")
-
-    def _refuse(self, message: str) -> None:
-        answer = render_error(InvalidInput(message))
-        headers = [
-            *self.server_state.default_headers,
-            *answer.headers,
-            (b"content-length", str(len(answer.body)).encode()),
-            (b"x-request-id", str(new_id()).encode()),
-            (b"connection", b"close"),
-        ]
-        head = b"".join(b"%s: %s\r\n" % header for header in headers)
-        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + answer.body)
-        self.transport.close()
-
-
-class _OneWrite:
-    """An answer's way out: its head waits for the body until the turn of the event loop ends, and both leave at once.
-
-    A write costs more than most of what is done for a small answer, and the client is woken once instead of twice.
-    """
-
-    __slots__ = ("_head", "_transport")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Takes the head, and then each part of the body."""
-        if self._head is None:
-            self._head = data
-            asyncio.get_running_loop().call_soon(self._write_head)
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def _write_head(self) -> None:
-        if self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head)
-
-    def close(self) -> None:
-        """Closes the connection when all has been written."""
-        self._write_head()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether the connection is being closed."""
-        return self._transport.is_closing()
 
 
 def _as_connected(trusted_proxies: str) -> str:
@@ -135,13 +40,23 @@ class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and says when it serves.
 
     `trusted_proxies`: addresses and networks, divided by commas, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    `head_within_s` and `body_silent_s` bound how long a client may let a request wait.
     """
 
-    def __init__(self, app: ASGIApp, sock: socket.socket, *, trusted_proxies: str = "") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        sock: socket.socket,
+        *,
+        trusted_proxies: str = "",
+        head_within_s: float = HEAD_WITHIN_S,
+        body_silent_s: float = BODY_SILENT_S,
+    ) -> None:
+        protocol: Any = partial(HttpProtocol, head_within_s=head_within_s, body_silent_s=body_silent_s)
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_Http,
+                http=protocol,  # called as the class would be
                 ws=WebSocketProtocol,
                 ws_ping_interval=20,
                 ws_ping_timeout=25,

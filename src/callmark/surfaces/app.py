@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.responses import Response as StarletteResponse
@@ -14,11 +15,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.domain.exports.service import Downloads
-from callmark.kit.errors import AppError, MethodNotAllowed, NotFound
+from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
-from callmark.surfaces.http import Response, internal_error, render_error
+from callmark.surfaces.http import ErrorBody, Response, render, render_error
 from callmark.surfaces.observed import Observed
 
 HTTP_ROLES = frozenset({"api", "console", "gateway"})
@@ -55,8 +56,10 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         emulator, before = Emulator(deps), Interceptor(deps)
         parts.append((emulator.start, emulator.stop))
         routes += emulator.routes
-    whole = Starlette(routes=routes, lifespan=_lifespan(parts), exception_handlers=_HANDLERS)
+    whole = Starlette(routes=routes, lifespan=_lifespan(parts))
     whole.router.redirect_slashes = False
+    # Without Starlette's own outermost layer, which answers a bug in plain text and has it logged twice: Observed does.
+    whole.middleware_stack = ExceptionMiddleware(whole.router, handlers=_HANDLERS)
     rest: ASGIApp = whole
     if deps.settings.emulator:
         from callmark.surfaces.emulator.guard import Guard
@@ -135,11 +138,14 @@ async def _on_http(_: Request, exc: Exception) -> StarletteResponse:
     assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for this class
     allowed = tuple((exc.headers or {}).get("Allow", "").split(", "))
     known = {404: NotFound(), 405: MethodNotAllowed(allowed)}
-    return _starlette(render_error(known.get(exc.status_code, AppError(exc.detail))))
+    if exc.status_code in known:
+        return _starlette(render_error(known[exc.status_code]))
+    return _starlette(render(ErrorBody(InvalidInput.slug, exc.detail), exc.status_code))
 
 
 async def _on_ours(_: Request, exc: Exception) -> StarletteResponse:
-    return _starlette(render_error(exc) if isinstance(exc, AppError) else internal_error())
+    assert isinstance(exc, AppError)  # noqa: S101 - it is registered for this class
+    return _starlette(render_error(exc))
 
 
 _HANDLERS = {HTTPException: _on_http, AppError: _on_ours}

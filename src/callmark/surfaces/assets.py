@@ -55,14 +55,19 @@ def missing() -> list[str]:
 
 
 def routes() -> list[BaseRoute]:
-    """`GET /static/…`."""
-    return [Route("/static/{path:path}", _serve, methods=["GET"])]
+    """`GET /static/…`: the files that are there at the start, by name; no path that somebody sends is ever opened."""
+    files = {str(path.relative_to(FOLDER)): path for path in FOLDER.rglob("*") if path.is_file()}
+
+    async def serve(request: Request) -> Response:
+        path = files.get(request.path_params["path"])
+        if path is None or not path.is_file():
+            raise HTTPException(404)
+        return _answer(request, path)
+
+    return [Route("/static/{path:path}", serve, methods=["GET"])]
 
 
-async def _serve(request: Request) -> Response:
-    path = (FOLDER / request.path_params["path"]).resolve()
-    if not path.is_relative_to(FOLDER) or not path.is_file():
-        raise HTTPException(404)
+def _answer(request: Request, path: Path) -> Response:
     asset = _asset(path, path.stat().st_mtime_ns)
     zipped = asset.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
     headers = {

@@ -18,14 +18,11 @@ _HEADERS = {
 
 
 def routes(downloads: Downloads) -> list[Route]:
-    """The one route of downloads, HEAD included; its errors are rendered by the application."""
+    """The one route of downloads; its errors are rendered by the application."""
 
     async def download(request: Request) -> Response:
         found = await downloads.open(request.path_params["token"])
-        headers = _headers(found)
-        if request.method == "HEAD":
-            return Response(headers=headers)
-        return StreamingResponse(found.stored.chunks, headers=headers)
+        return StreamingResponse(found.stored.chunks, headers=_headers(found))
 
     return [Route("/downloads/{token}", download, methods=["GET"])]
 

@@ -13,16 +13,18 @@ from callmark.kit.errors import (
     AppError,
     MethodNotAllowed,
     PayloadTooLarge,
+    RequestCutOff,
     StillRunning,
     TooManyRequests,
     Unavailable,
+    UnsupportedEncoding,
     UnsupportedMedia,
 )
 
 Header = tuple[bytes, bytes]
-NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for a body that is not JSON, or is nested past any use; a ValidationError is a DecodeError."""
 JSON: Header = (b"content-type", b"application/json")
+NO_STORE: Header = (b"cache-control", b"no-store")
+"""On every answer of ours in JSON: tokens, links and numbers of people are for who asked, not for caches on the way."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -32,7 +34,7 @@ class Response:
 
     status: int
     body: bytes = b""
-    headers: list[Header] = field(default_factory=lambda: [JSON])
+    headers: list[Header] = field(default_factory=lambda: [JSON, NO_STORE])
 
     async def send(self, send: Send, extra: Sequence[Header] = ()) -> None:
         """Writes the answer, with `extra` headers, to the client."""
@@ -63,8 +65,16 @@ def render_error(error: AppError) -> Response:
     elif isinstance(error, (Unavailable, StillRunning)):
         answer.headers.append((b"retry-after", b"1"))
     elif isinstance(error, MethodNotAllowed):
-        answer.headers.append((b"allow", ", ".join(error.allowed).encode()))
+        answer.headers.append((b"allow", ", ".join(_with_head(error.allowed)).encode()))
+    elif isinstance(error, UnsupportedEncoding):
+        answer.headers.append((b"accept-encoding", b"identity"))
     return answer
+
+
+def _with_head(methods: Sequence[str]) -> list[str]:
+    """The methods, and HEAD where GET is one: it is answered wherever GET is (contract D57)."""
+    named = list(dict.fromkeys(methods))
+    return [*named, "HEAD"] if "GET" in named and "HEAD" not in named else named
 
 
 def internal_error() -> Response:
@@ -78,6 +88,11 @@ def header(scope: Scope, name: bytes) -> str | None:
         if key == name:
             return value.decode("latin-1")
     return None
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """Every value of a request header by its lower-case name."""
+    return [value for key, value in scope["headers"] if key == name]
 
 
 def bearer(scope: Scope) -> str:
@@ -94,11 +109,13 @@ def check_media_type(scope: Scope) -> None:
 
 
 async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
-    """The whole body. Raises PayloadTooLarge as soon as it is known to pass the limit."""
+    """The whole body. Raises PayloadTooLarge as soon as it is known to pass the limit, RequestCutOff for a part."""
     announced = header(scope, b"content-length")
-    if announced is not None and announced.isdigit() and int(announced) > limit_bytes:
+    if announced is not None and announced.isdigit() and int(announced[-20:]) > limit_bytes:
         raise PayloadTooLarge(limit_bytes)
     message = await receive()
+    if message["type"] == "http.disconnect":
+        raise RequestCutOff
     body = message.get("body", b"")
     if not message.get("more_body", False):
         if len(body) > limit_bytes:
@@ -108,7 +125,7 @@ async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     while message.get("more_body", False):
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            raise RequestCutOff
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit_bytes:

@@ -1,4 +1,7 @@
-"""What every HTTP answer gets: a request id, one log line, a metric, and the generic error when a bug slips through."""
+"""What every HTTP answer gets: a request id, one log line, a metric, and the generic error when a bug slips through.
+
+`HEAD` is answered here, for every surface alike: as `GET`, without the body (contract D57).
+"""
 
 import re
 from time import perf_counter
@@ -22,6 +25,10 @@ _SECONDS = Histogram(
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
+class _HeadAnswered(Exception):
+    """Ends an application that goes on with the body of an answer to HEAD."""
+
+
 class Observed:
     """Wraps the whole HTTP application. A client's own well-formed `X-Request-Id` is kept, so that logs join up."""
 
@@ -36,34 +43,67 @@ class Observed:
         began = perf_counter()
         sent = header(scope, b"x-request-id") or ""
         request_id = sent if _OURS_TO_KEEP(sent) else str(new_id())
-        status = 0
-
-        async def numbered(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
-
+        scope["callmark.request_id"] = request_id
+        bare = scope["method"] == "HEAD"
+        inner = {**scope, "method": "GET"} if bare else scope
+        answer = _Answer(send, request_id, bare=bare)
         try:
-            await self._app(scope, receive, numbered)
-        except Exception:
+            await self._app(inner, receive, answer.send)
+        except _HeadAnswered:
+            pass
+        except Exception as exc:
             log.exception("request_failed", request_id=request_id, path=scope["path"])
-            if status:  # the answer has begun; only the connection can tell now
-                raise
-            await internal_error().send(numbered)
+            if not answer.status:
+                await internal_error().send(answer.send)
+            elif not bare:
+                await _cut(scope, receive, exc)
         finally:
-            _note(scope, request_id, status, perf_counter() - began)
+            _note(inner, scope["method"], request_id, answer.status, perf_counter() - began)
 
 
-def _note(scope: Scope, request_id: str, status: int, seconds: float) -> None:
+class _Answer:
+    """An answer on its way out; `status` 0 before its head. A `bare` one is whole with its head."""
+
+    __slots__ = ("_bare", "_request_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str, *, bare: bool) -> None:
+        self._send = send
+        self._request_id = (b"x-request-id", request_id.encode())
+        self._bare = bare
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Takes the head, and then each part of the body."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], self._request_id]
+            await self._send(message)
+            if self._bare:
+                await self._send({"type": "http.response.body", "body": b""})
+        elif not self._bare:
+            await self._send(message)
+        elif message.get("more_body", False):
+            raise _HeadAnswered
+
+
+async def _cut(scope: Scope, receive: Receive, exc: Exception) -> None:
+    """Ends an answer that has begun and cannot go on: only the connection tells. Raises where it cannot be cut."""
+    connection = scope.get("extensions", {}).get("callmark.connection")
+    if connection is None:
+        raise exc
+    connection["cut"]()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _note(scope: Scope, method: str, request_id: str, status: int, seconds: float) -> None:
     route = scope.get("route") or "other"
-    _SECONDS.labels(scope["method"], route if isinstance(route, str) else route.path, status).observe(seconds)
+    _SECONDS.labels(method, route if isinstance(route, str) else route.path, status).observe(seconds)
     if scope["path"] not in _QUIET:
         log.info(
             "request",
             request_id=request_id,
-            method=scope["method"],
+            method=method,
             route=route if isinstance(route, str) else route.path,
             status=status,
             ms=round(seconds * 1000, 2),

@@ -155,7 +155,7 @@ async def test_a_call_can_be_reported_without_a_stream(deps: Deps, client: httpx
     [
         ("sync", b"{", "request body is invalid"),
         ("sync", b"", "request body is invalid"),
-        ("sync", b"\xff", "request body is invalid"),
+        ("sync", b"\xff", "request body is invalid: the byte at offset 0 is not UTF-8"),
         ("sync", b"[]", "request body is invalid"),
         ("sync", b'{"cursor":"nowhere"}', "cursor is invalid"),
         ("ack", b"{}", "records is required"),

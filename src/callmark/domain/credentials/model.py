@@ -50,10 +50,11 @@ class NewKey:
 
 @dataclass(frozen=True)
 class NewToken:
-    """An access token as it is shown this once."""
+    """An access token as it is shown this once; `left` is what its account may still make."""
 
     token: str
     created_at: datetime
+    left: Allowance
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from callmark.domain.credentials.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
-from callmark.domain.limits.model import TOKENS_QUOTA, TOKENS_WINDOW, Bucket, allowance
+from callmark.domain.limits.model import TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
@@ -84,7 +84,9 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
         recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
         if len(recent) >= TOKENS_QUOTA:
             raise TooManyRequests(recent[-TOKENS_QUOTA] + TOKENS_WINDOW - now)
-        token = NewToken(random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX), now)
+        frees = [*recent, now][0] + TOKENS_WINDOW - now
+        left = Allowance(TOKENS, granted=True, remaining=TOKENS_QUOTA - len(recent) - 1, reset_in=frees)
+        token = NewToken(random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX), now, left)
         await queries.insert_token(tx, sha256(token.token), account_id, key, now, TOKEN_LIFETIME)
     return token
 

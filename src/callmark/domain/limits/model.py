@@ -32,6 +32,8 @@ BUCKETS = (REAL_TIME, BATCH, BULK_V1, EXTENSIONS, LINT)
 
 TOKENS_QUOTA = 10
 TOKENS_WINDOW = timedelta(minutes=30)
+TOKENS = Bucket("token", TOKENS_QUOTA, TOKENS_WINDOW)
+"""Tokens that an account makes; counted by `credentials` where they are stored, and only when one is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,8 @@ def whole_seconds(duration: timedelta) -> int:
 def allowance(bucket: Bucket, *, granted: bool, remaining: int, reset_at: datetime | None, now: datetime) -> Allowance:
     """The allowance of a row that `take_request` returned at `now`."""
     return Allowance(bucket, granted, remaining, reset_at - now if reset_at else timedelta())
+
+
+def untouched(bucket: Bucket) -> Allowance:
+    """What is told of a bucket to somebody who may not learn what others have taken out of it."""
+    return Allowance(bucket, granted=True, remaining=bucket.quota, reset_in=timedelta())

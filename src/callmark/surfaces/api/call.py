@@ -12,7 +12,7 @@ from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import Bucket
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.http import Response
+from callmark.surfaces.http import Header, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,22 @@ class Call:
     features: frozenset[Feature] = frozenset()
     """On a route where either of two features will do: which of them the token may use."""
 
+    headers: list[Header] = field(default_factory=list[Header])
+    """What goes with the answer, whatever it will be; the handler may change it."""
+
+    def query_values(self, name: str) -> list[str]:
+        """Every value of a query parameter; an empty one counts as not there."""
+        return parse_qs(self.query_string).get(name, [])
+
     def query(self, name: str) -> str | None:
-        """The first value of a query parameter, None when it is not there; an empty value counts as not there."""
-        found = parse_qs(self.query_string).get(name)
+        """The value of a query parameter, None when it is not there.
+
+        Raises InvalidInput when it is given twice, equal values too: to take one of them in silence would hide a
+        mistake (contract D56 says so of filters).
+        """
+        found = self.query_values(name)
+        if len(found) > 1:
+            raise InvalidInput(f"{name} is given more than once", field=name)
         return found[0] if found else None
 
 
@@ -105,10 +118,13 @@ class Route:
     handler: Handler
     feature: Feature | None = None
     bucket: Bucket | None = None
+    """What admission counts its requests in."""
     family: Family = Family.A
     doc: Doc | None = None
     keyed: bool = False
     """Whether it heeds `Idempotency-Key`."""
+    counts: Bucket | None = None
+    """What the handler itself counts in; announced on every answer, and put right by the handler once it knows."""
     or_feature: Feature | None = None
     """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
 
@@ -119,21 +135,30 @@ class Route:
 
 
 LARGEST_LIMIT = 10_000
-_DEFAULTS = {"page": 1, "limit": 1000}
+_LAST_PAGE = 10**12
+"""No list is so long: a page beyond it is as empty as this one. With any limit it can be counted in 64 bits."""
 
 
 def page_and_limit(call: Call) -> tuple[int, int]:
-    """`page` and `limit` of the query. Source: contract D29, whole numbers from 1, limit at most 10,000."""
-    return _whole(call, "page", 10**9), _whole(call, "limit", LARGEST_LIMIT)
+    """`page` and `limit` of the query. Source: contract D29: whole numbers from 1, limit at most 10,000.
+
+    A page of any greatness is allowed; one past the end is empty.
+    """
+    page, limit = _whole(call, "page", 1), _whole(call, "limit", 1000)
+    if limit > LARGEST_LIMIT:
+        refuse("limit")
+    return page, limit
 
 
-def _whole(call: Call, name: str, most: int) -> int:
+def _whole(call: Call, name: str, default: int) -> int:
+    """A number from 1, held at `_LAST_PAGE`."""
     text = call.query(name)
     if text is None:
-        return _DEFAULTS[name]
-    if not (text.isascii() and text.isdigit()) or len(text) > 10 or not 1 <= int(text) <= most:  # noqa: PLR2004 - longer digits are over any bound
+        return default
+    digits = text.lstrip("0")
+    if not (text.isascii() and text.isdigit() and digits):
         refuse(name)
-    return int(text)
+    return _LAST_PAGE if len(digits) > len(str(_LAST_PAGE)) else min(int(digits), _LAST_PAGE)
 
 
 def refuse(name: str) -> NoReturn:

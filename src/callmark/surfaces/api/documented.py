@@ -19,7 +19,7 @@ STARTS_AT, ENDS_AT = 1_767_261_600_000, 1_767_283_200_000
 PAGE = ParamDoc(
     "page",
     "Which page, from 1. A page past the end is empty.",
-    {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**9, "default": 1},
+    {"type": "integer", "format": "int64", "minimum": 1, "default": 1},
 )
 LIMIT = ParamDoc(
     "limit",
@@ -33,6 +33,6 @@ def bad(message: str, when: str) -> ErrorDoc:
     return ErrorDoc(400, "invalid-input", message, when)
 
 
-BAD_PAGE = bad("page is invalid", "not a whole number from 1 to 1,000,000,000")
+BAD_PAGE = bad("page is invalid", "not a whole number from 1")
 BAD_LIMIT = bad("limit is invalid", "not a whole number from 1 to 10,000")
 BAD_JSON = bad("request body is invalid", "the body is not a JSON object")

@@ -11,7 +11,6 @@ from callmark.surfaces.api.call import Call, refuse
 from callmark.surfaces.api.extensions_hints import Names, hint_for, unknown_names
 from callmark.surfaces.api.extensions_out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (
-    NOT_JSON,
     V1,
     V2,
     V3,
@@ -23,8 +22,10 @@ from callmark.surfaces.api.records import (
     split_batch,
     wrong_size,
 )
+from callmark.surfaces.bodies import NOT_JSON, decode
 from callmark.surfaces.http import Response, render
 
+_fields = msgspec.json.Decoder(dict[str, Raw]).decode
 GENERATIONS = {"v1": V1, "v2": V2, "v3": V3}
 
 
@@ -103,10 +104,10 @@ class _DryRun:
 
     def _warn_about(self, index: int | None, body: bytes | Raw, names: Names) -> None:
         try:
-            sent = msgspec.json.decode(body, type=dict[str, Raw])
+            sent = decode(_fields, bytes(body))
         except NOT_JSON:
             return
-        for stray, right in unknown_names(sent, names):
+        for stray, right in unknown_names([name.replace("\0", "\ufffd") for name in sent], names):
             text = f"{stray} is not a field of {names.of_what} and is ignored"
             self._warnings.append(Finding(index, stray, "unknown_field", text, right or UNSET))
             if right is not None and index is not None:

@@ -12,7 +12,7 @@ DEPARTMENT = ParamDoc("department_id", "Only what is in this department.", docum
 OPERATION = ParamDoc("operation_id", "Only what is in this calling operation.", documented.UUID)
 PROCESS = ParamDoc("process_id", "Only what is in this process or sub-process.", documented.UUID)
 
-TWO_FILTERS = bad("only one filter is allowed", "more than one filter is given")
+TWO_FILTERS = bad("only one filter is allowed", "more than one filter is given, or one twice")
 
 
 def bad_filter(filter_: ParamDoc) -> documented.ErrorDoc:
@@ -23,13 +23,13 @@ def bad_filter(filter_: ParamDoc) -> documented.ErrorDoc:
 def one_filter(call: Call, *known: ParamDoc) -> dict[str, UUID]:
     """The filter that the query gives, by its name; empty without one, and an empty value is none.
 
-    Raises InvalidInput for two of them (D30), and for one that is no UUID.
+    Raises InvalidInput for two of them (D30), also of one name and of one value (D56), and for one that is no UUID.
     """
-    given = {param.name: text for param in known if (text := call.query(param.name)) is not None}
+    given = [(param.name, text) for param in known for text in call.query_values(param.name)]
     if len(given) > 1:
         raise InvalidInput("only one filter is allowed")
     found: dict[str, UUID] = {}
-    for name, text in given.items():
+    for name, text in given:
         value = parse_uuid(text)
         if value is None:
             refuse(name)

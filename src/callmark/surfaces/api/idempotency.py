@@ -19,7 +19,7 @@ from callmark.domain.personalisation.service import Also, PushResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.surfaces.api.call import Call, ErrorDoc, ParamDoc, Route
-from callmark.surfaces.http import JSON, Header, Response
+from callmark.surfaces.http import JSON, NO_STORE, Header, Response
 
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
 
@@ -61,7 +61,7 @@ async def answer_once(
         call.deps, call.account_id, parse_key(keys), hashlib.sha256(named + call.body).digest()
     )
     if isinstance(claim, KeptAnswer):
-        return Response(claim.status, claim.body, [JSON, _REPLAYED])
+        return Response(claim.status, claim.body, [JSON, NO_STORE, _REPLAYED])
     call = replace(call, claim=claim)
     try:
         return await route.handler(call)

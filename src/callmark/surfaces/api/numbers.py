@@ -24,7 +24,8 @@ from callmark.surfaces.api.call import Call, page_and_limit, refuse
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
-from callmark.surfaces.http import NOT_JSON, Response, render
+from callmark.surfaces.bodies import NOT_JSON, decode
+from callmark.surfaces.http import Response, render
 
 
 class NumbersIn(msgspec.Struct):
@@ -33,7 +34,7 @@ class NumbersIn(msgspec.Struct):
     phone_numbers: Any = None
 
 
-_decode = msgspec.json.Decoder(NumbersIn).decode
+_decoder = msgspec.json.Decoder(NumbersIn).decode
 
 
 async def publish_numbers(call: Call) -> Response:
@@ -72,7 +73,7 @@ async def list_numbers(call: Call) -> Response:
 
 def _sent(call: Call) -> list[str]:
     try:
-        sent = _decode(call.body).phone_numbers
+        sent = decode(_decoder, call.body).phone_numbers
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     if sent is None or sent == "":

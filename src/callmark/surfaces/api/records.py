@@ -17,7 +17,7 @@ from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredR
 from callmark.domain.personalisation.service import Submitted
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.http import NOT_JSON
+from callmark.surfaces.bodies import NOT_JSON, mended
 
 NEWER_PREFIX = "Request body is invalid: "
 
@@ -130,6 +130,7 @@ class BatchIn(msgspec.Struct):
 _decode_batch = msgspec.json.Decoder(BatchIn).decode
 _decode_records = msgspec.json.Decoder(list[Raw]).decode
 _DECODERS = {id(g): g.decoder().decode for g in (V1, V2, V3)}
+_MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]").search
 UNREADABLE = object()
 """Stands for a value that is JSON but that no type of ours can hold, such as 1e999."""
 
@@ -155,8 +156,8 @@ def read_record(generation: Generation, body: bytes | Raw, *, not_object: Invali
     except msgspec.ValidationError as exc:
         return _read_by_field(generation, body, not_object or malformed(generation), exc)
     except NOT_JSON as exc:
-        if mended := _mended(body):
-            return read_record(generation, mended, not_object=not_object)
+        if changed := mended(body, _NEVER_ALLOWED):
+            return read_record(generation, changed, not_object=not_object)
         raise malformed(generation) from exc
 
 
@@ -179,19 +180,8 @@ def _read_by_field(generation: Generation, body: bytes | Raw, not_object: Invali
     return NewRecord(*values)
 
 
-_SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
-_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)
-
-
-def _mended(body: bytes | Raw) -> bytes | None:
-    r"""The body with each half of a broken surrogate pair as NUL, which no field allows; None when there is none.
-
-    `"\ud83d"` alone is JSON by its grammar, and what a text becomes that was cut in the middle of an emoji, but no
-    decoder of ours reads it. It must spoil its own field, not the whole batch.
-    """
-    sent = bytes(body)
-    mended = _ESCAPES.sub(lambda found: b"\\u0000" if found[1] else found[0], sent)
-    return mended if mended != sent else None
+_NEVER_ALLOWED = rb"\u0000"
+"""Stands for half a surrogate pair while a record is judged: no field allows it. Readers see U+FFFD."""
 
 
 def split_batch(generation: Generation, body: bytes) -> list[Raw]:
@@ -199,8 +189,8 @@ def split_batch(generation: Generation, body: bytes) -> list[Raw]:
     try:
         raw = _decode_batch(body).call_records
     except NOT_JSON as exc:
-        if mended := _mended(body):
-            return split_batch(generation, mended)
+        if changed := mended(body, _NEVER_ALLOWED):
+            return split_batch(generation, changed)
         raise malformed(generation) from exc
     if bytes(raw) in (b"", b"null"):
         raise whole_fault(generation, "required", "is required")
@@ -229,9 +219,15 @@ def read_batch(generation: Generation, body: bytes) -> list[Submitted]:
         raise fault
     not_object = not_an_object(generation)
     return [
-        Submitted(read_record(generation, raw, not_object=not_object), partial(_as_sent, generation, raw))
-        for raw in records
+        Submitted(read_record(generation, raw, not_object=not_object), partial(_as_sent, generation, shown))
+        for raw, shown in zip(records, _as_shown(generation, body) or records, strict=True)
     ]
+
+
+def _as_shown(generation: Generation, body: bytes) -> list[Raw] | None:
+    """The same records with halves of surrogate pairs as U+FFFD; None for a body without any."""
+    changed = mended(body) if _MAY_BE_HALF(body) else None
+    return split_batch(generation, changed) if changed else None
 
 
 def _as_sent(generation: Generation, raw: Raw) -> bytes:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from typing import Annotated
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Allowance
+from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
 from callmark.kit.errors import (
     AppError,
     Forbidden,
@@ -40,10 +39,12 @@ from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_
 from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
 from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
+from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.records import V1, V2, V3
 from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
-from callmark.surfaces.http import Header, Response, bearer, check_media_type, read_body, render, render_error
+from callmark.surfaces.bodies import read_text
+from callmark.surfaces.http import Header, Response, bearer, check_media_type, render, render_error
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ _FEEDBACK = f"{_CLIENT}/openapi/feedback_stack/{{surveyId}}/export_report"
 
 # Source: contract, section 2; limits of D7; families of D2 and D5.
 ROUTES = (
-    Route("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC),
+    Route("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC, counts=TOKENS),
     Route("POST", _MANY, push_bulk(V1), _PUSH, BULK_V1, doc=bulk_doc(V1), keyed=True),
     Route("POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True),
     Route("GET", _MANY, batch_status(V1), _PUSH, doc=status_doc(V1)),
@@ -139,6 +140,8 @@ class Api:
             route, path = self._match(scope["method"], scope["path"])
             scope["route"] = route.path
             family = route.family
+            if route.counts is not None:
+                headers += rate_headers(untouched(route.counts))
             if self._before is not None:
                 await self._before(route)
             answer = await self._answer(route, path, scope, receive, headers)
@@ -176,13 +179,15 @@ class Api:
             account = admission.account_id
             scope["account"] = str(account)
             if admission.allowance:
-                headers += _rate_headers(admission.allowance)
+                headers += rate_headers(admission.allowance)
                 if not admission.allowance.granted:
                     raise TooManyRequests(admission.allowance.reset_in)
+        body = b""
         if route.method == "POST":
             check_media_type(scope)
-        body = await read_body(scope, receive, LARGEST_BODY_BYTES)
-        call = Call(self._deps, account, path, scope["query_string"].decode("latin-1"), body, features=features)
+            body = await read_text(scope, receive, LARGEST_BODY_BYTES)
+        query = scope["query_string"].decode("latin-1")
+        call = Call(self._deps, account, path, query, body, features=features, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, call, keys, partial(_refused, route.family))
         return await route.handler(call)
@@ -201,16 +206,13 @@ class Api:
         return next(iter(allowed.values())), frozenset(allowed)
 
 
-def _rate_headers(left: Allowance) -> list[Header]:
-    """Source: contract D45, draft-ietf-httpapi-ratelimit-headers-11."""
-    bucket = left.bucket
-    policy = f'"{bucket.name}";q={bucket.quota};w={ceil(bucket.window.total_seconds())}'
-    now = f'"{bucket.name}";r={left.remaining};t={left.retry_after_s}'
-    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", now.encode())]
-
-
 def _refused(family: Family, exc: InvalidInput) -> Response:
     """The answer to a fault of the request, in the route's family."""
     if family is Family.B:
-        return render(FamilyB(FaultOut("error", exc.field, exc.message)), exc.status)
+        return render(FamilyB(FaultOut("error", exc.field, capital(exc.message))), exc.status)
     return render_error(exc)
+
+
+def capital(message: str) -> str:
+    """The same sentence as Family B begins it."""
+    return f"R{message[1:]}" if message.startswith("request body") else message

@@ -6,12 +6,15 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.credentials import service as credentials
+from callmark.domain.limits.model import TOKENS, Allowance
 from callmark.kit.clock import iso_ms
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.call import Call, Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
-from callmark.surfaces.http import NOT_JSON, Response, render
+from callmark.surfaces.api.rates import rate_headers
+from callmark.surfaces.bodies import NOT_JSON, decode
+from callmark.surfaces.http import Response, render
 
 
 class TokenIn(msgspec.Struct):
@@ -90,17 +93,25 @@ DOC = Doc(
 )
 
 
-_decode = msgspec.json.Decoder(TokenIn).decode
+_decoder = msgspec.json.Decoder(TokenIn).decode
 
 
 async def create_token(call: Call) -> Response:
-    """`POST /clients/{id}/token`."""
+    """`POST /clients/{id}/token`.
+
+    What is left of the account's tokens is told to holders of its key alone; everybody else is told the quota.
+    """
     try:
-        pair = _decode(call.body)
+        pair = decode(_decoder, call.body)
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     api_key, key_id = _uuid(pair.api_key, "api_key"), _uuid(pair.key_id, "key_id")
-    made = await credentials.create_token(call.deps, call.path["clientAccountId"], key_id, api_key)
+    try:
+        made = await credentials.create_token(call.deps, call.path["clientAccountId"], key_id, api_key)
+    except TooManyRequests as exc:
+        call.headers[:] = rate_headers(Allowance(TOKENS, granted=False, remaining=0, reset_in=exc.retry_after))
+        raise
+    call.headers[:] = rate_headers(made.left)
     return render(TokenOut(made.token, iso_ms(made.created_at)))
 
 

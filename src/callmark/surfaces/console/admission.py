@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.datastructures import UploadFile
 
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.surfaces.console.visit import Visit
@@ -54,8 +55,10 @@ def expected_origins(visit: Visit) -> list[str]:
 
 def check_text(visit: Visit) -> None:
     """Raises InvalidInput for NUL characters: no browser's field holds one, and PostgreSQL takes none."""
-    sent = [*visit.request.query_params.values(), *(text for texts in visit.form.values.values() for text in texts)]
-    if any("\0" in text for text in sent):
+    sent = visit.sent.multi_items() if visit.sent else []
+    texts = [value.filename or "" if isinstance(value, UploadFile) else value for _, value in sent]
+    in_path = [value for value in visit.request.path_params.values() if isinstance(value, str)]
+    if any("\0" in text for text in (*visit.request.query_params.values(), *texts, *in_path)):
         raise InvalidInput("A field holds a character that no text has.")
 
 
@@ -70,6 +73,9 @@ def _refuse(visit: Visit, said: str) -> None:
 
 def _origin_of(url: str) -> str:
     """Scheme, host and port of an address, as browsers write them."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # of no page that a browser shows
+        return url.lower()
     default = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].removesuffix(default)}".lower()

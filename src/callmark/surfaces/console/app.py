@@ -50,7 +50,7 @@ class Console:
             except (AppError, HTTPException) as exc:
                 response = errors.page_of(visit, exc)
             except Exception:
-                log.exception("page_failed", path=visit.path)
+                log.exception("page_failed", path=visit.path, request_id=visit.request_id)
                 response = errors.page_of(visit, AppError("internal error"))
             return finish(visit, response)
 

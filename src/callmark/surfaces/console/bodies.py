@@ -1,11 +1,23 @@
-"""Reads what a form sends. A file over its page's limit is read past, so that the fields beside it are not lost."""
+"""Reads what a form sends. A file over its page's limit is read past, so that the fields beside it are not lost.
 
+Starlette's parsers read bytes that are not UTF-8 as Latin-1, or put U+FFFD in their place, without a word; a form with
+such fields is refused instead, as such a body is everywhere (contract D55). Files are as they are.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+from itertools import islice
+from urllib.parse import unquote_to_bytes
+
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message
 
 from callmark.kit.errors import InvalidInput, PayloadTooLarge
+from callmark.surfaces.bodies import NotUtf8, check_encoding, check_utf8
+from callmark.surfaces.http import read_body
 
 LARGEST_TEXT_BYTES = 8 * 1024 * 1024
 """Of all fields of a form together: beyond what any field may hold, so that the field itself says what it may."""
@@ -13,6 +25,8 @@ _READ_PAST_BYTES = 128 * 1024 * 1024
 """How much of files that are too large is read and dropped, for the sake of the other fields."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MULTIPART = "multipart/form-data"
+_BYTE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 
 
 class LargeFile(UploadFile):
@@ -23,21 +37,25 @@ async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -
     """The fields and files of a form; a file of over `largest_bytes` is given as LargeFile.
 
     Of somebody who is not signed in (`is_trusted`), `largest_bytes` bound the whole body. Raises PayloadTooLarge for
-    a body that is too large to be read past, InvalidInput for one that is no form.
+    a body that is too large to be read past, UnsupportedEncoding for a compressed one, NotUtf8 for fields that are no
+    text, InvalidInput for what is no form.
     """
     kind = request.headers.get("content-type", "")
     if not kind.startswith(_FORMS):
         return FormData()
+    check_encoding(request.scope)
     is_multipart = kind.startswith(_MULTIPART)
     most = largest_bytes
     if is_trusted:
         most = _READ_PAST_BYTES if is_multipart else max(largest_bytes, LARGEST_TEXT_BYTES)
-    bounded = _bounded(request, most)
-    if not is_multipart:
-        return await bounded.form(max_part_size=most)
     try:
-        return await _Parser(bounded, largest_bytes).parse()
-    except MultiPartException as exc:
+        if is_multipart:
+            return await _Parser(_bounded(request, most), largest_bytes).parse()
+        body = await read_body(request.scope, request.receive, most)
+        _check_fields(body)
+        escaped = _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], body)
+        return await FormParser(request.headers, _once(escaped), max_part_size=len(escaped)).parse()
+    except (MultiPartException, FormParserError) as exc:
         raise InvalidInput("The form arrived damaged. Please send it again.") from exc
 
 
@@ -45,7 +63,9 @@ class _Parser(MultiPartParser):
     """As its base, but for files over the limit, and with one limit for all text."""
 
     def __init__(self, request: Request, largest_bytes: int) -> None:
-        super().__init__(request.headers, request.stream(), max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
+        stream = self._counted(request.stream())
+        super().__init__(request.headers, stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
+        self._fed, self._text_at = 0, 0
         self._largest, self._text_bytes, self._file_bytes = largest_bytes, 0, 0
 
     def on_part_begin(self) -> None:
@@ -55,6 +75,8 @@ class _Parser(MultiPartParser):
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         file = self._current_part.file
         if file is None:
+            if not self._current_part.data:
+                self._text_at = self._fed + start
             self._text_bytes += end - start
             if self._text_bytes > LARGEST_TEXT_BYTES:
                 raise PayloadTooLarge(LARGEST_TEXT_BYTES)
@@ -64,11 +86,42 @@ class _Parser(MultiPartParser):
                 return
         super().on_part_data(data, start, end)
 
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        _check(data[start:end], self._fed + start)
+        super().on_header_value(data, start, end)
+
     def on_part_end(self) -> None:
+        if self._current_part.file is None:
+            _check(bytes(self._current_part.data), self._text_at)
         super().on_part_end()
         name, value = self.items[-1]
         if isinstance(value, UploadFile) and self._file_bytes > self._largest:
             self.items[-1] = name, LargeFile(value.file, filename=value.filename, headers=value.headers)
+
+    async def _counted(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in stream:
+            yield piece
+            self._fed += len(piece)
+
+
+def _check(text: bytes, offset: int) -> None:
+    try:
+        check_utf8(text)
+    except NotUtf8 as exc:
+        raise NotUtf8(offset + exc.offset) from exc
+
+
+def _check_fields(body: bytes) -> None:
+    """Raises NotUtf8 also for bytes that are percent-encoded; its offset is that of the `%`."""
+    check_utf8(body)
+    try:
+        check_utf8(unquote_to_bytes(body))
+    except NotUtf8 as exc:
+        raise NotUtf8(next(islice(_BYTE.finditer(body), exc.offset, None)).start()) from exc
+
+
+async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
 
 
 def _bounded(request: Request, most: int) -> Request:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +29,7 @@ SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON = (
 )
 _CSRF_BYTES = 32
 _LONGEST_FLASH = 600
+_flash = msgspec.json.Decoder(tuple[str, str]).decode
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ def flash(said: str, kind: str) -> Cookie:
 def read_flash(request: Request, *, secure: bool) -> tuple[str, str] | None:
     """Kind and text of a message to be shown once."""
     try:
-        kind, said = json.loads(urlsafe_b64decode(read(request, FLASH, secure=secure)))
-    except ValueError:
+        kind, said = _flash(urlsafe_b64decode(read(request, FLASH, secure=secure)))
+    except ValueError:  # of which msgspec's errors are some
         return None
-    return (kind, said) if isinstance(said, str) and kind in {"success", "warning", "danger", "info"} else None
+    return (kind, said) if kind in {"success", "warning", "danger", "info"} else None
 
 
 def new_visitor() -> str:

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import structlog
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from callmark.kit.errors import AppError, PayloadTooLarge, TooManyRequests
 from callmark.surfaces.console import words
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import HOME, Visit
+
+log = structlog.get_logger(__name__)
 
 NOT_ACTING = "You are signed in as an operator. Choose an account and act for it first."
 _TITLES = {
@@ -19,6 +22,7 @@ _TITLES = {
     405: "Not a page",
     409: "Not possible now",
     413: "Too large",
+    415: "Cannot be read",
     429: "Too many tries",
     503: "Back in a moment",
 }
@@ -39,10 +43,28 @@ class ErrorPage(Page):
     home: str
 
 
+_BARE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Something went wrong</title></head><body>'
+    '<h1>Something went wrong</h1><p>{}</p><p><a href="' + HOME + '">To the first page</a></p></body></html>'
+)
+
+
 def page_of(visit: Visit, error: AppError | HTTPException) -> Response:
-    """The page of an error."""
+    """The page of an error; a bare one where even that page cannot be made."""
+    try:
+        return _page_of(visit, error)
+    except Exception:
+        log.exception("error_page_failed", path=visit.path, request_id=visit.request_id)
+        return HTMLResponse(_BARE.format(_noted(visit)), 500)
+
+
+def _noted(visit: Visit) -> str:
+    return f"{_TEXTS[500]} Request {visit.request_id}." if visit.request_id else _TEXTS[500]
+
+
+def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else error.status
-    text = error.message if isinstance(error, AppError) else ""
+    text = error.message if isinstance(error, AppError) else error.detail
     if isinstance(error, TooManyRequests):
         text = retry_text(error)
     if isinstance(error, PayloadTooLarge):
@@ -50,6 +72,7 @@ def page_of(visit: Visit, error: AppError | HTTPException) -> Response:
             f"What you sent is larger than {words.size(error.limit_bytes)}. Nothing was saved: go back to shorten it."
         )
     text = _TEXTS.get(status, text) if status != 404 or text in {"", "resource not found"} else text  # noqa: PLR2004 - not found
+    text = _noted(visit) if status == 500 else text  # noqa: PLR2004 - a bug of ours
     title = _TITLES.get(status, "Something went wrong")
     return page(visit, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
 

@@ -133,6 +133,11 @@ class Visit:
         return self.request.url.path
 
     @property
+    def request_id(self) -> str:
+        """What the request is called in the log and in the answer's `X-Request-Id`."""
+        return self.request.scope.get("callmark.request_id", "")
+
+    @property
     def is_htmx(self) -> bool:
         """Whether htmx asks, for a part of the page."""
         return self.request.headers.get("hx-request") == "true"

@@ -16,7 +16,7 @@ def control_route(path: str, **handlers: Handler) -> Route:
     """One path with a handler per method, so that a wrong method is told all the right ones."""
 
     async def handle(request: Request) -> StarletteResponse:
-        answer = await handlers["GET" if request.method == "HEAD" else request.method](request)
+        answer = await handlers[request.method](request)
         headers = {name.decode(): value.decode() for name, value in answer.headers}
         return StarletteResponse(answer.body, answer.status, headers)
 

@@ -13,9 +13,10 @@ from callmark.domain.handsets.model import OS, parse_version
 from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
+from callmark.surfaces.bodies import NOT_JSON, decode_clean, read_text
 from callmark.surfaces.emulator.held import MOST_HELD
 from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
-from callmark.surfaces.http import check_media_type, header, read_body
+from callmark.surfaces.http import check_media_type, header
 
 LARGEST_BODY_BYTES = 16 * 1024
 MOST_FAULTS = 1_000_000
@@ -187,14 +188,14 @@ async def read(request: Request, kind: type[_T], *, empty: bytes = b"") -> _T:
     Raises UnsupportedMedia, PayloadTooLarge, InvalidInput that names the field at fault.
     """
     check_media_type(request.scope)
-    body = await read_body(request.scope, request.receive, LARGEST_BODY_BYTES)
+    body = await read_text(request.scope, request.receive, LARGEST_BODY_BYTES)
     if body and header(request.scope, b"content-type") is None:  # any site's page can have a browser send such a body
         raise UnsupportedMedia
     try:
-        return msgspec.json.decode(body or empty, type=kind)
+        return decode_clean(kind, body or empty)
     except msgspec.ValidationError as exc:
         raise _explain(exc, kind) from exc
-    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+    except NOT_JSON as exc:
         raise InvalidInput("request body is not valid JSON") from exc
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
 
-import msgspec
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
@@ -147,8 +146,8 @@ class Stream:
             return
         try:
             frame = wire.decode_frame(data)
-        except msgspec.DecodeError as exc:
-            _spoilt(stream, wire.frame_id(data), wire.explain(exc, "frame"))
+        except InvalidInput as exc:
+            _spoilt(stream, wire.frame_id(data), exc)
             return
         metrics.count_in(type(frame).__struct_config__.tag)
         try:

@@ -14,8 +14,9 @@ from callmark.domain.personalisation.frames import RecordRef, identity_of
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
 from callmark.kit.phone import parse_loose
+from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
-from callmark.surfaces.http import Response, bearer, check_media_type, read_body, render, render_error
+from callmark.surfaces.http import Response, bearer, check_media_type, render, render_error
 
 Body = TypeVar("Body")
 
@@ -36,7 +37,7 @@ class Request:
     async def body(self, kind: type[Body], limit_bytes: int = wire.FRAME_BYTES) -> Body:
         """The body as `kind`. Raises UnsupportedMedia, PayloadTooLarge, InvalidInput."""
         check_media_type(self.scope)
-        return wire.decode_body(kind, await read_body(self.scope, self.receive, limit_bytes))
+        return wire.decode_body(kind, await read_text(self.scope, self.receive, limit_bytes))
 
 
 async def register(request: Request) -> Response:

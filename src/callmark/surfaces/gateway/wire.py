@@ -13,6 +13,7 @@ from callmark.domain.personalisation.frames import Identity, RecordRef
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
+from callmark.surfaces.bodies import NOT_JSON, check_nul, decode, decode_clean
 
 PING_S = 20
 SILENCE_S = 45
@@ -236,9 +237,15 @@ _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
 
 
-def decode_frame(data: str | bytes) -> HandsetFrame:
-    """The handset's frame. Raises msgspec.DecodeError."""
-    return _frames.decode(data)
+def decode_frame(data: str) -> HandsetFrame:
+    """The handset's frame. Raises InvalidInput that names the field at fault."""
+    try:
+        frame = decode(_frames.decode, _bytes(data))
+    except NOT_JSON as exc:
+        raise explain(exc, "frame") from exc
+    if "\\u0000" in data:
+        check_nul(frame)
+    return frame
 
 
 def decode_ack(data: bytes) -> AckFrame | None:
@@ -247,16 +254,20 @@ def decode_ack(data: bytes) -> AckFrame | None:
         return None
     try:
         return _acks.decode(data)
-    except msgspec.DecodeError:
+    except NOT_JSON:
         return None
 
 
-def frame_id(data: str | bytes) -> str | None:
+def frame_id(data: str) -> str | None:
     """The id of a frame that could not be decoded, if that much can be read."""
     try:
-        return _only_id.decode(data).id
-    except msgspec.DecodeError:
+        return decode(_only_id.decode, _bytes(data)).id
+    except NOT_JSON:
         return None
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="replace")
 
 
 def failure(re: str | None, error: AppError) -> Failed:
@@ -267,12 +278,12 @@ def failure(re: str | None, error: AppError) -> Failed:
 def decode_body(kind: type[Body], data: bytes) -> Body:
     """The body as `kind`. Raises InvalidInput that names the field at fault."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as exc:
+        return decode_clean(kind, data)
+    except NOT_JSON as exc:
         raise explain(exc) from exc
 
 
-def explain(exc: msgspec.DecodeError, whole: str = "request body") -> InvalidInput:
+def explain(exc: Exception, whole: str = "request body") -> InvalidInput:
     """What is wrong with the JSON, in the contract's words (D2); `whole` is what it is called as a whole."""
     if not isinstance(exc, msgspec.ValidationError):
         return InvalidInput(f"{whole} is invalid")

@@ -9,15 +9,18 @@ from callmark.kit.errors import (
     AppError,
     Conflict,
     Forbidden,
+    InvalidInput,
     PayloadTooLarge,
     TooManyRequests,
     Unauthenticated,
     Unavailable,
+    UnsupportedEncoding,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.call import ErrorDoc, Route
+from callmark.surfaces.api.call import ErrorDoc, Family, Route
 from callmark.surfaces.api.idempotency import KEY_ERRORS
-from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, FamilyB
+from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, FamilyB, capital
+from callmark.surfaces.bodies import NotUtf8
 from callmark.surfaces.http import ErrorBody
 
 Json = dict[str, Any]
@@ -40,7 +43,7 @@ HEADERS: dict[str, Json] = {
         "example": '"real-time";r=57;t=1',
     },
     "RateLimit-Policy": {
-        "description": "The limit: `q` requests of one token in any `w` seconds.",
+        "description": "The limit: `q` requests of one token (tokens made for one account) in any `w` seconds.",
         "required": True,
         "schema": {"type": "string", "pattern": '^"[a-z0-9-]+";q=[0-9]+;w=[0-9]+$'},
         "example": '"real-time";q=100;w=1',
@@ -80,10 +83,8 @@ def shared_errors(route: Route) -> list[ErrorDoc]:
                 "another account's token, a key or subscription without the feature, a suspended account",
             ),
         ]
-    too_large = "the body is over 1 MiB"
-    errors.append(_error(PayloadTooLarge(LARGEST_BODY_BYTES), too_large))
     if route.method == "POST":
-        errors.append(_error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"))
+        errors += _errors_of_bodies(route)
     if route.bucket:
         bucket = route.bucket
         when = f"{bucket.quota} requests of this token in {bucket.window.total_seconds():.0f} s"
@@ -91,6 +92,17 @@ def shared_errors(route: Route) -> list[ErrorDoc]:
     errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "a fault of the server"))
     errors.append(_error(Unavailable(""), "an engine cannot be reached"))
     return errors
+
+
+def _errors_of_bodies(route: Route) -> list[ErrorDoc]:
+    message = NotUtf8(17).message
+    newer = route.family is Family.B
+    return [
+        ErrorDoc(400, "" if newer else InvalidInput.slug, capital(message) if newer else message, "not UTF-8"),
+        _error(PayloadTooLarge(LARGEST_BODY_BYTES), "the body is over 1 MiB"),
+        _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
+        _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`; answered with `Accept-Encoding`"),
+    ]
 
 
 _TOO_MANY = "rate limit exceeded. please try again later."

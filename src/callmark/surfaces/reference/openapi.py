@@ -103,7 +103,7 @@ def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
         "parameters": [_parameter(param) for param in _parameters(route, doc)],
         "responses": {
             str(doc.status): _success(route, doc, schemas),
-            **error_answers(errors, limited=route.bucket is not None),
+            **error_answers(errors, limited=(route.bucket or route.counts) is not None),
         },
     }
     if doc.request is not None:
@@ -164,7 +164,7 @@ def _parameter(param: ParamDoc) -> Json:
 
 
 def _success(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
-    headers = headers_of(doc.status, limited=route.bucket is not None, keyed=route.keyed)
+    headers = headers_of(doc.status, limited=(route.bucket or route.counts) is not None, keyed=route.keyed)
     answer: Json = {"description": "The request was carried out.", "headers": headers}
     if doc.response is not None:
         answer["content"] = _content(doc.response, doc.responses, schemas)

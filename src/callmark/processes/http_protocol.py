@@ -1,0 +1,194 @@
+"""HTTP/1.1 as the servers of a process speak it: uvicorn's protocol, with what a public port needs beside it."""
+
+import asyncio
+import re
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut
+from callmark.kit.ids import new_id
+from callmark.surfaces.http import render_error
+
+LARGEST_HEAD_BYTES = 65_536
+"""What has to be read of a request before its headers are complete; a longer head is refused."""
+
+HEAD_WITHIN_S = 20.0
+"""How long a connection may take to a request's whole head, from its opening or from the head's first byte."""
+
+BODY_SILENT_S = 60.0
+"""How long a request's body may come to a halt."""
+
+_REASONS = {400: "Bad Request", 408: "Request Timeout"}
+_HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's, with six differences.
+
+    The application may cut the connection without an answer (the emulator's sinks do); what is no HTTP gets the error
+    envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
+    one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
+    and a connection on which nothing comes is closed, before a request, within its head and within its body.
+    """
+
+    def __init__(
+        self, *args: Any, head_within_s: float = HEAD_WITHIN_S, body_silent_s: float = BODY_SILENT_S, **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._head_within_s = head_within_s
+        self._body_silent_s = body_silent_s
+        self._head_bytes: int | None = None
+        """Bytes read of a head that is not complete; None outside of one."""
+        self._in_body = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._fault = "request is not valid HTTP"
+
+    # what comes -------------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
+        """A client has connected; its first request is waited for."""
+        super().connection_made(transport)
+        self._wait(self._head_within_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins: its scope is made."""
+        super().on_message_begin()
+        self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
+        self._head_bytes = 0
+
+    def on_headers_complete(self) -> None:
+        """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
+        self._head_bytes, self._in_body = None, True
+        self.scope["http_version"] = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is parsing
+        self._check_host()
+        before = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = cast("asyncio.Transport", _OneWrite(self.transport))  # all that is used of one
+
+    def on_message_complete(self) -> None:
+        """The body is complete."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """More of what the client sends."""
+        in_head = self._head_bytes is not None
+        super().data_received(data)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return
+        self._wait_on(in_head=in_head)
+        if self._head_bytes is None:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > LARGEST_HEAD_BYTES:
+            self._refuse(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is a WebSocket's from now on, which has time limits of its own."""
+        self._wait(None)
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
+        """Refuses what could not be parsed."""
+        self._refuse(InvalidInput(self._fault))
+
+    def _check_host(self) -> None:
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1:
+            self._fault = "request has more than one Host header"
+        elif not hosts and self.scope["http_version"] == "1.1":
+            self._fault = "request has no Host header"
+        elif hosts and not _HOST(hosts[0]):
+            self._fault = "the Host header is invalid"
+        else:
+            return
+        raise ValueError(self._fault)
+
+    # what does not come -----------------------------------------------------------------------------------------------
+
+    def _wait_on(self, *, in_head: bool) -> None:
+        """Sets the time limit of what has to come next; a head that was begun before keeps the one it has."""
+        if self._head_bytes is not None:
+            if not (in_head and self._timer):
+                self._wait(self._head_within_s)
+        elif self._in_body:
+            self._wait(self._body_silent_s)
+        elif self.cycle.response_complete:  # the rest of a body that was answered before it was whole
+            self._wait(self._head_within_s)
+        else:
+            self._wait(None)  # for the application; afterwards uvicorn's keep-alive limit holds
+
+    def _wait(self, seconds: float | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if self._in_body and self.flow.read_paused:  # it is we who do not read
+            self._wait(self._body_silent_s)
+        elif self._head_bytes is not None or (self._in_body and not self.cycle.response_started):
+            self._refuse(RequestTimedOut())
+        else:
+            self.transport.close()
+
+    def _refuse(self, error: AppError) -> None:
+        answer = render_error(error)
+        headers = [
+            *self.server_state.default_headers,
+            *answer.headers,
+            (b"content-length", str(len(answer.body)).encode()),
+            (b"x-request-id", str(new_id()).encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        status = f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
+        self.transport.write(status.encode() + head + b"\r\n" + answer.body)
+        self.transport.close()
+
+
+class _OneWrite:
+    """An answer's way out: its head waits for the body until the turn of the event loop ends, and both leave at once.
+
+    A write costs more than most of what is done for a small answer, and the client is woken once instead of twice.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Takes the head, and then each part of the body."""
+        if self._head is None:
+            self._head = data
+            asyncio.get_running_loop().call_soon(self._write_head)
+        elif self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        else:
+            self._transport.write(data)
+
+    def _write_head(self) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Closes the connection when all has been written."""
+        self._write_head()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is being closed."""
+        return self._transport.is_closing()

@@ -1,0 +1,115 @@
+r"""Bodies of text: read, checked once for what no text may hold, and decoded as JSON with one kind of mercy.
+
+Every surface that takes JSON reads it here, so that each answers the same to the same oddity. Source: contract D55.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+import msgspec
+from msgspec import Raw
+from starlette.types import Receive, Scope
+
+from callmark.kit.errors import InvalidInput, UnsupportedEncoding
+from callmark.surfaces.http import header_values, read_body
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for a body that is not JSON, or is nested past any use; a ValidationError is a DecodeError."""
+
+_BOM = b"\xef\xbb\xbf"
+_SURROGATE = rb"u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_ESCAPES = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(%s)|.)" % _SURROGATE, re.DOTALL)
+_T = TypeVar("_T")
+
+
+class NotUtf8(InvalidInput):
+    """Send UTF-8. `offset` is the place, from 0, of the first byte of the body that is not."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"request body is invalid: the byte at offset {offset} is not UTF-8")
+        self.offset = offset
+
+
+def check_encoding(scope: Scope) -> None:
+    """Raises UnsupportedEncoding for a body that is compressed; `identity` says that it is not."""
+    codings = b",".join(header_values(scope, b"content-encoding")).split(b",")
+    if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
+        raise UnsupportedEncoding
+
+
+def check_utf8(body: bytes) -> None:
+    """Raises NotUtf8. The whole body is looked at, also keys and values that nobody reads."""
+    if body.isascii():
+        return
+    try:
+        body.decode()
+    except UnicodeDecodeError as exc:
+        raise NotUtf8(exc.start) from exc
+
+
+async def read_text(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
+    """The whole body as UTF-8, without a byte order mark.
+
+    Raises UnsupportedEncoding, PayloadTooLarge as soon as it is known to pass the limit, NotUtf8.
+    """
+    check_encoding(scope)
+    body = await read_body(scope, receive, limit_bytes)
+    check_utf8(body)
+    return body.removeprefix(_BOM)
+
+
+def mended(body: bytes | Raw, replacement: bytes = rb"\ufffd") -> bytes | None:
+    r"""The body with `replacement` for each half of a broken surrogate pair, of the same length; None without any.
+
+    `"\ud83d"` alone is JSON by its grammar, and what a text becomes that was cut in the middle of an emoji, but no
+    decoder of ours reads it. It must spoil its own field, not the whole body.
+    """
+    sent = bytes(body)
+    changed = _ESCAPES.sub(lambda found: rb"\%s" % replacement[1:] if found[1] else found[0], sent)
+    return changed if changed != sent else None
+
+
+def _nul_in(value: object, path: str = "") -> str | None:
+    if isinstance(value, str):
+        return path if "\0" in value else None
+    if isinstance(value, dict):
+        inside = [(f"{path}.{key}".lstrip("."), one) for key, one in cast("dict[str, object]", value).items()]
+        found = next((where for where, _ in inside if "\0" in where), None)
+        return found if found is not None else _first_nul(inside)
+    if isinstance(value, list):
+        return _first_nul([(path, one) for one in cast("list[object]", value)])
+    return None
+
+
+def _first_nul(values: list[tuple[str, object]]) -> str | None:
+    return next((found for path, one in values if (found := _nul_in(one, path)) is not None), None)
+
+
+def decode_clean(kind: type[_T], body: bytes) -> _T:
+    """The body as `kind`. Raises one of NOT_JSON, InvalidInput that names a text with a NUL in it."""
+    value = decode(msgspec.json.Decoder(kind).decode, body)
+    if b"\\u0000" in body:
+        check_nul(value)
+    return value
+
+
+def check_nul(value: object) -> None:
+    """Raises InvalidInput that names the first text of a decoded body that holds a NUL: PostgreSQL takes none."""
+    field = _nul_in(msgspec.to_builtins(value))
+    if field is not None:
+        name = field.replace("\0", "\ufffd")
+        raise InvalidInput(f"{name} is invalid: it holds a NUL character", field=name)
+
+
+def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
+    """What `decoder` makes of the body, halves of surrogate pairs read as U+FFFD. Raises one of NOT_JSON."""
+    try:
+        return decoder(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        changed = mended(body)
+        if changed is None:
+            raise
+        return decoder(changed)
