@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.e2e.play import PATIENCE_S, Handset, OwnEngines, deps_of, own_engines, serving, until_ready
+from tests.e2e.serving import tree
 from tests.factories import Cast, make_cast, phone
 from tests.waiting import until
 
@@ -232,3 +233,48 @@ async def _ignoring(pushing: Awaitable[object]) -> None:
         await pushing
     except httpx.TransportError:
         return
+
+
+async def test_while_postgresql_hangs_real_time_is_answered_within_three_seconds(engines: OwnEngines) -> None:
+    async with deps_of(engines) as deps, serving(engines.environ, "--roles", "api") as platform:
+        acme = await business(deps, 1)
+        assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
+        stopped = tree(engines.postgres.pid)
+        _send(stopped, signal.SIGSTOP)
+        try:
+            answers = await asyncio.gather(*(acme.push_now(platform.client, acme.receivers[0]) for _ in range(20)))
+            later = await platform.client.get(f"/clients/{acme.cast.account.id}/labels", headers=acme.auth)
+        finally:
+            _send(stopped, signal.SIGCONT)
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.json()["slug"] for answer in answers} == {"service-unavailable"}
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 3
+        assert later.status_code == 503
+
+        async def answered() -> bool:
+            return (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
+
+        await until(answered, PATIENCE_S)
+
+
+def _send(pids: Sequence[int], how: signal.Signals) -> None:
+    for pid in pids:
+        os.kill(pid, how)
+
+
+async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engines: OwnEngines) -> None:
+    async with deps_of(engines) as deps, serving(engines.environ) as platform:
+        acme = await business(deps, 1)
+        silent = Handset(acknowledges=False)
+        await silent.stay(platform.url, acme.tokens[0])
+        pushing = asyncio.create_task(acme.push_now(platform.client, acme.receivers[0]))
+
+        async def pushed() -> bool:
+            return bool(silent.identities)
+
+        await until(pushed, PATIENCE_S)
+        platform.process.terminate()
+        answer = await pushing
+        assert answer.json() == {"status_info": {"status": "error", "message": "Failed to push"}}
+        assert await asyncio.wait_for(platform.process.wait(), 5) == 0
+        await silent.leave()

@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.domain.exports.service import Downloads
+from callmark.kit import patience
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
-from callmark.surfaces.http import ErrorBody, Response, render, render_error
+from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, render, render_error
 from callmark.surfaces.observed import Observed
 
 HTTP_ROLES = frozenset({"api", "console", "gateway"})
@@ -85,8 +86,11 @@ def _split(api: ASGIApp, rest: ASGIApp) -> ASGIApp:
     """The contract's paths go straight to the API's own table."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        to = api if scope["type"] == "http" and scope["path"].startswith(_API_PATHS) else rest
-        await to(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(_API_PATHS):
+            await api(scope, receive, send)
+            return
+        with patience.of(each_s=EACH_WAIT_S):
+            await rest(scope, receive, send)
 
     return app
 
@@ -95,8 +99,11 @@ def _beside(stream: ASGIApp, others: ASGIApp) -> ASGIApp:
     """Handsets' streams go straight to the gateway: every frame would pay for each layer in between."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        to = stream if scope["type"] == "websocket" and scope["path"] == STREAM_PATH else others
-        await to(scope, receive, send)
+        if scope["type"] == "websocket" and scope["path"] == STREAM_PATH:
+            with patience.of(each_s=EACH_WAIT_S):
+                await stream(scope, receive, send)
+            return
+        await others(scope, receive, send)
 
     return app
 

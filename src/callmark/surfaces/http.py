@@ -27,6 +27,9 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 """On every answer of ours in JSON: tokens, links and numbers of people are for who asked, not for caches on the way."""
 _SECOND = timedelta(seconds=1)
 
+EACH_WAIT_S = 8.0
+"""How long a request waits for an engine each time: a page or an answer is better late than never, but not for ever."""
+
 
 @dataclass(slots=True)
 class Response:

@@ -3,6 +3,7 @@
 `HEAD` is answered here, for every surface alike: as `GET`, without the body (contract D57).
 """
 
+import asyncio
 import re
 from time import perf_counter
 
@@ -10,8 +11,9 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
-from callmark.surfaces.http import header, internal_error
+from callmark.surfaces.http import header, internal_error, render_error
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,11 @@ class Observed:
             await self._app(inner, receive, answer.send)
         except _HeadAnswered:
             pass
+        except asyncio.CancelledError:  # the server stops, and this request took longer than it waits
+            log.warning("request_cut", request_id=request_id, path=scope["path"])
+            if answer.status:
+                raise
+            await render_error(Unavailable("the server stops")).send(answer.send, [(b"connection", b"close")])
         except Exception as exc:
             log.exception("request_failed", request_id=request_id, path=scope["path"])
             if not answer.status:

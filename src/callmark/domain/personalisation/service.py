@@ -17,6 +17,7 @@ from callmark.domain.personalisation.frames import encode_identity, encode_withd
 from callmark.domain.personalisation.judge import Faulty, GoodRecord, Known, NewRecord, Rules, judge
 from callmark.domain.personalisation.known import known_to, known_to_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.kit import patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
@@ -31,6 +32,9 @@ Also = Callable[[Tx, BatchId], Awaitable[None]]
 
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
+
+SETTLING_S = 0.3
+"""What is kept of a request's time for writing down what became of a push."""
 
 _PENDING = Outcome.PENDING
 
@@ -118,8 +122,10 @@ async def push_now(
     single = _single(account_id, good, known, now)
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), also)
     if reach is Reach.REACHABLE:
-        left = timedelta(seconds=deps.settings.real_time_deadline_s) - (deps.real_clock.now() - began)
-        outcome, sent_at = await _push_one(deps, single, left), now
+        taken_s = (deps.real_clock.now() - began).total_seconds()
+        with patience.waiting() as left_s:
+            within_s = max(min(deps.settings.real_time_deadline_s - taken_s, left_s - SETTLING_S), 0)
+            outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s)), now
     else:
         outcome, sent_at = UNREACHABLE[reach], None
     await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
+from callmark.kit import patience
 from callmark.kit.errors import (
     AppError,
     Forbidden,
@@ -44,11 +46,13 @@ from callmark.surfaces.api.records import V1, V2, V3
 from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
 from callmark.surfaces.bodies import read_text
-from callmark.surfaces.http import Header, Response, bearer, check_media_type, render, render_error
+from callmark.surfaces.http import EACH_WAIT_S, Header, Response, bearer, check_media_type, render, render_error
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 1 << 20
+REAL_TIME_S = 2.9
+"""How long a real-time push waits for engines and handset. Source: contract D46, an answer within 3 s."""
 _NOBODY = UUID(int=0)
 _NONE: frozenset[Feature] = frozenset()
 _PUSH = Feature.CALL_PERSONALISATION
@@ -144,7 +148,8 @@ class Api:
                 headers += rate_headers(untouched(route.counts))
             if self._before is not None:
                 await self._before(route)
-            answer = await self._answer(route, path, scope, receive, headers)
+            with patience.of(total_s=REAL_TIME_S if route.bucket is REAL_TIME else inf, each_s=EACH_WAIT_S):
+                answer = await self._answer(route, path, scope, receive, headers)
         except InvalidInput as exc:
             answer = _refused(family, exc)
         except AppError as exc:

@@ -1,0 +1,60 @@
+"""Whoever waits for an answer waits for engines so long and no longer."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from callmark.domain.deps import Deps
+from callmark.kit import patience
+from callmark.kit.db import Tx
+from callmark.kit.errors import Unavailable
+
+
+def test_without_one_nothing_is_bounded() -> None:
+    assert math.isinf(patience.left_s())
+    with patience.of(total_s=3), patience.endless():
+        assert math.isinf(patience.left_s())
+
+
+def test_what_is_waited_is_taken_off_the_total() -> None:
+    with patience.of(total_s=3, each_s=2):
+        assert patience.left_s() == 2
+        with patience.waiting() as left_s:
+            assert left_s == 2
+        assert 1.9 < patience.left_s() <= 2
+    with patience.of(total_s=0):
+        assert patience.left_s() == 0
+
+
+async def test_a_statement_that_takes_too_long_is_cut_and_so_is_its_transaction(deps: Deps) -> None:
+    with patience.of(total_s=0.3):
+        with pytest.raises(Unavailable) as caught:
+            async with deps.db.transaction() as tx:
+                await tx.execute("SELECT pg_sleep(20)")
+        assert caught.value.reason == "postgresql: no answer in time"
+        with pytest.raises(Unavailable):  # nothing is left of it
+            async with deps.db.connection() as tx:
+                await tx.execute("SELECT 1")
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+
+
+async def _slow(tx: Tx, items: Sequence[Any]) -> Sequence[Any]:
+    await tx.execute("SELECT pg_sleep($1)", max(items))
+    return items
+
+
+async def test_a_gathered_statement_goes_on_for_those_who_have_patience(deps: Deps) -> None:
+    async def hurried() -> None:
+        with patience.of(total_s=0.2):
+            await deps.gather(_slow, [1.0])
+
+    first = asyncio.create_task(hurried())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(deps.gather(_slow, [0.0]))
+    with pytest.raises(Unavailable, match="service unavailable"):
+        await first
+    assert await second == [0.0]
