@@ -14,7 +14,7 @@ from callmark.domain.idempotency import service as idempotency
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import days as record_days
 from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import partitions, uploads
+from callmark.domain.personalisation import partitions, switches, uploads
 from callmark.domain.webhooks import jobs as webhooks
 from callmark.kit import smtp
 from callmark.kit.due_work import Claimed, Work, Worker
@@ -62,6 +62,7 @@ def works(deps: Deps) -> list[Work]:
     return [
         personalisation.batches(deps),
         uploads.uploads(deps),
+        switches.switches(deps),
         numbers.listing_jobs(deps),
         smtp.mails(deps.settings, deps.db, deps.clock),
         periodic(deps),

@@ -45,7 +45,7 @@ async def configure(deps: Deps, listed: Listed) -> CallbackConfig:
 
 async def offered(deps: Deps, listed: Listed) -> CallbackOffer | None:
     async with deps.db.connection() as tx:
-        caller = await numbers.listed_caller(tx, listed.number)
+        caller = await numbers.answered_caller(tx, listed.number)
         assert caller
         return await callbacks.offered(tx, caller, deps.clock.now(), device_zone("Asia/Dubai"))
 

@@ -45,7 +45,7 @@ async def draft(
 
 async def offered(deps: Deps, listed: Listed) -> dict[CallType, CampaignOffer]:
     async with deps.db.connection() as tx:
-        caller = await numbers.listed_caller(tx, listed.number)
+        caller = await numbers.answered_caller(tx, listed.number)
         assert caller
         return await feedback.offered(tx, caller)
 

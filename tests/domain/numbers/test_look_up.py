@@ -21,7 +21,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import caller_queries, look_up, page_queries
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.look_up import Search, search_for, span_of
-from callmark.domain.numbers.model import JobKind, NumberState
+from callmark.domain.numbers.model import JobKind, ListedCaller, NumberState
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet, Within
 from callmark.kit.clock import FakeClock
@@ -285,7 +285,7 @@ async def test_a_listed_number_of_a_published_feature_set_is_a_caller_until_it_i
 
     async def rings() -> bool:
         async with deps.db.connection() as tx:
-            return await numbers.listed_caller(tx, one) is not None
+            return isinstance((await numbers.callers(tx, [one]))[0], ListedCaller)
 
     assert not await rings()
     await acme.publish(one)

@@ -14,6 +14,8 @@ from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.waiting import until
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
 from callmark.domain.webhooks import queue_queries
@@ -256,3 +258,18 @@ async def places(deps: Deps, event_id: str, delivery_id: str) -> list[str]:
             delivery_id,
         )
     return [row["place"] for row in rows]
+
+
+async def test_deliveries_of_a_suspended_account_wait_and_go_out_at_once_afterwards(stage: Stage) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        await stage.append(3)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED)
+        assert await stage.run_due() == 0
+        await stage.append()
+        assert await stage.run_due() == 0
+        assert {one.state for one in await stage.log()} == {DeliveryState.PENDING}
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE)
+        await stage.run_due()
+        assert len(there.requests) == 4
+    assert {one.state for one in await stage.log()} == {DeliveryState.SUCCESS}

@@ -12,6 +12,8 @@ from tests.factories import phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import Owner, make_handset, online, served
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import ALL_FEATURES, AccountState, Feature
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.model import CallbackRequest
 from callmark.domain.deps import Deps
@@ -174,6 +176,25 @@ async def test_a_number_whose_offers_are_off_or_unpublished_takes_no_answers(sce
         "invalid-input: business_number offers no call back",
         "invalid-input: business_number asks for no feedback",
     ]
+
+
+async def test_what_is_said_after_the_account_is_suspended_is_kept(scene: Scene) -> None:
+    call_id = await scene.rung()
+    await accounts.update_account(scene.deps, scene.listed.account_id, state=AccountState.SUSPENDED)
+    assert not await scene.ask_back()
+    assert not await scene.answer(call_id)
+    assert (len(await scene.requests()), len(await scene.answers())) == (1, 1)
+
+
+async def test_what_is_not_part_of_the_plan_takes_no_answers(scene: Scene) -> None:
+    call_id = await scene.rung()
+    plan = frozenset({Feature.NUMBER_MANAGEMENT})
+    await accounts.update_account(scene.deps, scene.listed.account_id, features=plan)
+    assert await scene.ask_back() == "invalid-input: business_number offers no call back"
+    assert await scene.answer(call_id) == "invalid-input: business_number asks for no feedback"
+    await accounts.update_account(scene.deps, scene.listed.account_id, features=ALL_FEATURES)
+    assert not await scene.ask_back()
+    assert not await scene.answer(call_id)
 
 
 async def test_an_answer_is_stored_with_its_event_and_a_call_is_answered_about_once(scene: Scene) -> None:

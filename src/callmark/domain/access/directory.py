@@ -19,6 +19,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.numbers import look_up
+from callmark.domain.personalisation import switches
 from callmark.domain.webhooks import service as webhooks
 
 PAGE = 50
@@ -87,6 +88,7 @@ async def set_state(deps: Deps, operating: Operating, account_id: AccountId, sta
     async with changing(deps, operating) as change:
         account = await accounts.update_account(change.deps, account_id, state=state)
         await change.note(action, account.name, account_id=account.id)
+    await switches.wake(deps)
     return account
 
 

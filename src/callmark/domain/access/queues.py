@@ -8,7 +8,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MailId
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import uploads
+from callmark.domain.personalisation import switches, uploads
 from callmark.domain.webhooks.backlog import Backlog, read_backlog
 from callmark.kit import due_work, smtp
 from callmark.kit import mail as mails
@@ -34,6 +34,7 @@ async def look_at_queues(deps: Deps) -> Queues:
     works = [
         personalisation.batches(deps),
         uploads.uploads(deps),
+        switches.switches(deps),
         numbers.listing_jobs(deps),
         smtp.mails(deps.settings, deps.db, deps.clock),
     ]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callmark.domain.access.changes import changing, note
 from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallCounts
 from callmark.domain.deps import Deps
@@ -20,6 +21,7 @@ from callmark.domain.personalisation.upload_model import Defaults, Upload
 from callmark.domain.personalisation.uploads import Progress, RowResult
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
+from callmark.kit.errors import Forbidden
 from callmark.kit.phone import PhoneNumber
 
 RECORD_PAGE = search.PAGE
@@ -108,6 +110,7 @@ async def withdraw_batch(deps: Deps, actor: Actor, batch_id: UUID) -> Withdrawal
 async def push(deps: Deps, actor: Actor, record: NewRecord, region: str) -> StoredRecord:
     """The record after it was pushed, with its outcome. Raises Forbidden, and Refused with everything wrong with it."""
     check(actor, Action.RECORDS_PUSH)
+    await _refuse_suspended(deps, actor)
     rules = upload_model.rules_for(region)
     (faults,) = await lint.lint(deps, actor.account_id, rules, [record])
     if faults:
@@ -121,6 +124,13 @@ async def push(deps: Deps, actor: Actor, record: NewRecord, region: str) -> Stor
         deps, actor, "record.pushed", pushed.label_name or "", record_id=str(pushed.key.id), outcome=result.outcome
     )
     return pushed
+
+
+async def _refuse_suspended(deps: Deps, actor: Actor) -> None:
+    """Operators may look after a suspended account, but nothing of it may show (contract D51)."""
+    async with deps.db.connection() as tx:
+        if await accounts.is_suspended(tx, actor.account_id):
+            raise Forbidden("This account is suspended; nothing of it can be shown.")
 
 
 async def resolve(deps: Deps, actor: Actor, receiver: PhoneNumber, caller: PhoneNumber) -> AccountView:

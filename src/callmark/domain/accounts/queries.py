@@ -98,6 +98,26 @@ async def update_account(
     return _account(row) if row else None
 
 
+async def note_switch(tx: Tx, account_id: AccountId, state: AccountState, now: datetime) -> None:
+    """Where this changes the account's state, makes the work of telling handsets due, from whoever does it now."""
+    await tx.execute(
+        """
+        INSERT INTO account_switch (account_id, switched_at, due_at)
+        SELECT id, $3, $3 FROM client_account WHERE id = $1 AND state <> $2
+        ON CONFLICT (account_id) DO UPDATE SET switched_at = $3, due_at = $3, lease_id = NULL, leased_until = NULL
+        """,
+        account_id,
+        state,
+        now,
+    )
+
+
+async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
+    """Primary key."""
+    found = await tx.fetchval("SELECT state <> 'active' FROM client_account WHERE id = $1", account_id)
+    return bool(found)
+
+
 async def insert_member(tx: Tx, member: Member) -> None:
     """Writes a new member.
 

@@ -82,7 +82,14 @@ async def update_account(
     async with deps.db.transaction() as tx:
         if name is not None:
             name = kept_or((await lock_account(tx, account_id)).name, name, model.account_name)
+        if state is not None:
+            await queries.note_switch(tx, account_id, state, deps.clock.now())
         return _found(await queries.update_account(tx, account_id, name, features, state, requires_code))
+
+
+async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
+    """Whether the account is suspended at this moment; an unknown one is not."""
+    return await queries.is_suspended(tx, account_id)
 
 
 async def lock_account(tx: Tx, account_id: AccountId) -> Account:

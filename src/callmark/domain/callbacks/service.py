@@ -131,7 +131,7 @@ async def forget_all(tx: Tx) -> None:
 
 async def _judged(tx: Tx, receiver: PhoneNumber, asked: Asked, now: datetime) -> tuple[CallbackRequest, ZoneInfo]:
     """The request as it is to be stored, and the business's zone."""
-    listed = await numbers.listed_caller(tx, asked.business_number)
+    listed = await numbers.answered_caller(tx, asked.business_number)
     if listed is None or not listed.call_me_back:
         raise InvalidInput("business_number offers no call back", field="business_number")
     terms = await _terms(tx, listed)

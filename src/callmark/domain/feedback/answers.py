@@ -84,7 +84,7 @@ async def answer_about(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Fe
 
 async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
     """The listed number and its campaign, which asks after calls of this type."""
-    listed = await numbers.listed_caller(tx, answered.business_number)
+    listed = await numbers.answered_caller(tx, answered.business_number)
     if listed is None or not listed.survey:
         raise InvalidInput("business_number asks for no feedback", field="business_number")
     campaign = await queries.select_campaign(tx, listed.account_id, CampaignId(answered.campaign_id))

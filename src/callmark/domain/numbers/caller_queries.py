@@ -14,16 +14,20 @@ _WHY = {
 }
 
 
-async def select_callers(tx: Tx, callers: Sequence[PhoneNumber]) -> list[ListedCaller | Unlisted | None]:
+async def select_callers(
+    tx: Tx, callers: Sequence[PhoneNumber], *, also_suspended: bool = False
+) -> list[ListedCaller | Unlisted | None]:
     """What each of the numbers is listed as, in their order, whoever asks; None for one no account holds. Primary keys.
 
-    Fits `deps.gather`.
+    Offers that are not part of the account's plan are off (contract D49).
     """
     rows = await tx.fetch(
         """
         SELECT n.phone_number, n.state, n.account_id, f.id AS feature_set_id, f.name AS feature_set_name,
           f.is_number_group, f.state = 'published' AS is_published, a.state = 'active' AS is_active,
-          l.name AS label_name, l.logo_sha256, r.text AS call_reason, f.call_me_back, f.survey
+          l.name AS label_name, l.logo_sha256, r.text AS call_reason, 'number_management' = ANY (a.features) AS in_plan,
+          f.call_me_back AND 'call_me_back' = ANY (a.features) AS call_me_back,
+          f.survey AND 'user_feedback' = ANY (a.features) AS survey
         FROM number n
         JOIN feature_set f ON f.id = n.feature_set_id
         JOIN client_account a ON a.id = n.account_id
@@ -33,7 +37,7 @@ async def select_callers(tx: Tx, callers: Sequence[PhoneNumber]) -> list[ListedC
         """,
         list(callers),
     )
-    found = {row["phone_number"]: _caller(row) for row in rows}
+    found = {row["phone_number"]: _caller(row, also_suspended=also_suspended) for row in rows}
     return [found.get(caller) for caller in callers]
 
 
@@ -46,8 +50,8 @@ async def select_holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[Phone
     return {PhoneNumber(row["phone_number"]): AccountId(row["account_id"]) for row in rows}
 
 
-def _caller(row: Row) -> ListedCaller | Unlisted:
-    if why := _why_unlisted(row):
+def _caller(row: Row, *, also_suspended: bool) -> ListedCaller | Unlisted:
+    if why := _why_unlisted(row, also_suspended=also_suspended):
         return Unlisted(AccountId(row["account_id"]), why)
     return ListedCaller(
         phone_number=PhoneNumber(row["phone_number"]),
@@ -63,9 +67,11 @@ def _caller(row: Row) -> ListedCaller | Unlisted:
     )
 
 
-def _why_unlisted(row: Row) -> WhyUnlisted | None:
-    if not row["is_active"]:
+def _why_unlisted(row: Row, *, also_suspended: bool) -> WhyUnlisted | None:
+    if not row["is_active"] and not also_suspended:
         return WhyUnlisted.ACCOUNT_SUSPENDED
+    if not row["in_plan"]:
+        return WhyUnlisted.NOT_IN_PLAN
     if row["state"] != NumberState.LISTED:
         return _WHY[NumberState(row["state"])]
     return None if row["is_published"] else WhyUnlisted.NOT_PUBLISHED

@@ -114,6 +114,7 @@ class WhyUnlisted(StrEnum):
     FAILED = "could not be listed"
     NOT_PUBLISHED = "is in a feature set that is not published"
     ACCOUNT_SUSPENDED = "is of an account that is suspended"
+    NOT_IN_PLAN = "is of an account whose plan has no number management"
 
 
 @dataclass(frozen=True, slots=True)

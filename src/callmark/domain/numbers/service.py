@@ -179,12 +179,12 @@ async def import_group(
     return group, _joined([await _carried_out(deps, lambda tx, part=part: use(tx, part)) for part in _parts(numbers)])
 
 
-async def listed_caller(tx: Tx, number: PhoneNumber) -> ListedCaller | None:
-    """The number that rings, when it is listed in a published feature set of an active account; None otherwise.
+async def answered_caller(tx: Tx, number: PhoneNumber) -> ListedCaller | None:
+    """The number that rang, when it is listed in a published feature set; None otherwise. One statement.
 
-    One statement.
+    Also of a suspended account: it offers nothing, but what a receiver says about an earlier call is not lost.
     """
-    (found,) = await caller_queries.select_callers(tx, [number])
+    (found,) = await caller_queries.select_callers(tx, [number], also_suspended=True)
     return found if isinstance(found, ListedCaller) else None
 
 

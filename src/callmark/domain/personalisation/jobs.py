@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
@@ -13,6 +14,7 @@ from callmark.domain.personalisation import queries, sweeping
 from callmark.domain.personalisation.batches import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
+from callmark.domain.personalisation.switches import LOOK_AFTER, tell_if_suspended
 from callmark.kit.due_work import Claimed, Work
 from callmark.kit.fanout import Answer
 from callmark.kit.phone import PhoneNumber
@@ -55,6 +57,8 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     began = deps.real_clock.now()
     batch = queries.batch_of(claimed.row)
     async with deps.db.connection() as tx:
+        if await accounts.is_suspended(tx, batch.account_id):
+            return deps.clock.now() + LOOK_AFTER
         pending = await queries.pending_of(tx, batch)
         if not pending:
             return None
@@ -65,6 +69,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
         await deps.gather(queries.settle, refused)
     lost = await _fan_out(deps, sendable, claimed.only_waits)
     is_done = await look_again(deps, batch)
+    await tell_if_suspended(deps, batch)
     log.info(
         "batch_pushed",
         batch=str(batch.id),

@@ -47,10 +47,11 @@ COPIED = (
 
 _SETTLE_TRIES = 10
 
-_OPEN = (
+OPEN = (
     "r.receiver_number, r.ends_at, r.id, r.account_id, r.caller_number, r.label_name, l.logo_sha256, r.call_reason,"
     " r.starts_at, r.accepted_at, r.position"
 )
+"""The columns of a record `r` with its label `l`, as a handset gets it."""
 STORED = (
     "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id, label_name, call_reason,"
     " starts_at, accepted_at, outcome, fault_field, fault, submitted, sent_at, settled_at, first_outcome,"
@@ -63,7 +64,8 @@ def _key(row: Row) -> RecordKey:
     return RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"]))
 
 
-def _open(row: Row) -> OpenRecord:
+def open_of_row(row: Row) -> OpenRecord:
+    """The record of a row with the columns `OPEN`."""
     return OpenRecord(
         _key(row),
         AccountId(row["account_id"]),
@@ -269,14 +271,14 @@ async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RE
 async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
     """A batch's records that have no outcome yet, in the order of submission."""
     rows = await tx.fetch(
-        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
         " WHERE r.batch_id = $1 AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL"
         " ORDER BY r.position",
         batch.id,
         batch.ends_from,
         batch.ends_to,
     )
-    return [_open(row) for row in rows]
+    return [open_of_row(row) for row in rows]
 
 
 async def for_handset(
@@ -284,25 +286,31 @@ async def for_handset(
 ) -> list[OpenRecord]:
     """A receiver's valid, not withdrawn records whose window is open or to come, by (ends_at, id) after `after`.
 
-    Primary key index; partitions that ended before now are pruned.
+    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned.
     """
     rows = await tx.fetch(
-        f"SELECT {_OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
         " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
-        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid' ORDER BY r.ends_at, r.id LIMIT $5",
+        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
+        " ORDER BY r.ends_at, r.id LIMIT $5",
         receiver,
         now,
         *after,
         limit,
     )
-    return [_open(row) for row in rows]
+    return [open_of_row(row) for row in rows]
 
 
 async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:
-    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out."""
+    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out.
+
+    While its account is suspended a record is withdrawn, too (contract D51).
+    """
     rows = await tx.fetch(
-        "SELECT receiver_number, ends_at, id FROM call_record"
-        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND withdrawn_at IS NOT NULL",
+        "SELECT receiver_number, ends_at, id FROM call_record r"
+        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND (withdrawn_at IS NOT NULL"
+        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active'))",
         receiver,
         now,
         list(ids),
@@ -315,16 +323,19 @@ async def newest_open_each(
 ) -> list[OpenRecord | None]:
     """For each (receiver, caller, now): the latest accepted of the pair's records whose window is open then, or None.
 
+    None of a suspended account (contract D51).
+
     Primary key index on the two or three partitions in which windows that are open may end (within 24 hours). Fits
     `deps.gather`. Source: contract D27.
     """
     receivers, callers, nows = zip(*asked, strict=True)
     rows = await tx.fetch(
-        f"SELECT asked.at, {_OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"  # noqa: S608 - our own column list
+        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"  # noqa: S608 - our own column list
         " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
-        " SELECT * FROM call_record WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
+        " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
         " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
         " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
         " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1) r JOIN label l ON l.id = r.label_id",
         receivers,
         callers,
@@ -332,7 +343,7 @@ async def newest_open_each(
         min(nows),
         max(nows) + LONGEST_WINDOW,
     )
-    found = {row["at"]: _open(row) for row in rows}
+    found = {row["at"]: open_of_row(row) for row in rows}
     return [found.get(at) for at in range(1, len(asked) + 1)]
 
 

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import lists
 from callmark.domain.personalisation import queries, service, upload_model, upload_queries
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.switches import LOOK_AFTER
 from callmark.domain.personalisation.upload_model import ROWS_A_PART, Defaults, Part, Row, Upload
 from callmark.kit.db import Tx
 from callmark.kit.due_work import Claimed, Work
@@ -173,6 +175,8 @@ def uploads(deps: Deps) -> Work:
 
     async def run(claimed: Claimed) -> datetime | None:
         upload = upload_queries.upload_of(claimed.row)
+        if await _is_held_up(deps, upload):
+            return deps.clock.now() + LOOK_AFTER
         for _ in range(_TURN):
             if not await _submit_next(deps, upload):
                 return None
@@ -188,6 +192,12 @@ def uploads(deps: Deps) -> Work:
         owner="account_id",
         share=_SHARE,
     )
+
+
+async def _is_held_up(deps: Deps, upload: Upload) -> bool:
+    """Whether the upload's account is suspended: the rest of the file waits for the end of that (contract D51)."""
+    async with deps.db.connection() as tx:
+        return await accounts.is_suspended(tx, upload.account_id)
 
 
 class _Taken(Conflict):

@@ -80,6 +80,8 @@ async def claim_webhooks(
 ) -> list[WebhookId]:
     """Leases up to `most` webhooks that have work due and that no other worker holds, longest due first.
 
+    None of a suspended account, whose deliveries wait (contract D51).
+
     Index webhook_queue_due; rows that another transaction has locked are skipped.
     """
     rows = await tx.fetch(
@@ -87,6 +89,8 @@ async def claim_webhooks(
         UPDATE webhook_queue SET lease_id = $1, leased_until = $3::timestamptz + $4 WHERE webhook_id IN (
           SELECT webhook_id FROM webhook_queue
           WHERE due_at <= $2 AND NOT is_paused AND (leased_until IS NULL OR leased_until < $3)
+            AND EXISTS (SELECT FROM webhook w JOIN client_account a ON a.id = w.account_id
+              WHERE w.id = webhook_id AND a.state = 'active')
           ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
         ) RETURNING webhook_id
         """,
@@ -148,7 +152,8 @@ async def take_due(
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secret,
           w.old_secret_until, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
           d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
-        FROM webhook_queue q JOIN webhook w ON w.id = q.webhook_id, LATERAL (
+        FROM webhook_queue q JOIN webhook w ON w.id = q.webhook_id
+        JOIN client_account a ON a.id = w.account_id AND a.state = 'active', LATERAL (
           SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= $3
           ORDER BY d.due_at, d.event_number LIMIT CASE WHEN w.deleted_at IS NULL THEN $5::integer ELSE $6::integer END
         ) d

@@ -66,6 +66,17 @@ CREATE TABLE public.access_token (
     expires_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.account_switch (
+    account_id uuid NOT NULL,
+    switched_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE public.account_switch IS 'Accounts that were suspended or made active again, when last; due while their handsets are to be told.';
+
 CREATE TABLE public.api_key (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -918,6 +929,9 @@ ALTER TABLE ONLY public.event ATTACH PARTITION public.event_rest DEFAULT;
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_pkey PRIMARY KEY (sha256);
 
+ALTER TABLE ONLY public.account_switch
+    ADD CONSTRAINT account_switch_pkey PRIMARY KEY (account_id);
+
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 
@@ -1105,6 +1119,8 @@ ALTER TABLE ONLY public.webhook_queue
     ADD CONSTRAINT webhook_queue_pkey PRIMARY KEY (webhook_id);
 
 CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
+
+CREATE INDEX account_switch_due ON public.account_switch USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
 
@@ -1311,6 +1327,9 @@ ALTER TABLE ONLY public.access_token
 
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_key_id_fkey FOREIGN KEY (key_id) REFERENCES public.api_key(id);
+
+ALTER TABLE ONLY public.account_switch
+    ADD CONSTRAINT account_switch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

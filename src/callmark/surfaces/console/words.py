@@ -248,6 +248,7 @@ SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
 WORK = {
     "batches": "Batches to be pushed",
     "uploads": "Uploaded files",
+    "switches": "Accounts suspended or active again",
     "listing_jobs": "Listing jobs",
     "mails": "Mails",
 }

@@ -1,0 +1,55 @@
+"""The SQL of accounts that are suspended, or active again: which records of theirs handsets may hold."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation.model import Batch, OpenRecord
+from callmark.domain.personalisation.queries import OPEN, batch_of, open_of_row
+from callmark.kit.db import Tx
+
+
+async def open_batches(
+    tx: Tx, account_id: AccountId, now: datetime, before: tuple[datetime, UUID], limit: int
+) -> list[Batch]:
+    """An account's batches with an end to come, newest first, from (accepted_at, id) `before` on.
+
+    Index `batch_account_newest`.
+    """
+    rows = await tx.fetch(
+        "SELECT id, account_id, accepted_at, record_count, ends_from, ends_to FROM batch"
+        " WHERE account_id = $1 AND ends_to > $2 AND (accepted_at, id) < ($3, $4)"
+        " ORDER BY accepted_at DESC, id DESC LIMIT $5",
+        account_id,
+        now,
+        *before,
+        limit,
+    )
+    return [batch_of(row) for row in rows]
+
+
+async def open_of(tx: Tx, batches: Sequence[Batch], now: datetime) -> list[OpenRecord]:
+    """Those of the batches' records that a handset may hold: sent, not withdrawn, not ended.
+
+    Index `call_record_batch`, partitions pruned by the batches' ends.
+    """
+    rows = await tx.fetch(
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        " WHERE r.batch_id = ANY ($1::uuid[]) AND r.ends_at > $2 AND r.ends_at <= $3"
+        " AND r.withdrawn_at IS NULL AND r.outcome IN ('pending', 'success', 'failed_to_push')",
+        [batch.id for batch in batches],
+        now,
+        max(batch.ends_to for batch in batches),
+    )
+    return [open_of_row(row) for row in rows]
+
+
+async def make_due(tx: Tx, account_id: AccountId, now: datetime) -> None:
+    """What an account's suspension held up is due now: its batches, and its uploads. Index `batch_due`."""
+    await tx.execute(
+        "UPDATE batch SET due_at = $2 WHERE due_at > $2 AND account_id = $1 AND lease_id IS NULL", account_id, now
+    )
+    await tx.execute(
+        "UPDATE upload SET due_at = $2 WHERE due_at > $2 AND account_id = $1 AND lease_id IS NULL", account_id, now
+    )

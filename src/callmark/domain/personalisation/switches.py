@@ -1,0 +1,113 @@
+"""What a suspension does to open records: withdrawn from handsets at once, brought back when it ends (contract D51).
+
+Nothing is written to the records. Whatever a handset asks for (sync, resolve) goes by the account's state of that
+moment; this work tells the connected ones, which do not ask. It may run twice, or die half way: a withdrawal that is
+told again is ignored, as is an identity that is held. Handsets that are not connected hear of it with their next sync.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation import queries, switch_queries
+from callmark.domain.personalisation.frames import encode_withdraw
+from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Settlement
+from callmark.domain.personalisation.service import as_push
+from callmark.kit.clock import LAST_MS, from_ms
+from callmark.kit.due_work import Claimed, Work
+from callmark.kit.fanout import Answer
+
+log = structlog.get_logger(__name__)
+
+AGAIN_AFTER = timedelta(seconds=10)
+"""When handsets are told once more: a push that was under way may have overtaken what they were told first."""
+LOOK_AFTER = timedelta(seconds=30)
+"""How often a batch, or an upload, of a suspended account looks whether it may go on; reinstating makes it due."""
+_AFTER_LOSS = timedelta(seconds=2)
+_BATCHES_A_PAGE = 50
+_END = from_ms(LAST_MS), UUID(int=2**128 - 1)
+
+
+def switches(deps: Deps) -> Work:
+    """The work of telling handsets that an account was suspended, or is active again."""
+
+    async def run(claimed: Claimed) -> datetime | None:
+        return await _run(deps, AccountId(claimed.row["account_id"]), claimed.row["switched_at"])
+
+    return Work(
+        name="switches",
+        table="account_switch",
+        key="account_id",
+        columns="account_id, switched_at",
+        run=run,
+        at_once=4,
+        ready=lambda: deps.fabric.settled,
+    )
+
+
+async def wake(deps: Deps) -> None:
+    """Hints to a worker that an account was switched; not inside a transaction."""
+    await deps.fabric.announce("wake.switches")
+    await deps.fabric.announce("wake.batches")
+
+
+async def tell_if_suspended(deps: Deps, batch: Batch) -> None:
+    """For a worker that has just pushed the batch: its account may have been suspended meanwhile."""
+    async with deps.db.connection() as tx:
+        if await accounts.is_suspended(tx, batch.account_id):
+            await _withdraw(deps, await switch_queries.open_of(tx, [batch], deps.clock.now()))
+
+
+async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> datetime | None:
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        is_suspended = await accounts.is_suspended(tx, account_id)
+        if not is_suspended:
+            await switch_queries.make_due(tx, account_id, now)
+    told, before = 0, _END
+    while page := await _page(deps, account_id, before, is_suspended=is_suspended):
+        batches, records = page
+        before = batches[-1].accepted_at, batches[-1].id
+        await (_withdraw(deps, records) if is_suspended else _bring_back(deps, records))
+        told += len(records)
+    log.info("account_switched", account=str(account_id), suspended=is_suspended, records=told)
+    if not deps.fabric.settled:
+        return now + _AFTER_LOSS
+    second = switched_at + AGAIN_AFTER
+    return second if is_suspended and now < second else None
+
+
+async def _page(
+    deps: Deps, account_id: AccountId, before: tuple[datetime, UUID], *, is_suspended: bool
+) -> tuple[list[Batch], list[OpenRecord]] | None:
+    """The next batches whose records may be open, newest first, and those that are; None when there are no more.
+
+    None as well once the account was switched again: that has made the work due anew, from whoever does it.
+    """
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        if await accounts.is_suspended(tx, account_id) != is_suspended:
+            return None
+        batches = await switch_queries.open_batches(tx, account_id, now, before, _BATCHES_A_PAGE)
+        return (batches, await switch_queries.open_of(tx, batches, now)) if batches else None
+
+
+async def _withdraw(deps: Deps, records: list[OpenRecord]) -> None:
+    for record in records:
+        await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
+
+
+async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
+    """Pushes again what handsets were told to drop. Who does not answer gets it with the next sync, as ever."""
+    within, sent_at = timedelta(seconds=deps.settings.real_time_deadline_s), deps.clock.now()
+    if not records:
+        return
+    async for group in deps.fabric.push([as_push(deps, record) for record in records], within):
+        at = deps.clock.now()
+        held = [records[i].key for i, answer in group if answer is Answer.ACKNOWLEDGED]
+        if held:
+            await deps.gather(queries.settle, [Settlement(key, Outcome.SUCCESS, sent_at, at) for key in held])

@@ -1,0 +1,185 @@
+"""What handsets see of an account that is suspended, and of one that is active again (contract D51)."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from tests.factories import Cast, make_cast, phone
+from tests.surfaces.gateway.helpers import (
+    CALLER,
+    Handset,
+    Owner,
+    make_handset,
+    new_record,
+    online,
+    outcome_of,
+    push,
+    ref,
+    served,
+    store_records,
+)
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import jobs, switches, uploads
+from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.upload_model import Defaults
+from callmark.kit.clock import FakeClock
+from callmark.kit.due_work import LEASE, Work, Worker
+
+
+@dataclass
+class Scene:
+    """An account, a handset, and a worker."""
+
+    deps: Deps
+    cast: Cast
+    owner: Owner
+    address: str
+
+    async def switch(self, state: AccountState, *, tell: bool = True) -> None:
+        await accounts.update_account(self.deps, self.cast.account.id, state=state)
+        if tell:
+            await self.work(switches.switches(self.deps))
+
+    async def work(self, work: Work) -> None:
+        await Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock).run_due(work)
+
+    async def source(self, handset: Handset) -> str:
+        return (await handset.ask("resolve", "resolved", caller_number=CALLER))["source"]
+
+
+@pytest.fixture
+async def scene(deps: Deps) -> AsyncGenerator[Scene]:
+    async with served(deps) as address:
+        yield Scene(deps, await make_cast(deps), await make_handset(deps, phone()), address)
+
+
+async def test_connected_handsets_drop_the_open_records_and_get_them_back(scene: Scene) -> None:
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    async with online(scene.address, scene.owner.token) as handset:
+        assert await scene.source(handset) == "call_record"
+        await scene.switch(AccountState.SUSPENDED)
+        assert (await handset.receive("withdraw"))["record"] == ref(record)
+        assert await scene.source(handset) == "none"
+        assert await handset.sync() == ([], None)
+        await scene.switch(AccountState.ACTIVE)
+        assert (await handset.receive("identity"))["id"] == str(record.key.id)
+        assert await scene.source(handset) == "call_record"
+
+
+async def test_a_handset_that_was_away_drops_and_gets_back_with_its_sync(scene: Scene) -> None:
+    record = await push(scene.deps, scene.cast, scene.owner.number)
+    held = [str(record.key.id)]
+    await scene.switch(AccountState.SUSPENDED)
+    async with online(scene.address, scene.owner.token) as handset:
+        ((frame,), _) = await handset.sync(held)
+        assert (frame["type"], frame["record"]) == ("withdraw", ref(record))
+    await scene.switch(AccountState.ACTIVE)
+    async with online(scene.address, scene.owner.token) as handset:
+        ((frame,), _) = await handset.sync()
+        assert (frame["type"], frame["id"]) == ("identity", held[0])
+
+
+async def test_what_ended_or_was_withdrawn_meanwhile_stays_away(scene: Scene, clock: FakeClock) -> None:
+    await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    async with online(scene.address, scene.owner.token) as handset:
+        await scene.switch(AccountState.SUSPENDED)
+        await handset.receive("withdraw")
+        clock.advance(timedelta(hours=2))
+        await scene.switch(AccountState.ACTIVE)
+        assert await scene.source(handset) == "none"
+
+
+async def test_another_accounts_record_shows_while_the_newest_is_suspended(scene: Scene) -> None:
+    other = await make_cast(scene.deps)
+    await store_records(scene.deps, other, new_record(scene.deps, other, scene.owner.number))
+    await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.switch(AccountState.SUSPENDED, tell=False)
+    async with online(scene.address, scene.owner.token) as handset:
+        shown = await handset.ask("resolve", "resolved", caller_number=CALLER)
+        assert shown["identity"]["name"] == other.label.name
+
+
+async def test_batches_wait_for_the_end_of_the_suspension(scene: Scene) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.work(jobs.batches(scene.deps))
+    assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.PENDING
+    await scene.switch(AccountState.ACTIVE)
+    await scene.work(jobs.batches(scene.deps))
+    assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH  # it is not connected
+
+
+async def test_a_batch_whose_window_ends_during_the_suspension_fails(scene: Scene, clock: FakeClock) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    await scene.work(jobs.batches(scene.deps))
+    clock.advance(timedelta(hours=2))
+    await jobs.sweep(scene.deps)
+    assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH
+
+
+async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:
+    defaults = Defaults(
+        caller=CALLER,
+        label_id=str(scene.cast.label.id),
+        starts_at=scene.deps.clock.now(),
+        lasts=timedelta(hours=1),
+        labels={},
+    )
+    upload = await uploads.submit_upload(
+        scene.deps,
+        scene.cast.account.id,
+        file=f"phone\n{scene.owner.number}\n".encode(),
+        file_name="sheet.csv",
+        region="",
+        defaults=defaults,
+        created_by_email="alice@acme.example",
+    )
+    await scene.switch(AccountState.SUSPENDED)
+    await scene.work(uploads.uploads(scene.deps))
+    assert await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id) == []
+    await scene.switch(AccountState.ACTIVE)
+    await scene.work(uploads.uploads(scene.deps))
+    assert len(await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id)) == 1
+
+
+async def test_all_of_many_records_are_told_and_once_more_for_pushes_under_way(scene: Scene, clock: FakeClock) -> None:
+    for _ in range(120):  # more batches than a page has
+        await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    async with online(scene.address, scene.owner.token) as handset:
+        await scene.switch(AccountState.SUSPENDED)
+        first = {(await handset.receive("withdraw"))["record"]["id"] for _ in range(120)}
+        clock.advance(switches.AGAIN_AFTER)
+        await scene.work(switches.switches(scene.deps))
+        again = {(await handset.receive("withdraw"))["record"]["id"] for _ in range(120)}
+        clock.advance(switches.AGAIN_AFTER)
+        await scene.work(switches.switches(scene.deps))
+        assert await scene.source(handset) == "none"  # nothing came in between
+    assert len(first) == 120
+    assert again == first
+
+
+async def test_a_worker_that_died_while_telling_is_followed_by_another(scene: Scene) -> None:
+    await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
+    async with online(scene.address, scene.owner.token) as handset:
+        await scene.switch(AccountState.SUSPENDED, tell=False)
+        real = FakeClock(scene.deps.real_clock.now())
+        work = switches.switches(scene.deps)
+        assert await Worker(scene.deps.db, scene.deps.fabric, scene.deps.clock, real).claim(work, 9)  # and dies
+        real.advance(LEASE * 2)
+        await Worker(scene.deps.db, scene.deps.fabric, scene.deps.clock, real).run_due(work)
+        await handset.receive("withdraw")
+
+
+async def test_suspending_a_suspended_account_tells_nobody_again(scene: Scene, clock: FakeClock) -> None:
+    await scene.switch(AccountState.SUSPENDED)
+    clock.advance(switches.AGAIN_AFTER)
+    await scene.work(switches.switches(scene.deps))
+    await scene.switch(AccountState.SUSPENDED, tell=False)
+    async with scene.deps.db.connection() as tx:
+        due = await tx.fetchval("SELECT due_at FROM account_switch WHERE account_id = $1", scene.cast.account.id)
+    assert due is None
