@@ -37,6 +37,11 @@ def _plain(name: str) -> str:
     return name.strip().replace(" ", "_").casefold()
 
 
+def zone_or_utc(name: str) -> ZoneInfo:
+    """The zone of that name; UTC for one that is not known (any more)."""
+    return ZoneInfo(name if name in zone_names() else "UTC")
+
+
 def device_zone(text: str, field: str = "time_zone") -> tzinfo:
     """A device's own zone: a name, or an offset from UTC such as `+04:00`. Raises InvalidInput about `field`."""
     if (offset := _OFFSET.fullmatch(text)) is None:

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import timedelta
 from html import escape
@@ -13,7 +14,7 @@ from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
-from callmark.domain.callbacks.model import Asked, CallbackRequest, RequestState
+from callmark.domain.callbacks.model import Asked, CallbackRequest, Position, RequestState, is_overdue
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
@@ -248,3 +249,46 @@ async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, 
         shown = await alice.get(path)
         assert EVIL not in shown.text, path
         assert EVIL in text_of(shown), path
+
+
+async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    slotted = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Slots")
+    await callbacks.set_config(
+        deps,
+        business.account.id,
+        slotted.feature_set_id,
+        name="Weekdays",
+        slot_picker=True,
+        time_zone="UTC",
+        hours="sat 11:00-13:00",
+        created_by_email=SOMEBODY,
+    )
+    free = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Any time")
+    late, done, later = [
+        await asks(deps, slotted, slot=f"2026-01-03T{at}:00+00:00") for at in ("11:00", "11:30", "12:30")
+    ]
+    newer = await asks(deps, free)
+    assert "Overdue" not in text_of(await (await browse.as_member(business.admin)).get(LIST))
+    clock.advance(timedelta(days=2, hours=2, minutes=59))  # Saturday, 12:59: one slot is still open
+    newest = await asks(deps, free)
+    alice = await browse.as_member(business.admin)
+    await alice.post(f"{LIST}/{done.id}/done")
+    page = await alice.get(LIST)
+    assert text_of(page).count("Overdue") == 1
+    listed = [UUID(id_) for id_ in re.findall(rf"{LIST}/([0-9a-f-]{{36}})/done", page.text)]
+    assert listed == [late.id, newest.id, newer.id, later.id]
+    clock.advance(timedelta(minutes=1))
+    assert text_of(await alice.get(f"{LIST}?state=new")).count("Overdue") == 2
+    of = (deps, business.account.id)
+    narrowed: dict[str, object] = {"states": work_list.ALL_STATES, "feature_sets": None, "receiver": ""}
+    after: Position | None = None
+    found: list[UUID] = []
+    for _ in range(5):  # pages of one lead through all of them
+        (one,) = await work_list.list_to_do(*of, **narrowed, after=after, limit=1)  # type: ignore[arg-type]
+        found.append(one.id)
+        after = Position(one.id, is_overdue(one, clock.now()))
+    assert set(found[:2]) == {late.id, later.id}
+    assert set(found) == {late.id, later.id, newer.id, newest.id, done.id}
+    assert await work_list.list_to_do(*of, **narrowed, after=after, limit=1) == []  # type: ignore[arg-type]

@@ -14,7 +14,14 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import SLOT, Week, slots
 from callmark.domain.callbacks.hours_reader import parse_hours
-from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, check_hours, config_name
+from callmark.domain.callbacks.model import (
+    CallbackConfig,
+    CallbackRequest,
+    Position,
+    RequestState,
+    check_hours,
+    config_name,
+)
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.kit.errors import NotFound
@@ -121,15 +128,15 @@ def preview(week: Week, zone: ZoneInfo, now: datetime, seen_in: tzinfo) -> list[
 
 
 async def list_requests(
-    deps: Deps, actor: Actor, wanted: RequestFilter, after: CallbackRequestId | None, limit: int
+    deps: Deps, actor: Actor, wanted: RequestFilter, after: Position | None, limit: int
 ) -> list[CallbackRequest]:
-    """Requests to feature sets of the actor's place, newest first. Raises Forbidden."""
+    """Requests to feature sets of the actor's place, overdue ones first, then the newest. Raises Forbidden."""
     check(actor, Action.CALLBACKS_VIEW)
     visible = await _visible(deps, actor)
     if wanted.feature_set_id is not None:
         is_inside = visible is None or wanted.feature_set_id in visible
         visible = [wanted.feature_set_id] if is_inside else []
-    return await work_list.list_requests(
+    return await work_list.list_to_do(
         deps,
         actor.account_id,
         states=wanted.states,

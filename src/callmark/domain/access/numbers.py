@@ -12,7 +12,7 @@ from uuid import UUID
 
 from callmark.domain.access.changes import Change
 from callmark.domain.access.feature_sets import find_set, hung_in, path_of
-from callmark.domain.access.model import Action, Actor, Path, check, check_at
+from callmark.domain.access.model import Action, Actor, Path, check, check_at, may
 from callmark.domain.access.structure import Node, tree_of
 from callmark.domain.accounts.model import Role
 from callmark.domain.deps import Deps
@@ -135,19 +135,18 @@ async def find_number(deps: Deps, actor: Actor, number: PhoneNumber, action: Act
 
 
 async def find_all(deps: Deps, actor: Actor, wanted: Sequence[PhoneNumber]) -> list[Number]:
-    """Those of `wanted` that feature sets of the account hold; those of number groups are left out.
+    """Those of `wanted` that feature sets of the actor's place hold. Others, and number groups', are left out.
 
-    Raises Forbidden, NotFound for one outside the actor's place.
+    Raises Forbidden.
     """
     check(actor, Action.NUMBERS_MANAGE)
     found = await look_up.find_numbers(deps, actor.account_id, wanted)
-    grouped: set[FeatureSetId] = set()
+    mine: set[FeatureSetId] = set()
     for feature_set_id in {number.feature_set_id for number in found}:
         placed = await _placed(deps, actor, feature_set_id)
-        check_at(actor, Action.NUMBERS_MANAGE, path_of(placed.place) if placed else ())
-        if placed is None:
-            grouped.add(feature_set_id)
-    return [number for number in found if number.feature_set_id not in grouped]
+        if placed and may(actor, Action.NUMBERS_MANAGE, path_of(placed.place)):
+            mine.add(feature_set_id)
+    return [number for number in found if number.feature_set_id in mine]
 
 
 async def preview(
@@ -203,7 +202,7 @@ async def delist_all(deps: Deps, actor: Actor, feature_set_id: FeatureSetId) -> 
 
 
 async def delist(deps: Deps, actor: Actor, chosen: Sequence[PhoneNumber]) -> int:
-    """Delists numbers of whatever feature sets; how many. Raises Forbidden, NotFound."""
+    """Delists those numbers that `find_all` finds; how many. Raises Forbidden."""
     found = await find_all(deps, actor, chosen)
     count = 0
     for feature_set_id, some in _by_set(found).items():

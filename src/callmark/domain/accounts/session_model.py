@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from callmark.domain.accounts.model import AccountState, Feature, Person, Role
 from callmark.domain.ids import AccountId, SessionId
@@ -32,10 +33,11 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a request came from."""
+    """Where a request came from; `zone` is the browser's time zone, empty when it did not say."""
 
     address: str
     user_agent: str
+    zone: str = ""
 
     @property
     def network(self) -> str:
@@ -74,6 +76,8 @@ class Session:
     seen_at: datetime
     address: str
     user_agent: str
+    zone: ZoneInfo
+    """In which pages show times."""
 
 
 @dataclass(frozen=True)

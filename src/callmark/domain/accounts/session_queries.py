@@ -10,10 +10,11 @@ from callmark.domain.accounts.session_model import LinkKind, NewSession, Session
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.zones import zone_or_utc
 
 _SESSION = """
 SELECT s.id, s.created_at, s.seen_at, s.address, s.user_agent, s.member_id, s.operator_id,
-  coalesce(m.email, o.email) AS email, coalesce(m.name, o.name) AS name, m.role,
+  coalesce(m.zone, o.zone) AS zone, coalesce(m.email, o.email) AS email, coalesce(m.name, o.name) AS name, m.role,
   coalesce(m.department_id, m.operation_id, m.process_id) AS node_id,
   a.id AS account_id, a.name AS account_name, a.state AS account_state, a.features
 FROM console_session s
@@ -117,6 +118,19 @@ async def select_sessions(tx: Tx, person: Person, created_after: datetime, seen_
         person.operator_id,
     )
     return [_session(row) for row in rows]
+
+
+async def set_zone(tx: Tx, person: Person, zone: str, *, only_first: bool) -> None:
+    """Stores in which zone pages show times to that person; with `only_first`, unless one is stored already."""
+    await tx.execute(
+        "UPDATE member SET zone = $2 WHERE id = $1 AND (zone IS NULL OR NOT $3)", person.member_id, zone, only_first
+    )
+    await tx.execute(
+        "UPDATE operator_user SET zone = $2 WHERE id = $1 AND (zone IS NULL OR NOT $3)",
+        person.operator_id,
+        zone,
+        only_first,
+    )
 
 
 async def touch_session(tx: Tx, session_id: SessionId, now: datetime) -> None:
@@ -336,4 +350,5 @@ def _session(row: Row) -> Session:
         seen_at=row["seen_at"],
         address=row["address"],
         user_agent=row["user_agent"],
+        zone=zone_or_utc(row["zone"] or ""),
     )

@@ -29,6 +29,7 @@ from callmark.domain.ids import AccountId, SessionId
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
+from callmark.kit.zones import time_zone, zone_names
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +87,7 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
 
 
 async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> str:
-    """The token of a new session, never one that was known before."""
+    """The token of a new session, never one that was known before. The first browser's time zone is kept."""
     token = random_text(TOKEN_LENGTH)
     session = NewSession(
         id=SessionId(new_id()),
@@ -97,6 +98,8 @@ async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> s
         user_agent=origin.user_agent[:LONGEST_USER_AGENT],
     )
     await session_queries.insert_session(tx, session)
+    if origin.zone in zone_names():
+        await session_queries.set_zone(tx, person, time_zone(origin.zone).key, only_first=True)
     return token
 
 
@@ -117,6 +120,13 @@ async def list_sessions(deps: Deps, person: Person) -> list[Session]:
     now = deps.clock.now()
     async with deps.db.connection() as tx:
         return await session_queries.select_sessions(tx, person, now - LONGEST, now - IDLE)
+
+
+async def set_zone(deps: Deps, person: Person, name: str) -> None:
+    """In which zone pages show times to that person from now on. Raises InvalidInput about `zone`."""
+    zone = time_zone(name, field="zone")
+    async with deps.db.connection() as tx:
+        await session_queries.set_zone(tx, person, zone.key, only_first=False)
 
 
 async def end_session(deps: Deps, person: Person, session_id: SessionId) -> None:

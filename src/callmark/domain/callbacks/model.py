@@ -111,6 +111,20 @@ class CallbackRequest:
     handled_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Position:
+    """Where a page of the work list ended."""
+
+    id: CallbackRequestId
+    is_overdue: bool
+
+
+def is_overdue(request: CallbackRequest, now: datetime) -> bool:
+    """Whether the slot has passed and nobody says that the call was made."""
+    slot = request.slot_starts_at
+    return slot is not None and request.state is not RequestState.DONE and slot + SLOT <= now
+
+
 def config_name(text: str) -> str:
     """A configuration's name as it is stored: outer spaces dropped, 1 to 100 characters. Raises InvalidInput."""
     return clean_line(text, "name", longest=LONGEST_NAME, what="configuration name")

@@ -154,8 +154,11 @@ async def select_requests(
     receiver: str,
     before: tuple[datetime, UUID] | None,
     limit: int,
+    overdue: tuple[datetime, bool] | None = None,
 ) -> list[CallbackRequest]:
     """Up to `limit` of the account's requests in these states, newest first, older than the one at `before`.
+
+    `overdue`: only those that are not done and whose slot began by that instant, or only the others.
 
     Of these feature sets (None: of all), from numbers that begin with `receiver`. Index
     callback_request_account_newest, or callback_request_to_do when nothing done is wanted; callback_request_once for a
@@ -166,6 +169,7 @@ async def select_requests(
     rows = await tx.fetch(
         f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"  # noqa: S608 - constants
         " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6))"
+        " AND ($8::timestamptz IS NULL OR (state <> 'done' AND coalesce(slot_starts_at <= $8, false)) = $9)"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
         account_id,
         [state.value for state in states],
@@ -173,6 +177,7 @@ async def select_requests(
         limit,
         feature_sets,
         receiver,
+        *(overdue or (None, None)),
     )
     return [_request(row) for row in rows]
 

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 
 from callmark.domain.callbacks import queries
-from callmark.domain.callbacks.model import CallbackRequest, RequestState
+from callmark.domain.callbacks.hours import SLOT
+from callmark.domain.callbacks.model import CallbackRequest, Position, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.kit.errors import Conflict, NotFound
@@ -40,6 +41,45 @@ async def list_requests(
             before=before,
             limit=limit,
         )
+
+
+async def list_to_do(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    states: frozenset[RequestState],
+    feature_sets: Collection[FeatureSetId] | None,
+    receiver: str,
+    after: Position | None,
+    limit: int,
+) -> list[CallbackRequest]:
+    """As `list_requests`, but those come first whose slot has passed and who wait for a call still.
+
+    Raises NotFound when there is none at `after` (any more).
+    """
+    due = deps.clock.now() - SLOT
+    async with deps.db.connection() as tx:
+        before = None
+        if after is not None:
+            last = _found(await queries.select_request(tx, account_id, after.id))
+            before = last.requested_at, last.id
+        found: list[CallbackRequest] = []
+        for is_overdue in (True, False):
+            if after and after.is_overdue and not is_overdue:
+                before = None  # the others begin from their newest
+            if after and not after.is_overdue and is_overdue:
+                continue
+            found += await queries.select_requests(
+                tx,
+                account_id,
+                states=states,
+                feature_sets=feature_sets,
+                receiver=receiver,
+                before=before,
+                limit=limit - len(found),
+                overdue=(due, is_overdue),
+            )
+        return found
 
 
 async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:

@@ -1,7 +1,7 @@
 """Batches of call records: the list, and one with its records."""
 
 from dataclasses import dataclass
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
 from typing import ClassVar
 from uuid import UUID
 
@@ -14,9 +14,11 @@ from callmark.domain.ids import BatchId
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
+from callmark.kit.zones import zone_or_utc
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import midnight
 from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
 
 LIST = "/console/batches"
@@ -32,6 +34,7 @@ class BatchesPage(Page):
     since: str
     until: str
     state: str
+    zone: str
     next: str
     first: str
 
@@ -52,9 +55,14 @@ class BatchPage(Page):
 async def show_batches(visit: Visit) -> Response:
     """All batches, by date and state."""
     since, until, state = _date(visit.query("since")), _date(visit.query("until")), visit.query("state")
-    wanted = WantedBatches(since, until + timedelta(days=1) if until else None, _STATES.get(state))
+    zone = zone_or_utc(visit.query("zone")) if visit.query("zone") else visit.zone
+    wanted = WantedBatches(
+        midnight(since, zone) if since else None,
+        midnight(until + timedelta(days=1), zone) if until else None,
+        _STATES.get(state),
+    )
     listed, last = await access.list_batches(visit.deps, visit.actor, wanted, decode_instant_key(visit.query("after")))
-    filters = {"since": _day(since), "until": _day(until), "state": state if state in _STATES else ""}
+    filters = {"since": _day(since), "until": _day(until), "state": state if state in _STATES else "", "zone": zone.key}
     return page(
         visit,
         BatchesPage(
@@ -119,17 +127,17 @@ def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-def _date(text: str) -> datetime | None:
-    """A day of the address; None for none, and for one whose end no calendar has."""
+def _date(text: str) -> date | None:
+    """A day of the address; None for none, and for one beside which a calendar has no other."""
     try:
-        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
-    return found if found.year < MAXYEAR else None
+    return found if MINYEAR < found.year < MAXYEAR else None
 
 
-def _day(instant: datetime | None) -> str:
-    return f"{instant:%Y-%m-%d}" if instant else ""
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else ""
 
 
 ROUTES = (

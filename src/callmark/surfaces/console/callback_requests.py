@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from callmark.domain.access import exports
 from callmark.domain.access.callbacks import RequestFilter
 from callmark.domain.access.model import Action
 from callmark.domain.callbacks.hours import SLOT
-from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, RequestState
+from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, Position, RequestState, is_overdue
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
@@ -23,6 +24,7 @@ from callmark.surfaces.console.visit import Form, Visit, with_query
 
 LIST = "/console/callbacks"
 _PAGE = 50
+_OVERDUE = "-overdue"
 _UTC = ZoneInfo("UTC")
 VIEWS = {
     "": frozenset({RequestState.NEW, RequestState.TAKEN}),
@@ -43,6 +45,7 @@ class Row:
     note: str
     slot: str
     is_mine: bool
+    is_overdue: bool
 
 
 @dataclass(frozen=True)
@@ -73,27 +76,25 @@ async def show_list(visit: Visit) -> Response:
     """What is to do, unless something else is asked for; newest first."""
     state = visit.query("state") if visit.query("state") in VIEWS else ""
     wanted = {"state": state, "q": visit.query("q"), "set": visit.query("set")}
-    feature_set_id, after = parse_uuid(wanted["set"]), parse_uuid(visit.query("after"))
+    feature_set_id, after, now = parse_uuid(wanted["set"]), _after(visit), visit.deps.clock.now()
     narrowed = RequestFilter(
         VIEWS[state], FeatureSetId(feature_set_id) if feature_set_id else None, _digits(wanted["q"])
     )
-    found = await access.list_requests(
-        visit.deps, visit.actor, narrowed, CallbackRequestId(after) if after else None, _PAGE + 1
-    )
+    found = await access.list_requests(visit.deps, visit.actor, narrowed, after, _PAGE + 1)
     zones = await access.zones(visit.deps, visit.actor)
     new = await access.count_new(visit.deps, visit.actor)
     shown = found[:_PAGE]
     return page(
         visit,
         RequestsPage(
-            [_row(one, zones.get(one.feature_set_id, _UTC), visit.actor.email) for one in shown],
+            [_row(one, zones.get(one.feature_set_id, _UTC), visit.actor.email, now) for one in shown],
             wanted,
             f"{new:,}{'+' if new >= access.MOST_COUNTED else ''}" if new else "",
             await _sets(visit),
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,
             here=with_query(LIST, **wanted, after=visit.query("after")),
-            next=with_query(LIST, **wanted, after=str(shown[-1].id)) if len(found) > _PAGE else "",
+            next=with_query(LIST, **wanted, after=_key(shown[-1], now)) if len(found) > _PAGE else "",
             first=with_query(LIST, **wanted) if after else "",
         ),
     )
@@ -116,14 +117,14 @@ async def reopen(visit: Visit) -> Response:
 
 async def show_export(visit: Visit) -> Response:
     """The last 30 days, which is all there is."""
-    return page(visit, ExportPage(default_range(visit.deps.clock.now())))
+    return page(visit, ExportPage(default_range(visit.deps.clock.now(), visit.zone)))
 
 
 async def export(visit: Visit) -> Response:
     """Leads to the file."""
     form = visit.form
     try:
-        link = await exports.requests_link(visit.deps, visit.actor, day_range(form))
+        link = await exports.requests_link(visit.deps, visit.actor, day_range(form, visit.zone))
     except InvalidInput as refused:
         return page(visit, ExportPage(form.refused(refused)), 422)
     if link is None:
@@ -151,13 +152,23 @@ async def _sets(visit: Visit) -> list[tuple[str, str]]:
     return [(str(one.own.feature_set.id), one.own.feature_set.name) for one in every]
 
 
-def _row(request: CallbackRequest, zone: ZoneInfo, email: str) -> Row:
+def _key(last: CallbackRequest, now: datetime) -> str:
+    return f"{last.id}{_OVERDUE if is_overdue(last, now) else ''}"
+
+
+def _after(visit: Visit) -> Position | None:
+    text = visit.query("after")
+    found = parse_uuid(text.removesuffix(_OVERDUE))
+    return Position(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
+
+
+def _row(request: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> Row:
     number, note = request.alternate_number or request.receiver_number, ""
     if request.is_sim_unknown:
         note = f"{UNKNOWN_CLIENT}: called on another SIM"
     elif request.alternate_number:
         note = f"asked for from +{request.receiver_number}"
-    return Row(request, number, note, _slot(request, zone), request.handled_by_email == email)
+    return Row(request, number, note, _slot(request, zone), request.handled_by_email == email, is_overdue(request, now))
 
 
 def _slot(request: CallbackRequest, zone: ZoneInfo) -> str:

@@ -1,7 +1,7 @@
 """Call Me Back configurations: one for each feature set, with the slots its users see (contract, 12.4)."""
 
 from dataclasses import dataclass
-from itertools import groupby, zip_longest
+from itertools import zip_longest
 from typing import ClassVar
 
 from starlette.responses import Response
@@ -14,11 +14,12 @@ from callmark.domain.callbacks.hours import CLOSED, Week
 from callmark.domain.callbacks.model import LONGEST_NAME
 from callmark.domain.ids import FeatureSetId
 from callmark.kit.errors import InvalidInput
-from callmark.kit.zones import time_zone, zone_names
+from callmark.kit.zones import time_zone
 from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import zone_options
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/callbacks/configurations"
@@ -103,8 +104,8 @@ async def show_config(visit: Visit) -> Response:
     form = Form.of(
         name=config.name if config else found.own.feature_set.name,
         slot_picker="on" if config and config.slot_picker else "",
-        time_zone=config.time_zone.key if config else "UTC",
-        seen_in=visit.query("seen_in") or "UTC",
+        time_zone=config.time_zone.key if config else visit.zone.key,
+        seen_in=visit.query("seen_in") or visit.zone.key,
         **_fields(config.hours if config else CLOSED),
     )
     return _form_page(visit, found, form)
@@ -169,7 +170,7 @@ def _form_page(visit: Visit, found: Configured, form: Form, status: int = 200) -
         form,
         found.config is not None,
         _rows(form),
-        _zones(),
+        zone_options(),
         _preview(visit, form),
         f"{LIST}/{own.feature_set.id}",
     )
@@ -178,7 +179,7 @@ def _form_page(visit: Visit, found: Configured, form: Form, status: int = 200) -
 
 def _preview(visit: Visit, form: Form) -> Preview:
     """By the clocks of `seen_in`, which need not be the business's."""
-    seen_in = form.text("seen_in") or "UTC"
+    seen_in = form.text("seen_in") or visit.zone.key
     try:
         week = access.read_week(_text_of(form), name=form.text("name"), slot_picker=form.is_on("slot_picker"))
         zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in, "seen_in")
@@ -225,16 +226,6 @@ def _text_of(form: Form) -> str:
 def _pairs(form: Form, number: int) -> list[tuple[str, str]]:
     opens, closes = form.all(f"opens-{number}"), form.all(f"closes-{number}")
     return [(a.strip(), b.strip()) for a, b in zip_longest(opens, closes, fillvalue="")]
-
-
-def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Names by region: `Asia/Kolkata` under Asia; those without one under Other."""
-    named = sorted((name for name in zone_names() if "/" in name and not name.startswith("Etc/")), key=str.casefold)
-    regions = groupby(named, key=lambda name: name.partition("/")[0])
-    return [
-        ("Universal", [("UTC", "UTC")]),
-        *((region, [(name, name.replace("_", " ")) for name in names]) for region, names in regions),
-    ]
 
 
 def _key(one: Configured) -> tuple[str, str]:

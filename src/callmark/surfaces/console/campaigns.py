@@ -41,11 +41,12 @@ class CampaignsPage(Page):
 
 @dataclass(frozen=True)
 class Bar:
-    """A line of a chart: how many, and which part of all in whole percent."""
+    """A line of a chart: how many, and which part of all: in words, and of 100."""
 
     label: str
     count: int
-    percent: int
+    share: str
+    width: int
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,7 @@ async def delete(visit: Visit) -> Response:
 async def show_export(visit: Visit) -> Response:
     """The last 30 days, which is all that the log keeps."""
     found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
-    return page(visit, AnswersExportPage(found, default_range(visit.deps.clock.now())))
+    return page(visit, AnswersExportPage(found, default_range(visit.deps.clock.now(), visit.zone)))
 
 
 async def export(visit: Visit) -> Response:
@@ -248,7 +249,7 @@ async def export(visit: Visit) -> Response:
     form = visit.form
     found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
     try:
-        link = await exports.answers_link(visit.deps, visit.actor, found.campaign.id, day_range(form))
+        link = await exports.answers_link(visit.deps, visit.actor, found.campaign.id, day_range(form, visit.zone))
     except InvalidInput as refused:
         return page(visit, AnswersExportPage(found, form.refused(refused)), 422)
     if link is None:
@@ -270,7 +271,15 @@ def _charts(results: Results) -> list[Chart]:
 
 def _bars(counts: Mapping[str, int]) -> list[Bar]:
     whole = sum(counts.values())
-    return [Bar(label, count, round(100 * count / whole) if whole else 0) for label, count in counts.items()]
+    return [
+        Bar(
+            label,
+            count,
+            words.share(count, whole).replace(words.NO_BREAK, ""),
+            round(100 * count / whole) if whole else 0,
+        )
+        for label, count in counts.items()
+    ]
 
 
 ROUTES = (

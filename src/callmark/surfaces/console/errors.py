@@ -71,7 +71,7 @@ def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
         text = (
             f"What you sent is larger than {words.size(error.limit_bytes)}. Nothing was saved: go back to shorten it."
         )
-    text = _TEXTS.get(status, text) if status != 404 or text in {"", "resource not found"} else text  # noqa: PLR2004 - not found
+    text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
     text = _noted(visit) if status == 500 else text  # noqa: PLR2004 - a bug of ours
     title = _TITLES.get(status, "Something went wrong")
     return page(visit, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)

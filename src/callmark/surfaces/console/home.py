@@ -9,6 +9,7 @@ from starlette.responses import Response
 from callmark.domain.access import home as access
 from callmark.domain.access.home import Days, HomeFigures
 from callmark.domain.personalisation.model import Outcome
+from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import Access, get
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
@@ -21,7 +22,8 @@ class Stage:
     label: str
     hint: str
     count: int
-    percent: int
+    share: str
+    width: float
     url: str
 
 
@@ -63,10 +65,11 @@ async def show_home(visit: Visit) -> Response:
 
 def _stages(days: Days) -> list[Stage]:
     today = days.today
-    since = f"?since={today.day}"
+    since = f"?since={today.day}&zone=UTC"
 
     def stage(label: str, hint: str, count: int, url: str) -> Stage:
-        return Stage(label, hint, count, min(round(100 * count / today.accepted), 100) if today.accepted else 0, url)
+        width = min(100 * count / today.accepted, 100) if today.accepted else 0
+        return Stage(label, hint, count, words.share(count, today.accepted), width, url)
 
     return [
         stage("Accepted", "records taken today", today.accepted, f"/console/batches{since}"),

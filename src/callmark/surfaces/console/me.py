@@ -1,4 +1,4 @@
-"""One's own password and sessions."""
+"""One's own account: time zone, password and sessions."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,6 +14,7 @@ from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.ranges import zone_options
 from callmark.surfaces.console.visit import Form, Visit
 
 ME = "/console/me"
@@ -36,6 +37,8 @@ class MePage(Page):
 
     template: ClassVar[str] = "me/me.html"
     form: Form
+    zone_form: Form
+    zones: list[tuple[str, list[tuple[str, str]]]]
     sessions: list[SessionLine]
     shortest: int = SHORTEST
 
@@ -57,6 +60,16 @@ async def change_password(visit: Visit) -> Response:
     except TooManyRequests as refused:
         return await _page(visit, Form({}, {"": retry_text(refused)}), 429)
     return visit.go(ME, "Your password is changed. You are signed out everywhere else.")
+
+
+async def change_zone(visit: Visit) -> Response:
+    """Takes the time zone in which pages show times."""
+    form = visit.form
+    try:
+        await door.set_zone(visit.deps, _session(visit).person, form.text("zone"))
+    except InvalidInput:
+        return await _page(visit, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
+    return visit.go(ME, f"Pages show times in {form.text('zone')} now.")
 
 
 async def end_one(visit: Visit) -> Response:
@@ -86,11 +99,14 @@ async def end_others(visit: Visit) -> Response:
     return visit.go(ME, "You are signed out everywhere else.")
 
 
-async def _page(visit: Visit, form: Form, status: int = 200) -> Response:
+async def _page(visit: Visit, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
     this = _session(visit)
     found = await door.list_sessions(visit.deps, this.person)
     lines = [SessionLine(session, device_of(session.user_agent), session.id == this.id) for session in found]
-    return page(visit, MePage(form, lines), status)
+    zones = zone_options()
+    if not any(visit.zone.key == name for _, names in zones for name, _ in names):
+        zones = [("Now", [(visit.zone.key, visit.zone.key)]), *zones]
+    return page(visit, MePage(form, zone_form or Form.of(zone=visit.zone.key), zones, lines), status)
 
 
 def device_of(user_agent: str) -> str:
@@ -108,6 +124,7 @@ def _session(visit: Visit) -> Session:
 ROUTES = (
     get("/me", show, Access.SIGNED_IN),
     post("/me/password", change_password, Access.SIGNED_IN),
+    post("/me/zone", change_zone, Access.SIGNED_IN),
     get("/me/sessions/end-others", ask_end_others, Access.SIGNED_IN),
     post("/me/sessions/end-others", end_others, Access.SIGNED_IN),
     post("/me/sessions/{id}/end", end_one, Access.SIGNED_IN),

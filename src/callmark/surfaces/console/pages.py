@@ -2,10 +2,11 @@
 
 import gzip
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from callmark.surfaces.console.visit import Visit
 TEMPLATES = Path(__file__).parent / "templates"
 _WORTH_ZIPPING = 1024
 _THEMES = frozenset({"light", "dark"})
-_YEAR, _DAY, _MINUTE = timedelta(days=300), timedelta(days=1), timedelta(minutes=1)
+_YEAR, _DAY, _HOUR, _MINUTE = timedelta(days=300), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 env = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -52,6 +53,8 @@ class Layout:
     said: tuple[str, str] | None
     theme: str
     now: datetime
+    zone: ZoneInfo
+    """In which the page shows times."""
     visit: Visit
 
     def may(self, action: str, path: tuple[Any, ...] = ()) -> bool:
@@ -85,6 +88,7 @@ def layout_of(visit: Visit) -> Layout:
         said=said,
         theme=theme if theme in _THEMES else "",
         now=visit.deps.clock.now(),
+        zone=visit.zone,
         visit=visit,
     )
 
@@ -131,23 +135,38 @@ def finish(visit: Visit, response: Response) -> Response:
     return response
 
 
-def human(instant: datetime, now: datetime) -> str:
-    """An instant as people say it: `in 5 minutes`, `3 hours ago`, `12 Jan`, `12 Jan 2025`."""
+def human(instant: datetime, now: datetime, zone: tzinfo = UTC) -> str:
+    """An instant as people say it: `in 5 minutes`, `3 hours ago`, `12 Jan, 14:05`, `12 Jan 2025`; days in `zone`.
+
+    What is less than a day away is rounded to the nearest minute or hour.
+    """
     apart = abs(now - instant)
     if apart < _MINUTE:
         return "just now" if instant <= now else "in a moment"
     if apart < _DAY:
-        minutes = apart // _MINUTE
-        count, unit = (minutes, "minute") if minutes < 60 else (minutes // 60, "hour")  # noqa: PLR2004 - minutes of an hour
+        count, unit = _nearest(apart, _MINUTE), "minute"
+        if count >= 60:  # noqa: PLR2004 - minutes of an hour
+            count, unit = _nearest(apart, _HOUR), "hour"
         amount = f"{count} {unit}{'s' if count != 1 else ''}"
         return f"{amount} ago" if instant < now else f"in {amount}"
-    day = f"{instant.day} {instant:%b}"
-    return f"{day}, {instant:%H:%M}" if apart < _YEAR and apart < 30 * _DAY else f"{day} {instant:%Y}"
+    there = instant.astimezone(zone)
+    day = f"{there.day} {there:%b}"
+    return f"{day}, {there:%H:%M}" if apart < _YEAR and apart < 30 * _DAY else f"{day} {there:%Y}"
 
 
 def exact(instant: datetime) -> str:
-    """The exact instant, for `datetime` attributes and on hover."""
+    """The exact instant, for `datetime` attributes."""
     return iso_ms(instant.astimezone(UTC))
+
+
+def told(instant: datetime, zone: ZoneInfo) -> str:
+    """The instant to the second with its zone, for people who point at it: `12 Jan 2026, 19:35:07, Asia/Kolkata`."""
+    there = instant.astimezone(zone)
+    return f"{there.day} {there:%b %Y, %H:%M:%S}, {zone.key}"
+
+
+def _nearest(length: timedelta, unit: timedelta) -> int:
+    return int((length + unit / 2) // unit)
 
 
 def _paths(request: Request) -> frozenset[str]:
@@ -155,4 +174,4 @@ def _paths(request: Request) -> frozenset[str]:
 
 
 _globals: dict[str, Any] = env.globals  # pyright: ignore[reportAssignmentType] - jinja types its own globals only
-_globals |= {"static": assets.url, "human": human, "exact": exact, "words": words}
+_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told, "words": words}

@@ -57,7 +57,7 @@ class PushPage(Page):
 async def show(visit: Visit) -> Response:
     """The form, filled in with what the address says."""
     given = {name: visit.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
-    return await _form(visit, Form.of(hours="4", **given))
+    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key, **given))
 
 
 async def push(visit: Visit) -> Response:

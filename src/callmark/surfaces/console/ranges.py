@@ -1,30 +1,39 @@
-"""Instants and days as people type them, in UTC as every page shows them."""
+"""Instants and days as people type them, in the zone in which their pages show times."""
 
-from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
+from itertools import groupby
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from callmark.domain.access.exports import Range
 from callmark.domain.exports.model import FileFormat, Link
 from callmark.kit.errors import InvalidInput
+from callmark.kit.zones import zone_names
 from callmark.surfaces.console.visit import Form
 
 _DAY = timedelta(days=1)
 KEPT = timedelta(days=30)
 
 
-def default_range(now: datetime) -> Form:
+def default_range(now: datetime, zone: ZoneInfo) -> Form:
     """The form of a download before anybody typed: the last 30 days as CSV."""
-    return Form.of(since=(now - KEPT).date().isoformat(), until=now.date().isoformat(), format=FileFormat.CSV.value)
+    since, until = (now - KEPT).astimezone(zone), now.astimezone(zone)
+    return Form.of(since=since.date().isoformat(), until=until.date().isoformat(), format=FileFormat.CSV.value)
 
 
-def day_range(form: Form) -> Range:
-    """Whole days from `since` to `until`, and the format. Raises InvalidInput about the field that is wrong."""
+def day_range(form: Form, zone: ZoneInfo) -> Range:
+    """Whole days of the zone from `since` to `until`, and the format. Raises InvalidInput about the wrong field."""
     first, last = _day(form, "since"), _day(form, "until")
     if first > last:
         raise InvalidInput("the last day is before the first", field="until")
     wanted = form.text("format")
     kind = FileFormat(wanted) if wanted in set(FileFormat) else FileFormat.CSV
-    return Range(first, last + _DAY, kind)
+    return Range(midnight(first, zone), midnight(last + _DAY, zone), kind)
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When that day begins in the zone, in UTC."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def path_of(link: Link) -> str:
@@ -32,25 +41,37 @@ def path_of(link: Link) -> str:
     return urlsplit(link.url).path
 
 
-def instant(form: Form, name: str) -> datetime:
-    """A day and a time of `datetime-local`, in UTC. Raises InvalidInput about the field."""
+def instant(form: Form, name: str, zone: ZoneInfo) -> datetime:
+    """A day and a time of `datetime-local`, read in the zone, given in UTC. Raises InvalidInput about the field."""
     try:
         found = datetime.fromisoformat(form.text(name))
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return found.replace(tzinfo=zone).astimezone(UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         raise InvalidInput("choose a day and a time", field=name) from exc
 
 
-def local_text(at: datetime) -> str:
-    """The instant as `datetime-local` holds it."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+def local_text(at: datetime, zone: ZoneInfo) -> str:
+    """The instant as `datetime-local` holds it, in the zone."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
-def _day(form: Form, name: str) -> datetime:
+def _day(form: Form, name: str) -> date:
     try:
-        found = datetime.combine(date.fromisoformat(form.text(name)), time(), UTC)
+        found = date.fromisoformat(form.text(name))
     except ValueError as exc:
         raise InvalidInput("choose a day", field=name) from exc
     if found.year == MAXYEAR:
         raise InvalidInput("choose an earlier day", field=name)
+    if found.year == MINYEAR:
+        raise InvalidInput("choose a later day", field=name)
     return found
+
+
+def zone_options() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The names of time zones for a choice, by region: `Asia/Kolkata` under Asia."""
+    named = sorted((name for name in zone_names() if "/" in name and not name.startswith("Etc/")), key=str.casefold)
+    regions = groupby(named, key=lambda name: name.partition("/")[0])
+    return [
+        ("Universal", [("UTC", "UTC")]),
+        *((region, [(name, name.replace("_", " ")) for name in names]) for region, names in regions),
+    ]

@@ -1,6 +1,6 @@
 """The door: sign in (and the code), invitation, forgotten password, sign out, light or dark."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 from callmark.domain.accounts import links
 from callmark.domain.accounts import sign_in as door
 from callmark.domain.accounts.passwords import SHORTEST
-from callmark.domain.accounts.session_model import CodeSent, LinkKind, SignedIn
+from callmark.domain.accounts.session_model import CodeSent, LinkKind, Origin, SignedIn
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.entry import Access, get, post
@@ -92,7 +92,7 @@ async def sign_in(visit: Visit) -> Response:
     onward = _next(form.text("next"))
     known = cookies.read(visit.request, cookies.DEVICE, secure=is_secure(visit.deps.public_url))
     try:
-        done = await door.sign_in(visit.deps, form.text("email"), form.text("password"), visit.origin, known)
+        done = await door.sign_in(visit.deps, form.text("email"), form.text("password"), _origin(visit), known)
     except (Unauthenticated, Forbidden) as refused:
         return _sign_in_page(visit, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
@@ -111,7 +111,7 @@ async def confirm_code(visit: Visit) -> Response:
     token = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
     try:
         done = await door.confirm_code(
-            visit.deps, token, form.text("code"), visit.origin, remember=form.is_on("remember")
+            visit.deps, token, form.text("code"), _origin(visit), remember=form.is_on("remember")
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again for a new one."})
@@ -186,7 +186,7 @@ async def accept_invitation(visit: Visit) -> Response:
     try:
         invited = await links.look_at_link(visit.deps, LinkKind.INVITATION, _token(visit))
         done = await links.accept_invitation(
-            visit.deps, _token(visit), form.text("name"), form.new_password(), visit.origin
+            visit.deps, _token(visit), form.text("name"), form.new_password(), _origin(visit)
         )
     except (InvalidInput, Conflict) as refused:
         kept = Form.of(name=form.text("name")).refused(refused)
@@ -232,6 +232,11 @@ def _next(wanted: str) -> str:
     is_ours = path == HOME or path.startswith(f"{HOME}/")
     is_plain = wanted.isprintable() and "\\" not in wanted and "//" not in path and "#" not in wanted
     return wanted if is_ours and is_plain else HOME
+
+
+def _origin(visit: Visit) -> Origin:
+    """Where the sign-in comes from, with what the browser says about its time zone."""
+    return replace(visit.origin, zone=visit.form.text("zone"))
 
 
 def _token(visit: Visit) -> str:

@@ -65,7 +65,7 @@ class UploadPage(Page):
 
 async def show_form(visit: Visit) -> Response:
     """The empty form."""
-    return await _form(visit, Form.of(hours="4"))
+    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key))
 
 
 async def upload(visit: Visit) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 from starlette.datastructures import FormData, UploadFile
@@ -23,6 +24,7 @@ from callmark.surfaces.console import cookies
 from callmark.surfaces.console.bodies import LargeFile
 
 HOME = "/console"
+UTC = ZoneInfo("UTC")
 Id = TypeVar("Id", bound=UUID)
 _LONGEST_KEY = 1000
 
@@ -93,6 +95,11 @@ class Visit:
         """The operator at work. Only on operator pages."""
         assert self.session  # noqa: S101 - the route's admission has seen to it
         return Operating(self.session.email, self.session.name, self.origin.address, self.session)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which zone the visitor's pages show times; UTC when nobody is signed in."""
+        return self.session.zone if self.session else UTC
 
     @property
     def form(self) -> Form:

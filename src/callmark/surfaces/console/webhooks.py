@@ -216,7 +216,7 @@ async def delete(visit: Visit) -> Response:
 async def show_recover(visit: Visit) -> Response:
     """The last day, to begin with."""
     webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    since = local_text(visit.deps.clock.now() - timedelta(days=1))
+    since = local_text(visit.deps.clock.now() - timedelta(days=1), visit.zone)
     return page(visit, RecoverPage(webhook, Form.of(since=since), None))
 
 
@@ -225,7 +225,7 @@ async def count_recoverable(visit: Visit) -> Response:
     form, webhook_id = visit.form, visit.id(WebhookId)
     webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
     try:
-        count = await access.count_recoverable(visit.deps, visit.actor, webhook_id, instant(form, "since"))
+        count = await access.count_recoverable(visit.deps, visit.actor, webhook_id, instant(form, "since", visit.zone))
     except InvalidInput as refused:
         return page(visit, RecoverPage(webhook, form.refused(refused), None), 422)
     return page(visit, RecoverPage(webhook, form, count))
@@ -236,7 +236,7 @@ async def recover(visit: Visit) -> Response:
     webhook_id = visit.id(WebhookId)
     webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
     try:
-        count = await access.recover(visit.deps, visit.actor, webhook_id, instant(visit.form, "since"))
+        count = await access.recover(visit.deps, visit.actor, webhook_id, instant(visit.form, "since", visit.zone))
     except InvalidInput as refused:
         return page(visit, RecoverPage(webhook, visit.form.refused(refused), None), 422)
     verb = "is" if count == 1 else "are"

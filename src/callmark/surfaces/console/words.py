@@ -20,6 +20,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.structure.model import FeatureSetState, PhoneType
 from callmark.domain.webhooks.model import DeliveryState
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 FEATURES = {
     Feature.CALL_PERSONALISATION: "Call Personalisation",
     Feature.NUMBER_MANAGEMENT: "Number Management",
@@ -153,6 +154,23 @@ FAULTS = {
 def fault(field: str | None, what: str | None) -> str:
     """A judged fault as a sentence; empty for none."""
     return f"{FIELDS[Field(field)]} {FAULTS[Fault(what)]}" if field and what else ""
+
+
+def share(part: int, whole: int) -> str:
+    """A part of a whole as a percentage that is never nicer than the truth: `40 %`, `< 1 %`, `99.8 %`.
+
+    0 and 100 stand for none and all alone; above 99 it is rounded down to a tenth. Empty when there is no whole.
+    """
+    if whole <= 0:
+        return ""
+    percent = 100 * part / whole
+    if percent > 100:  # noqa: PLR2004 - all of it
+        return f">{NO_BREAK}100{NO_BREAK}%"
+    if 0 < percent < 1:
+        return f"<{NO_BREAK}1{NO_BREAK}%"
+    tenths = part * 1000 // whole
+    number = f"{tenths / 10:.1f}".removesuffix(".0") if 990 < tenths < 1000 else f"{percent:.0f}"  # noqa: PLR2004 - of 1,000
+    return f"{number}{NO_BREAK}%"
 
 
 def size(number_of_bytes: int) -> str:

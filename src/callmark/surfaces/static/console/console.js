@@ -140,6 +140,9 @@ document.addEventListener("input", (event) => {
   if (event.target.dataset.shows) show(event.target);
 });
 
+/* The sign-in tells the browser's time zone, which is kept the first time. */
+document.querySelectorAll("[data-browser-zone]").forEach((field) => { field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || ""; });
+
 /* The first field that was refused gets the focus. */
 document.querySelector("[aria-invalid=true]")?.focus();
 

@@ -1,4 +1,4 @@
-/* Pushing by hand: the preview follows the label, times are in the browser's own zone. */
+/* Pushing by hand: the preview follows the label. */
 const labels = document.querySelector("[data-labels]");
 const named = document.querySelector("#label_name");
 const name = document.querySelector("[data-phone-name]");
@@ -12,12 +12,6 @@ function showLabel() {
 if (labels && name) {
   labels.addEventListener("input", showLabel);
   named.addEventListener("input", () => requestAnimationFrame(showLabel));
-}
-
-const zone = document.querySelector("[data-zone]");
-if (zone) {
-  zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  document.querySelector("[data-zone-text]").textContent = `Times are in ${zone.value}.`;
 }
 
 for (const list of document.querySelectorAll("datalist[data-for]")) document.getElementById(list.dataset.for).setAttribute("list", list.id);

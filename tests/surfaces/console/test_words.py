@@ -1,0 +1,71 @@
+"""Times, shares and sizes as pages say them."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from callmark.surfaces.console import words
+from callmark.surfaces.console.pages import human, told
+
+NOW = datetime(2026, 1, 12, 14, 5, 33, tzinfo=UTC)
+INDIA = ZoneInfo("Asia/Kolkata")
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [
+        (timedelta(hours=4) - timedelta(milliseconds=1), "in 4 hours"),
+        (timedelta(hours=3, minutes=59), "in 4 hours"),
+        (timedelta(minutes=2) - timedelta(seconds=1), "in 2 minutes"),
+        (timedelta(minutes=59, seconds=40), "in 1 hour"),
+        (timedelta(minutes=89), "in 1 hour"),
+        (timedelta(minutes=91), "in 2 hours"),
+        (timedelta(hours=23, minutes=40), "in 24 hours"),
+        (timedelta(seconds=59), "in a moment"),
+        (-timedelta(seconds=59), "just now"),
+        (-timedelta(minutes=1, seconds=31), "2 minutes ago"),
+        (-timedelta(hours=2, minutes=29), "2 hours ago"),
+        (-timedelta(days=1), "11 Jan, 19:35"),
+        (timedelta(hours=29), "14 Jan, 00:35"),
+        (-timedelta(days=400), "8 Dec 2024"),
+    ],
+)
+def test_a_time_is_rounded_to_the_nearest_and_days_are_those_of_the_zone(apart: timedelta, said: str) -> None:
+    assert human(NOW + apart, NOW, INDIA) == said
+
+
+def test_the_exact_time_names_its_zone() -> None:
+    assert told(NOW, INDIA) == "12 Jan 2026, 19:35:33, Asia/Kolkata"
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "said"),
+    [
+        (5029, 5039, "99.8 %"),
+        (24, 5039, "< 1 %"),
+        (1, 1_000_000, "< 1 %"),
+        (0, 5039, "0 %"),
+        (5039, 5039, "100 %"),
+        (5038, 5039, "99.9 %"),
+        (999_999, 1_000_000, "99.9 %"),
+        (99, 100, "99 %"),
+        (995, 1000, "99.5 %"),
+        (986, 1000, "99 %"),
+        (1, 3, "33 %"),
+        (2, 3, "67 %"),
+        (1, 100, "1 %"),
+        (7, 5, "> 100 %"),
+        (0, 0, ""),
+    ],
+)
+def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str) -> None:
+    assert words.share(part, whole).replace("\N{NO-BREAK SPACE}", " ") == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(2_097_152, "2 MB"), (8 * 1024 * 1024, "8 MB"), (1_572_864, "1.5 MB"), (262_144, "256 KB"), (900, "900 bytes")],
+)
+def test_an_amount_of_data_is_told_in_human_units(number: int, said: str) -> None:
+    assert words.size(number) == said
