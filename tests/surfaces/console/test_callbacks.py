@@ -292,3 +292,24 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     assert set(found[:2]) == {late.id, later.id}
     assert set(found) == {late.id, later.id, newer.id, newest.id, done.id}
     assert await work_list.list_to_do(*of, **narrowed, after=after, limit=1) == []  # type: ignore[arg-type]
+
+
+async def test_a_number_groups_switch_is_reached_from_its_numbers_and_turned(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    group = await make_listed(deps, account_id=business.account.id, is_number_group=True, call_me_back=False)
+    alice = await browse.as_member(business.admin)
+    page = f"{CONFIGS}/{group.feature_set_id}"
+    assert page in links_of(await alice.get(f"/console/numbers/{group.number}"))
+    assert page in links_of(await alice.get(CONFIGS))
+    shown = await alice.get(page)
+    assert "This number group does not offer a call back now" in text_of(shown)
+    assert f"{page}/offer" in links_of(shown)
+    on = await alice.follow(await alice.post(f"{page}/offer", {"call_me_back": "on"}))
+    assert "offers a call back" in text_of(on)
+    assert "Call Me Back on" in text_of(await alice.get(f"/console/numbers/{group.number}"))
+    off = await alice.follow(await alice.post(f"{page}/offer", {"call_me_back": "off"}))
+    assert "does not offer" in text_of(off)
+    paul = await browse.as_member(business.process_owner)
+    assert (await paul.post(f"{page}/offer", {"call_me_back": "on"})).status_code == 404
+    assert await actions(deps, business) == ["feature_set.changed", "feature_set.changed"]

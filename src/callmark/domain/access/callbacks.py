@@ -24,6 +24,8 @@ from callmark.domain.callbacks.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import FeatureSet, FeatureSetChange
 from callmark.kit.errors import NotFound
 
 MOST_COUNTED = 1_000
@@ -100,6 +102,16 @@ async def set_config(
             hours=hours,
         )
     return config
+
+
+async def set_offered(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, *, on: bool) -> FeatureSet:
+    """The feature set or number group, which offers a call back from now on or not. Raises Forbidden, NotFound."""
+    await find_own_set(deps, actor, feature_set_id, Action.CALLBACKS_MANAGE)
+    async with changing(deps, actor) as change:
+        wanted = FeatureSetChange(call_me_back=on)
+        new = await structure.update_feature_set(change.deps, actor.account_id, feature_set_id, wanted)
+        await change.note("feature_set.changed", new.name, feature_set_id=str(new.id), call_me_back=on)
+    return new
 
 
 async def delete_config(deps: Deps, actor: Actor, feature_set_id: FeatureSetId) -> Configured:

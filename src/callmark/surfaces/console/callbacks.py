@@ -135,6 +135,14 @@ async def save(visit: Visit) -> Response:
     return visit.go(LIST, f"{config.name} is kept; it counts from the next missed call on.")
 
 
+async def offer(visit: Visit) -> Response:
+    """Turns the switch of a feature set or number group: whether a call back is offered at all."""
+    feature_set_id, on = visit.id(FeatureSetId), visit.form.text("call_me_back") == "on"
+    one = await access.set_offered(visit.deps, visit.actor, feature_set_id, on=on)
+    said = "offers a call back from the next missed call on" if on else "offers no call back any more"
+    return visit.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
+
+
 async def ask_delete(visit: Visit) -> Response:
     """Says what stays."""
     found = await access.get_config(visit.deps, visit.actor, visit.id(FeatureSetId))
@@ -236,6 +244,7 @@ ROUTES = (
     get("/callbacks/configurations", show_list, Action.CALLBACKS_VIEW),
     get("/callbacks/configurations/{id}", show_config, Action.CALLBACKS_MANAGE),
     post("/callbacks/configurations/{id}", save, Action.CALLBACKS_MANAGE),
+    post("/callbacks/configurations/{id}/offer", offer, Action.CALLBACKS_MANAGE),
     post("/callbacks/configurations/{id}/preview", preview, Action.CALLBACKS_MANAGE),
     get("/callbacks/configurations/{id}/delete", ask_delete, Action.CALLBACKS_MANAGE),
     post("/callbacks/configurations/{id}/delete", delete, Action.CALLBACKS_MANAGE),
