@@ -120,6 +120,8 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
 
 async def _account(deps: Deps, one: _Seed, found: Account | None, before: AccountOut | None) -> AccountOut:
     account = found or await accounts.create_account(deps, one.name)
+    if found is None:  # it is far beyond its first steps
+        await accounts.hide_first_steps(deps, account.id, hidden=True)
     members = await seed_members(deps, account, one.members, before.members if before else ())
     key_id, api_key = await _key(deps, account, one, before)
     identities = await _labels(deps, account, one)

@@ -76,6 +76,17 @@ async def search_accounts(
     return [_account(row) for row in rows]
 
 
+async def are_first_steps_hidden(tx: Tx, account_id: AccountId) -> bool:
+    """Whether home no longer shows the first steps; True as well when there is no such account."""
+    sql = "SELECT first_steps_hidden_at IS NULL FROM client_account WHERE id = $1"
+    return not await tx.fetchval(sql, account_id)
+
+
+async def hide_first_steps(tx: Tx, account_id: AccountId, hidden_at: datetime | None) -> None:
+    """Hides the first steps from home; None shows them again."""
+    await tx.execute("UPDATE client_account SET first_steps_hidden_at = $2 WHERE id = $1", account_id, hidden_at)
+
+
 async def update_account(
     tx: Tx,
     account_id: AccountId,

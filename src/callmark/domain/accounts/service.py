@@ -92,6 +92,18 @@ async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
     return await queries.is_suspended(tx, account_id)
 
 
+async def are_first_steps_hidden(deps: Deps, account_id: AccountId) -> bool:
+    """Whether home no longer shows the account's first steps."""
+    async with deps.db.connection() as tx:
+        return await queries.are_first_steps_hidden(tx, account_id)
+
+
+async def hide_first_steps(deps: Deps, account_id: AccountId, *, hidden: bool) -> None:
+    """Hides the first steps from the account's home, or shows them again."""
+    async with deps.db.transaction() as tx:
+        await queries.hide_first_steps(tx, account_id, deps.clock.now() if hidden else None)
+
+
 async def lock_account(tx: Tx, account_id: AccountId) -> Account:
     """The account, locked until the transaction ends: changes to what an account has at most one or five of wait here.
 

@@ -335,10 +335,13 @@ CREATE TABLE public.client_account (
     features text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
     requires_code boolean DEFAULT false NOT NULL,
+    first_steps_hidden_at timestamp with time zone,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
 
 COMMENT ON COLUMN public.client_account.requires_code IS 'Whether its members confirm a sign-in with a code sent by mail.';
+
+COMMENT ON COLUMN public.client_account.first_steps_hidden_at IS 'Since when home does not show the first steps; null while it does.';
 
 CREATE TABLE public.console_session (
     id uuid NOT NULL,

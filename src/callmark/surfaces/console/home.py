@@ -11,6 +11,7 @@ from callmark.domain.access.home import Days, HomeFigures
 from callmark.domain.personalisation.model import Outcome
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import Access, get
+from callmark.surfaces.console.first_steps import Card, card_on_home
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
 
@@ -38,6 +39,7 @@ class HomePage(Page):
     failures: list[tuple[Outcome, int]]
     chart: str
     has_any: bool
+    card: Card | None
     most: int = access.MOST
 
 
@@ -59,6 +61,7 @@ async def show_home(visit: Visit) -> Response:
             [one for one in failures if one[1]],
             _chart(days) if days else "",
             bool(days and any(day.accepted or day.shown for day in days.days)),
+            await card_on_home(visit),
         ),
     )
 

@@ -1,6 +1,7 @@
 """Manage API Keys. Source: contract, section 3.2; D47: a Key ID is shown once, with its secret."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -14,6 +15,7 @@ from callmark.domain.ids import KeyReference
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.first_steps import token_curl
 from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Form, Visit
@@ -56,6 +58,18 @@ class NewKeyPage(Page):
     api_key: str
     file_name: str
     file_text: str
+    curl: str
+    reference: str
+    last_used_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FirstRequestPart(Page):
+    """A line that waits for the key's first request (`last_used_at` None), and asks again until it came."""
+
+    template: ClassVar[str] = "keys/first_request.html"
+    reference: str
+    last_used_at: datetime | None
 
 
 async def show_keys(visit: Visit) -> Response:
@@ -141,6 +155,12 @@ async def show_new(visit: Visit) -> Response:
     return await shown_page(visit, NewKeyPage, ShownBeforePage("This secret was shown already", to_do, _BACK))
 
 
+async def show_first_request(visit: Visit) -> Response:
+    """Whether the key has made a token yet, for the page that shows the new pair."""
+    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
+    return page(visit, FirstRequestPart(str(key.reference), key.last_used_at))
+
+
 async def ask_delete(visit: Visit) -> Response:
     """Says what is lost."""
     key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
@@ -171,7 +191,9 @@ async def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:
         msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": made.api_key}), indent=2
     ).decode()
     file_name = f"callmark-key-{ending(made.key_id)}.json"
-    return await show_once(visit, f"{LIST}/shown", NewKeyPage(name, account, key_id, made.api_key, file_name, text))
+    curl = token_curl(visit.deps.public_url, account, key_id, made.api_key)
+    shown = NewKeyPage(name, account, key_id, made.api_key, file_name, text, curl, str(made.reference))
+    return await show_once(visit, f"{LIST}/shown", shown)
 
 
 def _features(form: Form) -> list[Feature]:
@@ -183,6 +205,7 @@ ROUTES = (
     get("/keys/new", show_create, Action.KEYS_MANAGE),
     post("/keys/new", create, Action.KEYS_MANAGE),
     get("/keys/shown/{token}", show_new, Action.KEYS_MANAGE),
+    get("/keys/{id}/first-request", show_first_request, Action.KEYS_VIEW),
     get("/keys/{id}/edit", show_edit, Action.KEYS_MANAGE),
     post("/keys/{id}/edit", edit, Action.KEYS_MANAGE),
     get("/keys/{id}/regenerate", ask_regenerate, Action.KEYS_MANAGE),

@@ -17,9 +17,11 @@ from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.visit import HOME, Form, Visit
 
 LIST = "/console/labels"
+_THEN = {"first-steps": "/console/first-steps", "first-steps-home": HOME}
+"""Where those go on who came from the first steps."""
 FEATURE_SETS = ("Feature sets", "/console/feature-sets")
 _LARGEST_FORM = 8_000_000
 """Well over the largest logo, so that what is too large is told beside its field."""
@@ -76,7 +78,7 @@ async def show_labels(visit: Visit) -> Response:
 async def show_create(visit: Visit) -> Response:
     """The empty form."""
     kind = visit.query("type") if visit.query("type") in set(LabelType) else LabelType.DYNAMIC.value
-    return _form(visit, Form.of(label_type=kind))
+    return _form(visit, Form.of(label_type=kind, then=visit.query("then")))
 
 
 async def create(visit: Visit) -> Response:
@@ -98,7 +100,7 @@ async def create(visit: Visit) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return _form(visit, form.refused(refused), status=422)
-    return visit.go(LIST, f"{label.name} is created.")
+    return visit.go(_THEN.get(form.text("then"), LIST), f"{label.name} is created.")
 
 
 async def show_edit(visit: Visit) -> Response:

@@ -79,6 +79,7 @@ BUSINESS = (
 """The left panel of a business. Business identity, Identity, Caller ID Details: contract, section 12.2."""
 BOTTOM = (Item("Members", "users", "/members", Action.MEMBERS_VIEW),)
 OVERFLOW = (
+    Item("First steps", "circle-check", "/first-steps", Action.KEYS_MANAGE),
     Item("Manage API Keys", "key", "/keys", Action.KEYS_VIEW),
     Item("Manage Webhooks", "webhook", "/webhooks", Action.WEBHOOKS_VIEW),
     Item("Webhook events", "list-details", "/webhook-events", Action.WEBHOOKS_VIEW),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -20,12 +20,14 @@ from callmark.surfaces.console.menu import Menu, menu_of
 from callmark.surfaces.console.visit import Visit
 
 TEMPLATES = Path(__file__).parent / "templates"
+_PHONE = Path(__file__).parents[1] / "emulator/templates"
+"""The virtual handset's screen, which the first steps show as the emulator's pages do."""
 _WORTH_ZIPPING = 1024
 _THEMES = frozenset({"light", "dark"})
 _YEAR, _DAY, _HOUR, _MINUTE = timedelta(days=300), timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 env = Environment(
-    loader=FileSystemLoader(TEMPLATES),
+    loader=ChoiceLoader([FileSystemLoader(TEMPLATES), PrefixLoader({"emulator": FileSystemLoader(_PHONE)})]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

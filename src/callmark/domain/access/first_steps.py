@@ -1,0 +1,184 @@
+"""The first steps of a new account: which are done, by what is there, and what the demo prepares for the last one."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from callmark.domain.access import feature_sets, labels, numbers, records, structure, webhooks
+from callmark.domain.access.feature_sets import hung_in
+from callmark.domain.access.model import Action, Actor, allows, check
+from callmark.domain.access.numbers import Mode
+from callmark.domain.access.structure import Node
+from callmark.domain.access.webhooks import Wanted
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature
+from callmark.domain.calls import days as call_days
+from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import ApiKey
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId
+from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.numbers import look_up
+from callmark.domain.numbers.model import NumberState
+from callmark.domain.personalisation.judge import NewRecord
+from callmark.domain.personalisation.model import StoredRecord
+from callmark.domain.structure.catalogue import catalogue_entry_named
+from callmark.domain.structure.model import FeatureSet, NewFeatureSet
+from callmark.domain.webhooks import log
+from callmark.domain.webhooks.model import Delivery, DeliveryState
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import NotFound
+from callmark.kit.phone import PhoneNumber
+
+NAME = "First steps"
+_OPERATION, _PROCESS = "Customer support", "Callbacks"
+_REASON = "Trying out our caller ID"
+_WINDOW_MS = 3_600_000
+_LOOKED_AT = 20
+_NEEDED_TO_ANSWER = frozenset({Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK})
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """What is there of each step.
+
+    `label` is a dynamic label; `key` one that was used if there is any, else the newest; `delivered` the newest event
+    that reached a webhook. `is_prepared`: the demo's number is listed with Call Me Back, and a webhook leads to the
+    demo's receiver. `can_push` and `can_be_answered` say whether the account's plan has what the steps need.
+    """
+
+    label: Label | None
+    is_shown: bool
+    key: ApiKey | None
+    is_prepared: bool
+    delivered: Delivery | None
+    can_push: bool
+    can_be_answered: bool
+
+    @property
+    def done(self) -> tuple[bool, bool, bool, bool]:
+        """Whether each step is done, in their order."""
+        return (
+            self.label is not None,
+            self.is_shown,
+            self.key is not None and self.key.last_used_at is not None,
+            self.delivered is not None,
+        )
+
+
+def demo_numbers(account_id: AccountId) -> tuple[PhoneNumber, PhoneNumber]:
+    """The number that calls and the phone that rings in the demo, both the account's own."""
+    return PhoneNumber(f"9180{account_id.int % 10**8:08d}"), PhoneNumber(f"91991{account_id.int // 10**8 % 10**7:07d}")
+
+
+async def is_on_home(deps: Deps, actor: Actor) -> bool:
+    """Whether home shows the steps: to those who can take them, until they are hidden."""
+    may_take = all(
+        allows(actor.role, action) for action in (Action.LABELS_MANAGE, Action.RECORDS_PUSH, Action.KEYS_MANAGE)
+    )
+    return may_take and not await accounts.are_first_steps_hidden(deps, actor.account_id)
+
+
+async def hide(deps: Deps, actor: Actor, *, hidden: bool) -> None:
+    """Hides the steps from the home of everybody in the account, or shows them again. Raises Forbidden."""
+    check(actor, Action.KEYS_MANAGE)
+    await accounts.hide_first_steps(deps, actor.account_id, hidden=hidden)
+
+
+async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
+    """How far the account is; webhooks of the demo lead to `sink_url`. Raises Forbidden."""
+    check(actor, Action.KEYS_MANAGE)
+    account_id = actor.account_id
+    features = (await accounts.get_account(deps, account_id)).features
+    dynamic = await labels.list_dynamic(deps, actor)
+    keys = await credentials.list_keys(deps, account_id)
+    days = await call_days.read_days(deps, account_id)
+    arrived = log.Filters(state=DeliveryState.SUCCESS)
+    deliveries = await log.list_deliveries(deps, account_id, arrived, limit=_LOOKED_AT)
+    return FirstSteps(
+        label=_first(dynamic),
+        is_shown=any(day.shown for day in days.days),
+        key=_first([key for key in keys if key.last_used_at]) or _first(keys[::-1]),
+        is_prepared=bool(sink_url) and await _is_prepared(deps, actor, sink_url),
+        delivered=_first([one for one in deliveries if not one.is_test]),
+        can_push=Feature.CALL_PERSONALISATION in features,
+        can_be_answered=features >= _NEEDED_TO_ANSWER,
+    )
+
+
+async def push(deps: Deps, actor: Actor) -> StoredRecord:
+    """A record of an hour for the demo's phone, with the account's default label; with its outcome.
+
+    Raises Forbidden, NotFound without a label, and `records.Refused`.
+    """
+    label = _first(await labels.list_dynamic(deps, actor))
+    if label is None:
+        raise NotFound
+    caller, receiver = demo_numbers(actor.account_id)
+    now_ms = to_ms(deps.clock.now())
+    record = NewRecord(caller, receiver, str(label.id), None, _REASON, now_ms, now_ms + _WINDOW_MS)
+    return await records.push(deps, actor, record, "")
+
+
+async def prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
+    """Lists the demo's calling number with Call Me Back, and points a webhook at the demo's receiver.
+
+    Safe to ask for again: what is there is left. Raises Forbidden, NotFound without a label, and what making a label,
+    a feature set or a webhook is refused with.
+    """
+    if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, actor)):
+        await webhooks.create_webhook(deps, actor, Wanted(NAME, sink_url, [EventType.CALL_ME_BACK]))
+    feature_set = await _feature_set(deps, actor)
+    caller, _ = demo_numbers(actor.account_id)
+    await numbers.apply(deps, actor, feature_set.id, [caller], Mode.APPEND)
+
+
+async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:
+    caller, _ = demo_numbers(actor.account_id)
+    found = await look_up.find_numbers(deps, actor.account_id, [caller])
+    if not any(one.state is NumberState.LISTED for one in found):
+        return False
+    return any(one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, actor))
+
+
+async def _feature_set(deps: Deps, actor: Actor) -> FeatureSet:
+    tree = await structure.tree_of(deps, actor)
+    if found := _first([hung.feature_set for hung in hung_in(tree) if hung.feature_set.name == NAME]):
+        return found
+    wanted = NewFeatureSet(NAME, label_id=(await _static_label(deps, actor)).id, call_me_back=True)
+    home = _first([node for node in structure.flat(tree).values() if node.has_sets])
+    return await feature_sets.create_set(deps, actor, home.id if home else await _process(deps, actor, tree), wanted)
+
+
+async def _process(deps: Deps, actor: Actor, tree: list[Node]) -> UUID:
+    departments = [node for node in tree if node.name == NAME]
+    department = departments[0].id if departments else await structure.create_department(deps, actor, NAME)
+    operations = departments[0].below if departments else []
+    entry = catalogue_entry_named(_OPERATION)
+    operation = operations[0].id if operations else await structure.create_operation(deps, actor, department, entry.id)
+    return await structure.create_process(deps, actor, operation, _PROCESS)
+
+
+async def _static_label(deps: Deps, actor: Actor) -> Label:
+    """A label that a feature set can show: one there is, else the dynamic one once more as a static one."""
+    found = [one.label for one in await labels.list_labels(deps, actor)]
+    if static := _first([label for label in found if label.label_type is LabelType.STATIC]):
+        return static
+    dynamic = _first(await labels.list_dynamic(deps, actor))
+    if dynamic is None:
+        raise NotFound
+    return await labels.create_label(
+        deps,
+        actor,
+        label_type=LabelType.STATIC,
+        name=dynamic.name,
+        logo=dynamic.logo_sha256.hex(),
+        category=dynamic.category,
+        sub_category=dynamic.sub_category,
+    )
+
+
+def _first(found: list[_T]) -> _T | None:
+    return found[0] if found else None

@@ -1,0 +1,99 @@
+/* The phone in the card of first steps: a virtual handset, as the emulator's own pages are one (emulator/phone.js). */
+import { AfterView } from "../emulator/after_view.js";
+import { drawDevice, STATUS } from "../emulator/device.js";
+import { Phone } from "../emulator/phone.js";
+
+const place = document.querySelector("[data-first-phone]");
+const { firstPhone: number, firstCaller: caller } = place.dataset;
+const device = place.querySelector("[data-device]");
+const state = place.querySelector("[data-first-state]");
+const take = place.querySelector("[data-first-take]");
+const part = (name) => device.querySelector(`[data-${name}]`);
+const phone = new Phone(number);
+const after = new AfterView(device, phone);
+let told = "";
+
+function draw() {
+  const { status, call, after: said, history } = phone;
+  drawDevice(device, { number, zone: phone.handset?.time_zone, now: phone.clock.now(), status, call, after: said, history });
+  after.draw();
+  const text = told || `Phone: ${STATUS[status]}`;
+  if (state.textContent !== text) state.textContent = text;
+  take.hidden = !["taken", "signed-out", "gone"].includes(status);
+}
+
+function say(text) {
+  told = text;
+  draw();
+}
+
+/** Waits until the phone is online, for some seconds at most. */
+async function online() {
+  for (let waited = 0; !phone.connected && waited < 5000; waited += 100) await new Promise((done) => setTimeout(done, 100));
+  return phone.connected;
+}
+
+function ring() {
+  told = "";
+  phone.ring(caller);
+  place.scrollIntoView({ block: "nearest" });
+  part("answer").focus();
+}
+
+async function pushAndRing(form) {
+  const button = form.querySelector("button");
+  if (button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    if (!(await online())) throw new Error(`The phone is ${STATUS[phone.status]}.`);
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
+    if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error("Please load the page again.");
+    const { said, good } = await answer.json();
+    if (!good) throw new Error(said);
+    ring();
+  } catch (error) {
+    say(error.message);
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("[data-first-push]")) return;
+  event.preventDefault();
+  pushAndRing(event.target);
+});
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-first-ring]")) ring();
+});
+part("answer").addEventListener("click", () => phone.answer());
+part("reject").addEventListener("click", () => phone.reject());
+part("hang-up").addEventListener("click", () => phone.hangUp());
+take.addEventListener("click", () => {
+  told = "";
+  if (phone.status === "signed-out") phone.signInAgain();
+  else begin();
+});
+window.addEventListener("pagehide", () => phone.stop());
+window.addEventListener("pageshow", (event) => event.persisted && begin());
+phone.addEventListener("change", () => requestAnimationFrame(draw));
+setInterval(draw, 500);
+
+/** Makes the handset if the emulator has none of this number (after a reset), and becomes it. */
+async function begin() {
+  try {
+    const all = await (await fetch("/emulator/v1/handsets")).json();
+    if (!all.some((one) => one.phone_number === number)) {
+      const headers = { "Content-Type": "application/json" };
+      const made = await fetch("/emulator/v1/handsets", { method: "POST", headers, body: JSON.stringify({ phone_number: number }) });
+      if (!made.ok) throw new Error((await made.json()).message);
+    }
+    phone.start();
+  } catch (error) {
+    say(`The phone cannot be reached: ${error.message}`);
+  }
+}
+
+begin();
+draw();

@@ -1,0 +1,149 @@
+"""A newcomer's walk through the first steps, in a browser, from an empty account to a webhook."""
+
+import json
+import subprocess
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from tests.e2e.browsing import ENVIRON
+from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at, sign_in
+from tests.e2e.serving import CALLMARK
+
+PASSWORD = "four unrelated words here"
+
+
+def callmark(console: ConsoleTabs, *args: str, typed: str = "") -> str:
+    """What an operator's command prints."""
+    data = str(console.demo.process.args[console.demo.process.args.index("--data") + 1])  # type: ignore[union-attr, index] - a list
+    ran = subprocess.run(
+        [CALLMARK, *args, "--data", data], env=ENVIRON, input=typed, capture_output=True, text=True, check=True
+    )
+    return ran.stdout
+
+
+def newcomer(console: ConsoleTabs, name: str, *, width: int = 1280) -> Page:
+    """The home of a new account's admin."""
+    account = json.loads(callmark(console, "account", "create", "--name", name, "--json"))["id"]
+    email = f"{name.lower()}@new.example"
+    who = ("--account", account, "--email", email, "--name", "Nina", "--state", "active", "--json")
+    member = json.loads(callmark(console, "member", "create", *who))["id"]
+    callmark(console, "member", "password", member, "--account", account, "--password-file", "-", typed=PASSWORD)
+    page = console.tabs.open("/console/sign-in", width=width)
+    sign_in(page, email, PASSWORD)
+    return page
+
+
+def picture(width: int, height: int, kind: str) -> dict[str, object]:
+    """A picture whose left half is red and whose right half is blue."""
+    made, out = Image.new("RGB", (width, height), "red"), BytesIO()
+    made.paste("blue", (width // 2, 0, width, height))
+    made.save(out, kind)
+    return {"name": f"a logo.{kind.lower()}", "mimeType": f"image/{kind.lower()}", "buffer": out.getvalue()}
+
+
+def sent_logo(page: Page) -> Image.Image:
+    """The picture that the form would send."""
+    read = """async () => [...new Uint8Array(await document.querySelector("#logo").files[0].arrayBuffer())]"""
+    return Image.open(BytesIO(bytes(page.evaluate(read))))
+
+
+def ticked(page: Page, count: int) -> None:
+    expect(page.locator(".cs-step-done")).to_have_count(count, timeout=15_000)
+
+
+def phone_is_connected(page: Page) -> None:
+    expect(page.locator("[data-first-state]")).to_have_text("Phone: connected", timeout=15_000)
+
+
+def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None:
+    page = newcomer(console, "Walker")
+    phone_is_connected(page)
+    looked_at(page)
+    page.get_by_role("link", name="Make a caller ID").click()
+    page.get_by_label("2. Logo").set_input_files(picture(900, 400, "JPEG"))  # type: ignore[arg-type] - a file payload
+    page.get_by_label("3. Name").fill("Nina Deliveries")
+    page.get_by_label("4. Category").select_option(index=3)
+    check_page(page)
+    page.get_by_role("button", name="Create Caller ID").click()
+    ticked(page, 1)
+    phone_is_connected(page)
+    page.get_by_role("button", name="Push and ring").click()
+    expect(page.locator("[data-call-state=ringing]")).to_be_visible()
+    expect(page.locator("[data-first-phone] [data-name]")).to_have_text("Nina Deliveries")
+    check_page(page)
+    page.get_by_role("button", name="Answer").click()
+    page.get_by_role("button", name="End call").click()
+    ticked(page, 2)
+    page.get_by_role("link", name="Make a key").click()
+    page.get_by_label("Key Name").fill("CRM")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_text("Waiting for the key’s first request")).to_be_visible()
+    looked_at(page)
+    made = subprocess.run(
+        ["bash", "-c", page.locator("pre code").inner_text()], capture_output=True, text=True, check=True
+    )  # noqa: S607 - the line as a person pastes it
+    assert json.loads(made.stdout)["token"]
+    expect(page.get_by_text("The first request came")).to_be_visible(timeout=15_000)
+    page.goto("/console")
+    ticked(page, 3)
+    miss_a_call(page)
+    page.get_by_role("link", name="see what arrived").click()
+    expect(page.get_by_text("call_me_back").or_(page.get_by_text("cmb")).first).to_be_visible()
+
+
+def miss_a_call(page: Page) -> None:
+    """The last step."""
+    page.get_by_role("button", name="Set it up").click()
+    ring = page.get_by_role("button", name="Ring", exact=True)
+    expect(ring).to_be_visible(timeout=15_000)
+    phone_is_connected(page)
+    ring.click()
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Call me back").click()
+    ticked(page, 4)
+    looked_at(page)
+
+
+def test_the_card_is_hidden_and_found_again(console: ConsoleTabs) -> None:
+    page = newcomer(console, "Hider", width=820)
+    page.get_by_role("button", name="Hide").click()
+    expect(page.locator(".cs-first")).to_have_count(0)
+    page.goto("/console/first-steps")
+    check_page(page)
+    page.get_by_role("button", name="Show on Home").click()
+    expect(page.locator(".cs-first")).to_be_visible()
+
+
+@pytest.mark.parametrize(("size", "kind"), [((900, 400), "JPEG"), ((300, 1200), "WEBP"), ((64, 64), "PNG")])
+def test_a_logo_of_any_size_is_cut_by_the_keyboard(console: ConsoleTabs, size: tuple[int, int], kind: str) -> None:
+    page = console.signed_in()
+    page.goto("/console/labels/new")
+    page.get_by_label("2. Logo").set_input_files(picture(*size, kind))  # type: ignore[arg-type] - a file payload
+    expect(page.locator("[data-crop]")).to_be_visible()
+    expect(page.locator("[data-phone-logo]")).to_be_visible()
+    cut = sent_logo(page)
+    assert (cut.format, cut.size) == ("PNG", (200, 200))
+    assert [cut.convert("RGB").getpixel((x, 100))[0] > 200 for x in (90, 110)] == [True, False]  # type: ignore[index] - a colour
+    page.get_by_label("Size").press("End")
+    page.get_by_label("Left or right").press("Home")
+    expect(page.get_by_label("Left or right")).to_have_js_property("value", "-100")
+    page.wait_for_function(
+        "async () => (await createImageBitmap(document.querySelector('#logo').files[0])).width === 200"
+    )
+    looked_at(page)
+
+
+def test_a_logo_that_fits_is_sent_as_it_is_and_what_is_no_picture_is_told(console: ConsoleTabs) -> None:
+    page = console.signed_in()
+    page.goto("/console/labels/new")
+    fitting = picture(200, 200, "PNG")
+    page.get_by_label("2. Logo").set_input_files(fitting)  # type: ignore[arg-type] - a file payload
+    expect(page.locator("[data-phone-logo]")).to_be_visible()
+    expect(page.locator("[data-crop]")).to_be_hidden()
+    read = """async () => [...new Uint8Array(await document.querySelector("#logo").files[0].arrayBuffer())]"""
+    assert bytes(page.evaluate(read)) == fitting["buffer"]
+    broken = {"name": "logo.png", "mimeType": "image/png", "buffer": b"not a picture"}
+    page.get_by_label("2. Logo").set_input_files(broken)  # type: ignore[arg-type] - a file payload
+    expect(page.get_by_text("cannot read this file as a picture")).to_be_visible()
