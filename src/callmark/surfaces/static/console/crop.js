@@ -11,7 +11,7 @@ function start(box, field) {
   const note = box.parentElement.querySelector("[data-crop-note]");
   let picture = null;
   let name = "logo.png";
-  let drawing = Promise.resolve();
+  let drawing = null; // while the field does not hold yet what will be sent
   let isOurs = false;
 
   field.accept = "image/png,image/jpeg,image/webp";
@@ -40,12 +40,18 @@ function start(box, field) {
       const files = new DataTransfer();
       files.items.add(new File([blob], name, { type: "image/png" }));
       field.files = files.files;
-      isOurs = true;
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      field.dispatchEvent(new Event("change", { bubbles: true }));
-      isOurs = false;
-      drawing = null;
+      tell();
     });
+    return drawing;
+  }
+
+  /** Tells the page about what the field holds now. */
+  function tell() {
+    drawing = null;
+    isOurs = true;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+    isOurs = false;
   }
 
   async function open(file) {
@@ -53,15 +59,15 @@ function start(box, field) {
     picture = null;
     box.hidden = true;
     note.hidden = true;
-    if (!file) return;
+    if (!file) return tell();
     try {
       picture = await createImageBitmap(file, { imageOrientation: "from-image" });
     } catch {
       note.textContent = "Your browser cannot read this file as a picture. Choose a PNG, JPEG or WebP.";
       note.hidden = false;
-      return;
+      return tell();
     }
-    if (picture.width === SIDE && picture.height === SIDE && (await isPng(file))) return; // as it has to be
+    if (picture.width === SIDE && picture.height === SIDE && (await isPng(file))) return tell(); // as it has to be
     name = `${file.name.replace(/\.[^.]*$/, "")}.png`;
     const fits = SIDE / Math.max(picture.width, picture.height);
     const covers = SIDE / Math.min(picture.width, picture.height);
@@ -69,7 +75,7 @@ function start(box, field) {
     sliders.x.value = sliders.y.value = 0;
     box.hidden = false;
     draw();
-    keep();
+    return keep();
   }
 
   /* Before console.js looks at the file: what counts is the one that is sent. */
@@ -77,18 +83,8 @@ function start(box, field) {
     document.addEventListener(kind, (event) => {
       if (event.target !== field || isOurs) return;
       event.stopImmediatePropagation();
-      if (kind === "change") drawing = open(field.files[0]).then(() => drawing).then(showAsItIs);
+      if (kind === "change") drawing = open(field.files[0]);
     }, { capture: true });
-  }
-
-  /** Tells the page about a file that stays as it is. */
-  function showAsItIs() {
-    drawing = null;
-    if (!box.hidden) return;
-    isOurs = true;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-    isOurs = false;
   }
 
   box.addEventListener("input", (event) => {
@@ -122,7 +118,6 @@ function start(box, field) {
     const { submitter } = event;
     drawing.then(() => field.form.requestSubmit(submitter));
   }, { capture: true });
-  drawing = null;
 }
 
 /** Moves a slider by as much as the picture was dragged. */
