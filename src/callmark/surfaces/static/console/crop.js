@@ -36,18 +36,23 @@ function start(box, field) {
 
   /** Puts what the canvas shows into the field; a form that is sent meanwhile waits for it. */
   function keep() {
-    drawing = new Promise((done) => canvas.toBlob(done, "image/png")).then((blob) => {
+    return new Promise((done) => canvas.toBlob(done, "image/png")).then((blob) => {
       const files = new DataTransfer();
       files.items.add(new File([blob], name, { type: "image/png" }));
       field.files = files.files;
       tell();
     });
-    return drawing;
+  }
+
+  function waitFor(work) {
+    drawing = work;
+    work.finally(() => {
+      if (drawing === work) drawing = null;
+    });
   }
 
   /** Tells the page about what the field holds now. */
   function tell() {
-    drawing = null;
     isOurs = true;
     field.dispatchEvent(new Event("input", { bubbles: true }));
     field.dispatchEvent(new Event("change", { bubbles: true }));
@@ -83,7 +88,7 @@ function start(box, field) {
     document.addEventListener(kind, (event) => {
       if (event.target !== field || isOurs) return;
       event.stopImmediatePropagation();
-      if (kind === "change") drawing = open(field.files[0]);
+      if (kind === "change") waitFor(open(field.files[0]));
     }, { capture: true });
   }
 
@@ -93,7 +98,7 @@ function start(box, field) {
   });
   box.addEventListener("change", (event) => {
     event.stopPropagation();
-    if (picture) keep();
+    if (picture) waitFor(keep());
   });
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -109,7 +114,7 @@ function start(box, field) {
     move(sliders.y, event.movementY * pixel, picture.height * by);
     draw();
   });
-  canvas.addEventListener("pointerup", () => picture && keep());
+  canvas.addEventListener("pointerup", () => picture && waitFor(keep()));
 
   field.form.addEventListener("submit", (event) => {
     if (!drawing) return;
