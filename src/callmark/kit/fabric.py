@@ -23,7 +23,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from callmark.kit.errors import SetupError, Unavailable
-from callmark.kit.fanout import Answer, Fanouts, Push
+from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.ids import new_id
 from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
 
@@ -204,19 +204,16 @@ class Fabric:
 
     # senders --------------------------------------------------------------------------------------------------------
 
-    async def push(self, pushes: Sequence[Push], within: timedelta) -> AsyncGenerator[list[tuple[int, Answer]]]:
+    def push(
+        self, pushes: Sequence[Push], within: timedelta, returning: Returning | None = None
+    ) -> AsyncGenerator[list[tuple[int, Answer]]]:
         """Sends all, then yields (position in `pushes`, answer) in groups as answers come, until each has one.
 
-        After `within` what is still open is SILENT. Without a connection all are FABRIC_LOST at once.
+        After `within` what is still open is SILENT. Without a connection all are FABRIC_LOST at once. `returning` says
+        which handsets that are not connected are expected back: theirs are sent again until then.
         """
         deadline = asyncio.get_running_loop().time() + within.total_seconds()
-        fanout = self._fanouts.begin(pushes)
-        try:
-            self._send(pushes)
-            while come := await self._fanouts.take(fanout, deadline):
-                yield come
-        finally:
-            self._fanouts.abandon(fanout)
+        return self._fanouts.run(pushes, deadline, self._send, returning)
 
     def _send(self, pushes: Sequence[Push]) -> None:
         if not self.connected:

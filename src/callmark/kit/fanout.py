@@ -2,12 +2,19 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 GRACE_S = 0.05
 """How long a fan-out collects answers before it hands on those that have come."""
+
+
+AGAIN_FIRST_S, AGAIN_LAST_S = 0.1, 1.0
+"""Pauses before a push is sent again to a handset that is expected back."""
+
+Returning = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Which of these numbers, whose handsets are not connected, are expected back in a moment."""
 
 
 class Answer(Enum):
@@ -59,11 +66,69 @@ class Fanout:
         return True
 
 
+class Again:
+    """The pushes of one fan-out whose handsets were not connected and are expected back."""
+
+    def __init__(self, send: Callable[[Sequence[Push]], None]) -> None:
+        self._send = send
+        self._pauses: dict[str, float] = {}
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    async def among(
+        self, pushes: Sequence[Push], come: Sequence[tuple[int, Answer]], returning: Returning
+    ) -> dict[int, Push]:
+        """Those of the answered pushes that are to be sent again, by position; once expected, always expected."""
+        gone = {i: pushes[i] for i, answer in come if answer is Answer.NOT_CONNECTED}
+        if asked := {push.number for push in gone.values() if push.key not in self._pauses}:
+            near = set(await returning(asked))
+            self._pauses |= {push.key: AGAIN_FIRST_S for push in gone.values() if push.number in near}
+        return {i: push for i, push in gone.items() if push.key in self._pauses}
+
+    def later(self, pushes: Sequence[Push]) -> None:
+        """Sends them again after a pause, which grows with each time."""
+        pause = max(self._pauses[push.key] for push in pushes)
+        self._pauses |= dict.fromkeys((push.key for push in pushes), min(pause * 1.5, AGAIN_LAST_S))
+        handle = asyncio.get_running_loop().call_later(pause, lambda: self._due(handle, pushes))
+        self._timers.add(handle)
+
+    def _due(self, handle: asyncio.TimerHandle, pushes: Sequence[Push]) -> None:
+        self._timers.discard(handle)
+        self._send(pushes)
+
+    def stop(self) -> None:
+        """Sends nothing any more."""
+        for timer in self._timers:
+            timer.cancel()
+
+
 class Fanouts:
     """The fan-outs under way. An answer names the key of its push alone."""
 
     def __init__(self) -> None:
         self._of_key: dict[str, Fanout] = {}
+
+    async def run(
+        self,
+        pushes: Sequence[Push],
+        deadline: float,
+        send: Callable[[Sequence[Push]], None],
+        returning: Returning | None,
+    ) -> AsyncGenerator[list[tuple[int, Answer]]]:
+        """As `Fabric.push`, which gives `send`."""
+        fanout = self.begin(pushes)
+        again = Again(lambda some: send([push for push in some if push.key in fanout.open]))
+        try:
+            send(pushes)
+            while come := await self.take(fanout, deadline):
+                if returning and (back := await again.among(pushes, come, returning)):
+                    self._reopen(fanout, back)
+                    again.later(list(back.values()))
+                    come = [(i, answer) for i, answer in come if i not in back]
+                if come:
+                    yield come
+        finally:
+            again.stop()
+            self.abandon(fanout)
 
     def begin(self, pushes: Sequence[Push]) -> Fanout:
         """Waits for answers to `pushes` from now on.
@@ -102,6 +167,13 @@ class Fanouts:
             fanout.come += [(i, Answer.SILENT) for i in self.abandon(fanout)]
         come, fanout.come = fanout.come, []
         return come
+
+    def _reopen(self, fanout: Fanout, pushes: Mapping[int, Push]) -> None:
+        """Waits again for answers to these of its pushes, by position."""
+        for i, push in pushes.items():
+            self.settle(push.key, Answer.SILENT)
+            fanout.open[push.key] = i
+            self._of_key[push.key] = fanout
 
     def abandon(self, fanout: Fanout) -> list[int]:
         """Stops waiting for what is still open; its positions."""

@@ -10,6 +10,7 @@ from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.exports import jobs as exports
+from callmark.domain.handsets import presence
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import days as record_days
@@ -84,6 +85,7 @@ def check(deps: Deps) -> None:
 async def prepare(deps: Deps) -> None:
     """What must be there before the first request: the partitions of the coming days, the periodic jobs' rows."""
     await partitions.keep_partitions(deps)
+    await presence.find_lost(deps)
     async with deps.db.transaction() as tx:
         await tx.execute(
             "INSERT INTO periodic_job (name, due_at) SELECT n, $2 FROM unnest($1::text[]) n ON CONFLICT DO NOTHING",

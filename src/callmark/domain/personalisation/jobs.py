@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import queries, sweeping
@@ -114,7 +116,8 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     lost = 0
     sent_at = deps.clock.now()
     within = timedelta(seconds=deps.settings.bulk_deadline_s)
-    async for group in deps.fabric.push([as_push(deps, record) for record in records], within):
+    pushes = [as_push(deps, record) for record in records]
+    async for group in deps.fabric.push(pushes, within, partial(presence.returning, deps)):
         at = deps.clock.now()
         settled = [
             Settlement(records[i].key, _outcome(answer), sent_at, at)

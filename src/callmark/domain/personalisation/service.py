@@ -3,12 +3,14 @@
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
 
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.ids import AccountId, BatchId, RecordId
@@ -165,7 +167,8 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
 
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:
-    answers = [answer async for group in deps.fabric.push([as_push(deps, record)], within) for _, answer in group]
+    pushed = deps.fabric.push([as_push(deps, record)], within, partial(presence.returning, deps))
+    answers = [answer async for group in pushed for _, answer in group]
     return Outcome.SUCCESS if answers == [Answer.ACKNOWLEDGED] else Outcome.FAILED_TO_PUSH
 
 

@@ -518,6 +518,16 @@ CREATE TABLE public.feedback (
 
 COMMENT ON COLUMN public.feedback.responses IS 'As the event shows them: question_id, question, answer, in the order of the questions.';
 
+CREATE TABLE public.gateway (
+    id uuid NOT NULL,
+    beat_at timestamp with time zone NOT NULL,
+    lost_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.gateway IS 'Gateways, each for the life of its process. Instants are real ones.';
+
+COMMENT ON COLUMN public.gateway.lost_at IS 'When it ended, or was found to be dead.';
+
 CREATE TABLE public.handed_over (
     sha256 bytea NOT NULL,
     kind text NOT NULL,
@@ -720,6 +730,18 @@ CREATE TABLE public.periodic_job (
 );
 
 COMMENT ON TABLE public.periodic_job IS 'Work that comes round by itself, once however many workers there are.';
+
+CREATE TABLE public.presence (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    stream text NOT NULL,
+    gateway_id uuid NOT NULL,
+    lost_at timestamp with time zone
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE public.presence IS 'The newest stream of each handset that has ever connected.';
+
+COMMENT ON COLUMN public.presence.lost_at IS 'When it ended (real time), -infinity when the handset said goodbye; null: open, unless its gateway is lost.';
 
 CREATE TABLE public.process (
     id uuid NOT NULL,
@@ -1025,6 +1047,9 @@ ALTER TABLE ONLY public.feedback
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.gateway
+    ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.handed_over
     ADD CONSTRAINT handed_over_pkey PRIMARY KEY (sha256);
 
@@ -1072,6 +1097,9 @@ ALTER TABLE ONLY public.operator_user
 
 ALTER TABLE ONLY public.periodic_job
     ADD CONSTRAINT periodic_job_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.presence
+    ADD CONSTRAINT presence_pkey PRIMARY KEY (phone_number);
 
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (id);

@@ -11,9 +11,11 @@ import structlog
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registration, Takeover
 from callmark.kit.errors import AppError
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import Connection
@@ -40,6 +42,7 @@ class Gateway:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
+        self.id = new_id()
         self._streams: dict[PhoneNumber, tuple[Connection, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
@@ -56,7 +59,8 @@ class Gateway:
         await self._deps.fabric.listen(RECHECK, self._on_recheck)
         await self._deps.fabric.listen(COUNT, self._on_count)
         self._deps.fabric.on_reconnect(self._on_reconnect)
-        self._run(self._keep_checking())
+        self.run(self._keep_checking())
+        self.run(self._keep_beating())
 
     async def stop(self) -> None:
         """Tells every handset to connect elsewhere; returns when they have been told, after two seconds at most."""
@@ -65,8 +69,9 @@ class Gateway:
             task.cancel()
         for stream in self.streams():
             stream.close(*RESTARTING)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, AppError):
             async with asyncio.timeout(STOP_WITHIN_S):
+                await presence.note_gone(self._deps, self.id)
                 await asyncio.gather(*(stream.drained() for stream in self.streams()))
 
     # the streams ------------------------------------------------------------------------------------------------------
@@ -124,7 +129,22 @@ class Gateway:
     async def _on_reconnect(self) -> None:
         if self._refreshing:
             self._refreshing.cancel()
-        self._refreshing = self._run(self._refresh())
+        self._refreshing = self.run(self._refresh())
+
+    async def _keep_beating(self) -> None:
+        """Notes that this gateway lives; first of all which others died, whose handsets can come back from now on."""
+        found = False
+        while True:
+            try:
+                await presence.beat(self._deps, self.id)
+                if not found:
+                    await presence.find_lost(self._deps)
+                    found = True
+            except AppError as exc:
+                log.warning("gateway_beat_missed", error=str(getattr(exc, "reason", exc)))
+            except Exception:
+                log.exception("gateway_beat_missed")
+            await self._deps.real_clock.sleep(presence.BEAT_EVERY)
 
     async def _keep_checking(self) -> None:
         while True:
@@ -167,7 +187,8 @@ class Gateway:
                     log.warning("handset_not_synced", error=str(getattr(exc, "reason", exc)))
                     await self._deps.real_clock.sleep(timedelta(seconds=1))
 
-    def _run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Runs `work` beside the streams."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -5,7 +5,7 @@ database, while senders commit before they publish.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
@@ -14,6 +14,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
@@ -32,6 +33,10 @@ MOST_FAULTS = 10
 """Frames that a stream may spoil before it is closed with 4400."""
 
 NO_CODE = 1005
+RESTARTING_CODE = 1012
+
+_GOODBYES = frozenset({1000, 1001, 4400, 4401, 4409, 4410})
+"""Ends after which the handset, or this device of it, is not expected back: by its own wish, or for good."""
 
 SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
@@ -64,6 +69,13 @@ class Streams(Protocol):
 
     async def take_over(self, stream: Connection) -> None:
         """Closes what is older than it."""
+        ...
+
+    id: UUID
+    """Names the gateway."""
+
+    def run(self, work: Coroutine[None, None, None]) -> object:
+        """Runs `work` beside the streams."""
         ...
 
 
@@ -103,16 +115,19 @@ class Stream:
             if frames:
                 frames.take = None
             code = stream.closing[0] if stream.closing and stream.closing[0] != NO_CODE else code
+            self._note_ended(stream, code)
             _note(stream, code, asyncio.get_running_loop().time() - began)
 
     async def _serve(self, stream: Connection, receive: Receive) -> int:
         """Runs the stream to its end; the close code."""
         attachment: Attachment | None = None
+        number = stream.registration.phone_number
         self._streams.add(stream)
         try:
             try:
-                attachment = await self._deps.fabric.attach(stream.registration.phone_number, stream.push)
+                attachment = await self._deps.fabric.attach(number, stream.push)
                 await self._streams.close_ended([stream])
+                await presence.note_opened(self._deps, self._streams.id, number, stream.stream)
                 await self._streams.take_over(stream)
                 stream.open(self._welcome(stream))
             except Unavailable as exc:
@@ -122,6 +137,12 @@ class Stream:
             self._streams.remove(stream)
             if attachment:
                 await self._deps.fabric.detach(attachment)
+
+    def _note_ended(self, stream: Connection, code: int) -> None:
+        """Notes the end of a stream, unless its gateway has ended: that counts for all of them."""
+        if code != RESTARTING_CODE:
+            number, goodbye = stream.registration.phone_number, code in _GOODBYES
+            self._streams.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
 
     def _welcome(self, stream: Connection) -> wire.Welcome:
         mine = stream.registration

@@ -1,0 +1,72 @@
+"""Who was connected a moment ago: pushes wait for a handset whose stream ended through no wish of its own.
+
+A gateway notes each stream when it opens and when it ends. That it has gone itself it notes once, for all its streams;
+when it was killed, whoever starts next finds its last beat old and notes it then. So after an outage of whatever length
+handsets have their time from the moment when they can come back.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence_queries
+from callmark.domain.handsets.presence_queries import Came, Went
+from callmark.kit.errors import AppError
+from callmark.kit.phone import PhoneNumber
+
+log = structlog.get_logger(__name__)
+
+RETURNS_WITHIN = timedelta(seconds=30)
+"""How long after its stream was lost a handset is expected back. Longer, and it is simply offline."""
+
+BEAT_EVERY = timedelta(seconds=5)
+_SILENT_AFTER = 3 * BEAT_EVERY
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+async def note_opened(deps: Deps, gateway_id: UUID, number: PhoneNumber, stream: str) -> None:
+    """A handset's stream is open on that gateway. Raises Unavailable."""
+    await deps.gather(presence_queries.note, [Came(number, stream, gateway_id)])
+
+
+async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodbye: bool) -> None:
+    """It has ended, by the handset's wish or not. Without PostgreSQL nothing is noted: it counts as lost."""
+    lost_at = None if said_goodbye else deps.real_clock.now()
+    try:
+        await deps.gather(presence_queries.note, [Went(number, stream, lost_at)])
+    except AppError as exc:
+        log.warning("stream_end_not_noted", error=str(getattr(exc, "reason", exc)))
+
+
+async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
+    """Those of numbers without a stream at this moment whose handsets are expected back. Empty without PostgreSQL."""
+    asked = list(set(numbers))
+    since = deps.real_clock.now() - RETURNS_WITHIN
+    try:
+        found = await deps.gather(presence_queries.lost_since, [(number, since) for number in asked])
+    except AppError as exc:
+        log.warning("presence_not_known", error=str(getattr(exc, "reason", exc)))
+        return set()
+    return {number for number, is_near in zip(asked, found, strict=True) if is_near}
+
+
+async def beat(deps: Deps, gateway_id: UUID) -> None:
+    """That gateway lives."""
+    async with deps.db.connection() as tx:
+        await presence_queries.beat(tx, gateway_id, deps.real_clock.now())
+
+
+async def note_gone(deps: Deps, gateway_id: UUID) -> None:
+    """That gateway has ended, and with it its streams."""
+    async with deps.db.connection() as tx:
+        await presence_queries.mark_lost(tx, gateway_id, deps.real_clock.now())
+
+
+async def find_lost(deps: Deps) -> None:
+    """Notes gateways that were killed. Before the first push of a process, so that it waits for their handsets."""
+    now = deps.real_clock.now()
+    async with deps.db.connection() as tx:
+        await presence_queries.find_lost(tx, now - _SILENT_AFTER, now - _FORGOTTEN_AFTER, now)

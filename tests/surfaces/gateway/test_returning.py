@@ -1,0 +1,141 @@
+"""Pushes wait for a handset that lost its stream a moment ago, and for no other."""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.factories import Cast, make_cast, phone
+from tests.surfaces.gateway.helpers import (
+    Handset,
+    Owner,
+    make_handset,
+    new_record,
+    online,
+    outcome_of,
+    push,
+    served,
+    store_records,
+)
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence
+from callmark.domain.personalisation.model import Outcome
+from callmark.kit.clock import FakeClock
+from callmark.kit.fanout import Answer, Push
+from callmark.worker.run import run_due_once
+
+
+@pytest.fixture
+async def cast(deps: Deps) -> Cast:
+    return await make_cast(deps)
+
+
+async def acknowledge(handset: Handset) -> None:
+    """Acknowledges the next record pushed."""
+    frame = await handset.receive("identity")
+    await handset.send("ack", record=frame["record"])
+
+
+async def is_returning(deps: Deps, owner: Owner) -> bool:
+    return await presence.returning(deps, [owner.number]) == {owner.number}
+
+
+async def restart(deps: Deps, owner: Owner) -> None:
+    """Connects the handset to a gateway, which then restarts."""
+    async with AsyncExitStack() as streams:
+        async with served(deps) as address:
+            handset = await streams.enter_async_context(online(address, owner.token))
+        assert (await handset.closed())[0] == 1012
+
+
+async def test_a_real_time_push_waits_for_a_handset_whose_gateway_restarts(deps: Deps, cast: Cast) -> None:
+    owner = await make_handset(deps, phone())
+    await restart(deps, owner)
+    pushing = asyncio.create_task(push(deps, cast, owner.number))
+    async with served(deps) as address, online(address, owner.token) as handset:
+        await acknowledge(handset)
+        assert (await pushing).outcome is Outcome.SUCCESS
+
+
+async def test_a_batch_waits_for_a_handset_whose_gateway_restarts(deps: Deps, cast: Cast) -> None:
+    owner = await make_handset(deps, phone())
+    await restart(deps, owner)
+    (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
+    pushing = asyncio.create_task(run_due_once(deps))
+    async with served(deps) as address, online(address, owner.token) as handset:
+        await acknowledge(handset)
+        await pushing
+    assert await outcome_of(deps, cast, record.key.id) is Outcome.SUCCESS
+
+
+async def test_a_handset_that_said_goodbye_is_offline_at_once(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as address:
+        async with online(address, owner.token):
+            assert await is_returning(deps, owner)  # should NATS not know its stream, it soon will
+
+        async def is_offline() -> bool:
+            return not await is_returning(deps, owner)
+
+        await until(is_offline)
+
+
+async def test_a_handset_that_never_connected_is_offline(deps: Deps) -> None:
+    assert not await is_returning(deps, await make_handset(deps, phone()))
+
+
+async def test_a_handset_that_does_not_come_back_is_offline_after_a_while(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    await restart(deps, owner)
+    assert await is_returning(deps, owner)
+    real = FakeClock(deps.real_clock.now() + presence.RETURNS_WITHIN + timedelta(seconds=1))
+    assert not await is_returning(replace(deps, real_clock=real), owner)
+
+
+async def test_handsets_of_a_killed_gateway_are_expected_from_when_it_is_found_dead(deps: Deps) -> None:
+    owner = await make_handset(deps, phone())
+    async with served(deps) as address, online(address, owner.token):
+        hours_later = replace(deps, real_clock=FakeClock(deps.real_clock.now() + timedelta(hours=2)))
+        assert not await is_returning(hours_later, owner)  # as if nothing had run meanwhile
+        await presence.find_lost(hours_later)
+        assert await is_returning(hours_later, owner)
+
+
+async def test_only_those_expected_back_are_waited_for(deps: Deps) -> None:
+    near, far = phone(), phone()
+    answers: list[tuple[int, Answer]] = []
+    come = asyncio.Event()
+
+    async def returning(_: Collection[str]) -> set[str]:
+        return {near}
+
+    async def send() -> None:
+        pushes = [Push(near, "near", b"{}"), Push(far, "far", b"{}")]
+        async for group in deps.fabric.push(pushes, timedelta(seconds=5), returning):
+            answers.extend(group)
+            come.set()
+
+    sending = asyncio.create_task(send())
+    await asyncio.wait_for(come.wait(), 5)
+    assert answers == [(1, Answer.NOT_CONNECTED)]
+
+    def on_push(_key: str, reply: str, _payload: bytes) -> None:
+        deps.fabric.acknowledge(reply)
+
+    attached = await deps.fabric.attach(near, on_push)
+    await sending
+    assert answers[1:] == [(0, Answer.ACKNOWLEDGED)]
+    await deps.fabric.detach(attached)
+
+
+async def test_who_is_not_back_in_time_was_not_reached(deps: Deps) -> None:
+    async def returning(numbers: Collection[str]) -> Collection[str]:
+        return numbers
+
+    pushes = [Push(phone(), "away", b"{}")]
+    groups = [group async for group in deps.fabric.push(pushes, timedelta(milliseconds=250), returning)]
+    assert groups == [[(0, Answer.SILENT)]]
