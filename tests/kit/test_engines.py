@@ -1,5 +1,6 @@
 """Embedded engines: private, recovered after a kill, on the directory they are given."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -10,7 +11,6 @@ from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
@@ -19,11 +19,11 @@ from tests.engines import Engines, reachable_directory
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries
 from callmark.kit.engines.data_directory import DataDirectory, Installation, read_installation
-from callmark.kit.engines.leftovers import postgres_of
+from callmark.kit.engines.leftovers import nats_of, postgres_of
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.owner import Owner, engine_owner
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.errors import SetupError
+from callmark.kit.errors import EngineRefuses, SetupError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
 
@@ -56,9 +56,11 @@ async def test_the_socket_and_the_secrets_are_private(engines: Engines) -> None:
 
 
 async def test_there_is_no_way_in_without_the_password(engines: Engines) -> None:
-    with pytest.raises(asyncpg.InvalidPasswordError):
+    with pytest.raises(EngineRefuses, match="service unavailable") as refused:
         async with connect(engines.dsn.replace(urlsplit(engines.dsn).password or "?", "guess")):
             pass
+    assert "password authentication failed" in refused.value.reason
+    assert "CALLMARK_POSTGRES_DSN" in refused.value.advice
     hba = (socket_dir(engines.dsn).parent / "postgres/pg_hba.conf").read_text()
     rules = [line.split() for line in hba.splitlines() if line.strip() and not line.startswith("#")]
     assert {rule[-1] for rule in rules} == {"scram-sha-256", "reject"}
@@ -162,10 +164,24 @@ async def test_programs_under_a_closed_directory_are_copied_once(directory: Path
 
 
 @needs_root
-async def test_a_data_directory_under_a_closed_one_is_refused_with_its_name(directory: Path) -> None:
+async def test_a_data_directory_under_a_closed_one_works_and_stays_closed(directory: Path) -> None:
     directory.chmod(0o700)  # noqa: ASYNC240 - nothing else runs meanwhile
-    with pytest.raises(SetupError, match=f"{directory} is closed"):
-        await EmbeddedPostgres(directory / "data").start()
+    postgres, nats = EmbeddedPostgres(directory / "data"), EmbeddedNats(directory / "data")
+    dsn, url = await asyncio.gather(postgres.start(), nats.start())
+    async with connect(dsn) as tx:
+        await tx.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    assert postgres_of(directory / "data/postgres")
+    assert nats_of(directory / "data/nats/nats.conf") == [nats.pid]
+    os.kill(postgres.pid, signal.SIGKILL)
+    await postgres.wait()
+    await postgres.start()
+    async with connect(dsn) as tx:
+        assert await tx.fetchval("SELECT number FROM kept") == 7
+    client = Client()
+    await client.connect(url)
+    await client.close()
+    assert mode(directory) == 0o700
+    await asyncio.gather(postgres.stop(), nats.stop())
 
 
 @needs_root

@@ -22,9 +22,10 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.errors import Unavailable
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.ids import new_id
+from callmark.kit.nats_servers import check_credentials, seeds
 from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
 
 log = structlog.get_logger(__name__)
@@ -90,9 +91,10 @@ class Fabric:
         """Closes the connection; pushes under way end as FABRIC_LOST."""
         for task in [*self._tasks, *([self._connecting] if self._connecting else [])]:
             task.cancel()
-        with contextlib.suppress(*_FAILED):
-            async with asyncio.timeout(1):
-                await self._client.close()
+        if self._connecting:
+            with contextlib.suppress(*_FAILED):
+                async with asyncio.timeout(1):
+                    await self._client.close()
         self._fanouts.lose_all()
 
     @property
@@ -364,24 +366,6 @@ class Fabric:
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
         return answer.data
-
-
-def seeds(urls: str) -> list[str]:
-    """The servers of a setting: URLs divided by commas. Any one of them is enough; it tells of the others."""
-    return [url.strip() for url in urls.split(",") if url.strip()]
-
-
-def check_credentials(path: Path | None) -> None:
-    """Raises SetupError when the file is not one that NATS makes for a user (`nsc generate creds`)."""
-    if path is None:
-        return
-    try:
-        text = path.expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as exc:
-        why = getattr(exc, "strerror", None) or "it is no text"
-        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
-    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} holds no NATS credentials: a user's JWT and its NKEY seed")
 
 
 def version_of(text: str) -> tuple[int, ...]:

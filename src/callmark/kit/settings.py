@@ -51,10 +51,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     nats_url: Annotated[
         Secret | None,
         Meta(
-            description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`; unset starts the embedded one."
+            description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`, or several divided by commas;"
+            " unset starts the embedded one."
         ),
     ] = None
-    nats_credentials: Annotated[Path | None, Meta(description="Credentials file for that NATS server.")] = None
+    nats_credentials: Annotated[
+        Path | None, Meta(description="Credentials file (`.creds`) for those NATS servers.")
+    ] = None
     data: Annotated[
         Path,
         Meta(description="Data directory of our engines (root: `/var/lib/callmark`, else `~/.local/share/callmark`)."),

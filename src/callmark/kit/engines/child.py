@@ -103,12 +103,14 @@ def spawn(
     return Child(name, process)
 
 
-async def run(argv: Sequence[str | Path], *, env: Mapping[str, str], owner: Owner | None = None) -> tuple[int, str]:
+async def run(
+    argv: Sequence[str | Path], *, env: Mapping[str, str], owner: Owner | None = None, cwd: Path | None = None
+) -> tuple[int, str]:
     """Exit status and output (both streams) of a short program."""
     read, write = os.pipe()
     with FileIO(read) as output:
         with FileIO(write, "w") as end:
-            child = spawn(str(argv[0]), argv, env=env, owner=owner, output=end)
+            child = spawn(str(argv[0]), argv, env=env, owner=owner, output=end, cwd=cwd)
         text = await _read_all(output)
     return await child.wait(), text.decode(errors="replace")
 

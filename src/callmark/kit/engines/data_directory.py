@@ -7,7 +7,9 @@
     nats/                NATS' configuration (0600)   run/  the socket (0700)   logs/   programs/  copies, if needed
 
 As root everything but `postgres` and `run` stays ours; the engines' user `callmark` owns those two and passes through
-the rest, so that a captured engine cannot lead a root process astray with links.
+the rest, so that a captured engine cannot lead a root process astray with links. Below a directory that is closed to
+that user (`/root`, a test's own) an engine is started inside its part and names it by its working directory; the socket
+and copies of programs are then outside.
 """
 
 import errno
@@ -26,6 +28,8 @@ from callmark.kit.engines.owner import Owner, engine_owner, give
 from callmark.kit.errors import SetupError
 
 SOCKET_NAME = ".s.PGSQL.5432"
+PROGRAMS_OUTSIDE = Path("/var/cache/callmark")
+_WORKING_DIRECTORY = Path("/proc/self/cwd")
 LONGEST_SOCKET_PATH = 100
 """Bytes; the kernel's limit for a Unix socket's path is 107."""
 
@@ -54,6 +58,8 @@ class DataDirectory:
         self.logs = self.path / "logs"
         self.programs = self.path / "programs"
         self.owner: Owner | None = None
+        self.closed = False
+        """Whether the engines' user cannot come here by path."""
 
     def prepare(self) -> None:
         """Makes what is missing, with the permissions the engines need. Raises SetupError that says what is wrong."""
@@ -65,23 +71,29 @@ class DataDirectory:
                 part.mkdir(exist_ok=True)
                 self._let_pass(part)
             self.logs.mkdir(mode=0o700, exist_ok=True)
-            self.programs.mkdir(mode=0o755, exist_ok=True)
+            self.closed = self.owner is not None and not self.owner.can("-x", self.nats)
+            self.programs = PROGRAMS_OUTSIDE if self.closed else self.path / "programs"
+            self.programs.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as exc:
             raise SetupError(f"the data directory {self.path} cannot be used: {exc.strerror}: {exc.filename}") from exc
-        self._refuse_unreachable()
+
+    def named(self, part: Path) -> Path:
+        """What an engine that is started with `part` as its working directory calls it."""
+        return _WORKING_DIRECTORY if self.closed else part
 
     def run_dir(self) -> Path:
         """The 0700 directory of PostgreSQL's socket.
 
-        Below the data directory, or below the system's temporary one when the path would be too long for a socket.
+        Below the data directory, or below the system's temporary one when the engines' user cannot come there, or the
+        path would be too long for a socket.
         """
         inside = self.path / "run"
-        if len(os.fsencode(inside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+        if not self.closed and len(os.fsencode(inside / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
             inside.mkdir(exist_ok=True)
             give(inside, self.owner, 0o700)
             return inside
         name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
-        outside = Path(tempfile.gettempdir()) / f"callmark-{name}"
+        outside = self._temporary() / f"callmark-{name}"
         try:
             outside.mkdir(mode=0o700)
             give(outside, self.owner, 0o700)
@@ -91,6 +103,11 @@ class DataDirectory:
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid or status.st_mode & 0o077:
                 raise SetupError(f"{outside} is not ours or open to others; remove it") from None
         return outside
+
+    def _temporary(self) -> Path:
+        """A temporary directory that the engines' user can come to: `TMPDIR` may be closed to it too."""
+        places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/run")]  # noqa: S108 - what we make there is 0700
+        return next((place for place in places if not self.owner or self.owner.can("-x", place)), places[0])
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -131,14 +148,6 @@ class DataDirectory:
         names = {entry.name for entry in self.path.iterdir()}
         if names and not names & {"lock", "postgres", "nats", "secret-key"}:
             raise SetupError(f"{self.path} has other things in it; give --data an empty or a new directory")
-
-    def _refuse_unreachable(self) -> None:
-        if self.owner and not self.owner.can("-x", self.nats) and (closed := self.owner.closed_parent(self.nats)):
-            raise SetupError(
-                f"the data directory {self.path} cannot be reached by the user {self.owner.name!r}, who runs the"
-                f" engines: {closed} is closed to it. Give another directory with --data, for example"
-                f" /var/lib/callmark, or allow it to pass: chmod o+x {closed}"
-            )
 
 
 def read_installation(path: Path) -> Installation:

@@ -21,10 +21,16 @@ def postgres_of(data: Path) -> list[int]:
 
 
 def nats_of(config: Path) -> list[int]:
-    """Process ids of NATS servers that were started with the configuration file `config`."""
+    """Process ids of NATS servers that were started with the configuration file `config`, or in its directory."""
     argument = os.fsencode(config)
     return _find(
-        lambda pid: _program(pid) == "nats-server" and argument in (PROC / pid / "cmdline").read_bytes().split(b"\0")
+        lambda pid: (
+            _program(pid) == "nats-server"
+            and (
+                argument in (PROC / pid / "cmdline").read_bytes().split(b"\0")
+                or (PROC / pid / "cwd").readlink() == config.parent
+            )
+        )
     )
 
 

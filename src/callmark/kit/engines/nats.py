@@ -50,7 +50,12 @@ class EmbeddedNats:
         config = self._configure()
         with open_log(self._data, self.name) as log_file:
             self._child = spawn(
-                self.name, [program, "-c", self._config], env=ENVIRONMENT, owner=self._data.owner, output=log_file
+                self.name,
+                [program, "-c", self._data.named(self._data.nats) / self._config.name],
+                env=ENVIRONMENT,
+                owner=self._data.owner,
+                output=log_file,
+                cwd=self._data.nats,
             )
         self._port, self._server_name = config["port"], config["server_name"]
         await self._until_it_answers(self._child, config)

@@ -28,10 +28,6 @@ class Owner:
         )
         return result.returncode == 0
 
-    def closed_parent(self, path: Path) -> Path | None:
-        """The first directory on the way to `path` (itself left out) that this user may not pass through."""
-        return next((parent for parent in reversed(path.parents) if not self.can("-x", parent)), None)
-
 
 def engine_owner() -> Owner | None:
     """The system user `callmark` (made when absent) when we are root; None: the engines run as we do."""

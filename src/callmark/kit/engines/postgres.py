@@ -136,9 +136,17 @@ class EmbeddedPostgres:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         give(partial, owner, 0o700)
-        argv: list[str | Path] = [found.bin_dir / "initdb", "-D", partial, "-U", ROLE, f"--pwfile={password_file}"]
+        argv: list[str | Path] = [
+            found.bin_dir / "initdb",
+            "-D",
+            self._data.named(partial),
+            "-U",
+            ROLE,
+            f"--pwfile={password_file}",
+        ]
         argv += ["--auth-local=scram-sha-256", "--auth-host=reject", "--encoding=UTF8", "--locale=C"]
-        status, text = await run(argv if self._durable else [*argv, "--no-sync"], env=ENVIRONMENT, owner=owner)
+        argv += [] if self._durable else ["--no-sync"]
+        status, text = await run(argv, env=ENVIRONMENT, owner=owner, cwd=partial)
         password_file.unlink()
         if status != 0:
             raise SetupError(f"initdb failed on {self._data.path}: {text.strip()[-2000:]}")
@@ -147,7 +155,7 @@ class EmbeddedPostgres:
     def _spawn(self, found: PostgresBinaries, run_dir: Path) -> Child:
         settings = _SETTINGS | {"unix_socket_directories": str(run_dir)} | ({} if self._durable else _NOT_DURABLE)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        argv = [found.bin_dir / "postgres", "-D", self._data.postgres, *options]
+        argv = [found.bin_dir / "postgres", "-D", self._data.named(self._data.postgres), *options]
         with open_log(self._data, self.name) as log_file:
             return spawn(
                 self.name,

@@ -1,0 +1,23 @@
+"""What the settings say of NATS: its servers, and the credentials file for them."""
+
+from pathlib import Path
+
+from callmark.kit.errors import SetupError
+
+
+def seeds(urls: str) -> list[str]:
+    """The servers of a setting: URLs divided by commas. Any one of them is enough; it tells of the others."""
+    return [url.strip() for url in urls.split(",") if url.strip()]
+
+
+def check_credentials(path: Path | None) -> None:
+    """Raises SetupError when the file is not one that NATS makes for a user (`nsc generate creds`)."""
+    if path is None:
+        return
+    try:
+        text = path.expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as exc:
+        why = getattr(exc, "strerror", None) or "it is no text"
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
+    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
+        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} holds no NATS credentials: a user's JWT and its NKEY seed")

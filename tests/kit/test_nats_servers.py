@@ -1,0 +1,145 @@
+"""NATS as operators run it: several servers, credentials files; and every failure to connect is told."""
+
+import base64
+import json
+import os
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nkeys
+import pytest
+from structlog.testing import capture_logs
+from tests.engines import Engines
+from tests.waiting import until
+
+from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
+from callmark.kit.engines.child import spawn
+from callmark.kit.errors import SetupError, Unavailable
+from callmark.kit.fabric import Fabric
+from callmark.kit.ids import new_id
+
+Make = Callable[..., Fabric]
+
+_nkeys: Any = nkeys  # it ships without types
+
+
+@pytest.fixture
+async def fabric() -> AsyncGenerator[Make]:
+    """Makes fabrics, and closes them at the end."""
+    made: list[Fabric] = []
+
+    def make(url: str, credentials: Path | None = None) -> Fabric:
+        made.append(Fabric(url, new_id(), credentials=credentials))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class Keys:
+    """A made-up key of NATS' kind, which signs its tokens."""
+
+    def __init__(self, kind: int) -> None:
+        self.seed: bytes = _nkeys.encode_seed(os.urandom(32), kind)
+        self._pair: Any = _nkeys.from_seed(bytearray(self.seed))
+        self.public: str = self._pair.public_key.decode()
+
+    def token(self, subject: str, **claims: Any) -> str:
+        body = {"jti": "made-up", "iat": 1, "iss": self.public, "name": "made-up", "sub": subject, "nats": claims}
+        text = f"{_part({'typ': 'JWT', 'alg': 'ed25519-nkey'})}.{_part(body)}"
+        return f"{text}.{_coded(self._pair.sign(text.encode()))}"
+
+
+def _part(value: object) -> str:
+    return _coded(json.dumps(value).encode())
+
+
+def _coded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@asynccontextmanager
+async def guarded_nats(directory: Path) -> AsyncGenerator[tuple[str, Path]]:
+    """A server that lets in only who has credentials, and a file of such."""
+    operator, account, user = (
+        Keys(kind) for kind in (nkeys.PREFIX_BYTE_OPERATOR, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_USER)
+    )
+    limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1) | {"wildcards": True}
+    of_account = operator.token(account.public, type="account", version=2, limits=limits)
+    of_user = account.token(user.public, type="user", version=2, subs=-1, data=-1, payload=-1)
+    port = free_port()
+    config = {
+        "host": "127.0.0.1",
+        "port": port,
+        "operator": operator.token(operator.public, type="operator", version=2),
+        "resolver": "MEMORY",
+        "resolver_preload": {account.public: of_account},
+    }
+    (directory / "nats.conf").write_text(json.dumps(config))
+    credentials = directory / "user.creds"
+    credentials.write_text(
+        f"-----BEGIN NATS USER JWT-----\n{of_user}\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{user.seed.decode()}\n------END USER NKEY SEED------\n"
+    )
+    server = spawn("nats", [find_nats(None), "-c", directory / "nats.conf"], env=ENVIRONMENT)
+    try:
+        yield f"nats://127.0.0.1:{port}", credentials
+    finally:
+        await server.stop(signal.SIGKILL, 1)
+
+
+async def test_a_credentials_file_lets_us_in_and_without_one_the_refusal_is_told(tmp_path: Path, fabric: Make) -> None:
+    async with guarded_nats(tmp_path) as (url, credentials):
+        let_in, refused = fabric(url, credentials), fabric(url)
+        await let_in.open()
+
+        async def connected() -> bool:
+            return let_in.connected
+
+        await until(connected, 10)
+        await let_in.round_trip(2)
+        with capture_logs() as logs:
+            await refused.open()
+        assert "Authorization Violation" in refused.trouble
+        assert any("Authorization Violation" in line.get("error", "") for line in logs)
+        with pytest.raises(Unavailable) as caught:
+            await refused.round_trip(1)
+        assert "Authorization Violation" in caught.value.reason
+
+
+async def test_any_server_of_several_will_do(engines: Engines, fabric: Make) -> None:
+    away = f"nats://127.0.0.1:{free_port()}"
+    one = fabric(f"{away}, {engines.nats_url}")
+    await one.open()
+
+    async def connected() -> bool:
+        return one.connected
+
+    await until(connected, 10)
+
+
+async def test_a_server_that_is_away_is_told(fabric: Make) -> None:
+    one = fabric(f"nats://127.0.0.1:{free_port()}")
+    with capture_logs() as logs:
+        await one.open()
+    assert "Connect call failed" in one.trouble
+    assert [line["event"] for line in logs] == ["nats_not_reached"] * 2
+
+
+@pytest.mark.parametrize("text", [None, "no credentials", "\x00"])
+async def test_a_file_without_credentials_stops_the_start(tmp_path: Path, fabric: Make, text: str | None) -> None:
+    path = tmp_path / "user.creds"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(SetupError, match="CALLMARK_NATS_CREDENTIALS"):
+        await fabric("nats://127.0.0.1:1", path).open()
