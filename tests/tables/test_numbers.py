@@ -6,6 +6,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from tests.books import book
 
 from callmark.tables import numbers, workbook
 from callmark.tables.model import TableError
@@ -139,21 +140,6 @@ def test_an_encoding_is_found_or_chosen_and_told() -> None:
 def test_what_is_no_list_is_refused_by_its_content(data: bytes, said: str) -> None:
     with pytest.raises(TableError, match=said):
         read_numbers(data)
-
-
-def book(rows: list[list[object]], **others: list[list[object]]) -> bytes:
-    """A workbook with a sheet `Sheet`, and the others."""
-    made: Any = openpyxl.Workbook()
-    made.active.title = "Sheet"
-    for row in rows:
-        made.active.append(row)
-    for name, more in others.items():
-        sheet: Any = made.create_sheet(name)
-        for row in more:
-            sheet.append(row)
-    out = io.BytesIO()
-    made.save(out)
-    return out.getvalue()
 
 
 def test_a_workbook_gives_its_numbers_however_its_cells_hold_them() -> None:

@@ -9,6 +9,7 @@ from callmark.domain.calls import days as call_days
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
 from callmark.domain.exports import jobs as exports
 from callmark.domain.handsets import presence
 from callmark.domain.idempotency import service as idempotency
@@ -39,6 +40,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), exports.forget_old_files),
     "old_mails": (timedelta(hours=1), _keep_mails),
+    "old_drafts": (timedelta(hours=1), drafts.forget_old_drafts),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_days.count_days),
     "call_days": (timedelta(seconds=30), call_days.count_calls),

@@ -6,14 +6,20 @@ from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service, uploads
+from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, read_instant, read_sheet
+from callmark.domain.personalisation.upload_columns import find_columns, read_file, rows_of, unused_columns
+from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
+from callmark.domain.personalisation.upload_preview import UploadPreview, Wish, preview_upload
 from callmark.kit.due_work import Worker
 from callmark.kit.errors import InvalidInput, NotFound
+from callmark.tables.reader import Reading
 
 
-async def take(deps: Deps, cast: Cast, text: str, *, region: str = "") -> Upload:
-    """An upload whose window and label are the form's."""
+async def look(
+    deps: Deps, cast: Cast, text: str | bytes, *, region: str = "", chosen: dict[Field, str] | None = None
+) -> UploadPreview:
+    """The preview of a file whose window and label are the form's."""
     now = deps.clock.now()
     defaults = Defaults(
         caller="+91 80 4000 1234",
@@ -22,13 +28,19 @@ async def take(deps: Deps, cast: Cast, text: str, *, region: str = "") -> Upload
         lasts=timedelta(hours=1),
         labels={"acme deliveries": str(cast.label.id)},
     )
+    file = text if isinstance(text, bytes) else text.encode()
+    return await preview_upload(deps, cast.account.id, file, Wish(Reading(region=region), defaults, chosen or {}))
+
+
+async def take(deps: Deps, cast: Cast, text: str | bytes, *, region: str = "") -> Upload:
+    """An upload of all that `look` shows."""
+    found = await look(deps, cast, text, region=region)
     return await uploads.submit_upload(
         deps,
         cast.account.id,
-        file=text.encode(),
+        rows=found.rows,
         file_name="sheet.csv",
         region=region,
-        defaults=defaults,
         created_by_email="alice@acme.example",
     )
 
@@ -66,7 +78,7 @@ async def test_each_row_is_judged_by_itself_and_told_by_its_line(deps: Deps) -> 
         "9900112244;;Sale!\n"
         "(0) 99001-12255;;;\n"
     )
-    upload = await take(deps, cast, text, region="in")
+    upload = await take(deps, cast, text, region="IN")
     assert await outcomes(deps, cast, upload) == [(2, ""), (4, ""), (5, ""), (6, "")]
     assert await run(deps) == 1
     assert await outcomes(deps, cast, upload) == [(2, "pending"), (4, "phone"), (5, "reason_length"), (6, "pending")]
@@ -106,12 +118,13 @@ async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "must name the columns"),
-        ("a,b\n1,2\n", "must name the columns"),
+        ("", "no records"),
         ("receiver\n\n", "no records"),
         ("receiver\n" + "919900112233\n" * (MOST_ROWS + 1), "at most 50,000"),
-        ("PK\x03\x04\0\0", "not a text file"),
-        ('receiver\n"' + "x" * 200_000 + '"\n', "not a CSV"),
+        ("PK\x03\x04\0\0", "damaged"),
+        ("\x01\x02\x03\x04" * 9, "not a text file"),
+        ("%PDF-1.7", "a PDF"),
+        ('receiver,x\n"open,1\n', "no row of the file can be read"),
     ],
 )
 async def test_a_file_that_cannot_be_read_is_refused_whole(deps: Deps, text: str, said: str) -> None:
@@ -142,9 +155,86 @@ async def test_a_window_that_a_file_begins_and_does_not_end_lasts_as_the_form_sa
 
 
 def test_columns_go_by_the_wires_names_and_by_those_people_use() -> None:
-    sheet = read_sheet("\ufeffCaller ID\tTo\tdynamic-label name\tvalid until\tZip\n1\t2\t3\t4\t5\n")
-    assert sheet.rows[0].values == ["1", "2", "", "3", "", "", "4"]
-    assert sheet.unknown == ["Zip"]
+    table = read_file(b"\xef\xbb\xbfCaller ID\tTo\tdynamic-label name\tvalid until\tZip\n1\t2\t3\t4\t5\n", Reading())
+    columns = find_columns(table, {})
+    assert rows_of(table, columns)[0].values == ["1", "2", "", "3", "", "", "4"]
+    assert [one.name for one in unused_columns(table, columns)] == ["Zip"]
+
+
+async def test_a_customers_name_is_never_the_name_shown(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    found = await look(deps, cast, f"name,phone\nAsha Rao,{phone()}\n")
+    assert [one.name for one in found.unused] == ["name"]
+    assert found.samples[0].record
+    assert found.samples[0].record.label_name == cast.label.name
+    chosen = await look(deps, cast, f"name,phone\nAsha Rao,{phone()}\n", chosen={Field.LABEL_NAME: "0"})
+    assert chosen.samples[0].record
+    assert chosen.samples[0].record.label_name == "Asha Rao"
+    assert chosen.unused == []
+
+
+async def test_an_unused_column_is_named_with_the_name_that_was_meant(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    found = await look(deps, cast, f"phone,call resaon,zip\n{phone()},Your parcel arrives today,1\n")
+    assert [(one.name, one.meant) for one in found.unused] == [("call resaon", "call_reason"), ("zip", "")]
+
+
+async def test_a_file_without_names_pushes_nothing_before_a_column_is_chosen(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    found = await look(deps, cast, "a,b\n1,2\n")
+    assert (found.has_receivers, found.good_count) == (False, 0)
+    one, two = phone(), phone()
+    assert not (await look(deps, cast, f"phone,phone\n{one},{two}\n")).has_receivers
+    assert (await look(deps, cast, f"Asha,{one}\nRavi,{two}\n")).good_count == 2
+    chosen = await look(deps, cast, f"phone,phone\n{one},{two}\n", chosen={Field.RECEIVER: "1"})
+    assert chosen.rows[0].values[1] == two
+
+
+async def test_a_spreadsheets_number_of_a_receiver_is_read_whole_or_refused_with_the_reason(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    found = await look(deps, cast, "phone;x\n918040001234.0;\n9,18E+11;\n918040001235, 918040001236;\n555-FLOW;\n")
+    assert found.good_count == 1
+    assert found.samples[0].record
+    assert found.samples[0].record.receiver_number == "918040001234"
+    (kind,) = found.faults
+    assert (kind.count, [line for line, _, _ in kind.examples]) == (3, [3, 4, 5])
+    assert "cut its last digits" in kind.examples[0][2]
+
+
+async def test_names_are_shown_as_they_were_written_and_controls_never_reach_a_screen(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    text = f"phone,label_name\n{phone()},Café “Acme” €\n"
+    found = await look(deps, cast, text.encode("cp1252"))
+    assert found.samples[0].record
+    assert found.samples[0].record.label_name == "Café “Acme” €"
+    for hidden in ("Acme\x07Ltd", "Acme\x85Ltd", "\u202eemcA", "\u200b\u200b\u200b", "Acme\0Ltd"):
+        refused = await look(deps, cast, f"phone,label_name\n{phone()},{hidden}\n")
+        assert (refused.good_count, [kind.field for kind in refused.faults]) == (0, [Field.LABEL_NAME])
+
+
+@pytest.mark.usefixtures("nothing_is_due")
+async def test_lines_that_are_no_record_are_left_out_told_and_never_shift_the_others(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    one, two = phone(), phone()
+    text = f'to,note\n{one},"open\nRao, Asha,{phone()}\n{two},fine\n'
+    found = await look(deps, cast, text)
+    assert [(kind.field, kind.count) for kind in found.faults] == [(None, 1), (None, 1)]
+    upload = await take(deps, cast, text)
+    assert (upload.row_count, upload.left_out_count) == (1, 2)
+    await run(deps)
+    results = [result async for part in uploads.each_result(deps, cast.account.id, upload.id) for result in part]
+    receivers = [(one.row.line, one.record and one.record.key.receiver_number) for one in results]
+    assert receivers == [(2, None), (3, None), (4, two)]
+    told = await uploads.first_faulty(deps, cast.account.id, upload.id, 9)
+    assert [r.row.line for r in told] == [2, 3]
+
+
+def test_every_part_has_something_to_submit() -> None:
+    text = "to,x\n" + "".join(f"1,2,3\n{n},\n" for n in range(1_200)) + "1,2,3\n"
+    table = read_file(text.encode(), Reading())
+    parts = parts_of(rows_of(table, find_columns(table, {})))
+    assert [sum(not row.fault for row in part) for part in parts] == [500, 500, 200]
+    assert sum(map(len, parts)) == 2_401
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,39 @@
 import csv
 import io
+import re
+from datetime import timedelta
+from html import unescape
 
+import httpx
 import msgspec
+from tests.books import book
 from tests.factories import make_label, phone
-from tests.surfaces.console.browser import Business, Visitors, errors_of, make_business, text_of
+from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
 from callmark.domain.accounts import audit
 from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
+from callmark.domain.personalisation import uploads
+from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
+
+
+def fields_of(response: httpx.Response) -> dict[str, str]:
+    """What the preview's form holds, as a browser would send it."""
+    form = response.text.partition('<form method="post" action="/console/uploads/files/')[2]
+    form = response.text[response.text.rindex("What the columns mean") :] if form else ""
+    found = dict(re.findall(r'<input [^>]*name="([a-z_-]+)"[^>]*value="([^"]*)"', form))
+    for name, options in re.findall(r'<select [^>]*name="([a-z_-]+)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
+        found[name] = chosen[1] if chosen else ""
+    return {name: unescape(value) for name, value in found.items()}
+
+
+async def push(browser: Browser, sent: httpx.Response) -> httpx.Response:
+    """Pushes what the preview shows."""
+    shown = await browser.follow(sent)
+    return await browser.post(sent.headers["location"], {**fields_of(shown), "push": "on"})
 
 
 async def test_a_file_is_taken_followed_and_reported_row_by_row(
@@ -19,7 +44,8 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     receiver = phone()
     text = f"receiver,reason\n+{receiver},Your parcel arrives today\n+{phone()},=1+1\n"
     form = {"caller": "+91 80 4000 1234", "hours": "4", "time_zone": "Asia/Kolkata"}
-    taken = await alice.post("/console/uploads/new", form, file=("my sheet.csv", text.encode(), "text/csv"))
+    sent = await alice.post("/console/uploads/new", form, file=("my sheet.csv", text.encode(), "text/csv"))
+    taken = await push(alice, sent)
     path = taken.headers["location"]
     assert "Reading in" in text_of(await alice.follow(taken))
     await worker.run_due_once(deps)  # the file becomes a batch
@@ -50,11 +76,86 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
 async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     nothing = await alice.post("/console/uploads/new", {"caller": "+91 80 4000 1234"})
-    assert errors_of(nothing) == {"file": "Choose a CSV file"}
+    assert errors_of(nothing) == {"file": "Choose a CSV or .xlsx file"}
     assert 'value="+91 80 4000 1234"' in nothing.text
-    unnamed = await alice.post("/console/uploads/new", {}, file=("x.csv", b"1,2\n3,4\n", "text/csv"))
-    assert "must name the columns" in errors_of(unnamed)["file"]
-    region = await alice.post("/console/uploads/new", {"region": "XX"}, file=("x.csv", b"to\n1\n", "text/csv"))
-    assert "country code" in errors_of(region)["region"]
-    when = await alice.post("/console/uploads/new", {"starts_at": "x"}, file=("x.csv", b"to\n1\n", "text/csv"))
-    assert list(errors_of(when)) == ["starts_at"]
+    binary = await alice.post("/console/uploads/new", {}, file=("x.csv", b"%PDF-1.7", "text/csv"))
+    assert "a PDF" in errors_of(binary)["file"]
+    for field, wrong in (("region", "XX"), ("starts_at", "x"), ("time_zone", "Mars/Olympus")):
+        sent = await alice.post("/console/uploads/new", {field: wrong}, file=("x.csv", b"to\n91804\n", "text/csv"))
+        assert list(errors_of(await alice.follow(sent))) == [field]
+        refused = await push(alice, sent)
+        assert (refused.status_code, list(errors_of(refused))) == (422, [field])
+
+
+async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_was_chosen(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    label = await make_label(deps, business.account.id)
+    text = f"name;phone;call resaon\nAsha Rao;{phone()};Your parcel arrives today\nRavi;9,18E+11;\n"
+    sent = await alice.post(
+        "/console/uploads/new",
+        {"caller": "+91 80 4000 1234", "time_zone": "Asia/Calcutta"},
+        file=("sheet.csv", text.encode(), "text/csv"),
+    )
+    path = sent.headers["location"]
+    assert await uploads.list_uploads(deps, business.account.id, None) == []
+    shown = text_of(await alice.get(path))
+    assert "The column name is not used." in shown
+    assert "The column call resaon is not used. Did you mean call_reason ?" in shown
+    assert f"Line 2 {label.name}" in shown
+    assert "Times are in Asia/Calcutta" in shown
+    assert "1 Jan 15:30 to 19:30" in shown
+    assert "cut its last digits" in shown
+    changed = {**fields_of(await alice.get(path)), "column-call_reason": "2"}
+    warned = await alice.post(path, {**changed, "push": "on"})  # another mapping than the one that was shown
+    assert warned.headers["location"] == path
+    again = await alice.get(path)
+    assert "look at it again" in text_of(again)
+    assert fields_of(again)["column-call_reason"] == "2"
+    assert "Your parcel arrives today" in text_of(await alice.get(path))
+    done = await alice.post(path, {**fields_of(again), "push": "on"})
+    (upload,) = await uploads.list_uploads(deps, business.account.id, None)
+    assert done.headers["location"] == f"/console/uploads/{upload.id}"
+    assert (await alice.get(path)).status_code == 404
+    assert (await alice.post(path, {**fields_of(again), "push": "on"})).status_code == 404
+    await worker.run_due_once(deps)
+    (batch,) = await uploads.batches_of(deps, business.account.id, upload.id)
+    assert f"/console/batches/{batch}" in (await alice.get(done.headers["location"])).text
+
+
+async def test_a_preview_is_its_accounts_own_is_given_up_or_forgotten(
+    deps: Deps, business: Business, browse: Visitors, clock: FakeClock
+) -> None:
+    alice = await browse.as_member(business.admin)
+    file = ("x.csv", f"to\n{phone()}\n".encode(), "text/csv")
+    first, second = [(await alice.post("/console/uploads/new", {}, file=file)).headers["location"] for _ in range(2)]
+    charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    assert (await charlie.get(first)).status_code == 404
+    assert (await charlie.post(f"{first}/give-up")).status_code == 404
+    assert "was given up" in text_of(await alice.follow(await alice.post(f"{first}/give-up")))
+    assert (await alice.get(first)).status_code == 404
+    assert (await alice.get(second)).status_code == 200
+    clock.advance(timedelta(days=1, minutes=1))
+    await drafts.forget_old_drafts(deps)
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM file_draft WHERE account_id = $1", business.account.id) == 0
+    assert await uploads.list_uploads(deps, business.account.id, None) == []
+
+
+async def test_a_workbook_is_previewed_and_another_sheet_chosen(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    file = book(
+        [["nothing here"], ["x"]], Customers=[["Mobile No", "Reason"], [int(phone()), "Your parcel arrives today"]]
+    )
+    sent = await alice.post(
+        "/console/uploads/new", {"caller": "+918040001234"}, file=("x.csv", file, "application/octet-stream")
+    )
+    path = sent.headers["location"]
+    shown = await alice.get(path)
+    assert "Only the sheet 'Sheet' is read, not 'Customers'." in text_of(shown)
+    await alice.post(path, {**fields_of(shown), "sheet": "Customers"})
+    assert "Push 1 record" in text_of(await alice.get(path))

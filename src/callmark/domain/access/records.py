@@ -1,6 +1,6 @@
 """Call personalisation, for people: batches, records, pushing one by hand, files, and what a receiver would see."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,13 +11,17 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallCounts
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import batches, lint, search, service, upload_model, uploads
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import FileDraft, Purpose
+from callmark.domain.ids import BatchId
+from callmark.domain.personalisation import batches, lint, search, service, upload_model, upload_preview, uploads
 from callmark.domain.personalisation.batches import Withdrawal
 from callmark.domain.personalisation.funnel import Stages
 from callmark.domain.personalisation.judge import Faulty, NewRecord
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import FoundRecords, ListedBatch, Place, WantedBatches, WantedRecords
-from callmark.domain.personalisation.upload_model import Defaults, Upload
+from callmark.domain.personalisation.upload_model import Upload
+from callmark.domain.personalisation.upload_preview import UploadPreview, Wish
 from callmark.domain.personalisation.uploads import Progress, RowResult
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
@@ -139,22 +143,71 @@ async def resolve(deps: Deps, actor: Actor, receiver: PhoneNumber, caller: Phone
     return await resolution.resolve_for_account(deps, actor.account_id, receiver, caller)
 
 
-async def upload(deps: Deps, actor: Actor, *, file: bytes, file_name: str, region: str, defaults: Defaults) -> Upload:
-    """The upload, once its rows are written; a worker submits them. Raises Forbidden, InvalidInput."""
+async def keep_file(
+    deps: Deps, actor: Actor, *, file_name: str, content: bytes, choices: Mapping[str, str]
+) -> FileDraft:
+    """A file of records, kept for a day to be previewed. Raises Forbidden."""
+    check(actor, Action.RECORDS_PUSH)
+    return await drafts.keep_draft(
+        deps,
+        actor.account_id,
+        Purpose.RECORDS,
+        file_name=file_name,
+        content=content,
+        choices=choices,
+        email=actor.email,
+    )
+
+
+async def get_file(deps: Deps, actor: Actor, draft_id: UUID) -> FileDraft:
+    """A file that is previewed. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_PUSH)
+    return await drafts.get_draft(deps, actor.account_id, draft_id, Purpose.RECORDS)
+
+
+async def choose(deps: Deps, actor: Actor, draft: FileDraft, choices: Mapping[str, str]) -> None:
+    """Keeps what was chosen beside the file. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_PUSH)
+    await drafts.choose(deps, draft, choices)
+
+
+async def give_up(deps: Deps, actor: Actor, draft: FileDraft) -> None:
+    """Forgets the file. Raises Forbidden."""
+    check(actor, Action.RECORDS_PUSH)
+    await drafts.give_up(deps, draft)
+
+
+async def preview(deps: Deps, actor: Actor, draft: FileDraft, wish: Wish) -> UploadPreview:
+    """What the file would push now. Raises Forbidden, InvalidInput."""
+    check(actor, Action.RECORDS_PUSH)
+    return await upload_preview.preview_upload(deps, actor.account_id, draft.content, wish)
+
+
+async def upload(deps: Deps, actor: Actor, draft: FileDraft, previewed: UploadPreview, region: str) -> Upload:
+    """The upload, once its rows are written; a worker submits them. The draft is gone with it.
+
+    Raises Forbidden, InvalidInput, Conflict when the draft was used meanwhile.
+    """
     check(actor, Action.RECORDS_PUSH)
     async with changing(deps, actor) as change:
+        await drafts.take_draft(change.tx, draft)
         made = await uploads.submit_upload(
             change.deps,
             actor.account_id,
-            file=file,
-            file_name=file_name,
+            rows=previewed.rows,
+            file_name=draft.file_name,
             region=region,
-            defaults=defaults,
             created_by_email=actor.email,
         )
         await change.note("upload.created", made.file_name, upload_id=str(made.id), records=made.row_count)
     await uploads.announce(deps)
     return made
+
+
+async def batches_of(deps: Deps, actor: Actor, upload_id: UUID) -> list[BatchId]:
+    """The batches of an upload, in the order of the file. Raises Forbidden, NotFound."""
+    check(actor, Action.RECORDS_VIEW)
+    return await uploads.batches_of(deps, actor.account_id, upload_id)
 
 
 async def list_uploads(deps: Deps, actor: Actor, after: tuple[datetime, UUID] | None) -> list[Upload]:

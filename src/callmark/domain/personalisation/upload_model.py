@@ -1,12 +1,10 @@
-"""Files of call records as people have them: CSV with names in a header. Pure.
+"""Files of call records as people have them, and the uploads made of them. Pure.
 
-Columns are found by their names: those of the wire (v2), and others that people use. What a file leaves out (label,
-window) is taken from the form. Numbers come in human formats, times as ISO 8601 or as epoch milliseconds.
+What a file leaves out (label, window) is taken from the form. Numbers come in human formats, times as ISO 8601 or as
+epoch milliseconds. Which column is which stands in `upload_columns`.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -17,35 +15,13 @@ from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers.lists import read_number
 from callmark.domain.personalisation.judge import Field, NewRecord, Rules
 from callmark.kit.clock import EPOCH, from_ms, iso_ms, to_ms
-from callmark.kit.errors import InvalidInput
 
 MOST_ROWS = 50_000
 LARGEST_BYTES = 16_000_000
 ROWS_A_PART = 500
-_LONGEST_CELL = 500
+LONGEST_CELL = 500
 _SHORTEST_MS = 12
 """Digits of epoch milliseconds since 1973; shorter numbers are not taken for instants."""
-
-COLUMNS: dict[Field, tuple[str, ...]] = {
-    Field.CALLER: ("caller_number", "caller", "from", "business_number", "caller_id"),
-    Field.RECEIVER: (
-        "receiver_number",
-        "receiver",
-        "to",
-        "phone",
-        "phone_number",
-        "mobile",
-        "msisdn",
-        "customer_number",
-        "number",
-    ),
-    Field.LABEL_ID: ("label_id", "label"),
-    Field.LABEL_NAME: ("dynamic_label_name", "label_name", "name", "display_name"),
-    Field.CALL_REASON: ("dynamic_call_reason", "call_reason", "reason"),
-    Field.STARTS_AT: ("starts_at", "start", "start_time", "valid_from"),
-    Field.ENDS_AT: ("ends_at", "end", "end_time", "valid_until", "valid_to", "expires_at"),
-}
-"""The names of a field's column, the wire's own first; case, spaces and `-` do not matter."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -53,20 +29,13 @@ class Row(msgspec.Struct, frozen=True):
 
     line: int
     values: list[str]
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """What a file holds; `given` are the fields that have a column."""
-
-    rows: list[Row]
-    given: frozenset[Field]
-    unknown: list[str]
+    fault: str = ""
+    """Why the row could not be read as a record; it is left out then."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that was taken. `submitted_count` rows of it are in batches."""
+    """A file that was taken. `submitted_count` of `row_count` rows are in batches; `left_out_count` more never are."""
 
     id: UploadId
     account_id: AccountId
@@ -76,6 +45,7 @@ class Upload:
     submitted_count: int
     created_by_email: str
     created_at: datetime
+    left_out_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +55,24 @@ class Part:
     number: int
     rows: list[Row]
     batch_id: BatchId | None
+
+    @property
+    def records(self) -> list[Row]:
+        """The rows that are submitted, in the order of the batch."""
+        return [row for row in self.rows if not row.fault]
+
+
+def parts_of(rows: Sequence[Row]) -> list[list[Row]]:
+    """The rows in parts that have 1 to `ROWS_A_PART` to submit each; none when there is nothing to submit."""
+    parts: list[list[Row]] = [[]]
+    count = 0
+    for row in rows:
+        if not row.fault and count == ROWS_A_PART:
+            parts.append([])
+            count = 0
+        count += not row.fault
+        parts[-1].append(row)
+    return parts if count else []
 
 
 @dataclass(frozen=True)
@@ -100,53 +88,10 @@ class Defaults:
     zone: tzinfo = UTC
 
 
-def read_sheet(text: str) -> Sheet:
-    """The rows of a CSV with a header; empty lines are passed over. Raises InvalidInput about `file`."""
-    text = text.removeprefix("\ufeff")
-    if "\0" in text:
-        raise InvalidInput("this is not a text file; save the sheet as CSV first", field="file")
-    first = text.split("\n", 1)[0]
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
-    try:
-        return _sheet(lines)
-    except csv.Error as exc:
-        raise InvalidInput(f"this is not a CSV file: {exc}", field="file") from exc
-
-
-def _sheet(lines: Iterable[list[str]]) -> Sheet:
-    reading = iter(lines)
-    header: list[str] = next(reading, list[str]())
-    columns, unknown = _columns(header)
-    rows: list[Row] = []
-    for line, cells in enumerate(reading, 2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(rows) == MOST_ROWS:
-            raise InvalidInput(f"a file has at most {MOST_ROWS:,} records; divide it", field="file")
-        values = [cells[at].strip()[:_LONGEST_CELL] if 0 <= at < len(cells) else "" for at in columns]
-        rows.append(Row(line, values))
-    if not rows:
-        raise InvalidInput("the file has no records below its header", field="file")
-    return Sheet(rows, frozenset(one for one, at in zip(Field, columns, strict=True) if at >= 0), unknown)
-
-
-def _columns(header: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Where each field's column is (-1: nowhere), and the names of columns that are none's."""
-    names = ["_".join(cell.strip().casefold().replace("-", " ").replace("_", " ").split()) for cell in header]
-    places: list[int] = []
-    for one in Field:
-        found = [names.index(name) for name in COLUMNS[one] if name in names]
-        places.append(found[0] if found else -1)
-    if places[1] < 0:
-        raise InvalidInput(
-            "the first line must name the columns; there is none named receiver_number (or receiver, phone, mobile …)",
-            field="file",
-        )
-    return places, [cell.strip() for i, cell in enumerate(header) if i not in places and cell.strip()]
-
-
 def filled(row: Row, defaults: Defaults) -> Row:
     """The row with what it leaves empty, a label's name turned into its id, and times as ISO 8601."""
+    if row.fault:
+        return row
     caller, receiver, label, name, reason, starts, ends = row.values
     label = label or defaults.label_id
     start = read_instant(starts, defaults.zone) if starts else defaults.starts_at

@@ -11,14 +11,14 @@ from callmark.domain.personalisation import upload_model
 from callmark.domain.personalisation.upload_model import Part, Upload
 from callmark.kit.db import Row, Tx
 
-_UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at"
+_UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
 _rows = msgspec.json.Decoder(list[upload_model.Row])
 
 
 async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[upload_model.Row]], now: datetime) -> None:
     """Writes an upload, due now, with its rows."""
     await tx.execute(
-        f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",  # noqa: S608 - a constant list of columns
+        f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - a constant list of columns
         upload.id,
         upload.account_id,
         upload.file_name,
@@ -27,6 +27,7 @@ async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[upload_
         upload.submitted_count,
         upload.created_by_email,
         upload.created_at,
+        upload.left_out_count,
         now,
     )
     await tx.copy_records_to_table(
@@ -82,7 +83,7 @@ async def mark_submitted(tx: Tx, upload_id: UploadId, part: Part, batch_id: Batc
     if tag != "UPDATE 1":
         return False
     await tx.execute(
-        "UPDATE upload SET submitted_count = submitted_count + $2 WHERE id = $1", upload_id, len(part.rows)
+        "UPDATE upload SET submitted_count = submitted_count + $2 WHERE id = $1", upload_id, len(part.records)
     )
     return True
 
@@ -145,6 +146,7 @@ def upload_of(row: Row) -> Upload:
         row["submitted_count"],
         row["created_by_email"],
         row["created_at"],
+        row["left_out_count"],
     )
 
 

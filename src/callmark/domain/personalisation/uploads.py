@@ -4,8 +4,7 @@ The upload's row is the work. Each part is tied to its batch in the transaction 
 that died in between neither loses nor repeats any.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,13 +19,11 @@ from callmark.domain.personalisation import queries, service, upload_model, uplo
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.switches import LOOK_AFTER
-from callmark.domain.personalisation.upload_model import ROWS_A_PART, Defaults, Part, Row, Upload
+from callmark.domain.personalisation.upload_model import Part, Row, Upload, parts_of
 from callmark.kit.db import Tx
 from callmark.kit.due_work import Claimed, Work
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
-from callmark.tables.model import TableError
-from callmark.tables.text import decode
 
 PAGE = 25
 _AT_ONCE = 2
@@ -67,30 +64,29 @@ async def submit_upload(
     deps: Deps,
     account_id: AccountId,
     *,
-    file: bytes,
+    rows: Sequence[Row],
     file_name: str,
     region: str,
-    defaults: Defaults,
     created_by_email: str,
 ) -> Upload:
-    """The upload, once all its rows are written. Raises InvalidInput about `file` or `region`.
-
-    A window that begins by default begins at the product's now.
-    """
+    """The upload, once all its rows are written. Raises InvalidInput about `region`, or `file` without a record."""
     region = lists.known_region(region)
-    rows = await asyncio.to_thread(_read, file, defaults)
+    parts = parts_of(rows)
+    if not parts:
+        raise InvalidInput("no row of the file can be read as a record", field="file")
+    left_out = sum(bool(row.fault) for row in rows)
     now = deps.clock.now()
     upload = Upload(
         UploadId(new_id()),
         account_id,
         file_name.strip()[:_LONGEST_NAME] or "upload.csv",
         region,
-        len(rows),
+        len(rows) - left_out,
         0,
         created_by_email,
         now,
+        left_out,
     )
-    parts = [rows[i : i + ROWS_A_PART] for i in range(0, len(rows), ROWS_A_PART)]
     async with deps.db.transaction() as tx:
         await upload_queries.insert_upload(tx, upload, parts, now)
     return upload
@@ -99,14 +95,6 @@ async def submit_upload(
 async def announce(deps: Deps) -> None:
     """Wakes a worker for what was uploaded; not inside a transaction."""
     await deps.fabric.announce("wake.uploads")
-
-
-def _read(file: bytes, defaults: Defaults) -> list[Row]:
-    try:
-        sheet = upload_model.read_sheet(decode(file).text)
-    except TableError as exc:
-        raise InvalidInput(exc.message, field="file") from exc
-    return [upload_model.filled(row, defaults) for row in sheet.rows]
 
 
 async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
@@ -151,10 +139,10 @@ async def each_result(deps: Deps, account_id: AccountId, upload_id: UUID) -> Asy
 
 
 async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit: int) -> list[RowResult]:
-    """The first rows that were judged bad, at most `limit`. Raises NotFound."""
+    """The first rows that were judged bad or left out, at most `limit`. Raises NotFound."""
     found: list[RowResult] = []
     async for results in each_result(deps, account_id, upload_id):
-        found += [one for one in results if one.record and one.record.outcome is Outcome.INVALID]
+        found += [one for one in results if one.row.fault or (one.record and one.record.outcome is Outcome.INVALID)]
         if len(found) >= limit:
             break
     return found[:limit]
@@ -164,7 +152,8 @@ async def _results(tx: Tx, part: Part) -> list[RowResult]:
     batch = await queries.find_batch(tx, part.batch_id) if part.batch_id else None
     records = await queries.records_of(tx, batch) if batch else []
     by_position = {record.position: record for record in records}
-    return [RowResult(row, by_position.get(i)) for i, row in enumerate(part.rows)]
+    positions = iter(range(len(part.rows)))
+    return [RowResult(row, None if row.fault else by_position.get(next(positions))) for row in part.rows]
 
 
 # the work -----------------------------------------------------------------------------------------------------------
@@ -186,7 +175,8 @@ def uploads(deps: Deps) -> Work:
         name="uploads",
         table="upload",
         key="id",
-        columns="id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at",
+        columns="id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at,"
+        " left_out_count",
         run=run,
         at_once=_AT_ONCE,
         owner="account_id",
@@ -217,7 +207,7 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
 
     rules = upload_model.rules_for(upload.region)
     submitted = [
-        Submitted(upload_model.as_record(row.values), partial(upload_model.as_sent, row.values)) for row in part.rows
+        Submitted(upload_model.as_record(row.values), partial(upload_model.as_sent, row.values)) for row in part.records
     ]
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
         await service.submit_batch(deps, upload.account_id, rules, submitted, also=tie)

@@ -518,6 +518,23 @@ CREATE TABLE public.feedback (
 
 COMMENT ON COLUMN public.feedback.responses IS 'As the event shows them: question_id, question, answer, in the order of the questions.';
 
+CREATE TABLE public.file_draft (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    purpose text NOT NULL,
+    subject_id uuid,
+    file_name text NOT NULL,
+    content bytea NOT NULL,
+    choices json NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT file_draft_purpose CHECK ((purpose = ANY (ARRAY['records'::text, 'numbers'::text])))
+);
+
+COMMENT ON TABLE public.file_draft IS 'Files that were uploaded and are previewed; gone when they are used, or after a day.';
+
+COMMENT ON COLUMN public.file_draft.subject_id IS 'The feature set that a list of numbers is for.';
+
 CREATE TABLE public.gateway (
     id uuid NOT NULL,
     beat_at timestamp with time zone NOT NULL,
@@ -866,9 +883,12 @@ CREATE TABLE public.upload (
     created_at timestamp with time zone NOT NULL,
     due_at timestamp with time zone,
     lease_id uuid,
-    leased_until timestamp with time zone
+    leased_until timestamp with time zone,
+    left_out_count integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='80');
+
+COMMENT ON COLUMN public.upload.left_out_count IS 'Rows that could not be read as a record, such as one with too many cells; row_count does not count them.';
 
 CREATE TABLE public.upload_part (
     upload_id uuid NOT NULL,
@@ -1046,6 +1066,9 @@ ALTER TABLE ONLY public.feedback
 
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.file_draft
+    ADD CONSTRAINT file_draft_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_pkey PRIMARY KEY (id);
@@ -1253,6 +1276,10 @@ CREATE INDEX feature_set_process ON public.feature_set USING btree (process_id);
 
 CREATE INDEX feedback_campaign_newest ON public.feedback USING btree (campaign_id, responded_at DESC, id DESC);
 
+CREATE INDEX file_draft_account ON public.file_draft USING btree (account_id, created_at);
+
+CREATE INDEX file_draft_created ON public.file_draft USING btree (created_at);
+
 CREATE INDEX handed_over_expires ON public.handed_over USING btree (expires_at);
 
 CREATE INDEX handed_over_member ON public.handed_over USING btree (member_id) WHERE (member_id IS NOT NULL);
@@ -1430,6 +1457,9 @@ ALTER TABLE ONLY public.feature_set
 
 ALTER TABLE ONLY public.feedback
     ADD CONSTRAINT feedback_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES public.campaign(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.file_draft
+    ADD CONSTRAINT file_draft_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.handed_over
     ADD CONSTRAINT handed_over_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;

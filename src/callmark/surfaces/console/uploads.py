@@ -1,4 +1,4 @@
-"""Files of call records: taken, submitted as batches by a worker, followed, and reported row by row."""
+"""Uploads of call records: submitted as batches by a worker, followed, and reported row by row."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -9,38 +9,24 @@ from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.access import records as access
 from callmark.domain.access.model import Action
-from callmark.domain.access.records import Defaults, Progress, RowResult, Upload
-from callmark.domain.ids import UploadId
+from callmark.domain.access.records import Progress, RowResult, Upload
+from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.upload_model import COLUMNS, LARGEST_BYTES, MOST_ROWS
+from callmark.domain.personalisation.upload_columns import COLUMNS
 from callmark.kit.clock import iso_us
-from callmark.kit.errors import Conflict, InvalidInput
-from callmark.kit.zones import device_zone
-from callmark.surfaces.console import push, sse, words
+from callmark.surfaces.console import sse, words
 from callmark.surfaces.console.batches import decode_instant_key
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.sheets import sheet
-from callmark.surfaces.console.visit import Form, Visit, encode_key, with_query
+from callmark.surfaces.console.visit import Visit, encode_key, with_query
 
 LIST = "/console/uploads"
 _PAGE = 25
 _FAULTY_SHOWN = 100
 _PAUSE = timedelta(milliseconds=400)
 _FOLLOWED_FOR = timedelta(minutes=10)
-
-
-@dataclass(frozen=True)
-class UploadFormPage(Page):
-    """Choose a file, and what stands in for what it leaves out."""
-
-    template: ClassVar[str] = "uploads/form.html"
-    form: Form
-    choices: list[push.Choice]
-    columns: list[tuple[str, tuple[str, ...]]]
-    hours: tuple[str, ...] = push.HOURS
-    most_rows: int = MOST_ROWS
 
 
 @dataclass(frozen=True)
@@ -61,54 +47,8 @@ class UploadPage(Page):
     progress: Progress
     text: str
     faulty: list[RowResult]
-
-
-async def show_form(visit: Visit) -> Response:
-    """The empty form."""
-    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key))
-
-
-async def upload(visit: Visit) -> Response:
-    """Takes a file: its rows are written before the answer."""
-    form, file = visit.form, visit.file("file")
-    try:
-        if file is None:
-            raise InvalidInput("choose a CSV file", field="file")  # noqa: TRY301 - told like every other trouble of a file
-        made = await access.upload(
-            visit.deps,
-            visit.actor,
-            file=await file.read(),
-            file_name=file.filename or "",
-            region=form.text("region"),
-            defaults=await _defaults(visit, form),
-        )
-    except (InvalidInput, Conflict) as refused:
-        return await _form(visit, form.refused(refused), 422)
-    return visit.go(f"{LIST}/{made.id}")
-
-
-async def _defaults(visit: Visit, form: Form) -> Defaults:
-    zone_name = form.text("time_zone") or "UTC"
-    zone = device_zone(zone_name)
-    starts_at = push.window_start(form.text("starts_at"), zone_name, visit.deps.clock.now())
-    if starts_at is None:
-        raise InvalidInput("this is not a date and time", field="starts_at")
-    hours = form.text("hours") if form.text("hours") in push.HOURS else "4"
-    offered = await push.choices(visit)
-    return Defaults(
-        caller=form.text("caller").strip(),
-        label_id=form.text("label_id") or (str(offered[0].label.id) if offered else ""),
-        call_reason=form.text("call_reason").strip(),
-        starts_at=starts_at,
-        lasts=timedelta(hours=int(hours)),
-        labels={one.label.name.casefold(): str(one.label.id) for one in reversed(offered)},
-        zone=zone,
-    )
-
-
-async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
-    columns = [(words.FIELDS[field], names) for field, names in COLUMNS.items()]
-    return page(visit, UploadFormPage(form, await push.choices(visit), columns), status)
+    batches: list[BatchId]
+    bad_count: int
 
 
 async def show_uploads(visit: Visit) -> Response:
@@ -125,9 +65,11 @@ async def show_upload(visit: Visit) -> Response:
     upload_id = visit.id(UploadId)
     progress = await access.read_progress(visit.deps, visit.actor, upload_id)
     faulty: list[RowResult] = []
-    if progress.outcomes.get(Outcome.INVALID):
+    bad_count = progress.outcomes.get(Outcome.INVALID, 0) + progress.upload.left_out_count
+    if bad_count:
         faulty = await access.first_faulty(visit.deps, visit.actor, upload_id, _FAULTY_SHOWN)
-    return page(visit, UploadPage(progress, _text(progress), faulty))
+    batches = await access.batches_of(visit.deps, visit.actor, upload_id)
+    return page(visit, UploadPage(progress, _text(progress), faulty, batches, bad_count))
 
 
 async def follow(visit: Visit) -> Response:
@@ -175,7 +117,7 @@ async def _csv(visit: Visit, upload_id: UploadId) -> AsyncGenerator[bytes]:
 
 def _line(result: RowResult) -> list[str]:
     record = result.record
-    told = ["", "pending", "", ""]
+    told = ["", "left_out", "", result.row.fault] if result.row.fault else ["", "pending", "", ""]
     if record is not None:
         field = COLUMNS[Field(record.fault_field)][0] if record.fault_field else ""
         fault = words.fault(record.fault_field, record.fault)
@@ -189,8 +131,6 @@ def _lines(rows: list[list[str]]) -> bytes:
 
 ROUTES = (
     get("/uploads", show_uploads, Action.RECORDS_PUSH),
-    get("/uploads/new", show_form, Action.RECORDS_PUSH),
-    post("/uploads/new", upload, Action.RECORDS_PUSH, largest_bytes=LARGEST_BYTES),
     get("/uploads/{id}", show_upload, Action.RECORDS_PUSH),
     get("/uploads/{id}/progress", follow, Action.RECORDS_PUSH),
     get("/uploads/{id}/results.csv", download, Action.RECORDS_PUSH),

@@ -8,6 +8,7 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls import service as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
 from callmark.domain.events import service as events
 from callmark.domain.feedback import service as feedback
 from callmark.domain.idempotency import service as idempotency
@@ -74,6 +75,7 @@ async def _forget(deps: Deps) -> None:
         # Shorter than the engine's patience with deadlocks: of us and a push, we give way.
         await tx.execute("SET LOCAL lock_timeout = '200ms'")
         await personalisation.forget_all(tx)
+        await drafts.forget_all(tx)
         await calls.forget_all(tx)
         await callbacks.forget_all(tx)
         await feedback.forget_all(tx)

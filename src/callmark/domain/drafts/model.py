@@ -1,0 +1,38 @@
+"""A file that is previewed before anything is done with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from callmark.domain.ids import AccountId, FileDraftId
+
+KEPT_FOR = timedelta(days=1)
+MOST_KEPT = 20
+"""Drafts of one account; a further one replaces its oldest."""
+
+
+class Purpose(StrEnum):
+    """What a file holds."""
+
+    RECORDS = "records"
+    NUMBERS = "numbers"
+
+
+@dataclass(frozen=True)
+class FileDraft:
+    """A file as it was sent, and what was chosen beside it, by the names of the form's fields.
+
+    `subject_id` is what it is for (a feature set); None for records.
+    """
+
+    id: FileDraftId
+    account_id: AccountId
+    purpose: Purpose
+    subject_id: UUID | None
+    file_name: str
+    content: bytes
+    choices: Mapping[str, str]
+    created_by_email: str
+    created_at: datetime

@@ -1,0 +1,123 @@
+"""Which column of an uploaded file is which field of a record. Pure.
+
+Columns are known by their names: those of the wire (v2), and others that people use. `name` is none of them: in
+people's files it is the customer's, and must not become the verified name on a phone. What is found is shown, and may
+be changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from callmark.domain.personalisation.judge import Field
+from callmark.domain.personalisation.upload_model import LONGEST_CELL, MOST_ROWS, Row
+from callmark.kit.errors import InvalidInput
+from callmark.tables.columns import key, match, nearest
+from callmark.tables.model import Table, TableError
+from callmark.tables.numbers import number_columns
+from callmark.tables.reader import Reading, read_table
+
+COLUMNS: dict[Field, tuple[str, ...]] = {
+    Field.CALLER: ("caller_number", "caller", "from", "business_number", "caller_id", "did", "calling_number"),
+    Field.RECEIVER: (
+        "receiver_number",
+        "receiver",
+        "to",
+        "recipient",
+        "recipient_number",
+        "customer_number",
+        "customer_phone",
+        "customer_mobile",
+        "phone",
+        "phone_number",
+        "phone_no",
+        "mobile",
+        "mobile_number",
+        "mobile_no",
+        "msisdn",
+        "contact_no",
+        "contact_number",
+        "telephone",
+        "telephone_number",
+        "tel",
+        "cell",
+        "cell_phone",
+        "number",
+    ),
+    Field.LABEL_ID: ("label_id", "label"),
+    Field.LABEL_NAME: ("dynamic_label_name", "label_name", "display_name", "name_shown"),
+    Field.CALL_REASON: ("dynamic_call_reason", "call_reason", "reason", "reason_for_call"),
+    Field.STARTS_AT: ("starts_at", "start", "start_time", "valid_from"),
+    Field.ENDS_AT: ("ends_at", "end", "end_time", "valid_until", "valid_to", "expires_at"),
+}
+"""The names of a field's column, the wire's own first; case, spaces and signs do not matter."""
+
+_KNOWN = {key(name) for name in chain.from_iterable(COLUMNS.values())}
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty."""
+
+    column: int
+    name: str
+    meant: str
+
+
+def read_file(file: bytes, reading: Reading) -> Table:
+    """What a file holds. Raises InvalidInput about `file`, `encoding` or `sheet`."""
+    try:
+        table = read_table(file, lambda name: 2 if key(name) in _KNOWN else 0, reading)
+    except TableError as exc:
+        raise InvalidInput(exc.message, field=exc.about) from exc
+    if not (table.lines or table.faults):
+        raise InvalidInput("the file has no records below its header", field="file")
+    if len(table.lines) > MOST_ROWS:
+        raise InvalidInput(f"a file has at most {MOST_ROWS:,} records; divide it", field="file")
+    return table
+
+
+def find_columns(table: Table, chosen: Mapping[Field, str], region: str = "") -> dict[Field, int]:
+    """Where each field stands: as chosen (a place from 0, empty for nowhere), else by the columns' names.
+
+    A name that is there twice stands for nothing until it is chosen. Without a header a single column of numbers is the
+    receivers'.
+    """
+    by_name = match(table.names or (), {one.value: COLUMNS[one] for one in Field})
+    found = {one: places[0] if len(places := by_name.get(one, [])) == 1 else NOWHERE for one in Field}
+    if table.names is None:
+        found[Field.RECEIVER] = _only_numbers(table, region)
+    for one, text in chosen.items():
+        is_place = text.isascii() and text.isdigit() and int(text[:6]) < table.width
+        found[one] = int(text) if is_place else NOWHERE
+    return found
+
+
+def _only_numbers(table: Table, region: str) -> int:
+    try:
+        places = number_columns(table, region)
+    except TableError:
+        return NOWHERE
+    return places[0] if len(places) == 1 else NOWHERE
+
+
+def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[Unused]:
+    """Columns that hold something and that no field takes."""
+    free = [name for one in Field if columns[one] == NOWHERE for name in COLUMNS[one]]
+    return [
+        Unused(at, table.name(at), nearest(table.name(at), free) if table.names else "")
+        for at in range(table.width)
+        if at not in columns.values() and any(at < len(line.cells) and line.cells[at] for line in table.lines)
+    ]
+
+
+def rows_of(table: Table, columns: Mapping[Field, int]) -> list[Row]:
+    """The rows in the order of the file, values in that of `Field`; those that cannot be read have a fault."""
+    places = [columns[one] for one in Field]
+    good = [
+        Row(line.number, [line.cells[at][:LONGEST_CELL] if 0 <= at < len(line.cells) else "" for at in places])
+        for line in table.lines
+    ]
+    faulty = [Row(one.line, [""] * len(places), f"{one.why}: {one.text}") for one in table.faults]
+    return sorted([*good, *faulty], key=lambda row: row.line)

@@ -1,0 +1,146 @@
+"""What an uploaded file would push: what its columns mean, the first rows, and what is wrong with the others."""
+
+from asyncio import to_thread
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.labels.model import Label
+from callmark.domain.personalisation import upload_columns, upload_model
+from callmark.domain.personalisation.judge import Fault, Faulty, Field, GoodRecord, Known, Rules, all_faults, judge
+from callmark.domain.personalisation.known import known_to
+from callmark.domain.personalisation.upload_columns import NOWHERE, Unused
+from callmark.domain.personalisation.upload_model import Defaults, Row
+from callmark.kit.clock import to_ms
+from callmark.tables.model import Table
+from callmark.tables.phones import NoNumber, read_phone
+from callmark.tables.reader import Reading
+
+_SAMPLES = 3
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a file is to be read and what it leaves out; `chosen` are columns that a person chose (`find_columns`)."""
+
+    reading: Reading
+    defaults: Defaults
+    chosen: Mapping[Field, str]
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """A fault that rows have: how many, and the first of them as (line, what it says, the reason if known)."""
+
+    field: Field | None
+    fault: str
+    count: int
+    examples: list[tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One of the first rows: the record that would be pushed with its label, or its faults."""
+
+    row: Row
+    record: GoodRecord | None
+    label: Label | None
+    faults: list[Faulty]
+
+
+@dataclass(frozen=True)
+class UploadPreview:
+    """What would happen. `rows` are what `submit_upload` takes; `good_count` of them would be pushed."""
+
+    table: Table
+    columns: dict[Field, int]
+    unused: list[Unused]
+    rows: list[Row]
+    samples: list[Sample]
+    faults: list[FaultKind]
+    good_count: int
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether it is known which column holds the receivers; nothing is pushed before."""
+        return self.columns[Field.RECEIVER] != NOWHERE
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the file that are not empty, below the header."""
+        return len(self.rows)
+
+
+async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, wish: Wish) -> UploadPreview:
+    """The preview, as of now. Raises InvalidInput about `file`, `encoding` or `sheet`."""
+    table, columns, rows = await to_thread(_read, file, wish)
+    rules = upload_model.rules_for(wish.reading.region)
+    records = [upload_model.as_record(row.values) for row in rows]
+    allow_foreign = deps.settings.foreign_callers == "allow"
+    async with deps.db.connection() as tx:
+        known = await known_to(tx, account_id, rules, records, allow_foreign=allow_foreign)
+    now_ms = to_ms(deps.clock.now())
+    return await to_thread(_judged, table, columns, rows, _Judging(rules, known, now_ms, wish.reading.region))
+
+
+def _read(file: bytes, wish: Wish) -> tuple[Table, dict[Field, int], list[Row]]:
+    table = upload_columns.read_file(file, wish.reading)
+    columns = upload_columns.find_columns(table, wish.chosen, wish.reading.region)
+    rows = [upload_model.filled(row, wish.defaults) for row in upload_columns.rows_of(table, columns)]
+    return table, columns, rows
+
+
+@dataclass(frozen=True)
+class _Judging:
+    rules: Rules
+    known: Known
+    now_ms: int
+    region: str
+
+    def faults_of(self, row: Row) -> list[Faulty]:
+        """Everything wrong with a row's record."""
+        return all_faults(upload_model.as_record(row.values), self.rules, self.known, self.now_ms)
+
+    def sample(self, row: Row) -> Sample:
+        """The row as a phone would show it."""
+        faults = [] if row.fault else self.faults_of(row)
+        if row.fault or faults:
+            return Sample(row, None, None, faults)
+        record = judge(upload_model.as_record(row.values), self.rules, self.known, self.now_ms)
+        labels = (*self.known.by_text.values(), self.known.default)
+        return Sample(row, record, next(one for one in labels if one and one.id == record.label_id), [])
+
+
+def _judged(table: Table, columns: dict[Field, int], rows: Sequence[Row], judging: _Judging) -> UploadPreview:
+    kinds: dict[tuple[Field | None, str], FaultKind] = {}
+    good_count = 0
+    for row in rows:
+        if row.fault:
+            why, _, text = row.fault.partition(": ")
+            _count(kinds, None, why, (row.line, text, ""))
+            continue
+        faults = judging.faults_of(row)
+        good_count += not faults
+        for one in faults:
+            text = row.values[list(Field).index(one.field)]
+            _count(kinds, one.field, one.fault, (row.line, text, _reason(one, text, judging.region)))
+    samples = [judging.sample(row) for row in rows[:_SAMPLES]]
+    ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
+    unused = upload_columns.unused_columns(table, columns)
+    return UploadPreview(table, columns, unused, list(rows), samples, ordered, good_count)
+
+
+def _count(
+    kinds: dict[tuple[Field | None, str], FaultKind], field: Field | None, fault: str, example: tuple[int, str, str]
+) -> None:
+    kind = kinds.get((field, fault)) or FaultKind(field, fault, 0, [])
+    examples = [*kind.examples, example] if len(kind.examples) < _EXAMPLES else kind.examples
+    kinds[field, fault] = FaultKind(field, fault, kind.count + 1, examples)
+
+
+def _reason(fault: Faulty, text: str, region: str) -> str:
+    """Why a text is no phone number."""
+    read = read_phone(text, region) if fault.fault is Fault.PHONE else ""
+    return read.why if isinstance(read, NoNumber) else ""

@@ -1,0 +1,305 @@
+"""A file of call records: sent once, previewed as a phone would show it, changed where need be, then pushed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.access import records as access
+from callmark.domain.access.model import Action
+from callmark.domain.drafts.model import FileDraft
+from callmark.domain.ids import FileDraftId
+from callmark.domain.labels.model import logo_address
+from callmark.domain.numbers.lists import known_region
+from callmark.domain.personalisation.judge import Field
+from callmark.domain.personalisation.upload_columns import COLUMNS
+from callmark.domain.personalisation.upload_model import LARGEST_BYTES, MOST_ROWS, Defaults
+from callmark.domain.personalisation.upload_preview import FaultKind, Sample, UploadPreview, Wish
+from callmark.kit.errors import AppError, Conflict, InvalidInput
+from callmark.kit.zones import device_zone
+from callmark.surfaces.console import push, words
+from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.visit import Form, Visit
+from callmark.tables.reader import Reading
+from callmark.tables.text import ENCODINGS
+
+LIST, AT = "/console/uploads", "/console/uploads/files"
+_COLUMN = "column-"
+_CHOICES = ("caller", "label_id", "call_reason", "starts_at", "hours", "time_zone", "region", "encoding", "sheet")
+_NONE = "none"
+_LONGEST_CHOICE = 1_000
+_LEFT_OUT = "Lines that cannot be read as a record"
+
+
+@dataclass(frozen=True)
+class UploadFormPage(Page):
+    """Choose a file, and what stands in for what it leaves out."""
+
+    template: ClassVar[str] = "uploads/form.html"
+    form: Form
+    choices: list[push.Choice]
+    columns: list[tuple[str, tuple[str, ...]]]
+    hours: tuple[str, ...] = push.HOURS
+    most_rows: int = MOST_ROWS
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One of the first rows as a phone would show it, or what is wrong with it."""
+
+    line: int
+    name: str
+    logo_url: str
+    caller: str
+    receiver: str
+    reason: str
+    window: str
+    faults: list[str]
+
+
+@dataclass(frozen=True)
+class FaultLine:
+    """A kind of fault in words; `examples` are (line, text, why)."""
+
+    text: str
+    count: int
+    examples: list[tuple[int, str, str]]
+
+
+@dataclass(frozen=True)
+class UploadPreviewPage(Page):
+    """What the file would push; nothing is pushed yet."""
+
+    template: ClassVar[str] = "uploads/preview.html"
+    draft: FileDraft
+    form: Form
+    preview: UploadPreview | None
+    shown: list[Shown]
+    faults: list[FaultLine]
+    fields: list[tuple[str, str, list[tuple[str, str]]]]
+    label_options: list[tuple[str, str]]
+    hour_options: list[tuple[str, str]]
+    sheet_options: list[tuple[str, str]]
+    encodings: list[tuple[str, str]]
+    zone: str
+
+
+@dataclass
+class _Asked:
+    """What was chosen, as far as it can be read, and what is wrong with the rest."""
+
+    wish: Wish
+    zone: tzinfo
+    errors: dict[str, str] = field(default_factory=dict[str, str])
+
+
+async def show_form(visit: Visit) -> Response:
+    """The empty form."""
+    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key))
+
+
+async def send(visit: Visit) -> Response:
+    """Keeps the file, and goes to its preview: what is wrong with the form is told there, and nothing is sent twice."""
+    form = visit.form
+    try:
+        file = visit.file("file")
+        if file is None:
+            raise InvalidInput("choose a CSV or .xlsx file", field="file")  # noqa: TRY301 - told as all that is wrong with it
+        content = await file.read()
+        choices = _choices_of(form)
+        asked = await _asked(visit, choices)
+        kept = await access.keep_file(
+            visit.deps, visit.actor, file_name=file.filename or "", content=content, choices=choices
+        )
+        try:
+            await access.preview(visit.deps, visit.actor, kept, asked.wish)
+        except InvalidInput as refused:
+            if refused.field == "file":
+                await access.give_up(visit.deps, visit.actor, kept)
+                raise
+    except (InvalidInput, Conflict) as refused:
+        return await _form(visit, form.refused(refused), 422)
+    return visit.go(f"{AT}/{kept.id}")
+
+
+async def show_preview(visit: Visit) -> Response:
+    """What the file would push now."""
+    return await _preview(visit, await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId)))
+
+
+async def change(visit: Visit) -> Response:
+    """Keeps what was chosen; pushes when nothing differs from what the preview showed."""
+    draft = await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId))
+    choices, shown = _choices_of(visit.form), await _shown_choices(visit, draft)
+    if choices.get("sheet", "") != shown.get("sheet", ""):  # another sheet has other columns
+        choices = {name: value for name, value in choices.items() if not name.startswith(_COLUMN)}
+    if not visit.form.is_on("push"):
+        await access.choose(visit.deps, visit.actor, draft, choices)
+        return visit.go(f"{AT}/{draft.id}")
+    if choices != shown:
+        await access.choose(visit.deps, visit.actor, draft, choices)
+        return visit.go(f"{AT}/{draft.id}", "You changed what is pushed: look at it again, then push.", "warning")
+    return await _push(visit, draft)
+
+
+async def give_up(visit: Visit) -> Response:
+    """Forgets the file."""
+    draft = await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId))
+    await access.give_up(visit.deps, visit.actor, draft)
+    return visit.go(LIST, f"{draft.file_name} was given up. Nothing was pushed.")
+
+
+async def _push(visit: Visit, draft: FileDraft) -> Response:
+    asked = await _asked(visit, draft.choices)
+    if asked.errors:
+        return await _preview(visit, draft, 422)
+    try:
+        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+        if not found.has_receivers:
+            raise InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")  # noqa: TRY301 - as above
+        made = await access.upload(visit.deps, visit.actor, draft, found, asked.wish.reading.region)
+    except InvalidInput as refused:
+        return await _preview(visit, draft, 422, refused)
+    return visit.go(f"{LIST}/{made.id}")
+
+
+def _choices_of(form: Form) -> dict[str, str]:
+    names = [*_CHOICES, *(f"{_COLUMN}{one.value}" for one in Field)]
+    return {name: form.text(name)[:_LONGEST_CHOICE] for name in names if form.text(name)}
+
+
+async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
+    """The choices as types, each fault beside its field; what is wrong is left at what is usual."""
+    errors: dict[str, str] = {}
+    zone_name = choices.get("time_zone", "") or visit.zone.key
+    now = visit.deps.clock.now()
+    zone: tzinfo = UTC
+    region, starts_at = "", now
+
+    def note(refused: AppError, name: str) -> None:
+        errors[name] = refused.message[:1].upper() + refused.message[1:]
+
+    try:
+        zone = device_zone(zone_name)
+    except InvalidInput as refused:
+        note(refused, "time_zone")
+    try:
+        region = known_region(choices.get("region", ""))
+    except InvalidInput as refused:
+        note(refused, "region")
+    found: datetime | None = now
+    if not errors.get("time_zone"):
+        found = push.window_start(choices.get("starts_at", ""), zone_name, now)
+    if found is None:
+        errors["starts_at"] = "This is not a date and time"
+    hours = choices.get("hours", "4")
+    offered = await push.choices(visit)
+    defaults = Defaults(
+        caller=choices.get("caller", "").strip(),
+        label_id=choices.get("label_id", "") or (str(offered[0].label.id) if offered else ""),
+        call_reason=choices.get("call_reason", "").strip(),
+        starts_at=found or starts_at,
+        lasts=timedelta(hours=int(hours) if hours in push.HOURS else 4),
+        labels={one.label.name.casefold(): str(one.label.id) for one in reversed(offered)},
+        zone=zone,
+    )
+    chosen = {one: choices[f"{_COLUMN}{one.value}"] for one in Field if f"{_COLUMN}{one.value}" in choices}
+    reading = Reading(choices.get("encoding", ""), choices.get("sheet", ""), region=region)
+    return _Asked(Wish(reading, defaults, chosen), zone, errors)
+
+
+async def _shown_choices(visit: Visit, draft: FileDraft) -> dict[str, str]:
+    """What the form of the draft's preview holds: its choices, and the columns that were found."""
+    asked = await _asked(visit, draft.choices)
+    try:
+        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+    except InvalidInput:
+        return dict(draft.choices)
+    return _form_of(draft, found, str(asked.zone))
+
+
+def _form_of(draft: FileDraft, found: UploadPreview, zone: str) -> dict[str, str]:
+    columns = {f"{_COLUMN}{one.value}": str(at) if at >= 0 else _NONE for one, at in found.columns.items()}
+    usual = {"hours": "4", "time_zone": zone}
+    sheet = {"sheet": found.table.sheet}
+    return {name: value for name, value in {**usual, **sheet, **draft.choices, **columns}.items() if value}
+
+
+async def _preview(visit: Visit, draft: FileDraft, status: int = 200, refused: InvalidInput | None = None) -> Response:
+    asked = await _asked(visit, draft.choices)
+    form = Form.of(**draft.choices)
+    form.errors.update(asked.errors)
+    found: UploadPreview | None = None
+    try:
+        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+        form = Form(Form.of(**_form_of(draft, found, str(asked.zone))).values, form.errors)
+    except InvalidInput as trouble:
+        form = form.refused(trouble)
+    if refused:
+        form = form.refused(refused)
+    context = UploadPreviewPage(
+        draft,
+        form,
+        found,
+        [_shown(visit, one, asked.zone) for one in found.samples] if found else [],
+        [_fault_line(kind) for kind in found.faults] if found else [],
+        _fields(found) if found else [],
+        [(str(one.label.id), one.label.name) for one in await push.choices(visit)],
+        _pairs(push.HOURS),
+        _pairs(found.table.sheets if found else ()),
+        _pairs(ENCODINGS),
+        str(asked.zone),
+    )
+    return page(visit, context, status)
+
+
+def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    return [(name, name) for name in names]
+
+
+def _fields(found: UploadPreview) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Each field's form name, its label, and the columns to choose from."""
+    columns = [(_NONE, "no column"), *((str(at), found.table.name(at)) for at in range(found.table.width))]
+    return [(f"{_COLUMN}{one.value}", words.FIELDS[one], columns) for one in Field]
+
+
+def _shown(visit: Visit, sample: Sample, zone: tzinfo) -> Shown:
+    row, record, label = sample.row, sample.record, sample.label
+    faults = [words.fault(one.field, one.fault) for one in sample.faults] or ([row.fault] if row.fault else [])
+    caller, receiver, _, name, reason, _, _ = row.values
+    if record is None or label is None:
+        return Shown(row.line, name, "", caller, receiver, reason, "", faults)
+    starts, ends = (at.astimezone(zone) for at in (record.starts_at, record.ends_at))
+    until = f"{ends:%H:%M}" if ends.date() == starts.date() else f"{ends.day} {ends:%b %H:%M}"
+    return Shown(
+        row.line,
+        record.label_name,
+        logo_address(visit.deps.public_url, label.logo_sha256),
+        words.spaced(record.caller_number),
+        words.spaced(record.receiver_number),
+        record.call_reason or "",
+        f"{starts.day} {starts:%b %H:%M} to {until}",
+        [],
+    )
+
+
+def _fault_line(kind: FaultKind) -> FaultLine:
+    text = words.fault(kind.field, kind.fault) if kind.field else f"{_LEFT_OUT}: {kind.fault}"
+    return FaultLine(text, kind.count, kind.examples)
+
+
+async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
+    columns = [(words.FIELDS[one], names) for one, names in COLUMNS.items()]
+    return page(visit, UploadFormPage(form, await push.choices(visit), columns), status)
+
+
+ROUTES = (
+    get("/uploads/new", show_form, Action.RECORDS_PUSH),
+    post("/uploads/new", send, Action.RECORDS_PUSH, largest_bytes=LARGEST_BYTES),
+    get("/uploads/files/{id}", show_preview, Action.RECORDS_PUSH),
+    post("/uploads/files/{id}", change, Action.RECORDS_PUSH),
+    post("/uploads/files/{id}/give-up", give_up, Action.RECORDS_PUSH),
+)
