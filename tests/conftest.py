@@ -13,11 +13,18 @@ from tests.engines import SECRET_KEY, Databases, Engines, RunningEngines
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
+from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.settings import read_settings
 
 _running = pytest.StashKey[tuple[RunningEngines, Engines]]()
+
+
+def pytest_report_header() -> str:
+    """Which PostgreSQL servers the tests that want every one run against."""
+    here = ", ".join(f"{found.major} ({found.origin})" for found in postgres_candidates(None))
+    return f"postgresql: {here}; others from {OLDEST_POSTGRES} on are tested too once they are installed"
 
 
 def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist has no types
