@@ -1,12 +1,14 @@
 """Ids and secrets. Ids are UUIDv7 from the real clock, so that they sort by age and index well."""
 
 import hashlib
+import re
 import secrets
 import string
 from uuid import UUID, SafeUUID
 
 import uuid_utils
 
+_ID_PART = re.compile(r"[0-9a-f-]{4,36}")
 _ALPHABET = string.ascii_letters + string.digits
 _new_uuid = object.__new__
 _SAFETY = SafeUUID.unknown  # here, because to name the member of an enumeration is slow
@@ -34,6 +36,12 @@ def random_text(length: int, *, prefix: str = "") -> str:
 def sha256(secret: str) -> bytes:
     """What we store of a random secret that we only ever compare."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def id_part(text: str) -> str | None:
+    """An id as people copy it from a page: whole, or at least 4 of its first or last characters; else None."""
+    plain = text.strip().strip("\N{HORIZONTAL ELLIPSIS}.").lower()
+    return plain if _ID_PART.fullmatch(plain) else None
 
 
 def parse_uuid(text: str) -> UUID | None:

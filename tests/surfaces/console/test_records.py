@@ -221,6 +221,43 @@ async def test_records_are_searched_by_numbers_as_people_write_them(
     assert (await alice.get("/console/records", after="WyIiLCIiLCIiXQ")).status_code == 200
 
 
+async def test_ids_are_found_as_pages_show_them(
+    deps: Deps, business: Business, alice: Browser, label: Label, browse: Visitors
+) -> None:
+    first, second = await pushed(deps, business, label), await pushed(deps, business, label, good=2)
+    record = await only(deps, first)
+    one, two = str(first.id), str(second.id)
+    listed = await alice.get("/console/batches")
+    assert f">{two[-8:]}<" in listed.text
+    for typed in (two[-8:], two[-8:].upper(), f"…{two[-8:]}", two, f" {two} "):
+        found = await alice.get("/console/batches", q=typed)
+        assert f"/console/batches/{two}" in links_of(found), typed
+        assert f"/console/batches/{one}" not in links_of(found), typed
+    assert "No batches here" in text_of(await alice.get("/console/batches", q="not an id"))
+    id_ = str(record.key.id)
+    for typed in (id_[-8:], id_, one[-8:], f"…{one[-8:]}"):
+        found = await alice.get("/console/records", q=typed)
+        assert {link for link in links_of(found) if "/records/" in link} == {f"/console/records/{id_}"}, typed
+    assert len([link for link in links_of(await alice.get("/console/records", q=two[-8:])) if "/records/" in link]) == 2
+    assert "Id: an id has at least 4" in text_of(await alice.get("/console/records", q="zz"))
+    charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
+    for typed in (id_, id_[-8:], one[-8:]):
+        assert f"/console/records/{id_}" not in links_of(await charlie.get("/console/records", q=typed))
+
+
+async def test_a_search_finds_while_one_types(deps: Deps, business: Business, alice: Browser, label: Label) -> None:
+    record = await only(deps, await pushed(deps, business, label))
+    to, link = record.key.receiver_number, f"/console/records/{record.key.id}"
+    for end in range(3, len(to) + 1):
+        found = await alice.get("/console/records", receiver=f"+{to[:2]} {to[2:end]}")
+        assert link in links_of(found), to[:end]
+        assert "Write it with its country code" not in text_of(found)
+    assert record.caller_number
+    found = await alice.get("/console/records", caller=f"+{record.caller_number[:4]} {record.caller_number[4:7]}")
+    assert link in links_of(found)
+    assert link not in links_of(await alice.get("/console/records", receiver=f"+{to[:6]}{int(to[6]) ^ 1}"))
+
+
 async def test_it_says_what_a_receiver_would_see_and_why(
     deps: Deps, business: Business, alice: Browser, label: Label
 ) -> None:

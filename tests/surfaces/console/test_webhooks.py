@@ -213,6 +213,8 @@ async def test_the_log_is_filtered_and_paged_by_key(desk: Desk, clock: FakeClock
     assert second.text.count('data-label="Created"') == 3
     for wanted, count in (
         ({"q": str(event.id)}, 2),
+        ({"q": f" …{str(event.id)[-8:].upper()} "}, 2),
+        ({"q": str(event.id)[-6:]}, 2),
         ({"webhook": str(other.id)}, 1),
         ({"state": "rescheduled"}, 1),
         ({"type": "user_feedback"}, 0),

@@ -19,6 +19,9 @@ from callmark.domain.structure.call_reason import CallReason
 from callmark.domain.structure.model import FeatureSet, FeatureSetChange, FeatureSetState, NewFeatureSet, Place, Placed
 from callmark.kit.errors import InvalidInput
 
+_SHORT_ID = 8
+"""How much of an id lists show: its last characters."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -83,7 +86,10 @@ async def list_sets(deps: Deps, actor: Actor, wanted: Wanted) -> tuple[list[Hung
     return [
         one
         for one in hung_in(tree)
-        if text in one.feature_set.name.casefold()
+        if (
+            text in one.feature_set.name.casefold()
+            or (len(text) >= _SHORT_ID and str(one.feature_set.id).endswith(text))
+        )
         and wanted.state in {None, one.feature_set.state}
         and (wanted.place is None or wanted.place in one.node.path)
     ], tree

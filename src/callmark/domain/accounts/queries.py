@@ -60,11 +60,12 @@ async def select_accounts(tx: Tx) -> list[Account]:
 async def search_accounts(
     tx: Tx, text: str, state: AccountState | None, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[Account]:
-    """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins."""
+    """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins or ends."""
     at, account_id = after or (None, None)
     rows = await tx.fetch(
         f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"  # noqa: S608 - our own column list
-        " OR starts_with(id::text, lower($1))) AND ($2::text IS NULL OR state = $2)"
+        " OR starts_with(id::text, lower($1)) OR length($1) >= 8 AND right(id::text, length($1)) = lower($1))"
+        " AND ($2::text IS NULL OR state = $2)"
         " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))"
         " ORDER BY created_at DESC, id DESC LIMIT $5",
         text,

@@ -15,9 +15,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation import search_queries
 from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.queries import find_batch
+from callmark.domain.personalisation.queries import find_batch, find_record
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
+from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
 
 PAGE = 50
@@ -33,6 +34,8 @@ class WantedBatches:
     since: datetime | None = None
     until: datetime | None = None
     is_done: bool | None = None
+    id_part: str = ""
+    """How the id begins or ends; empty does not filter."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ class WantedRecords:
     receiver: PhoneNumber | None = None
     caller: PhoneNumber | None = None
     outcome: Outcome | None = None
+    receiver_prefix: str = ""
+    caller_prefix: str = ""
+    id_part: str = ""
+    """How the record's or its batch's id begins or ends. Empty texts do not filter."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether few of the records that a walk looks at will fit."""
+        return bool(self.caller or self.outcome or self.receiver_prefix or self.caller_prefix or self.id_part)
 
 
 class Place(NamedTuple):
@@ -82,6 +94,7 @@ async def list_batches(
             is_done=wanted.is_done,
             after=after,
             limit=BATCH_PAGE + 1,
+            id_part=wanted.id_part,
         )
         shown = found[:BATCH_PAGE]
         rows = await search_queries.outcomes_by_batch(tx, [batch for batch, _ in shown])
@@ -110,6 +123,8 @@ async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords,
     For a receiver, a `Place` holds the end of the last window and the record's id.
     """
     async with deps.db.connection() as tx:
+        if (record_id := parse_uuid(wanted.id_part)) and (record := await find_record(tx, account_id, record_id)):
+            return FoundRecords([record], None)
         if wanted.receiver is None:
             return await _walk(tx, account_id, wanted, after)
         found = await search_queries.records_to(
@@ -118,6 +133,7 @@ async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords,
             wanted.receiver,
             caller=wanted.caller,
             outcome=wanted.outcome,
+            id_part=wanted.id_part,
             after=after[:2] if after else None,
             limit=PAGE + 1,
         )
@@ -134,7 +150,14 @@ async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Pla
         batches = await _next_batches(tx, account_id, wanted, at)
         if not batches:
             return FoundRecords(found, None)
-        records = await search_queries.records_of(tx, batches, wanted.caller, wanted.outcome)
+        records = await search_queries.records_of(
+            tx,
+            batches,
+            wanted.caller,
+            wanted.outcome,
+            starts=(wanted.receiver_prefix, wanted.caller_prefix),
+            id_part=wanted.id_part,
+        )
         found += _in_order(batches, records, at)
         if len(found) > PAGE:
             by_id = {batch.id: batch for batch in batches}
@@ -148,7 +171,7 @@ async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Pla
 
 async def _next_batches(tx: Tx, account_id: AccountId, wanted: WantedRecords, at: Place | None) -> list[Batch]:
     """The batches to look into next: enough for a page, or many where few records will be wanted."""
-    most = _VISITED_AT_ONCE if wanted.caller or wanted.outcome else 2 * PAGE
+    most = _VISITED_AT_ONCE if wanted.is_narrow else 2 * PAGE
     if at is None:
         first = await search_queries.select_batches(
             tx, account_id, between=(None, None), is_done=None, after=None, limit=1

@@ -21,8 +21,11 @@ async def select_batches(
     is_done: bool | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
+    id_part: str = "",
 ) -> list[tuple[Batch, bool]]:
     """An account's batches accepted between, newest first, after the key; each with whether it is done.
+
+    `id_part`: only those whose id begins or ends so.
 
     Index batch_account_newest.
     """
@@ -31,12 +34,14 @@ async def select_batches(
         " AND ($2::timestamptz IS NULL OR accepted_at >= $2) AND ($3::timestamptz IS NULL OR accepted_at < $3)"
         " AND ($4::boolean IS NULL OR (due_at IS NULL) = $4)"
         " AND ($5::timestamptz IS NULL OR (accepted_at, id) < ($5, $6::uuid))"
+        " AND ($8 = '' OR right(id::text, length($8)) = $8 OR starts_with(id::text, $8))"
         " ORDER BY accepted_at DESC, id DESC LIMIT $7",
         account_id,
         *between,
         is_done,
         *(after or (None, None)),
         limit,
+        id_part,
     )
     return [(batch_of(row), row["is_done"]) for row in rows]
 
@@ -55,20 +60,32 @@ async def batches_from(tx: Tx, account_id: AccountId, at: datetime, batch_id: UU
 
 
 async def records_of(
-    tx: Tx, batches: Collection[Batch], caller: PhoneNumber | None, outcome: Outcome | None
+    tx: Tx,
+    batches: Collection[Batch],
+    caller: PhoneNumber | None,
+    outcome: Outcome | None,
+    *,
+    starts: tuple[str, str],
+    id_part: str,
 ) -> list[StoredRecord]:
     """Those batches' records of this caller and outcome (None: any), in no order.
+
+    `starts`: how receiver and caller begin; `id_part`: how the record's or batch's id begins or ends; empty: any.
 
     Index `call_record_batch`, partitions pruned by the range of all.
     """
     rows = await tx.fetch(
         f"SELECT {STORED} FROM call_record WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3"  # noqa: S608 - our own column list
-        " AND ($4::text IS NULL OR caller_number = $4) AND ($5::text IS NULL OR outcome = $5)",
+        " AND ($4::text IS NULL OR caller_number = $4) AND ($5::text IS NULL OR outcome = $5)"
+        " AND ($6 = '' OR starts_with(receiver_number, $6)) AND ($7 = '' OR starts_with(caller_number, $7))"
+        f" AND {_id_fits('$8')}",
         [batch.id for batch in batches],
         min(batch.ends_from for batch in batches),
         max(batch.ends_to for batch in batches),
         caller,
         outcome,
+        *starts,
+        id_part,
     )
     return [stored_of(row) for row in rows]
 
@@ -95,6 +112,7 @@ async def records_to(
     *,
     caller: PhoneNumber | None,
     outcome: Outcome | None,
+    id_part: str,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredRecord]:
@@ -105,6 +123,7 @@ async def records_to(
     rows = await tx.fetch(
         f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"  # noqa: S608 - our own column list
         " AND ($3::text IS NULL OR caller_number = $3) AND ($4::text IS NULL OR outcome = $4)"
+        f" AND {_id_fits('$8')}"
         " AND ($5::timestamptz IS NULL OR (ends_at, id) < ($5, $6::uuid)) ORDER BY ends_at DESC, id DESC LIMIT $7",
         receiver,
         account_id,
@@ -112,8 +131,17 @@ async def records_to(
         outcome,
         *(after or (None, None)),
         limit,
+        id_part,
     )
     return [stored_of(row) for row in rows]
+
+
+def _id_fits(part: str) -> str:
+    """Whether the record's or its batch's id begins or ends like the parameter `part`; an empty one fits all."""
+    return (
+        f"({part} = '' OR right(id::text, length({part})) = {part} OR starts_with(id::text, {part})"
+        f" OR right(batch_id::text, length({part})) = {part} OR starts_with(batch_id::text, {part}))"
+    )
 
 
 async def outcomes_by_batch(tx: Tx, batches: Collection[Batch]) -> list[Row]:

@@ -26,6 +26,8 @@ class Filters(NamedTuple):
     since: datetime | None = None
     after: tuple[datetime, UUID] | None = None
     event_id: EventId | None = None
+    id_part: str = ""
+    """How the event's id begins or ends; empty leaves the filter out."""
 
 
 async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -> None:
@@ -69,7 +71,9 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         " AND ($3::text IS NULL OR d.state = $3) AND ($4::text IS NULL OR d.event_type = $4)"
         " AND ($5::timestamptz IS NULL OR d.created_at >= $5)"
         " AND ($6::timestamptz IS NULL OR (d.created_at, d.id) < ($6, $7::uuid))"
-        " AND ($9::uuid IS NULL OR d.event_id = $9) ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
+        " AND ($9::uuid IS NULL OR d.event_id = $9)"
+        " AND ($10 = '' OR right(d.event_id::text, length($10)) = $10 OR starts_with(d.event_id::text, $10))"
+        " ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
         account_id,
         filters.webhook_id,
         filters.state,
@@ -79,6 +83,7 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         after_id,
         limit,
         filters.event_id,
+        filters.id_part,
     )
     return [_delivery(row) for row in rows]
 

@@ -13,7 +13,7 @@ from callmark.domain.access.records import BatchDetails, ListedBatch, WantedBatc
 from callmark.domain.ids import BatchId
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import iso_us
-from callmark.kit.ids import parse_uuid
+from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.zones import zone_or_utc
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
@@ -35,6 +35,7 @@ class BatchesPage(Page):
     until: str
     state: str
     zone: str
+    q: str
     next: str
     first: str
 
@@ -60,15 +61,25 @@ async def show_batches(visit: Visit) -> Response:
         midnight(since, zone) if since else None,
         midnight(until + timedelta(days=1), zone) if until else None,
         _STATES.get(state),
+        id_part(visit.query("q")) or "",
     )
+    is_possible = bool(wanted.id_part) or not visit.query("q").strip()
     listed, last = await access.list_batches(visit.deps, visit.actor, wanted, decode_instant_key(visit.query("after")))
-    filters = {"since": _day(since), "until": _day(until), "state": state if state in _STATES else "", "zone": zone.key}
+    filters = {
+        "since": _day(since),
+        "until": _day(until),
+        "state": state if state in _STATES else "",
+        "zone": zone.key,
+        "q": visit.query("q"),
+    }
     return page(
         visit,
         BatchesPage(
-            listed,
+            listed if is_possible else [],
             **filters,
-            next=with_query(LIST, **filters, after=encode_key(iso_us(last[0]), str(last[1]))) if last else "",
+            next=with_query(LIST, **filters, after=encode_key(iso_us(last[0]), str(last[1])))
+            if last and is_possible
+            else "",
             first=with_query(LIST, **filters) if visit.query("after") else "",
         ),
     )

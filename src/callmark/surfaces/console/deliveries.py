@@ -16,7 +16,7 @@ from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict
-from callmark.kit.ids import parse_uuid
+from callmark.kit.ids import id_part, parse_uuid
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
@@ -130,6 +130,7 @@ async def resend(visit: Visit) -> Response:
 def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:
     """The filters, and whether anything can fit them: what cannot be an event's id fits nothing."""
     webhook_id, event_id = parse_uuid(wanted["webhook"]), parse_uuid(wanted["q"].strip())
+    part = id_part(wanted["q"]) or ""
     span = SPANS.get(wanted["span"])
     filters = Filters(
         webhook_id=WebhookId(webhook_id) if webhook_id else None,
@@ -138,8 +139,9 @@ def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID]
         since=now - span[1] if span else None,
         after=after,
         event_id=EventId(event_id) if event_id else None,
+        id_part="" if event_id else part,
     )
-    return filters, event_id is not None or not wanted["q"].strip()
+    return filters, bool(part) or not wanted["q"].strip()
 
 
 def _after(visit: Visit) -> tuple[datetime, UUID] | None:

@@ -1,6 +1,6 @@
 """Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
@@ -17,7 +17,7 @@ from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.clock import iso_us
-from callmark.kit.ids import parse_uuid
+from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
@@ -26,6 +26,8 @@ from callmark.surfaces.console.timeline import Moment, timeline
 from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/records"
+_FILTERS = ("receiver", "caller", "state", "q")
+_BETWEEN_DIGITS = dict.fromkeys(map(ord, " +-().\N{NO-BREAK SPACE}"))
 NO_NUMBER = "This is not a phone number"
 
 
@@ -63,12 +65,15 @@ class ResolvePage(Page):
 
 async def show_records(visit: Visit) -> Response:
     """The latest records, or those of a receiver, of a caller, of an outcome."""
-    form = Form.of(**{name: visit.query(name).strip() for name in ("receiver", "caller", "state")})
+    form = Form.of(**{name: visit.query(name).strip() for name in _FILTERS})
     wanted = _wanted(form)
     found = FoundRecords([], None)
     if not form.errors:
         found = await access.find_records(visit.deps, visit.actor, wanted, _place(visit.query("after")))
-    filters = {name: form.text(name) for name in ("receiver", "caller", "state")}
+        if wanted.receiver and not found.records:  # a number that is not typed to its end may be one all the same
+            wanted = replace(wanted, receiver=None, receiver_prefix=wanted.receiver)
+            found = await access.find_records(visit.deps, visit.actor, wanted, _place(visit.query("after")))
+    filters = {name: form.text(name) for name in _FILTERS}
     more = ""
     if found.next:
         more = with_query(LIST, **filters, after=_key(found.next))
@@ -76,10 +81,32 @@ async def show_records(visit: Visit) -> Response:
 
 
 def _wanted(form: Form) -> WantedRecords:
-    state = form.text("state")
+    state, part = form.text("state"), form.text("q")
+    receiver, receiver_prefix = _number_or_prefix(form, "receiver")
+    caller, caller_prefix = _number_or_prefix(form, "caller")
+    if part and id_part(part) is None:
+        form.errors["q"] = "an id has at least 4 of the characters 0 to 9 and a to f"
     return WantedRecords(
-        _number(form, "receiver"), _number(form, "caller"), Outcome(state) if state in set(Outcome) else None
+        receiver=receiver,
+        caller=None,
+        outcome=Outcome(state) if state in set(Outcome) else None,
+        receiver_prefix=receiver_prefix,
+        caller_prefix=caller or caller_prefix,
+        id_part=id_part(part) or "",
     )
+
+
+def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
+    """The number of a field, or the digits it begins with so far; what is neither is told beside it."""
+    text = form.text(name)
+    number = read_number(text) if text else None
+    if number or not text:
+        return number, ""
+    plain = text.translate(_BETWEEN_DIGITS)
+    if not (plain.isascii() and plain.isdigit()):
+        form.errors[name] = NO_NUMBER
+        return None, ""
+    return None, plain
 
 
 def _number(form: Form, name: str) -> PhoneNumber | None:
