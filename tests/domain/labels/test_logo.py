@@ -4,11 +4,12 @@ import contextlib
 import io
 import struct
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 
 from callmark.domain.labels.logo import TOO_LARGE_BYTES, clean_logo, initial_logo
 from callmark.kit.errors import InvalidInput
@@ -111,13 +112,126 @@ def test_data_beyond_the_announced_pixels_is_not_unpacked_into_memory() -> None:
     assert pixels_of(kept).getpixel((199, 199)) == (0, 0, 0)
 
 
-def test_a_text_that_would_unpack_to_megabytes_is_refused() -> None:
-    bomb = PngImagePlugin.PngInfo()
-    bomb.add_text("comment", "x" * 20_000_000, zip=True)
-    out = io.BytesIO()
-    Image.new("RGB", (200, 200)).save(out, "PNG", pnginfo=bomb)
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"prVt"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"comment\0\0" + zlib.compress(b"x" * 20_000_000),
+        b"comment\0\1\0en\0\0" + zlib.compress(b"x" * 20_000_000),
+        b"comment\0\0" + zlib.compress(b"x" * 2_000_000)[:-9],
+        b"",
+        b"\xff",
+    ],
+)
+def test_what_is_thrown_away_cannot_refuse_a_file(kind: bytes, data: bytes) -> None:
+    bare = raw_png(200, 200, 8, RGB, (b"\0" + b"\x80\x40\x20" * 200) * 200)
+    assert clean_logo(bare[:33] + chunk(kind, data) + bare[33:]) == clean_logo(bare)
+
+
+def test_a_checksum_of_what_is_thrown_away_does_not_matter() -> None:
+    bare = raw_png(200, 200, 8, RGB, (b"\0" + b"\x80\x40\x20" * 200) * 200)
+    assert clean_logo(bare[:33] + chunk(b"tIME", b"1234567")[:-4] + b"\0\0\0\0" + bare[33:]) == clean_logo(bare)
+
+
+def profile(*, swapped: bool = False, size: int = 0) -> bytes:
+    """The profile of sRGB; `swapped`: of a display whose red is green; `size`: filled up."""
+    cms: Any = ImageCms  # typed in a part only
+    made = bytearray(cms.ImageCmsProfile(cms.createProfile("sRGB")).tobytes())
+    if swapped:
+        tags = {bytes(made[at : at + 4]): at for at in range(132, 132 + 12 * int.from_bytes(made[128:132], "big"), 12)}
+        red, green = tags[b"rXYZ"] + 4, tags[b"gXYZ"] + 4
+        made[red : red + 8], made[green : green + 8] = made[green : green + 8], made[red : red + 8]
+    made += b"\0" * max(size - len(made), 0)
+    made[:4] = len(made).to_bytes(4, "big")
+    return bytes(made)
+
+
+def icc(data: bytes) -> bytes:
+    return chunk(b"iCCP", b"a display\0\0" + zlib.compress(data))
+
+
+@pytest.mark.parametrize("size", [0, 3_000_000])
+def test_colours_of_a_profile_become_those_of_srgb(size: int) -> None:
+    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200)
+    same = pixels_of(clean_logo(red[:33] + icc(profile(size=size)) + red[33:]))
+    assert same.getpixel((7, 7)) == (255, 0, 0)
+    swapped = pixels_of(clean_logo(red[:33] + icc(profile(swapped=True, size=size)) + red[33:]))
+    assert swapped.getpixel((7, 7)) == (0, 255, 0)
+    assert "icc_profile" not in swapped.info
+
+
+def test_transparency_stands_beside_converted_colours() -> None:
+    key = chunk(b"tRNS", struct.pack(">3H", 255, 0, 0))
+    red = raw_png(
+        200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 100 + b"\xfe\0\0" * 100) * 200, icc(profile(swapped=True)), key
+    )
+    kept = pixels_of(clean_logo(red))
+    assert kept.getchannel("A").getpixel((0, 0)) == 0
+    assert kept.getpixel((199, 0)) == (0, 254, 0, 255)
+
+
+@pytest.mark.parametrize("size", [17 << 20])
+def test_a_profile_larger_than_any_is_ignored(size: int) -> None:
+    red = raw_png(200, 200, 8, RGB, (b"\0" + b"\xff\0\0" * 200) * 200, icc(profile(swapped=True, size=size)))
+    assert pixels_of(clean_logo(red)).getpixel((7, 7)) == (255, 0, 0)
+
+
+def test_a_profile_of_another_kind_of_pixels_is_ignored() -> None:
+    grey = raw_png(200, 200, 8, GREY, (b"\0" + b"\x80" * 200) * 200, icc(profile(swapped=True)))
+    assert pixels_of(clean_logo(grey)).getpixel((7, 7)) == (128, 128, 128)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        chunk(b"iCCP", b""),
+        chunk(b"iCCP", b"a display"),
+        chunk(b"iCCP", b"a display\0"),
+        chunk(b"iCCP", b"a display\0\1" + zlib.compress(profile())),
+        chunk(b"iCCP", b"a display\0\0" + zlib.compress(profile())[:-20]),
+        chunk(b"iCCP", b"a display\0\0no zlib"),
+        icc(b""),
+        icc(profile()[:200]),
+        icc(profile()[:-1]),
+        chunk(b"tRNS", b""),
+        chunk(b"tRNS", b"\0\0\0"),
+    ],
+)
+def test_a_part_that_is_needed_and_cut_makes_the_file_damaged(part: bytes) -> None:
     with pytest.raises(InvalidInput, match="damaged"):
-        clean_logo(out.getvalue())
+        clean_logo(raw_png(200, 200, 8, RGB, b"\0" * 601 * 200, part))
+
+
+def test_indexed_colours_without_their_index_are_damaged() -> None:
+    for depth, row in ((8, 200), (4, 100), (2, 50), (1, 25)):
+        with pytest.raises(InvalidInput, match="damaged"):
+            clean_logo(raw_png(200, 200, depth, 3, b"\0" * (row + 1) * 200))
+
+
+def test_a_second_header_with_another_size_is_not_believed() -> None:
+    good = raw_png(200, 200, 8, RGB, b"\0" * 601 * 200)
+    huge = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, RGB, 0, 0, 0))
+    assert clean_logo(good[:33] + huge + good[33:]) == clean_logo(good)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_the_transparent_grey_is_kept_in_every_depth(depth: int) -> None:
+    top = (1 << depth) - 1
+    samples = [top, 0] * 100
+    packed = int("".join(format(one, f"0{depth}b") for one in samples), 2).to_bytes(200 * depth // 8, "big")
+    file = raw_png(200, 200, depth, GREY, (b"\0" + packed) * 200, chunk(b"tRNS", struct.pack(">H", top)))
+    kept = pixels_of(clean_logo(file))
+    assert (kept.getchannel("A").getpixel((0, 0)), kept.getpixel((1, 0))) == (0, (0, 0, 0, 255))
+
+
+def test_the_transparent_colour_of_sixteen_bits_is_exactly_that_colour() -> None:
+    row = b"\x12\x34\x56\x78\x9a\xbc" * 100 + b"\x12\x34\x56\x78\x9a\xbd" * 100
+    file = raw_png(200, 200, 16, RGB, (b"\0" + row) * 200, chunk(b"tRNS", struct.pack(">3H", 0x1234, 0x5678, 0x9ABC)))
+    kept = pixels_of(clean_logo(file))
+    assert (kept.getpixel((0, 199)), kept.getpixel((199, 0))) == ((0x12, 0x56, 0x9A, 0), (0x12, 0x56, 0x9A, 255))
+    grey = raw_png(200, 200, 16, GREY, (b"\0" + b"\x80\x01\x80\x02" * 100) * 200, chunk(b"tRNS", b"\x80\x01"))
+    kept = pixels_of(clean_logo(grey))
+    assert (kept.getpixel((0, 0)), kept.getpixel((1, 0))) == ((128, 128, 128, 0), (128, 128, 128, 255))
 
 
 def test_an_animation_is_refused() -> None:
