@@ -1,7 +1,7 @@
 """The bodies of the extension routes, in one set of names whatever generation a record came by (docs/extensions.md)."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -162,9 +162,7 @@ class CancelledBatch(msgspec.Struct):
 class LintIn(msgspec.Struct):
     """The body of the batch route of the generation, good or bad."""
 
-    call_records: Annotated[
-        list[dict[str, str | int | None]], Meta(description="Records in the names of the generation.")
-    ]
+    call_records: Annotated[list[dict[str, Any]], Meta(description="Records in the names of the generation.")]
 
 
 class Finding(msgspec.Struct):

@@ -107,7 +107,7 @@ class CallRecordV3(msgspec.Struct):
     dynamic_call_reason: Annotated[ReasonText | None, _REASON_SAID] = None
 
 
-_LABELLED = Meta(extra_json_schema={"anyOf": [{"required": ["label_id"]}, {"required": ["dynamic_label_name"]}]})
+_LABELLED = Meta(extra_json_schema={"if": {"required": ["label_id"]}, "else": {"required": ["dynamic_label_name"]}})
 LabelledV2 = Annotated[CallRecordV2, _LABELLED]
 LabelledV3 = Annotated[CallRecordV3, _LABELLED]
 _RECORDS = Meta(

@@ -19,16 +19,14 @@ from callmark.kit.errors import (
 )
 from callmark.surfaces.api.call import ErrorDoc, Family, Route
 from callmark.surfaces.api.idempotency import KEY_ERRORS
-from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, FamilyB, capital
+from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, capital
 from callmark.surfaces.bodies import NotUtf8
-from callmark.surfaces.http import ErrorBody
 
 Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
 _HEADERS = "#/components/headers/"
 JSON = "application/json"
-FAMILY_A, FAMILY_B = f"{SCHEMAS}{ErrorBody.__name__}", f"{SCHEMAS}{FamilyB.__name__}"
 
 HEADERS: dict[str, Json] = {
     "X-Request-Id": {
@@ -112,50 +110,75 @@ def _error(error: AppError, when: str) -> ErrorDoc:
     return ErrorDoc(error.status, error.slug, error.message, when)
 
 
-def error_answers(errors: Iterable[ErrorDoc], *, limited: bool) -> dict[str, Json]:
-    """The answers of a route's errors, by status."""
-    by_status: dict[int, list[ErrorDoc]] = {}
-    for error in errors:
-        by_status.setdefault(error.status, []).append(error)
-    return {str(status): _answer(status, by_status[status], limited=limited) for status in sorted(by_status)}
+class Errors:
+    """The error answers of all routes; collects the schemas that they share."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Json] = {}
+
+    def answers(self, errors: Iterable[ErrorDoc], *, limited: bool) -> dict[str, Json]:
+        """The answers of a route's errors, by status."""
+        by_status: dict[int, list[ErrorDoc]] = {}
+        for error in errors:
+            by_status.setdefault(error.status, []).append(error)
+        return {str(status): self._answer(status, by_status[status], limited=limited) for status in sorted(by_status)}
+
+    def _answer(self, status: int, errors: Sequence[ErrorDoc], *, limited: bool) -> Json:
+        told = "\n".join(f"* {_sentence(error)}" for error in errors)
+        return {
+            "description": told if len(errors) > 1 else _sentence(errors[0]),
+            "headers": headers_of(status, limited=limited),
+            "content": {
+                JSON: {
+                    "schema": self._envelope(errors),
+                    "examples": {
+                        _key(error, number): {"summary": error.when, "value": _body(error)}
+                        for number, error in enumerate(errors, 1)
+                    },
+                }
+            },
+        }
+
+    def _envelope(self, errors: Sequence[ErrorDoc]) -> Json:
+        """A reference to the schema of these errors: either family's, or both where a status has errors of both."""
+        names = ["FamilyB"] if any(not (error.slug or error.bare) for error in errors) else []
+        if any(error.bare for error in errors):
+            names.append(self._add("ErrorMessage", _BARE))
+        names += [self._slug_error(slug) for slug in sorted({error.slug for error in errors if error.slug})]
+        if len(names) == 1:
+            return _ref(names[0])
+        either: Json = {"description": "An error in one of several shapes.", "anyOf": [_ref(name) for name in names]}
+        return _ref(self._add("Or".join(names), either))
+
+    def _slug_error(self, slug: str) -> str:
+        properties: Json = {
+            "slug": {"type": "string", "description": "The cause, for machines.", "enum": [slug]},
+            "message": {"type": "string", "description": "The cause, for people."},
+        }
+        name = "".join(part.capitalize() for part in slug.removesuffix("-error").split("-")) + "Error"
+        return self._add(name, _object(f"An error whose cause is `{slug}`.", properties))
+
+    def _add(self, name: str, schema: Json) -> str:
+        self.components[name] = schema
+        return name
 
 
-def _answer(status: int, errors: Sequence[ErrorDoc], *, limited: bool) -> Json:
-    told = "\n".join(f"* {_sentence(error)}" for error in errors)
-    return {
-        "description": told if len(errors) > 1 else _sentence(errors[0]),
-        "headers": headers_of(status, limited=limited),
-        "content": {
-            JSON: {
-                "schema": _envelope(errors),
-                "examples": {
-                    _key(error, number): {"summary": error.when, "value": _body(error)}
-                    for number, error in enumerate(errors, 1)
-                },
-            }
-        },
-    }
+def _ref(name: str) -> Json:
+    return {"$ref": f"{SCHEMAS}{name}"}
+
+
+def _object(description: str, properties: Json) -> Json:
+    return {"type": "object", "description": description, "properties": properties, "required": list(properties)}
 
 
 def _sentence(error: ErrorDoc) -> str:
     return f"`{error.slug or error.field or 'body'}`: {error.message} ({error.when})"
 
 
-_BARE: Json = {
-    "type": "object",
-    "properties": {"message": {"type": "string", "description": "The cause, for people."}},
-    "required": ["message"],
-    "additionalProperties": False,
-}
-
-
-def _envelope(errors: Sequence[ErrorDoc]) -> Json:
-    """The schema of these errors: either family's, or both where a status has errors of both."""
-    slugs = sorted({error.slug for error in errors if error.slug})
-    families: list[Json] = [{"$ref": FAMILY_B}] if any(not (error.slug or error.bare) for error in errors) else []
-    families += [_BARE] if any(error.bare for error in errors) else []
-    families += [{"$ref": FAMILY_A, "properties": {"slug": {"enum": slugs}}}] if slugs else []
-    return families[0] if len(families) == 1 else {"anyOf": families}
+_BARE: Json = _object(
+    "An error of which only the cause is told.",
+    {"message": {"type": "string", "description": "The cause, for people."}},
+) | {"additionalProperties": False}
 
 
 def _key(error: ErrorDoc, number: int) -> str:

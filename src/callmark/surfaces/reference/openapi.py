@@ -11,16 +11,17 @@ from callmark.surfaces.api.call import Doc, Family, ParamDoc, Route
 from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
 from callmark.surfaces.api.idempotency import KEY_PARAM
 from callmark.surfaces.api.routes import FamilyB
-from callmark.surfaces.http import ErrorBody
+from callmark.surfaces.reference import webhooks
 from callmark.surfaces.reference.components import (
     HEADERS,
     JSON,
+    Errors,
     Json,
     component_schemas,
-    error_answers,
     headers_of,
     shared_errors,
 )
+from callmark.surfaces.reference.for_generators import hoist_conditions, plain
 
 ABOUT = """\
 Push *caller X may ring receiver Y between two instants as name N for reason R*; when X rings Y, the handset of Y shows
@@ -50,12 +51,13 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
     """The whole document. Raises LookupError for a route without a `doc`."""
     documented = [(route, _doc(route)) for route in routes]
     types = [kind for _, doc in documented for kind in (doc.request, doc.response) if kind is not None]
-    schemas, components = component_schemas([*types, ErrorBody, FamilyB])
+    schemas, components = component_schemas([*types, FamilyB, *webhooks.TYPES])
+    errors = Errors()
     by_type = dict(zip(map(_identity, types), schemas, strict=False))
     paths: dict[str, Json] = {}
     for route, doc in documented:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, doc, by_type)
-    return {
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, doc, by_type, errors)
+    document: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": "Callmark REST API",
@@ -65,11 +67,12 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": public_url, "description": "This installation"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(doc.tag for _, doc in documented)],
+        "tags": [{"name": tag} for tag in (*dict.fromkeys(doc.tag for _, doc in documented), "Webhooks")],
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": components | errors.components,
             "headers": HEADERS,
+            "pathItems": webhooks.webhooks(),
             "securitySchemes": {
                 "accessToken": {
                     "type": "http",
@@ -78,7 +81,12 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
                 }
             },
         },
+        # By reference: generators that make calls of whatever stands here in full emit code that does not compile.
+        "webhooks": {name: {"$ref": f"#/components/pathItems/{name}"} for name in webhooks.webhooks()},
     }
+    document = plain(document)
+    hoist_conditions(document)
+    return document
 
 
 def _doc(route: Route) -> Doc:
@@ -92,7 +100,7 @@ def _identity(kind: object) -> str:
     return repr(kind)
 
 
-def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
+def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json], shared: Errors) -> Json:
     errors = [*doc.errors, *shared_errors(route)]
     operation: Json = {
         "operationId": operation_id(route),
@@ -103,7 +111,7 @@ def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
         "parameters": [_parameter(param) for param in _parameters(route, doc)],
         "responses": {
             str(doc.status): _success(route, doc, schemas),
-            **error_answers(errors, limited=(route.bucket or route.counts) is not None),
+            **shared.answers(errors, limited=(route.bucket or route.counts) is not None),
         },
     }
     if doc.request is not None:
@@ -115,13 +123,38 @@ def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
     return operation
 
 
+_NAMES = {
+    "POST token": "createToken",
+    "POST dynamic_call_records": "pushBatch",
+    "POST dynamic_call_record": "pushRecord",
+    "GET dynamic_call_records": "readBatchStatus",
+    "GET labels": "listLabels",
+    "POST publish": "publishNumbers",
+    "POST delist": "delistNumbers",
+    "GET numbers": "listNumbers",
+    "GET feature_sets": "listFeatureSets",
+    "GET summary": "downloadCallMeBackLogs",
+    "GET export_report": "downloadFeedbackLogs",
+    "GET records": "readRecord",
+    "POST records cancel": "cancelRecord",
+    "GET batches": "readBatch",
+    "GET funnel": "readBatchFunnel",
+    "POST batches cancel": "cancelBatch",
+    "GET resolve": "resolveIdentity",
+    "POST lint": "lintBatch",
+    "GET events": "listEvents",
+}
+"""What generated clients call an operation: by its method and the last fixed part of its path. Never changed again."""
+
+
 def operation_id(route: Route) -> str:
-    """A name for client generators: the method and the fixed parts of the path, then the parameters it ends with."""
-    parts = route.path.strip("/").split("/")
-    words = [part for part in parts if not part.startswith("{")]
-    named = [part[1:-1] for part in parts if part.startswith("{") and part != "{clientAccountId}"]
-    name = "_".join([route.method.lower(), *words, *(f"by_{name}" for name in named)])
-    return re.sub(r"[^A-Za-z0-9_]", "_", name)
+    """The operation's name; those of call personalisation end with their generation. Raises LookupError without one."""
+    fixed = [part for part in route.path.strip("/").split("/") if not part.startswith("{")]
+    last = " ".join(fixed[-2:]) if fixed[-1] == "cancel" else fixed[-1]
+    name = _NAMES[f"{route.method} {last}"]
+    if not last.startswith("dynamic_call_record"):
+        return name
+    return f"{name}V{fixed[0].removeprefix('v') if fixed[0] in {'v2', 'v3'} else 1}"
 
 
 def _description(route: Route, doc: Doc) -> str:

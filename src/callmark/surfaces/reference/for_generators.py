@@ -1,0 +1,55 @@
+"""Brings JSON Schema as msgspec writes it to the forms that client generators understand, with the same meaning.
+
+Generators take `anyOf` for a choice between types: `{}` as a choice, or `anyOf` beside `$ref`, makes them fail,
+emit code that does not compile, or forget a format. What may be null is therefore one type with "null" beside it.
+"""
+
+from typing import Any, cast
+
+Json = dict[str, Any]
+_SCHEMAS = "#/components/schemas/"
+_NULL: Json = {"type": "null"}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401 - any part of a document
+    """The part with every schema in it in the plain form."""
+    if isinstance(value, list):
+        return [plain(one) for one in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    made = {key: plain(one) if key not in {"example", "examples"} else one for key, one in cast("Json", value).items()}
+    return _nullable(made) if isinstance(made.get("anyOf"), list) else made
+
+
+def hoist_conditions(document: Json) -> None:
+    """Moves `if` and `else` from beside a reference to a component into the component, for which they always hold."""
+    components: Json = document["components"]["schemas"]
+    for schema in _schemas(document):
+        if "$ref" in schema and "if" in schema:
+            component = components[schema["$ref"].removeprefix(_SCHEMAS)]
+            component |= {key: schema.pop(key) for key in ("if", "else")}
+
+
+def _schemas(value: Any) -> list[Json]:  # noqa: ANN401 - any part of a document
+    if isinstance(value, list):
+        return [found for one in cast("list[Any]", value) for found in _schemas(one)]
+    if not isinstance(value, dict):
+        return []
+    inside = cast("Json", value)
+    return [inside, *(found for one in inside.values() for found in _schemas(one))]
+
+
+def _nullable(schema: Json) -> Json:
+    choices: list[Json] = schema["anyOf"]
+    others = [one for one in choices if one != _NULL]
+    if len(others) == len(choices) or any("$ref" in one for one in others):
+        return schema
+    beside = {key: one for key, one in schema.items() if key not in {"anyOf", "type"}}
+    if not others or others == [{}]:
+        kinds = schema.get("type", [])
+        return beside | ({"type": kinds} if kinds else {})
+    types = [one["type"] for one in others]
+    merged = others[0] if len(others) == 1 else {}
+    if "enum" in merged:
+        merged = merged | {"enum": [*merged["enum"], None]}
+    return beside | merged | {"type": [*types, "null"]}
