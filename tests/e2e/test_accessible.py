@@ -22,7 +22,7 @@ def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, running: Demo
     tabs = Tabs(browser, str(running.http.base_url))
     try:
         page = tabs.open(path, width=1280, dark=dark)
-        expect(page.locator(PAGES[path]).first).to_be_visible()
+        expect(page.locator(PAGES[path]).first).to_be_visible(timeout=20_000)
         judge(page)
         page.set_viewport_size({"width": 390, "height": 844})
         judge(page)
