@@ -25,6 +25,9 @@ AppError
 from datetime import timedelta
 from typing import ClassVar
 
+_FIELD_WORDS = {"url": "URL", "label_id": "label", "call_reason_id": "call reason", "sub_category": "category"}
+"""How people call fields whose name is no word; others are read with spaces."""
+
 
 class AppError(Exception):
     """Base of every error we raise on purpose. `permanent`: the same call cannot succeed later unchanged."""
@@ -47,6 +50,14 @@ class InvalidInput(AppError):
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+    @property
+    def for_people(self) -> str:
+        """The message with the field's own word where it begins with the name that programs use."""
+        rest = self.message.removeprefix(self.field)
+        if not self.field or rest == self.message or rest[:1] not in {" ", "'"}:
+            return self.message
+        return _FIELD_WORDS.get(self.field, self.field.replace("_", " ")) + rest
 
 
 class InvalidHeader(AppError):

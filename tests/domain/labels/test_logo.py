@@ -71,7 +71,7 @@ def test_a_file_is_smaller_than_two_megabytes() -> None:
     largest = padded(TOO_LARGE_BYTES - 1)
     assert len(largest) == 2_097_151
     assert len(clean_logo(largest)) < 1000
-    with pytest.raises(InvalidInput, match="smaller than 2097152 bytes"):
+    with pytest.raises(InvalidInput, match="smaller than 2 MB"):
         clean_logo(padded(TOO_LARGE_BYTES))
 
 

@@ -101,11 +101,11 @@ async def test_a_sixth_webhook_is_refused_and_no_longer_offered(desk: Desk) -> N
         ({"name": " ORDERS "}, "name", "A webhook named 'ORDERS' exists already"),
         ({"name": "x" * 51}, "name", "Webhook name must be at most 50 characters"),
         ({"name": " "}, "name", "Webhook name is required"),
-        ({"url": "hooks.example.com"}, "url", "Url must be a whole address beginning with http:// or https://"),
-        ({"url": "ftp://hooks.example.com"}, "url", "Url must be a whole address beginning with http:// or https://"),
-        ({"url": "http://10.0.0.8/x"}, "url", "Url cannot be called"),
-        ({"url": "https://hooks.example.com/" + "x" * 2048}, "url", "Url must be at most 2048 characters"),
-        ({"event_types": []}, "event_types", "Event_types must name at least one type"),
+        ({"url": "hooks.example.com"}, "url", "URL must be a whole address beginning with http:// or https://"),
+        ({"url": "ftp://hooks.example.com"}, "url", "URL must be a whole address beginning with http:// or https://"),
+        ({"url": "http://10.0.0.8/x"}, "url", "URL cannot be called"),
+        ({"url": "https://hooks.example.com/" + "x" * 2048}, "url", "URL must be at most 2048 characters"),
+        ({"event_types": []}, "event_types", "Choose at least one event type"),
     ],
 )
 async def test_what_the_contract_refuses_is_refused_beside_its_field(

@@ -65,7 +65,7 @@ def initial_logo(name: str) -> bytes:
 def _check_header(file: bytes) -> None:
     """The rules that need no decoding: a picture of any other size is never unpacked."""
     if len(file) >= TOO_LARGE_BYTES:
-        raise InvalidInput(f"logo must be smaller than {TOO_LARGE_BYTES} bytes", field="logo")
+        raise InvalidInput("logo must be smaller than 2 MB", field="logo")
     if not file.startswith(SIGNATURE):
         raise InvalidInput("logo is not a PNG file", field="logo")
     if len(file) < _HEADER.size:

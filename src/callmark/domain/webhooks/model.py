@@ -183,7 +183,9 @@ def webhook_url(text: str, allowed: Sequence[Network]) -> str:
     if len(text) > LONGEST_URL:
         raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise InvalidInput("url must consist of printable ASCII characters, others encoded", field="url")
+        raise InvalidInput(
+            "url must be written in ASCII: percent-encode spaces (%20) and other letters", field="url"
+        )
     host = _host_of(text)
     if not host:
         raise InvalidInput("url must be a whole address beginning with http:// or https://", field="url")
@@ -205,7 +207,7 @@ def _host_of(url: str) -> str | None:
 def subscription(types: Collection[EventType]) -> frozenset[EventType]:
     """One or both event types. Raises InvalidInput for none."""
     if not types:
-        raise InvalidInput("event_types must name at least one type", field="event_types")
+        raise InvalidInput("choose at least one event type", field="event_types")
     return frozenset(types)
 
 

@@ -192,7 +192,8 @@ def _preview(visit: Visit, form: Form) -> Preview:
         week = access.read_week(_text_of(form), name=form.text("name"), slot_picker=form.is_on("slot_picker"))
         zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in, "seen_in")
     except InvalidInput as refused:
-        return Preview([], refused.message[:1].upper() + refused.message[1:], seen_in)
+        said = refused.for_people
+        return Preview([], said[:1].upper() + said[1:], seen_in)
     if not form.is_on("slot_picker"):
         return Preview([], "", seen_in)
     return Preview(access.preview(week, zone, visit.deps.clock.now(), seen_zone), "", seen_in)

@@ -251,7 +251,8 @@ def _kind(text: str) -> CampaignType | None:
 
 
 def _sentence(refused: InvalidInput) -> str:
-    return refused.message[:1].upper() + refused.message[1:]
+    said = refused.for_people
+    return said[:1].upper() + said[1:]
 
 
 ROUTES = (

@@ -7,7 +7,7 @@ import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
-from callmark.kit.errors import AppError, PayloadTooLarge, TooManyRequests
+from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests
 from callmark.surfaces.console import words
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import HOME, Visit
@@ -65,6 +65,8 @@ def _noted(visit: Visit) -> str:
 def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else error.status
     text = error.message if isinstance(error, AppError) else error.detail
+    if isinstance(error, InvalidInput):
+        text = error.for_people
     if isinstance(error, TooManyRequests):
         text = retry_text(error)
     if isinstance(error, PayloadTooLarge):

@@ -196,7 +196,7 @@ async def publish(visit: Visit) -> Response:
     try:
         one = await access.publish_set(visit.deps, visit.actor, set_id)
     except InvalidInput as refused:
-        return visit.go(f"{LIST}/{set_id}/edit", words.sentence(refused.message), "danger")
+        return visit.go(f"{LIST}/{set_id}/edit", words.sentence(refused.for_people), "danger")
     return visit.go(f"{LIST}/{set_id}", f"{one.name} is published.")
 
 
@@ -235,7 +235,7 @@ async def move(visit: Visit) -> Response:
     try:
         node = await access.move_set(visit.deps, visit.actor, set_id, parse_uuid(form.text("to")))
     except InvalidInput as refused:
-        return await _moving(visit, placed, form.refused(InvalidInput(refused.message, field="to")), 422)
+        return await _moving(visit, placed, form.refused(InvalidInput(refused.for_people, field="to")), 422)
     except Conflict as refused:
         return await _moving(visit, placed, form.refused(refused), 422)
     return visit.go(f"{LIST}/{set_id}", f"{placed.feature_set.name} is moved to {node.where}.")
@@ -350,7 +350,7 @@ def _about(form: Form, refused: InvalidInput | Conflict) -> Form:
     if isinstance(refused, Conflict):
         field = "phone_type" if "phone type" in refused.message else "name"
         return form.refused(InvalidInput(refused.message, field=field))
-    return form.refused(InvalidInput(refused.message, field=_FIELDS.get(refused.field, refused.field)))
+    return form.refused(InvalidInput(refused.for_people, field=_FIELDS.get(refused.field, refused.field)))
 
 
 def _label(form: Form) -> LabelId | None:

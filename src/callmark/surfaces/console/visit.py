@@ -62,7 +62,8 @@ class Form:
     def refused(self, error: AppError) -> "Form":
         """The form with what the use case said beside the field it means."""
         name = error.field if isinstance(error, InvalidInput) else ""
-        message = error.message[:1].upper() + error.message[1:]
+        said = error.for_people if isinstance(error, InvalidInput) else error.message
+        message = said[:1].upper() + said[1:]
         return Form(self.values, {**self.errors, name: message})
 
 

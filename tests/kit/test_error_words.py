@@ -1,0 +1,22 @@
+"""What is wrong, in the words of people and not of programs."""
+
+import pytest
+
+from callmark.kit.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("message", "field", "said"),
+    [
+        ("url must be a whole address", "url", "URL must be a whole address"),
+        ("time_zone is not the name of a time zone", "time_zone", "time zone is not the name of a time zone"),
+        ("label_id does not belong to a static label", "label_id", "label does not belong to a static label"),
+        ("urls are many", "url", "urls are many"),
+        ("choose a role", "gift", "choose a role"),
+        ("a webhook named 'my_hook' exists already", "name", "a webhook named 'my_hook' exists already"),
+        ("request body is invalid", "", "request body is invalid"),
+    ],
+)
+def test_a_fields_code_name_is_read_as_a_word(message: str, field: str, said: str) -> None:
+    assert InvalidInput(message, field=field).for_people == said
+    assert InvalidInput(message, field=field).message == message
