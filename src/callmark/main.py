@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from callmark.kit.errors import AppError, Unavailable
+from callmark.kit.errors import AppError, InvalidInput, Unavailable
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except AppError as exc:
             text = exc.reason if isinstance(exc, Unavailable) else exc.message
+            if isinstance(exc, InvalidInput):
+                text = exc.for_people
             raise click.ClickException(text) from exc
 
 

@@ -1,5 +1,6 @@
 """New secrets: each is shown once, to the session that made it, and a reload makes nothing again."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_operator, text_of
 
+from callmark.domain.access.model import Action
 from callmark.domain.accounts.model import Operator
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
@@ -15,7 +17,9 @@ from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
-from callmark.kit.ids import sha256
+from callmark.kit.ids import random_uuid, sha256
+from callmark.surfaces.console.entry import Access
+from callmark.surfaces.console.routes import TABLE
 
 
 @dataclass
@@ -134,3 +138,28 @@ async def test_what_the_database_keeps_of_a_secret_cannot_be_read(stage: Stage) 
     assert token.encode() not in kept
     async with stage.deps.db.connection() as tx:
         assert not await tx.fetchval("SELECT true FROM handed_over WHERE sha256 = $1", sha256(token))
+
+
+_CHANGE_NOTHING = {
+    "/callbacks/configurations/{id}/preview",
+    "/feature-sets/{id}/listing",
+    "/numbers/chosen",
+    "/webhooks/{id}/recover",
+}
+"""Forms that only show what would be: to reload their answer does nothing, and their buttons post on."""
+
+
+@pytest.mark.parametrize("form", [{}, {"name": "x", "email": "x", "password": "x", "code": "x"}])
+async def test_every_form_is_answered_by_a_redirect_or_by_itself(
+    stage: Stage, browse: Visitors, form: dict[str, str]
+) -> None:
+    stranger = browse()
+    await stranger.get("/console/sign-in")
+    for entry in TABLE:
+        if entry.method != "POST" or entry.path in _CHANGE_NOTHING:
+            continue
+        by = stranger if entry.action is Access.ANYBODY else stage.alice
+        by = stage.olive if entry.action is Action.OPERATE else by
+        path = f"/console{re.sub(r'{[^}]+}', str(random_uuid()), entry.path)}"
+        answer = await by.post(path, form)
+        assert answer.status_code in {303, 401, 404, 422}, (entry.path, answer.status_code)

@@ -183,9 +183,7 @@ def webhook_url(text: str, allowed: Sequence[Network]) -> str:
     if len(text) > LONGEST_URL:
         raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise InvalidInput(
-            "url must be written in ASCII: percent-encode spaces (%20) and other letters", field="url"
-        )
+        raise InvalidInput("url must be written in ASCII: percent-encode spaces (%20) and other letters", field="url")
     host = _host_of(text)
     if not host:
         raise InvalidInput("url must be a whole address beginning with http:// or https://", field="url")
