@@ -87,7 +87,7 @@ document.addEventListener("submit", (event) => {
   if (!wrong.length) return;
   event.preventDefault();
   wrong[0].focus();
-}, { capture: true });
+});
 
 /* A form is sent once. */
 document.addEventListener("submit", (event) => {
