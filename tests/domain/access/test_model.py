@@ -14,7 +14,7 @@ from callmark.domain.access.model import (
     may,
     may_give,
 )
-from callmark.domain.accounts.model import AccountState, Person, Role
+from callmark.domain.accounts.model import ALL_FEATURES, AccountState, Person, Role
 from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId, MemberId, SessionId
 from callmark.kit.errors import Forbidden, NotFound
@@ -44,7 +44,7 @@ def actor(role: Role) -> Actor:
         account_id=account,
         account_name="Acme",
         account_state=AccountState.ACTIVE,
-        features=frozenset(),
+        features=ALL_FEATURES,
         created_at=_NOW,
         seen_at=_NOW,
         address="",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from enum import StrEnum
 
-from callmark.domain.access.model import Action, Actor, allows, check
+from callmark.domain.access.model import Action, Actor, check, offers
 from callmark.domain.accounts.model import Role
 from callmark.domain.callbacks import work_list
 from callmark.domain.calls import days as call_days
@@ -57,18 +57,18 @@ class HomeFigures:
 async def figures(deps: Deps, actor: Actor) -> HomeFigures:
     """The figures of the actor's account; of what hangs on a place, those of its own. Raises Forbidden."""
     check(actor, Action.HOME)
-    account_id, role = actor.account_id, actor.role
+    account_id = actor.account_id
     sets = await _own_sets(deps, actor)
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(
-        days=await call_days.read_days(deps, account_id) if allows(role, Action.RECORDS_VIEW) else None,
+        days=await call_days.read_days(deps, account_id) if offers(actor, Action.RECORDS_VIEW) else None,
         callbacks_waiting=await work_list.count_new(deps, account_id, sets, MOST)
-        if allows(role, Action.CALLBACKS_VIEW)
+        if offers(actor, Action.CALLBACKS_VIEW)
         else None,
         feedback_today=await feedback.count_answers(deps, account_id, midnight, sets, MOST)
-        if allows(role, Action.FEEDBACK_VIEW)
+        if offers(actor, Action.FEEDBACK_VIEW)
         else None,
-        webhooks=await healths(deps, actor) if allows(role, Action.WEBHOOKS_VIEW) else None,
+        webhooks=await healths(deps, actor) if offers(actor, Action.WEBHOOKS_VIEW) else None,
     )
 
 

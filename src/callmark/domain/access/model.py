@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from callmark.domain.accounts.model import Role
+from callmark.domain.accounts.model import Feature, Role, check_plan
 from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId
 from callmark.kit.errors import Forbidden, NotFound
@@ -81,6 +81,22 @@ POLICY: dict[Role, frozenset[Action]] = {
 }
 """What each role may do at all; owners what is bound to a place only at theirs and below it."""
 
+PLAN: dict[Action, Feature] = {
+    Action.RECORDS_VIEW: Feature.CALL_PERSONALISATION,
+    Action.RECORDS_PUSH: Feature.CALL_PERSONALISATION,
+    Action.FEATURE_SETS_VIEW: Feature.NUMBER_MANAGEMENT,
+    Action.FEATURE_SETS_MANAGE: Feature.NUMBER_MANAGEMENT,
+    Action.NUMBERS_VIEW: Feature.NUMBER_MANAGEMENT,
+    Action.NUMBERS_MANAGE: Feature.NUMBER_MANAGEMENT,
+    Action.CALLBACKS_VIEW: Feature.CALL_ME_BACK,
+    Action.CALLBACKS_WORK: Feature.CALL_ME_BACK,
+    Action.CALLBACKS_MANAGE: Feature.CALL_ME_BACK,
+    Action.CALLBACKS_EXPORT: Feature.CALL_ME_BACK,
+    Action.FEEDBACK_VIEW: Feature.USER_FEEDBACK,
+    Action.FEEDBACK_MANAGE: Feature.USER_FEEDBACK,
+}
+"""Which feature an action is part of; the account must have it, whoever acts for it (contract D49)."""
+
 RANK = (Role.ADMIN, Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OWNER)
 """From the highest role down."""
 
@@ -118,17 +134,25 @@ def allows(role: Role, action: Action) -> bool:
     return action in POLICY[role]
 
 
+def offers(actor: Actor, action: Action) -> bool:
+    """Whether the actor may do that somewhere: its role allows it, and it is part of the account's plan."""
+    feature = PLAN.get(action)
+    return allows(actor.role, action) and (feature is None or feature in actor.session.features)
+
+
 def may(actor: Actor, action: Action, path: Path = ()) -> bool:
     """Whether the actor may do that at this place. What is not bound to a place ignores it."""
-    if not allows(actor.role, action):
+    if not offers(actor, action):
         return False
     return actor.role is Role.ADMIN or action not in _OF_PLACE or actor.node_id in path
 
 
 def check(actor: Actor, action: Action) -> None:
-    """Raises Forbidden when the actor's role may not do that anywhere."""
+    """Raises Forbidden when the actor's role may not do that anywhere, or it is not part of the account's plan."""
     if not allows(actor.role, action):
         raise Forbidden("Your role does not allow this. Please ask an admin of your account.")
+    if feature := PLAN.get(action):
+        check_plan(actor.session.features, feature)
 
 
 def check_at(actor: Actor, action: Action, path: Path) -> None:

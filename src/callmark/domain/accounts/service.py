@@ -87,6 +87,11 @@ async def update_account(
         return _found(await queries.update_account(tx, account_id, name, features, state, requires_code))
 
 
+async def check_plan(deps: Deps, account_id: AccountId, feature: Feature) -> None:
+    """Raises Forbidden when the feature is not part of the account's plan, NotFound for an unknown account."""
+    model.check_plan((await get_account(deps, account_id)).features, feature)
+
+
 async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
     """Whether the account is suspended at this moment; an unknown one is not."""
     return await queries.is_suspended(tx, account_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.accounts.model import AccountState, Feature, check_wanted
 from callmark.domain.credentials import queries
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
@@ -103,7 +103,8 @@ async def create_key(
     """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
     name, description = _name(name), _description(description)
     async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
+        features = frozenset(features)
+        check_wanted((await accounts.lock_account(tx, account_id)).features, features, (), "features")
         if len(await queries.live_keys(tx, account_id)) >= MOST_KEYS:
             raise Conflict(f"an account can have {MOST_KEYS} API keys at the same time. delete one first.")
         key = ApiKey(
@@ -112,7 +113,7 @@ async def create_key(
             account_id,
             name,
             description,
-            frozenset(features),
+            features,
             created_by_email,
             deps.clock.now(),
         )
@@ -152,11 +153,14 @@ async def update_key(
     """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
         key = await _find(tx, account_id, key_id)
+        if features is not None:
+            features = frozenset(features)
+            check_wanted((await accounts.lock_account(tx, account_id)).features, features, key.features, "features")
         changed = replace(
             key,
             name=kept_or(key.name, name, _name),
             description=kept_or(key.description, description, _description),
-            features=key.features if features is None else frozenset(features),
+            features=key.features if features is None else features,
         )
         await queries.update_key(tx, key_id, changed.name, changed.description, changed.features)
     return changed

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
+from callmark.domain.accounts.model import Feature
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.kit.clock import EPOCH
 
@@ -21,6 +22,11 @@ class EventType(StrEnum):
     def payload_key(self) -> str:
         """Where the envelope carries the payload (contract D22)."""
         return f"{self.value}_payload"
+
+    @property
+    def feature(self) -> Feature:
+        """What it is part of."""
+        return Feature.CALL_ME_BACK if self is EventType.CALL_ME_BACK else Feature.USER_FEEDBACK
 
 
 @dataclass(frozen=True, slots=True)

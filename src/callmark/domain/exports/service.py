@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState
+from callmark.domain.accounts.model import AccountState, check_plan
 from callmark.domain.deps import Deps
 from callmark.domain.exports import links, queries
 from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
@@ -79,14 +79,16 @@ class Downloads:
         """The file of a link, written now if it is not there yet.
 
         Raises NotFound for a token that we have not signed, LinkExpired for one past its ten minutes, Forbidden when
-        the account has been suspended since. That its API key is gone by now does not matter: the link outlives it by
-        ten minutes at most.
+        the account has been suspended or has lost the feature since. That its API key is gone by now does not matter:
+        the link outlives it by ten minutes at most.
         """
         export, expires_at = links.opened(self._deps.settings, token)
         if self._deps.clock.now() >= expires_at:
             raise LinkExpired
-        if (await accounts.get_account(self._deps, export.account_id)).state is AccountState.SUSPENDED:
+        account = await accounts.get_account(self._deps, export.account_id)
+        if account.state is AccountState.SUSPENDED:
             raise Forbidden
+        check_plan(account.features, export.event_type.feature)
         name = object_name(sha256(token.partition(".")[0]).hex()[:32], export, expires_at)
         files = files_of(self._deps.settings)
         stored = await files.open(name)

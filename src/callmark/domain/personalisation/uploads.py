@@ -12,6 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState, Feature
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import lists
@@ -185,9 +186,9 @@ def uploads(deps: Deps) -> Work:
 
 
 async def _is_held_up(deps: Deps, upload: Upload) -> bool:
-    """Whether the upload's account is suspended: the rest of the file waits for the end of that (contract D51)."""
-    async with deps.db.connection() as tx:
-        return await accounts.is_suspended(tx, upload.account_id)
+    """Whether the upload's account is suspended, or its plan lacks the feature: the rest waits (contract D49, D51)."""
+    account = await accounts.get_account(deps, upload.account_id)
+    return account.state is not AccountState.ACTIVE or Feature.CALL_PERSONALISATION not in account.features
 
 
 class _Taken(Conflict):

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import UNSET
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature, check_wanted
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
@@ -92,12 +93,18 @@ async def create_feature_set(
         updated_at=now,
     )
     async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
+        check_wanted((await accounts.lock_account(tx, account_id)).features, _offered(made), (), "offers")
         await _check_process(tx, account_id, process_id)
         await _check_name(tx, made)
         await _check_references(tx, made)
         await queries.insert_feature_set(tx, made)
     return made
+
+
+def _offered(feature_set: FeatureSet) -> frozenset[Feature]:
+    """The features that it offers after a call."""
+    switches = {Feature.CALL_ME_BACK: feature_set.call_me_back, Feature.USER_FEEDBACK: feature_set.survey}
+    return frozenset(feature for feature, is_on in switches.items() if is_on)
 
 
 async def get_feature_set(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:
@@ -140,6 +147,8 @@ async def update_feature_set(
         old = await _locked(tx, account_id, feature_set_id)
         new = replace(_changed(old, change), updated_at=deps.clock.now())
         refuse_unpublishable(new)
+        plan = (await accounts.lock_account(tx, account_id)).features
+        check_wanted(plan, _offered(new), _offered(old), "offers")
         if new.phone_type is not old.phone_type and old.number_count:
             raise Conflict(f"the phone type can be changed only while no number is in it; {_holds(old)}")
         if new.name != old.name:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import structlog
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature, check_wanted
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
@@ -62,7 +63,8 @@ async def create_webhook(
     secret = signing.new_secret()
     sealed = signing.sealer(deps.settings).seal(secret, webhook.id.bytes)
     async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
+        account = await accounts.lock_account(tx, account_id)
+        check_wanted(account.features, _features(webhook.event_types), (), "event_types")
         others = await queries.select_webhooks(tx, account_id)
         if len(others) >= MOST_WEBHOOKS:
             raise Conflict(f"an account can have at most {MOST_WEBHOOKS} webhooks; delete one first")
@@ -70,6 +72,10 @@ async def create_webhook(
         await queries.insert_webhook(tx, webhook, sealed)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, signing.shown(secret))
+
+
+def _features(types: Collection[EventType]) -> frozenset[Feature]:
+    return frozenset(kind.feature for kind in types)
 
 
 async def list_webhooks(deps: Deps, account_id: AccountId) -> list[Webhook]:
@@ -101,7 +107,7 @@ async def update_webhook(
     Also those of events that wait already; the types rule which new events it gets. Raises as `create_webhook` does.
     """
     async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
+        account = await accounts.lock_account(tx, account_id)
         all_ = await queries.select_webhooks(tx, account_id)
         old = _only(all_, webhook_id)
         new = replace(
@@ -113,6 +119,7 @@ async def update_webhook(
             stops_on_gone=old.stops_on_gone if stops_on_gone is None else stops_on_gone,
             updated_at=deps.clock.now(),
         )
+        check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
         model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
         await queries.update_webhook(tx, new)
     return new

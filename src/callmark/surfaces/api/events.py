@@ -11,7 +11,7 @@ from msgspec import Meta, Raw
 
 from callmark.domain.accounts.model import Feature
 from callmark.domain.events import service as events
-from callmark.domain.events.model import Event, EventType
+from callmark.domain.events.model import Event
 from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, refuse
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.http import Response, render
@@ -20,9 +20,6 @@ _HIDDEN = Raw(b"null")
 MOST = 1000
 USUAL = 100
 LARGEST_NUMBER = 2**53 - 1
-
-FEATURES = {EventType.CALL_ME_BACK: Feature.CALL_ME_BACK, EventType.USER_FEEDBACK: Feature.USER_FEEDBACK}
-"""Which feature shows which type."""
 
 
 class EventOut(msgspec.Struct):
@@ -56,7 +53,7 @@ async def list_events(call: Call) -> Response:
 
 
 def _shown(event: Event, features: frozenset[Feature]) -> EventOut:
-    return EventOut(event.number, Raw(event.body.encode()) if FEATURES[event.event_type] in features else _HIDDEN)
+    return EventOut(event.number, Raw(event.body.encode()) if event.event_type.feature in features else _HIDDEN)
 
 
 def _whole(call: Call, name: str, default: int, *, least: int, most: int) -> int:

@@ -15,12 +15,23 @@ from uuid import UUID
 
 import click
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Feature
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.surfaces.cli.output import Output
 
 Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]
 """Opens `Deps` of the installation running on that data directory, or of the one the settings name."""
+
+PLAN = {
+    "record": Feature.CALL_PERSONALISATION,
+    "feature_set": Feature.NUMBER_MANAGEMENT,
+    "number": Feature.NUMBER_MANAGEMENT,
+    "callback": Feature.CALL_ME_BACK,
+    "campaign": Feature.USER_FEEDBACK,
+}
+"""Modules of commands that are part of a feature: the account they are about must have it (contract D49)."""
 
 account_option = click.option(
     "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
@@ -55,7 +66,14 @@ def operator(work: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     @functools.wraps(work)
     def command(context: click.Context, *, data: Path | None, as_json: bool, **options: Any) -> None:
         opener: Opener = context.find_root().obj
-        asyncio.run(_run(opener(data), lambda deps: work(deps, Output(as_json=as_json), **options)))
+        feature = PLAN.get(work.__module__.rpartition(".")[2])
+
+        async def use(deps: Deps) -> None:
+            if feature and options.get("account"):
+                await accounts.check_plan(deps, AccountId(options["account"]), feature)
+            await work(deps, Output(as_json=as_json), **options)
+
+        asyncio.run(_run(opener(data), use))
 
     return command
 

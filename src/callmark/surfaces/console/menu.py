@@ -1,9 +1,9 @@
-"""The menus: what is where in the left panel. An entry shows when its page exists and the role may open it."""
+"""The menus: what is where in the left panel. An entry shows when its page exists, and role and plan allow it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from callmark.domain.access.model import Action, Actor, allows
+from callmark.domain.access.model import Action, Actor, offers
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def menu_of(actor: Actor | None, paths: Collection[str], path: str = "") -> Menu
     """The menu of an actor (None: an operator at work), of the pages there are, on the page at `path`."""
 
     def shown(items: tuple[Item, ...]) -> tuple[Item, ...]:
-        return tuple(i for i in items if i.path in paths and (actor is None or allows(actor.role, i.action)))
+        return tuple(i for i in items if i.path in paths and (actor is None or offers(actor, i.action)))
 
     sections = tuple(Section(s.title, shown(s.items)) for s in (OPERATOR if actor is None else BUSINESS))
     kept = tuple(section for section in sections if section.items)

@@ -63,6 +63,10 @@ class Layout:
         """Whether to show a button."""
         return self.visit.may(Action(action), path)
 
+    def has(self, feature: str) -> bool:
+        """Whether the feature is part of the account's plan."""
+        return self.actor is not None and feature in self.actor.session.features
+
 
 def page(visit: Visit, context: Page, status: int = 200) -> Response:
     """The page of a context, whole."""

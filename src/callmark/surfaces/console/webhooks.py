@@ -93,8 +93,9 @@ async def show_list(visit: Visit) -> Response:
 
 
 async def show_create(visit: Visit) -> Response:
-    """The empty form; both types are chosen, as most want."""
-    return page(visit, WebhookFormPage(Form.of(event_types=[*EventType]), ""))
+    """The empty form; every type of the account's plan is chosen, as most want."""
+    offered = [kind for kind in EventType if kind.feature in visit.actor.session.features]
+    return page(visit, WebhookFormPage(Form.of(event_types=[*offered]), ""))
 
 
 async def create(visit: Visit) -> Response:

@@ -1,0 +1,128 @@
+"""Pages of features that the account's plan lacks (contract D49)."""
+
+import re
+
+import pytest
+from tests.factories import make_branch, make_label
+from tests.surfaces.console.browser import Business, Visitors
+
+from callmark.domain.access.model import PLAN, Action
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import ALL_FEATURES, Feature
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import ProcessId
+from callmark.domain.labels.model import LabelType
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import FeatureSetChange, NewFeatureSet
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit.errors import InvalidInput
+from callmark.kit.ids import random_uuid
+from callmark.surfaces.console.menu import BUSINESS
+from callmark.surfaces.console.routes import TABLE
+
+LACKING = "is not part of your plan"
+OF_A_PLAN = [one for one in TABLE if isinstance(one.action, Action) and one.action in PLAN]
+
+
+def _address(path: str) -> str:
+    """The route's path with an id in each place."""
+    return "/console" + re.sub(r"\{[^}]*\}", str(random_uuid()), path)
+
+
+def test_every_feature_has_pages() -> None:
+    assert {PLAN[one.action] for one in OF_A_PLAN if isinstance(one.action, Action)} == ALL_FEATURES
+
+
+async def test_every_page_and_form_of_a_feature_is_refused_without_it(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    admin = await browse.as_member(business.admin)
+    await accounts.update_account(deps, business.account.id, features=[])
+    for entry in OF_A_PLAN:
+        url = _address(entry.path)
+        answer = await (admin.get(url) if entry.method == "GET" else admin.post(url))
+        assert answer.status_code == 403, (entry.method, entry.path)
+        assert LACKING in answer.text, (entry.method, entry.path)
+
+
+@pytest.mark.parametrize("feature", Feature)
+async def test_the_menu_offers_no_page_of_a_feature_that_is_lacking_and_all_when_it_is_back(
+    deps: Deps, business: Business, browse: Visitors, feature: Feature
+) -> None:
+    admin = await browse.as_member(business.admin)
+    items = [item for section in BUSINESS for item in section.items if PLAN.get(item.action) is feature]
+    links = [f'href="{item.url}"' for item in items]
+    assert links
+    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES - {feature})
+    home = (await admin.get("/console")).text
+    assert [link for link in links if link in home] == []
+    assert (await admin.get("/console/labels")).status_code == 200
+    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES)
+    home = (await admin.get("/console")).text
+    assert [link for link in links if link in home] == links
+    for item in items:
+        assert (await admin.get(item.url)).status_code == 200
+
+
+async def test_a_webhook_takes_event_types_of_the_plan_and_keeps_those_it_has(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    account_id = business.account.id
+    both = await webhooks.create_webhook(
+        deps,
+        account_id,
+        name="both",
+        url="https://hooks.example",
+        event_types=[*EventType],
+        created_by_email="a@b.example",
+    )
+    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
+    with pytest.raises(InvalidInput, match=f"User Feedback {LACKING}"):
+        await webhooks.create_webhook(
+            deps,
+            account_id,
+            name="new",
+            url="https://hooks.example",
+            event_types=[EventType.USER_FEEDBACK],
+            created_by_email="a@b.example",
+        )
+    kept = await webhooks.update_webhook(deps, account_id, both.webhook.id, name="renamed", event_types=[*EventType])
+    assert kept.event_types == frozenset(EventType)
+    admin = await browse.as_member(business.admin)
+    form = (await admin.get("/console/webhooks/new")).text
+    assert 'value="cmb"' in form
+    assert 'value="user_feedback"' not in form
+    assert LACKING in form
+    assert 'value="user_feedback"' in (await admin.get(f"/console/webhooks/{both.webhook.id}/edit")).text
+
+
+async def test_a_key_gives_access_to_features_of_the_plan_and_keeps_those_it_has(
+    deps: Deps, business: Business
+) -> None:
+    account_id = business.account.id
+    made = await credentials.create_key(deps, account_id, name="all", features=ALL_FEATURES)
+    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
+    with pytest.raises(InvalidInput, match=LACKING):
+        await credentials.create_key(deps, account_id, name="more", features=[Feature.NUMBER_MANAGEMENT])
+    kept = await credentials.update_key(deps, account_id, made.key_id, name="renamed", features=ALL_FEATURES)
+    assert kept.features == ALL_FEATURES
+
+
+async def test_a_feature_set_offers_what_the_plan_has(deps: Deps, business: Business) -> None:
+    account_id = business.account.id
+    branch = await make_branch(deps, account_id)
+    label = await make_label(deps, account_id, label_type=LabelType.STATIC)
+    process = ProcessId(branch.process.id)
+
+    async def create(name: str) -> structure.FeatureSet:
+        new = NewFeatureSet(name, label_id=label.id, call_me_back=True)
+        return await structure.create_feature_set(deps, account_id, process, new, created_by_email="a@b.example")
+
+    made = await create("Before")
+    await accounts.update_account(deps, account_id, features=ALL_FEATURES - {Feature.CALL_ME_BACK})
+    with pytest.raises(InvalidInput, match=f"Call Me Back {LACKING}"):
+        await create("After")
+    changed = await structure.update_feature_set(deps, account_id, made.id, FeatureSetChange(name="Renamed"))
+    assert changed.call_me_back
