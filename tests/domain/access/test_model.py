@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -45,6 +46,7 @@ def actor(role: Role) -> Actor:
         account_name="Acme",
         account_state=AccountState.ACTIVE,
         features=ALL_FEATURES,
+        zone=ZoneInfo("UTC"),
         created_at=_NOW,
         seen_at=_NOW,
         address="",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from callmark.domain.access import feature_sets, labels, numbers, records, structure, webhooks
 from callmark.domain.access.feature_sets import hung_in
-from callmark.domain.access.model import Action, Actor, allows, check
+from callmark.domain.access.model import Action, Actor, check, offers
 from callmark.domain.access.numbers import Mode
 from callmark.domain.access.structure import Node
 from callmark.domain.access.webhooks import Wanted
@@ -75,9 +75,7 @@ def demo_numbers(account_id: AccountId) -> tuple[PhoneNumber, PhoneNumber]:
 
 async def is_on_home(deps: Deps, actor: Actor) -> bool:
     """Whether home shows the steps: to those who can take them, until they are hidden."""
-    may_take = all(
-        allows(actor.role, action) for action in (Action.LABELS_MANAGE, Action.RECORDS_PUSH, Action.KEYS_MANAGE)
-    )
+    may_take = all(offers(actor, action) for action in (Action.LABELS_MANAGE, Action.RECORDS_PUSH, Action.KEYS_MANAGE))
     return may_take and not await accounts.are_first_steps_hidden(deps, actor.account_id)
 
 
