@@ -51,10 +51,35 @@ def sprite() -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg">{"".join(symbols)}</svg>\n'
 
 
+def expected() -> list[Path]:
+    """Every file that `main` brings in."""
+    copied = [TARGET / _folder(package) / Path(name).name for package, files in FILES.items() for name in files]
+    return [*copied, TARGET / "icons.svg", TARGET / "icons.LICENSE"]
+
+
+def demand() -> None:
+    """For a build: all files are there, or are brought in where npm has fetched their packages.
+
+    Raises SystemExit that says what to run.
+    """
+    if all(file.is_file() for file in expected()):
+        return
+    if not (ROOT / "node_modules/@tabler/icons").is_dir():
+        raise SystemExit(
+            f"callmark cannot be built yet: the browser's files are missing in {TARGET}. Run `make assets` first"
+            " (or `npm ci` and `python tools/assets.py`)."
+        )
+    main()
+
+
+def _folder(package: str) -> str:
+    return package.removeprefix("@").partition("/")[0].removesuffix(".org")
+
+
 def main() -> None:
     shutil.rmtree(TARGET, ignore_errors=True)
     for package, files in FILES.items():
-        folder = TARGET / package.removeprefix("@").partition("/")[0].removesuffix(".org")
+        folder = TARGET / _folder(package)
         folder.mkdir(parents=True)
         for name in files:
             shutil.copyfile(ROOT / "node_modules" / package / name, folder / Path(name).name)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from callmark.kit.errors import AppError, InvalidInput, Unavailable
+from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,15 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except AppError as exc:
-            text = exc.reason if isinstance(exc, Unavailable) else exc.message
-            if isinstance(exc, InvalidInput):
-                text = exc.for_people
-            raise click.ClickException(text) from exc
+            raise click.ClickException(_line(exc)) from exc
+
+
+def _line(exc: AppError) -> str:
+    if isinstance(exc, EngineRefuses):
+        return f"{exc.reason}. {exc.advice}"
+    if isinstance(exc, InvalidInput):
+        return exc.for_people
+    return exc.reason if isinstance(exc, Unavailable) else exc.message
 
 
 @click.group(cls=_Commands)

@@ -1,6 +1,9 @@
 """Static files: versioned, compressed, and nothing beside them."""
 
+import runpy
+import shutil
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -40,3 +43,20 @@ async def test_a_client_that_cannot_unzip_gets_the_same_bytes(http: httpx.AsyncC
 )
 async def test_nothing_beside_the_folder_is_served(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(f"/static/{path}")).status_code == 404
+
+
+TOOL = Path(__file__).parents[2] / "tools/assets.py"
+
+
+def test_what_is_missed_is_what_the_build_brings_in() -> None:
+    brought = {path.relative_to(assets.FOLDER).as_posix() for path in runpy.run_path(str(TOOL))["expected"]()}
+    served = {name for name in brought if Path(name).suffix in {".js", ".css", ".svg"}}
+    assert served == set(assets.BROUGHT_IN)
+    assert assets.missing() == []
+
+
+def test_a_build_without_the_browsers_files_says_what_to_run(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    copied = shutil.copy(TOOL, tmp_path / "tools")
+    with pytest.raises(SystemExit, match="Run `make assets` first"):
+        runpy.run_path(str(copied))["demand"]()
