@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from tests.domain.personalisation.test_uploads import take
 from tests.factories import Cast, make_cast, phone
 from tests.surfaces.gateway.helpers import (
     CALLER,
@@ -25,7 +26,6 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, switches, uploads
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.upload_model import Defaults
 from callmark.kit.clock import FakeClock
 from callmark.kit.due_work import LEASE, Work, Worker
 
@@ -123,22 +123,7 @@ async def test_a_batch_whose_window_ends_during_the_suspension_fails(scene: Scen
 
 
 async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:
-    defaults = Defaults(
-        caller=CALLER,
-        label_id=str(scene.cast.label.id),
-        starts_at=scene.deps.clock.now(),
-        lasts=timedelta(hours=1),
-        labels={},
-    )
-    upload = await uploads.submit_upload(
-        scene.deps,
-        scene.cast.account.id,
-        file=f"phone\n{scene.owner.number}\n".encode(),
-        file_name="sheet.csv",
-        region="",
-        defaults=defaults,
-        created_by_email="alice@acme.example",
-    )
+    upload = await take(scene.deps, scene.cast, f"phone\n{scene.owner.number}\n")
     await scene.switch(AccountState.SUSPENDED)
     await scene.work(uploads.uploads(scene.deps))
     assert await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id) == []
