@@ -251,3 +251,13 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
         assert await deliveries.list_deliveries(deps, account) == []
         assert await events.events_after(deps, account, 0, 10) == ([], 0)
         assert await webhooks.list_webhooks(deps, account) == [made.webhook]
+
+
+NUL = [({"body": "\0"}, "body"), ({"headers": {"X-A": "a\0"}}, "headers.X-A"), ({"headers": {"X\0": ""}}, "headers")]
+
+
+@pytest.mark.parametrize(("body", "field"), NUL)
+async def test_a_text_with_a_nul_is_refused_by_its_name(emulator: Emulated, body: object, field: str) -> None:
+    answer = await emulator.http.put("/emulator/v1/sinks/orders", json=body)
+    assert (answer.status_code, answer.json()["slug"]) == (400, "invalid-input")
+    assert answer.json()["message"].startswith(field)

@@ -1,0 +1,250 @@
+"""What no client of ours sends, on every route of every surface but the console: never a 5xx, always the envelope."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+from tests.factories import make_cast
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.app import build_app
+from callmark.surfaces.gateway.twin import TABLE as GATEWAY
+from callmark.surfaces.observed import Observed
+
+SEGMENTS = (
+    "%00",
+    "%FF",
+    "%C3%28",
+    "%ED%A0%80",
+    "a" * 300,
+    "a" * 5000,
+    "..%2F..%2Fetc%2Fpasswd",
+    "%2e%2e",
+    "-1",
+    "9" * 400,
+    "00000000-0000-0000-0000-000000000000",
+    "null",
+    "%F0%9F%9A%9A",
+    "%27%20OR%201=1",
+    "%0d%0aX:%201",
+    "%7Bid%7D",
+    "%25%30%30",
+)
+QUERIES = (
+    "%00",
+    "%FF",
+    "%ED%A0%80",
+    "9" * 1000,
+    "-1",
+    "1e400",
+    "NaN",
+    "9999-12-31T23:59:59Z",
+    "%",
+    "%zz",
+    "a%00b",
+    "[]",
+    "'",
+)
+PARAMETERS = (
+    "page",
+    "limit",
+    "batchId",
+    "after",
+    "from",
+    "to",
+    "from_date",
+    "format",
+    "generation",
+    "receiver_number",
+    "caller_number",
+    "department_id",
+    "operation_id",
+    "process_id",
+    "feature_set_id",
+    "caller",
+    "v",
+)
+DEEP = b"[" * 100_000 + b"]" * 100_000
+BODIES = (
+    b"",
+    b"null",
+    b"[]",
+    b'"x"',
+    b"1e400",
+    b"NaN",
+    b'{"a":NaN}',
+    b"\xff",
+    b'{"\xff":1}',
+    b"\xef\xbb\xbf{}",
+    b'{"a":' + DEEP + b"}",
+    DEEP,
+    b'{"api_key":1e400,"phone_numbers":1e400,"call_records":[1e400],"caller":1e400}',
+    b'{"api_key":"\\u0000","phone_numbers":["\\u0000"],"call_records":[{"caller":"\\u0000"}]}',
+    b'{"phone_number":"\\u0000","os":"\\u0000","app_version":"\\u0000","caller_number":"\\u0000"}',
+    b'{"api_key":"\\ud83d","phone_numbers":["\\ud83d"],"call_records":[{"caller":"\\ud83d","\\ud83d":1}]}',
+    b'{"phone_numbers":["1","1"],"phone_numbers":[123456789012345678901234567890]}',
+    b'{"starts_at":' + b"9" * 5000 + b',"ends_at":-9223372036854775809}',
+    b'{"call_records":[{"caller_number":' + b"[" * 900 + b"]" * 900 + b"}]}",
+)
+
+
+@dataclass
+class Attacked:
+    """The application, and a token that may do everything."""
+
+    http: httpx.AsyncClient
+    account: str
+    token: str
+
+    async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        url = httpx.URL("http://callmark.test").copy_with(raw_path=path.encode())
+        headers = {"Authorization": f"Bearer {self.token}"} | more.pop("headers", {})
+        answer = await self.http.request(method, url, headers=headers, **more)
+        assert answer.status_code < 500, (method, path[:200], more, answer.text)
+        assert answer.headers["x-request-id"]
+        if answer.status_code >= 400 and method != "HEAD":
+            assert answer.headers["content-type"] == "application/json", (method, path[:200])
+            told = answer.json()
+            assert told.get("status_info", told)["message"]
+        return answer
+
+
+@pytest.fixture
+async def attacked(deps: Deps) -> AsyncGenerator[Attacked]:
+    cast = await make_cast(deps)
+    app = build_app(deps, frozenset({"api", "gateway"}))
+    transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType] - two spellings of the ASGI type
+    async with httpx.AsyncClient(transport=transport) as http:
+        yield Attacked(http, str(cast.account.id), cast.token)
+
+
+def api_paths(account: str, segment: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for route in ROUTES:
+        names = [part for part in route.path.split("/") if part.startswith("{")]
+        for name in names:
+            path = route.path.replace(name, segment).replace("{clientAccountId}", account)
+            for other in names:
+                path = path.replace(other, "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10")
+            found.append((route.method, path))
+    return found
+
+
+@pytest.mark.parametrize("segment", SEGMENTS, ids=range(len(SEGMENTS)))
+async def test_no_path_makes_a_server_fail(attacked: Attacked, segment: str) -> None:
+    others = [f"/{place}/{segment}" for place in ("static", "downloads", "logos", "docs", "handset/v1", "nowhere")]
+    others += [f"/{segment}", f"/logos/{segment}.png", f"/static/console/{segment}", f"/clients/{segment}"]
+    for method, path in [*api_paths(attacked.account, segment), *(("GET", path) for path in others)]:
+        answer = await attacked.send(method, path, **({"content": b"{}"} if method == "POST" else {}))
+        assert answer.status_code >= 400, path
+
+
+@pytest.mark.parametrize("value", QUERIES, ids=range(len(QUERIES)))
+async def test_no_query_makes_a_server_fail(attacked: Attacked, value: str) -> None:
+    for route in ROUTES:
+        if route.method == "GET":
+            path = route.path.replace("{clientAccountId}", attacked.account)
+            for one in ("recordId", "batchId", "surveyId"):
+                path = path.replace(f"{{{one}}}", "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10")
+            await attacked.send("GET", f"{path}?{'&'.join(f'{name}={value}' for name in PARAMETERS)}")
+            for name in ("page", "after", "from", "batchId"):
+                await attacked.send("GET", f"{path}?{name}={value}")
+    for path in ("/openapi.json", "/docs", "/healthz", "/readyz", "/static/console/console.css"):
+        assert (
+            await attacked.send("GET", f"{path}?{'&'.join(f'{name}={value}' for name in PARAMETERS)}")
+        ).status_code == 200
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+async def test_no_body_makes_a_server_fail(attacked: Attacked, body: bytes) -> None:
+    paths = [
+        route.path.replace("{clientAccountId}", attacked.account) + "?generation=v2"
+        for route in ROUTES
+        if route.method == "POST"
+    ]
+    for path in [*paths, *(f"/handset/v1/{verb}" for verb in GATEWAY)]:
+        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+        for headers in ({}, {"Content-Type": "application/json; charset=utf-16"}, {"Content-Encoding": "gzip"}):
+            await attacked.send("POST", path, content=body, headers=headers)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "CONNECT"])
+async def test_no_method_makes_a_server_fail(attacked: Attacked, method: str) -> None:
+    paths = [route.path.replace("{clientAccountId}", attacked.account) for route in ROUTES]
+    for path in [
+        *paths,
+        "/handset/v1/sync",
+        "/docs",
+        "/openapi.json",
+        "/static/console/console.css",
+        "/healthz",
+        "/logos/a.png",
+    ]:
+        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+        assert (await attacked.send(method, path)).status_code in {401, 404, 405}, path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openapi.json",
+        "/asyncapi.json",
+        "/docs",
+        "/healthz",
+        "/readyz",
+        "/static/console/console.css",
+        "/nowhere",
+        "/logos/a.png",
+    ],
+)
+async def test_head_answers_as_get_without_a_body(attacked: Attacked, path: str) -> None:
+    got, head = await attacked.send("GET", path), await attacked.send("HEAD", path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    ours = {"x-request-id"}
+    assert {k: v for k, v in head.headers.items() if k not in ours} == {
+        k: v for k, v in got.headers.items() if k not in ours
+    }
+    assert int(head.headers["content-length"]) > 0
+
+
+async def test_every_get_route_of_the_api_answers_head_alike(attacked: Attacked) -> None:
+    for route in ROUTES:
+        path = route.path.replace("{clientAccountId}", attacked.account).replace("{", "").replace("}", "")
+        got, head = await attacked.send("GET", path), await attacked.send("HEAD", path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-length"] == got.headers["content-length"], path
+        assert head.headers.get("allow") == got.headers.get("allow")
+
+
+async def test_a_bug_is_answered_in_the_envelope_and_logged_once_with_its_request() -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    transport = httpx.ASGITransport(Observed(broken), raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - as above
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        with capture_logs() as logs:
+            answer = await http.get("/", headers={"X-Request-Id": "mine"})
+    assert answer.status_code == 500
+    assert answer.json() == {"slug": "internal-server-error", "message": "internal error"}
+    assert [line["request_id"] for line in logs if line["log_level"] == "error"] == ["mine"]
+
+
+async def test_a_bug_below_the_router_is_answered_alike_and_logged_once(deps: Deps) -> None:
+    class Gone:
+        def __getattr__(self, name: str) -> object:
+            raise ZeroDivisionError(name)
+
+    lost: Any = Gone()
+    app = build_app(replace(deps, db=lost), frozenset({"api", "gateway"}))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - as above
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        with capture_logs() as logs:
+            answer = await http.get(f"/logos/{'a' * 64}.png")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/json")
+    assert msgspec.json.decode(answer.content)["slug"] == "internal-server-error"
+    assert len([line for line in logs if line["log_level"] == "error"]) == 1
