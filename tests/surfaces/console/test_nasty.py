@@ -56,7 +56,7 @@ async def _ask(browser: Browser, method: str, path: str) -> int:
 async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors, name: str) -> None:
     alice = await browse.as_member(business.admin)
     for value in GARBAGE:
-        sent = {"Cookie": f"{name}={value}".encode("latin-1")}
+        sent = {b"Cookie": f"{name}={value}".encode("latin-1")}
         for path in ("/console/sign-in", "/console", "/console/sign-in/code", "/console/nowhere"):
             answer = await browse().http.get(path, headers=sent)
             assert answer.status_code in {200, 303, 404}, (value, path)
