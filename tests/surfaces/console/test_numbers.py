@@ -342,3 +342,21 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert [entry.action for entry in log] == ["listing.rejected", "listing.approved"]
     assert all(entry.by_operator for entry in log)
+
+
+async def test_all_that_the_filters_leave_are_chosen_and_not_one_page_of_them(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse")
+    await list_in(deps, business, here, *phones(1_100))
+    await list_in(deps, business, there, *phones(2))
+    alice = await browse.as_member(business.admin)
+    page = await alice.get(NUMBERS, set=str(here))
+    assert "All that the filters leave, on every page" in text_of(page)
+    asked = await alice.post(f"{NUMBERS}/chosen?set={here}", {"do": "delist", "all": "on"})
+    assert "Delist 1,100 numbers?" in text_of(asked)
+    chosen = re.findall(r'name="number" value="(\d+)"', asked.text)
+    done = await alice.follow(await alice.post(f"{NUMBERS}/delist", {"number": chosen}))
+    assert "1,100 numbers are being delisted" in text_of(done)
+    await run_jobs(deps)
+    assert await states_of(deps, business.account.id) == {"listed": 2}

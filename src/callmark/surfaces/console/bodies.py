@@ -23,6 +23,8 @@ LARGEST_TEXT_BYTES = 8 * 1024 * 1024
 """Of all fields of a form together: beyond what any field may hold, so that the field itself says what it may."""
 _READ_PAST_BYTES = 128 * 1024 * 1024
 """How much of files that are too large is read and dropped, for the sake of the other fields."""
+_MOST_FIELDS, _MOST_FIELDS_OF_STRANGERS = 20_000, 1_000
+"""More than numbers can be chosen at once; of somebody who is not signed in, more than any form has."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MULTIPART = "multipart/form-data"
 _BYTE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
@@ -54,7 +56,9 @@ async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -
         body = await read_body(request.scope, request.receive, most)
         _check_fields(body)
         escaped = _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], body)
-        return await FormParser(request.headers, _once(escaped), max_part_size=len(escaped)).parse()
+        most_fields = _MOST_FIELDS if is_trusted else _MOST_FIELDS_OF_STRANGERS
+        fields = FormParser(request.headers, _once(escaped), max_part_size=len(escaped), max_fields=most_fields)
+        return await fields.parse()
     except (MultiPartException, FormParserError) as exc:
         raise InvalidInput("The form arrived damaged. Please send it again.") from exc
 

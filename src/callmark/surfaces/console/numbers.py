@@ -28,7 +28,7 @@ from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key,
 
 LIST = "/console/numbers"
 _PAGE = 50
-_MOST_CHOSEN = 1000
+_MOST_CHOSEN = 10_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class NumbersPage(Page):
     is_narrowed: bool
     url: str
     export: str
+    choose: str
     next: str
     first: str
 
@@ -87,6 +88,7 @@ async def show_list(visit: Visit) -> Response:
         is_narrowed=any(kept.values()),
         url=LIST,
         export=with_query(f"{LIST}/export", **kept),
+        choose=with_query(f"{LIST}/chosen", **kept),
         next=further,
         first=first,
     )
@@ -116,7 +118,7 @@ def _row(found: NumberDetails) -> tuple[object, ...]:
 
 async def choose(visit: Visit) -> Response:
     """Does to the chosen numbers what the button says; delisting asks first."""
-    chosen = _chosen(visit.form)
+    chosen = await _all_found(visit) if visit.form.is_on("all") else _chosen(visit.form)
     if not chosen:
         return visit.go(LIST, "Choose numbers first.", "warning")
     if visit.form.text("do") == "delist":
@@ -224,9 +226,22 @@ def _number(visit: Visit) -> PhoneNumber:
 def _chosen(form: Form) -> list[PhoneNumber]:
     """The numbers that are ticked. Raises Forbidden for more than a page offers."""
     found = [number for text in form.all("number") if (number := parse_digits(text))]
+    _check_most(found)
+    return found
+
+
+async def _all_found(visit: Visit) -> list[PhoneNumber]:
+    """All that the filters leave, on every page. Raises Forbidden for more than can be chosen at once."""
+    found: list[PhoneNumber] = []
+    async for some in access.every(visit.deps, visit.actor, _wanted(visit)):
+        found += [one.number.phone_number for one in some]
+        _check_most(found)
+    return found
+
+
+def _check_most(found: list[PhoneNumber]) -> None:
     if len(found) > _MOST_CHOSEN:
         raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be chosen at once. Use Manage Listing for more.")
-    return found
 
 
 def _why(found: Found) -> str:
