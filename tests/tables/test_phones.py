@@ -87,6 +87,11 @@ def test_a_cell_with_two_numbers_gives_both_and_is_no_single_number(text: str) -
     assert isinstance(read_phone(text), NoNumber)
 
 
+@pytest.mark.parametrize("text", ["1" * 2_000_000, " 1" * 500_000, "1" + " " * 2_000_000 + "1", ".0" * 500_000])
+def test_a_huge_cell_is_refused_and_does_not_hold_anybody_up(text: str) -> None:
+    assert isinstance(read_phones(text), NoNumber)
+
+
 @given(st.text(max_size=40), st.sampled_from(["", "IN", "US", "DE", "AR"]))
 def test_every_digit_of_a_number_stands_in_the_text(text: str, region: str) -> None:
     found = read_phone(text, region)

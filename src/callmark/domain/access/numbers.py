@@ -16,6 +16,8 @@ from callmark.domain.access.model import Action, Actor, Path, check, check_at, m
 from callmark.domain.access.structure import Node, tree_of
 from callmark.domain.accounts.model import Role
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import FeatureSetId, ListingJobId
 from callmark.domain.numbers import look_up, reviews
 from callmark.domain.numbers import service as numbers
@@ -167,6 +169,29 @@ async def preview(
         return Preview(placed, answer, [], [], before + coming)
     going = await numbers.find_rest(deps, account_id, feature_set_id, listed, most=max(before, 1))
     return Preview(placed, answer, going, [], before + coming - len(going))
+
+
+async def keep_list(
+    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, *, file_name: str, content: bytes
+) -> FileDraft:
+    """A list of numbers, kept for a day to be previewed. Raises Forbidden, NotFound."""
+    await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
+    return await drafts.keep_draft(
+        deps,
+        actor.account_id,
+        Purpose.NUMBERS,
+        file_name=file_name,
+        content=content,
+        choices={},
+        email=actor.email,
+        subject_id=feature_set_id,
+    )
+
+
+async def get_list(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, draft_id: UUID) -> FileDraft:
+    """A list that is kept for the feature set. Raises Forbidden, NotFound."""
+    await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
+    return await drafts.get_draft(deps, actor.account_id, draft_id, Purpose.NUMBERS, feature_set_id)
 
 
 async def apply(

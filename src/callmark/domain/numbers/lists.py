@@ -14,7 +14,18 @@ from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import Reading
 from callmark.tables.rows import MOST_LINES
 
-__all__ = ["MOST_LINES", "ListReading", "NumberList", "Rejected", "known_region", "read_list", "read_number", "regions"]
+__all__ = [
+    "MOST_LINES",
+    "ListReading",
+    "NumberList",
+    "Rejected",
+    "Table",
+    "known_region",
+    "read_list",
+    "read_number",
+    "regions",
+    "table_of",
+]
 
 Rejected = Unread
 """A line that gives no number."""
@@ -39,8 +50,8 @@ class NumberList:
     """The numbers of a list, each once, in its order, and what was not used.
 
     `rejected` are the lines that gave none; `duplicate_count` is how often a number came again; `columns` name where
-    the numbers stand, `unused` the other columns; `skipped` are the lines above a header; `notes` tell what else was
-    noticed.
+    the numbers stand (`column_places`, from 1), `unused` the other columns; `skipped` are the lines above a header;
+    `notes` tell what else was noticed.
     """
 
     numbers: list[PhoneNumber]
@@ -51,6 +62,7 @@ class NumberList:
     skipped: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
     table: Table | None = None
+    column_places: tuple[int, ...] = ()
 
 
 def known_region(text: str) -> str:
@@ -89,7 +101,13 @@ def read_list(listed: bytes | str, reading: ListReading | None = None) -> Number
         [f"line {line.number}: {line.text}" for line in found.skipped],
         list(found.table.notes),
         found.table,
+        tuple(at + 1 for at in found.columns),
     )
+
+
+def table_of(refused: InvalidInput) -> Table | None:
+    """The table that a refused list holds, where it could be read so far."""
+    return refused.__cause__.table if isinstance(refused.__cause__, TableError) else None
 
 
 def read_number(text: str, region: str = "") -> PhoneNumber | None:

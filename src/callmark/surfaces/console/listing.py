@@ -15,6 +15,7 @@ from callmark.domain.access import feature_sets as sets
 from callmark.domain.access import numbers as access
 from callmark.domain.access.model import Action, Path
 from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
+from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FeatureSetId, ListingJobId
 from callmark.domain.numbers import lists
 from callmark.domain.numbers.lists import ListReading, NumberList, Rejected
@@ -26,6 +27,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import sse, words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.list_files import ListFile, keep_list, list_file, read, read_kept
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.sse import Progress
@@ -66,6 +68,7 @@ class ListingPage(Page):
     regions: list[tuple[str, int]]
     jobs: list[JobLine]
     followed: set[ListingJobId]
+    kept: ListFile | None
     most: int = MOST_IN_LIST
 
 
@@ -87,6 +90,7 @@ class PreviewPage(Page):
     rejected_csv: str
     numbers: str
     does_something: bool
+    kept: ListFile | None
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,17 @@ async def preview(visit: Visit) -> Response:
     """Reads the list, from a file or as it was pasted, and says what it would do."""
     form, set_id = visit.form, visit.id(FeatureSetId)
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    draft: FileDraft | None = None
     try:
+        draft = await keep_list(visit, set_id)
         mode = _mode(form)
-        listed = await to_thread(_read, await _list(visit), ListReading(form.text("region")))
+        listed = await read_kept(draft, form)
     except InvalidInput as refused:
-        return await _listing(visit, form.refused(refused), 422)
+        table = lists.table_of(refused)
+        return await _listing(visit, form.refused(refused), 422, list_file(draft, table) if draft else None)
     found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
-    return page(visit, _preview_page(Form(), mode, listed, found))
+    kept = list_file(draft, listed.table) if draft else None
+    return page(visit, _preview_page(_reading(form, listed), mode, listed, found, kept))
 
 
 async def apply(visit: Visit) -> Response:
@@ -133,7 +141,7 @@ async def apply(visit: Visit) -> Response:
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
     try:
         mode = _mode(form)
-        listed = await to_thread(_read, form.text("numbers"), ListReading())
+        listed = await to_thread(read, form.text("numbers"), ListReading())
         if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
             unsure = InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
@@ -204,12 +212,19 @@ def _progress_of(job: ListingJob) -> Progress:
     return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
 
 
-async def _listing(visit: Visit, form: Form, status: int = 200) -> Response:
+def _reading(form: Form, listed: NumberList) -> Form:
+    """How the list was read, for the form that reads it otherwise."""
+    made = Form.of(**{name: form.text(name) for name in ("region", "column", "encoding")})
+    column = str(listed.column_places[0]) if len(listed.column_places) == 1 else "all"
+    return Form({**made.values, "column": [column], "sheet": [listed.table.sheet if listed.table else ""]})
+
+
+async def _listing(visit: Visit, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
     set_id = visit.id(FeatureSetId)
     placed = await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
     jobs = await access.list_jobs(visit.deps, visit.actor, set_id, None, _RECENT)
     path = sets.path_of(placed.place)
-    shown = ListingPage(placed.feature_set, path, form, lists.regions(), jobs, _followed(jobs))
+    shown = ListingPage(placed.feature_set, path, form, lists.regions(), jobs, _followed(jobs), kept)
     return page(visit, shown, status)
 
 
@@ -218,32 +233,15 @@ def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
     return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
 
 
-async def _list(visit: Visit) -> bytes | str:
-    file = visit.file("file")
-    return await file.read() if file else visit.form.text("list")
-
-
 def _mode(form: Form) -> Mode:
     if form.text("mode") not in set(Mode):
         raise InvalidInput("choose what the list does", field="mode")
     return Mode(form.text("mode"))
 
 
-def _read(listed: bytes | str, reading: ListReading) -> NumberList:
-    """The list. Raises InvalidInput beside the field that is wrong."""
-    if not listed.strip():
-        raise InvalidInput("choose a file, or paste numbers", field="list")
-    found = lists.read_list(listed, reading)
-    if len(found.numbers) > MOST_IN_LIST:
-        most = f"{MOST_IN_LIST:,}"
-        raise InvalidInput(f"a list has at most {most} numbers here; ask your operator for longer ones", field="list")
-    if not found.numbers:
-        why = f": line {found.rejected[0].line} says {found.rejected[0].text!r}" if found.rejected else ""
-        raise InvalidInput(f"there is no phone number in it{why}", field="list")
-    return found
-
-
-def _preview_page(form: Form, mode: Mode, listed: NumberList, found: Preview) -> PreviewPage:
+def _preview_page(
+    form: Form, mode: Mode, listed: NumberList, found: Preview, kept: ListFile | None = None
+) -> PreviewPage:
     buckets = _buckets(mode, found)
     return PreviewPage(
         form,
@@ -256,6 +254,7 @@ def _preview_page(form: Form, mode: Mode, listed: NumberList, found: Preview) ->
         _csv(listed.rejected),
         "\n".join(listed.numbers),
         any(one.kind in {"done", "gone"} for one in buckets) or _publishes(found),
+        kept,
     )
 
 
