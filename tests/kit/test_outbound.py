@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.outbound import Answered, Outbound, Patience, Unreachable
+from callmark.kit.outbound_connections import FoundAddress
 
 NAME = "hooks.acme.example"
 QUICK = Patience(connect_s=0.3, read_s=0.3, total_s=0.5)
@@ -26,34 +26,19 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], "asyncio.Future[None]"]
 
 
-class Names(AbstractResolver):
+class Names:
     """A server of names whose answers the test gives; the last one stays. Without any, no name has an address."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
 
-    async def resolve(
-        self,
-        host: str,
-        port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - the base's signature
-    ) -> list[ResolveResult]:
+    async def resolve(self, host: str, port: int) -> list[FoundAddress]:
         self.asked.append(host)
         if not self.answers:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
+        return [socket.getaddrinfo(one, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0] for one in found]
 
     async def close(self) -> None: ...
 
@@ -185,9 +170,10 @@ async def test_a_fresh_connection_that_is_cut_is_a_failure() -> None:
     ("answer", "why"),
     [
         (b"", "the answer took longer than 0.3 s"),
-        (b"HTTP/1.1 200 OK\r\nX", "the answer took longer than 0.3 s"),
+        (b"HTTP/1.1 2", "the answer took longer than 0.3 s"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "the answer took longer than 0.3 s"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "the answer is not HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", "the answer is not HTTP"),
+        (b'{"ok": true}', "the answer is not HTTP"),
     ],
 )
 async def test_what_is_no_answer_is_told_in_words(answer: bytes, why: str) -> None:
@@ -195,11 +181,15 @@ async def test_what_is_no_answer_is_told_in_words(answer: bytes, why: str) -> No
         assert error(await post(outbound, f"http://127.0.0.1:{there.port}/")) == why
 
 
-async def test_the_whole_attempt_is_bounded_however_steadily_the_head_drips() -> None:
+@pytest.mark.parametrize(
+    "begun",
+    [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b"HTTP/1.1 201 Made\r\n\r\n"],
+)
+async def test_the_whole_attempt_is_bounded_however_steadily_the_answer_drips(begun: bytes) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         try:
-            writer.write(b"HTTP/1.1 200 OK\r\nX: ")
+            writer.write(begun)
             while not writer.is_closing():
                 writer.write(b"a")
                 await writer.drain()
@@ -212,7 +202,78 @@ async def test_the_whole_attempt_is_bounded_however_steadily_the_head_drips() ->
     listening = await asyncio.start_server(drip, "127.0.0.1", 0)
     async with listening, Outbound(LOOPBACK, patience=QUICK) as outbound:
         port = listening.sockets[0].getsockname()[1]
-        assert error(await post(outbound, f"http://127.0.0.1:{port}/")) == "not finished within 0.5 s"
+        result = await post(outbound, f"http://127.0.0.1:{port}/")
+    assert isinstance(result, Answered)
+    assert result.error == f"the answer began with {result.status} and was not complete after 0.5 s"
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"HTTP/1.1 200 OK\r\nX",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nokay",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nokay",
+    ],
+)
+async def test_an_answer_that_begins_and_then_says_nothing_is_no_success(begun: bytes) -> None:
+    async with server(begun) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        result = await post(outbound, f"http://127.0.0.1:{there.port}/")
+    assert isinstance(result, Answered)
+    assert result.error == "the answer began with 200 and stopped, and nothing came for 0.3 s"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 9000 + b"\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 500 + b"Content-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX-Powered-By : PHP\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+async def test_a_receiver_that_says_yes_in_an_odd_way_is_taken_at_its_word(odd: bytes) -> None:
+    async with server(odd) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        for _ in range(3):  # whatever comes late on a connection that was kept is not taken for the next answer
+            result = await post(outbound, f"http://127.0.0.1:{there.port}/")
+            assert isinstance(result, Answered)
+            assert result.status in {200, 204}
+            assert result.note
+            assert result.error is None
+
+
+async def test_a_connection_that_is_reset_after_a_yes_does_not_undo_it() -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nok")
+        await writer.drain()
+        writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    listening = await asyncio.start_server(half, "127.0.0.1", 0)
+    async with listening, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        result = await post(outbound, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/")
+    assert isinstance(result, Answered)
+    assert (result.status, result.note, result.error) == (200, "the answer broke off", None)
+
+
+async def test_more_than_an_answer_on_a_kept_connection_is_not_the_next_answer() -> None:
+    async with server(OK, OK + b"HTTP/1.1 500 No\r\n\r\n", OK) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        for _ in range(3):
+            result = await post(outbound, f"http://127.0.0.1:{there.port}/")
+            assert isinstance(result, Answered)
+            assert result.status == 200
+        assert there.connections == 2
+
+
+async def test_user_and_password_in_the_address_are_sent_as_such() -> None:
+    async with server(OK) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
+        assert isinstance(await post(outbound, f"http://hook:p%40ss@127.0.0.1:{there.port}/a"), Answered)
+    assert there.requests[0].startswith(b"POST /a HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert b"\r\nAuthorization: Basic aG9vazpwQHNz\r\n" in there.requests[0]
 
 
 async def test_a_connection_that_does_not_come_about_is_given_up() -> None:
@@ -241,7 +302,8 @@ async def test_a_long_answer_is_kept_in_part() -> None:
     async with server(long) as there, Outbound(LOOPBACK, patience=QUICK) as outbound:
         answer = await post(outbound, f"http://127.0.0.1:{there.port}/")
     assert isinstance(answer, Answered)
-    assert (answer.status, answer.body, len(answer.headers), answer.note) == (500, b"b" * 4096, 4096, None)
+    assert (answer.status, answer.body, len(answer.headers)) == (500, b"b" * 4096, 4096)
+    assert answer.note == "the body was longer than 64 KiB and was not read to its end"
 
 
 # TLS ------------------------------------------------------------------------------------------------------------------

@@ -1,43 +1,43 @@
 """Calls the addresses of businesses: one POST at a time is an outcome, never an exception, and passes the gate.
 
 The gate stands where a socket is made, so that it sees the address really connected to: whatever a name resolves to at
-that moment, and however the address was written. Redirects are not followed, so nothing leads around it.
+that moment, and however the address was written. Redirects are not followed, so nothing leads around it. Answers are
+read by `kit.http_answer`, which takes what a strict client refuses (docs/decisions/0016-reading-answers.md).
 """
 
 import asyncio
-import math
-import socket
+import re
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import NamedTuple, Self
+from urllib.parse import unquote_to_bytes, urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
-from yarl import URL
-
-from callmark.kit.addresses import LOOPBACK, Network, parse_networks, refusal
+from callmark.kit.addresses import LOOPBACK, Network, parse_networks
+from callmark.kit.http_answer import KEPT_BYTES, AnswerReader, NotHttp
+from callmark.kit.outbound_connections import (
+    AddressRefused,
+    Connection,
+    Connections,
+    Cut,
+    Names,
+    Place,
+    TooLong,
+    Unfinished,
+)
 from callmark.kit.settings import Settings
 
-KEPT_BYTES = 4096
-"""How much of an answer's body, and of its headers, is kept."""
+__all__ = ["AddressRefused", "Answered", "Outbound", "Patience", "Unreachable", "allowed_networks", "in_words"]
 
-_OPENED: ContextVar[list[str]] = ContextVar("opened")
-"""The addresses that the POST of this task has opened a connection to; none when it took one that was kept."""
-
-_NAME_THREADS = 32
-"""Names looked up at once; a server of names that hangs keeps these waiting, not the whole process."""
-
-_KEPT_ALIVE_S = 10
-_ADDRESS_CACHE_S = 10
+_URL = re.compile(r"(https?)://([^/?#]+)([^#]*)", re.IGNORECASE)
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one POST may take, in seconds of the real clock. Source: contract, section 9.2."""
+    """How long one POST may take, in seconds of the real clock. Source: contract, section 9.2, D48."""
 
     connect_s: float = 20
     read_s: float = 20
@@ -46,13 +46,17 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer came. `headers` and `body` are its beginnings, `note` says when the body could not be read whole."""
+    """An answer came. `headers` and `body` are its beginnings, `note` says what was odd about it.
+
+    `error` is set when it did not come to its end in time: then it is no success, whatever its status (contract D48).
+    """
 
     status: int
     retry_after: str | None
     headers: str
     body: bytes
     note: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,16 @@ class Unreachable:
     error: str
 
 
-class AddressRefused(OSError):
-    """The gate does not let this address pass."""
-
-
 def allowed_networks(settings: Settings) -> tuple[Network, ...]:
     """The networks that may be called though they are not public: those of the setting; the emulator adds loopback."""
     return parse_networks(settings.outgoing_networks) + (LOOPBACK if settings.emulator else ())
+
+
+class _Request(NamedTuple):
+    """A POST, as it is sent."""
+
+    place: Place
+    sent: bytes
 
 
 class Outbound:
@@ -79,172 +86,125 @@ class Outbound:
         allowed: Sequence[Network],
         *,
         patience: Patience | None = None,
-        resolver: AbstractResolver | None = None,
+        resolver: Names | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._allowed = allowed
         self._patience = patience or Patience()
-        self._resolver = resolver
-        self._tls = tls
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections(allowed, resolver, tls)
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
-            limit=0,  # how much goes out at once is for the caller to bound
-            resolver=self._resolver or _Names(),
-            ttl_dns_cache=_ADDRESS_CACHE_S,
-            keepalive_timeout=_KEPT_ALIVE_S,
-            socket_factory=self._socket,
-            ssl=self._tls or True,
-        )
-        wait = self._patience
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-            timeout=aiohttp.ClientTimeout(
-                total=wait.total_s,
-                connect=wait.connect_s,
-                sock_connect=wait.connect_s,
-                sock_read=wait.read_s,
-                ceil_threshold=math.inf,  # else long time-outs are rounded up to whole seconds
-            ),
-        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session:
-            await self._session.close()
+        await self._connections.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered | Unreachable:
         """What became of one POST of `body` to exactly `url`; raises nothing but cancellation."""
+        deadline = asyncio.get_running_loop().time() + self._patience.total_s
         try:
-            target = URL(url, encoded=True)
-            while True:
-                opened: list[str] = []
-                _OPENED.set(opened)
-                try:
-                    return await self._exchange(target, body, headers)
-                except aiohttp.ClientConnectorError:  # none was made (a name without an address opens nothing)
-                    raise
-                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                    if opened:  # else the receiver had closed a connection that was kept, which says nothing
-                        raise
-        except TimeoutError as exc:
-            return Unreachable(self._what_took_long(exc))
-        except (aiohttp.ClientError, OSError, ValueError) as exc:
+            request = _request(url, body, headers)
+            return _answered(await self._exchange(request, deadline))
+        except Unfinished as exc:
+            return self._unfinished(exc)
+        except TimeoutError:
+            return Unreachable(f"no connection within {self._patience.connect_s:g} s")
+        except (OSError, ValueError) as exc:
             return Unreachable(in_words(exc))
 
-    async def _exchange(self, target: URL, body: bytes, headers: Mapping[str, str]) -> Answered | Unreachable:
-        assert self._session  # noqa: S101 - used inside its block
-        async with self._session.post(target, data=body, headers=headers, allow_redirects=False) as answer:
-            kept, note = await self._beginning(answer.content)
-            return Answered(
-                answer.status, answer.headers.get("Retry-After"), _lines(answer.raw_headers), bytes(kept), note
+    async def _exchange(self, request: _Request, deadline: float) -> AnswerReader:
+        while True:
+            kept = self._connections.take(request.place)
+            connection = kept or await self._open(request.place, deadline)
+            reader = AnswerReader()
+            try:
+                await connection.exchange(request.sent, reader, self._patience.read_s, deadline)
+            except (Cut, NotHttp):
+                # The receiver had closed a connection that was kept, or more of its last answer came late: that says
+                # nothing about this request.
+                if not kept:
+                    raise
+            else:
+                self._connections.keep(request.place, connection)
+                return reader
+
+    async def _open(self, place: Place, deadline: float) -> Connection:
+        wait_s = min(self._patience.connect_s, deadline - asyncio.get_running_loop().time())
+        async with asyncio.timeout(wait_s):
+            return await self._connections.open(place)
+
+    def _unfinished(self, exc: Unfinished) -> Answered | Unreachable:
+        wait, reader = self._patience, exc.reader
+        reader.stop()
+        whole = isinstance(exc, TooLong)
+        if reader.status is None:
+            limit = (
+                f"not finished within {wait.total_s:g} s" if whole else f"the answer took longer than {wait.read_s:g} s"
             )
-
-    async def _beginning(self, content: aiohttp.StreamReader) -> tuple[bytearray, str | None]:
-        """Up to `KEPT_BYTES` of the body; a body that breaks off or takes too long does not undo the answer."""
-        kept = bytearray()
-        try:
-            while len(kept) < KEPT_BYTES and (part := await content.read(KEPT_BYTES - len(kept))):
-                kept += part
-        except TimeoutError as exc:
-            return kept, f"the body was not read to its end: {self._what_took_long(exc)}"
-        except (aiohttp.ClientError, OSError) as exc:
-            return kept, f"the body was not read to its end: {in_words(exc)}"
-        return kept, None
-
-    def _what_took_long(self, exc: TimeoutError) -> str:
-        wait = self._patience
-        match exc:
-            case aiohttp.ConnectionTimeoutError():
-                return f"no connection within {wait.connect_s:g} s"
-            case aiohttp.SocketTimeoutError():
-                return f"the answer took longer than {wait.read_s:g} s"
-            case _:
-                return f"not finished within {wait.total_s:g} s"
-
-    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, address = info
-        _OPENED.get().append(address[0])
-        if why := refusal(address[0], self._allowed):
-            raise AddressRefused(f"the address {address[0]} is not called: {why}")
-        return socket.socket(family, kind, protocol)
-
-
-class _Names(AbstractResolver):
-    """The system's look-up of names, on threads of its own."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_NAME_THREADS, thread_name_prefix="names")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """All addresses of `host`. Raises OSError when it has none."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+            return Unreachable(limit)
+        why = (
+            f"was not complete after {wait.total_s:g} s"
+            if whole
+            else f"stopped, and nothing came for {wait.read_s:g} s"
         )
-        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
-        return [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=int(address[1]),
-                family=found_family,
-                proto=protocol,
-                flags=numeric,
-            )
-            for found_family, _, protocol, _, address in found
-        ]
+        return _answered(reader, f"the answer began with {reader.status} and {why}")
 
-    async def close(self) -> None:
-        """Ends the threads that are idle; one that hangs ends with its look-up."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+def _answered(reader: AnswerReader, error: str | None = None) -> Answered:
+    assert reader.status is not None  # noqa: S101 - the answer has begun
+    return Answered(
+        reader.status,
+        reader.header("retry-after"),
+        "\n".join(f"{name}: {value}" for name, value in reader.headers)[:KEPT_BYTES].replace("\0", ""),
+        bytes(reader.body),
+        "; ".join(reader.notes) or None,
+        error,
+    )
+
+
+def _request(url: str, body: bytes, headers: Mapping[str, str]) -> _Request:
+    """The POST to exactly `url`, without its fragment. Raises ValueError for what cannot be called."""
+    found = _URL.fullmatch(url.partition("#")[0])
+    if not found or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(url)
+    parts = urlsplit(url)
+    scheme = found[1].lower()
+    if not parts.hostname or parts.port == 0:
+        raise ValueError(url)
+    place = Place(parts.hostname, parts.port or _PORTS[scheme], scheme == "https")
+    target = found[3] if found[3].startswith("/") else f"/{found[3]}"
+    lines = [f"POST {target} HTTP/1.1", f"Host: {_host(place)}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if parts.username is not None:
+        pair = unquote_to_bytes(parts.username) + b":" + unquote_to_bytes(parts.password or "")
+        lines.append(f"Authorization: Basic {b64encode(pair).decode()}")
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
+    return _Request(place, head.encode() + body)
+
+
+def _host(place: Place) -> str:
+    host = f"[{place.host}]" if ":" in place.host else place.host
+    return host if place.port == _PORTS["https" if place.is_tls else "http"] else f"{host}:{place.port}"
 
 
 def in_words(exc: Exception) -> str:
     """A failed call in words for the business."""
     match exc:
-        case aiohttp.ClientConnectorCertificateError():
-            words = f"the certificate is not valid: {getattr(exc.certificate_error, 'verify_message', '') or 'refused'}"
-        case aiohttp.ClientConnectorDNSError():
-            words = f"the name {exc.host} has no address"
-        case aiohttp.ClientSSLError():
-            words = f"no TLS connection: {exc.os_error.strerror or exc.os_error}"
-        case aiohttp.ServerDisconnectedError():
-            words = "the connection was closed without an answer"
-        case aiohttp.ClientConnectorError():
-            words = _os_error_in_words(exc.os_error)
-        case aiohttp.ClientPayloadError():
-            words = "the answer broke off"
-        case aiohttp.ClientResponseError():
+        case ssl.SSLCertVerificationError():
+            words = f"the certificate is not valid: {exc.verify_message or 'refused'}"
+        case ssl.SSLError():
+            words = f"no TLS connection: {(exc.reason or exc.strerror or str(exc)).replace('_', ' ').lower()}"
+        case NotHttp():
             words = "the answer is not HTTP"
-        case ValueError():  # aiohttp's InvalidURL is one
+        case ValueError():  # also a host that no look-up takes
             words = "the address cannot be called"
+        case ConnectionRefusedError():
+            words = "connection refused"
+        case ConnectionResetError() | BrokenPipeError():
+            words = "connection reset"
         case OSError():
-            words = _os_error_in_words(exc)
+            words = (exc.strerror or str(exc) or type(exc).__name__).strip()
         case _:
             words = str(exc) or type(exc).__name__
     return words
-
-
-def _os_error_in_words(exc: OSError) -> str:
-    match exc:
-        case ConnectionRefusedError():
-            return "connection refused"
-        case ConnectionResetError() | BrokenPipeError():
-            return "connection reset"
-        case _:
-            return (exc.strerror or str(exc) or type(exc).__name__).strip()
-
-
-def _lines(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """Headers as lines, as far as they are kept."""
-    whole = "\n".join(f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in headers)
-    return whole[:KEPT_BYTES].replace("\0", "")
