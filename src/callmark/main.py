@@ -23,6 +23,7 @@ _COMMANDS = {
     "migrate": _Entry("callmark.processes.commands:migrate_", "Brings the schema up to date."),
     "doctor": _Entry("callmark.processes.doctor:doctor", "Checks the installation and says what to do."),
     "settings": _Entry("callmark.processes.commands:settings_", "Lists every setting."),
+    "secret-key": _Entry("callmark.processes.secret_key:group", "Replaces the secret key (operator)."),
     "account": _Entry("callmark.surfaces.cli.account:group", "Client accounts (operator)."),
     "member": _Entry("callmark.surfaces.cli.member:group", "Members of an account (operator)."),
     "operator": _Entry("callmark.surfaces.cli.operator:group", "Operators, who sign in to the console (operator)."),

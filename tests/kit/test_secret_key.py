@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 from callmark.kit.errors import SetupError
-from callmark.kit.secret_key import FILE, derived, make_key, mark, read_key
+from callmark.kit.secret_key import (
+    FILE,
+    NEXT_FILE,
+    OLD_FILE,
+    current_key,
+    derive,
+    make_key,
+    mark,
+    read_key,
+    settle_key,
+)
 from callmark.kit.settings import Secret, read_settings
 
 
@@ -31,19 +41,39 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_each_purpose_has_a_key_of_its_own() -> None:
-    settings = read_settings({}, secret_key="a" * 32)
-    assert derived(settings, "links") == derived(settings, "links")
-    assert len({derived(settings, "links"), derived(settings, "webhook secrets")}) == 2
-    assert len(derived(settings, "links")) == 32
+    key = Secret("a" * 32)
+    assert derive(key, "links") == derive(key, "links")
+    assert len({derive(key, "links"), derive(key, "webhook secrets")}) == 2
+    assert len(derive(key, "links")) == 32
 
 
 def test_a_mark_tells_keys_apart() -> None:
     assert mark(Secret("a" * 32)) == mark(Secret("a" * 32)) != mark(Secret("b" * 32))
 
 
-def test_without_a_key_what_needs_it_says_so() -> None:
+def test_without_a_key_what_needs_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="CALLMARK_SECRET_KEY"):
-        derived(read_settings({}), "links")
+        current_key(read_settings({}, data=tmp_path), None)
+
+
+def test_the_key_in_use_is_the_one_that_the_database_names_wherever_it_lies(tmp_path: Path) -> None:
+    first, second = make_key(tmp_path), make_key(tmp_path, NEXT_FILE)
+    settings = read_settings({}, data=tmp_path)
+    for key in (first, second):
+        assert current_key(settings, mark(key)).reveal() == key.reveal()
+    with pytest.raises(SetupError, match="CALLMARK_SECRET_KEY"):
+        current_key(settings, mark(Secret("c" * 32)))
+
+
+def test_a_new_key_takes_its_place_and_the_old_one_is_kept_also_after_an_interruption(tmp_path: Path) -> None:
+    first, second = make_key(tmp_path), make_key(tmp_path, NEXT_FILE)
+    (tmp_path / OLD_FILE).hardlink_to(tmp_path / FILE)  # as far as a run before got, that was killed
+    for _ in range(2):
+        settle_key(tmp_path)
+        assert (tmp_path / FILE).read_text() == second.reveal()
+        assert (tmp_path / OLD_FILE).read_text() == first.reveal()
+        assert sorted(entry.name for entry in tmp_path.iterdir()) == [FILE, OLD_FILE]
+    assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_short_key_and_a_wrong_network_stop_the_start() -> None:

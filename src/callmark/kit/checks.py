@@ -16,12 +16,17 @@ from callmark.kit.errors import SetupError
 from callmark.kit.live import Heartbeat
 from callmark.kit.mail import count_waiting
 from callmark.kit.migrate import needed, schema_number
-from callmark.kit.secret_key import FILE as KEY_FILE
-from callmark.kit.secret_key import mark, read_key
+from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
 from callmark.kit.settings import Settings
 
 LEAST_FREE_BYTES = 2 * 1024**3
 CLOCK_TOLERANCE = timedelta(seconds=2)
+
+
+_KEY_LOST = (
+    "Put back the file secret-key of the data directory, or set CALLMARK_SECRET_KEY to the installation's."
+    " If it is lost: `callmark secret-key reset` (every webhook gets a new secret)."
+)
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -58,6 +63,29 @@ async def schema(tx: Tx) -> Finding:
     return Finding("schema", ok=True, detail=f"at {number}")
 
 
+async def secret_key(tx: Tx, settings: Settings) -> Finding:
+    """Whether the key that secrets are encrypted with is here, and whether its replacement is half done."""
+    name, marked = "secret key", await marked_key(tx)
+    try:
+        keys = {mark(key) for key in known_keys(settings)}
+        following = read_key(settings.data, NEXT_FILE)
+    except SetupError as exc:
+        return Finding(name, ok=False, detail=exc.message, advice="Run this as the user who started it.")
+    if marked is None:
+        return Finding(name, ok=True, detail="made when the installation first starts")
+    if marked not in keys:
+        detail = "another than the one that secrets were stored with" if keys else "not here"
+        return Finding(name, ok=False, detail=detail, advice=_KEY_LOST)
+    is_set_right = settings.secret_key is None or mark(settings.secret_key) == marked
+    if following is not None or not is_set_right:
+        advice = "Run `callmark secret-key rotate` to the end; it may be repeated."
+        return Finding(name, ok=False, detail="its replacement is not finished", advice=advice)
+    if settings.old_secret_key is not None:
+        advice = "Unset CALLMARK_OLD_SECRET_KEY: nothing is encrypted with it any more."
+        return Finding(name, ok=True, detail="here and fits", advice=advice)
+    return Finding(name, ok=True, detail="here and fits")
+
+
 async def clock(tx: Tx, real: Clock) -> Finding:
     """Whether this machine's clock and the database's agree."""
     before = real.now()
@@ -65,23 +93,6 @@ async def clock(tx: Tx, real: Clock) -> Finding:
     apart = theirs - (before + (real.now() - before) / 2)
     advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
     return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
-
-
-async def secret_key(tx: Tx, settings: Settings) -> Finding:
-    """Whether the key that secrets of this installation are stored with is here."""
-    marked: bytes | None = await tx.fetchval("SELECT secret_key_mark FROM installation")
-    try:
-        key = settings.secret_key or read_key(settings.data)
-    except SetupError as exc:
-        return Finding("secret key", ok=False, detail=exc.message, advice="Run this as the user who may read it.")
-    if marked is None or (key and mark(key) == marked):
-        return Finding("secret key", ok=True, detail="not made yet" if marked is None else "it is the installation's")
-    return Finding(
-        "secret key",
-        ok=False,
-        detail="it is another than the installation's" if key else "it is missing: no worker can run",
-        advice=f"Set CALLMARK_SECRET_KEY, or put the file {KEY_FILE!r} back into {settings.data}.",
-    )
 
 
 def alive(processes: Sequence[Heartbeat]) -> Finding:

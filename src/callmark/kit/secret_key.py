@@ -1,12 +1,15 @@
 """The installation's one secret key: webhook secrets are encrypted with it, links are signed with it.
 
 It is the setting `secret_key`, or else a file that the first process makes in the data directory (0600). Each use
-derives a key of its own from it.
+derives a key of its own from it. Which key is the installation's says a mark of it in the database: while a key is
+replaced there are two, beside each other in the settings or in the data directory (`secret-key`, `secret-key.next`,
+`secret-key.old`), and every process can read with both.
 """
 
 import os
 import secrets
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -14,31 +17,71 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Secret, Settings
 
 FILE = "secret-key"
+NEXT_FILE = f"{FILE}.next"
+OLD_FILE = f"{FILE}.old"
 _NONCE_BYTES = 12
 
 
 def derived(settings: Settings, purpose: str) -> bytes:
     """32 bytes for one purpose. Raises SetupError when these settings have no key."""
     if settings.secret_key is None:
-        raise SetupError(
-            f"the installation's secret key is missing: set CALLMARK_SECRET_KEY, or put the file {FILE!r} back into the"
-            f" data directory {settings.data}"
-        )
-    return _derive(settings.secret_key, purpose)
+        raise _missing(settings)
+    return derive(settings.secret_key, purpose)
+
+
+def known_keys(settings: Settings) -> list[Secret]:
+    """Every key that can be found at this moment: of the settings, and in the data directory. Each once."""
+    files = [read_key(settings.data, name) for name in (FILE, NEXT_FILE, OLD_FILE)]
+    found = {key.reveal(): key for key in (settings.secret_key, settings.old_secret_key, *files) if key}
+    return list(found.values())
+
+
+def current_key(settings: Settings, marked: bytes | None) -> Secret:
+    """The key whose mark the database has; before there is one, that of the settings. Raises SetupError for none."""
+    keys = known_keys(settings)
+    for key in keys:
+        if marked is None or mark(key) == marked:
+            return key
+    raise _missing(settings)
+
+
+async def marked_key(tx: Tx) -> bytes | None:
+    """The mark of the installation's key. In a transaction it cannot be replaced before the transaction has ended."""
+    return await tx.fetchval("SELECT secret_key_mark FROM installation FOR SHARE")
+
+
+async def key_changed_at(tx: Tx) -> datetime | None:
+    """When the key was last replaced, by the real clock."""
+    return await tx.fetchval("SELECT secret_key_changed_at FROM installation")
+
+
+async def lock_key(tx: Tx) -> bytes | None:
+    """The mark of the installation's key; until the transaction ends nobody seals with it or replaces it."""
+    return await tx.fetchval("SELECT secret_key_mark FROM installation FOR NO KEY UPDATE")
+
+
+async def set_key(tx: Tx, key: Secret, now: datetime | None) -> None:
+    """Makes `key` the installation's; `now` (real clock) says that it takes another one's place."""
+    await tx.execute(
+        "UPDATE installation SET secret_key_mark = $1, secret_key_changed_at = coalesce($2, secret_key_changed_at)",
+        mark(key),
+        now,
+    )
 
 
 def mark(key: Secret) -> bytes:
     """What tells keys apart without giving one away."""
-    return _derive(key, "mark")[:8]
+    return derive(key, "mark")[:8]
 
 
-def read_key(data: Path) -> Secret | None:
+def read_key(data: Path, name: str = FILE) -> Secret | None:
     """The key kept in the data directory, or None when there is none. Raises SetupError when it cannot be read."""
-    path = data.expanduser() / FILE
+    path = data.expanduser() / name
     try:
         return Secret(path.read_text().strip())
     except FileNotFoundError:
@@ -47,27 +90,53 @@ def read_key(data: Path) -> Secret | None:
         raise SetupError(f"the secret key {path} cannot be read: {exc.strerror}; or set CALLMARK_SECRET_KEY") from exc
 
 
-def make_key(data: Path) -> Secret:
+def make_key(data: Path, name: str = FILE) -> Secret:
     """The key kept in the data directory, made if there is none; of several at once, all get the same."""
-    path = data.expanduser() / FILE
+    path = data.expanduser() / name
     try:
         path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # 0600
+        descriptor, made_name = tempfile.mkstemp(prefix=f".{FILE}.", dir=path.parent)  # 0600
         try:
             with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor, not a path
                 file.write(secrets.token_urlsafe(32))
                 file.flush()
                 os.fsync(descriptor)
-            Path(path).hardlink_to(name)
+            Path(path).hardlink_to(made_name)
         except FileExistsError:
             pass  # another process was first
         finally:
-            Path(name).unlink()
+            Path(made_name).unlink()
     except OSError as exc:
         raise SetupError(f"the secret key {path} cannot be made: {exc.strerror}; set CALLMARK_SECRET_KEY") from exc
-    made = read_key(data)
+    made = read_key(data, name)
     assert made  # noqa: S101 - it is there
     return made
+
+
+def settle_key(data: Path) -> None:
+    """Puts the key that was made beside the present one into its place; the present one is kept as the old one.
+
+    Safe to repeat after a kill at any point. Raises SetupError when the files cannot be written.
+    """
+    folder = data.expanduser()
+    path, following, old = folder / FILE, folder / NEXT_FILE, folder / OLD_FILE
+    try:
+        if not following.exists():
+            return
+        if path.exists() and path.read_text() != following.read_text():
+            copy = folder / f".{OLD_FILE}"
+            copy.unlink(missing_ok=True)
+            copy.hardlink_to(path)
+            copy.replace(old)
+            copy.unlink(missing_ok=True)  # where both were the present key already, which a rename leaves as it is
+        following.replace(path)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as exc:
+        raise SetupError(f"the secret key {path} cannot be replaced: {exc.strerror}") from exc
 
 
 class Sealer:
@@ -81,15 +150,21 @@ class Sealer:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, owner)
 
-    def open(self, sealed: bytes, owner: bytes) -> bytes:
-        """What was sealed. Raises SetupError when it was sealed with another key or for another owner."""
+    def opened(self, sealed: bytes, owner: bytes) -> bytes | None:
+        """What was sealed; None when it was sealed with another key or for another owner."""
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner)
-        except InvalidTag as exc:
-            raise SetupError(
-                "a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with"
-            ) from exc
+        except (InvalidTag, ValueError):
+            return None
 
 
-def _derive(key: Secret, purpose: str) -> bytes:
+def derive(key: Secret, purpose: str) -> bytes:
+    """32 bytes of the key for one purpose."""
     return HKDF(SHA256(), length=32, salt=None, info=f"callmark {purpose}".encode()).derive(key.reveal().encode())
+
+
+def _missing(settings: Settings) -> SetupError:
+    return SetupError(
+        f"the installation's secret key is missing: set CALLMARK_SECRET_KEY, or put the file {FILE!r} back into the"
+        f" data directory {settings.data}; if it is lost: `callmark secret-key reset`"
+    )

@@ -140,6 +140,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " unset keeps one in the data directory. On several hosts all need the same."
         ),
     ] = None
+    old_secret_key: Annotated[
+        Secret | None,
+        Meta(
+            description="The secret key before this one, while `callmark secret-key rotate` replaces it. Set on every"
+            " host together with the new CALLMARK_SECRET_KEY, and unset after the rotation."
+        ),
+    ] = None
     object_store: Annotated[
         str,
         Meta(

@@ -21,7 +21,7 @@ from callmark.kit.health import Health
 from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
-from callmark.kit.secret_key import make_key, mark, read_key
+from callmark.kit.secret_key import known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Secret, Settings, read_settings
 
 log = structlog.get_logger(__name__)
@@ -32,12 +32,18 @@ ENGINE_WAIT = timedelta(seconds=30)
 
 @asynccontextmanager
 async def open_deps(
-    settings: Settings, kind: str, *, wait: timedelta = ENGINE_WAIT, health: Health | None = None
+    settings: Settings,
+    kind: str,
+    *,
+    wait: timedelta = ENGINE_WAIT,
+    health: Health | None = None,
+    with_key: bool = True,
 ) -> AsyncGenerator[Deps]:
     """Pool, fabric, clocks and the heartbeat of a process of `kind`, all closed at the end of the block.
 
     Both engines must be named by `settings`. Raises SetupError when PostgreSQL does not answer within `wait` or its
-    schema is not this code's; NATS may come later (`/readyz` says so until then).
+    schema is not this code's; NATS may come later (`/readyz` says so until then). `with_key` is False for what replaces
+    the secret key, and so neither needs the present one nor refuses another.
     """
     if settings.postgres_dsn is None or settings.nats_url is None:
         raise SetupError("this process needs the addresses of both engines: CALLMARK_POSTGRES_DSN, CALLMARK_NATS_URL")
@@ -51,7 +57,7 @@ async def open_deps(
         )
         stack.push_async_callback(gathered.close)
         installation = await _installation(db, wait)
-        keyed = await _with_secret_key(db, settings)
+        keyed = await _with_secret_key(db, settings) if with_key else settings
         fabric = Fabric(
             settings.nats_url.reveal(), installation, credentials=settings.nats_credentials, name=f"callmark {kind}"
         )
@@ -109,18 +115,27 @@ async def _with_secret_key(db: Database, settings: Settings) -> Settings:
     Raises SetupError for another key than the one that this installation's secrets were stored with.
     """
     async with db.transaction() as tx:
-        marked: bytes | None = await tx.fetchval("SELECT secret_key_mark FROM installation FOR NO KEY UPDATE")
-        key = settings.secret_key or read_key(settings.data) or (None if marked else make_key(settings.data))
-        if key is None:
-            log.warning("secret_key_missing", advice="set CALLMARK_SECRET_KEY to the installation's")
-            return settings
-        if marked not in (None, mark(key)):
+        marked = await lock_key(tx)
+        keys = known_keys(settings)
+        if marked is None:
+            key = keys[0] if keys else make_key(settings.data)
+            await set_key(tx, key, None)
+        elif (fitting := next((one for one in keys if mark(one) == marked), None)) is not None:
+            key = fitting
+        elif keys:
             raise SetupError(
                 f"the secrets of this installation were stored with another key than the one here (CALLMARK_SECRET_KEY,"
-                f" or else {settings.data / KEY_FILE}): every host needs the same"
+                f" or else {settings.data / KEY_FILE}): every host needs the same. If the key is lost:"
+                f" `callmark secret-key reset`"
             )
-        if not marked:
-            await tx.execute("UPDATE installation SET secret_key_mark = $1", mark(key))
+        else:
+            log.warning(
+                "secret_key_missing",
+                advice="set CALLMARK_SECRET_KEY to the installation's; if it is lost: callmark secret-key reset",
+            )
+            return settings
+    if settings.secret_key and key.reveal() != settings.secret_key.reveal():  # it is about to take its place
+        return settings
     return msgspec.structs.replace(settings, secret_key=key)
 
 

@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 
 from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.webhooks import log as deliveries
 from callmark.domain.webhooks import service as webhooks
@@ -199,3 +201,29 @@ async def test_another_accounts_log_is_not_seen(stage: Stage) -> None:
             await deliveries.send_test(charlie.deps, charlie.account_id, webhook.id, outbound=stage.outbound)
         with pytest.raises(NotFound):
             await deliveries.recover(charlie.deps, charlie.account_id, webhook.id, since=delivery.created_at)
+
+
+async def test_an_event_is_shown_and_sent_again_until_thirty_days_after_it_to_the_second(
+    stage: Stage, clock: FakeClock
+) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await stage.webhook(there.url)
+        (event,) = await stage.append()
+        await exhaust(stage, clock)
+    delivery = (await stage.only()).delivery
+    clock.advance(event.created_at + timedelta(days=30) - timedelta(seconds=1) - clock.now())
+    recover = partial(
+        deliveries.recover, stage.deps, stage.account_id, webhook.id, since=event.created_at, dry_run=True
+    )
+    assert (await stage.only()).attempts
+    assert await events.events_after(stage.deps, stage.account_id, 0, 10) == ([event], 1)
+    assert (await recover()).count == 1
+    assert await deliveries.oldest_recoverable(stage.deps, stage.account_id, webhook.id) == event.created_at
+    clock.advance(timedelta(seconds=2))
+    assert await stage.log() == []
+    assert await events.events_after(stage.deps, stage.account_id, 0, 10) == ([], 1)
+    assert (await recover()).count == 0
+    assert await deliveries.oldest_recoverable(stage.deps, stage.account_id, webhook.id) is None
+    for use in (deliveries.delivery_details, deliveries.resend):
+        with pytest.raises(NotFound):
+            await use(stage.deps, stage.account_id, delivery.id)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import (
     SCHEDULE,
@@ -36,6 +37,7 @@ TO = Configuration(
     honours_retry_after=False,
     stops_on_gone=False,
     is_deleted=False,
+    event_types=frozenset(EventType),
 )
 DUE = Due(DeliveryId(ONE), NOW, EventId(ONE), 0, 0, b"{}", TO)
 

@@ -6,15 +6,18 @@ from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, staged, status
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState, Role
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.webhooks import log as deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict
 
 _SECOND = timedelta(seconds=1)
 
@@ -81,9 +84,19 @@ async def test_the_whole_schedule_is_kept_to_the_second_and_then_the_admins_are_
     assert [mail[0] for mail in stage.mails.sent] == ["alice@" + tail(stage), "anna@" + tail(stage)]
     _, subject, text, html = stage.mails.sent[0]
     assert webhook.name in subject
-    assert str(event.id) in text
-    assert "the answer was 503" in text
-    assert str(event.id) in html
+    assert "Acme" in subject
+    console = f"{stage.deps.public_url}/console"
+    for told in (
+        "Acme",
+        str(event.id),
+        "the answer was 503",
+        f"{there.url.partition('?')[0]}?…",
+        f"{console}/webhook-events/{found.delivery.id}",
+        f"{console}/webhooks#hook-{webhook.id}",
+        f"{console}/webhooks/{webhook.id}/recover",
+    ):
+        assert told in text
+        assert told in html
     assert "key=" not in text + html
 
 
@@ -194,15 +207,16 @@ async def test_how_a_receiver_fails_is_told_in_words(stage: Stage, clock: FakeCl
     }
 
 
-async def test_the_answers_status_decides_even_when_its_body_never_ends(stage: Stage) -> None:
+async def test_an_answer_that_never_ends_is_a_failure_whatever_its_status(stage: Stage) -> None:
     async with receiver(drip) as there:
         await stage.webhook(there.url)
         await stage.append()
         await stage.run_due()
     found = await stage.only()
-    assert found.delivery.state is DeliveryState.SUCCESS
+    assert found.delivery.state is DeliveryState.RESCHEDULED
     (attempt,) = found.attempts
-    assert attempt.error == "the body was not read to its end: not finished within 0.8 s"
+    assert (attempt.status, attempt.note) == (200, None)
+    assert attempt.error == "the answer began with 200 and was not complete after 0.8 s"
     assert attempt.answer_body
     assert set(attempt.answer_body) == {ord(".")}
 
@@ -268,3 +282,61 @@ async def make_members(stage: Stage) -> None:
         await accounts.create_member(
             stage.deps, stage.account_id, email=f"{name}@{tail(stage)}", name=name, role=role, state=state
         )
+
+
+async def test_an_odd_yes_is_a_success_with_a_note(stage: Stage) -> None:
+    async def odd(_: web.Request) -> web.Response:
+        return web.Response(headers={"X-Trace": "a" * 7000, "X-More": "b" * 9000}, text="noted")
+
+    async with receiver(odd) as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+    found = await stage.only()
+    (attempt,) = found.attempts
+    assert (found.delivery.state, attempt.status, attempt.error) == (DeliveryState.SUCCESS, 200, None)
+    assert attempt.note == "a header was 9,008 bytes long"
+
+
+async def test_a_retry_of_a_type_that_was_removed_is_not_sent(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append(6)
+        await stage.run_due()
+        types = [EventType.USER_FEEDBACK]
+        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types)
+        clock.advance(SCHEDULE[0])
+        assert await stage.run_due() == 0
+        assert len(there.requests) == 6
+    found = await stage.log()
+    assert {(one.state, one.attempt_count, one.ended_at, one.next_attempt_at) for one in found} == {
+        (DeliveryState.WEBHOOK_NOT_FOUND, 1, clock.now(), None)
+    }
+    with pytest.raises(Conflict, match="does not get events of this type"):
+        await deliveries.resend(stage.deps, stage.account_id, found[0].id)
+    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=list(EventType))
+    assert (await deliveries.resend(stage.deps, stage.account_id, found[0].id)).state is DeliveryState.PENDING
+
+
+async def test_a_type_that_is_back_before_its_retry_is_sent(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(500, 200)) as there:
+        webhook = await stage.webhook(there.url)
+        await stage.append()
+        await stage.run_due()
+        for types in ([EventType.USER_FEEDBACK], list(EventType)):
+            await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types)
+        clock.advance(SCHEDULE[0])
+        await stage.run_due()
+    assert (await stage.only()).delivery.state is DeliveryState.SUCCESS
+
+
+async def test_deliveries_of_a_suspended_account_wait_until_it_is_back(stage: Stage, clock: FakeClock) -> None:
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED)
+        await stage.append()
+        clock.advance(timedelta(hours=1))
+        assert await stage.run_due() == 0
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE)
+        assert await stage.run_due() == 1
+    assert (await stage.only()).delivery.state is DeliveryState.SUCCESS

@@ -10,8 +10,9 @@ from tests.domain.webhooks.receiving import Received, Stage, receiver, staged
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.model import MOST_OLD_SECRETS
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import InvalidInput, SetupError
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.secret_key import Sealer
 
 
@@ -93,7 +94,41 @@ async def test_no_secret_is_stored_in_clear(stage: Stage) -> None:
 
 def test_what_is_sealed_opens_for_its_owner_and_key_only() -> None:
     sealed = Sealer(b"k" * 32).seal(b"secret", b"alice")
-    assert Sealer(b"k" * 32).open(sealed, b"alice") == b"secret"
+    assert Sealer(b"k" * 32).opened(sealed, b"alice") == b"secret"
     for key, owner in ((b"k", b"bob"), (b"l", b"alice")):
-        with pytest.raises(SetupError, match="cannot be decrypted"):
-            Sealer(key * 32).open(sealed, owner)
+        assert Sealer(key * 32).opened(sealed, owner) is None
+    assert Sealer(b"k" * 32).opened(b"", b"alice") is None
+
+
+async def test_every_earlier_secret_signs_until_its_own_overlap_ends(stage: Stage, clock: FakeClock) -> None:
+    async with receiver() as there:
+        made = [await stage.created(there.url)]
+        webhook = made[0].webhook.id
+        made += [
+            await webhooks.rotate_secret(stage.deps, stage.account_id, webhook, overlap=timedelta(hours=hours))
+            for hours in (5, 1)
+        ]
+        assert made[-1].webhook.old_secret_until == clock.now() + timedelta(hours=5)
+        for pause in (timedelta(), timedelta(hours=1), timedelta(hours=4)):
+            clock.advance(pause)
+            await stage.append()
+            await stage.run_due()
+    accepted = [[verifies(one.secret, request) for one in made] for request in there.requests]
+    assert accepted == [[True, True, True], [True, False, True], [False, False, True]]
+    found = await webhooks.get_webhook(stage.deps, stage.account_id, webhook)
+    assert found.old_secret_until == made[-1].webhook.old_secret_until
+
+
+async def test_earlier_secrets_are_bounded_and_those_that_ended_do_not_count(stage: Stage, clock: FakeClock) -> None:
+    made = await stage.webhook("https://hooks.acme.example/")
+
+    async def rotate(overlap: timedelta) -> None:
+        await webhooks.rotate_secret(stage.deps, stage.account_id, made.id, overlap=overlap)
+
+    for _ in range(MOST_OLD_SECRETS):
+        await rotate(timedelta(hours=1))
+    with pytest.raises(Conflict, match="still sign"):
+        await rotate(timedelta(hours=1))
+    await rotate(timedelta())  # a secret that is to stop at once is never refused
+    clock.advance(timedelta(hours=1))
+    await rotate(timedelta(hours=1))

@@ -72,7 +72,7 @@ async def test_a_webhook_is_made_and_its_secret_shown_this_once(desk: Desk) -> N
     assert len(secret) > 20
     for path in (LIST, f"{LIST}/{webhook.id}/edit", EVENTS):
         assert secret not in (await desk.alice.get(path)).text
-    assert "Nothing sent yet" in text_of(await desk.alice.get(LIST))
+    assert "nothing sent yet" in text_of(await desk.alice.get(LIST))
     (entry,) = await audit.list_entries(desk.stage.deps, desk.business.account.id, AuditFilter())
     assert (entry.action, entry.subject) == ("webhook.created", "orders")
     assert "s%2fecret" not in str(entry.details)
@@ -191,7 +191,8 @@ async def test_a_secret_is_rotated_with_the_overlap_that_was_chosen(desk: Desk, 
     assert made.secret not in shown.text
     assert said in text_of(shown)
     new = await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, made.webhook.id)
-    assert new.old_secret_until == desk.stage.deps.clock.now() + timedelta(hours=int(hours))
+    until = desk.stage.deps.clock.now() + timedelta(hours=int(hours))
+    assert new.old_secret_until == (until if hours != "0" else None)
     refused = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": "169"})
     assert errors_of(refused) == {"overlap": "Choose how long"}
 
@@ -286,3 +287,40 @@ async def test_names_are_never_taken_for_markup_and_anothers_webhook_is_not_ther
                 assert (await bob.get(path)).status_code == 404, path
         assert (await bob.post(f"{EVENTS}/{delivery.id}/resend")).status_code == 404
         assert (await bob.post(f"{LIST}/{webhook.id}/recover/send", {"since": "2026-01-01T00:00"})).status_code == 404
+
+
+async def test_recover_begins_with_the_oldest_event_that_failed(desk: Desk, clock: FakeClock) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await desk.stage.webhook(there.url)
+        day_ago = f"{clock.now() - timedelta(days=1):%Y-%m-%dT%H:%M}"
+        assert f'value="{day_ago}"' in (await desk.alice.get(f"{LIST}/{webhook.id}/recover")).text
+        (event,) = await desk.stage.append()
+        for pause in (timedelta(), *SCHEDULE):
+            clock.advance(pause)
+            await desk.stage.run_due()
+    since = f"{event.created_at:%Y-%m-%dT%H:%M}"
+    desk.alice = await desk.browse.as_member(desk.business.admin)  # days have passed since she signed in
+    assert f'value="{since}"' in (await desk.alice.get(f"{LIST}/{webhook.id}/recover")).text
+    counted = await desk.alice.post(f"{LIST}/{webhook.id}/recover", {"since": since})
+    assert "1 delivery can be sent again" in text_of(counted)
+
+
+async def test_health_is_told_with_its_instant_and_an_odd_answer_with_its_note(desk: Desk, clock: FakeClock) -> None:
+    async def odd(_: web.Request) -> web.Response:
+        return web.Response(headers={"X-More": "b" * 9000}, text="noted")
+
+    async with receiver(status(500)) as there:
+        await desk.stage.webhook(there.url)
+        await desk.stage.append()
+        await desk.stage.run_due()
+        failing = text_of(await desk.alice.get(LIST))
+        assert "Failing since just now the answer was 500 1 waiting for a retry" in failing, failing
+        assert "Failing since just now" in text_of(await desk.alice.get("/console"))
+        there.answer = odd
+        clock.advance(SCHEDULE[0])
+        await desk.stage.run_due()
+        assert "Working last delivered just now" in text_of(await desk.alice.get(LIST))
+    found = await desk.stage.only()
+    shown = text_of(await desk.alice.get(f"{EVENTS}/{found.delivery.id}"))
+    assert "delivered (with a note)" in shown
+    assert "a header was 9,008 bytes long" in shown

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, time
-from enum import StrEnum
 
 from callmark.domain.access.model import Action, Actor, check, offers
 from callmark.domain.accounts.model import Role
@@ -14,34 +13,13 @@ from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, Process
 from callmark.domain.personalisation.days import Days
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Within
-from callmark.domain.webhooks import log
+from callmark.domain.webhooks import health
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.model import DeliveryState, Webhook
+from callmark.domain.webhooks.health import WebhookHealth
 
 MOST = 1_000
 """Where counting of what waits stops: more is told as "1,000+"."""
-_LOOKED_AT = 20
 _MOST_SETS = 1_000
-
-
-class Health(StrEnum):
-    """How a webhook does, by its newest deliveries."""
-
-    IDLE = "idle"
-    WORKING = "working"
-    FAILING = "failing"
-    PAUSED = "paused"
-
-
-@dataclass(frozen=True)
-class WebhookHealth:
-    """A webhook, and of its newest deliveries how many were looked at and have not arrived."""
-
-    webhook: Webhook
-    health: Health
-    looked_at: int
-    not_arrived: int
-    newest_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -88,19 +66,5 @@ async def _own_sets(deps: Deps, actor: Actor) -> list[FeatureSetId] | None:
 
 
 async def healths(deps: Deps, actor: Actor) -> list[WebhookHealth]:
-    """How each of the account's webhooks does, by its newest deliveries; whoever asks has been checked."""
-    return [await _health(deps, actor, webhook) for webhook in await webhooks.list_webhooks(deps, actor.account_id)]
-
-
-async def _health(deps: Deps, actor: Actor, webhook: Webhook) -> WebhookHealth:
-    newest = await log.list_deliveries(deps, actor.account_id, log.Filters(webhook_id=webhook.id), limit=_LOOKED_AT)
-    failing = (DeliveryState.RESCHEDULED, DeliveryState.FAILED, DeliveryState.STOPPED)
-    told = [one for one in newest if not one.is_test]
-    not_arrived = sum(one.state in failing for one in told)
-    if webhook.paused_at is not None:
-        health = Health.PAUSED
-    elif not told:
-        health = Health.IDLE
-    else:
-        health = Health.FAILING if not_arrived else Health.WORKING
-    return WebhookHealth(webhook, health, len(told), not_arrived, told[0].created_at if told else None)
+    """How each of the account's webhooks does now; whoever asks has been checked."""
+    return [await health.look(deps, webhook) for webhook in await webhooks.list_webhooks(deps, actor.account_id)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from callmark.domain.access.changes import Change, changing, note
-from callmark.domain.access.home import WebhookHealth, healths
+from callmark.domain.access.home import healths
 from callmark.domain.access.model import Action, Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
@@ -13,6 +13,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, WebhookId
 from callmark.domain.webhooks import log
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.health import WebhookHealth
 from callmark.domain.webhooks.log import Filters
 from callmark.domain.webhooks.model import Delivery, Details, Webhook
 from callmark.domain.webhooks.service import NewSecret
@@ -166,6 +167,12 @@ async def resend(deps: Deps, actor: Actor, delivery_id: DeliveryId) -> Delivery:
         )
     await events.announce(deps)  # once more, now that it is committed
     return delivery
+
+
+async def oldest_recoverable(deps: Deps, actor: Actor, webhook_id: WebhookId) -> datetime | None:
+    """When the oldest event was created that `recover` would send again. Raises Forbidden, NotFound."""
+    check(actor, Action.WEBHOOKS_MANAGE)
+    return await log.oldest_recoverable(deps, actor.account_id, webhook_id)
 
 
 async def count_recoverable(deps: Deps, actor: Actor, webhook_id: WebhookId, since: datetime) -> int:

@@ -68,7 +68,7 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
         await session_queries.replace_link(
             tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME
         )
-        await mails.send_reset(deps, tx, known.email, token)
+        await mails.send_reset(deps, tx, known.email, known.account_name, token)
 
 
 async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:

@@ -1,5 +1,9 @@
-"""Mails of the console: invitation, new password, code. Plain text, and the same as a small page."""
+"""Mails to people: what each says, as plain text and the same as a small page.
 
+Each names the account that it is about, says what to do, and has the link to where that is done.
+"""
+
+from collections.abc import Sequence
 from html import escape
 
 from callmark.domain.deps import Deps
@@ -30,7 +34,7 @@ async def send_invitation(
     )
 
 
-async def send_reset(deps: Deps, tx: Tx, to: str, token: str) -> None:
+async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str) -> None:
     """The link with which somebody chooses a new password."""
     await _send(
         deps,
@@ -38,7 +42,7 @@ async def send_reset(deps: Deps, tx: Tx, to: str, token: str) -> None:
         to,
         subject="Choose a new password for Callmark",
         lines=[
-            "Somebody, hopefully you, asked for a new password for this address.",
+            f"Somebody, hopefully you, asked for a new password for {to}{_of(account_name)}.",
             "Open the link within an hour. It works once. If it was not you, ignore this mail: nothing has changed.",
         ],
         link=f"{deps.public_url}/console/reset/{token}",
@@ -46,7 +50,7 @@ async def send_reset(deps: Deps, tx: Tx, to: str, token: str) -> None:
     )
 
 
-async def send_code(deps: Deps, tx: Tx, to: str, code: str) -> None:
+async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str) -> None:
     """The code that completes a sign-in."""
     await _send(
         deps,
@@ -54,16 +58,61 @@ async def send_code(deps: Deps, tx: Tx, to: str, code: str) -> None:
         to,
         subject=f"{code} is your Callmark code",
         lines=[
-            f"Your code to sign in is {code}. It is good for 10 minutes.",
+            f"Your code to sign in is {code}. It is good for 10 minutes, for {to}{_of(account_name)}.",
             "If you are not signing in just now, somebody knows your password: change it.",
         ],
+        link=f"{deps.public_url}/console/me",
+        button="Your own account",
     )
+
+
+async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, webhooks: Sequence[str]) -> None:
+    """Webhooks of the account have new secrets that nobody has seen."""
+    await _send(
+        deps,
+        tx,
+        to,
+        subject=f"{account_name}: the secrets of your webhooks were replaced",
+        lines=[
+            (
+                f"The operator of Callmark had to replace the secret of every webhook of {account_name}:"
+                f" {', '.join(webhooks)}."
+            ),
+            (
+                "Receivers that verify signatures refuse events from now on. For each webhook, open Webhooks, choose"
+                " Rotate secret, and put the secret that is shown there into your receiver."
+            ),
+            "What is refused until then is tried again for three days, and can be sent again afterwards.",
+        ],
+        link=f"{deps.public_url}/console/webhooks",
+        button="Open Webhooks",
+    )
+
+
+def letter(deps: Deps, lines: Sequence[str], links: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Plain text and page of a mail: its paragraphs, then links as (what it leads to, address), the first a button."""
+    (button, link), *others = links
+    more = [f"{what}: {address}" for what, address in others]
+    return _text(deps, [*lines, f"{button}: {link}", *more]), _page(deps, [*lines, *more], link, button)
+
+
+def _of(account_name: str) -> str:
+    return f" of {account_name}" if account_name else ""
 
 
 async def _send(
     deps: Deps, tx: Tx, to: str, *, subject: str, lines: list[str], link: str = "", button: str = ""
 ) -> None:
-    text = "\n\n".join([*lines, *([link] if link else []), f"Callmark at {deps.public_url}"])
+    text = _text(deps, [*lines, *([link] if link else [])])
+    html = _page(deps, lines, link, button)
+    await mail.enqueue(tx, to=to, subject=subject, text=text, html=html, now=deps.clock.now())
+
+
+def _text(deps: Deps, parts: Sequence[str]) -> str:
+    return "\n\n".join([*parts, f"Callmark at {deps.public_url}"])
+
+
+def _page(deps: Deps, lines: Sequence[str], link: str, button: str) -> str:
     paragraphs = "".join(f'<p style="margin:0 0 16px">{escape(line)}</p>' for line in lines)
     action = (
         f'<p style="margin:24px 0"><a href="{escape(link)}" style="background:#066fd1;color:#fff;padding:12px 20px;'
@@ -72,11 +121,10 @@ async def _send(
         if link
         else ""
     )
-    html = (
+    return (
         '<!doctype html><html lang="en"><body style="margin:0;padding:32px 16px;background:#f4f6fa;'
         'font:16px/1.5 system-ui,sans-serif;color:#182433"><div style="max-width:520px;margin:0 auto;background:#fff;'
         'border-radius:8px;padding:32px"><p style="margin:0 0 24px;font-weight:600;font-size:20px">Callmark</p>'
         f'{paragraphs}{action}<p style="margin:24px 0 0;color:#5b6675;font-size:13px">Sent by Callmark at '
         f"{escape(deps.public_url)}</p></div></body></html>"
     )
-    await mail.enqueue(tx, to=to, subject=subject, text=text, html=html, now=deps.clock.now())

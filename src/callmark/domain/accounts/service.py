@@ -52,6 +52,11 @@ async def get_account(deps: Deps, account_id: AccountId) -> Account:
         return _found(await queries.select_account(tx, account_id))
 
 
+async def find_account(tx: Tx, account_id: AccountId) -> Account:
+    """As `get_account`, inside a transaction."""
+    return _found(await queries.select_account(tx, account_id))
+
+
 async def list_accounts(deps: Deps) -> list[Account]:
     """Every account of the installation, oldest first."""
     async with deps.db.connection() as tx:

@@ -187,7 +187,7 @@ async def _send_code(deps: Deps, tx: Tx, known: Known) -> CodeSent:
     await session_queries.replace_code(
         tx, sha256(token), known.person.member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME
     )
-    await mails.send_code(deps, tx, known.email, code)
+    await mails.send_code(deps, tx, known.email, known.account_name, code)
     return CodeSent(token, known.email)
 
 

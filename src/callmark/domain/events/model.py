@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -10,6 +10,10 @@ import msgspec
 from callmark.domain.accounts.model import Feature
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.kit.clock import EPOCH
+from callmark.kit.partitions import LOG_DAYS
+
+KEPT = timedelta(days=LOG_DAYS)
+"""For how long after its creation an event is shown, to the second (contract D53); days are dropped later."""
 
 
 class EventType(StrEnum):
@@ -40,6 +44,23 @@ class Event:
     campaign_id: CampaignId | None
     created_at: datetime
     body: str
+
+
+def oldest_shown(now: datetime) -> datetime:
+    """Events created after this instant are shown at `now`, by the product clock."""
+    return now - KEPT
+
+
+class _Typed(msgspec.Struct):
+    event_type: EventType
+
+
+_type_decoder = msgspec.json.Decoder(_Typed)
+
+
+def event_type_of(body: bytes) -> EventType:
+    """The type of an event of which only the body is at hand."""
+    return _type_decoder.decode(body).event_type
 
 
 def epoch_text(instant: datetime) -> str:

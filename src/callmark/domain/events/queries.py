@@ -52,13 +52,18 @@ async def insert_event(
     )
 
 
-async def select_after(tx: Tx, account_id: AccountId, after: int, limit: int) -> list[Event]:
-    """Up to `limit` events of the account with greater numbers, in their order. Primary key of each partition."""
+async def select_after(tx: Tx, account_id: AccountId, after: int, oldest: datetime, limit: int) -> list[Event]:
+    """Up to `limit` events of the account with greater numbers, created after `oldest`, in the order of their numbers.
+
+    Primary key of each partition.
+    """
     rows = await tx.fetch(
-        f"SELECT {_EVENT} FROM event WHERE account_id = $1 AND number > $2 ORDER BY number LIMIT $3",  # noqa: S608 - a constant list of columns
+        f"SELECT {_EVENT} FROM event WHERE account_id = $1 AND number > $2 AND created_at > $4"  # noqa: S608 - a constant list of columns
+        " ORDER BY number LIMIT $3",
         account_id,
         after,
         limit,
+        oldest,
     )
     return [event_of(row) for row in rows]
 

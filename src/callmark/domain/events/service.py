@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import queries
-from callmark.domain.events.model import Event, EventType, envelope
+from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
@@ -39,9 +39,12 @@ async def announce(deps: Deps) -> None:
 
 
 async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int) -> tuple[list[Event], int]:
-    """Up to `limit` events with numbers above `after`, in order, and the number of the account's newest event."""
+    """Up to `limit` events with numbers above `after`, in order, and the number of the account's newest event.
+
+    Of those that are still shown (contract D53).
+    """
     async with deps.db.connection() as tx:
-        found = await queries.select_after(tx, account_id, after, limit)
+        found = await queries.select_after(tx, account_id, after, oldest_shown(deps.clock.now()), limit)
         return found, await queries.select_last_number(tx, account_id)
 
 

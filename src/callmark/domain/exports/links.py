@@ -1,8 +1,10 @@
 """The links of downloads: signed, self-contained, for one purpose; nothing is stored for them."""
 
+import contextlib
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -14,8 +16,8 @@ from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.kit.clock import EPOCH, from_ms, to_ms
 from callmark.kit.errors import NotFound
-from callmark.kit.secret_key import derived
-from callmark.kit.settings import Settings
+from callmark.kit.secret_key import derive
+from callmark.kit.settings import Secret
 
 PURPOSE = "download links"
 _MICROSECOND = timedelta(microseconds=1)
@@ -36,7 +38,7 @@ class _Claims(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Claims)
 
 
-def signed(settings: Settings, export: Export, expires_at: datetime) -> str:
+def signed(key: Secret, export: Export, expires_at: datetime) -> str:
     """The token of a link: letters, digits, `-`, `_` and `.`."""
     claims = _Claims(
         export.account_id,
@@ -47,13 +49,13 @@ def signed(settings: Settings, export: Export, expires_at: datetime) -> str:
         export.file_format,
         to_ms(expires_at),
     )
-    return _signer(settings).sign(urlsafe_b64encode(msgspec.msgpack.encode(claims)).rstrip(b"=")).decode()
+    return _signer(key).sign(urlsafe_b64encode(msgspec.msgpack.encode(claims)).rstrip(b"=")).decode()
 
 
-def opened(settings: Settings, token: str) -> tuple[Export, datetime]:
-    """What a token stands for, and when it ends. Raises NotFound for one that we have not signed."""
+def opened(keys: Sequence[Secret], token: str) -> tuple[Export, datetime]:
+    """What a token signed with one of `keys` stands for, and when it ends. Raises NotFound for any other."""
     try:
-        text = _signer(settings).unsign(token.encode())
+        text = _unsigned(keys, token.encode())
         claims = _decoder.decode(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
     except (BadSignature, NotBase64, msgspec.DecodeError, UnicodeEncodeError) as exc:
         raise NotFound("there is no such download") from exc
@@ -68,8 +70,15 @@ def opened(settings: Settings, token: str) -> tuple[Export, datetime]:
     return export, from_ms(claims.expires_ms)
 
 
-def _signer(settings: Settings) -> Signer:
-    return Signer(derived(settings, PURPOSE), salt=PURPOSE.encode(), digest_method=hashlib.sha256)
+def _unsigned(keys: Sequence[Secret], token: bytes) -> bytes:
+    for key in keys:
+        with contextlib.suppress(BadSignature):
+            return _signer(key).unsign(token)
+    raise BadSignature("signed with no key of ours")
+
+
+def _signer(key: Secret) -> Signer:
+    return Signer(derive(key, PURPOSE), salt=PURPOSE.encode(), digest_method=hashlib.sha256)
 
 
 def _to_us(instant: datetime) -> int:

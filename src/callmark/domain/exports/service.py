@@ -7,13 +7,15 @@ connection of the database. docs/decisions/0009-log-downloads.md says why.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import structlog
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, check_plan
 from callmark.domain.deps import Deps
+from callmark.domain.events.model import oldest_shown
 from callmark.domain.exports import links, queries
 from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
 from callmark.kit import patience
@@ -21,8 +23,12 @@ from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
 from callmark.kit.fair import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
+from callmark.kit.secret_key import current_key, key_changed_at, known_keys, marked_key
+from callmark.kit.settings import Secret
 
 log = structlog.get_logger(__name__)
+
+_MICROSECOND = timedelta(microseconds=1)
 
 STEP = 2_000
 """Events in a step: some milliseconds of the database, and at their largest 25 MB (ten answers of 1,000 characters)."""
@@ -43,18 +49,24 @@ class Download:
 async def make_link(deps: Deps, export: Export) -> Link | None:
     """A link to the export's file, good for ten minutes of the product clock; None when no event is in its range."""
     async with deps.db.connection() as tx:
-        if not await queries.is_any(tx, export):
+        if not await queries.is_any(tx, _shown(export, deps.clock.now())):
             return None
+        marked = await marked_key(tx)
     expires_at = deps.clock.now() + LIFE
-    return Link(f"{deps.public_url}/downloads/{links.signed(deps.settings, export, expires_at)}", expires_at)
+    return Link(
+        f"{deps.public_url}/downloads/{links.signed(current_key(deps.settings, marked), export, expires_at)}",
+        expires_at,
+    )
 
 
 async def lines(deps: Deps, export: Export) -> AsyncGenerator[bytes]:
     """The file's content, in chunks of whole lines, in the order of the events' instants.
 
-    Each step is one short use of a connection. An event that is appended meanwhile is in it when its instant is later
+    Of the events that are still shown (contract D53). Each step is one short use of a connection.
+    An event that is appended meanwhile is in it when its instant is later
     than what has been read.
     """
+    export = _shown(export, deps.clock.now())
     if export.file_format is FileFormat.CSV:
         yield ",".join(COLUMNS[export.event_type]).encode() + b"\n"
     after: queries.Key | None = queries.START
@@ -82,7 +94,7 @@ class Downloads:
         the account has been suspended or has lost the feature since. That its API key is gone by now does not matter:
         the link outlives it by ten minutes at most.
         """
-        export, expires_at = links.opened(self._deps.settings, token)
+        export, expires_at = links.opened(await self._keys(), token)
         if self._deps.clock.now() >= expires_at:
             raise LinkExpired
         account = await accounts.get_account(self._deps, export.account_id)
@@ -98,6 +110,14 @@ class Downloads:
         if stored is None:
             raise Unavailable("object store: a file that was just written is not there")
         return Download(download_name(export, expires_at - LIFE), export.file_format, stored)
+
+    async def _keys(self) -> list[Secret]:
+        """What a link may be signed with: the installation's key, and for a link's lifetime those before it."""
+        async with self._deps.db.connection() as tx:
+            marked, changed_at = await marked_key(tx), await key_changed_at(tx)
+        if changed_at is None or self._deps.real_clock.now() >= changed_at + LIFE:
+            return [current_key(self._deps.settings, marked)]
+        return known_keys(self._deps.settings)
 
     async def close(self) -> None:
         """Breaks off what is being written; the links stay good."""
@@ -130,3 +150,8 @@ class Downloads:
         if not task.cancelled() and (error := task.exception()) is not None:
             reason = getattr(error, "reason", str(error)) if isinstance(error, AppError) else repr(error)
             log.warning("export_failed", reason=reason)
+
+
+def _shown(export: Export, now: datetime) -> Export:
+    """The part of a range whose events are still shown (contract D53)."""
+    return replace(export, since=max(export.since, oldest_shown(now) + _MICROSECOND))

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
-from callmark.domain.webhooks.model import Attempt, Due, Verdict, judge
+from callmark.domain.webhooks.model import Attempt, Due, Verdict, is_success, judge
+from callmark.domain.webhooks.signing import Opener
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
-from callmark.kit.secret_key import Sealer
 
 
 class Made(NamedTuple):
@@ -18,10 +18,10 @@ class Made(NamedTuple):
     verdict: Verdict
 
 
-async def make(deps: Deps, outbound: Outbound, sealer: Sealer, due: Due) -> Made:
+async def make(deps: Deps, outbound: Outbound, opener: Opener, due: Due) -> Made:
     """Posts a delivery's body once, by the configuration that `due` carries. Writes nothing."""
     began_at, began = deps.clock.now(), perf_counter()
-    secrets = signing.living(due.to.secrets, due.to.webhook_id, sealer, began_at)
+    secrets = signing.living(due.to.secrets, due.to.webhook_id, opener, began_at)
     headers = signing.headers(due.event_id, due.body, secrets, deps.real_clock.now())
     result = await outbound.post(due.to.url, due.body, headers)
     duration_ms = round((perf_counter() - began) * 1000)
@@ -29,17 +29,15 @@ async def make(deps: Deps, outbound: Outbound, sealer: Sealer, due: Due) -> Made
     head = (new_id(), due.attempt_count + 1, began_at, duration_ms, due.to.url, _lines(headers))
     match result:
         case Answered():
-            return Made(
-                Attempt(*head, result.status, result.headers, result.body, _why(result.status, result.note)), verdict
-            )
+            answer = (result.status, result.headers, result.body)
+            return Made(Attempt(*head, *answer, _why(result), result.note), verdict)
         case Unreachable():
             return Made(Attempt(*head, None, None, None, result.error), verdict)
 
 
-def _why(status: int, note: str | None) -> str | None:
-    """What went wrong although an answer came."""
-    refused = None if 200 <= status < 300 else f"the answer was {status}"  # noqa: PLR2004 - HTTP's class of success
-    return "; ".join(filter(None, (refused, note))) or None
+def _why(result: Answered) -> str | None:
+    """What went wrong although an answer came; None for a success."""
+    return None if is_success(result) else result.error or f"the answer was {result.status}"
 
 
 def _lines(headers: dict[str, str]) -> str:

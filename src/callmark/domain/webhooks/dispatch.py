@@ -20,10 +20,11 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks import attempts, failures, queue_queries, signing
+from callmark.domain.webhooks import attempts, failures, queue_queries
 from callmark.domain.webhooks.failures import Enqueue
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
 from callmark.domain.webhooks.queue_queries import Ended
+from callmark.domain.webhooks.signing import Opener
 from callmark.kit.due_work import LEASE, POLL
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.ids import new_id
@@ -66,7 +67,7 @@ class Dispatcher:
         self._deps = deps
         self._enqueue = enqueue
         self._outbound = outbound
-        self._sealer = signing.sealer(deps.settings)
+        self._opener = Opener(deps.settings)
         self._most_held = most_held
         self._lease_id = new_id()
         self._held: dict[WebhookId, _Held] = {}
@@ -159,13 +160,13 @@ class Dispatcher:
             found = await queue_queries.take_due(
                 tx, self._lease_id, hungry, self._deps.clock.now(), self._deps.real_clock.now()
             )
-        await self._end_deleted([due for due in found if due.to.is_deleted and due.delivery_id not in busy])
+        await self._end_unwanted([due for due in found if not due.is_wanted and due.delivery_id not in busy])
         counts = Counter(due.to.webhook_id for due in found)
         for webhook in hungry:
             self._held[webhook].more = counts[webhook] >= MOST_IN_FLIGHT
         for due in found:
             held = self._held[due.to.webhook_id]
-            if due.to.is_deleted or due.delivery_id in busy:
+            if not due.is_wanted or due.delivery_id in busy:
                 continue
             if len(held.in_flight) < MOST_IN_FLIGHT:
                 held.in_flight.add(due.delivery_id)
@@ -173,8 +174,8 @@ class Dispatcher:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
-    async def _end_deleted(self, found: Iterable[Due]) -> None:
-        """Of a webhook that was deleted meanwhile no attempt is made. Source: contract, section 9.2."""
+    async def _end_unwanted(self, found: Iterable[Due]) -> None:
+        """No attempt for a webhook that was deleted or has left the event's type (contract, section 9.2, D54)."""
         now = self._deps.clock.now()
         gone = Verdict(DeliveryState.WEBHOOK_NOT_FOUND, None)
         if ended := [Ended(due, None, gone, now) for due in found]:
@@ -198,7 +199,7 @@ class Dispatcher:
         began = perf_counter()
         result = "failed"
         try:
-            made = await attempts.make(self._deps, self._outbound, self._sealer, due)
+            made = await attempts.make(self._deps, self._outbound, self._opener, due)
             _log(due, made.attempt, made.verdict)
             await self._record(Ended(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value

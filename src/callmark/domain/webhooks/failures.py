@@ -1,9 +1,10 @@
 """Tells an account's admins by mail that a delivery has failed for good (contract D40)."""
 
 from datetime import datetime
-from html import escape
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
+from callmark.domain.accounts import mails
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import queue_queries
@@ -26,27 +27,41 @@ async def record_and_tell(deps: Deps, ended: Ended, enqueue: Enqueue) -> None:
         await queue_queries.record(tx, [ended])
         if not await queue_queries.mark_mailed(tx, ended.due, ended.at):
             return
-        subject, text = _letter(ended)
-        page = "".join(f"<p>{escape(line)}</p>" for line in text.splitlines() if line)
+        account = await accounts.find_account(tx, ended.due.to.account_id)
+        subject = f"{account.name}: webhook {ended.due.to.name} could not get an event"
+        text, page = mails.letter(deps, _lines(ended, account.name), _links(deps, ended))
         for address in await accounts.admin_emails(tx, ended.due.to.account_id):
             await enqueue(tx, to=address, subject=subject, text=text, html=page, now=ended.at)
 
 
-def _letter(ended: Ended) -> tuple[str, str]:
-    """Subject and text. The address stays out of it, because it may carry the business's key."""
+def _lines(ended: Ended, account_name: str) -> list[str]:
     due, attempt = ended.due, ended.attempt
-    last = (attempt and attempt.error) or "unknown"
-    return (
-        f"Webhook {due.to.name}: an event could not be delivered",
+    return [
         (
-            f"An event could not be delivered to the webhook {due.to.name}, and no further attempt will be made.\n"
-            "\n"
-            f"Event: {due.event_id}\n"
-            f"Created: {iso_ms(due.created_at)}\n"
-            f"Attempts: {due.attempt_count + 1}\n"
-            f"Last error: {last}\n"
-            "\n"
-            "Once the receiver works again, the event can be sent again from the delivery log. A webhook whose"
-            " receiver is down can be paused until then.\n"
+            f"An event of {account_name} could not be delivered to the webhook {due.to.name}"
+            f" ({address_in_mails(due.to.url)}). No further attempt will be made."
         ),
-    )
+        (
+            f"Event {due.event_id}, created {iso_ms(due.created_at)}. Attempts: {due.attempt_count + 1}."
+            f" Last error: {(attempt and attempt.error) or 'unknown'}."
+        ),
+        (
+            "Once your receiver works again, send the event again, or everything that failed. While it is down you can"
+            " pause the webhook: events are kept for it, for up to 30 days."
+        ),
+    ]
+
+
+def _links(deps: Deps, ended: Ended) -> list[tuple[str, str]]:
+    console, webhook_id = f"{deps.public_url}/console", ended.due.to.webhook_id
+    return [
+        ("Open the event", f"{console}/webhook-events/{ended.due.delivery_id}"),
+        ("The webhook", f"{console}/webhooks#hook-{webhook_id}"),
+        ("Send again what failed", f"{console}/webhooks/{webhook_id}/recover"),
+    ]
+
+
+def address_in_mails(url: str) -> str:
+    """A webhook's address without its query and user part, because they may carry the business's key."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "…" if parts.query else "", ""))

@@ -8,11 +8,12 @@ from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.kit import mail
 from callmark.kit.outbound import Outbound, allowed_networks
 from callmark.kit.partitions import LOG_DAYS
+from callmark.kit.secret_key import derived
 
 
 def check(deps: Deps) -> None:
     """Raises SetupError without the secret key: every delivery is signed."""
-    signing.sealer(deps.settings)
+    derived(deps.settings, signing.PURPOSE)
 
 
 async def dispatch(deps: Deps) -> None:
@@ -30,4 +31,4 @@ async def dispatch_due(deps: Deps) -> int:
 async def forget_old_deliveries(deps: Deps) -> None:
     """Drops what still waits (for a paused webhook) when its days in the log are over."""
     async with deps.db.connection() as tx:
-        await queue_queries.delete_older(tx, deps.clock.now() - timedelta(days=LOG_DAYS + 1))
+        await queue_queries.delete_older(tx, deps.clock.now() - timedelta(days=LOG_DAYS))

@@ -10,9 +10,9 @@ import structlog
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
-from callmark.domain.events.model import EventType, envelope
+from callmark.domain.events.model import EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks import attempts, log_queries, queries, samples, signing
+from callmark.domain.webhooks import attempts, log_queries, queries, samples
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.log_queries import Filters
 from callmark.domain.webhooks.model import (
@@ -23,6 +23,7 @@ from callmark.domain.webhooks.model import (
     Details,
     Due,
 )
+from callmark.domain.webhooks.signing import Opener
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
 from callmark.kit.outbound import Outbound, allowed_networks
@@ -35,6 +36,7 @@ __all__ = [
     "count_waiting",
     "delivery_details",
     "list_deliveries",
+    "oldest_recoverable",
     "page_after",
     "recover",
     "resend",
@@ -59,13 +61,16 @@ async def list_deliveries(
     """
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
-        return await log_queries.select_page(tx, account_id, filters or Filters(), limit)
+        return await log_queries.select_page(
+            tx, account_id, filters or Filters(), oldest_shown(deps.clock.now()), limit
+        )
 
 
 async def delivery_details(deps: Deps, account_id: AccountId, delivery_id: DeliveryId) -> Details:
     """A delivery with the body it sends and its attempts, oldest first. Raises NotFound."""
     async with deps.db.connection() as tx:
-        delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id))
+        oldest = oldest_shown(deps.clock.now())
+        delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id, oldest))
         return Details(delivery, body, await log_queries.select_attempts(tx, delivery))
 
 
@@ -96,7 +101,7 @@ async def send_test(
     if to is None:
         raise NotFound("no webhook with this id in this account")
     due = _sample(to, kind, deps.clock.now())
-    made = await attempts.make(deps, outbound, signing.sealer(deps.settings), due)
+    made = await attempts.make(deps, outbound, Opener(deps.settings), due)
     delivery = Delivery(
         id=due.delivery_id,
         account_id=account_id,
@@ -122,15 +127,18 @@ async def resend(deps: Deps, account_id: AccountId, delivery_id: DeliveryId) -> 
     """Sends one again: the next attempt is due now.
 
     One that waits for a retry keeps its place in the schedule; one that has ended begins the schedule anew, also after
-    a success. Raises NotFound; Conflict for a test, and when the webhook is deleted.
+    a success. Raises NotFound; Conflict for a test, and when the webhook is deleted or does not get this type now.
     """
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id))
+        delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id, oldest_shown(now)))
         if delivery.is_test:
             raise Conflict("this delivery is a test; send another test instead")
-        if await queries.select_configuration(tx, account_id, delivery.webhook_id) is None:
+        to = await queries.select_configuration(tx, account_id, delivery.webhook_id)
+        if to is None:
             raise Conflict("the webhook of this delivery is deleted")
+        if delivery.event_type not in to.event_types:
+            raise Conflict("the webhook does not get events of this type any more")
         await log_queries.send_now(tx, delivery, body, now)
     await events.announce(deps)
     log.info("delivery_resent", delivery=str(delivery_id))
@@ -147,15 +155,17 @@ async def recover(
     Each begins the schedule anew. A dry run counts only. Safe to repeat: what waits again is not counted. Raises
     NotFound.
     """
-    await webhooks.get_webhook(deps, account_id, webhook_id)
+    types = (await webhooks.get_webhook(deps, account_id, webhook_id)).event_types
+    since = max(since, oldest_shown(deps.clock.now()))
     if dry_run:
         async with deps.db.connection() as tx:
-            return Recovery(await log_queries.count_recoverable(tx, webhook_id, since), is_dry_run=True)
+            count, _ = await log_queries.look_for_recoverable(tx, webhook_id, since, types)
+        return Recovery(count, is_dry_run=True)
     count = 0
     while True:
         async with deps.db.transaction() as tx:  # in parts, so that none holds rows for long
             now = deps.clock.now()
-            part = await log_queries.recover(tx, webhook_id, since, now)
+            part = await log_queries.recover(tx, webhook_id, since, types, now)
             await log_queries.make_due(tx, webhook_id, now)
         if not part:
             break
@@ -163,6 +173,15 @@ async def recover(
         await events.announce(deps)
     log.info("deliveries_recovered", webhook=str(webhook_id), count=count)
     return Recovery(count, is_dry_run=False)
+
+
+async def oldest_recoverable(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> datetime | None:
+    """When the oldest event was created that `recover` could send again; None without any. Raises NotFound."""
+    webhook = await webhooks.get_webhook(deps, account_id, webhook_id)
+    since = oldest_shown(deps.clock.now())
+    async with deps.db.connection() as tx:
+        _, oldest = await log_queries.look_for_recoverable(tx, webhook_id, since, webhook.event_types)
+    return oldest
 
 
 def _sample(to: Configuration, kind: EventType, now: datetime) -> Due:

@@ -1,5 +1,6 @@
 """The SQL of the delivery log: reading it, and sending again what is in it."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -18,7 +19,10 @@ _CHUNK = 2000
 
 
 class Filters(NamedTuple):
-    """Which deliveries of an account; None leaves a filter out. `after` is the last one of the page before."""
+    """Which deliveries of an account; None leaves a filter out. `after` is the last one of the page before.
+
+    The `oldest` parameter of reading queries is apart: only what was created after it is shown (contract D53).
+    """
 
     webhook_id: WebhookId | None = None
     state: DeliveryState | None = None
@@ -40,8 +44,8 @@ async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -
           VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)
         )
         INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
-          answer_headers, answer_body, error)
-        VALUES ($1, $10, 1, $6, $11, $12, $13, $14, $15, $16, $17)
+          answer_headers, answer_body, error, note)
+        VALUES ($1, $10, 1, $6, $11, $12, $13, $14, $15, $16, $17, $18)
         """,
         delivery.id,
         delivery.account_id,
@@ -60,10 +64,11 @@ async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -
         attempt.answer_headers,
         attempt.answer_body,
         attempt.error,
+        attempt.note,
     )
 
 
-async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: int) -> list[Delivery]:
+async def select_page(tx: Tx, account_id: AccountId, filters: Filters, oldest: datetime, limit: int) -> list[Delivery]:
     """Up to `limit` deliveries of the account, newest first. Index delivery_account_newest, or that of a webhook."""
     after_at, after_id = filters.after or (None, None)
     rows = await tx.fetch(
@@ -73,6 +78,7 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         " AND ($6::timestamptz IS NULL OR (d.created_at, d.id) < ($6, $7::uuid))"
         " AND ($9::uuid IS NULL OR d.event_id = $9)"
         " AND ($10 = '' OR right(d.event_id::text, length($10)) = $10 OR starts_with(d.event_id::text, $10))"
+        " AND d.created_at > $11"
         " ORDER BY d.created_at DESC, d.id DESC LIMIT $8",
         account_id,
         filters.webhook_id,
@@ -84,18 +90,22 @@ async def select_page(tx: Tx, account_id: AccountId, filters: Filters, limit: in
         limit,
         filters.event_id,
         filters.id_part,
+        oldest,
     )
     return [_delivery(row) for row in rows]
 
 
-async def select_delivery(tx: Tx, account_id: AccountId, delivery_id: DeliveryId) -> tuple[Delivery, str] | None:
+async def select_delivery(
+    tx: Tx, account_id: AccountId, delivery_id: DeliveryId, oldest: datetime
+) -> tuple[Delivery, str] | None:
     """The account's delivery and the body it sends, or None. By primary key in each partition."""
     row = await tx.fetchrow(
         f"SELECT {_DELIVERY}, coalesce(d.sample, e.body) AS body FROM {_FROM}"  # noqa: S608 - constant lists
         " LEFT JOIN event e ON e.account_id = d.account_id AND e.number = d.event_number"
-        " AND e.created_at = d.created_at WHERE d.id = $2 AND d.account_id = $1",
+        " AND e.created_at = d.created_at WHERE d.id = $2 AND d.account_id = $1 AND d.created_at > $3",
         account_id,
         delivery_id,
+        oldest,
     )
     return (_delivery(row), row["body"] or "") if row else None
 
@@ -103,8 +113,8 @@ async def select_delivery(tx: Tx, account_id: AccountId, delivery_id: DeliveryId
 async def select_attempts(tx: Tx, delivery: Delivery) -> list[Attempt]:
     """The delivery's attempts, oldest first."""
     rows = await tx.fetch(
-        "SELECT id, number, began_at, duration_ms, url, request_headers, status, answer_headers, answer_body, error"
-        " FROM attempt WHERE delivery_id = $1 AND began_at >= $2 ORDER BY began_at, id",
+        "SELECT id, number, began_at, duration_ms, url, request_headers, status, answer_headers, answer_body, error,"
+        " note FROM attempt WHERE delivery_id = $1 AND began_at >= $2 ORDER BY began_at, id",
         delivery.id,
         delivery.created_at,
     )
@@ -141,15 +151,23 @@ async def make_due(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
     await tx.execute("UPDATE webhook_queue SET due_at = least(due_at, $2) WHERE webhook_id = $1", webhook_id, now)
 
 
-async def count_recoverable(tx: Tx, webhook_id: WebhookId, since: datetime) -> int:
-    """How many deliveries of events since then ended without success. Index delivery_webhook_newest."""
-    return await tx.fetchval(
-        "SELECT count(*) FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($3::text[])"
-        " AND event_number IS NOT NULL",
+async def look_for_recoverable(
+    tx: Tx, webhook_id: WebhookId, since: datetime, types: Collection[EventType]
+) -> tuple[int, datetime | None]:
+    """How many deliveries of events of these types since then ended without success, and the oldest one's event.
+
+    Index delivery_webhook_newest.
+    """
+    row = await tx.fetchrow(
+        "SELECT count(*), min(created_at) FROM delivery WHERE webhook_id = $1 AND created_at >= $2"
+        " AND state = ANY ($3::text[]) AND event_number IS NOT NULL AND event_type = ANY ($4::text[])",
         webhook_id,
         since,
         list(RECOVERABLE),
+        list(types),
     )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    return row[0], row[1]
 
 
 async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
@@ -161,18 +179,19 @@ async def count_waiting(tx: Tx, webhook_id: WebhookId, most: int) -> int:
     )
 
 
-async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, now: datetime) -> int:
-    """Begins the schedule anew for some of those that `count_recoverable` counts, oldest first; how many, 0 at last.
+async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, types: Collection[EventType], now: datetime) -> int:
+    """Starts the schedule again for some of `look_for_recoverable`, oldest first; how many, 0 at last.
 
     Must run in a transaction: rows are locked first, and changed by a statement whose snapshot shows them as locked.
     """
     chosen = await tx.fetch(
         "SELECT id, created_at FROM delivery WHERE webhook_id = $1 AND created_at >= $2 AND state = ANY ($3::text[])"
-        " AND event_number IS NOT NULL ORDER BY created_at, id LIMIT $4 FOR UPDATE",
+        " AND event_number IS NOT NULL AND event_type = ANY ($5::text[]) ORDER BY created_at, id LIMIT $4 FOR UPDATE",
         webhook_id,
         since,
         list(RECOVERABLE),
         _CHUNK,
+        list(types),
     )
     if not chosen:
         return 0
@@ -220,4 +239,63 @@ def _delivery(row: Row) -> Delivery:
         attempt_count=row["attempt_count"],
         next_attempt_at=row["next_attempt_at"],
         ended_at=row["ended_at"],
+    )
+
+
+class Outcome(NamedTuple):
+    """When an attempt ended, and what went wrong; None for a success."""
+
+    at: datetime
+    error: str | None
+
+
+class Waiting(NamedTuple):
+    """Of what waits: when the first is due, and how many have failed before, up to a bound."""
+
+    first_due_at: datetime | None
+    retries: int
+
+
+async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: datetime) -> list[Outcome]:
+    """Of the attempts of a webhook's newest deliveries, and of those that wait for a retry, the newest first.
+
+    Up to 200; tests do not count. Indexes delivery_webhook_newest, waiting_delivery_due.
+    """
+    rows = await tx.fetch(
+        """
+        WITH looked_at AS (
+          (SELECT id FROM delivery WHERE webhook_id = $1 AND created_at > $2 AND event_number IS NOT NULL
+           ORDER BY created_at DESC, id DESC LIMIT 20)
+          UNION
+          (SELECT delivery_id FROM waiting_delivery WHERE webhook_id = $1 AND failures > 0 ORDER BY due_at LIMIT 20)
+        )
+        SELECT least(a.began_at + a.duration_ms * interval '1 millisecond', $3) AS at, a.error
+        FROM looked_at JOIN attempt a ON a.delivery_id = looked_at.id AND a.began_at > $2 ORDER BY 1 DESC LIMIT 200
+        """,
+        webhook_id,
+        oldest,
+        now,
+    )
+    return [Outcome(row["at"], row["error"]) for row in rows]
+
+
+async def select_waiting(tx: Tx, webhook_id: WebhookId) -> Waiting:
+    """What waits for a webhook; retries are counted up to 1,000. Index waiting_delivery_due."""
+    row = await tx.fetchrow(
+        "SELECT (SELECT due_at FROM waiting_delivery WHERE webhook_id = $1 ORDER BY due_at LIMIT 1) AS first_due_at,"
+        " (SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 AND failures > 0 LIMIT 1000) AS r)"
+        " AS retries",
+        webhook_id,
+    )
+    assert row is not None  # noqa: S101 - one row without FROM
+    return Waiting(row["first_due_at"], row["retries"])
+
+
+async def select_newest(tx: Tx, webhook_id: WebhookId, oldest: datetime) -> datetime | None:
+    """When the webhook's newest event was created. Index delivery_webhook_newest."""
+    return await tx.fetchval(
+        "SELECT created_at FROM delivery WHERE webhook_id = $1 AND created_at > $2 AND event_number IS NOT NULL"
+        " ORDER BY created_at DESC LIMIT 1",
+        webhook_id,
+        oldest,
     )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from callmark.domain.events.model import EventType
+from callmark.domain.events.model import EventType, event_type_of
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.kit.addresses import Network, refusal_of_host
 from callmark.kit.errors import Conflict, InvalidInput
@@ -23,6 +24,9 @@ MOST_IN_FLIGHT = 4
 
 LONGEST_OVERLAP = timedelta(days=7)
 """How long a replaced secret may go on signing."""
+
+MOST_OLD_SECRETS = 10
+"""Replaced secrets that sign at the same time, so that the header stays one that receivers take."""
 
 SCHEDULE: tuple[timedelta, ...] = (
     timedelta(minutes=2),
@@ -44,18 +48,20 @@ class DeliveryState(StrEnum):
     PENDING = "pending"  # the first attempt of a schedule is to come
     RESCHEDULED = "rescheduled"  # an attempt failed, a retry is to come
     SUCCESS = "success"
-    WEBHOOK_NOT_FOUND = "webhook_not_found"  # the webhook was deleted before an attempt
+    WEBHOOK_NOT_FOUND = "webhook_not_found"  # deleted before an attempt, or no longer subscribed to the event type
     FAILED = "failed"  # the last retry failed, or a test did
     STOPPED = "stopped"  # the receiver answered 410, and the webhook says that this is final
 
 
-RESENDABLE = frozenset({DeliveryState.SUCCESS, DeliveryState.FAILED, DeliveryState.STOPPED})
+RESENDABLE = frozenset(
+    {DeliveryState.SUCCESS, DeliveryState.FAILED, DeliveryState.STOPPED, DeliveryState.WEBHOOK_NOT_FOUND}
+)
 RECOVERABLE = frozenset({DeliveryState.FAILED, DeliveryState.STOPPED})
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """An endpoint of an account; `old_secret_until` is set while a replaced secret signs beside the new one."""
+    """An endpoint of an account; `old_secret_until` is when the last of its replaced secrets stops signing."""
 
     id: WebhookId
     account_id: AccountId
@@ -71,13 +77,20 @@ class Webhook:
     old_secret_until: datetime | None = None
 
 
+class OldSecret(NamedTuple):
+    """A secret that was replaced, still encrypted, and until when it signs beside the new one."""
+
+    sealed: bytes
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """What signs a webhook's deliveries, still encrypted."""
 
     sealed: bytes
-    sealed_old: bytes | None = None
-    old_until: datetime | None = None
+    old: tuple[OldSecret, ...] = ()
+    """Those that were replaced, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ class Configuration:
     honours_retry_after: bool
     stops_on_gone: bool
     is_deleted: bool
+    event_types: frozenset[EventType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +120,20 @@ class Due:
     body: bytes
     to: Configuration
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether an attempt is to be made, by the configuration that is valid now (contract, section 9.2, D54)."""
+        if self.to.is_deleted:
+            return False
+        return len(self.to.event_types) == len(EventType) or event_type_of(self.body) in self.to.event_types
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP request of a delivery. `began_at` is of the product clock; `error` says in words what went wrong."""
+    """One HTTP request of a delivery. `began_at` is of the product clock.
+
+    `error` says in words what went wrong, None after a success; `note` what was odd about an answer that was read.
+    """
 
     id: UUID
     number: int
@@ -121,6 +145,7 @@ class Attempt:
     answer_headers: str | None
     answer_body: bytes | None
     error: str | None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +234,22 @@ def subscription(types: Collection[EventType]) -> frozenset[EventType]:
     return frozenset(types)
 
 
+def signing_at(secrets: Secrets, now: datetime) -> tuple[OldSecret, ...]:
+    """The replaced secrets that sign at `now` (contract D53b)."""
+    return tuple(one for one in secrets.old if now < one.until)
+
+
+def rotated(secrets: Secrets, sealed: bytes, until: datetime, now: datetime) -> Secrets:
+    """The secrets after a rotation: `sealed` is new, the one before it signs until `until`, others as long as before.
+
+    Raises Conflict when too many would sign at once.
+    """
+    old = tuple(one for one in (OldSecret(secrets.sealed, until), *signing_at(secrets, now)) if now < one.until)
+    if len(old) > MOST_OLD_SECRETS:
+        raise Conflict(f"{MOST_OLD_SECRETS} earlier secrets still sign; wait until one of them ends")
+    return Secrets(sealed, old)
+
+
 def next_attempt_at(
     failed_at: datetime, failures: int, schedule: Sequence[timedelta] = SCHEDULE, asked: timedelta = timedelta()
 ) -> datetime | None:
@@ -224,10 +265,13 @@ def next_attempt_at(
 
 
 def judge(result: Answered | Unreachable, due: Due, now: datetime, real_now: datetime) -> Verdict:
-    """What the result of an attempt that ended at `now` makes of its delivery. Any 2xx is success (contract D19)."""
+    """What the result of an attempt that ended at `now` makes of its delivery.
+
+    Any 2xx is success (contract D19), unless the answer did not come to its end in time (contract D48).
+    """
     asked = timedelta()
     if isinstance(result, Answered):
-        if 200 <= result.status < 300:  # noqa: PLR2004 - HTTP's class of success
+        if is_success(result):
             return Verdict(DeliveryState.SUCCESS, None)
         if result.status == _GONE and due.to.stops_on_gone:
             return Verdict(DeliveryState.STOPPED, None)
@@ -235,6 +279,11 @@ def judge(result: Answered | Unreachable, due: Due, now: datetime, real_now: dat
             asked = retry_after(result.retry_after, real_now)
     due_at = next_attempt_at(now, due.failures + 1, asked=asked)
     return Verdict(DeliveryState.RESCHEDULED if due_at else DeliveryState.FAILED, due_at)
+
+
+def is_success(result: Answered) -> bool:
+    """Whether the receiver has said yes."""
+    return 200 <= result.status < 300 and result.error is None  # noqa: PLR2004 - HTTP's class of success
 
 
 def retry_after(text: str | None, now: datetime) -> timedelta:

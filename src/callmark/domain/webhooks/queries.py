@@ -4,13 +4,17 @@ from datetime import datetime
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
-from callmark.domain.webhooks.model import Configuration, Secrets, Webhook
+from callmark.domain.webhooks.model import Configuration, OldSecret, Secrets, Webhook
 from callmark.kit.db import Row, Tx
 
 _WEBHOOK = (
     "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"
-    " updated_at, paused_at, old_secret_until"
+    " updated_at, paused_at,"
+    " (SELECT max(until) FROM unnest(old_secrets_until) AS old (until)) AS old_secret_until"
 )
+
+
+_SECRETS = "sealed_secret, sealed_old_secrets, old_secrets_until"
 
 
 async def insert_webhook(tx: Tx, webhook: Webhook, sealed_secret: bytes) -> None:
@@ -79,16 +83,49 @@ async def mark_deleted(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
     )
 
 
-async def replace_secret(tx: Tx, webhook_id: WebhookId, sealed: bytes, old_until: datetime, now: datetime) -> None:
-    """A new secret in place of the present one, which signs beside it until `old_until`."""
+async def select_secrets(tx: Tx, webhook_id: WebhookId) -> Secrets:
+    """The webhook's secrets, still encrypted; the row stays locked until the transaction ends."""
+    row = await tx.fetchrow(f"SELECT {_SECRETS} FROM webhook WHERE id = $1 FOR NO KEY UPDATE", webhook_id)  # noqa: S608 - a constant list of columns
+    assert row is not None  # noqa: S101 - webhooks are never removed
+    return secrets_of(row)
+
+
+async def select_living_secrets(tx: Tx, after: WebhookId | None, limit: int) -> list[tuple[WebhookId, Secrets]]:
+    """Secrets of up to `limit` living webhooks of all accounts, by id, after `after`; their rows stay locked."""
+    rows = await tx.fetch(
+        f"SELECT id, {_SECRETS} FROM webhook WHERE deleted_at IS NULL AND ($1::uuid IS NULL OR id > $1)"  # noqa: S608 - a constant list of columns
+        " ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
+        after,
+        limit,
+    )
+    return [(WebhookId(row["id"]), secrets_of(row)) for row in rows]
+
+
+async def update_secrets(tx: Tx, webhook_id: WebhookId, secrets: Secrets, now: datetime | None = None) -> None:
+    """Sets the secrets; the webhook counts as changed at `now` (None: it does not)."""
     await tx.execute(
-        "UPDATE webhook SET sealed_old_secret = sealed_secret, old_secret_until = $3, sealed_secret = $2,"
-        " updated_at = $4 WHERE id = $1",
+        "UPDATE webhook SET sealed_secret = $2, sealed_old_secrets = $3, old_secrets_until = $4,"
+        " updated_at = coalesce($5, updated_at) WHERE id = $1",
         webhook_id,
-        sealed,
-        old_until,
+        secrets.sealed,
+        [one.sealed for one in secrets.old],
+        [one.until for one in secrets.old],
         now,
     )
+
+
+async def select_living(tx: Tx) -> list[Webhook]:
+    """Every living webhook of the installation, by account and age; their rows stay locked."""
+    rows = await tx.fetch(
+        f"SELECT {_WEBHOOK} FROM webhook WHERE deleted_at IS NULL ORDER BY account_id, created_at, id FOR NO KEY UPDATE"  # noqa: S608 - a constant list of columns
+    )
+    return [_webhook(row) for row in rows]
+
+
+def secrets_of(row: Row) -> Secrets:
+    """The secrets of a row that has a webhook's columns."""
+    old = zip(row["sealed_old_secrets"], row["old_secrets_until"], strict=True)
+    return Secrets(row["sealed_secret"], tuple(OldSecret(sealed, until) for sealed, until in old))
 
 
 async def select_configuration(tx: Tx, account_id: AccountId, webhook_id: WebhookId) -> Configuration | None:
@@ -108,10 +145,11 @@ def configuration_of(row: Row) -> Configuration:
         AccountId(row["account_id"]),
         row["name"],
         row["url"],
-        Secrets(row["sealed_secret"], row["sealed_old_secret"], row["old_secret_until"]),
+        secrets_of(row),
         row["honours_retry_after"],
         row["stops_on_gone"],
         row["deleted_at"] is not None,
+        frozenset(map(EventType, row["event_types"])),
     )
 
 

@@ -22,14 +22,14 @@ _RECORD = """
 WITH r AS (
   SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::integer[], $4::text[], $5::timestamptz[],
     $6::timestamptz[], $7::uuid[], $8::timestamptz[], $9::integer[], $10::text[], $11::text[], $12::integer[],
-    $13::text[], $14::bytea[], $15::text[])
+    $13::text[], $14::bytea[], $15::text[], $18::text[])
   AS r (delivery_id, created_at, number, state, due_at, ended_at, attempt_id, began_at, duration_ms, url,
-    request_headers, status, answer_headers, answer_body, error)
+    request_headers, status, answer_headers, answer_body, error, note)
 ), logged AS (
   INSERT INTO attempt (delivery_id, id, number, began_at, duration_ms, url, request_headers, status,
-    answer_headers, answer_body, error)
+    answer_headers, answer_body, error, note)
   SELECT delivery_id, attempt_id, number, began_at, duration_ms, url, request_headers, status, answer_headers,
-    answer_body, error FROM r WHERE attempt_id IS NOT NULL
+    answer_body, error, note FROM r WHERE attempt_id IS NOT NULL
 ), over AS (
   DELETE FROM waiting_delivery w USING r
   WHERE w.delivery_id = r.delivery_id AND r.due_at IS NULL
@@ -149,8 +149,8 @@ async def take_due(
     """
     rows = await tx.fetch(
         """
-        SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secret,
-          w.old_secret_until, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
+        SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
+          w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
           d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
         FROM webhook_queue q JOIN webhook w ON w.id = q.webhook_id
         JOIN client_account a ON a.id = w.account_id AND a.state = 'active', LATERAL (
@@ -216,6 +216,7 @@ def _recorded(ordered: Sequence[Ended]) -> list[object]:
         [a and a.error for a in attempts],
         min(days),
         max(days),
+        [a and a.note for a in attempts],
     ]
 
 

@@ -61,10 +61,10 @@ async def create_webhook(
         updated_at=now,
     )
     secret = signing.new_secret()
-    sealed = signing.sealer(deps.settings).seal(secret, webhook.id.bytes)
     async with deps.db.transaction() as tx:
         account = await accounts.lock_account(tx, account_id)
         check_wanted(account.features, _features(webhook.event_types), (), "event_types")
+        sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
         others = await queries.select_webhooks(tx, account_id)
         if len(others) >= MOST_WEBHOOKS:
             raise Conflict(f"an account can have at most {MOST_WEBHOOKS} webhooks; delete one first")
@@ -141,19 +141,22 @@ async def delete_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookI
 async def rotate_secret(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta) -> NewSecret:
     """A new secret; the present one signs beside it for `overlap` (at most seven days), so that receivers can change.
 
-    One that was replaced earlier stops at once. Raises NotFound, InvalidInput.
+    One that was replaced earlier goes on until its own overlap ends (contract D53b). Raises NotFound, InvalidInput,
+    Conflict when too many would sign at once.
     """
     if not timedelta() <= overlap <= LONGEST_OVERLAP:
         raise InvalidInput(f"overlap must be between 0 and {LONGEST_OVERLAP.days} days", field="overlap")
     now = deps.clock.now()
     secret = signing.new_secret()
-    sealed = signing.sealer(deps.settings).seal(secret, webhook_id.bytes)
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         webhook = _only(await queries.select_webhooks(tx, account_id), webhook_id)
-        await queries.replace_secret(tx, webhook_id, sealed, now + overlap, now)
+        sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook_id.bytes)
+        changed = model.rotated(await queries.select_secrets(tx, webhook_id), sealed, now + overlap, now)
+        await queries.update_secrets(tx, webhook_id, changed, now)
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
-    return NewSecret(replace(webhook, updated_at=now, old_secret_until=now + overlap), signing.shown(secret))
+    until = max((one.until for one in changed.old), default=None)
+    return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), signing.shown(secret))
 
 
 async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> Webhook:

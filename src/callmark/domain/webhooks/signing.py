@@ -4,17 +4,23 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
+from itertools import chain
 
 from callmark.domain.ids import EventId, WebhookId
-from callmark.domain.webhooks.model import Secrets
-from callmark.kit.secret_key import Sealer, derived
-from callmark.kit.settings import Settings
+from callmark.domain.webhooks.model import Secrets, signing_at
+from callmark.kit.db import Tx
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import Sealer, current_key, derive, known_keys, marked_key
+from callmark.kit.settings import Secret, Settings
 
 PREFIX = "whsec_"
+PURPOSE = "webhook secrets"
+"""What the installation's secret key is used for here."""
+
 _SECRET_BYTES = 24
 
 
@@ -28,17 +34,43 @@ def shown(secret: bytes) -> str:
     return PREFIX + base64.b64encode(secret).decode()
 
 
-def sealer(settings: Settings) -> Sealer:
-    """What encrypts webhook secrets. Raises SetupError without a secret key."""
-    return Sealer(derived(settings, "webhook secrets"))
+def sealer_of(key: Secret) -> Sealer:
+    """What encrypts webhook secrets with this key of the installation."""
+    return Sealer(derive(key, PURPOSE))
 
 
-def living(secrets_: Secrets, webhook_id: WebhookId, sealer_: Sealer, now: datetime) -> list[bytes]:
-    """The secrets that sign at the product instant `now`: the new one, and an old one while the overlap lasts."""
-    found = [sealer_.open(secrets_.sealed, webhook_id.bytes)]
-    if secrets_.sealed_old and secrets_.old_until and now < secrets_.old_until:
-        found.append(sealer_.open(secrets_.sealed_old, webhook_id.bytes))
-    return found
+async def sealer(tx: Tx, settings: Settings) -> Sealer:
+    """What encrypts a secret that is written in this transaction. Raises SetupError without the installation's key.
+
+    The key cannot be replaced before the transaction has ended.
+    """
+    return sealer_of(current_key(settings, await marked_key(tx)))
+
+
+class Opener:
+    """Decrypts webhook secrets with any key that this process can find, also one that came after its start."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sealers = [sealer_of(key) for key in known_keys(settings)]
+
+    def open(self, sealed: bytes, owner: bytes) -> bytes:
+        """What was sealed. Raises SetupError when no key here fits."""
+        for sealer_ in chain(self._sealers, self._look_up()):
+            if (found := sealer_.opened(sealed, owner)) is not None:
+                return found
+        raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
+
+    def _look_up(self) -> Iterator[Sealer]:
+        """Reads the keys again, once none of those before has fitted."""
+        self._sealers = [sealer_of(key) for key in known_keys(self._settings)]
+        yield from self._sealers
+
+
+def living(secrets_: Secrets, webhook_id: WebhookId, opener: Opener, now: datetime) -> list[bytes]:
+    """The secrets that sign at the product instant `now`: the new one, and each old one until its overlap ends."""
+    sealed = [secrets_.sealed, *(one.sealed for one in signing_at(secrets_, now))]
+    return [opener.open(one, webhook_id.bytes) for one in sealed]
 
 
 def headers(event_id: EventId, body: bytes, secrets_: Iterable[bytes], real_now: datetime) -> dict[str, str]:

@@ -106,11 +106,14 @@ CREATE TABLE public.attempt (
     status integer,
     answer_headers text,
     answer_body bytea,
-    error text
+    error text,
+    note text
 )
 PARTITION BY RANGE (began_at);
 
 COMMENT ON TABLE public.attempt IS 'One HTTP request of a delivery, with the beginning of its answer; a partition a day.';
+
+COMMENT ON COLUMN public.attempt.note IS 'What was odd about an answer that was taken all the same.';
 
 CREATE TABLE public.attempt_rest (
     delivery_id uuid CONSTRAINT attempt_delivery_id_not_null NOT NULL,
@@ -123,7 +126,8 @@ CREATE TABLE public.attempt_rest (
     status integer,
     answer_headers text,
     answer_body bytea,
-    error text
+    error text,
+    note text
 );
 
 COMMENT ON TABLE public.attempt_rest IS 'Attempts of days that have no partition yet; moved when their day gets its own.';
@@ -590,12 +594,15 @@ CREATE TABLE public.installation (
     clock_offset interval DEFAULT '00:00:00'::interval NOT NULL,
     clock_version bigint DEFAULT 0 NOT NULL,
     secret_key_mark bytea,
+    secret_key_changed_at timestamp with time zone,
     CONSTRAINT installation_is_one CHECK (only_row)
 );
 
 COMMENT ON TABLE public.installation IS 'One row. clock_offset moves the product clock of every process (emulator only).';
 
 COMMENT ON COLUMN public.installation.secret_key_mark IS 'A mark of the key that secrets are encrypted with (not the key), so that a process with another key is refused.';
+
+COMMENT ON COLUMN public.installation.secret_key_changed_at IS 'By the real clock. Links signed with the key before it are good for their lifetime after this.';
 
 CREATE TABLE public.known_device (
     sha256 bytea NOT NULL,
@@ -935,8 +942,6 @@ CREATE TABLE public.webhook (
     url text NOT NULL,
     event_types text[] NOT NULL,
     sealed_secret bytea NOT NULL,
-    sealed_old_secret bytea,
-    old_secret_until timestamp with time zone,
     honours_retry_after boolean NOT NULL,
     stops_on_gone boolean NOT NULL,
     created_by_email text NOT NULL,
@@ -944,13 +949,16 @@ CREATE TABLE public.webhook (
     updated_at timestamp with time zone NOT NULL,
     paused_at timestamp with time zone,
     deleted_at timestamp with time zone,
-    CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text]))),
-    CONSTRAINT webhook_old_secret CHECK (((sealed_old_secret IS NULL) = (old_secret_until IS NULL)))
+    sealed_old_secrets bytea[] DEFAULT '{}'::bytea[] NOT NULL,
+    old_secrets_until timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text])))
 );
 
 COMMENT ON COLUMN public.webhook.url IS 'Called exactly as it is stored.';
 
 COMMENT ON COLUMN public.webhook.sealed_secret IS 'Encrypted with the installation''s secret key; the old one still signs beside it until old_secret_until.';
+
+COMMENT ON COLUMN public.webhook.sealed_old_secrets IS 'Secrets that were replaced, newest first, each good until the instant at the same place of old_secrets_until.';
 
 CREATE TABLE public.webhook_queue (
     webhook_id uuid NOT NULL,

@@ -337,6 +337,7 @@ def _attempt_row(one: Attempt) -> Row:
         "url": one.url,
         "status": one.status,
         "error": one.error,
+        "note": one.note,
         "request_headers": one.request_headers,
         "answer_headers": one.answer_headers,
         "answer_body": one.answer_body.decode(errors="replace") if one.answer_body is not None else None,
@@ -350,4 +351,4 @@ def _print_details(out: Output, found: Details, said: str = "") -> None:
         out.item({**row, "attempts": attempts})
         return
     out.item(row, said)
-    out.rows(attempts, ("number", "began_at", "duration_ms", "status", "error"), empty="No attempts yet.")
+    out.rows(attempts, ("number", "began_at", "duration_ms", "status", "error", "note"), empty="No attempts yet.")

@@ -7,11 +7,11 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import webhooks as access
-from callmark.domain.access.home import WebhookHealth
 from callmark.domain.access.model import Action
 from callmark.domain.access.webhooks import Wanted
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
+from callmark.domain.webhooks.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import words
@@ -215,9 +215,10 @@ async def delete(visit: Visit) -> Response:
 
 
 async def show_recover(visit: Visit) -> Response:
-    """The last day, to begin with."""
+    """Since the oldest event that failed, so that whoever comes from the mail about it finds it; else the last day."""
     webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    since = local_text(visit.deps.clock.now() - timedelta(days=1), visit.zone)
+    oldest = await access.oldest_recoverable(visit.deps, visit.actor, webhook.id)
+    since = local_text(oldest or visit.deps.clock.now() - timedelta(days=1), visit.zone)
     return page(visit, RecoverPage(webhook, Form.of(since=since), None))
 
 

@@ -5,7 +5,6 @@ import re
 import msgspec
 import phonenumbers
 
-from callmark.domain.access.home import Health
 from callmark.domain.access.structure import Kind
 from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
 from callmark.domain.callbacks.hours import Week, hours_text
@@ -18,6 +17,7 @@ from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.judge import Fault, Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.structure.model import FeatureSetState, PhoneType
+from callmark.domain.webhooks.health import Health
 from callmark.domain.webhooks.model import DeliveryState
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -219,15 +219,17 @@ EVENT_HINTS = {
     EventType.USER_FEEDBACK: "somebody answers a campaign after a call",
 }
 HEALTHS = {
-    Health.IDLE: "Nothing sent yet",
+    Health.IDLE: "Idle",
     Health.WORKING: "Working",
     Health.FAILING: "Failing",
+    Health.LATE: "No result",
     Health.PAUSED: "Paused",
 }
 HEALTH_COLOURS = {
     Health.IDLE: "secondary",
     Health.WORKING: "green",
     Health.FAILING: "red",
+    Health.LATE: "orange",
     Health.PAUSED: "orange",
 }
 DELIVERY_STATES = {
@@ -250,7 +252,7 @@ DELIVERY_HINTS = {
     DeliveryState.PENDING: "The first attempt is to come.",
     DeliveryState.RESCHEDULED: "The last attempt failed; it is tried again.",
     DeliveryState.SUCCESS: "The receiver answered with a 2xx.",
-    DeliveryState.WEBHOOK_NOT_FOUND: "The webhook was deleted before an attempt.",
+    DeliveryState.WEBHOOK_NOT_FOUND: "The webhook was deleted before an attempt, or no longer gets this event type.",
     DeliveryState.FAILED: "The last retry failed; nothing more is tried.",
     DeliveryState.STOPPED: "The receiver answered 410, which this webhook takes as final.",
 }

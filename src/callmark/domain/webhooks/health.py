@@ -1,0 +1,74 @@
+"""How a webhook does now, and since when, by what its newest attempts came to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import oldest_shown
+from callmark.domain.webhooks import log_queries
+from callmark.domain.webhooks.log_queries import Outcome, Waiting
+from callmark.domain.webhooks.model import Webhook
+
+LATE_AFTER = timedelta(seconds=15)
+"""How long an attempt may be due, without any result since, before the webhook counts as late."""
+
+RECENT = timedelta(days=1)
+"""How long a failure says something about now, when nothing waits to be tried again."""
+
+
+class Health(StrEnum):
+    """How a webhook does."""
+
+    IDLE = "idle"  # nothing to say about now
+    WORKING = "working"  # the last attempt succeeded
+    FAILING = "failing"  # the last attempt failed, a short time ago or with a retry to come
+    LATE = "late"  # an attempt is due and has no result: the receiver hangs, or nobody makes attempts
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class WebhookHealth:
+    """A webhook and its health: `since` when it is so, `last_at` the end of the last attempt and `last_error` of it.
+
+    `retries` counts deliveries that wait for a retry. Tests do not count.
+    """
+
+    webhook: Webhook
+    health: Health
+    since: datetime | None
+    last_at: datetime | None
+    last_error: str | None
+    retries: int
+    newest_at: datetime | None
+
+
+async def look(deps: Deps, webhook: Webhook) -> WebhookHealth:
+    """As of now."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        outcomes = await log_queries.select_outcomes(tx, webhook.id, oldest_shown(now), now)
+        waiting = await log_queries.select_waiting(tx, webhook.id)
+        newest_at = await log_queries.select_newest(tx, webhook.id, oldest_shown(now))
+    health, since = judge(webhook.paused_at, outcomes, waiting, now)
+    last = outcomes[0] if outcomes else None
+    return WebhookHealth(webhook, health, since, last and last.at, last and last.error, waiting.retries, newest_at)
+
+
+def judge(
+    paused_at: datetime | None, outcomes: Sequence[Outcome], waiting: Waiting, now: datetime
+) -> tuple[Health, datetime | None]:
+    """The health, and since when it is so. `outcomes` are those of the newest attempts, the last one first."""
+    last = outcomes[0] if outcomes else None
+    if paused_at is not None:
+        return Health.PAUSED, paused_at
+    if (due := waiting.first_due_at) and now - due >= LATE_AFTER and (last is None or last.at < due):
+        return Health.LATE, due
+    if last is None:
+        return Health.IDLE, None
+    since = list(takewhile(lambda one: (one.error is None) == (last.error is None), outcomes))[-1].at
+    if last.error is None:
+        return Health.WORKING, since
+    return (Health.FAILING if waiting.retries or now - last.at <= RECENT else Health.IDLE), since

@@ -1,0 +1,124 @@
+"""`callmark secret-key`: replaces the installation's secret key, planned (`rotate`) or because it is lost (`reset`).
+
+A new key is on the disk before the database names it, and files are put into their places last. So a command that is
+killed at any point leaves a key that fits, and may be run again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from callmark.domain.deps import Deps
+from callmark.domain.webhooks import secrets
+from callmark.kit import logs
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import NEXT_FILE, known_keys, lock_key, make_key, mark, set_key, settle_key
+from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.processes.commands import DATA
+from callmark.processes.compose import open_deps, reach
+
+Done = TypeVar("Done")
+_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_SET_BOTH = (
+    "the secret key is set by CALLMARK_SECRET_KEY. To replace it, set CALLMARK_SECRET_KEY to a new key and"
+    " CALLMARK_OLD_SECRET_KEY to the present one on every host, restart every process, and run this again"
+)
+
+
+@click.group("secret-key")
+def group() -> None:
+    """Replace the secret key of the installation."""
+
+
+@group.command()
+@DATA
+def rotate(data: Path | None) -> None:
+    """Replace the secret key while everything runs.
+
+    Encrypts every webhook secret with the new key; no receiver notices. Safe to repeat after an interruption.
+    """
+    done = _run(data, rotate_key)
+    click.echo(f"The secret key is replaced. Secrets encrypted again: {done.count}.")
+    if done.unreadable:
+        click.echo("No key here opens the secrets of these webhooks; rotate each of them (`callmark webhook rotate`):")
+        for webhook_id in done.unreadable:
+            click.echo(f"  {webhook_id}")
+
+
+@group.command()
+@DATA
+@_YES
+def reset(data: Path | None, *, yes: bool) -> None:
+    """Start again with a new secret key when the present one is lost.
+
+    Every webhook gets a new secret that nobody has seen, and mails tell the admins of every account.
+    """
+    if not yes:
+        click.echo("Every webhook of every account gets a new secret. Receivers that verify signatures refuse events")
+        click.echo("until their admins have made a secret of their own (mails tell them). Download links end.")
+        click.echo("If the key is only in another place, put it back instead; to replace a key that is here: rotate.")
+        click.confirm("Replace all secrets?", abort=True)
+    count = _run(data, reset_key)
+    click.echo(f"The installation has a new secret key. Webhooks with a new secret: {count}.")
+    click.echo("Restart processes that ended for want of the key.")
+
+
+async def rotate_key(deps: Deps, settings: Settings) -> secrets.Sealed:
+    """Makes the following key the installation's; `settings` are those of the environment, without a found key."""
+    known = known_keys(settings)
+    async with deps.db.transaction() as tx:
+        marked = await lock_key(tx)
+    if marked is None:
+        raise SetupError("this installation has no secret key yet: start it once")
+    if not any(mark(key) == marked for key in known):
+        raise SetupError("the secret key is not here; put it back, or if it is lost: `callmark secret-key reset`")
+    new = _following_key(settings, marked)
+    done = await secrets.seal_again(deps, new, known)
+    async with deps.db.transaction() as tx:
+        marked = await lock_key(tx)
+        rest = await secrets.seal_rest(tx, new, known)
+        if marked != mark(new):
+            await set_key(tx, new, deps.real_clock.now())
+    if settings.secret_key is None:
+        settle_key(settings.data)
+    return secrets.Sealed(done.count + rest.count, rest.unreadable)
+
+
+async def reset_key(deps: Deps, settings: Settings) -> int:
+    """Makes a key the installation's with which no secret is encrypted yet; how many webhooks got a new secret."""
+    new = settings.secret_key or make_key(settings.data, NEXT_FILE)
+    async with deps.db.transaction() as tx:
+        marked = await lock_key(tx)
+        if settings.secret_key and marked == mark(settings.secret_key):
+            raise SetupError("CALLMARK_SECRET_KEY is this installation's secret key: set another one first")
+        count = 0
+        if marked != mark(new):  # else a run before this one was interrupted after its commit
+            count = await secrets.give_new_secrets(deps, tx, new)
+            await set_key(tx, new, None)
+    if settings.secret_key is None:
+        settle_key(settings.data)
+    return count
+
+
+def _following_key(settings: Settings, marked: bytes) -> Secret:
+    """The key that is to be the installation's. In a data directory it is made beside the present one."""
+    if settings.secret_key is None:
+        return make_key(settings.data, NEXT_FILE)
+    if mark(settings.secret_key) == marked and settings.old_secret_key is None:
+        raise SetupError(_SET_BOTH)
+    return settings.secret_key
+
+
+def _run(data: Path | None, use: Callable[[Deps, Settings], Awaitable[Done]]) -> Done:
+    logs.set_up("error")
+
+    async def run() -> Done:
+        settings = reach(read_settings(data=data), prefer_data=data is not None)
+        async with open_deps(settings, "operator", wait=timedelta(seconds=2), with_key=False) as deps:
+            return await use(deps, settings)
+
+    return asyncio.run(run())

@@ -1,0 +1,79 @@
+"""How a webhook does now, and since when."""
+
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+
+from callmark.domain.deps import Deps
+from callmark.domain.webhooks import health
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.health import LATE_AFTER, Health, judge
+from callmark.domain.webhooks.log_queries import Outcome, Waiting
+from callmark.domain.webhooks.model import SCHEDULE
+from callmark.kit.clock import FakeClock
+
+NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
+NOTHING = Waiting(None, 0)
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def yes(ago: timedelta) -> Outcome:
+    return Outcome(NOW - ago, None)
+
+
+def no(ago: timedelta) -> Outcome:
+    return Outcome(NOW - ago, "the answer was 500")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "waiting", "found"),
+    [
+        ([], NOTHING, (Health.IDLE, None)),
+        ([no(26 * _DAY)], NOTHING, (Health.IDLE, NOW - 26 * _DAY)),
+        ([yes(_MINUTE), no(26 * _DAY)], NOTHING, (Health.WORKING, NOW - _MINUTE)),
+        ([yes(20 * _DAY)], NOTHING, (Health.WORKING, NOW - 20 * _DAY)),
+        ([no(_MINUTE), no(5 * _MINUTE), yes(6 * _MINUTE)], NOTHING, (Health.FAILING, NOW - 5 * _MINUTE)),
+        ([no(2 * _DAY)], Waiting(NOW + _DAY, 1), (Health.FAILING, NOW - 2 * _DAY)),
+        ([yes(_DAY)], Waiting(NOW - LATE_AFTER, 0), (Health.LATE, NOW - LATE_AFTER)),
+        ([], Waiting(NOW - _MINUTE, 0), (Health.LATE, NOW - _MINUTE)),
+        ([yes(timedelta(seconds=1))], Waiting(NOW - _MINUTE, 0), (Health.WORKING, NOW - timedelta(seconds=1))),
+    ],
+)
+def test_health_is_about_now(outcomes: list[Outcome], waiting: Waiting, found: tuple[Health, datetime | None]) -> None:
+    assert judge(None, outcomes, waiting, NOW) == found
+    assert judge(NOW - _DAY, outcomes, waiting, NOW) == (Health.PAUSED, NOW - _DAY)
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+async def test_health_follows_what_happens(stage: Stage, clock: FakeClock) -> None:
+    async with receiver(status(200)) as there:
+        webhook = await stage.webhook(there.url)
+
+        async def look() -> tuple[Health, int]:
+            found = await health.look(stage.deps, await webhooks.get_webhook(stage.deps, stage.account_id, webhook.id))
+            return found.health, found.retries
+
+        assert await look() == (Health.IDLE, 0)
+        await stage.append()
+        clock.advance(LATE_AFTER)
+        assert await look() == (Health.LATE, 0)  # nobody has made the attempt
+        await stage.run_due()
+        assert await look() == (Health.WORKING, 0)
+        there.answer = status(500)
+        clock.advance(_MINUTE)
+        await stage.append()
+        await stage.run_due()
+        assert await look() == (Health.FAILING, 1)
+        there.answer = status(200)
+        clock.advance(SCHEDULE[0])
+        await stage.run_due()
+        assert await look() == (Health.WORKING, 0)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
+        assert await look() == (Health.PAUSED, 0)

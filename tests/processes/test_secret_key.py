@@ -1,0 +1,215 @@
+"""The installation's secret key is replaced: planned, lost, interrupted, and beside running processes."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+import standardwebhooks
+from tests.domain.webhooks.receiving import Stage, receiver, staged
+from tests.engines import Engines, another_database
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.deps import Deps
+from callmark.domain.webhooks import secrets
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit import checks
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, known_keys, make_key, settle_key
+from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.processes.compose import open_deps
+from callmark.processes.secret_key import reset_key, rotate_key
+
+
+@dataclass
+class Here:
+    """An installation of its own as its environment says, and a process that started with its first key."""
+
+    settings: Settings
+    stage: Stage
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data
+
+    def another(self, **changes: object) -> Settings:
+        return msgspec.structs.replace(self.settings, **changes)
+
+    async def finding(self, settings: Settings | None = None) -> checks.Finding:
+        async with self.stage.deps.db.connection() as tx:
+            return await checks.secret_key(tx, settings or self.settings)
+
+    async def started(self, settings: Settings | None = None) -> Settings:
+        """The settings of a process that starts now."""
+        async with open_deps(settings or self.settings, "test") as deps:
+            return deps.settings
+
+    async def verifies(self, secret: str) -> bool:
+        """Whether the next delivery of the one webhook is signed with this secret."""
+        async with receiver() as there:
+            (webhook,) = await webhooks.list_webhooks(self.stage.deps, self.stage.account_id)
+            await webhooks.update_webhook(self.stage.deps, self.stage.account_id, webhook.id, url=there.url)
+            await self.stage.append()
+            assert await self.stage.run_due() == 1
+        try:
+            standardwebhooks.Webhook(secret).verify(there.requests[0].body, there.requests[0].headers)
+        except standardwebhooks.WebhookVerificationError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def alone(engines: Engines) -> Engines:
+    """A database of our own: its key is replaced."""
+    return another_database(engines, "secret_key")
+
+
+@pytest.fixture
+async def here(alone: Engines, deps: Deps, tmp_path: Path) -> AsyncGenerator[Here]:
+    settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url, data=tmp_path / "here")
+    async with open_deps(settings, "test", with_key=False) as opened, opened.db.transaction() as tx:
+        await tx.execute("UPDATE installation SET secret_key_mark = NULL, secret_key_changed_at = NULL")
+        await tx.execute("UPDATE webhook SET deleted_at = now() WHERE deleted_at IS NULL")
+        await tx.execute("DELETE FROM mail")
+    async with open_deps(settings, "test") as running, staged(replace(running, clock=deps.clock)) as stage:
+        yield Here(settings, stage)
+
+
+async def test_a_rotation_changes_the_key_and_no_receiver_notices(here: Here) -> None:
+    first = (here.data / FILE).read_text()
+    made = await here.stage.created("https://hooks.acme.example/")
+    async with here.stage.deps.db.connection() as tx:
+        sealed = await tx.fetchval("SELECT sealed_secret FROM webhook WHERE id = $1", made.webhook.id)
+    assert (await rotate_key(here.stage.deps, here.settings)).count == 1
+    assert (here.data / OLD_FILE).read_text() == first
+    assert (here.data / FILE).read_text() != first
+    assert not (here.data / NEXT_FILE).exists()
+    async with here.stage.deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT sealed_secret FROM webhook WHERE id = $1", made.webhook.id) != sealed
+    (here.data / OLD_FILE).unlink()
+    assert await here.verifies(made.secret)  # by the process that began with the first key
+    new = await webhooks.rotate_secret(
+        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP
+    )
+    started = await here.started()
+    assert started.secret_key
+    assert started.secret_key.reveal() == (here.data / FILE).read_text()
+    here.stage.deps = replace(
+        here.stage.deps, settings=msgspec.structs.replace(started, outgoing_networks="127.0.0.0/8")
+    )
+    assert await here.verifies(new.secret)  # what was sealed meanwhile opens with the new key alone
+    assert (await here.finding()).ok
+
+
+@pytest.mark.parametrize("killed", ["made", "some", "marked"])
+async def test_a_rotation_that_was_killed_leaves_an_installation_that_works_and_may_be_repeated(
+    here: Here, killed: str
+) -> None:
+    made = await here.stage.created("https://hooks.acme.example/")
+    if killed == "marked":
+        await rotate_key(here.stage.deps, here.settings)  # up to its commit: the files as they lay before
+        (here.data / FILE).rename(here.data / NEXT_FILE)
+        (here.data / OLD_FILE).rename(here.data / FILE)
+    else:
+        new = make_key(here.data, NEXT_FILE)
+        if killed == "some":
+            await secrets.seal_again(here.stage.deps, new, known_keys(here.settings))
+    finding = await here.finding()
+    assert (finding.ok, finding.detail) == (False, "its replacement is not finished")
+    assert await here.verifies(made.secret)
+    await here.started()
+    for _ in range(2):
+        assert not (await rotate_key(here.stage.deps, here.settings)).unreadable
+    assert not (here.data / NEXT_FILE).exists()
+    assert await here.verifies(made.secret)
+    await here.started()
+    assert (await here.finding()).ok
+
+
+async def test_a_key_of_the_settings_is_rotated_with_both_set(here: Here) -> None:
+    made = await here.stage.created("https://hooks.acme.example/")
+    present = Secret((here.data / FILE).read_text())
+    (here.data / FILE).unlink()
+    with pytest.raises(SetupError, match="CALLMARK_OLD_SECRET_KEY"):
+        await rotate_key(here.stage.deps, here.another(secret_key=present))
+    both = here.another(secret_key=Secret("n" * 32), old_secret_key=present)
+    here.stage.deps = replace(here.stage.deps, settings=msgspec.structs.replace(both, outgoing_networks="127.0.0.0/8"))
+    await here.started(both)
+    assert await here.verifies(made.secret)
+    assert not (await here.finding(both)).ok
+    await rotate_key(here.stage.deps, both)
+    only_new = here.another(secret_key=Secret("n" * 32))
+    assert (await here.finding(only_new)).ok
+    here.stage.deps = replace(
+        here.stage.deps, settings=msgspec.structs.replace(only_new, outgoing_networks="127.0.0.0/8")
+    )
+    assert await here.verifies(made.secret)
+    with pytest.raises(SetupError, match="another key"):
+        await here.started(here.another(secret_key=present))
+
+
+async def test_a_lost_key_is_replaced_and_the_admins_are_told(here: Here) -> None:
+    made = await here.stage.created("https://hooks.acme.example/", name="orders")
+    await accounts.create_member(
+        here.stage.deps,
+        here.stage.account_id,
+        email="alice@lost.example",
+        name="Alice",
+        role=Role.ADMIN,
+        state=MemberState.ACTIVE,
+    )
+    (here.data / FILE).unlink()
+    assert (await here.finding()).detail == "not here"
+    with pytest.raises(SetupError, match="reset"):
+        await rotate_key(here.stage.deps, here.settings)
+    assert await reset_key(here.stage.deps, here.settings) == 1
+    assert (await here.finding()).ok
+    await here.started()
+    lost = here.stage.deps  # a process that runs since before finds the new key by itself
+    assert not await here.verifies(made.secret)
+    async with lost.db.connection() as tx:
+        mail = await tx.fetchrow("SELECT recipient, subject, plain FROM mail")
+    assert mail
+    assert mail["recipient"] == "alice@lost.example"
+    assert "Acme" in mail["subject"]
+    assert "orders" in mail["plain"]
+    assert "/console/webhooks" in mail["plain"]
+    new = await webhooks.rotate_secret(
+        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP
+    )
+    assert await here.verifies(new.secret)
+
+
+async def test_a_reset_that_was_killed_after_its_commit_is_finished_by_the_next(here: Here) -> None:
+    await here.stage.created("https://hooks.acme.example/")
+    (here.data / FILE).unlink()
+    await reset_key(here.stage.deps, here.settings)
+    (here.data / FILE).rename(here.data / NEXT_FILE)
+    await here.started()
+    assert await reset_key(here.stage.deps, here.settings) == 0
+    assert (here.data / FILE).exists()
+    assert (await here.finding()).ok
+
+
+async def test_another_key_stops_the_start_until_it_is_made_the_installations(here: Here) -> None:
+    await here.stage.created("https://hooks.acme.example/")
+    (here.data / FILE).unlink()
+    other = here.another(secret_key=Secret("o" * 32))
+    with pytest.raises(SetupError, match="callmark secret-key reset"):
+        await here.started(other)
+    assert await reset_key(here.stage.deps, other) == 1
+    await here.started(other)
+    with pytest.raises(SetupError, match="set another one first"):
+        await reset_key(here.stage.deps, other)
+
+
+async def test_a_secret_that_no_key_opens_is_named_and_does_not_stop_a_rotation(here: Here) -> None:
+    made = await here.stage.created("https://hooks.acme.example/")
+    async with here.stage.deps.db.connection() as tx:
+        await tx.execute("UPDATE webhook SET sealed_secret = $2 WHERE id = $1", made.webhook.id, b"x" * 60)
+    done = await rotate_key(here.stage.deps, here.settings)
+    assert done.unreadable == [made.webhook.id]
+    settle_key(here.data)
+    assert (await here.finding()).ok
