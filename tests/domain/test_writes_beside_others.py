@@ -17,6 +17,7 @@ import pytest
 from tests.engines import reachable_directory
 from tests.waiting import until
 
+from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordId, WebhookId
 from callmark.domain.personalisation import batch_queries, queries, sweep_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
@@ -209,8 +210,11 @@ async def test_a_batch_ends_with_its_record_and_not_before(server: Server) -> No
 # deliveries ----------------------------------------------------------------------------------------------------------
 
 
+TYPES = frozenset(EventType)
+
+
 async def make_deliveries(server: Server, webhook_id: WebhookId, state: DeliveryState) -> list[Due]:
-    to = Configuration(webhook_id, ACCOUNT, "hook", "https://example.com", Secrets(b""), *(True, True, False))
+    to = Configuration(webhook_id, ACCOUNT, "hook", "https://example.com", Secrets(b""), *(True, True, False), TYPES)
     found = [
         Due(DeliveryId(new_id()), NOW - timedelta(hours=i % 30), EventId(new_id()), 0, 0, b"{}", to)
         for i in range(ROWS)
@@ -220,7 +224,7 @@ async def make_deliveries(server: Server, webhook_id: WebhookId, state: Delivery
         for i, due in enumerate(found):
             await tx.execute(
                 "INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at,"
-                " state, ended_at) VALUES ($1, $2, $3, $4, 'call', $5, $6, $7, $8)",
+                " state, ended_at) VALUES ($1, $2, $3, $4, 'cmb', $5, $6, $7, $8)",
                 *(due.delivery_id, ACCOUNT, webhook_id, due.event_id, i, due.created_at, state.value, ended_at),
             )
             if not ended_at:
@@ -264,7 +268,7 @@ async def test_every_failed_delivery_is_recovered_beside_another_change_of_some(
         deliveries = await make_deliveries(server, webhook_id, DeliveryState.FAILED)
 
         async def recover(tx: Tx, webhook_id: WebhookId = webhook_id) -> None:
-            assert await log_queries.recover(tx, webhook_id, NOW - timedelta(days=3), NOW) == ROWS
+            assert await log_queries.recover(tx, webhook_id, NOW - timedelta(days=3), TYPES, NOW) == ROWS
 
         await server.beside(touch(deliveries[:2]), recover)
         assert await states(server, webhook_id) == {"pending": ROWS}

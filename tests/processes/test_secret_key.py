@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import standardwebhooks
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import Engines, another_database
+from tests.engines import Engines
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import MemberState, Role
@@ -60,19 +60,9 @@ class Here:
         return True
 
 
-@pytest.fixture(scope="module")
-def alone(engines: Engines) -> Engines:
-    """A database of our own: its key is replaced."""
-    return another_database(engines, "secret_key")
-
-
 @pytest.fixture
-async def here(alone: Engines, deps: Deps, tmp_path: Path) -> AsyncGenerator[Here]:
-    settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url, data=tmp_path / "here")
-    async with open_deps(settings, "test", with_key=False) as opened, opened.db.transaction() as tx:
-        await tx.execute("UPDATE installation SET secret_key_mark = NULL, secret_key_changed_at = NULL")
-        await tx.execute("UPDATE webhook SET deleted_at = now() WHERE deleted_at IS NULL")
-        await tx.execute("DELETE FROM mail")
+async def here(engines: Engines, deps: Deps, tmp_path: Path) -> AsyncGenerator[Here]:
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, data=tmp_path / "here")
     async with open_deps(settings, "test") as running, staged(replace(running, clock=deps.clock)) as stage:
         yield Here(settings, stage)
 
