@@ -51,7 +51,6 @@ def actor(role: Role) -> Actor:
         seen_at=_NOW,
         address="",
         user_agent="",
-        zone=ZoneInfo("UTC"),
     )
     return Actor(account, "Acme", "x@acme.example", "X", role, NODE[role], False, "", session)  # noqa: FBT003 - fields in order
 
