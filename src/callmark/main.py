@@ -18,27 +18,27 @@ class _Entry:
 
 
 _COMMANDS = {
-    "demo": _Entry("callmark.processes.demo:demo", "The whole platform with an emulator and seeded accounts."),
-    "serve": _Entry("callmark.processes.commands:serve", "Runs the platform."),
-    "migrate": _Entry("callmark.processes.commands:migrate_", "Brings the schema up to date."),
-    "doctor": _Entry("callmark.processes.doctor:doctor", "Checks the installation and says what to do."),
-    "settings": _Entry("callmark.processes.commands:settings_", "Lists every setting."),
-    "secret-key": _Entry("callmark.processes.secret_key:group", "Replaces the secret key (operator)."),
-    "account": _Entry("callmark.surfaces.cli.account:group", "Client accounts (operator)."),
-    "member": _Entry("callmark.surfaces.cli.member:group", "Members of an account (operator)."),
-    "operator": _Entry("callmark.surfaces.cli.operator:group", "Operators, who sign in to the console (operator)."),
-    "key": _Entry("callmark.surfaces.cli.key:group", "API keys (operator)."),
-    "label": _Entry("callmark.surfaces.cli.label:group", "Labels and their logos (operator)."),
+    "demo": _Entry("callmark.processes.demo:demo", "Run a demo of the platform, with an emulator and sample accounts."),
+    "serve": _Entry("callmark.processes.commands:serve", "Run the platform."),
+    "migrate": _Entry("callmark.processes.commands:migrate_", "Update the database schema."),
+    "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),
+    "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
+    "secret-key": _Entry("callmark.processes.secret_key:group", "Replace a lost or leaked secret key."),
+    "account": _Entry("callmark.surfaces.cli.account:group", "Manage client accounts."),
+    "member": _Entry("callmark.surfaces.cli.member:group", "Manage the members of an account."),
+    "operator": _Entry("callmark.surfaces.cli.operator:group", "Manage operators, who run the installation."),
+    "key": _Entry("callmark.surfaces.cli.key:group", "Manage API keys."),
+    "label": _Entry("callmark.surfaces.cli.label:group", "Manage labels and their logos."),
     "structure": _Entry(
-        "callmark.surfaces.cli.structure:group", "Departments, operations, processes and call reasons (operator)."
+        "callmark.surfaces.cli.structure:group", "Manage departments, operations, processes and call reasons."
     ),
-    "feature-set": _Entry("callmark.surfaces.cli.feature_set:group", "Feature sets (operator)."),
-    "number": _Entry("callmark.surfaces.cli.number:group", "Numbers, listed and delisted (operator)."),
-    "webhook": _Entry("callmark.surfaces.cli.webhook:group", "Webhooks and their deliveries (operator)."),
-    "campaign": _Entry("callmark.surfaces.cli.campaign:group", "User Feedback campaigns and their results (operator)."),
-    "callback": _Entry("callmark.surfaces.cli.callback:group", "Call Me Back and its requests (operator)."),
-    "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Handset apps' credentials (operator)."),
-    "record": _Entry("callmark.surfaces.cli.record:group", "Call records and their timelines (operator)."),
+    "feature-set": _Entry("callmark.surfaces.cli.feature_set:group", "Manage feature sets."),
+    "number": _Entry("callmark.surfaces.cli.number:group", "List, delist and review numbers."),
+    "webhook": _Entry("callmark.surfaces.cli.webhook:group", "Manage webhooks and their deliveries."),
+    "campaign": _Entry("callmark.surfaces.cli.campaign:group", "Manage User Feedback campaigns and their results."),
+    "callback": _Entry("callmark.surfaces.cli.callback:group", "Manage Call Me Back and its requests."),
+    "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Manage the credentials of handset apps."),
+    "record": _Entry("callmark.surfaces.cli.record:group", "Show call records and their timelines, or withdraw one."),
 }
 
 

@@ -53,9 +53,9 @@ async def kept(part: Flickering) -> tuple[list[str], Board]:
 async def test_a_part_that_keeps_ending_is_started_for_ever_and_told_of() -> None:
     part = Flickering()
     told, _ = await kept(part)
-    assert told[0] == "flickering ended unexpectedly (killed by SIGKILL); starting it again"
+    assert told[0] == "flickering ended unexpectedly (killed by SIGKILL); restarting it"
     assert told[1] == "flickering is back"
-    assert "flickering ended unexpectedly (killed by SIGKILL), 5 times in a row; starting it again" in told
+    assert "flickering ended unexpectedly (killed by SIGKILL), 5 times in a row; restarting it" in told
 
 
 @pytest.mark.parametrize("failure", [SetupError("port taken"), OSError("no memory"), ValueError("a bug")])

@@ -28,7 +28,7 @@ def public_url(text: str) -> str:
         raise ValueError(f"it must begin with http:// or https://, {example}")
     _check_bare(text, parts)
     if parts.path.strip("/"):
-        raise ValueError(f"it must have no path, because pages and API are served from the root: {example}")
+        raise ValueError(f"it must not have a path, because pages and API are served from the root: {example}")
     host, port = _host(parts.hostname or ""), _port(parts)
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS[parts.scheme] else "")
 
@@ -72,7 +72,7 @@ def host_name(text: str) -> str:
 
 def _split(text: str) -> SplitResult:
     if _BLANK_OR_CONTROL.search(text):
-        raise ValueError("it holds a space, a backslash or a control character")
+        raise ValueError("it contains a space, a backslash or a control character")
     try:
         return urlsplit(text)
     except ValueError as exc:
@@ -81,9 +81,9 @@ def _split(text: str) -> SplitResult:
 
 def _check_bare(text: str, parts: SplitResult) -> None:
     if "@" in parts.netloc:
-        raise ValueError("it must not hold a user name or a password")
+        raise ValueError("it must not contain a user name or a password")
     if "?" in text or "#" in text:
-        raise ValueError("it must have no query (?…) and no fragment (#…)")
+        raise ValueError("it must not have a query (?…) or a fragment (#…)")
 
 
 def _port(parts: SplitResult) -> int | None:

@@ -51,50 +51,55 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     nats_url: Annotated[
         Secret | None,
         Meta(
-            description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`, or several divided by commas;"
+            description="URL of an existing NATS (2.10 or newer), `nats://` or `tls://`, or several, separated by"
+            " commas;"
             " unset starts the embedded one."
         ),
     ] = None
-    nats_credentials: Annotated[
-        Path | None, Meta(description="Credentials file (`.creds`) for those NATS servers.")
-    ] = None
+    nats_credentials: Annotated[Path | None, Meta(description="Credentials file (`.creds`) for the NATS servers.")] = (
+        None
+    )
     data: Annotated[
         Path,
-        Meta(description="Data directory of our engines (root: `/var/lib/callmark`, else `~/.local/share/callmark`)."),
+        Meta(
+            description="Data directory of the embedded engines (root: `/var/lib/callmark`, else"
+            " `~/.local/share/callmark`)."
+        ),
     ] = msgspec.field(default_factory=default_data_dir)
     postgres_bin: Annotated[
         Path | None,
-        Meta(description="Directory of the embedded PostgreSQL's programs; unset looks in the wheel, then the system."),
+        Meta(description="Directory of the embedded PostgreSQL's programs; by default in the wheel, then the system."),
     ] = None
     nats_bin: Annotated[
         Path | None,
         Meta(
-            description="The `nats-server` program for the embedded engine; unset looks in the wheel, then the system."
+            description="The `nats-server` program for the embedded engine; by default in the wheel, then the system."
         ),
     ] = None
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8700
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 chooses a free one.")] = 8700
     admin_port: Annotated[
         int,
         Meta(
             ge=0,
             le=65535,
-            description="Loopback port of the first process's health and metrics, the next has the next; 0: free ones.",
+            description="Loopback port for the first process's health and metrics; each further process uses the"
+            " next. 0: free ones.",
         ),
     ] = 0
     public_url: Annotated[
         str,
         Meta(
-            description="Address for clients and handsets: `http://` or `https://`, a host, maybe a port, no path;"
-            " empty derives it from host and port."
+            description="Address for clients and handsets: `http://` or `https://`, a host, optionally a port, no path;"
+            " empty: derived from host and port."
         ),
     ] = ""
     pool_size: Annotated[
         int,
-        Meta(ge=2, le=200, description="Database connections per process, besides up to 8 for gathered statements."),
+        Meta(ge=2, le=200, description="Database connections per process, plus up to 8 for batched statements."),
     ] = 10
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="Least level that is logged.")
+        Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
     ] = "info"
     min_app_version: Annotated[
         str,
@@ -115,29 +120,31 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         ),
     ] = 2.5
     retention_days: Annotated[
-        int, Meta(ge=2, le=3650, description="Days that call records are kept after their window ended.")
+        int, Meta(ge=2, le=3650, description="Days to keep call records after their window has ended.")
     ] = 30
     answers_a_day: Annotated[
         int,
         Meta(
             ge=0,
             le=1_000_000,
-            description="How often one receiver may ask one business number to call back within 24 hours, and how often"
-            " answer its campaigns; 0 sets no bound. The emulator has none.",
+            description="How many callbacks one receiver may request from one business number within 24 hours, and"
+            " how many times"
+            " it may answer the number's campaigns; 0 means no limit. The emulator has no limit.",
         ),
     ] = 50
     trusted_proxies: Annotated[
         str,
         Meta(
-            description="Addresses or networks of reverse proxies in front, divided by commas; their `X-Forwarded-For`"
-            " says who a visitor is, which the console's login throttle and audit log go by."
+            description="Addresses or networks of reverse proxies in front, separated by commas; the console's"
+            " sign-in limit and"
+            " audit log take a visitor's address from their `X-Forwarded-For`."
         ),
     ] = ""
     secret_key: Annotated[
         Secret | None,
         Meta(
-            description="Secret of 32 or more characters that webhook secrets are encrypted and links signed with;"
-            " unset keeps one in the data directory. On several hosts all need the same."
+            description="Secret of 32 or more characters that encrypts webhook secrets and signs links;"
+            " unset: a generated one in the data directory. Every host needs the same value."
         ),
     ] = None
     old_secret_key: Annotated[
@@ -150,45 +157,46 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     object_store: Annotated[
         str,
         Meta(
-            description="Where files of downloads are kept: `s3://bucket/prefix` (keys, region and endpoint in the"
-            " usual `AWS_` variables); unset keeps them in the data directory. On several hosts all need the same.",
+            description="Where downloadable files are kept: `s3://bucket/prefix` (keys, region and endpoint in the"
+            " usual `AWS_` variables); unset: the data directory. Every host needs the same value.",
         ),
     ] = ""
     listing_policy: Annotated[
         Literal["auto", "review"],
         Meta(
-            description="What becomes of numbers that a business publishes: `auto` lists them at once; `review` makes"
-            " them wait until an operator approves or rejects the request."
+            description="What happens to numbers that a business publishes: `auto` lists them at once; `review` holds"
+            " them until an operator approves or rejects the request."
         ),
     ] = "auto"
     foreign_callers: Annotated[
         Literal["refuse", "allow"],
         Meta(
-            description="What becomes of a call record whose caller is a number that another account has listed or is"
-            " listing: `refuse` makes the record invalid; `allow` takes it, for calls on another business's behalf."
+            description="What happens to a call record whose caller is a number that another account has listed or is"
+            " listing: `refuse` makes the record invalid; `allow` accepts it, for calls on another business's behalf."
         ),
     ] = "refuse"
     outgoing_networks: Annotated[
         str,
         Meta(
-            description="Networks inside yours that webhooks may reach, divided by commas, such as `10.1.0.0/16`;"
-            " others that are not public are refused."
+            description="Private networks that webhooks may reach, separated by commas, such as `10.1.0.0/16`;"
+            " other private addresses are refused."
         ),
     ] = ""
     smtp_host: Annotated[
-        str, Meta(description="Mail server that sends our mails; unset, mails wait. The emulator catches them instead.")
+        str,
+        Meta(description="Mail server for outgoing mail; while unset, mails wait. The emulator shows them instead."),
     ] = ""
     smtp_port: Annotated[
-        int, Meta(ge=0, le=65535, description="Its port; 0 takes 587, 465 or 25, as `smtp_tls` goes.")
+        int, Meta(ge=0, le=65535, description="Port of the mail server; 0: 587, 465 or 25, depending on `smtp_tls`.")
     ] = 0
     smtp_tls: Annotated[
         Literal["starttls", "tls", "none"],
-        Meta(description="How the way to it is encrypted: `starttls`, `tls` from the first byte, or `none`."),
+        Meta(description="Encryption to the mail server: `starttls`, `tls` (from the first byte) or `none`."),
     ] = "starttls"
-    smtp_user: Annotated[str, Meta(description="User name there; unset sends without logging in.")] = ""
+    smtp_user: Annotated[str, Meta(description="User name for the mail server; unset: no login.")] = ""
     smtp_password: Annotated[Secret | None, Meta(description="Password of that user.")] = None
     mail_from: Annotated[
-        str, Meta(description="Sender of our mails, such as `Callmark <no-reply@example.com>`; goes with `smtp_host`.")
+        str, Meta(description="Sender of mails, such as `Callmark <no-reply@example.com>`; required with `smtp_host`.")
     ] = ""
     emulator: Annotated[
         bool, Meta(description="Emulator mode: movable clock, virtual handsets, control API. For development only.")
@@ -196,26 +204,30 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emulator_hosts: Annotated[
         str,
         Meta(
-            description="Names, beside loopback's and the public URL's, by which the emulator is reached, divided by"
-            " commas; pages of these names may use it too."
+            description="Host names that may reach the emulator, in addition to loopback and the public URL,"
+            " separated by"
+            " commas; pages on these hosts may use it too."
         ),
     ] = ""
-    emulator_force: Annotated[bool, Meta(description="Allows emulator mode on an address other than loopback.")] = False
+    emulator_force: Annotated[bool, Meta(description="Allow emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:
         """Brings addresses to one spelling; refuses values that cannot be meant, and the emulator in the open."""
         self._normalise_addresses()
         if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
             raise SetupError(
-                f"emulator mode lets anyone who reaches it move clocks and handsets; it does not start on {self.host}."
-                " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if that network is yours alone."
+                "emulator mode lets anyone who can reach it control clocks and handsets; it does not start on"
+                f" {self.host}."
+                " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if you trust everyone on that network."
             )
         if self.secret_key is not None and len(self.secret_key.reveal()) < LEAST_SECRET_KEY:
             raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
         if self.smtp_host and "@" not in parseaddr(self.mail_from)[1]:
-            raise SetupError("CALLMARK_SMTP_HOST needs CALLMARK_MAIL_FROM: the address that mails come from")
+            raise SetupError(
+                "CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM has no email address; set it to the sender of mails"
+            )
         if bool(self.smtp_user) != (self.smtp_password is not None):
-            raise SetupError("CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD go together")
+            raise SetupError("set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither")
         for variable, networks in (
             ("CALLMARK_OUTGOING_NETWORKS", self.outgoing_networks),
             ("CALLMARK_TRUSTED_PROXIES", self.trusted_proxies),
@@ -240,10 +252,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             try:
                 text = normalised(given.reveal() if isinstance(given, Secret) else given)
             except ValueError as exc:
-                raise SetupError(f"{PREFIX}{name.upper()} cannot be used: {exc}") from exc
+                raise SetupError(f"{PREFIX}{name.upper()} is invalid: {exc}") from exc
             msgspec.structs.force_setattr(self, name, Secret(text) if isinstance(given, Secret) else text)
         if not self.host:
-            raise SetupError("CALLMARK_HOST is empty: it needs an address to listen on, such as 127.0.0.1")
+            raise SetupError("CALLMARK_HOST is empty; set it to an address to listen on, such as 127.0.0.1")
 
     @property
     def embedded_postgres(self) -> bool:
@@ -270,12 +282,12 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: object)
         values[name[:-5]] = _file_value(values.pop(name), name)
     for name in values:
         if name not in known:
-            raise SetupError(f"unknown setting {PREFIX}{name.upper()}. `callmark settings` lists those that exist.")
+            raise SetupError(f"unknown setting {PREFIX}{name.upper()}. Run `callmark settings` to see all settings.")
     values |= {name: value for name, value in overrides.items() if value is not None}
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as exc:
-        raise SetupError(f"a setting cannot be used: {_explain(str(exc))}") from exc
+        raise SetupError(f"invalid setting: {_explain(str(exc))}") from exc
 
 
 def to_environ(settings: Settings) -> dict[str, str]:

@@ -18,14 +18,19 @@ DATA = click.option("--data", type=click.Path(path_type=Path), help="Data direct
 
 
 @click.command()
-@click.option("--roles", default=",".join(sorted(ROLES)), show_default=True, help="What this installation does.")
-@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="HTTP processes.")
+@click.option(
+    "--roles",
+    default=",".join(sorted(ROLES)),
+    show_default=True,
+    help="The roles that this process runs, separated by commas.",
+)
+@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of HTTP processes.")
 @click.option("--host", help="Address to listen on.")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
-@click.option("--admin-port", type=int, help="Loopback port of the first process's health and metrics.")
+@click.option("--port", type=int, help="Port to listen on; 0 chooses a free one.")
+@click.option("--admin-port", type=int, help="Loopback port for the first process's health and metrics.")
 @DATA
-@click.option("--emulator", is_flag=True, default=None, help="Emulator mode, for development only.")
-@click.option("--force", is_flag=True, default=None, help="Allows emulator mode on an address other than loopback.")
+@click.option("--emulator", is_flag=True, default=None, help="Turn emulator mode on. For development only.")
+@click.option("--force", is_flag=True, default=None, help="Allow emulator mode on an address other than loopback.")
 def serve(
     *,
     roles: str,
@@ -37,14 +42,14 @@ def serve(
     emulator: bool | None,
     force: bool | None,
 ) -> None:
-    """Runs the platform until SIGTERM or Ctrl-C."""
+    """Run the platform until SIGTERM or Ctrl-C."""
     settings = read_settings(
         host=host, port=port, admin_port=admin_port, data=data, emulator=emulator, emulator_force=force
     )
     logs.set_up(settings.log_level)
     chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
     if not chosen:
-        raise click.UsageError("--roles names no role")
+        raise click.UsageError("--roles is empty; name at least one role")
     run_until_stopped(_serve(settings, chosen, processes))
 
 
@@ -58,17 +63,21 @@ async def _serve(settings: Settings, roles: frozenset[str], processes: int) -> N
 
 def _say_where(running: Running, roles: frozenset[str]) -> None:
     if roles & HTTP_ROLES:
-        click.echo(f"Callmark listens on {running.base_url} ({', '.join(sorted(roles))})", err=True)
+        click.echo(f"Callmark is running at {running.base_url} ({', '.join(sorted(roles))})", err=True)
     for url in running.installation.admin_urls:
         click.echo(f"  health and metrics: {url}", err=True)
-    click.echo("Stop it with Ctrl-C.", err=True)
+    click.echo("Press Ctrl-C to stop.", err=True)
 
 
 @click.command("migrate")
-@click.option("--phase", type=click.Choice(["pre", "post"]), help="Only the steps before, or after, the new code runs.")
+@click.option(
+    "--phase",
+    type=click.Choice(["pre", "post"]),
+    help="Run only the steps for before (pre) or after (post) the new code starts.",
+)
 @DATA
 def migrate_(phase: str | None, data: Path | None) -> None:
-    """Brings the schema to this version's head: of CALLMARK_POSTGRES_DSN, or of the embedded engine."""
+    """Update the schema of the database in CALLMARK_POSTGRES_DSN, or of the embedded one."""
     settings = read_settings(data=data)
     if settings.embedded_postgres or data is not None:
         settings = reach(msgspec.structs.replace(settings, postgres_dsn=None))
@@ -76,12 +85,12 @@ def migrate_(phase: str | None, data: Path | None) -> None:
     steps = asyncio.run(migrate.migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase))
     for step in steps:
         click.echo(f"{step.number:04d} {step.phase} {step.name}")
-    click.echo(f"{len(steps)} steps run; the schema is up to date." if steps else "Nothing to do.")
+    click.echo(f"Ran {len(steps)} steps. The schema is up to date." if steps else "Nothing to do.")
 
 
 @click.command("settings")
 def settings_() -> None:
-    """Lists every setting: variable, default, meaning."""
+    """List every setting with its variable, default and meaning."""
     for variable, default, sentence in describe():
         click.echo(f"{variable}{f' (default {default})' if default else ''}\n    {sentence}")
-    click.echo("X_FILE gives the value of X from a file.")
+    click.echo("To read the value of X from a file, set X_FILE to its path.")

@@ -124,9 +124,9 @@ async def _with_secret_key(db: Database, settings: Settings) -> Settings:
             key = fitting
         elif keys:
             raise SetupError(
-                f"the secrets of this installation were stored with another key than the one here (CALLMARK_SECRET_KEY,"
-                f" or else {settings.data / KEY_FILE}): every host needs the same. If the key is lost:"
-                f" `callmark secret-key reset`"
+                "the secrets of this installation are encrypted with a different key from the one here"
+                f" (CALLMARK_SECRET_KEY, or else {settings.data / KEY_FILE}); every host needs the same key. If the key"
+                " is lost, run `callmark secret-key reset`"
             )
         else:
             log.warning(
@@ -146,7 +146,7 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
             async with db.connection() as tx:
                 if (number := await schema_number(tx)) < needed():
                     raise SetupError(
-                        f"the database's schema is at {number}, this code needs {needed()}: `callmark migrate`"
+                        f"the database schema is at {number}, but this version needs {needed()}; run `callmark migrate`"
                     )
                 return await tx.fetchval("SELECT id FROM installation")
         except EngineRefuses as exc:
@@ -159,7 +159,7 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
 
 def refused(exc: EngineRefuses) -> SetupError:
     """The error of a start that an engine refuses."""
-    return SetupError(f"PostgreSQL refuses us: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
+    return SetupError(f"PostgreSQL refuses the connection: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
 
 
 def unreachable(exc: Unavailable) -> SetupError:

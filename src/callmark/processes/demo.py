@@ -28,21 +28,21 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, c
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 8700 by default; 0 takes a free one.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default: 8700); 0 chooses a free one.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The demo's own data directory.")
 @click.option(
     "--credentials",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write the seeded credentials as JSON (mode 0600), before the demo is ready.",
+    help="File to write the sample accounts' credentials to, as JSON (mode 0600), before the demo is ready.",
 )
-@click.option("--once", is_flag=True, help="Tell the story and end: exit status 0, or 1 when a step failed.")
+@click.option("--once", is_flag=True, help="Run the story once and exit: status 0, or 1 if a step failed.")
 @click.option("--no-browser", is_flag=True, help="Do not open the first page in a browser.")
 def demo(*, port: int | None, data: Path | None, credentials: Path | None, once: bool, no_browser: bool) -> None:
-    """Runs everything on this machine, with an emulator and seeded accounts, and tells the story with its times."""
+    """Run everything on this machine, with an emulator and sample accounts, and show each step with its time."""
     settings = demo_settings(port, data)
     logs.set_up("critical")  # what goes wrong is told below; the processes' logs are files
     if credentials and not credentials.absolute().parent.is_dir():
-        raise SetupError(f"cannot write {credentials}: there is no directory {credentials.absolute().parent}")
+        raise SetupError(f"cannot write {credentials}: the directory {credentials.absolute().parent} does not exist")
     run = _Demo(settings, credentials, once=once, browser=not (once or no_browser))
     run_until_stopped(run.run())
     if once and not run.good:
@@ -78,7 +78,7 @@ class _Demo:
             self.settings, ROLES, 1, ["handsets"], report=_report, prepare=self._prepare, log_files=True
         )
         async with supervisor as running:
-            teller.step("engines, schema, two accounts and all processes are up", began)
+            teller.step("engines, schema, two accounts and all processes are running", began)
             assert self.credentials  # noqa: S101 - `_prepare` has run
             async with (
                 httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
@@ -105,7 +105,7 @@ class _Demo:
 
     def _say_where(self, teller: Teller, running: Running) -> None:
         data = running.settings.data
-        teller.heading("Callmark is up." if self.good else "Callmark is up, but the story did not go as it should.")
+        teller.heading("Callmark is running." if self.good else "Callmark is running, but a step of the story failed.")
         teller.facts(
             {
                 "first page": f"{running.base_url}/",
@@ -117,7 +117,7 @@ class _Demo:
                 "operator": f"{sys.argv[0]} account list --data {data}",
             }
         )
-        teller.heading("From key to ringing handset, to be pasted into another shell:")
+        teller.heading("To go from API key to ringing handset yourself, paste this into another shell:")
         teller.verbatim(curl_walk(data / CREDENTIALS_ENV))
         teller.heading("Ctrl-C stops it.")
 

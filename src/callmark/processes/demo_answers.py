@@ -76,19 +76,21 @@ class Answers:
         await self._http.delete(f"/emulator/v1/sinks/{SINK}")
 
     async def _missed(self) -> dict[str, Any]:
-        async with self._telling.step(f"{self._number} calls {RECEIVER} without a record: it is listed, and missed"):
+        async with self._telling.step(
+            f"{self._number} , a listed number, calls {RECEIVER} without a record; the call is missed"
+        ):
             call = {"caller": self._number, "receiver": RECEIVER, "outcome": "missed"}
             shown = expect(await self._http.post("/emulator/v1/calls", json=call))
             if shown["source"] != "listed_number" or shown["name"] != self._account.labels.static[0].name:
                 raise StoryFailed(f"the static label {self._account.labels.static[0].name}", shown)
             if not shown["offers"]["slots"] or not shown["offers"]["questions"]:
-                raise StoryFailed("offers to be called back and to give feedback", shown["offers"])
+                raise StoryFailed("offers for a callback and for feedback", shown["offers"])
         self._telling.teller.screen(shown["name"], shown["call_reason"], self._number)
         return shown["offers"]
 
     async def _call_me_back(self, offers: dict[str, Any]) -> None:
         slot = offers["slots"][0]
-        async with self._telling.step(f"the receiver asks to be called back at {slot}"):
+        async with self._telling.step(f"the receiver requests a callback at {slot}"):
             asked = {"business_number": self._number, "slot": slot, "interested": True}
             expect(await self._http.post(f"/emulator/v1/handsets/{RECEIVER}/call-me-back", json=asked))
 
@@ -108,7 +110,7 @@ class Answers:
         if self._secret is None:
             return
         secret = self._secret
-        async with self._telling.step(f"the business's webhook receives the {event_type.value} event, signed") as step:
+        async with self._telling.step(f"the business's webhook receives the signed {event_type.value} event") as step:
             came: dict[str, Any] = {}
 
             async def received() -> tuple[bool, object]:
@@ -116,11 +118,11 @@ class Answers:
                     if f'"event_type":"{event_type.value}"' in one["body"]:
                         came.update(one)
                         return True, None
-                return False, "no such event yet"
+                return False, "the event has not arrived"
 
             await until(received, EVENT_WITHIN_S, f"the {event_type.value} event")
             if not _is_signed(came, secret):
-                raise StoryFailed("a signature made with the webhook's secret", came["headers"])
+                raise StoryFailed("a signature that matches the webhook's secret", came["headers"])
             step.result = "signature verified"
 
     async def _log(self, began_ms: int) -> None:

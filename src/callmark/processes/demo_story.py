@@ -68,12 +68,12 @@ class Story:
         return online >= {BULK_RECEIVER, REAL_TIME_RECEIVER}, f"online: {', '.join(sorted(online)) or 'none'}"
 
     async def _token(self, account: AccountOut) -> str:
-        async with self._telling.step(f"{account.name} authenticates: a token for 60 minutes"):
+        async with self._telling.step(f"{account.name} gets an access token, valid for 60 minutes"):
             answer = await self._ask_token(account)
         if answer.status_code == _TOO_MANY:  # a demo started again and again
             wait_s = int(answer.headers["Retry-After"])
             async with self._telling.step(
-                f"its ten tokens of 30 minutes are spent, so the clock moves on by {wait_s} s"
+                f"it has used its ten tokens per 30 minutes; the clock moves forward by {wait_s} s"
             ):
                 expect(await self._http.post("/emulator/v1/clock", json={"advance_s": wait_s}))
                 answer = await self._ask_token(account)
@@ -103,7 +103,7 @@ class Story:
         headers = {"Authorization": f"Bearer {token}"}
         began = perf_counter()
         async with self._telling.step(
-            f"it pushes in bulk: {record['caller_number']} will call {record['receiver_number']}"
+            f"it pushes a batch: {record['caller_number']} will call {record['receiver_number']}"
         ) as step:
             batch_id = expect(await self._http.post(path, json={"call_records": [record]}, headers=headers))["batch_id"]
             step.result = f"batch {batch_id}"
@@ -115,17 +115,17 @@ class Story:
                 raise StoryFailed("the status success", status)
             return status["status"] == "success", status
 
-        what = "the handset has acknowledged it: status success"
+        what = "the handset acknowledges the record: status success"
         try:
             await until(settled, STATUS_WITHIN_S, "the status success")
         except StoryFailed:
             self._telling.teller.step(what, began, good=False)
             raise
-        self._telling.teller.step(what, began, result="counted from the moment it was pushed")
+        self._telling.teller.step(what, began, result="time since the push")
 
     async def _real_time(self, account: AccountOut, token: str, record: dict[str, Any]) -> None:
-        what = f"it pushes in real time: {record['caller_number']} will call {record['receiver_number']}"
-        async with self._telling.step(f"{what}, acknowledged at once"):
+        what = f"it pushes one record in real time: {record['caller_number']} will call {record['receiver_number']}"
+        async with self._telling.step(f"{what}; the handset acknowledges it"):
             answer = expect(
                 await self._http.post(
                     f"/v2/clients/{account.client_account_id}/dynamic_call_record",
@@ -138,7 +138,7 @@ class Story:
 
     async def _ring(self, account: AccountOut, record: dict[str, Any], outcome: str) -> None:
         async with self._telling.step(
-            f"{record['caller_number']} calls {record['receiver_number']}, which is {outcome}"
+            f"{record['caller_number']} calls {record['receiver_number']}; the call is {outcome}"
         ):
             call = {"caller": record["caller_number"], "receiver": record["receiver_number"], "outcome": outcome}
             shown = expect(await self._http.post("/emulator/v1/calls", json=call))

@@ -39,7 +39,7 @@ class Teller:
     def failure(self, expected: str, came: str) -> None:
         """Why the story ends here."""
         self._console.print(Text(f"      expected {expected}", style="red"))
-        self._console.print(Text(f"      came     {came}", style="red"))
+        self._console.print(Text(f"      got      {came}", style="red"))
 
     def facts(self, facts: dict[str, str]) -> None:
         """Names beside values."""

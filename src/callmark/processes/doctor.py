@@ -31,7 +31,7 @@ from callmark.surfaces import assets
 
 @click.command()
 @DATA
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
 @click.pass_context
 def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
     """Checks this installation and says what to do; exit status 1 when something is wrong."""
@@ -52,7 +52,7 @@ async def examine(data: Path | None) -> list[Finding]:
         settings = read_settings(data=data)
     except SetupError as exc:
         return [Finding("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
-    findings = [Finding("settings", ok=True, detail="every variable is known and well-formed"), _static_files()]
+    findings = [Finding("settings", ok=True, detail="all variables are known and valid"), _static_files()]
     if settings.embedded_postgres or settings.embedded_nats:
         findings += [
             _postgres_programs(settings),
@@ -63,7 +63,7 @@ async def examine(data: Path | None) -> list[Finding]:
     try:
         settings = reach(settings)
     except SetupError as exc:
-        return [*findings, Finding("installation", ok=True, detail=f"{exc.message} (engines not looked at)")]
+        return [*findings, Finding("installation", ok=True, detail=f"{exc.message} (engines not checked)")]
     findings += [finding async for finding in _postgres(settings)]
     return [*findings, await _nats(settings), *await _parts(settings)]
 
@@ -74,9 +74,11 @@ def _postgres_programs(settings: Settings) -> Finding:
     try:
         found = choose_postgres(settings.postgres_bin, data_version(settings.data / "postgres"))
     except PermissionError:
-        return Finding("postgresql programs", ok=False, detail=f"{settings.data} is another user's", advice=_AS_OWNER)
+        return Finding(
+            "postgresql programs", ok=False, detail=f"{settings.data} belongs to another user", advice=_AS_OWNER
+        )
     except SetupError as exc:
-        return Finding("postgresql programs", ok=False, detail="none that fits", advice=exc.message)
+        return Finding("postgresql programs", ok=False, detail="no suitable version found", advice=exc.message)
     return Finding("postgresql programs", ok=True, detail=f"version {found.major} of {found.origin}, {found.bin_dir}")
 
 
@@ -94,7 +96,7 @@ def _nats_program(settings: Settings) -> Finding:
     return Finding("nats program", ok=True, detail=f"version {text}, {program}")
 
 
-_AS_OWNER = "Run this as the user who started it."
+_AS_OWNER = "Run this command as the user who started the installation."
 
 
 def _data_directory(settings: Settings) -> Finding:
@@ -104,14 +106,14 @@ def _data_directory(settings: Settings) -> Finding:
         return Finding(
             "data directory",
             ok=False,
-            detail=f"{nearest} cannot be written to",
-            advice="Give another directory with --data (CALLMARK_DATA), or run as the user who owns it.",
+            detail=f"{nearest} is not writable",
+            advice="Choose another directory with --data (CALLMARK_DATA), or run as the user who owns this one.",
         )
     if path.exists() and path.stat().st_mode & 0o007:
         return Finding(
             "data directory", ok=False, detail=f"{path} is open to other users", advice=f"Run: chmod o-rwx {path}"
         )
-    return Finding("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (not made yet)'}")
+    return Finding("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (will be created)'}")
 
 
 async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
@@ -154,7 +156,7 @@ async def _parts(settings: Settings) -> list[Finding]:
             except (httpx.HTTPError, msgspec.DecodeError):
                 continue
             wrong = [Finding(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
-            return wrong or [Finding("parts", ok=True, detail="all do their work")]
+            return wrong or [Finding("parts", ok=True, detail="all are working")]
     return [Finding("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
 
 
@@ -165,7 +167,7 @@ class _Readiness(msgspec.Struct):
     checks: list[Check]
 
 
-_SEE_LOG = "The log of `callmark serve` says more."
+_SEE_LOG = "See the log of `callmark serve` for details."
 
 
 def _static_files() -> Finding:
@@ -173,10 +175,10 @@ def _static_files() -> Finding:
         return Finding(
             "static files",
             ok=False,
-            detail=f"not here: {', '.join(missing)}",
-            advice="Pages would be broken. In a clone run `make assets`; else install the package again.",
+            detail=f"missing: {', '.join(missing)}",
+            advice="Pages will be broken. In a clone, run `make assets`; otherwise reinstall the package.",
         )
-    return Finding("static files", ok=True, detail="all there")
+    return Finding("static files", ok=True, detail="all present")
 
 
 async def _nats(settings: Settings) -> Finding:

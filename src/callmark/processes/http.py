@@ -144,7 +144,7 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
     except OSError as exc:
         sock.close()
         raise SetupError(
-            f"cannot listen on port {port} of {host}: {exc.strerror}. Give another one with {option}."
+            f"cannot listen on port {port} of {host}: {exc.strerror}. Choose another port with {option}."
         ) from exc
     return sock
 

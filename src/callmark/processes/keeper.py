@@ -100,9 +100,9 @@ async def note(unit: Unit, board: Notices) -> bool:
 
 def _tell(unit: Unit, how: str, ends: int, report: Report, board: Notices) -> None:
     often = f", {ends} times in a row" if ends >= MANY else ""
-    board.say(unit.name, f"ended ({how}){often}; it is started again")
+    board.say(unit.name, f"ended ({how}){often}; restarting")
     log.error("unit_keeps_ending" if often else "unit_ended", unit=unit.name, how=how, crashes=ends)
-    report(f"{unit.name} ended unexpectedly ({how}){often}; starting it again")
+    report(f"{unit.name} ended unexpectedly ({how}){often}; restarting it")
 
 
 async def _try_start(unit: Unit) -> str:

@@ -79,7 +79,7 @@ class Supervisor:
         log_files: bool = False,
     ) -> None:
         if unknown := roles - ROLES:
-            raise SetupError(f"unknown role {', '.join(sorted(unknown))}; there are {', '.join(sorted(ROLES))}")
+            raise SetupError(f"unknown role {', '.join(sorted(unknown))}; the roles are {', '.join(sorted(ROLES))}")
         self._settings = settings
         self._roles = roles
         self._processes = processes if roles & HTTP_ROLES else 0

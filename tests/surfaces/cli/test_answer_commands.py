@@ -86,7 +86,7 @@ async def test_results_are_counted_question_by_question(here: Here, deps: Deps, 
     assert (found["answered"], found["by_call_type"]["answered"]) == (1, 1)
     assert (found["questions"][0]["counts"], found["questions"][1]["answered"]) == ({"Yes": 1, "No": 0}, 0)
     text = await asyncio.to_thread(here.text, "campaign", "results", made["id"], *of(listed))
-    assert text.startswith("Check: answered after 1 call (")
+    assert text.startswith("Check: answered for 1 call (")
     assert "Yes: 1, No: 0" in text
 
 

@@ -98,16 +98,16 @@ async def test_a_file_is_appended_with_a_report_of_every_rejected_line(
     assert await rows_of(acme.deps, acme.account_id) == {}
     told = await ended(here, "append", str(file), *of(acme), "--region", "IN")
     assert told.code == 0
-    assert "Accepted;" in told.out
-    assert "1 line gives no number:\n  line 3: 'hello': not a phone number" in told.err
+    assert "Accepted." in told.out
+    assert "1 line contains no valid number:\n  line 3: 'hello': not a phone number" in told.err
     assert list(await rows_of(acme.deps, acme.account_id)) == [number]
     await run(here, "delist", number, *of(acme))
     await work(acme)
     empty = tmp_path / "empty.csv"
     empty.write_text("Phone\n")
-    assert "there is no number in it" in (await ended(here, "append", str(empty), *of(acme))).err
+    assert "it contains no numbers" in (await ended(here, "append", str(empty), *of(acme))).err
     wrong = await ended(here, "append", str(file), *of(acme), "--region", "Europe")
-    assert (wrong.code, "no two-letter country code" in wrong.err) == (1, True)
+    assert (wrong.code, "not a two-letter country code" in wrong.err) == (1, True)
 
 
 async def test_a_rewrite_delists_the_rest_and_stops_at_lines_it_cannot_read(
@@ -123,7 +123,7 @@ async def test_a_rewrite_delists_the_rest_and_stops_at_lines_it_cannot_read(
     stopped = await ended(here, "rewrite", str(file), *of(acme))
     assert (stopped.code, stopped.err) == (
         1,
-        "Error: 1 line gives no number; nothing is changed (see --skip-rejected)\n",
+        "Error: 1 line contains no valid number; nothing was changed. Fix the file, or use --skip-rejected.\n",
     )
     assert await states_of(acme.deps, acme.account_id) == {"listed": 2}
     done = await run(here, "rewrite", str(file), *of(acme), "--skip-rejected")
@@ -134,7 +134,7 @@ async def test_a_rewrite_delists_the_rest_and_stops_at_lines_it_cannot_read(
     assert set(await rows_of(acme.deps, acme.account_id)) == {kept, fresh}
     file.write_text("\n")
     refused = await ended(here, "rewrite", str(file), *of(acme))
-    assert (refused.code, "there is no number in it" in refused.err) == (1, True)
+    assert (refused.code, "it contains no numbers" in refused.err) == (1, True)
 
 
 async def test_a_number_group_is_imported_and_migrated(here: Here, acme: Business, tmp_path: Path) -> None:
@@ -166,13 +166,13 @@ async def test_listings_are_reviewed(here: Here, acme: Business) -> None:
     assert (shown["state"], shown["why"]) == ("failed", "no proof of ownership")
     assert (await run(here, "show", one, "--account", str(acme.account_id)))["state"] == "listed"
     again = await ended(here, "review", "approve", str(jobs[0]))
-    assert (again.code, again.err) == (1, "Error: this request does not wait for a review\n")
+    assert (again.code, again.err) == (1, "Error: this request is not awaiting review\n")
 
 
 async def test_what_cannot_be_is_told_in_one_line(here: Here, acme: Business) -> None:
     account = of(acme)[:2]
     assert "not a phone number" in (await ended(here, "show", "hello", *account)).err
-    assert "no such number in this account" in (await ended(here, "show", "919999999999", *account)).err
-    assert "there is no number in it" in (await ended(here, "publish", "hello", *of(acme))).err
+    assert "this number is not in this account" in (await ended(here, "show", "919999999999", *account)).err
+    assert "it contains no numbers" in (await ended(here, "publish", "hello", *of(acme))).err
     nowhere = ("--feature-set", "00000000-0000-7000-8000-000000000000")
     assert (await ended(here, "publish", "918040001234", *account, *nowhere)).code == 1

@@ -55,7 +55,7 @@ def test_a_members_address_and_an_operators_never_meet(here: Here, password_file
     account = here.json("account", "create", "--name", "Acme")["client_account_id"]
     alice = f"alice-{random_text(6)}@acme.example"
     here.text("member", "create", "--account", account, "--email", alice, "--name", "Alice")
-    assert "another one" in here.error("operator", "create", "--email", alice, "--password-file", password_file)
+    assert "use another address" in here.error("operator", "create", "--email", alice, "--password-file", password_file)
     olive = f"olive-{random_text(6)}@operator.example"
     here.text("operator", "create", "--email", olive, "--password-file", password_file)
     assert "already exists" in here.error(
@@ -70,7 +70,7 @@ def test_a_member_is_invited_by_mail_or_given_a_password(here: Here, password_fi
     here.text("member", "invite", alice["id"], "--account", account)
     assert asyncio.run(mails_to(here, email)) == ["Your invitation to Acme on Callmark"]
     here.text("member", "update", alice["id"], "--account", account, "--state", "active")
-    assert "not invited" in here.error("member", "invite", alice["id"], "--account", account)
+    assert "only an invited member" in here.error("member", "invite", alice["id"], "--account", account)
     here.text("member", "password", alice["id"], "--account", account, "--password-file", password_file)
     assert asyncio.run(signs_in(here, email))
 
@@ -78,10 +78,14 @@ def test_a_member_is_invited_by_mail_or_given_a_password(here: Here, password_fi
 def test_an_owner_gets_a_place_that_exists(here: Here) -> None:
     account = here.json("account", "create", "--name", "Acme")["client_account_id"]
     owner = ("--role", "process_owner", "--name", "Paul", "--email", f"paul-{random_text(6)}@acme.example")
-    assert "no such place" in here.error("member", "create", "--account", account, *owner, "--place", NOBODY)
+    assert "place in the structure does not exist" in here.error(
+        "member", "create", "--account", account, *owner, "--place", NOBODY
+    )
     paul = here.json("member", "create", "--account", account, *owner)
     assert paul["place"] is None
-    assert "no such place" in here.error("member", "update", paul["id"], "--account", account, "--place", NOBODY)
+    assert "place in the structure does not exist" in here.error(
+        "member", "update", paul["id"], "--account", account, "--place", NOBODY
+    )
 
 
 async def mails_to(here: Here, email: str) -> list[str]:

@@ -49,13 +49,13 @@ def test_a_structure_is_made_shown_and_taken_down(here: Here, account: tuple[str
     for node, id_ in made.items():
         (listed,) = here.json("structure", node, "list", *account)
         assert (listed["id"], here.json("structure", node, "show", id_, *account)["name"]) == (id_, listed["name"])
-    assert "still holds the feature set 'Default'" in here.error(
+    assert "still contains the feature set 'Default'" in here.error(
         "structure", "sub-process", "delete", made["sub-process"], *account
     )
     here.json("feature-set", "delete", feature_set["id"], *account)
     for node in ("sub-process", "process", "operation", "department"):
         assert here.json("structure", node, "delete", made[node], *account) == {"id": made[node]}
-    assert "Begin with `callmark structure department create" in here.text("structure", "tree", *account)
+    assert "Start with `callmark structure department create" in here.text("structure", "tree", *account)
 
 
 def test_nodes_are_renamed_and_moved(here: Here, account: tuple[str, str]) -> None:
@@ -114,7 +114,7 @@ def test_a_feature_set_is_changed_published_and_kept_while_in_use(here: Here, ac
     assert (changed["name"], changed["label_id"]) == ("New", label)
     assert (changed["survey"], changed["call_me_back"], changed["call_reason_id"]) == (False, True, reason)
     assert here.json("feature-set", "publish", one["id"], *account)["status"] == "published"
-    assert "belongs to a feature set" in here.error("label", "delete", label, *account)
+    assert "used by a feature set" in here.error("label", "delete", label, *account)
     assert "needs a label" in here.error("feature-set", "update", one["id"], *account, "--no-label")
     assert here.json("feature-set", "unpublish", one["id"], *account)["status"] == "unpublished"
     without = here.json("feature-set", "update", one["id"], *account, "--no-label", "--no-call-reason")

@@ -26,7 +26,7 @@ def group() -> None:
     type=FeatureList(),
     default="all",
     show_default=True,
-    help="Features it subscribes to, divided by commas.",
+    help="Features it subscribes to, separated by commas.",
 )
 @operator
 async def create(deps: Deps, out: Output, name: str, features: frozenset[Feature]) -> None:
@@ -35,7 +35,7 @@ async def create(deps: Deps, out: Output, name: str, features: frozenset[Feature
     out.item(
         _row(account),
         "Account created.",
-        f"Next: `callmark key create --account {account.id} --name NAME` makes its first API key.",
+        f"Next: `callmark key create --account {account.id} --name NAME` creates its first API key.",
     )
 
 
@@ -77,7 +77,7 @@ async def update(
     """Rename, suspend or restore an account, or change its features."""
     at_least_one(name, features, state)
     if state is AccountState.SUSPENDED:
-        sure("Suspend this account? Its API answers 403 from the next request on.", yes=yes)
+        sure("Suspend this account? Its API requests are refused with 403 at once.", yes=yes)
     account = await accounts.update_account(deps, account_id(id), name=name, features=features, state=state)
     out.item(_row(account), "Account updated.")
 

@@ -13,14 +13,14 @@ from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")
-_RULES = "10 to 100 characters, none of !@#$%^&*()_+/; begins and ends with none of . , - and no space"
+_RULES = "10 to 100 characters, without !@#$%^&*()_+/; must not begin or end with a space, period, comma or hyphen"
 
 _text_option = click.option("--text", required=True, help=f"What handsets show under the name: {_RULES}.")
 
 
 @click.group
 def group() -> None:
-    """Manage the call-reason library."""
+    """Manage the call reason library."""
 
 
 @group.command
@@ -59,7 +59,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @_text_option
 @operator
 async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) -> None:  # noqa: A002 - the argument's name on the screen
-    """Change the wording; feature sets that use it show it from the next ring on."""
+    """Change the wording; feature sets that use it show the new text from the next call."""
     changed = await library.update_call_reason(deps, account_id(account), CallReasonId(id), text=text)
     out.item(_row(changed), "Call reason updated.")
 

@@ -21,23 +21,23 @@ _feature_set_option = click.option(
     "--feature-set", type=click.UUID, required=True, metavar="ID", help="The feature set's, or number group's, id."
 )
 _email_option = click.option(
-    "--email", help="Who calls back; the account's oldest admin when not given.", metavar="ADDRESS"
+    "--email", help="The member who calls back; by default the account's oldest admin.", metavar="ADDRESS"
 )
 
 
 @click.group
 def group() -> None:
-    """Manage Call Me Back: configurations of feature sets, and the requests of receivers."""
+    """Manage Call Me Back: the settings of feature sets, and callback requests."""
 
 
 @group.command("set")
 @account_option
 @_feature_set_option
-@click.option("--name", help="The configuration's name, at most 100 characters; at first the feature set's.")
+@click.option("--name", help="The configuration's name, at most 100 characters (default: the feature set's name).")
 @click.option(
-    "--slot-picker/--no-slot-picker", default=None, help="Whether a receiver chooses a half hour; at first no."
+    "--slot-picker/--no-slot-picker", default=None, help="Whether receivers choose a half-hour slot (default: no)."
 )
-@click.option("--time-zone", metavar="ZONE", help="The one zone that the hours are in, as Asia/Kolkata; at first UTC.")
+@click.option("--time-zone", metavar="ZONE", help="Time zone of the hours, such as Asia/Kolkata (default: UTC).")
 @click.option(
     "--hours", metavar="HOURS", help='Business hours, such as "mon-fri 10:00-14:00,15:00-18:00; sat 10am-1pm".'
 )
@@ -53,9 +53,9 @@ async def set_(
     *,
     slot_picker: bool | None,
 ) -> None:
-    """Configure what a feature set offers; an option that is not given stays as it is.
+    """Configure what a feature set offers; options that you leave out stay as they are.
 
-    The offer is made only while the feature set's Call Me Back switch is on and it is published.
+    Receivers get the offer only while the feature set is published and its Call Me Back switch is on.
     """
     config = await callbacks.set_config(
         deps,
@@ -76,7 +76,7 @@ async def set_(
 async def list_(deps: Deps, out: Output, account: UUID) -> None:
     """List an account's configurations, newest first."""
     rows = [_config_row(config) for config in await callbacks.list_configs(deps, account_id(account))]
-    hint = f"Nothing configured yet. Use `callmark callback set --account {account} --feature-set ID`."
+    hint = f"No configurations yet. Create one with `callmark callback set --account {account} --feature-set ID`."
     out.rows(rows, _CONFIG_COLUMNS, empty=hint)
 
 
@@ -95,9 +95,9 @@ async def show(deps: Deps, out: Output, account: UUID, feature_set: UUID) -> Non
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, yes: bool) -> None:
-    """Delete a feature set's configuration; while its switch is on, a call back without slots is offered."""
+    """Delete a feature set's configuration; while its switch is on, callbacks are offered without slots."""
     config = await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))
-    sure(f"Delete {config.name!r}? Receivers cannot choose a half hour from then on.", yes=yes)
+    sure(f"Delete {config.name!r}? Receivers can no longer choose a slot.", yes=yes)
     await callbacks.delete_config(deps, config.account_id, config.feature_set_id)
     out.done({"feature_set_id": config.feature_set_id}, f"Configuration {config.name!r} deleted.")
 
@@ -109,15 +109,15 @@ async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, y
     "states",
     type=click.Choice(RequestState, case_sensitive=False),
     multiple=True,
-    help="Only requests in this state; may be given several times.",
+    help="Only requests in this state (repeat for several states).",
 )
-@click.option("--after", type=click.UUID, metavar="ID", help="Go on behind this request.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most so many.")
+@click.option("--after", type=click.UUID, metavar="ID", help="Only requests after this one in the list.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most this many.")
 @operator
 async def requests(
     deps: Deps, out: Output, account: UUID, states: tuple[RequestState, ...], after: UUID | None, limit: int
 ) -> None:
-    """List receivers' requests, newest first."""
+    """List callback requests, newest first."""
     found = await work_list.list_requests(
         deps,
         account_id(account),
@@ -125,7 +125,7 @@ async def requests(
         after=CallbackRequestId(after) if after else None,
         limit=limit,
     )
-    out.rows([_row(request) for request in found], _COLUMNS, empty="No such requests.")
+    out.rows([_row(request) for request in found], _COLUMNS, empty="No requests match.")
 
 
 @group.command
@@ -134,9 +134,9 @@ async def requests(
 @_email_option
 @operator
 async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
-    """Take a new request: somebody is going to call back."""
+    """Assign a new request to the member who will call back."""
     who = email or await accounts.creator_email(deps, account_id(account))
-    out.item(_row(await work_list.take(deps, account_id(account), CallbackRequestId(id), who)), "Request taken.")
+    out.item(_row(await work_list.take(deps, account_id(account), CallbackRequestId(id), who)), "Request assigned.")
 
 
 @group.command
@@ -145,9 +145,11 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 @_email_option
 @operator
 async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
-    """Mark a request as done: somebody has called back."""
+    """Mark a request as done, after somebody has called back."""
     who = email or await accounts.creator_email(deps, account_id(account))
-    out.item(_row(await work_list.finish(deps, account_id(account), CallbackRequestId(id), who)), "Request done.")
+    out.item(
+        _row(await work_list.finish(deps, account_id(account), CallbackRequestId(id), who)), "Request marked as done."
+    )
 
 
 def _config_row(config: CallbackConfig) -> Row:

@@ -1,4 +1,4 @@
-"""`callmark campaign`: User Feedback campaigns and how they were answered."""
+"""`callmark campaign`: User Feedback campaigns and their results."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -47,7 +47,7 @@ class CallTypes(click.ParamType[frozenset[CallType]]):
         try:
             return frozenset(CallType(name.strip()) for name in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} is not one or both of answered,missed", param, ctx)
+            self.fail(f"{value!r} is not a call type; choose answered, missed, or both", param, ctx)
 
 
 class QuestionText(click.ParamType[NewQuestion]):
@@ -67,7 +67,7 @@ class QuestionText(click.ParamType[NewQuestion]):
 
 
 _calls_option = click.option(
-    "--calls", type=CallTypes(), help="After which calls it asks: answered, missed (rejected ones too), or both."
+    "--calls", type=CallTypes(), help="Calls that it asks about: answered, missed (includes rejected), or both."
 )
 _question_option = click.option(
     "--question",
@@ -75,7 +75,7 @@ _question_option = click.option(
     type=QuestionText(),
     multiple=True,
     metavar="TEXT",
-    help='A question, in order: "On time? | Yes | No" is a choice, without options it is answered in free text.',
+    help='A question (repeat in order). Add options after |: "On time? | Yes | No". Without options: free text.',
 )
 
 
@@ -86,7 +86,9 @@ def group() -> None:
 
 @group.command
 @account_option
-@click.option("--feature-set", type=click.UUID, required=True, metavar="ID", help="Whose numbers' calls it asks after.")
+@click.option(
+    "--feature-set", type=click.UUID, required=True, metavar="ID", help="The feature set whose calls it asks about."
+)
 @click.option("--name", required=True, help="The campaign's name, at most 100 characters.")
 @click.option(
     "--type",
@@ -94,7 +96,7 @@ def group() -> None:
     type=click.Choice(CampaignType, case_sensitive=False),
     default="questions",
     show_default=True,
-    help="questions: your own, at most 10. call_rating: one, answered with 1 to 5.",
+    help="questions: up to 10 questions of your own. call_rating: one rating from 1 to 5.",
 )
 @_calls_option
 @_question_option
@@ -109,7 +111,7 @@ async def create(
     calls: frozenset[CallType] | None,
     questions: Sequence[NewQuestion],
 ) -> None:
-    """Create a campaign as a draft; it asks after both types of calls unless you say otherwise."""
+    """Create a campaign as a draft; by default it asks about answered and missed calls."""
     campaign = await feedback.create_campaign(
         deps,
         account_id(account),
@@ -120,7 +122,7 @@ async def create(
         questions=questions,
         created_by_email=await accounts.creator_email(deps, account_id(account)),
     )
-    after = f"Next: `callmark campaign live {campaign.id} --account {account}` makes it ask."
+    after = f"Next: `callmark campaign live {campaign.id} --account {account}` starts it."
     out.item(_row(campaign, out), "Campaign created.", after)
 
 
@@ -149,7 +151,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @click.option("--name", help="A new name.")
 @_calls_option
 @_question_option
-@click.option("--order", metavar="LIST", help="The questions in another order, by their present places: 2,1,3.")
+@click.option("--order", metavar="LIST", help="A new order of the questions, by their current positions: 2,1,3.")
 @operator
 async def update(
     deps: Deps,
@@ -161,10 +163,10 @@ async def update(
     questions: Sequence[NewQuestion],
     order: str | None,
 ) -> None:
-    """Change a draft; questions that are given take the place of all it has."""
+    """Change a draft; the questions you give replace all that it has."""
     at_least_one(name, calls, questions or None, order)
     if questions and order:
-        raise click.UsageError("give either --question, in their order, or --order")
+        raise click.UsageError("give either --question or --order, not both")
     owner, campaign_id = account_id(account), CampaignId(id)
     if order is not None:
         draft = await feedback.get_campaign(deps, owner, campaign_id)
@@ -180,7 +182,7 @@ async def update(
 @account_option
 @operator
 async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Make a draft live; it cannot be changed any more."""
+    """Start a draft; a live campaign can no longer be changed."""
     campaign = await feedback.make_live(deps, account_id(account), CampaignId(id))
     out.item(_row(campaign, out), "Campaign is live.")
 
@@ -191,9 +193,9 @@ async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @yes_option
 @operator
 async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """End a live campaign for good."""
+    """End a live campaign. This cannot be undone."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
-    sure(f"End {campaign.name!r}? It cannot be made live again.", yes=yes)
+    sure(f"End {campaign.name!r}? You cannot start it again.", yes=yes)
     out.item(_row(await feedback.end_campaign(deps, campaign.account_id, campaign.id), out), "Campaign ended.")
 
 
@@ -203,7 +205,7 @@ async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) ->
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete a draft, or an ended campaign with its answers."""
+    """Delete a draft, or an ended campaign and its answers."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
     sure(f"Delete {campaign.name!r} and its answers?", yes=yes)
     await feedback.delete_campaign(deps, campaign.account_id, campaign.id)
@@ -215,15 +217,15 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 @account_option
 @operator
 async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Show how a campaign was answered so far, question by question."""
+    """Show a campaign's results so far, question by question."""
     found = await feedback.results(deps, account_id(account), CampaignId(id))
     if out.as_json:
         out.item(_results_row(found))
         return
     calls = ", ".join(f"{count} {kind.value}" for kind, count in found.by_call_type.items())
     number = "1 call" if found.answered == 1 else f"{found.answered} calls"
-    click.echo(f"{found.campaign.name}: answered after {number} ({calls}).")
-    out.rows([_result_line(one) for one in found.questions], _RESULT_COLUMNS, empty="It has no questions.")
+    click.echo(f"{found.campaign.name}: answered for {number} ({calls}).")
+    out.rows([_result_line(one) for one in found.questions], _RESULT_COLUMNS, empty="This campaign has no questions.")
 
 
 def _ordered(draft: Campaign, order: str) -> list[Question]:
@@ -233,7 +235,7 @@ def _ordered(draft: Campaign, order: str) -> list[Question]:
     except ValueError:
         places = []
     if sorted(places) != list(range(1, len(draft.questions) + 1)):
-        raise click.UsageError(f"--order must name each place from 1 to {len(draft.questions)} once")
+        raise click.UsageError(f"--order must list each position from 1 to {len(draft.questions)} exactly once")
     return [draft.questions[place - 1] for place in places]
 
 

@@ -11,7 +11,7 @@ LOGO_READ_BYTES = 2_097_152
 
 
 class FeatureList(click.ParamType[frozenset[Feature]]):
-    """Features divided by commas, or `all`, or `none`."""
+    """Features separated by commas, or `all`, or `none`."""
 
     name = "features"
 

@@ -1,4 +1,4 @@
-"""`callmark feature-set`: the bundles of label, call reason and offers that listed numbers show."""
+"""`callmark feature-set`: the label, call reason and offers that listed numbers show."""
 
 from uuid import UUID
 
@@ -48,13 +48,15 @@ def group() -> None:
 
 @group.command
 @account_option
-@click.option("--process", type=click.UUID, required=True, metavar="ID", help="The process or sub-process it hangs on.")
+@click.option(
+    "--process", type=click.UUID, required=True, metavar="ID", help="The process or sub-process it belongs to."
+)
 @click.option("--name", required=True, help="At most 100 characters, unique in its process.")
 @click.option("--description", default="", help="At most 500 characters.")
-@click.option("--label", type=click.UUID, metavar="ID", help="A static label; needed before it can be published.")
-@click.option("--call-reason", type=click.UUID, metavar="ID", help="A call reason of the account's library.")
-@click.option("--call-me-back", is_flag=True, help="Receivers may ask to be called back.")
-@click.option("--survey", is_flag=True, help="Receivers are asked for feedback.")
+@click.option("--label", type=click.UUID, metavar="ID", help="A static label; required before you publish.")
+@click.option("--call-reason", type=click.UUID, metavar="ID", help="A call reason from the account's library.")
+@click.option("--call-me-back", is_flag=True, help="Let people who missed the call request a callback.")
+@click.option("--survey", is_flag=True, help="Ask receivers for feedback.")
 @click.option("--phone-type", type=click.Choice(PhoneType, case_sensitive=False), default="verified", show_default=True)
 @operator
 async def create(  # noqa: PLR0913 - a parameter for each option
@@ -71,7 +73,7 @@ async def create(  # noqa: PLR0913 - a parameter for each option
     call_me_back: bool,
     survey: bool,
 ) -> None:
-    """Create a feature set, as a draft."""
+    """Create a feature set as a draft."""
     made = await structure.create_feature_set(
         deps,
         account_id(account),
@@ -92,11 +94,11 @@ async def create(  # noqa: PLR0913 - a parameter for each option
 
 @group.command("list")
 @account_option
-@click.option("--department", type=click.UUID, metavar="ID", help="In this department only.")
-@click.option("--operation", type=click.UUID, metavar="ID", help="In this operation only.")
-@click.option("--process", type=click.UUID, metavar="ID", help="In this process or sub-process only.")
-@click.option("--page", type=click.IntRange(1), default=1, help="Which page, from 1.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="How many on a page.")
+@click.option("--department", type=click.UUID, metavar="ID", help="Only in this department.")
+@click.option("--operation", type=click.UUID, metavar="ID", help="Only in this operation.")
+@click.option("--process", type=click.UUID, metavar="ID", help="Only in this process or sub-process.")
+@click.option("--page", type=click.IntRange(1), default=1, help="Page number, starting at 1.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=1000, show_default=True, help="Feature sets per page.")
 @operator
 async def list_(
     deps: Deps,
@@ -119,7 +121,7 @@ async def list_(
     )
     found, _ = await structure.list_placed(deps, account_id(account), within, page=page, limit=limit)
     rows = [_row(placed.feature_set, placed.place) for placed in found]
-    out.rows(rows, _COLUMNS, empty="No feature sets. Create one with `callmark feature-set create`.")
+    out.rows(rows, _COLUMNS, empty="No feature sets match. Create one with `callmark feature-set create`.")
 
 
 @group.command
@@ -135,14 +137,18 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @id_argument
 @account_option
 @click.option("--name", help="A new name.")
-@click.option("--description", help="A new description; empty takes it away.")
+@click.option("--description", help="A new description; an empty one removes it.")
 @click.option("--label", type=click.UUID, metavar="ID", help="Another static label.")
-@click.option("--no-label", is_flag=True, help="Take its label away, unless it is published.")
+@click.option("--no-label", is_flag=True, help="Remove its label; not possible while it is published.")
 @click.option("--call-reason", type=click.UUID, metavar="ID", help="Another call reason.")
-@click.option("--no-call-reason", is_flag=True, help="Take its call reason away.")
-@click.option("--call-me-back/--no-call-me-back", default=None, help="Whether receivers may ask to be called back.")
+@click.option("--no-call-reason", is_flag=True, help="Remove its call reason.")
+@click.option("--call-me-back/--no-call-me-back", default=None, help="Whether receivers can request a callback.")
 @click.option("--survey/--no-survey", default=None, help="Whether receivers are asked for feedback.")
-@click.option("--phone-type", type=click.Choice(PhoneType, case_sensitive=False), help="Only while no number is in it.")
+@click.option(
+    "--phone-type",
+    type=click.Choice(PhoneType, case_sensitive=False),
+    help="The phone type; can change only while no number is in it.",
+)
 @operator
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
@@ -160,7 +166,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
     call_me_back: bool | None,
     survey: bool | None,
 ) -> None:
-    """Change a feature set; its listed numbers show it from the next ring on."""
+    """Change a feature set; its listed numbers show the change from the next call."""
     switches = [None if switch is None else "given" for switch in (call_me_back, survey)]
     at_least_one(name, description, label, no_label, call_reason, no_call_reason, phone_type, *switches)
     label_id, reason_id = (
@@ -186,7 +192,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @click.option("--process", type=click.UUID, required=True, metavar="ID", help="The new process or sub-process.")
 @operator
 async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Move a feature set, with its numbers, to another process."""
+    """Move a feature set and its numbers to another process."""
     moved = await structure.move_feature_set(deps, account_id(account), FeatureSetId(id), ProcessId(process))
     out.item(await _told(deps, moved), "Feature set moved.")
 
@@ -196,7 +202,7 @@ async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) 
 @account_option
 @operator
 async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Publish it: its listed numbers show its identity from the next ring on."""
+    """Publish a feature set; its listed numbers show its identity from the next call."""
     published = await structure.publish_feature_set(deps, account_id(account), FeatureSetId(id))
     out.item(await _told(deps, published), "Feature set published.")
 
@@ -206,7 +212,7 @@ async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # 
 @account_option
 @operator
 async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Unpublish it: its numbers stay, and show nothing from the next ring on."""
+    """Unpublish a feature set; its numbers stay listed but show nothing from the next call."""
     unpublished = await structure.unpublish_feature_set(deps, account_id(account), FeatureSetId(id))
     out.item(await _told(deps, unpublished), "Feature set unpublished.")
 
@@ -217,7 +223,7 @@ async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete a feature set without numbers, with its Call Me Back configuration and campaigns."""
+    """Delete a feature set that has no numbers, with its Call Me Back configuration and campaigns."""
     found = await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))
     sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)
     await structure.delete_feature_set(deps, found.account_id, found.id)
@@ -227,7 +233,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 def _changed(given: UUID | None, option: str, *, gone: bool) -> UUID | UnsetType | None:
     """What a pair of options says: another one, none, or nothing about it."""
     if gone and given is not None:
-        raise click.UsageError(f"--{option} and --no-{option} exclude each other")
+        raise click.UsageError(f"use either --{option} or --no-{option}, not both")
     return None if gone else UNSET if given is None else given
 
 

@@ -23,19 +23,19 @@ def group() -> None:
 @click.option("--name", required=True, help="The app's name.")
 @operator
 async def create(deps: Deps, out: Output, name: str) -> None:
-    """Create a handset app; its key is shown this once."""
+    """Create a handset app. Its key is shown only once."""
     app, key = await handsets.create_app(deps, name)
     out.item(
         {"handset_app_id": app.id, "handset_app_key": key},
         "Handset app created.",
-        "Keep the handset app key now: it cannot be shown again.",
+        "Copy the handset app key now. It is not shown again.",
     )
 
 
 @group.command("list")
 @operator
 async def list_(deps: Deps, out: Output) -> None:
-    """List every handset app, oldest first, revoked ones too."""
+    """List all handset apps, including revoked ones, oldest first."""
     rows = [_row(app) for app in await handsets.list_apps(deps)]
     out.rows(rows, _COLUMNS, empty="No handset apps yet. Create one with `callmark handset-app create --name NAME`.")
 
@@ -45,8 +45,8 @@ async def list_(deps: Deps, out: Output) -> None:
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Revoke a handset app; every registration made with its key ends."""
-    sure("Revoke this app? Every handset registered with it is no user any more.", yes=yes)
+    """Revoke a handset app and end every registration made with its key."""
+    sure("Revoke this app? All handsets registered with it are unregistered.", yes=yes)
     app = await handsets.revoke_app(deps, HandsetAppId(id))
     out.done(_row(app), f"Handset app {app.name!r} revoked.")
 

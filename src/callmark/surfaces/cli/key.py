@@ -23,28 +23,28 @@ from callmark.surfaces.cli.session import (
 )
 
 _COLUMNS = ("key_id", "name", "features", "created_by_email", "created_at")
-_ONCE = "Keep the secret api key now: it cannot be shown again."
+_ONCE = "Copy the secret API key now. It is not shown again."
 
 
 @click.group
 def group() -> None:
-    """Manage the API keys of a client account (at most 5 at the same time)."""
+    """Manage the API keys of a client account (at most 5)."""
 
 
 @group.command
 @account_option
-@click.option("--name", required=True, help="What the key is for.")
-@click.option("--description", default="", help="More about it.")
+@click.option("--name", required=True, help="A name that says what the key is for.")
+@click.option("--description", default="", help="A longer description.")
 @click.option(
     "--features",
     type=FeatureList(),
-    help="Features it gives access to, divided by commas; those the account subscribes to when not given.",
+    help="Features it gives access to, separated by commas (default: all features of the account).",
 )
 @operator
 async def create(
     deps: Deps, out: Output, account: UUID, name: str, description: str, features: frozenset[Feature] | None
 ) -> None:
-    """Create an API key; its secret is shown this once."""
+    """Create an API key. Its secret is shown only once."""
     owner = await accounts.get_account(deps, account_id(account))
     new = await credentials.create_key(
         deps,
@@ -82,7 +82,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--description", help="A new description.")
-@click.option("--features", type=FeatureList(), help="The features it gives access to from now on.")
+@click.option("--features", type=FeatureList(), help="The features it gives access to, replacing the current ones.")
 @operator
 async def update(
     deps: Deps,
@@ -93,7 +93,7 @@ async def update(
     description: str | None,
     features: frozenset[Feature] | None,
 ) -> None:
-    """Rename an API key, or change its access; tokens made from it act by it at once."""
+    """Rename an API key, or change its access; tokens made from it follow at once."""
     at_least_one(name, description, features)
     key = await credentials.update_key(
         deps, account_id(account), KeyId(id), name=name, description=description, features=features
@@ -107,9 +107,9 @@ async def update(
 @yes_option
 @operator
 async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Replace an API key by a new pair; the old one and its tokens stop at once."""
+    """Replace an API key with a new pair; the old pair and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
-    sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop at once.", yes=yes)
+    sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop working at once.", yes=yes)
     out.item(_pair(await credentials.regenerate_key(deps, key.account_id, key.id)), "API key regenerated.", _ONCE)
 
 
@@ -119,9 +119,9 @@ async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: b
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete an API key; it and its tokens stop at once."""
+    """Delete an API key; the key and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
-    sure(f"Delete {key.name!r}? The key and every token made from it stop at once.", yes=yes)
+    sure(f"Delete {key.name!r}? The key and every token made from it stop working at once.", yes=yes)
     await credentials.delete_key(deps, key.account_id, key.id)
     out.done({"key_id": key.id}, f"API key {key.name!r} deleted.")
 

@@ -1,4 +1,4 @@
-"""`callmark label`: labels, their logos, and the categories to file them under."""
+"""`callmark label`: labels, their logos and their categories."""
 
 from pathlib import Path
 from uuid import UUID
@@ -43,7 +43,7 @@ def group() -> None:
     "--logo",
     type=_logo_path,
     metavar="FILE",
-    help=f"Logo ({_LOGO_RULES}). Without one, a picture of the name's first letter is made, to start with at once.",
+    help=f"Logo file ({_LOGO_RULES}). By default, a picture of the name's first letter.",
 )
 @click.option(
     "--type",
@@ -53,13 +53,13 @@ def group() -> None:
     show_default=True,
     help="dynamic: for pushed call records. static: for listed numbers.",
 )
-@click.option("--category", type=int, help="Category; follows from the sub-category when not given.")
+@click.option("--category", type=int, help="Category (default: the category of the sub-category).")
 @click.option(
     "--sub-category",
     type=int,
     default=DEFAULT_SUB_CATEGORY,
     show_default=True,
-    help="Sub-category (see `callmark label categories`); by default business support, which has call centres.",
+    help="Sub-category, see `callmark label categories` (default: business support, which includes call centres).",
 )
 @operator
 async def create(
@@ -109,11 +109,11 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @group.command
 @id_argument
 @account_option
-@click.option("--name", help="A new name; records pushed before keep the old one.")
+@click.option("--name", help="A new name; records that were already pushed keep the old one.")
 @click.option("--logo", type=_logo_path, metavar="FILE", help=f"A new logo ({_LOGO_RULES}).")
-@click.option("--category", type=int, help="A new category; follows from the sub-category when not given.")
+@click.option("--category", type=int, help="A new category (default: the category of the sub-category).")
 @click.option("--sub-category", type=int, help="A new sub-category (see `callmark label categories`).")
-@click.option("--default", "make_default", is_flag=True, help="Stand in where a pushed record names no label.")
+@click.option("--default", "make_default", is_flag=True, help="Use this label when a pushed record names none.")
 @operator
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
@@ -150,9 +150,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete a label; new call records cannot name it any more."""
+    """Delete a label; new call records can no longer use it."""
     label = await labels.get_label(deps, account_id(account), LabelId(id))
-    sure(f"Delete {label.name!r}? Call records that name it are refused from then on.", yes=yes)
+    sure(f"Delete {label.name!r}? New call records that use it are refused.", yes=yes)
     await labels.delete_label(deps, label.account_id, label.id)
     out.done({"id": label.id}, f"Label {label.name!r} deleted.")
 
@@ -160,7 +160,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 @group.command
 @json_option
 def categories(*, as_json: bool) -> None:
-    """List the categories and sub-categories of the catalogue (UN ISIC Rev. 4)."""
+    """List the categories and sub-categories (UN ISIC Rev. 4)."""
     out = Output(as_json=as_json)
     if as_json:
         out.rows([_catalogue_row(category.number) for category in CATEGORIES], (), empty="")

@@ -30,10 +30,10 @@ _place_option = click.option(
     "--place",
     type=click.UUID,
     metavar="ID",
-    help="The department, operation or process that an owner owns, by its role.",
+    help="Id of the department, operation or process that an owner is responsible for.",
 )
 _state_option = click.option(
-    "--state", type=click.Choice(MemberState, case_sensitive=False), help="Invited, active, or access revoked."
+    "--state", type=click.Choice(MemberState, case_sensitive=False), help="Invited, active, or revoked (no access)."
 )
 
 
@@ -44,7 +44,7 @@ def group() -> None:
 
 @group.command
 @account_option
-@click.option("--email", required=True, help="The person's address; one member of the installation may have it.")
+@click.option("--email", required=True, help="The person's email address; each address can belong to one member only.")
 @click.option("--name", required=True, help="The person's name.")
 @click.option("--role", type=click.Choice(Role, case_sensitive=False), default="admin", show_default=True)
 @_place_option
@@ -104,7 +104,7 @@ async def update(
     place: UUID | None,
     state: MemberState | None,
 ) -> None:
-    """Rename a member, change role or place, or revoke and restore access."""
+    """Rename a member, change their role or place, or revoke or restore their access."""
     at_least_one(name, role, place, state)
     member = await accounts.update_member(
         deps, account_id(account), MemberId(id), name=name, role=role, state=state, node_id=place
@@ -117,13 +117,13 @@ async def update(
 @account_option
 @operator
 async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Mail an invited member (again) the link with which it chooses its password."""
+    """Send an invited member the link to choose a password, or send it again."""
     owner = await accounts.get_account(deps, account_id(account))
     member = await accounts.get_member(deps, owner.id, MemberId(id))
     if member.state is not MemberState.INVITED:
-        raise Conflict(f"{member.email} is {member.state}, not invited")
+        raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
     await links.invite(deps, member, owner.name, "")
-    out.item(_row(member), "The invitation is on its way.")
+    out.item(_row(member), "Invitation sent.")
 
 
 @group.command
@@ -132,7 +132,7 @@ async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @password_option
 @operator
 async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:  # noqa: A002 - the argument's name on the screen
-    """Give a member a new password for the console; it is signed out everywhere."""
+    """Set a member's console password and sign them out everywhere."""
     member = await accounts.get_member(deps, account_id(account), MemberId(id))
     await links.set_password(deps, member, read_password(password_file))
     out.item(_row(member), "Password changed.")
@@ -144,7 +144,7 @@ async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_fi
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete a member for good."""
+    """Delete a member. This cannot be undone."""
     member = await accounts.get_member(deps, account_id(account), MemberId(id))
     sure(f"Delete {member.email}? This cannot be undone.", yes=yes)
     await accounts.delete_member(deps, member.account_id, member.id)

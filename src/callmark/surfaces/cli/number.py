@@ -1,4 +1,4 @@
-"""`callmark number`: numbers, listed and delisted one by one or from a file, and the review of listings."""
+"""`callmark number`: list and delist numbers, singly or from a file, and review listings."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -34,7 +34,7 @@ _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_na
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
 _REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "number_count", "examples", "requested_at")
 
-WOULD_BE = "Nothing is changed. It would be:"
+WOULD_BE = "Dry run: nothing was changed. The result would be:"
 
 feature_set_option = click.option(
     "--feature-set", "feature_set", type=click.UUID, required=True, metavar="ID", help="The feature set's id."
@@ -43,7 +43,7 @@ region_option = click.option(
     "--region",
     default="",
     metavar="CC",
-    help="Two-letter country in which numbers without a country code are dialled, such as IN.",
+    help="Two-letter country code, such as IN, for numbers without a country code.",
 )
 
 
@@ -51,9 +51,9 @@ def reading_options(command: Callable[..., object]) -> Callable[..., object]:
     """How a file is read; the command gets them as `reading`."""
 
     @region_option
-    @click.option("--column", default="", metavar="NAME", help="The column with the numbers, by its name or its place.")
-    @click.option("--encoding", default="", help="The file's encoding, such as cp1252, where it is not found out.")
-    @click.option("--sheet", default="", metavar="NAME", help="The sheet of a workbook; else the first that has rows.")
+    @click.option("--column", default="", metavar="NAME", help="The column with the numbers: its name or position.")
+    @click.option("--encoding", default="", help="The file's encoding, such as cp1252 (default: detected).")
+    @click.option("--sheet", default="", metavar="NAME", help="The sheet of a workbook (default: the first with rows).")
     @wraps(command)
     def with_reading(*args: object, region: str, column: str, encoding: str, sheet: str, **others: object) -> object:
         return command(*args, reading=ListReading(region, column, encoding, sheet), **others)
@@ -61,7 +61,7 @@ def reading_options(command: Callable[..., object]) -> Callable[..., object]:
     return with_reading
 
 
-dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would happen, without changing anything.")
 file_argument = click.argument("file", type=click.File("rb"))
 numbers_argument = click.argument("numbers", nargs=-1, required=True, metavar="NUMBER...")
 
@@ -74,9 +74,9 @@ def group() -> None:
 @group.command("list")
 @account_option
 @click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only in this feature set.")
-@click.option("--search", default="", help="A number's first digits, or the beginning of a feature set's name.")
+@click.option("--search", default="", help="The first digits of a number, or the start of a feature set's name.")
 @click.option("--state", type=click.Choice(NumberState, case_sensitive=False), help="Only in this state.")
-@click.option("--after", metavar="NUMBER", help="The page after this number.")
+@click.option("--after", metavar="NUMBER", help="Show the page after this number.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @operator
 async def list_(
@@ -98,7 +98,7 @@ async def list_(
     )
     before = look_up.page_of(last) if last else None
     found = await look_up.search_numbers(deps, account_id(account), wanted, before=before, limit=limit)
-    hint = "No such numbers. `callmark number publish NUMBER --account ID --feature-set ID` lists one."
+    hint = "No numbers match. List one with `callmark number publish NUMBER --account ID --feature-set ID`."
     out.rows([number_row(one) for one in found], _COLUMNS, empty=hint)
 
 
@@ -107,7 +107,7 @@ async def list_(
 @account_option
 @operator
 async def show(deps: Deps, out: Output, number: str, account: UUID) -> None:
-    """Show one number, with the job that works on it."""
+    """Show one number, with the job that is processing it."""
     details, job = await look_up.find_number(deps, account_id(account), _number(number))
     row = number_row(details)
     if out.as_json:
@@ -115,7 +115,7 @@ async def show(deps: Deps, out: Output, number: str, account: UUID) -> None:
         return
     out.item(row)
     if job:
-        out.item(job_row(job), "The job that works on it:")
+        out.item(job_row(job), "The job that is processing it:")
 
 
 @group.command
@@ -127,7 +127,7 @@ async def show(deps: Deps, out: Output, number: str, account: UUID) -> None:
 async def publish(
     deps: Deps, out: Output, numbers: Sequence[str], account: UUID, feature_set: UUID, region: str
 ) -> None:
-    """List numbers in a feature set, and publish it."""
+    """List numbers in a feature set and publish the set."""
     listed = lists.read_list("\n".join(numbers), ListReading(region))
     await _append(deps, out, listed, account, feature_set, dry_run=False)
 
@@ -149,10 +149,10 @@ async def delist(
     *,
     yes: bool,
 ) -> None:
-    """Take numbers out of a feature set and of the account."""
+    """Remove numbers from a feature set and from the account."""
     listed = lists.read_list("\n".join(numbers), ListReading(region))
     _refuse_none(out, listed)
-    sure(f"Delist {len(listed.numbers)} numbers? Their calls show nothing from then on.", yes=yes)
+    sure(f"Delist {len(listed.numbers)} numbers? Their calls will show no identity.", yes=yes)
     answer = await _delist(deps, account, feature_set, listed.numbers)
     print_answer(out, delisted_row(answer), listed, said_of(answer.status))
 
@@ -174,7 +174,7 @@ async def append(
     *,
     dry_run: bool,
 ) -> None:
-    """List the numbers of a file (CSV, .xlsx or one a line; `-`: standard input) beside those that are there."""
+    """Add the numbers in a file (CSV, .xlsx, or one per line; `-` for standard input) to a feature set."""
     await _append(deps, out, lists.read_list(file.read(), reading), account, feature_set, dry_run=dry_run)
 
 
@@ -183,7 +183,7 @@ async def append(
 @account_option
 @feature_set_option
 @reading_options
-@click.option("--skip-rejected", is_flag=True, help="Go on although some lines give no number.")
+@click.option("--skip-rejected", is_flag=True, help="Continue even if some lines contain no valid number.")
 @dry_run_option
 @yes_option
 @operator
@@ -199,7 +199,7 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Make a feature set's numbers those of a file: lists what is new, delists the rest."""
+    """Replace a feature set's numbers with those in a file: list new ones, delist the rest."""
     listed = lists.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
@@ -210,8 +210,8 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
         return
     if listed.rejected and not skip_rejected:
         print_rejected(out, listed)
-        raise InvalidInput(f"{rejected_count(listed)}; nothing is changed (see --skip-rejected)")
-    sure(f"Delist {going} numbers that are not in the file? Their calls show nothing from then on.", yes=yes)
+        raise InvalidInput(f"{rejected_count(listed)}; nothing was changed. Fix the file, or use --skip-rejected.")
+    sure(f"Delist {going} numbers that are not in the file? Their calls will show no identity.", yes=yes)
     maker = await accounts.creator_email(deps, of[0])
     answer, count = await numbers.rewrite(deps, *of, listed.numbers, maker, reviewable=False)
     status = RequestStatus.PENDING if count else answer.status
@@ -222,14 +222,14 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
 @group.command("import")
 @file_argument
 @account_option
-@click.option("--name", required=True, help="The number group's name; one that is there already gets more numbers.")
+@click.option("--name", required=True, help="The number group's name; if it exists, the numbers are added to it.")
 @click.option("--label", type=click.UUID, required=True, metavar="ID", help="The static label it shows.")
 @reading_options
 @operator
 async def import_(
     deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, reading: ListReading
 ) -> None:
-    """Bring a number group of an older console over; publishing its numbers in a feature set migrates them."""
+    """Import a number group from an older console; publish its numbers in a feature set to migrate them."""
     listed = lists.read_list(file.read(), reading)
     maker = await accounts.creator_email(deps, account_id(account))
     group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
@@ -238,14 +238,14 @@ async def import_(
 
 @group.command
 @account_option
-@click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only of this feature set.")
-@click.option("--after", type=click.UUID, metavar="ID", help="The page after this job.")
+@click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only for this feature set.")
+@click.option("--after", type=click.UUID, metavar="ID", help="Show the page after this job.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @operator
 async def jobs(
     deps: Deps, out: Output, account: UUID, feature_set: UUID | None, after: UUID | None, limit: int
 ) -> None:
-    """List the requests that were made, newest first, and how far each is."""
+    """List listing requests and their progress, newest first."""
     last = await reviews.get_job(deps, account_id(account), ListingJobId(after)) if after else None
     found = await reviews.list_jobs(
         deps,
@@ -259,14 +259,14 @@ async def jobs(
 
 @group.group
 def review() -> None:
-    """Approve or reject what businesses ask to list (setting CALLMARK_LISTING_POLICY=review)."""
+    """Approve or reject listing requests (with CALLMARK_LISTING_POLICY=review)."""
 
 
 @review.command("list")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @operator
 async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
-    """List what waits for a review, of all accounts, longest waiting first."""
+    """List the requests awaiting review in all accounts, oldest first."""
     rows: list[Row] = [
         {
             **job_row(one.job),
@@ -277,23 +277,25 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
         }
         for one in await reviews.list_reviews(deps, limit=limit)
     ]
-    out.rows(rows, _REVIEW_COLUMNS, empty="Nothing waits for a review.")
+    out.rows(rows, _REVIEW_COLUMNS, empty="No requests are awaiting review.")
 
 
 @review.command
 @id_argument
 @operator
 async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Let a request go on: its numbers are listed."""
+    """Approve a request; its numbers are then listed."""
     out.item(job_row(await reviews.approve(deps, ListingJobId(id), OPERATOR_EMAIL)), "Approved.")
 
 
 @review.command
 @id_argument
-@click.option("--reason", required=True, help="Why, at most 200 characters; the business sees it beside each number.")
+@click.option(
+    "--reason", required=True, help="The reason, at most 200 characters; the business sees it next to each number."
+)
 @operator
 async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:  # noqa: A002 - the argument's name on the screen
-    """Turn a request down: its numbers are failed and say why."""
+    """Reject a request; its numbers become failed and show the reason."""
     out.item(job_row(await reviews.reject(deps, ListingJobId(id), reason, OPERATOR_EMAIL)), "Rejected.")
 
 
@@ -319,11 +321,13 @@ async def _delist(deps: Deps, account: UUID, feature_set: UUID, going: Sequence[
 def _refuse_none(out: Output, listed: NumberList) -> None:
     if not listed.numbers:
         print_rejected(out, listed)
-        raise InvalidInput("there is no number in it", field="numbers")
+        raise InvalidInput("it contains no numbers", field="numbers")
 
 
 def _number(text: str) -> PhoneNumber:
     found = parse_loose(text)
     if found is None:
-        raise InvalidInput(f"{text} is not a phone number: give country code and digits", field="number")
+        raise InvalidInput(
+            f"{text} is not a phone number; include the country code, such as +46701234567", field="number"
+        )
     return found

@@ -33,7 +33,7 @@ def print_answer(out: Output, row: Row, listed: NumberList, said: str) -> None:
 
 def said_of(status: RequestStatus) -> str:
     """What an answer's status means, for people."""
-    return "Accepted; it takes some seconds:" if status is RequestStatus.PENDING else "There is nothing to do:"
+    return "Accepted. This takes a few seconds:" if status is RequestStatus.PENDING else "Nothing to do:"
 
 
 def print_rejected(out: Output, listed: NumberList) -> None:
@@ -58,9 +58,9 @@ def _told(listed: NumberList) -> list[str]:
 
 
 def rejected_count(listed: NumberList) -> str:
-    """How many lines give no number, in words."""
+    """How many lines contain no valid number, in words."""
     count = len(listed.rejected)
-    return f"{count} line gives no number" if count == 1 else f"{count} lines give no number"
+    return f"{count} line contains no valid number" if count == 1 else f"{count} lines contain no valid number"
 
 
 def published_row(answer: Published) -> Row:

@@ -1,4 +1,4 @@
-"""`callmark operator`: the people who run the installation, and sign in to the console as such."""
+"""`callmark operator`: the people who run the installation."""
 
 from pathlib import Path
 from uuid import UUID
@@ -17,18 +17,18 @@ _COLUMNS = ("id", "email", "name", "created_at")
 
 @click.group
 def group() -> None:
-    """Manage the operators of the installation, who sign in to the console."""
+    """Manage operators: the people who run this installation and sign in to its console."""
 
 
 @group.command
-@click.option("--email", required=True, help="The person's address; no member may have it.")
-@click.option("--name", default="", help="The person's name; the address when not given.")
+@click.option("--email", required=True, help="The person's email address; it must not belong to a member.")
+@click.option("--name", default="", help="The person's name (default: the email address).")
 @password_option
 @operator
 async def create(deps: Deps, out: Output, email: str, name: str, password_file: Path | None) -> None:
-    """Make an operator; asks for the password twice, or takes it from a file."""
+    """Create an operator. Asks for the password twice, or reads it from a file."""
     made = await operators.create_operator(deps, email=email, name=name, password=read_password(password_file))
-    out.item(_row(made), "Operator made.", f"Sign in at {deps.public_url}/console")
+    out.item(_row(made), "Operator created.", f"Sign in at {deps.public_url}/console")
 
 
 @group.command("list")
@@ -36,7 +36,7 @@ async def create(deps: Deps, out: Output, email: str, name: str, password_file: 
 async def list_(deps: Deps, out: Output) -> None:
     """List the operators, oldest first."""
     rows = [_row(one) for one in await operators.list_operators(deps)]
-    out.rows(rows, _COLUMNS, empty="No operators yet. Make one with `callmark operator create --email ADDRESS`.")
+    out.rows(rows, _COLUMNS, empty="No operators yet. Create one with `callmark operator create --email ADDRESS`.")
 
 
 @group.command
@@ -52,7 +52,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the a
 @password_option
 @operator
 async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:  # noqa: A002 - as above
-    """Give an operator a new password; it is signed out everywhere."""
+    """Set an operator's password and sign them out everywhere."""
     await operators.get_operator(deps, OperatorId(id))
     changed = await operators.set_operator_password(deps, OperatorId(id), read_password(password_file))
     out.item(_row(changed), "Password changed.")
@@ -63,7 +63,7 @@ async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - as above
-    """Delete an operator for good; it is signed out at once."""
+    """Delete an operator and sign them out. This cannot be undone."""
     found = await operators.get_operator(deps, OperatorId(id))
     sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)
     await operators.delete_operator(deps, found.id)

@@ -21,17 +21,17 @@ _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "
 
 @click.group
 def group() -> None:
-    """Look at pushed call records, and take one back."""
+    """Show pushed call records, or withdraw one."""
 
 
 @group.command("list")
 @click.option("--batch", type=click.UUID, required=True, metavar="ID", help="The batch's id.")
-@click.option("--account", type=click.UUID, metavar="ID", help="Only when it is this client account's batch.")
+@click.option("--account", type=click.UUID, metavar="ID", help="Only if the batch belongs to this client account.")
 @operator
 async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> None:
-    """List a batch's call records with their timelines, in the order of submission.
+    """List a batch's call records and their timelines, in order of submission.
 
-    The timeline has the instant of acceptance, then each stage as the time since, then the calls it was shown in.
+    A timeline shows when the record was accepted, how long each later stage took, and the calls it was shown in.
     """
     owner: AccountId | None = None if account is None else account_id(account)
     records = [
@@ -39,7 +39,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> N
         for record in await personalisation.timelines(deps, batch, owner)
     ]
     rows = [_row(*record) if out.as_json else _line(*record) for record in records]
-    hint = "No call records: there is no such batch, or its records are older than the retention. Check the batch id."
+    hint = "No call records found. Check the batch id; its records may also be older than the retention period."
     out.rows(rows, _COLUMNS, empty=hint)
 
 
@@ -59,9 +59,9 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @yes_option
 @operator
 async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Take a call record back from its handset."""
+    """Withdraw a call record from its handset."""
     record = await personalisation.find_record(deps, account_id(account), id)
-    sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will not show it any more.", yes=yes)
+    sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)
     withdrawn = await personalisation.withdraw_record(deps, account_id(account), id)
     _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key.id), "Call record withdrawn.")
 

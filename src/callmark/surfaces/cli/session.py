@@ -38,19 +38,19 @@ account_option = click.option(
 )
 id_argument = click.argument("id", type=click.UUID)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
-yes_option = click.option("--yes", is_flag=True, help="Do not ask whether you are sure.")
+yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
 data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Data directory of the running installation (or CALLMARK_DATA).",
+    help="Data directory of the running installation (default: CALLMARK_DATA).",
 )
 
 password_option = click.option(
     "--password-file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
     metavar="FILE",
-    help="Takes the password from the first line of a file (`-`: standard input) instead of asking for it.",
+    help="Read the password from the first line of a file (`-` for standard input) instead of asking for it.",
 )
 
 
@@ -82,7 +82,7 @@ async def _run(opening: AbstractAsyncContextManager[Deps], use: Callable[[Deps],
     async with opening as deps:
         if not deps.fabric.connected:
             click.echo(
-                "Warning: NATS is not reached; connected handsets learn of changes at their next sync.", err=True
+                "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
             )
         await use(deps)
 
@@ -112,4 +112,4 @@ def account_id(account: UUID) -> AccountId:
 def at_least_one(*given: object) -> None:
     """Refuses an `update` that says nothing to change."""
     if all(value is None or value is False for value in given):
-        raise click.UsageError("nothing to change: give at least one of the options (see --help)")
+        raise click.UsageError("nothing to change; give at least one option (see --help)")

@@ -18,7 +18,7 @@ _INDENT = "  "
 
 @click.group
 def group() -> None:
-    """Manage an account's structure: what its feature sets and numbers are filed under, and its call reasons."""
+    """Manage an account's departments, operations, processes and call reasons."""
 
 
 group.add_command(structure_nodes.department)
@@ -32,19 +32,19 @@ group.add_command(call_reason.group, "call-reason")
 @account_option
 @operator
 async def tree(deps: Deps, out: Output, account: UUID) -> None:
-    """Show the whole structure, with its feature sets."""
+    """Show the whole structure, including feature sets."""
     found = await nodes.tree(deps, account_id(account))
     if out.as_json:
         out.rows([_nested(node) for node in found], (), empty="")
         return
-    hint = f"No structure yet. Begin with `callmark structure department create --account {account} --name NAME`."
+    hint = f"No structure yet. Start with `callmark structure department create --account {account} --name NAME`."
     out.rows(list(_lines(found)), ("name", "kind", "status", "numbers", "id"), empty=hint)
 
 
 @group.command
 @json_option
 def catalogue(*, as_json: bool) -> None:
-    """List the calling operations that a department may have."""
+    """List the calling operations that departments can have."""
     rows = [{"id": entry.id, "name": entry.name, "description": entry.description} for entry in CATALOGUE]
     Output(as_json=as_json).rows(rows, ("id", "name", "description"), empty="")
 

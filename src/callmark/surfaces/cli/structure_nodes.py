@@ -13,17 +13,17 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.cli.output import Output
 from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
 
-_name_option = click.option("--name", required=True, help="At most 100 characters, unique where it hangs.")
+_name_option = click.option("--name", required=True, help="At most 100 characters; unique under its parent.")
 
 
 @click.group
 def department() -> None:
-    """Manage departments, the units of an account."""
+    """Manage an account's departments."""
 
 
 @click.group
 def operation() -> None:
-    """Manage a department's calling operations, which come from the catalogue."""
+    """Manage a department's calling operations, chosen from the catalogue."""
 
 
 @click.group
@@ -104,11 +104,11 @@ async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *,
     "--department", "department_id", type=click.UUID, required=True, metavar="ID", help="The department's id."
 )
 @click.option(
-    "--catalogue", "chosen", required=True, help="Id or name in the catalogue (`callmark structure catalogue`)."
+    "--catalogue", "chosen", required=True, help="Its id or name in the catalogue (`callmark structure catalogue`)."
 )
 @operator
 async def create_operation(deps: Deps, out: Output, account: UUID, department_id: UUID, chosen: str) -> None:
-    """Give a department an operation of the catalogue."""
+    """Add an operation from the catalogue to a department."""
     as_id = parse_uuid(chosen)
     entry_id = CatalogueId(as_id) if as_id else catalogue_entry_named(chosen).id
     made = await nodes.create_operation(deps, account_id(account), DepartmentId(department_id), catalogue_id=entry_id)
@@ -117,7 +117,7 @@ async def create_operation(deps: Deps, out: Output, account: UUID, department_id
 
 @operation.command("list")
 @account_option
-@click.option("--department", "department_id", type=click.UUID, metavar="ID", help="Of this department only.")
+@click.option("--department", "department_id", type=click.UUID, metavar="ID", help="Only in this department.")
 @operator
 async def list_operations(deps: Deps, out: Output, account: UUID, department_id: UUID | None) -> None:
     """List operations, department by department."""
@@ -148,7 +148,7 @@ async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> No
 @yes_option
 @operator
 async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Take an operation that has no processes out of its department."""
+    """Delete an operation that has no processes."""
     found = await nodes.get_operation(deps, account_id(account), OperationId(id))
     sure(f"Delete the operation {found.name!r}?", yes=yes)
     await nodes.delete_operation(deps, found.account_id, found.id)
@@ -171,7 +171,7 @@ async def create_process(deps: Deps, out: Output, account: UUID, operation_id: U
 
 @process.command("list")
 @account_option
-@click.option("--operation", "operation_id", type=click.UUID, metavar="ID", help="Of this operation only.")
+@click.option("--operation", "operation_id", type=click.UUID, metavar="ID", help="Only in this operation.")
 @operator
 async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: UUID | None) -> None:
     """List processes, operation by operation."""
@@ -196,7 +196,7 @@ async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: U
 )
 @operator
 async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operation_id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Move a process, with all that hangs on it, to another operation."""
+    """Move a process and everything in it to another operation."""
     moved = await nodes.move_process(deps, account_id(account), ProcessId(id), operation_id=OperationId(operation_id))
     out.item(_process_row(moved), "Process moved.")
 
@@ -214,7 +214,7 @@ async def create_sub_process(deps: Deps, out: Output, account: UUID, process_id:
 
 @sub_process.command("list")
 @account_option
-@click.option("--process", "process_id", type=click.UUID, metavar="ID", help="Of this process only.")
+@click.option("--process", "process_id", type=click.UUID, metavar="ID", help="Only in this process.")
 @operator
 async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id: UUID | None) -> None:
     """List sub-processes, process by process."""
@@ -238,7 +238,7 @@ async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id:
 @click.option("--process", "process_id", type=click.UUID, required=True, metavar="ID", help="The new process's id.")
 @operator
 async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, process_id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Move a sub-process, with its feature sets, to another process."""
+    """Move a sub-process and its feature sets to another process."""
     moved = await nodes.move_sub_process(deps, account_id(account), ProcessId(id), process_id=ProcessId(process_id))
     out.item(_process_row(moved), "Sub-process moved.")
 
@@ -268,7 +268,7 @@ async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name:
 @yes_option
 @operator
 async def delete_process(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete one on which nothing hangs."""
+    """Delete one that is empty."""
     found = await nodes.get_process(deps, account_id(account), ProcessId(id))
     sure(f"Delete {found.name!r}?", yes=yes)
     await nodes.delete_process(deps, found.account_id, found.id)

@@ -37,7 +37,7 @@ _LOG_COLUMNS = (
     "attempt_count",
     "next_attempt_at",
 )
-_SHOWN_ONCE = "This secret is shown once. Receivers verify the header webhook-signature with it."
+_SHOWN_ONCE = "Copy the secret now. It is shown only once. Receivers use it to verify the webhook-signature header."
 
 _instant = click.DateTime(["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
 
@@ -47,7 +47,7 @@ _EVENT = click.Choice([kind.value for kind in EventType])
 
 
 class EventTypes(click.ParamType[frozenset[EventType]]):
-    """Event types divided by commas."""
+    """Event types separated by commas."""
 
     name = "types"
 
@@ -67,18 +67,24 @@ class EventTypes(click.ParamType[frozenset[EventType]]):
 
 @click.group
 def group() -> None:
-    """Manage webhooks: where a business's receivers get its events."""
+    """Manage webhooks: the URLs that an account's events are sent to."""
 
 
 @group.command
 @account_option
 @click.option("--name", required=True, help="At most 50 characters, unique among the account's webhooks.")
-@click.option("--url", required=True, help="Called exactly as it is given, query included.")
+@click.option("--url", required=True, help="The URL to call, used exactly as given, including its query.")
 @click.option(
-    "--events", type=EventTypes(), default="cmb,user_feedback", show_default=True, help="Event types, comma-separated."
+    "--events",
+    type=EventTypes(),
+    default="cmb,user_feedback",
+    show_default=True,
+    help="Event types, separated by commas.",
 )
-@click.option("--honour-retry-after", is_flag=True, help="A Retry-After of the receiver may delay the next attempt.")
-@click.option("--stop-on-410", is_flag=True, help="An answer of 410 ends a delivery.")
+@click.option(
+    "--honour-retry-after", is_flag=True, help="Let the receiver delay the next attempt with a Retry-After header."
+)
+@click.option("--stop-on-410", is_flag=True, help="Stop a delivery when the receiver answers 410.")
 @operator
 async def create(
     deps: Deps,
@@ -91,7 +97,7 @@ async def create(
     honour_retry_after: bool,
     stop_on_410: bool,
 ) -> None:
-    """Create a webhook; prints its signing secret."""
+    """Create a webhook and print its signing secret."""
     made = await webhooks.create_webhook(
         deps,
         account_id(account),
@@ -128,10 +134,14 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @id_argument
 @account_option
 @click.option("--name", help="A new name.")
-@click.option("--url", help="A new address; attempts that are due already go there too.")
-@click.option("--events", type=EventTypes(), help="Event types, comma-separated, for new events.")
-@click.option("--honour-retry-after/--ignore-retry-after", default=None, help="Whether Retry-After may delay.")
-@click.option("--stop-on-410/--retry-on-410", default=None, help="Whether an answer of 410 ends a delivery.")
+@click.option("--url", help="A new URL; attempts that are already due go there too.")
+@click.option("--events", type=EventTypes(), help="Event types, separated by commas; applies to new events.")
+@click.option(
+    "--honour-retry-after/--ignore-retry-after",
+    default=None,
+    help="Whether the receiver can delay the next attempt with a Retry-After header.",
+)
+@click.option("--stop-on-410/--retry-on-410", default=None, help="Whether a 410 answer stops a delivery.")
 @operator
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
@@ -145,7 +155,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
     honour_retry_after: bool | None,
     stop_on_410: bool | None,
 ) -> None:
-    """Change a webhook; every attempt from now on goes by it."""
+    """Change a webhook; every attempt from now on uses the new settings."""
     at_least_one(name, url, events, honour_retry_after is not None, stop_on_410 is not None)
     webhook = await webhooks.update_webhook(
         deps,
@@ -166,9 +176,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @yes_option
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Delete a webhook; what waits for it is not sent any more."""
+    """Delete a webhook; events that wait for it are not sent."""
     webhook = await webhooks.get_webhook(deps, account_id(account), WebhookId(id))
-    sure(f"Delete {webhook.name!r}? Events that wait for it are not sent to it any more.", yes=yes)
+    sure(f"Delete {webhook.name!r}? Events that wait for it will not be sent.", yes=yes)
     await webhooks.delete_webhook(deps, webhook.account_id, webhook.id)
     out.done({"id": webhook.id}, f"Webhook {webhook.name!r} deleted.")
 
@@ -181,11 +191,11 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     type=click.FloatRange(0, 168),
     default=24.0,
     show_default=True,
-    help="How long the old secret signs beside the new one.",
+    help="Hours during which the old secret stays valid.",
 )
 @operator
 async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:  # noqa: A002 - the argument's name on the screen
-    """Give a webhook a new signing secret; prints it."""
+    """Replace a webhook's signing secret and print the new one."""
     made = await webhooks.rotate_secret(
         deps, account_id(account), WebhookId(id), overlap=timedelta(hours=overlap_hours)
     )
@@ -197,7 +207,7 @@ async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours
 @account_option
 @operator
 async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Make no attempts until it is resumed; events are kept for it."""
+    """Pause a webhook: keep its events and send nothing until you resume it."""
     out.item(_row(await webhooks.pause_webhook(deps, account_id(account), WebhookId(id))), "Webhook paused.")
 
 
@@ -206,7 +216,7 @@ async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # no
 @account_option
 @operator
 async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Go on with a paused webhook; what has become due is sent now."""
+    """Resume a paused webhook and send everything that is due."""
     out.item(_row(await webhooks.resume_webhook(deps, account_id(account), WebhookId(id))), "Webhook resumed.")
 
 
@@ -216,19 +226,20 @@ async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
 async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:  # noqa: A002 - the argument's name on the screen
-    """Send a sample event once; prints the result."""
+    """Send a sample event once and print the result."""
     made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), EventType(event))
-    said = "The receiver took it." if made.delivery.state is DeliveryState.SUCCESS else "The receiver did not take it."
+    accepted = made.delivery.state is DeliveryState.SUCCESS
+    said = "The receiver accepted the event." if accepted else "The receiver did not accept the event."
     _print_details(out, made, said)
 
 
 @group.command
 @account_option
-@click.option("--webhook", type=click.UUID, metavar="ID", help="Only of this webhook.")
+@click.option("--webhook", type=click.UUID, metavar="ID", help="Only for this webhook.")
 @click.option("--state", type=click.Choice(DeliveryState, case_sensitive=False), help="Only in this state.")
-@click.option("--event", type=_EVENT, help="Only of this event type.")
-@click.option("--since", type=_instant, help="Only of events since this UTC instant: 2026-01-01T10:00:00Z.")
-@click.option("--after", type=click.UUID, metavar="ID", help="The page after this delivery.")
+@click.option("--event", type=_EVENT, help="Only for this event type.")
+@click.option("--since", type=_instant, help="Only events since this UTC time: 2026-01-01T10:00:00Z.")
+@click.option("--after", type=click.UUID, metavar="ID", help="Show the page after this delivery.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @operator
 async def deliveries(  # noqa: PLR0913 - a parameter for each option
@@ -253,7 +264,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
         deliveries_log.page_after([last.delivery]) if last else None,
     )
     found = await deliveries_log.list_deliveries(deps, account_id(account), filters, limit=limit)
-    out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No such deliveries.")
+    out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No deliveries match.")
 
 
 @group.command
@@ -261,7 +272,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @operator
 async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
-    """Show one delivery with its body and every attempt."""
+    """Show one delivery with its body and all attempts."""
     _print_details(out, await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(id)))
 
 
@@ -272,17 +283,17 @@ async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  #
 async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
     """Send one delivery again, now."""
     again = await deliveries_log.resend(deps, account_id(account), DeliveryId(id))
-    out.item(_delivery_row(again), "It is sent again now.")
+    out.item(_delivery_row(again), "Sending it again now.")
 
 
 @group.command
 @id_argument
 @account_option
-@click.option("--since", type=_instant, required=True, help="Events since this UTC instant: 2026-01-01T10:00:00Z.")
-@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--since", type=_instant, required=True, help="Events since this UTC time: 2026-01-01T10:00:00Z.")
+@click.option("--dry-run", is_flag=True, help="Count them without sending.")
 @operator
 async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datetime, *, dry_run: bool) -> None:  # noqa: A002 - the argument's name on the screen
-    """Send again every event since an instant whose delivery failed."""
+    """Send again every failed event since a given time."""
     instant = _utc(since)
     if instant is None:
         raise InvalidInput("since is required", field="since")
