@@ -22,10 +22,10 @@ from callmark.processes.commands import DATA
 from callmark.processes.compose import open_deps, reach
 
 Done = TypeVar("Done")
-_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_YES = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
 _SET_BOTH = (
     "the secret key is set by CALLMARK_SECRET_KEY. To replace it, set CALLMARK_SECRET_KEY to a new key and"
-    " CALLMARK_OLD_SECRET_KEY to the present one on every host, restart every process, and run this again"
+    " CALLMARK_OLD_SECRET_KEY to the current one on every host, restart every process, and run this again"
 )
 
 
@@ -39,12 +39,14 @@ def group() -> None:
 def rotate(data: Path | None) -> None:
     """Replace the secret key while everything runs.
 
-    Encrypts every webhook secret with the new key; no receiver notices. Safe to repeat after an interruption.
+    Encrypts every webhook secret with the new key; receivers see no change. If it is interrupted, run it again.
     """
     done = _run(data, rotate_key)
-    click.echo(f"The secret key is replaced. Secrets encrypted again: {done.count}.")
+    click.echo(f"The secret key is replaced. Secrets that were re-encrypted: {done.count}.")
     if done.unreadable:
-        click.echo("No key here opens the secrets of these webhooks; rotate each of them (`callmark webhook rotate`):")
+        click.echo(
+            "No key here can decrypt the secrets of these webhooks. Rotate each one with `callmark webhook rotate`:"
+        )
         for webhook_id in done.unreadable:
             click.echo(f"  {webhook_id}")
 
@@ -53,18 +55,22 @@ def rotate(data: Path | None) -> None:
 @DATA
 @_YES
 def reset(data: Path | None, *, yes: bool) -> None:
-    """Start again with a new secret key when the present one is lost.
+    """Start with a new secret key after the current one is lost.
 
-    Every webhook gets a new secret that nobody has seen, and mails tell the admins of every account.
+    Every webhook gets a new secret, which is shown to nobody. A mail tells the admins of every account.
     """
     if not yes:
-        click.echo("Every webhook of every account gets a new secret. Receivers that verify signatures refuse events")
-        click.echo("until their admins have made a secret of their own (mails tell them). Download links end.")
-        click.echo("If the key is only in another place, put it back instead; to replace a key that is here: rotate.")
+        click.echo(
+            "Every webhook of every account gets a new secret. Receivers that verify signatures will refuse events"
+        )
+        click.echo("until their admins rotate the secret; mails tell them how. Download links stop working.")
+        click.echo(
+            "If the key is not lost but only missing here, put it back instead. To replace a key you have, use rotate."
+        )
         click.confirm("Replace all secrets?", abort=True)
     count = _run(data, reset_key)
     click.echo(f"The installation has a new secret key. Webhooks with a new secret: {count}.")
-    click.echo("Restart processes that ended for want of the key.")
+    click.echo("Restart the processes that stopped because the key was missing.")
 
 
 async def rotate_key(deps: Deps, settings: Settings) -> secrets.Sealed:
@@ -73,9 +79,11 @@ async def rotate_key(deps: Deps, settings: Settings) -> secrets.Sealed:
     async with deps.db.transaction() as tx:
         marked = await lock_key(tx)
     if marked is None:
-        raise SetupError("this installation has no secret key yet: start it once")
+        raise SetupError("this installation has no secret key yet; start it once")
     if not any(mark(key) == marked for key in known):
-        raise SetupError("the secret key is not here; put it back, or if it is lost: `callmark secret-key reset`")
+        raise SetupError(
+            "the secret key is missing here; put it back, or run `callmark secret-key reset` if it is lost"
+        )
     new = _following_key(settings, marked)
     done = await secrets.seal_again(deps, new, known)
     async with deps.db.transaction() as tx:
@@ -94,7 +102,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
     async with deps.db.transaction() as tx:
         marked = await lock_key(tx)
         if settings.secret_key and marked == mark(settings.secret_key):
-            raise SetupError("CALLMARK_SECRET_KEY is this installation's secret key: set another one first")
+            raise SetupError("CALLMARK_SECRET_KEY is this installation's current key; set another one first")
         count = 0
         if marked != mark(new):  # else a run before this one was interrupted after its commit
             count = await secrets.give_new_secrets(deps, tx, new)

@@ -15,7 +15,7 @@ async def send_invitation(
     deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str, *, is_in_use: bool = False
 ) -> None:
     """The link with which a new member chooses name and password; or why it cannot (`is_in_use`: the address)."""
-    inviter = f"{by} has invited you" if by else "You are invited"
+    inviter = f"{by} has invited you" if by else "You have been invited"
     await _send(
         deps,
         tx,
@@ -25,9 +25,9 @@ async def send_invitation(
             f"{inviter} to manage the caller identity of {account_name}.",
             "Open the link within 7 days to choose your password. It works once."
             if not is_in_use
-            else "You already sign in to Callmark with this address for another business, and one address belongs to"
-            " one business. Ask to be invited with another address, or have the other business delete your access:"
-            " then the link works, for 7 days from now.",
+            else "You already use this address to sign in to Callmark for another business, and an address can belong"
+            " to one business only. Ask to be invited with another address. Or ask the other business to remove you;"
+            " the link then works, until 7 days from now.",
         ],
         link=f"{deps.public_url}/console/invitations/{token}",
         button="Accept the invitation",
@@ -42,8 +42,8 @@ async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str)
         to,
         subject="Choose a new password for Callmark",
         lines=[
-            f"Somebody, hopefully you, asked for a new password for {to}{_of(account_name)}.",
-            "Open the link within an hour. It works once. If it was not you, ignore this mail: nothing has changed.",
+            f"Someone, hopefully you, asked for a new password for {to}{_of(account_name)}.",
+            "Open the link within an hour; it works once. If you did not ask, ignore this mail. Nothing has changed.",
         ],
         link=f"{deps.public_url}/console/reset/{token}",
         button="Choose a new password",
@@ -58,8 +58,8 @@ async def send_code(deps: Deps, tx: Tx, to: str, account_name: str, code: str) -
         to,
         subject=f"{code} is your Callmark code",
         lines=[
-            f"Your code to sign in is {code}. It is good for 10 minutes, for {to}{_of(account_name)}.",
-            "If you are not signing in just now, somebody knows your password: change it.",
+            f"Your code to sign in is {code}. It is valid for 10 minutes, for {to}{_of(account_name)}.",
+            "If you are not signing in right now, someone else knows your password. Change it.",
         ],
         link=f"{deps.public_url}/console/me",
         button="Your own account",
@@ -79,10 +79,10 @@ async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, 
                 f" {', '.join(webhooks)}."
             ),
             (
-                "Receivers that verify signatures refuse events from now on. For each webhook, open Webhooks, choose"
-                " Rotate secret, and put the secret that is shown there into your receiver."
+                "Receivers that verify signatures now refuse events. For each webhook, open Webhooks, choose"
+                " Rotate secret, and copy the secret that is shown to your receiver."
             ),
-            "What is refused until then is tried again for three days, and can be sent again afterwards.",
+            "Refused events are retried for three days. After that, you can resend them.",
         ],
         link=f"{deps.public_url}/console/webhooks",
         button="Open Webhooks",

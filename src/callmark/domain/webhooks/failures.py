@@ -38,16 +38,16 @@ def _lines(ended: Ended, account_name: str) -> list[str]:
     due, attempt = ended.due, ended.attempt
     return [
         (
-            f"An event of {account_name} could not be delivered to the webhook {due.to.name}"
-            f" ({address_in_mails(due.to.url)}). No further attempt will be made."
+            f"Callmark could not deliver an event of {account_name} to the webhook {due.to.name}"
+            f" ({address_in_mails(due.to.url)}). It will not try again."
         ),
         (
             f"Event {due.event_id}, created {iso_ms(due.created_at)}. Attempts: {due.attempt_count + 1}."
             f" Last error: {(attempt and attempt.error) or 'unknown'}."
         ),
         (
-            "Once your receiver works again, send the event again, or everything that failed. While it is down you can"
-            " pause the webhook: events are kept for it, for up to 30 days."
+            "When your receiver works again, resend the event, or everything that failed. While it is down, you can"
+            " pause the webhook. Its events are kept for up to 30 days."
         ),
     ]
 
