@@ -8,12 +8,12 @@ from callmark.kit.errors import InvalidInput
 @pytest.mark.parametrize(
     ("message", "field", "said"),
     [
-        ("url must be a whole address", "url", "URL must be a whole address"),
+        ("url must be a complete address", "url", "URL must be a complete address"),
         ("time_zone is not the name of a time zone", "time_zone", "time zone is not the name of a time zone"),
         ("label_id does not belong to a static label", "label_id", "label does not belong to a static label"),
         ("urls are many", "url", "urls are many"),
         ("choose a role", "gift", "choose a role"),
-        ("a webhook named 'my_hook' exists already", "name", "a webhook named 'my_hook' exists already"),
+        ("a webhook named 'my_hook' already exists", "name", "a webhook named 'my_hook' already exists"),
         ("request body is invalid", "", "request body is invalid"),
     ],
 )

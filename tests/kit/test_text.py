@@ -113,7 +113,7 @@ def test_an_invisible_character_is_named_for_people() -> None:
     assert named("\x07") == "U+0007"
     with pytest.raises(InvalidInput, match=r"label name contains characters that are not allowed: U\+200B ZERO WIDTH"):
         clean_line("Acme\u200b", "name", longest=10, what="label name")
-    with pytest.raises(InvalidInput, match="no character that can be seen"):
+    with pytest.raises(InvalidInput, match="visible character"):
         clean_line("\u2800", "name", longest=10)
 
 

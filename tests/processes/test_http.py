@@ -202,7 +202,7 @@ async def test_a_request_that_comes_to_a_halt_is_told_so_and_closed(impatient: i
     head, _, body = (await _answer(impatient, sent)).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"connection: close" in head
-    assert json.loads(body) == {"slug": "request-timeout", "message": "request did not arrive in time"}
+    assert json.loads(body) == {"slug": "request-timeout", "message": "the request took too long to arrive"}
 
 
 async def test_bytes_that_trickle_do_not_prolong_a_head(impatient: int) -> None:

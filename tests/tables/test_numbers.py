@@ -49,18 +49,18 @@ def test_the_column_is_known_by_its_name_and_the_other_is_told(name: str) -> Non
 @pytest.mark.parametrize("header", ["Customer ID,Account", "Customer ID", "Order number", "Phone model"])
 def test_a_file_without_a_column_of_numbers_stops(header: str) -> None:
     line = ",".join(["2000234567"] * (header.count(",") + 1))
-    with pytest.raises(TableError, match="no column looks like phone numbers; there are: ") as stopped:
+    with pytest.raises(TableError, match="no column seems to contain phone numbers; the columns are: ") as stopped:
         read_numbers(f"{header}\n{line}\n".encode())
     assert stopped.value.about == "column"
 
 
 def test_two_columns_that_could_be_it_stop_until_one_is_chosen() -> None:
     file = f"mobile,landline\n{ONE},{TWO}\n".encode()
-    with pytest.raises(TableError, match="several columns look like phone numbers: mobile, landline"):
+    with pytest.raises(TableError, match="several columns seem to contain phone numbers: mobile, landline"):
         read_numbers(file)
     assert read_numbers(file, column="Landline").numbers == [TWO]
     assert read_numbers(file, column="1").numbers == [ONE]
-    with pytest.raises(TableError, match="there is no column 'fax'; there are: mobile, landline"):
+    with pytest.raises(TableError, match="the file has no column 'fax'; its columns are: mobile, landline"):
         read_numbers(file, column="fax")
     with pytest.raises(TableError, match="several columns"):  # ids that look like numbers of another country
         read_numbers(f"2000234567,{ONE}\n2000234568,{TWO}\n".encode())
@@ -99,7 +99,7 @@ def test_lines_are_counted_with_any_line_end_and_inside_quotes(end: str) -> None
 def test_a_quotation_mark_that_is_never_closed_spoils_its_own_line_only() -> None:
     found = read_numbers(f'phone,note\n{ONE},"open\n{TWO},x\n{THREE},"5"" pipe" fine\n'.encode())
     assert found.numbers == [TWO, THREE]
-    assert told(found) == [(2, "a quotation mark opens a cell here and nothing closes it")]
+    assert told(found) == [(2, "an opening quotation mark here has no closing one")]
 
 
 def test_rows_that_are_too_wide_are_reported_and_empty_columns_are_nothing() -> None:
@@ -161,7 +161,7 @@ def test_a_workbook_gives_its_numbers_however_its_cells_hold_them() -> None:
     assert "Only the sheet 'Sheet' is read, not 'Other'." in found.table.notes
     other = read_numbers(book([["x"]], Other=[["phone"], [int(ONE)]]), reading=Reading(sheet="Other"))
     assert other.numbers == [ONE]
-    with pytest.raises(TableError, match="there is no sheet 'Third'; there are: Sheet, Other"):
+    with pytest.raises(TableError, match="the workbook has no sheet 'Third'; its sheets are: Sheet, Other"):
         read_numbers(book([["x"]], Other=[]), reading=Reading(sheet="Third"))
 
 

@@ -141,7 +141,7 @@ class RequestTimedOut(AppError):
     permanent = False
 
     def __init__(self) -> None:
-        super().__init__("request did not arrive in time")
+        super().__init__("the request took too long to arrive")
 
 
 class RequestCutOff(AppError):
@@ -151,7 +151,7 @@ class RequestCutOff(AppError):
     status = 400
 
     def __init__(self) -> None:
-        super().__init__("request body did not arrive whole")
+        super().__init__("the connection ended before the whole request body arrived")
 
 
 class UnsupportedMedia(AppError):
@@ -194,7 +194,7 @@ class KeyReused(AppError):
     status = 422
 
     def __init__(self) -> None:
-        super().__init__("this idempotency key was used for another request")
+        super().__init__("this idempotency key was already used for a different request")
 
 
 class TooManyRequests(AppError):

@@ -38,7 +38,7 @@ def migrations() -> list[Migration]:
             found.append(Migration(int(number), phase, name, entry.read_text()))
     found.sort(key=lambda m: m.number)
     if [m.number for m in found] != list(range(1, head() + 1)):
-        raise SetupError("the migrations of this installation are not numbered 1 to HEAD without a gap")
+        raise SetupError("the migration files of this installation are incomplete; reinstall the package")
     return found
 
 
@@ -70,10 +70,12 @@ async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[M
 def _due(applied: set[int], phase: str | None) -> list[Migration]:
     """The steps to run, in order. Raises SetupError where running them would be wrong."""
     if applied and max(applied) > head():
-        raise SetupError(f"the database is at migration {max(applied)}, newer than this code's {head()}")
+        raise SetupError(
+            f"the database is at migration {max(applied)}, which is newer than this version ({head()}). Update Callmark"
+        )
     outstanding = [m for m in migrations() if m.number not in applied]
     if phase == "post" and any(m.phase == "pre" for m in outstanding):
-        raise SetupError("steps that run before the new code are outstanding: run `callmark migrate --phase pre` first")
+        raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
     return [m for m in outstanding if phase in (None, m.phase)]
 
 

@@ -20,4 +20,6 @@ def check_credentials(path: Path | None) -> None:
         why = getattr(exc, "strerror", None) or "it is no text"
         raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
     if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise SetupError(f"CALLMARK_NATS_CREDENTIALS: {path} holds no NATS credentials: a user's JWT and its NKEY seed")
+        raise SetupError(
+            f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; it needs a user's JWT and its NKEY seed"
+        )

@@ -103,7 +103,9 @@ def _opened(url: str, data: Path) -> Files:
     try:
         folder.mkdir(parents=True, mode=0o700, exist_ok=True)
     except OSError as exc:
-        raise Unavailable(f"the folder {folder} cannot be made: {exc.strerror}; or set CALLMARK_OBJECT_STORE") from exc
+        raise Unavailable(
+            f"the folder {folder} cannot be created: {exc.strerror}. Correct its rights, or set CALLMARK_OBJECT_STORE"
+        ) from exc
     return Files(LocalStore(str(folder)), folder)
 
 

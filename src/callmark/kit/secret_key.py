@@ -87,7 +87,9 @@ def read_key(data: Path, name: str = FILE) -> Secret | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise SetupError(f"the secret key {path} cannot be read: {exc.strerror}; or set CALLMARK_SECRET_KEY") from exc
+        raise SetupError(
+            f"the secret key {path} cannot be read: {exc.strerror}. Correct the file, or set CALLMARK_SECRET_KEY"
+        ) from exc
 
 
 def make_key(data: Path, name: str = FILE) -> Secret:
@@ -107,7 +109,9 @@ def make_key(data: Path, name: str = FILE) -> Secret:
         finally:
             Path(made_name).unlink()
     except OSError as exc:
-        raise SetupError(f"the secret key {path} cannot be made: {exc.strerror}; set CALLMARK_SECRET_KEY") from exc
+        raise SetupError(
+            f"the secret key {path} cannot be created: {exc.strerror}; set CALLMARK_SECRET_KEY instead"
+        ) from exc
     made = read_key(data, name)
     assert made  # noqa: S101 - it is there
     return made
@@ -166,5 +170,5 @@ def derive(key: Secret, purpose: str) -> bytes:
 def _missing(settings: Settings) -> SetupError:
     return SetupError(
         f"the installation's secret key is missing: set CALLMARK_SECRET_KEY, or put the file {FILE!r} back into the"
-        f" data directory {settings.data}; if it is lost: `callmark secret-key reset`"
+        f" data directory {settings.data}. If it is lost, run `callmark secret-key reset`"
     )

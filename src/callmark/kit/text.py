@@ -73,7 +73,7 @@ def clean_line(text: str, field: str, *, longest: int, what: str = "") -> str:
     if refused := refused_in(cleaned):
         which = ", ".join(map(named, refused[:_MOST_NAMED]))
         raise InvalidInput(f"{what} contains characters that are not allowed: {which}", field=field)
-    raise InvalidInput(f"{what} has no character that can be seen", field=field)
+    raise InvalidInput(f"{what} must contain at least one visible character", field=field)
 
 
 def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:

@@ -24,7 +24,7 @@ def time_zone(name: str, field: str = "time_zone") -> ZoneInfo:
     """The zone of that name, in any case. Raises InvalidInput about `field` for a name that is not known."""
     known = name if name in zone_names() else _by_plain_name().get(_plain(name))
     if known is None:
-        raise InvalidInput(f"{field} is not the name of a time zone, such as Asia/Kolkata", field=field)
+        raise InvalidInput(f"{field} is not a time zone name, such as Asia/Kolkata", field=field)
     return ZoneInfo(known)
 
 

@@ -99,7 +99,7 @@ def check_nul(value: object) -> None:
     field = _nul_in(msgspec.to_builtins(value))
     if field is not None:
         name = field.replace("\0", "\ufffd")
-        raise InvalidInput(f"{name} is invalid: it holds a NUL character", field=name)
+        raise InvalidInput(f"{name} is invalid: it contains a NUL character", field=name)
 
 
 def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:

@@ -53,11 +53,13 @@ class Observed:
             await self._app(inner, receive, answer.send)
         except _HeadAnswered:
             pass
-        except asyncio.CancelledError:  # the server stops, and this request took longer than it waits
+        except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
             log.warning("request_cut", request_id=request_id, path=scope["path"])
             if answer.status:
                 raise
-            await render_error(Unavailable("the server stops")).send(answer.send, [(b"connection", b"close")])
+            await render_error(Unavailable("the server is shutting down")).send(
+                answer.send, [(b"connection", b"close")]
+            )
         except Exception as exc:
             log.exception("request_failed", request_id=request_id, path=scope["path"])
             if not answer.status:

@@ -93,7 +93,7 @@ def _chosen(table: Table, column: str) -> tuple[int, ...]:
     if not named and column.isascii() and column.isdigit() and 1 <= int(column[:6]) <= table.width:
         named = [int(column) - 1]
     if len(named) != 1:
-        raise TableError(f"there is no column {column!r}; there are: {_names(table)}", "column", table=table)
+        raise TableError(f"the file has no column {column!r}; its columns are: {_names(table)}", "column", table=table)
     return (named[0],)
 
 
@@ -109,10 +109,12 @@ def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
         if len(named) == 1 or len(holding) == 1:
             return ((holding if len(holding) == 1 else named)[0],)
         if named:
-            raise _unclear(table, "several columns look like phone numbers", named)
+            raise _unclear(table, "several columns seem to contain phone numbers", named)
     if len(table.names) == 1 and not says_other(table.names[0]) and shares[:1] > [0.5]:
         return (0,)
-    raise TableError(f"no column looks like phone numbers; there are: {_names(table)}", "column", table=table)
+    raise TableError(
+        f"no column seems to contain phone numbers; the columns are: {_names(table)}", "column", table=table
+    )
 
 
 def _without_header(table: Table, shares: list[float], region: str) -> tuple[int, ...]:
@@ -127,10 +129,10 @@ def _without_header(table: Table, shares: list[float], region: str) -> tuple[int
     if holding == filled and (is_list or _are_alike(table, holding, region)):
         return tuple(holding)
     if holding:
-        raise _unclear(table, "several columns look like phone numbers", holding)
+        raise _unclear(table, "several columns seem to contain phone numbers", holding)
     first = table.lines[0]
     raise TableError(
-        f"no column looks like phone numbers; line {first.number} says {first.text[:_LONGEST_SHOWN]!r}",
+        f"no column seems to contain phone numbers; line {first.number} contains {first.text[:_LONGEST_SHOWN]!r}",
         "column",
         table=table,
     )

@@ -66,7 +66,7 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
         if len(parts) > 1 and all(isinstance(one, str) for one in found):
             return [one for one in found if isinstance(one, str)]
     if sum(map(str.isdigit, plain)) > LONGEST and len(_BETWEEN.split(plain)) > 1:
-        return NoNumber("several numbers on one line, and not all of them can be read")
+        return NoNumber("several numbers on one line, and some of them are not valid")
     return first
 
 
@@ -130,7 +130,7 @@ def _without_spreadsheet(plain: str) -> str | NoNumber:
     if zero := _ZERO_FRACTION.fullmatch(plain):
         plain = zero[1].strip()
     elif _FRACTION.fullmatch(plain):
-        return NoNumber("a number with a fraction is no phone number")
+        return NoNumber("a number with decimals is not a phone number")
     if _THOUSANDS.fullmatch(plain):
         plain = plain.replace(",", "")
     why = _strange(plain)
@@ -146,9 +146,9 @@ def _strange(plain: str) -> str:
     strange = "".join(one for one in plain if one not in _WRITTEN)
     if any(map(str.isalpha, strange)):
         has_digits = sum(map(str.isdigit, plain)) >= 3  # noqa: PLR2004 - fewer are no number with letters
-        return "letters are not turned into digits; write the number" if has_digits else "not a phone number"
+        return "letters are not allowed; write the number in digits" if has_digits else "not a phone number"
     if strange:
-        return f"{strange[0]!r} does not belong into a phone number"
+        return f"{strange[0]!r} is not allowed in a phone number"
     return "" if _DIGITS.search(plain) else "not a phone number"
 
 
@@ -157,9 +157,9 @@ def _parse(written: str, region: str) -> str | NoNumber:
 
     digits = "".join(_DIGITS.findall(written))
     if "+" in written.lstrip("( ")[1:]:
-        return NoNumber("a + can only stand before a number")
+        return NoNumber("a + is allowed only at the start of a number")
     if not region and not written.startswith("+") and digits.startswith("0") and not digits.startswith("00"):
-        return NoNumber("begins with 0, so its country must be chosen")
+        return NoNumber("starts with 0; choose its country")
     is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
     if not region and is_plain:  # as it is kept, whatever its plan
         return digits

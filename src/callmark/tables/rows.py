@@ -19,7 +19,7 @@ _SEP = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 _MOST_LINES_OF_A_ROW = 50
 _MOST_UNCLOSED = 100
 _SAMPLE_ROWS = 50
-UNCLOSED = "a quotation mark opens a cell here and nothing closes it"
+UNCLOSED = "an opening quotation mark here has no closing one"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def split(text: str, delimiter: str = "", most: int = MOST_LINES) -> Rows:
     """The rows of a text. Raises TableError for one with more than `most` lines."""
     physical = _LINE.findall(text.removeprefix("\ufeff"))
     if len(physical) > most:
-        raise TableError(f"a list has at most {most:,} lines; divide this one")
+        raise TableError(f"a list can have at most {most:,} lines; split it into several files")
     first = next((at for at, line in enumerate(physical) if line.strip()), len(physical))
     start = 0
     if first < len(physical) and (said := _SEP.fullmatch(physical[first])):
@@ -124,7 +124,7 @@ class _Reader:
         is_open = line.count('"') % 2 == 1
         self._unclosed += is_open
         if self._unclosed > _MOST_UNCLOSED:
-            raise TableError(f"more than {_MOST_UNCLOSED} lines open a quotation mark that nothing closes")
+            raise TableError(f"more than {_MOST_UNCLOSED} lines have an opening quotation mark without a closing one")
         cells = line.rstrip("\r\n").split(self.delimiter) if is_open else _cells(line, self.delimiter)
         return Line(start + 1, tuple(cell.strip() for cell in cells), UNCLOSED if is_open else "")
 

@@ -113,4 +113,4 @@ def _check_is_text(text: str) -> None:
     if controls > max(1, len(sample) * _MOST_CONTROLS):
         raise TableError("this is not a text file; save the list as CSV or as an Excel workbook (.xlsx)")
     if sample.lstrip("\ufeff \t\r\n").lower().startswith(_PAGES):
-        raise TableError("this is a web page or an XML file, whatever its name ends in; save it as CSV or .xlsx")
+        raise TableError("this is a web page or an XML file, whatever its name says; save the list as CSV or .xlsx")

@@ -76,7 +76,7 @@ def _look_inside(data: bytes) -> tuple[bool, bool]:
                 while chunk := member.read(_CHUNK):
                     left -= len(chunk)
                     if left < 0:
-                        raise TableError("this workbook is too large when it is unpacked; save the sheet as CSV")
+                        raise TableError("this workbook is too large when unpacked; save the sheet as CSV")
                     if info.filename.startswith("xl/worksheets/"):
                         has_formulas = has_formulas or bool(_FORMULA.search(chunk))
                         hidden_rows = hidden_rows or bool(_HIDDEN_ROW.search(chunk))
@@ -103,11 +103,11 @@ def _read(data: bytes, wanted: str, *, has_formulas: bool, hidden_rows: bool) ->
         visible = [one for one in every if one.sheet_state == "visible"] or every
         names = tuple(str(one.title) for one in every)
         if wanted and wanted not in names:
-            raise TableError(f"there is no sheet {wanted!r}; there are: {', '.join(names)}", "sheet")
+            raise TableError(f"the workbook has no sheet {wanted!r}; its sheets are: {', '.join(names)}", "sheet")
         for one in [one for one in every if one.title == wanted] if wanted else visible:
             lines = _lines(one, formulas[one.title] if formulas else None)
             if lines or one is visible[-1]:
-                hidden = ["Rows that are hidden in the workbook are read as well."] if hidden_rows and lines else []
+                hidden = ["Hidden rows of the workbook were read as well."] if hidden_rows and lines else []
                 return Sheet(str(one.title), names, lines, [*_other_sheets(str(one.title), names), *hidden])
         return Sheet(wanted, names, [])
     finally:
@@ -131,8 +131,8 @@ def _lines(sheet: Any, formulas: Any) -> list[Line]:  # noqa: ANN401 - openpyxl 
         left -= len(cells)
         if number > MOST_ROWS or len(cells) > MOST_COLUMNS or left < 0:
             raise TableError(
-                f"a sheet has at most {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns and {MOST_CELLS:,} cells;"
-                " save the list by itself"
+                f"a sheet can have at most {MOST_ROWS:,} rows, {MOST_COLUMNS:,} columns and {MOST_CELLS:,} cells;"
+                " save the list in a file of its own"
             )
         if any(cells):
             found.append(Line(number, cells))

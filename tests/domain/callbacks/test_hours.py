@@ -71,7 +71,7 @@ def test_hours_are_understood_in_the_ways_that_people_write(text: str, week: str
     ("text", "said"),
     [
         ("10:00-14:00", "write them as mon-fri 09:00-17:00"),
-        ("mon 10:15-14:00", "full or half hours"),
+        ("mon 10:15-14:00", "the hour or half hour"),
         ("mon 9-5", "write 17:00 or 5pm"),
         ("someday 9-17", "mon, mon-fri or mon,wed"),
     ],

@@ -122,8 +122,8 @@ def test_an_offered_slot_may_be_chosen_in_whichever_zone_it_is_written() -> None
     ("slot", "why"),
     [
         (None, "slot is required"),
-        ("2026-01-03T09:31:00+04:00", "slot is not one of those offered now"),
-        ("2026-01-10T09:30:00+04:00", "slot is not one of those offered now"),
+        ("2026-01-03T09:31:00+04:00", "slot is not one of the slots offered now"),
+        ("2026-01-10T09:30:00+04:00", "slot is not one of the slots offered now"),
         ("2026-01-03T09:30:00", "slot is invalid"),
         ("tomorrow", "slot is invalid"),
     ],

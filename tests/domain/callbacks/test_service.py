@@ -117,7 +117,7 @@ async def test_nothing_is_offered_while_the_switch_is_off(deps: Deps) -> None:
     await configure(deps, listed)
     assert await offered(deps, listed) is None
     receiver, _ = await ring(deps, listed)
-    with pytest.raises(InvalidInput, match="offers no call back"):
+    with pytest.raises(InvalidInput, match="does not offer callbacks"):
         await callbacks.request(deps, receiver, asked(listed))
 
 
@@ -208,7 +208,7 @@ async def test_a_slot_is_judged_by_what_is_offered_now(deps: Deps, clock: FakeCl
     with pytest.raises(InvalidInput, match="slot is required"):
         await callbacks.request(deps, receiver, asked(listed))
     clock.advance(timedelta(days=2))
-    with pytest.raises(InvalidInput, match="not one of those offered"):
+    with pytest.raises(InvalidInput, match="not one of the slots offered"):
         await callbacks.request(deps, receiver, replace(asked(listed), slot=SLOT))
     assert await bodies(deps, listed.account_id) == []
 
@@ -264,7 +264,7 @@ async def test_a_receiver_cannot_flood_a_business_number_with_requests(deps: Dep
     first = asked(listed)
     for wanted in (first, asked(listed)):
         await callbacks.request(deps, receiver, wanted)
-    with pytest.raises(Conflict, match="too often"):
+    with pytest.raises(Conflict, match="has reached the limit"):
         await callbacks.request(deps, receiver, asked(listed))
     await callbacks.request(deps, receiver, first)  # sent again: it is stored already
     assert len(await bodies(deps, listed.account_id)) == 2

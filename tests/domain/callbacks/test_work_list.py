@@ -58,7 +58,7 @@ async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeCl
     done = await work_list.finish(*of, "bob@acme.example")
     assert (done.state, done.handled_by_email, done.handled_at) == (RequestState.DONE, "bob@acme.example", clock.now())
     assert await work_list.finish(*of, "alice@acme.example") == done
-    with pytest.raises(Conflict, match="done already"):
+    with pytest.raises(Conflict, match="already done"):
         await work_list.take(*of, "alice@acme.example")
     assert await work_list.get_request(*of) == done
 

@@ -144,7 +144,7 @@ async def test_a_campaign_goes_live_with_a_question_and_the_switch_on(deps: Deps
         await feedback.make_live(*of)
     await set_switch(deps, listed, "survey", on=True)
     await feedback.update_campaign(*of, questions=[])
-    with pytest.raises(InvalidInput, match="needs a question"):
+    with pytest.raises(InvalidInput, match="needs at least one question"):
         await feedback.make_live(*of)
     await feedback.update_campaign(*of, questions=[REMARK])
     assert await feedback.make_live(*of)

@@ -153,10 +153,10 @@ def test_answers_come_in_the_order_of_the_questions_and_some_may_be_left_out() -
     ("answers", "why"),
     [
         ([], "answers is required"),
-        ([Answer(ID, "Yes")], "does not ask"),
+        ([Answer(ID, "Yes")], "not in this campaign"),
         ([Answer(ON_TIME.id, "Yes"), Answer(ON_TIME.id, "No")], "twice"),
-        ([Answer(ON_TIME.id, "yes")], "none of the question's options"),
-        ([Answer(ON_TIME.id, "")], "none of the question's options"),
+        ([Answer(ON_TIME.id, "yes")], "not one of the question's options"),
+        ([Answer(ON_TIME.id, "")], "not one of the question's options"),
         ([Answer(RATING.id, "0")], "rating from 1 to 5"),
         ([Answer(RATING.id, "4.5")], "rating from 1 to 5"),
         ([Answer(REMARK.id, " \n")], "answer is required"),

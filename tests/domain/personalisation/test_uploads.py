@@ -124,7 +124,7 @@ async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps
         ("PK\x03\x04\0\0", "damaged"),
         ("\x01\x02\x03\x04" * 9, "not a text file"),
         ("%PDF-1.7", "a PDF"),
-        ('receiver,x\n"open,1\n', "no row of the file can be read"),
+        ('receiver,x\n"open,1\n', "no row of the file is a valid record"),
     ],
 )
 async def test_a_file_that_cannot_be_read_is_refused_whole(deps: Deps, text: str, said: str) -> None:

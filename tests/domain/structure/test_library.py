@@ -50,7 +50,7 @@ async def test_a_wording_against_the_rules_is_refused_and_a_duplicate_is_too(dep
         await make_reason(deps, alices, "Your desk")
     with pytest.raises(InvalidInput, match="not allowed"):
         await make_reason(deps, alices, "Call me now!!")
-    with pytest.raises(Conflict, match="in the library already"):
+    with pytest.raises(Conflict, match="already in the library"):
         await make_reason(deps, alices, "YOUR parcel arrives today")
     with pytest.raises(Conflict):
         await library.update_call_reason(deps, alices, other.id, text=made.text)

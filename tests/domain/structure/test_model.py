@@ -88,5 +88,5 @@ def test_an_error_says_what_is_still_there_and_how_much_more() -> None:
     assert told("process", ["a", "b", "c"]) == "the processes 'a', 'b', 'c'"
     assert told("feature set", list("abcde")) == "the feature sets 'a', 'b', 'c' and 2 more"
     refuse_full("process", ("sub-process", []), ("feature set", []))
-    with pytest.raises(Conflict, match="this process still holds the sub-process 'a' and the feature set 'b'"):
+    with pytest.raises(Conflict, match="this process still contains the sub-process 'a' and the feature set 'b'"):
         refuse_full("process", ("sub-process", ["a"]), ("feature set", ["b"]))

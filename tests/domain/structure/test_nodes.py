@@ -74,7 +74,7 @@ async def test_names_are_unique_where_they_hang_whatever_their_case(deps: Deps, 
         await nodes.create_process(deps, alices, made.operation.id, name="LAST mile")
     with pytest.raises(Conflict, match="a sub-process named 'evening' already exists in this process"):
         await nodes.create_sub_process(deps, alices, made.process.id, name="evening")
-    with pytest.raises(Conflict, match="has the operation 'Delivery' already"):
+    with pytest.raises(Conflict, match="already has the operation 'Delivery'"):
         await nodes.create_operation(deps, alices, made.department.id, catalogue_id=made.operation.catalogue_id)
     other = await make_branch(deps, alices)  # elsewhere the same names are free
     assert (other.process.name, other.sub_process.name) == (made.process.name, made.sub_process.name)
@@ -143,11 +143,11 @@ async def test_a_move_to_where_the_name_is_taken_is_refused(deps: Deps, alices: 
 async def test_only_what_is_empty_is_deleted_and_the_error_names_what_is_left(deps: Deps, alices: AccountId) -> None:
     made = await make_branch(deps, alices)
     feature_set = await make_feature_set(deps, alices, made.process.id, NewFeatureSet("Default"))
-    with pytest.raises(Conflict, match="this department still holds the operation 'Delivery'"):
+    with pytest.raises(Conflict, match="this department still contains the operation 'Delivery'"):
         await nodes.delete_department(deps, alices, made.department.id)
-    with pytest.raises(Conflict, match="this operation still holds the process 'Last mile'"):
+    with pytest.raises(Conflict, match="this operation still contains the process 'Last mile'"):
         await nodes.delete_operation(deps, alices, made.operation.id)
-    both = "this process still holds the sub-process 'Evening' and the feature set 'Default'"
+    both = "this process still contains the sub-process 'Evening' and the feature set 'Default'"
     with pytest.raises(Conflict, match=both):
         await nodes.delete_process(deps, alices, made.process.id)
     await structure.delete_feature_set(deps, alices, feature_set.id)

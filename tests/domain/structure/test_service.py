@@ -89,7 +89,7 @@ async def test_only_a_call_reason_of_the_account_can_be_taken(
 async def test_a_label_that_a_feature_set_has_is_not_deleted(deps: Deps, alices: AccountId) -> None:
     label = await static_label(deps, alices)
     made = await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label.id))
-    with pytest.raises(Conflict, match="belongs to a feature set"):
+    with pytest.raises(Conflict, match="used by a feature set"):
         await labels.delete_label(deps, alices, label.id)
     assert await labels.get_label(deps, alices, label.id) == label
     await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
@@ -238,7 +238,7 @@ async def test_a_number_group_has_no_place_but_a_life(deps: Deps, alices: Accoun
     process_id = (await make_branch(deps, alices)).process.id
     with pytest.raises(NotFound):
         await structure.get_placed(deps, alices, group_id)
-    with pytest.raises(Conflict, match="no place"):
+    with pytest.raises(Conflict, match="not part of the structure"):
         await structure.move_feature_set(deps, alices, group_id, process_id)
     label = await static_label(deps, alices)
     await structure.update_feature_set(deps, alices, group_id, FeatureSetChange(label_id=label.id))

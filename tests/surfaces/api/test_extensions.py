@@ -230,7 +230,7 @@ async def test_resolve_says_what_would_show_and_nothing_of_others(
     assert await seen(borealis) == shown | {
         "shows": "other",
         "identity": None,
-        "why": "an identity that does not belong to this account shows",
+        "why": "an identity of another account is shown",
     }
     await acme.do(f"records/{record['record_id']}/cancel")
     assert (await seen(acme))["why"].startswith(f"call record {record['record_id']} of this caller was withdrawn at ")

@@ -144,11 +144,14 @@ async def test_a_draft_is_changed_and_its_questions_keep_their_ids(
         (form_of(), {"questions": "Add a question"}),
         (
             form_of(("On time?", "Yes"), ("Else?", "*"), ("", "*")),
-            {"question-0": "A question has 2 to 10 options", "question-2": "Question is required"},
+            {"question-0": "A question must have 2 to 10 options", "question-2": "Question is required"},
         ),
-        (form_of(("On time?", "")), {"question-0": "A question has 2 to 10 options"}),
-        (form_of(("On time?", "Yes\nyes")), {"question-0": "The options of a question must differ"}),
-        (form_of(*[("Else?", "*")] * 11), {"questions": "A campaign of this type has at most 10 questions"}),
+        (form_of(("On time?", "")), {"question-0": "A question must have 2 to 10 options"}),
+        (
+            form_of(("On time?", "Yes\nyes")),
+            {"question-0": "The options of a question must be different from each other"},
+        ),
+        (form_of(*[("Else?", "*")] * 11), {"questions": "A campaign of this type can have at most 10 questions"}),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_beside_its_question(

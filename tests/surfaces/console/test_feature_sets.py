@@ -109,7 +109,7 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
     assert "needs a label" in errors_of(unlabelled)["label"]
     assert "show nothing from the next ring on" in text_of(await alice.get(f"{at}/unpublish"))
     await alice.follow(await alice.post(f"{at}/unpublish"))
-    assert "only a published one" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
+    assert "only a published feature set" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert [entry.action for entry in log] == [
         "feature_set.unpublished",

@@ -97,7 +97,7 @@ async def test_a_label_that_a_feature_set_shows_is_not_deleted(
     assert "Acme Deliveries cannot be deleted yet Evening calls shows it." in text_of(asked)
     assert f"/console/labels/{label.id}/delete" not in links_of(asked)
     kept = await alice.follow(await alice.post(f"/console/labels/{label.id}/delete"))
-    assert "belongs to a feature set" in text_of(kept)
+    assert "used by a feature set" in text_of(kept)
     assert await labels.get_label(deps, business.account.id, label.id) == label
 
 

@@ -222,7 +222,7 @@ async def test_an_address_belongs_to_the_first_who_accepts(deps: Deps, business:
     await second.get(f"/console/invitations/{tokens[1]}")
     late = await second.post(f"/console/invitations/{tokens[1]}", form)
     assert late.status_code == 422
-    assert "one address belongs to one" in errors_of(late)[""]
+    assert "an address belongs to one" in errors_of(late)[""]
     assert 'value="Nina"' in late.text
     borealis = next(one for one in await accounts.list_members(deps, other.account.id) if one.email == email)
     acme = next(one for one in await accounts.list_members(deps, business.account.id) if one.email == email)

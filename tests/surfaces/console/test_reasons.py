@@ -51,7 +51,7 @@ async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, busines
     alice = await browse.as_member(business.admin)
     reason = await library.create_call_reason(deps, business.account.id, text=TEXT, created_by_email="a@b.example")
     again = await alice.post("/console/call-reasons/new", {"call_reason": TEXT.upper()})
-    assert "in the library already" in errors_of(again)["call_reason"]
+    assert "already in the library" in errors_of(again)["call_reason"]
     await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening", call_reason_id=reason.id))
     asked = await alice.get(f"/console/call-reasons/{reason.id}/delete")
     assert "cannot be removed yet Evening shows it." in text_of(asked)

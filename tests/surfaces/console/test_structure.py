@@ -69,7 +69,7 @@ async def test_names_that_are_taken_or_missing_are_told_beside_the_field(busines
     assert errors_of(nothing) == {"operations": "Choose at least one"}
     assert "name" in errors_of(await alice.post(f"{TREE}/{business.process}/rename", {"name": "x" * 101}))
     renamed = await alice.post(f"{TREE}/{business.operation}/rename", {"name": "Other"})
-    assert "as in the catalogue" in errors_of(renamed)["name"]
+    assert "its name from the catalogue" in errors_of(renamed)["name"]
 
 
 async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(

@@ -98,11 +98,15 @@ async def test_a_sixth_webhook_is_refused_and_no_longer_offered(desk: Desk) -> N
 @pytest.mark.parametrize(
     ("wrong", "field", "said"),
     [
-        ({"name": " ORDERS "}, "name", "A webhook named 'ORDERS' exists already"),
+        ({"name": " ORDERS "}, "name", "A webhook named 'ORDERS' already exists"),
         ({"name": "x" * 51}, "name", "Webhook name must be at most 50 characters"),
         ({"name": " "}, "name", "Webhook name is required"),
-        ({"url": "hooks.example.com"}, "url", "URL must be a whole address beginning with http:// or https://"),
-        ({"url": "ftp://hooks.example.com"}, "url", "URL must be a whole address beginning with http:// or https://"),
+        ({"url": "hooks.example.com"}, "url", "URL must be a complete address that starts with http:// or https://"),
+        (
+            {"url": "ftp://hooks.example.com"},
+            "url",
+            "URL must be a complete address that starts with http:// or https://",
+        ),
         ({"url": "http://10.0.0.8/x"}, "url", "URL cannot be called"),
         ({"url": "https://hooks.example.com/" + "x" * 2048}, "url", "URL must be at most 2048 characters"),
         ({"event_types": []}, "event_types", "Choose at least one event type"),
@@ -133,7 +137,7 @@ async def test_a_webhook_is_changed_with_its_switches(desk: Desk) -> None:
     assert (new.url, new.honours_retry_after, new.stops_on_gone, len(new.event_types)) == (f"{URL}2", True, False, 1)
     await desk.stage.webhook(URL, name="Other")
     taken = await desk.alice.post(f"{LIST}/{webhook.id}/edit", changed | {"name": "other"})
-    assert errors_of(taken) == {"name": "A webhook named 'other' exists already"}
+    assert errors_of(taken) == {"name": "A webhook named 'other' already exists"}
 
 
 async def test_a_test_shows_the_receivers_answer_at_once_and_as_text(desk: Desk) -> None:

@@ -132,7 +132,7 @@ async def test_what_cannot_be_asked_for_is_told_with_what_can(emulator: Emulated
         ({"business_number": "12"}, "business_number is not a valid phone number: country code and digits"),
         (
             {"business_number": "918040009999"},
-            f"business_number offers no call back; it offers nothing: {NOTHING_KNOWN}",
+            f"business_number does not offer callbacks; it offers nothing: {NOTHING_KNOWN}",
         ),
         (
             {"when": "now"},
@@ -161,12 +161,12 @@ async def test_feedback_that_does_not_fit_is_told_with_what_would(emulator: Emul
         ),
         (
             {"campaign_id": str(random_uuid())},
-            f"campaign_id is not one of this business number; campaigns of this number: {campaigns}",
+            f"campaign_id is not a campaign of this business number; campaigns of this number: {campaigns}",
         ),
         ({"answers": []}, f"answers is required; asked: {asks}"),
         (
             {"answers": [{"question_id": str(first.id), "answer": "Perhaps"}]},
-            f"answer is none of the question's options; asked: {asks}",
+            f"answer is not one of the question's options; asked: {asks}",
         ),
         (
             {"answers": [{"question": "x", "answer": "Yes"}]},
@@ -180,7 +180,7 @@ async def test_feedback_that_does_not_fit_is_told_with_what_would(emulator: Emul
     again = await on.answer()
     assert again == (
         409,
-        {"slug": "conflict", "message": f"the newest answered call from {listed} was answered about already"},
+        {"slug": "conflict", "message": f"the newest answered call from {listed} already has an answer"},
     )
 
 
@@ -193,7 +193,7 @@ async def test_a_handset_that_is_offline_unregistered_or_not_there_answers_nothi
     )
     body = {"business_number": on.listed.number}
     status, told = await on.post("call-me-back", body, "919900000011")
-    assert (status, told["message"]) == (409, "919900000011 is not registered: no app on it that could answer")
+    assert (status, told["message"]) == (409, "919900000011 is not registered, so no app on it can answer")
     assert (await on.post("call-me-back", body, "919911111111"))[0] == 404
 
 

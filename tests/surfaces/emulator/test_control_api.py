@@ -105,8 +105,16 @@ async def test_a_call_body_that_makes_no_sense_is_told_why(api: httpx.AsyncClien
 @pytest.mark.parametrize(
     ("path", "body", "says"),
     [
-        ("faults", {"status": 418}, "no error is 418; known: 400 invalid-input, 401 authorization-error"),
-        ("faults", {"status": 503, "slug": "forbidden-error"}, "no error is 503 forbidden-error; known: 400"),
+        (
+            "faults",
+            {"status": 418},
+            "there is no error 418; the errors are: 400 invalid-input, 401 authorization-error",
+        ),
+        (
+            "faults",
+            {"status": 503, "slug": "forbidden-error"},
+            "there is no error 503 forbidden-error; the errors are: 400",
+        ),
         ("faults", {"slug": "teapot"}, "429 too-many-requests, 500 internal-server-error, 503 service-unavailable"),
         ("faults", {"count": 3}, "count needs a status or a slug"),
         ("faults", {"status": 500, "count": -1}, "count is invalid"),

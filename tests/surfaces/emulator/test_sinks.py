@@ -148,7 +148,7 @@ async def test_two_processes_on_one_port_share_what_is_set_and_recorded(emulator
         ({"drip": "slowly"}, "drip is invalid"),
         ({"headers": {"A\n": "b"}}, "cannot be sent"),
         ({"headers": {"A": "b\r\nC: d"}}, "cannot be sent"),
-        ({"headers": {"Content-Length": "3"}}, "the server's own"),
+        ({"headers": {"Content-Length": "3"}}, "set by the server"),
         ({"speed": 3}, "known: status, delay_s, headers, body, drip, reset"),
         ([], "must be a JSON object"),
     ],

@@ -140,7 +140,7 @@ async def test_before_a_missed_call_nobody_is_to_be_called_back(scene: Scene) ->
     ("wrong", "message"),
     [
         ({"slot": None}, "slot is required"),
-        ({"slot": "2026-01-03T09:31:00+04:00"}, "slot is not one of those offered now"),
+        ({"slot": "2026-01-03T09:31:00+04:00"}, "slot is not one of the slots offered now"),
         ({"slot": "Saturday"}, "slot is invalid"),
         ({"slot": "2026-01-03T09:30:00"}, "slot is invalid"),
         ({"interested": False}, "slot must not be given when the receiver is not interested"),
@@ -148,7 +148,7 @@ async def test_before_a_missed_call_nobody_is_to_be_called_back(scene: Scene) ->
         ({"business_number": "12"}, "business_number is not a valid phone number"),
         ({"alternate_number": "mother"}, "alternate_number is not a valid phone number"),
         ({"sim_unknown": "yes"}, "sim_unknown is invalid"),
-        ({"business_number": "918040009999"}, "business_number offers no call back"),
+        ({"business_number": "918040009999"}, "business_number does not offer callbacks"),
     ],
 )
 async def test_a_bad_request_is_told_what_is_wrong(scene: Scene, wrong: dict[str, Any], message: str) -> None:
@@ -160,7 +160,7 @@ async def test_a_bad_request_is_told_what_is_wrong(scene: Scene, wrong: dict[str
 async def test_a_slot_that_has_begun_is_not_offered_any_more(scene: Scene, clock: FakeClock) -> None:
     await scene.rung()
     clock.advance(datetime.fromisoformat(DUBAI) - clock.now())
-    assert await scene.ask_back() == "invalid-input: slot is not one of those offered now"
+    assert await scene.ask_back() == "invalid-input: slot is not one of the slots offered now"
 
 
 async def test_a_number_whose_offers_are_off_or_unpublished_takes_no_answers(scene: Scene) -> None:
@@ -173,8 +173,8 @@ async def test_a_number_whose_offers_are_off_or_unpublished_takes_no_answers(sce
     await set_state(scene.deps, scene.listed, "feature_set", "unpublished")
     refused += [await scene.ask_back(), await scene.answer(call_id)]
     assert refused == 2 * [
-        "invalid-input: business_number offers no call back",
-        "invalid-input: business_number asks for no feedback",
+        "invalid-input: business_number does not offer callbacks",
+        "invalid-input: business_number does not ask for feedback",
     ]
 
 
@@ -190,8 +190,8 @@ async def test_what_is_not_part_of_the_plan_takes_no_answers(scene: Scene) -> No
     call_id = await scene.rung()
     plan = frozenset({Feature.NUMBER_MANAGEMENT})
     await accounts.update_account(scene.deps, scene.listed.account_id, features=plan)
-    assert await scene.ask_back() == "invalid-input: business_number offers no call back"
-    assert await scene.answer(call_id) == "invalid-input: business_number asks for no feedback"
+    assert await scene.ask_back() == "invalid-input: business_number does not offer callbacks"
+    assert await scene.answer(call_id) == "invalid-input: business_number does not ask for feedback"
     await accounts.update_account(scene.deps, scene.listed.account_id, features=ALL_FEATURES)
     assert not await scene.ask_back()
     assert not await scene.answer(call_id)
@@ -230,11 +230,11 @@ async def test_an_ended_campaign_asks_nothing(scene: Scene) -> None:
         ({"answers": [{"answer": "Yes"}]}, "answers.question_id is required"),
         ({"call_type": "busy"}, "call_type is invalid"),
         ({"call_id": "7"}, "call_id is invalid"),
-        ({"campaign_id": str(random_uuid())}, "campaign_id is not one of this business number"),
-        ({"business_number": "918040009999"}, "business_number asks for no feedback"),
+        ({"campaign_id": str(random_uuid())}, "campaign_id is not a campaign of this business number"),
+        ({"business_number": "918040009999"}, "business_number does not ask for feedback"),
         (
             {"answers": [{"question_id": str(random_uuid()), "answer": "Yes"}]},
-            "answers name a question that this campaign does not ask",
+            "answers name a question that is not in this campaign",
         ),
     ],
 )
@@ -246,7 +246,7 @@ async def test_bad_feedback_is_told_what_is_wrong(scene: Scene, wrong: dict[str,
 async def test_an_answer_must_be_one_of_the_options(scene: Scene) -> None:
     answers = [{"question_id": str(scene.campaign.questions[0].id), "answer": "Perhaps"}]
     told = await scene.answer(await scene.rung(), answers=answers)
-    assert told == "invalid-input: answer is none of the question's options"
+    assert told == "invalid-input: answer is not one of the question's options"
 
 
 async def test_a_handset_speaks_for_its_own_calls_only(deps: Deps, scene: Scene) -> None:
@@ -275,7 +275,7 @@ async def test_ten_long_answers_go_by_plain_http(deps: Deps) -> None:
     }
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test", headers=auth) as client:
         fits = await client.post("/handset/v1/feedback", json=body)
-        assert fits.json()["message"] == "business_number asks for no feedback"
+        assert fits.json()["message"] == "business_number does not ask for feedback"
         large = await client.post("/handset/v1/feedback", content=b" " * (64 * 1024 + 1))
         assert large.json()["slug"] == "payload-too-large"
 
@@ -291,4 +291,4 @@ async def test_resolve_takes_the_handsets_zone_and_refuses_one_it_does_not_know(
     assert shown["offers"]["slots"] == by_offset["offers"]["slots"] == [DUBAI, "2026-01-03T10:00:00+04:00"]
     assert (shown["source"], shown["identity"]["type"]) == ("listed_number", "listed_identity")
     assert set(shown["identity"]) == {"type", "caller_number", "name", "call_reason", "logo_url", "verified"}
-    assert refused["message"] == "time_zone is not the name of a time zone, such as Asia/Kolkata"
+    assert refused["message"] == "time_zone is not a time zone name, such as Asia/Kolkata"

@@ -156,7 +156,7 @@ async def test_another_receivers_record_is_refused(deps: Deps, address: str) -> 
     [
         ("{", None, "frame is invalid"),
         ("[]", None, "frame is invalid"),
-        (b"{}", None, "frames are JSON objects in text frames"),
+        (b"{}", None, "each frame must be a text frame that contains a JSON object"),
         ('{"type":"ack","id":"a1"}', "a1", "record is required"),
         ('{"type":"ack"}', None, "id is required"),
         ('{"type":"ack","id":7}', None, "id is invalid"),

@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
-_ELSEWHERE = "choose a role and a place that you may give"
+_ELSEWHERE = "choose a role and a place that you are allowed to assign"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ async def invite_again(deps: Deps, actor: Actor, member_id: MemberId) -> Member:
     """Sends a new link; the old one works no more. Raises Forbidden, NotFound, Conflict (no longer invited)."""
     member = await _changeable(deps, actor, member_id)
     if member.state is not MemberState.INVITED:
-        raise Conflict("this member has accepted its invitation already")
+        raise Conflict("this member has already accepted the invitation")
     async with changing(deps, actor) as change:
         await links.invite(change.deps, member, actor.account_name, actor.name)
         await change.note("member.invited_again", member.email)
@@ -170,7 +170,7 @@ async def _keep_an_admin(change: Change, member: Member, *, stays: bool) -> None
     if stays or member.role is not Role.ADMIN or member.state is not MemberState.ACTIVE:
         return
     if await accounts.admin_emails(change.tx, account.id) == [member.email]:
-        raise Conflict("this is the account's only active admin. make somebody else an admin first.")
+        raise Conflict("this is the account's only active admin. make someone else an admin first.")
 
 
 def _refuse_oneself(actor: Actor, member: Member) -> None:

@@ -32,7 +32,7 @@ async def delete_operator(deps: Deps, operating: Operating, operator_id: Operato
     async with changing(deps, operating) as change:
         operator = await operators.get_operator(change.deps, operator_id)
         if operator.id == operating.session.person.operator_id:
-            raise Conflict("you cannot remove yourself; another operator can")
+            raise Conflict("you cannot remove yourself; ask another operator")
         await operators.delete_operator(change.deps, operator_id)
         await change.note("operator.deleted", operator.email)
     return operator

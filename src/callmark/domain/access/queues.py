@@ -51,7 +51,7 @@ async def send_again(deps: Deps, operating: Operating, mail_id: MailId) -> str:
     async with changing(deps, operating) as change:
         found = await mails.send_again(change.tx, mail_id, deps.clock.now())
         if not found:
-            raise NotFound("No such mail waits to be sent again. It may have been sent meanwhile.")
+            raise NotFound("This mail is not waiting to be sent. It may have been sent in the meantime.")
         await change.note("mail.sent_again", found[0])
     await deps.fabric.announce("wake.mails")
     return found[0]

@@ -134,7 +134,7 @@ async def _refuse_suspended(deps: Deps, actor: Actor) -> None:
     """Operators may look after a suspended account, but nothing of it may show (contract D51)."""
     async with deps.db.connection() as tx:
         if await accounts.is_suspended(tx, actor.account_id):
-            raise Forbidden("This account is suspended; nothing of it can be shown.")
+            raise Forbidden("This account is suspended, so handsets cannot show its identity.")
 
 
 async def resolve(deps: Deps, actor: Actor, receiver: PhoneNumber, caller: PhoneNumber) -> AccountView:

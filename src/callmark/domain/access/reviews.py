@@ -22,7 +22,7 @@ async def find_review(deps: Deps, job_id: ListingJobId) -> Review:
     """A request that waits. Raises NotFound, also once somebody has decided."""
     found = next((one for one in await list_reviews(deps) if one.job.id == job_id), None)
     if found is None:
-        raise NotFound("No such request waits for a review. Somebody may have decided it already.")
+        raise NotFound("This request is not awaiting review. Someone may have decided it already.")
     return found
 
 

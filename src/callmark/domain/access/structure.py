@@ -105,7 +105,7 @@ async def find_taken(deps: Deps, actor: Actor, node_id: UUID) -> Node:
     """A node that the actor may move or delete. Raises Forbidden (its own place), NotFound."""
     node = await find_node(deps, actor, node_id, Action.STRUCTURE_MANAGE)
     if not may_take(actor, node):
-        raise Forbidden("Only an owner of the place above it, or an admin, may do this.")
+        raise Forbidden("Only an admin, or an owner of the level above, can do this.")
     return node
 
 
@@ -161,7 +161,7 @@ async def rename_node(deps: Deps, actor: Actor, node_id: UUID, name: str) -> str
     """The name as it is now. Raises Forbidden, NotFound, InvalidInput, Conflict (taken, or an operation)."""
     node = await find_node(deps, actor, node_id, Action.STRUCTURE_MANAGE)
     if node.kind is Kind.OPERATION:
-        raise Conflict("a calling operation is called as in the catalogue")
+        raise Conflict("a calling operation keeps its name from the catalogue")
     async with changing(deps, actor) as change:
         if node.kind is Kind.DEPARTMENT:
             new = await nodes.rename_department(change.deps, actor.account_id, DepartmentId(node.id), name=name)

@@ -23,8 +23,8 @@ from callmark.kit.text import kept_or
 
 _DEAD = "this link has been used or is no longer valid"
 _IN_USE = (
-    "you sign in with this address for another business already, and one address belongs to one. ask for an invitation"
-    " to another address."
+    "you already use this address to sign in for another business, and an address belongs to one business. ask"
+    " to be invited with another address."
 )
 
 

@@ -17,7 +17,7 @@ async def create_operator(deps: Deps, *, email: str, name: str, password: str) -
     hashed = await hash_password(check_password(password, email, name))
     async with deps.db.transaction() as tx:
         if await queries.member_exists(tx, operator.email):
-            raise Conflict("a member with this email already exists; an operator needs another one")
+            raise Conflict("a member with this email already exists; use another address for the operator")
         await operator_queries.insert_operator(tx, operator, hashed)
     return operator
 

@@ -41,9 +41,9 @@ def check_password(password: str, *about: str) -> str:
     """
     text = unicodedata.normalize("NFKC", password)
     if len(text) < SHORTEST:
-        raise InvalidInput(f"password must have at least {SHORTEST} characters", field="password")
+        raise InvalidInput(f"password must be at least {SHORTEST} characters", field="password")
     if len(text) > LONGEST:
-        raise InvalidInput(f"password must have at most {LONGEST} characters", field="password")
+        raise InvalidInput(f"password must be at most {LONGEST} characters", field="password")
     lowered = text.casefold()
     parts = [part.casefold() for word in about for part in (word, word.partition("@")[0])]
     guessed = any(len(word) > _LITTLE_ELSE and _mostly(lowered, word) for word in (*_BANNED, *parts))

@@ -259,7 +259,7 @@ def _known_place() -> Generator[None]:
     try:
         yield
     except asyncpg.ForeignKeyViolationError as exc:
-        raise NotFound("there is no such place in the structure") from exc
+        raise NotFound("this place in the structure does not exist") from exc
 
 
 @contextmanager

@@ -79,7 +79,7 @@ async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
     try:
         await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
     except asyncpg.UniqueViolationError as exc:
-        raise Conflict("another member uses this address") from exc
+        raise Conflict("another member uses this email address") from exc
     await tx.execute("UPDATE operator_user SET password_hash = $2 WHERE id = $1", person.operator_id, password_hash)
 
 

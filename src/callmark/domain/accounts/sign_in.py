@@ -151,7 +151,7 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
     async with deps.db.connection() as tx:
         known = await session_queries.select_known_person(tx, session.person)
     if known is None or not await is_password(old, known.password_hash):
-        raise InvalidInput("this is not your password", field="old_password")
+        raise InvalidInput("this is not your current password", field="old_password")
     hashed = await hash_password(check_password(new, session.email, session.name))
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())

@@ -143,7 +143,7 @@ def _word(word: str, part: str) -> list[tuple[str, str]]:
         return [("time", "12:00")]
     if word == "midnight":
         return [("time", "00:00")]
-    raise _wrong(f"do not name days in {part!r}: {word!r} is no day; write them as mon, mon-fri or mon,wed")
+    raise _wrong(f"do not name days in {part!r}: {word!r} is not a day; write them as mon, mon-fri or mon,wed")
 
 
 def _take(tokens: list[tuple[str, str]], kind: str) -> list[tuple[str, str]]:
@@ -235,7 +235,7 @@ def _minutes(text: str, half: str, part: str, *, may_be_24: bool = False) -> int
             raise _wrong(f"have no such time in {part!r}: {text}")
         hour = hour % _NOON_HOUR + (_NOON_HOUR if half == "p" else 0)
     if minute not in {0, 30} or hour * 60 + minute > DAY_MINUTES:
-        raise _wrong(f"must be on full or half hours up to 24:00; {part!r} has {text}")
+        raise _wrong(f"must start and end on the hour or half hour, up to 24:00; {part!r} has {text}")
     return hour * 60 + minute
 
 

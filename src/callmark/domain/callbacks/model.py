@@ -158,7 +158,7 @@ def chosen_slot(asked: Asked, terms: Terms, now: datetime) -> datetime | None:
     for start in slots(terms.hours, terms.time_zone, now):
         if start == _instant(asked.slot):
             return start
-    raise InvalidInput("slot is not one of those offered now", field="slot")
+    raise InvalidInput("slot is not one of the slots offered now", field="slot")
 
 
 def _instant(text: str) -> datetime:

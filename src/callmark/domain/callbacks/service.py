@@ -133,7 +133,7 @@ async def _judged(tx: Tx, receiver: PhoneNumber, asked: Asked, now: datetime) ->
     """The request as it is to be stored, and the business's zone."""
     listed = await numbers.answered_caller(tx, asked.business_number)
     if listed is None or not listed.call_me_back:
-        raise InvalidInput("business_number offers no call back", field="business_number")
+        raise InvalidInput("business_number does not offer callbacks", field="business_number")
     terms = await _terms(tx, listed)
     slot = model.chosen_slot(asked, terms, now)
     if not await calls.was_missed(tx, receiver, asked.business_number):
@@ -165,7 +165,7 @@ async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime
     most = 0 if deps.settings.emulator else deps.settings.answers_a_day
     pair = (made.receiver_number, made.business_number)
     if most and await queries.count_of_pair(tx, *pair, now - _DAY, most) >= most:
-        raise Conflict("this number has been asked to call back too often within 24 hours")
+        raise Conflict("this receiver has reached the limit of callback requests to this number within 24 hours")
 
 
 async def _terms(tx: Tx, listed: ListedCaller) -> Terms:

@@ -111,7 +111,7 @@ async def take(deps: Deps, account_id: AccountId, request_id: CallbackRequestId,
             return taken
         there = _found(await queries.select_request(tx, account_id, request_id))
     if there.state is RequestState.DONE:
-        raise Conflict("this request is done already")
+        raise Conflict("this request is already done")
     if there.handled_by_email != email:
         raise Conflict(f"this request is taken by {there.handled_by_email}")
     return there
@@ -139,5 +139,5 @@ async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestI
 
 def _found(request: CallbackRequest | None) -> CallbackRequest:
     if request is None:
-        raise NotFound("no call-back request with this id in this account")
+        raise NotFound("no callback request with this id in this account")
     return request

@@ -51,7 +51,7 @@ async def get_draft(
     async with deps.db.connection() as tx:
         found = await queries.select_draft(tx, account_id, draft_id, purpose, subject_id)
     if found is None or found.created_at < deps.clock.now() - KEPT_FOR:
-        raise NotFound("no preview with this id in this account; it may have been used, or be older than a day")
+        raise NotFound("this preview does not exist; it was already used, or it is more than a day old")
     return found
 
 
@@ -65,7 +65,7 @@ async def choose(deps: Deps, draft: FileDraft, choices: Mapping[str, str]) -> No
 async def take_draft(tx: Tx, draft: FileDraft) -> None:
     """Takes the draft away in the transaction that uses it. Raises Conflict when it was used meanwhile."""
     if not await queries.delete_draft(tx, draft.id):
-        raise Conflict("this file was used or given up already")
+        raise Conflict("this file was already used or discarded")
 
 
 async def give_up(deps: Deps, draft: FileDraft) -> None:

@@ -58,7 +58,7 @@ def opened(keys: Sequence[Secret], token: str) -> tuple[Export, datetime]:
         text = _unsigned(keys, token.encode())
         claims = _decoder.decode(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
     except (BadSignature, NotBase64, msgspec.DecodeError, UnicodeEncodeError) as exc:
-        raise NotFound("there is no such download") from exc
+        raise NotFound("this download does not exist") from exc
     export = Export(
         AccountId(claims.account_id),
         claims.event_type,

@@ -73,7 +73,7 @@ async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: Pho
     """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
     most = 0 if deps.settings.emulator else deps.settings.answers_a_day
     if most and await queries.count_of_pair(tx, receiver, business, now - _DAY, most) >= most:
-        raise Conflict("this number's campaigns have been answered too often within 24 hours")
+        raise Conflict("this receiver has reached the limit of answers to this number's campaigns within 24 hours")
 
 
 async def answer_about(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Feedback | None:
@@ -86,14 +86,14 @@ async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
     """The listed number and its campaign, which asks after calls of this type."""
     listed = await numbers.answered_caller(tx, answered.business_number)
     if listed is None or not listed.survey:
-        raise InvalidInput("business_number asks for no feedback", field="business_number")
+        raise InvalidInput("business_number does not ask for feedback", field="business_number")
     campaign = await queries.select_campaign(tx, listed.account_id, CampaignId(answered.campaign_id))
     if campaign is None or campaign.feature_set_id != listed.feature_set_id:
-        raise InvalidInput("campaign_id is not one of this business number", field="campaign_id")
+        raise InvalidInput("campaign_id is not a campaign of this business number", field="campaign_id")
     if campaign.state is not CampaignState.LIVE:
         raise Conflict("this campaign is not live")
     if answered.call_type not in campaign.call_types:
-        raise InvalidInput("this campaign does not ask after calls of this type", field="call_type")
+        raise InvalidInput("this campaign does not ask about calls of this type", field="call_type")
     return listed, campaign
 
 

@@ -185,14 +185,16 @@ def made_question(
     options = tuple(_wording(option, "option", LONGEST_OPTION, known) for option in new.options)
     if kind is CampaignType.CALL_RATING:
         if options:
-            raise InvalidInput("a call rating is answered with 1 to 5 and has no options", field="questions")
+            raise InvalidInput(
+                "a call rating has no options; it is answered with a number from 1 to 5", field="questions"
+            )
         return Question(question_id, text, QuestionKind.RATING)
     if not options:
         return Question(question_id, text, QuestionKind.TEXT)
     if not FEWEST_OPTIONS <= len(options) <= MOST_OPTIONS:
-        raise InvalidInput(f"a question has {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
+        raise InvalidInput(f"a question must have {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
     if len({option.casefold() for option in options}) < len(options):
-        raise InvalidInput("the options of a question must differ", field="questions")
+        raise InvalidInput("the options of a question must be different from each other", field="questions")
     return Question(question_id, text, QuestionKind.CHOICE, options)
 
 
@@ -200,9 +202,11 @@ def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
     """Raises InvalidInput for more questions than a campaign of that type may have, or one question twice."""
     most = 1 if kind is CampaignType.CALL_RATING else MOST_QUESTIONS
     if len(questions) > most:
-        raise InvalidInput(f"a campaign of this type has at most {most} question{'s' * (most > 1)}", field="questions")
+        raise InvalidInput(
+            f"a campaign of this type can have at most {most} question{'s' * (most > 1)}", field="questions"
+        )
     if len({question.id for question in questions}) < len(questions):
-        raise InvalidInput("a question stands there twice", field="questions")
+        raise InvalidInput("the same question appears twice", field="questions")
 
 
 def _wording(text: str, field: str, longest: int, known: Collection[str]) -> str:
@@ -220,7 +224,7 @@ def responses_to(questions: Sequence[Question], answers: Sequence[Answer]) -> tu
     if len(given) < len(answers):
         raise InvalidInput("answers name a question twice", field="answers")
     if not given.keys() <= {question.id for question in questions}:
-        raise InvalidInput("answers name a question that this campaign does not ask", field="answers")
+        raise InvalidInput("answers name a question that is not in this campaign", field="answers")
     return tuple(
         Response(question.id, question.text, _checked(question, given[question.id]))
         for question in questions
@@ -232,7 +236,7 @@ def _checked(question: Question, answer: str) -> str:
     """The answer, as it was given; free text may be of any kind, several lines too."""
     match question.kind:
         case QuestionKind.CHOICE if answer not in question.options:
-            raise InvalidInput("answer is none of the question's options", field="answers")
+            raise InvalidInput("answer is not one of the question's options", field="answers")
         case QuestionKind.RATING if answer not in RATINGS:
             raise InvalidInput("answer must be a rating from 1 to 5", field="answers")
         case QuestionKind.TEXT if not answer.strip():

@@ -57,7 +57,7 @@ async def update_campaign(tx: Tx, campaign: Campaign) -> None:
             campaign.ended_at,
         )
     except asyncpg.UniqueViolationError as exc:
-        raise Conflict("another campaign of this feature set is live for the same calls; end it first") from exc
+        raise Conflict("another campaign of this feature set is already live for the same calls; end it first") from exc
 
 
 async def select_campaign(tx: Tx, account_id: AccountId, campaign_id: CampaignId) -> Campaign | None:

@@ -119,7 +119,7 @@ async def reorder_questions(
         old = await _locked_draft(tx, account_id, campaign_id)
         by_id = {question.id: question for question in old.questions}
         if len(order) != len(by_id) or set(order) != set(by_id):
-            raise InvalidInput("the order must name each question of the campaign once", field="order")
+            raise InvalidInput("the order must list each question of the campaign exactly once", field="order")
         questions = tuple(by_id[question_id] for question_id in order)
         new = replace(old, questions=questions, updated_at=deps.clock.now())
         await queries.update_campaign(tx, new)
@@ -138,9 +138,9 @@ async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId) 
         feature_set = _set_found(await structure.lock_feature_set(tx, account_id, there.feature_set_id))
         old = await _locked_draft(tx, account_id, campaign_id)
         if not old.questions:
-            raise InvalidInput("a campaign needs a question before it goes live", field="questions")
+            raise InvalidInput("a campaign needs at least one question before it goes live", field="questions")
         if not feature_set.survey:
-            raise Conflict("the survey switch of this campaign's feature set is off")
+            raise Conflict("the survey switch of this campaign's feature set is off; turn it on first")
         now = deps.clock.now()
         new = replace(old, state=CampaignState.LIVE, updated_at=now, live_at=now)
         await queries.update_campaign(tx, new)
@@ -206,7 +206,7 @@ async def list_answers(
         before: tuple[datetime, FeedbackId] | None = None
         if after is not None:
             if (last := await queries.select_feedback(tx, campaign_id, after)) is None:
-                raise NotFound("no answer with this id to this campaign")
+                raise NotFound("no answer with this id in this campaign")
             before = last.responded_at, last.id
         return await queries.select_newest(tx, campaign_id, before, limit)
 

@@ -227,7 +227,7 @@ def category_of(sub_category: int) -> int:
     """The category that `sub_category` belongs to. Raises InvalidInput for a code that no division has."""
     category = _CATEGORY_OF.get(sub_category)
     if category is None:
-        raise InvalidInput(f"there is no category with the number {sub_category}", field="sub_category")
+        raise InvalidInput(f"sub-category {sub_category} does not exist", field="sub_category")
     return category.number
 
 

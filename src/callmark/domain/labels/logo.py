@@ -34,7 +34,7 @@ def clean_logo(file: bytes) -> bytes:
     except Damaged as exc:
         raise _damaged() from exc
     if parts.is_animated:
-        raise InvalidInput("logo is an animated PNG; a still picture is needed", field="logo")
+        raise InvalidInput("logo is an animated PNG; use a still image", field="logo")
     try:
         return _encode(_picture(parts))
     except Exception as exc:  # decoders raise whatever they come upon; the file is somebody's, not ours

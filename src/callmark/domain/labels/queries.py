@@ -149,7 +149,7 @@ async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: da
             now,
         )
     except asyncpg.ForeignKeyViolationError as exc:
-        raise Conflict("this label belongs to a feature set; give that another one first") from exc
+        raise Conflict("this label is used by a feature set; choose another label there first") from exc
     return tag == "UPDATE 1"
 
 

@@ -71,7 +71,7 @@ def known_region(text: str) -> str:
 
     region = text.strip().upper()
     if region and region not in phonenumbers.SUPPORTED_REGIONS:
-        raise InvalidInput(f"{text} is no two-letter country code such as IN or SE", field="region")
+        raise InvalidInput(f"{text} is not a two-letter country code, such as IN or SE", field="region")
     return region
 
 

@@ -116,7 +116,7 @@ async def find_number(
     async with deps.db.transaction() as tx:
         found = await page_queries.select_number(tx, account_id, number)
         if found is None:
-            raise NotFound("no such number in this account")
+            raise NotFound("this number is not in this account")
         (details,) = await _detailed(tx, [found])
         return details, await queries.select_job(tx, found.job_id, account_id) if found.job_id else None
 

@@ -63,7 +63,7 @@ async def _reviewed(deps: Deps, job_id: ListingJobId, why: str | None, reviewed_
         job = await queries.review_job(tx, job_id, why, reviewed_by_email, deps.clock.now())
         if job is None:
             _found(await queries.select_job(tx, job_id))
-            raise Conflict("this request does not wait for a review")
+            raise Conflict("this request is not awaiting review")
     await deps.fabric.announce("wake.listing_jobs")
     log.info("listing_reviewed", job=str(job_id), approved=why is None, by=reviewed_by_email)
     return job

@@ -164,7 +164,7 @@ async def import_group(
     Published in a feature set later, a number of it is migrated. Raises InvalidInput.
     """
     if not numbers:
-        raise InvalidInput("the list has no number", field="list")
+        raise InvalidInput("the list has no phone numbers", field="list")
     async with deps.db.transaction() as tx:
         group = await keep_number_group(
             tx, account_id, name=name, label_id=label_id, created_by_email=created_by_email, now=deps.clock.now()
@@ -290,7 +290,7 @@ async def _carried_out(deps: Deps, use: Callable[[Tx], Awaitable[_Answer]]) -> _
         if answer.job_id is not None:
             await deps.fabric.announce("wake.listing_jobs")
         return answer
-    raise Unavailable("postgresql: other requests for the same numbers are in the way")
+    raise Unavailable("postgresql: other requests are working on the same numbers")
 
 
 def _parts(numbers: Sequence[PhoneNumber]) -> list[Sequence[PhoneNumber]]:

@@ -208,7 +208,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) ->
     record = await find_record(deps, account_id, record_id)
     now = deps.clock.now()
     if record.outcome is Outcome.INVALID:
-        raise Conflict("this call record is invalid; it was never sent to a handset")
+        raise Conflict("this call record is invalid and was never sent to a handset")
     if record.withdrawn_at is None and record.key.ends_at <= now:
         raise Conflict("the window of this call record has ended; there is nothing to withdraw")
     while record.withdrawn_at is None:  # more than once only where its row was moved to another partition meanwhile

@@ -72,9 +72,9 @@ def read_file(file: bytes, reading: Reading) -> Table:
     except TableError as exc:
         raise InvalidInput(exc.message, field=exc.about) from exc
     if not (table.lines or table.faults):
-        raise InvalidInput("the file has no records below its header", field="file")
+        raise InvalidInput("the file has no records below its header row", field="file")
     if len(table.lines) > MOST_ROWS:
-        raise InvalidInput(f"a file has at most {MOST_ROWS:,} records; divide it", field="file")
+        raise InvalidInput(f"a file can have at most {MOST_ROWS:,} records; split it into several files", field="file")
     return table
 
 

@@ -74,7 +74,7 @@ async def submit_upload(
     region = lists.known_region(region)
     parts = parts_of(rows)
     if not parts:
-        raise InvalidInput("no row of the file can be read as a record", field="file")
+        raise InvalidInput("no row of the file is a valid record", field="file")
     left_out = sum(bool(row.fault) for row in rows)
     now = deps.clock.now()
     upload = Upload(
@@ -204,7 +204,7 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
 
     async def tie(tx: Tx, batch_id: BatchId) -> None:
         if not await upload_queries.mark_submitted(tx, upload.id, part, batch_id):
-            raise _Taken("this part is submitted")
+            raise _Taken("this part is already submitted")
 
     rules = upload_model.rules_for(upload.region)
     submitted = [

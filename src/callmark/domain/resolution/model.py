@@ -85,7 +85,7 @@ class AccountView:
     why: str
 
 
-WHY_OTHER = "an identity that does not belong to this account shows"
+WHY_OTHER = "an identity of another account is shown"
 WHY_UNREACHABLE = {
     Reach.NOT_REGISTERED: "the receiver has no registered handset",
     Reach.OS_NOT_SUPPORTED: "the operating system of the receiver's handset does not show call records",

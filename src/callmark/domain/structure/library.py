@@ -99,7 +99,7 @@ async def call_reason_exists(tx: Tx, account_id: AccountId, reason_id: CallReaso
 async def _refuse_duplicate(tx: Tx, reason: CallReason) -> None:
     others = await library_queries.select_call_reasons(tx, reason.account_id)
     if any(alike(other.text, reason.text) for other in others if other.id != reason.id):
-        raise Conflict("this call reason is in the library already")
+        raise Conflict("this call reason is already in the library")
 
 
 def _found(reason: CallReason | None) -> CallReason:

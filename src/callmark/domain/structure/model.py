@@ -211,7 +211,7 @@ def refuse_full(what: str, *inside: tuple[str, Sequence[str]]) -> None:
     """Raises Conflict that says what is still in it, unless every one of `inside` (a kind, names) is empty."""
     still = [told(kind, names) for kind, names in inside if names]
     if still:
-        raise Conflict(f"this {what} still holds {' and '.join(still)}")
+        raise Conflict(f"this {what} still contains {' and '.join(still)}")
 
 
 def told(kind: str, names: Sequence[str]) -> str:

@@ -85,7 +85,7 @@ async def create_operation(
         _found(await node_queries.select_department(tx, account_id, department_id), "department")
         there = await node_queries.select_operations(tx, account_id, department_id)
         if any(other.catalogue_id == entry.id for other in there):
-            raise Conflict(f"this department has the operation {entry.name!r} already")
+            raise Conflict(f"this department already has the operation {entry.name!r}")
         await node_queries.insert_operation(tx, made)
     return made
 

@@ -150,7 +150,7 @@ async def update_feature_set(
         plan = (await accounts.lock_account(tx, account_id)).features
         check_wanted(plan, _offered(new), _offered(old), "offers")
         if new.phone_type is not old.phone_type and old.number_count:
-            raise Conflict(f"the phone type can be changed only while no number is in it; {_holds(old)}")
+            raise Conflict(f"the phone type can change only while the feature set has no numbers; {_holds(old)}")
         if new.name != old.name:
             await _check_name(tx, new)
         await _check_references(tx, new)
@@ -168,7 +168,7 @@ async def move_feature_set(
     async with deps.db.transaction() as tx:
         old = await _locked(tx, account_id, feature_set_id)
         if old.is_number_group:
-            raise Conflict("a number group has no place in the structure")
+            raise Conflict("a number group cannot be moved; it is not part of the structure")
         new = replace(old, process_id=process_id, updated_at=deps.clock.now())
         await _check_process(tx, account_id, process_id)
         if new.process_id != old.process_id:
@@ -195,7 +195,9 @@ async def unpublish_feature_set(deps: Deps, account_id: AccountId, feature_set_i
     async with deps.db.transaction() as tx:
         feature_set = await _locked(tx, account_id, feature_set_id)
         if feature_set.state is not FeatureSetState.PUBLISHED:
-            raise Conflict(f"this feature set is {feature_set.state.value}; only a published one can be unpublished")
+            raise Conflict(
+                f"this feature set is {feature_set.state.value}; only a published feature set can be unpublished"
+            )
         now = deps.clock.now()
         await queries.set_state(tx, feature_set_id, FeatureSetState.UNPUBLISHED, now)
     return replace(feature_set, state=FeatureSetState.UNPUBLISHED, updated_at=now)

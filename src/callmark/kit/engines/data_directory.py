@@ -101,7 +101,7 @@ class DataDirectory:
             status = outside.lstat()
             uid = self.owner.uid if self.owner else os.geteuid()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != uid or status.st_mode & 0o077:
-                raise SetupError(f"{outside} is not ours or open to others; remove it") from None
+                raise SetupError(f"{outside} belongs to another user or is open to others; remove it") from None
         return outside
 
     def _temporary(self) -> Path:
@@ -120,8 +120,8 @@ class DataDirectory:
             if not _try_lock(descriptor):
                 holder = os.read(descriptor, 20).decode().strip() or "unknown"
                 raise SetupError(
-                    f"the data directory {self.path} is in use by a running Callmark (process {holder}). Stop that one"
-                    " first, or give another directory with --data."
+                    f"the data directory {self.path} is in use by a running Callmark (process {holder}). Stop it"
+                    " first, or choose another directory with --data."
                 )
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -147,7 +147,7 @@ class DataDirectory:
         """A mistyped `--data /tmp` must not change the permissions of somebody's directory."""
         names = {entry.name for entry in self.path.iterdir()}
         if names and not names & {"lock", "postgres", "nats", "secret-key"}:
-            raise SetupError(f"{self.path} has other things in it; give --data an empty or a new directory")
+            raise SetupError(f"{self.path} contains other files; choose an empty or new directory with --data")
 
 
 def read_installation(path: Path) -> Installation:

@@ -116,7 +116,7 @@ class EmbeddedNats:
             async with asyncio.timeout(START_WITHIN_S):
                 while not await _answers(config["port"], config["server_name"]):
                     if not child.running:
-                        raise SetupError(f"NATS does not start on {self._data.path}:\n{tail(self._data, self.name)}")
+                        raise SetupError(f"NATS did not start on {self._data.path}:\n{tail(self._data, self.name)}")
                     await asyncio.sleep(0.01)
         except TimeoutError:
             await self.stop()

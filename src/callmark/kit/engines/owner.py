@@ -53,8 +53,10 @@ def _add_user() -> None:
     command = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     shell = ["--shell", "/usr/sbin/nologin", USER]
     if program is None:
-        raise SetupError(f"PostgreSQL does not run as root, and there is no useradd here to make the user {USER!r}")
+        raise SetupError(
+            f"PostgreSQL cannot run as root, and the program useradd is missing to create the user {USER!r}"
+        )
     result = subprocess.run([program, *command, *shell], capture_output=True, text=True, check=False)  # noqa: S603 - a fixed program
     already = 9
     if result.returncode not in (0, already):
-        raise SetupError(f"cannot make the system user {USER!r}: {result.stderr.strip()}")
+        raise SetupError(f"cannot create the system user {USER!r}: {result.stderr.strip()}")

@@ -173,7 +173,7 @@ class EmbeddedPostgres:
                 while not await _answers(maintenance_dsn, self.dsn):
                     if not child.running:
                         raise SetupError(
-                            f"PostgreSQL does not start on {self._data.path}:\n{tail(self._data, self.name)}"
+                            f"PostgreSQL did not start on {self._data.path}:\n{tail(self._data, self.name)}"
                         )
                     await asyncio.sleep(0.02)
         except TimeoutError:
@@ -209,7 +209,7 @@ async def _answers(maintenance_dsn: str, dsn: str) -> bool:
                 return True
     except EngineRefuses as exc:
         raise SetupError(
-            f"PostgreSQL refuses the password in the data directory's postgres-password: {exc.reason}"
+            f"PostgreSQL rejects the password in the data directory's postgres-password: {exc.reason}"
         ) from exc
     except Unavailable:
         return False

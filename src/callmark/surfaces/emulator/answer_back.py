@@ -94,7 +94,7 @@ class AnswerBack:
                 f"no {respond.call_type.value} call from {business} to this handset has been reported; {_CALL_FIRST}"
             )
         if await feedback.answer_about(self._deps, handset.phone_number, call.id):
-            raise Conflict(f"the newest {respond.call_type.value} call from {business} was answered about already")
+            raise Conflict(f"the newest {respond.call_type.value} call from {business} already has an answer")
         call_id = str(call.id)
         body = _FeedbackOut(call_id, business, respond.campaign_id, respond.call_type.value, respond.answers)
         try:
@@ -123,7 +123,7 @@ _CALL_FIRST = "place one first: POST /emulator/v1/calls"
 
 def _token_of(handset: VirtualHandset) -> str:
     if not handset.registered:
-        raise Conflict(f"{handset.phone_number} is not registered: no app on it that could answer")
+        raise Conflict(f"{handset.phone_number} is not registered, so no app on it can answer")
     if not handset.online:
         raise Conflict(f"{handset.phone_number} is offline; put it online first")
     if handset.token is None:

@@ -114,7 +114,7 @@ class Emulator:
         body = await wire.read(request, wire.HandsetChangeIn)
         number = _path_phone(request)
         if body.phone_number is not UNSET and wire.phone(body.phone_number, "phone_number") != number:
-            raise InvalidInput("phone_number cannot change; make another handset", field="phone_number")
+            raise InvalidInput("phone_number cannot change; create another handset", field="phone_number")
         change = control.Change(
             phone_number=number,
             os=UNSET if body.os is UNSET else wire.os_of(body.os),

@@ -84,7 +84,9 @@ def slug_of(status: int | None, slug: str | None) -> str | None:
             return known_slug
     known = ", ".join(f"{known_status} {known_slug}" for known_slug, known_status in KNOWN.items())
     asked = " ".join(str(part) for part in (status, slug) if part is not None)
-    raise InvalidInput(f"no error is {asked}; known: {known}", field="status" if slug is None else "slug")
+    raise InvalidInput(
+        f"there is no error {asked}; the errors are: {known}", field="status" if slug is None else "slug"
+    )
 
 
 class Interceptor:

@@ -249,7 +249,7 @@ async def _next(answers: "asyncio.Queue[_Answers]", kind: type[_A], within_s: fl
             while not isinstance(answer := await answers.get(), kind):
                 pass
     except TimeoutError as exc:
-        raise Unavailable("the page gives no answer") from exc
+        raise Unavailable("the page does not answer") from exc
     return answer
 
 

@@ -206,7 +206,7 @@ async def _gone(receive: Receive, within_s: float) -> bool:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise NotFound("a sink's name consists of 1 to 64 letters, digits, dots, hyphens and underscores")
+        raise NotFound("a sink's name must have 1 to 64 letters, digits, dots, hyphens and underscores")
     return text
 
 
@@ -216,7 +216,7 @@ def _wanted(name: str, body: SinkIn) -> Sink:
         if not _HEADER_NAME.fullmatch(key) or not _HEADER_VALUE.fullmatch(value):
             raise InvalidInput(f"headers is invalid: {key[:64]!r} cannot be sent", field="headers")
         if key.lower() in _SERVERS_OWN:
-            raise InvalidInput(f"headers is invalid: {key} is the server's own", field="headers")
+            raise InvalidInput(f"headers is invalid: {key} is set by the server", field="headers")
     drip_s = body.drip if not isinstance(body.drip, bool) else _DEFAULT_DRIP_S if body.drip else 0
     text = Sink(name).body if body.body is UNSET else body.body
     return Sink(name, body.status, body.delay_s, body.headers, text, drip_s, body.reset)

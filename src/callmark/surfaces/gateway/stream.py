@@ -160,10 +160,10 @@ class Stream:
     async def _understand(self, stream: Connection, message: Message) -> None:
         data: str | None = message.get("text")
         if data is None:
-            _spoilt(stream, None, InvalidInput("frames are JSON objects in text frames"))
+            _spoilt(stream, None, InvalidInput("each frame must be a text frame that contains a JSON object"))
             return
         if _too_big(data):
-            stream.close(1009, "a frame may have 16 KiB")
+            stream.close(1009, "a frame can have at most 16 KiB")
             return
         try:
             frame = wire.decode_frame(data)

@@ -112,7 +112,7 @@ async def feedback(request: Request) -> Response:
 
 async def stream(_: Request) -> Response:
     """`GET stream` without a WebSocket handshake."""
-    raise InvalidInput("this path needs a WebSocket handshake")
+    raise InvalidInput("this path accepts WebSocket connections only")
 
 
 Handler = Callable[[Request], Awaitable[Response]]
