@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_made_is_a_store_that_is_away(tmp_path: Path) ->
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable) as raised:
         files_of(read_settings({}, data=tmp_path / "file"))
-    assert "cannot be made" in raised.value.reason
+    assert "cannot be created" in raised.value.reason
 
 
 def test_an_address_that_is_no_bucket_stops_the_start() -> None:

@@ -136,7 +136,7 @@ async def test_a_key_of_the_settings_is_rotated_with_both_set(here: Here) -> Non
         here.stage.deps, settings=msgspec.structs.replace(only_new, outgoing_networks="127.0.0.0/8")
     )
     assert await here.verifies(made.secret)
-    with pytest.raises(SetupError, match="another key"):
+    with pytest.raises(SetupError, match="different key"):
         await here.started(here.another(secret_key=present))
 
 

@@ -312,7 +312,7 @@ async def test_a_retry_of_a_type_that_was_removed_is_not_sent(stage: Stage, cloc
     assert {(one.state, one.attempt_count, one.ended_at, one.next_attempt_at) for one in found} == {
         (DeliveryState.WEBHOOK_NOT_FOUND, 1, clock.now(), None)
     }
-    with pytest.raises(Conflict, match="does not get events of this type"):
+    with pytest.raises(Conflict, match="no longer receives events of this type"):
         await deliveries.resend(stage.deps, stage.account_id, found[0].id)
     await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=list(EventType))
     assert (await deliveries.resend(stage.deps, stage.account_id, found[0].id)).state is DeliveryState.PENDING

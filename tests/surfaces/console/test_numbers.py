@@ -106,7 +106,7 @@ async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
     file = ("list.csv", f"Our lines\nMobile;Landline;City\n{one};{two};Pune\n".encode(), "text/csv")
     asked = await alice.post(at, {"mode": "append"}, file=file)
     assert asked.status_code == 422
-    assert "Several columns look like phone numbers: Mobile, Landline" in errors_of(asked)["column"]
+    assert "Several columns seem to contain phone numbers: Mobile, Landline" in errors_of(asked)["column"]
     kept = {"mode": "append", **dict(re.findall(r'name="(draft)" value="([^"]+)"', asked.text))}
     first = await alice.post(at, {**kept, "column": "1"})
     assert f'value="{one}"' in first.text
@@ -129,7 +129,10 @@ async def test_a_file_of_other_figures_lists_nothing_and_names_its_columns(
     at = f"{SETS}/{await make_set(deps, business)}/listing"
     alice = await browse.as_member(business.admin)
     refused = await alice.post(at, {"mode": "append", "list": "Customer ID,Account\n1000234567,2000234567"})
-    assert "No column looks like phone numbers; there are: Customer ID, Account" in errors_of(refused)["column"]
+    assert (
+        "No column seems to contain phone numbers; the columns are: Customer ID, Account"
+        in errors_of(refused)["column"]
+    )
 
 
 async def test_lists_that_cannot_be_are_refused_beside_their_field(
@@ -361,7 +364,7 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         assert "at once" not in shown
         approved = await olive.follow(await olive.post(f"{at}/{first.id}/approve"))
         assert "Approved: 1 number will be listed." in text_of(approved)
-        assert "does not wait" in text_of(await olive.follow(await olive.post(f"{at}/{first.id}/approve")))
+        assert "is not awaiting review" in text_of(await olive.follow(await olive.post(f"{at}/{first.id}/approve")))
         asked = await olive.get(f"{at}/{second.id}/reject")
         assert "1 number of Doorstep will fail" in text_of(asked)
         assert "reason" in errors_of(await olive.post(f"{at}/{second.id}/reject", {"reason": " "}))
