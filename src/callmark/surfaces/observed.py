@@ -1,6 +1,7 @@
 """What every HTTP answer gets: a request id, one log line, a metric, and the generic error when a bug slips through.
 
-`HEAD` is answered here, for every surface alike: as `GET`, without the body (contract D57).
+`HEAD` is answered here, for every surface alike: as `GET`, without the body (contract D57). What a `GET` would use up
+asks `is_head`.
 """
 
 import asyncio
@@ -25,10 +26,16 @@ _SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_HEAD = "callmark.head"
 
 
 class _HeadAnswered(Exception):
     """Ends an application that goes on with the body of an answer to HEAD."""
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether a request that looks like `GET` inside is `HEAD`: nobody will see the body."""
+    return bool(scope.get(_HEAD))
 
 
 class Observed:
@@ -47,7 +54,7 @@ class Observed:
         request_id = sent if _OURS_TO_KEEP(sent) else str(new_id())
         scope["callmark.request_id"] = request_id
         bare = scope["method"] == "HEAD"
-        inner = {**scope, "method": "GET"} if bare else scope
+        inner = {**scope, "method": "GET", _HEAD: True} if bare else scope
         answer = _Answer(send, request_id, bare=bare)
         try:
             await self._app(inner, receive, answer.send)

@@ -26,6 +26,7 @@ from callmark.surfaces import assets
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.app import Console
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.observed import Observed
 
 PASSWORD = "four unrelated words here"
 BASE = "http://callmark.test"
@@ -141,7 +142,7 @@ class Visitors:
 
     def __call__(self, address: str = "203.0.113.7") -> Browser:
         """A stranger's."""
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app, client=(address, 1)), base_url=BASE)
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(Observed(self.app), client=(address, 1)), base_url=BASE)
         self.opened.append(http)
         return Browser(http)
 

@@ -55,6 +55,20 @@ async def test_no_address_makes_a_page_fail(business: Business, browse: Visitors
             assert answer.status_code in {200, 303, 400, 422}, (entry.path, answer.status_code)
 
 
+@pytest.mark.parametrize("address", ["http://[", "http://[x]/", "//", "javascript:alert(1)"])
+@pytest.mark.parametrize("name", ["Referer", "HX-Current-URL", "Host", "Origin"])
+@pytest.mark.parametrize("site", [{}, {"Sec-Fetch-Site": "same-origin", "HX-Request": "true"}])
+async def test_no_address_that_a_browser_says_makes_a_page_fail(
+    business: Business, browse: Visitors, name: str, address: str, site: dict[str, str]
+) -> None:
+    said = {name: address, **site}
+    for browser in (await browse.as_member(business.admin), browse()):
+        asked = await browser.http.get("/console/keys?q=1", headers=said)
+        assert asked.status_code in {200, 303}
+        sent = await browser.http.post("/console/keys/new", data={"csrf": "x", "name": "dialer"}, headers=said)
+        assert sent.status_code in {200, 303, 403}
+
+
 async def test_no_field_with_a_nul_makes_a_form_fail(business: Business, browse: Visitors) -> None:
     alice, stranger = await browse.as_member(business.admin), browse()
     await stranger.get("/console/sign-in")

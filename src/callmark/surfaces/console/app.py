@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
-from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,7 +17,7 @@ from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
 from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.pages import finish, is_secure
-from callmark.surfaces.console.visit import HOME, Visit, with_query
+from callmark.surfaces.console.visit import HOME, Visit, page_of, with_query
 
 log = structlog.get_logger(__name__)
 
@@ -118,10 +117,7 @@ def _check_action(action: Action | Access, visit: Visit) -> None:
 
 def _to_sign_in(visit: Visit) -> Response:
     """To the sign-in, and from there to the page that was asked for, with all of its query."""
-    url = visit.request.url
-    if visit.is_htmx:
-        url = URL(visit.request.headers.get("hx-current-url", ""))
-    wanted = f"{url.path}?{url.query}" if url.query else url.path
+    wanted = page_of(visit.request.headers.get("hx-current-url", "")) if visit.is_htmx else visit.address
     to = with_query(SIGN_IN, next="" if wanted in {HOME, HOME + "/"} else wanted)
     if visit.is_htmx:
         return Response(headers={"HX-Redirect": to})

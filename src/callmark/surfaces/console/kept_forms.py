@@ -6,7 +6,6 @@ sends it again when that person says so. Passwords and files are not kept, and t
 
 from dataclasses import dataclass
 from typing import ClassVar
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -21,7 +20,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import admission, bodies, cookies
 from callmark.surfaces.console.entry import Access, Entry, get
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.visit import HOME, Visit, with_query
+from callmark.surfaces.console.visit import HOME, Visit, page_of, with_query
 
 SIGN_IN = "/console/sign-in"
 KEPT = "/console/kept-forms"
@@ -157,9 +156,8 @@ def _person(visit: Visit) -> Person:
 
 def _page_before(visit: Visit) -> str:
     """The page that sent the request, below this console; empty when the browser does not say."""
-    said = visit.request.headers.get("hx-current-url") or visit.request.headers.get("referer", "")
-    parts = urlsplit(said)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    headers = visit.request.headers
+    return page_of(headers.get("hx-current-url") or headers.get("referer", ""))
 
 
 def _go(visit: Visit, to: str) -> Response:

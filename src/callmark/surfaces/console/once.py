@@ -9,6 +9,7 @@ from starlette.responses import Response
 from callmark.domain.accounts import handovers
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.observed import is_head
 
 Shown = TypeVar("Shown", bound=Page)
 _GONE = 404
@@ -34,10 +35,9 @@ async def show_once(visit: Visit, to: str, shown: Page) -> Response:
 
 async def shown_page(visit: Visit, kind: type[Shown], otherwise: ShownBeforePage) -> Response:
     """The page whose context was handed over, or what says that it was shown before. `HEAD` takes nothing."""
-    if visit.request.method == "HEAD":
-        return Response()
     assert visit.session  # noqa: S101 - as above
-    content = await handovers.take(visit.deps, visit.session, kind.template, str(visit.request.path_params["token"]))
+    read = handovers.look if is_head(visit.request.scope) else handovers.take
+    content = await read(visit.deps, visit.session, kind.template, str(visit.request.path_params["token"]))
     if content is None:
         return page(visit, otherwise, _GONE)
     return page(visit, msgspec.json.decode(content, type=kind))

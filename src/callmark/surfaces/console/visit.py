@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -138,7 +139,13 @@ class Visit:
     @property
     def path(self) -> str:
         """The path that was asked for."""
-        return self.request.url.path
+        return self.request.scope["path"]
+
+    @property
+    def address(self) -> str:
+        """Path and query as they were sent, whatever `Host` says."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        return f"{quote(self.path)}?{query}" if query else quote(self.path)
 
     @property
     def request_id(self) -> str:
@@ -194,9 +201,16 @@ def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
     return found if len(found) == parts and not any("\0" in part for part in found) else None
 
 
+def page_of(url: str) -> str:
+    """Path and query of the page that a browser says it shows; empty for what is no address, whoever sent it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 def with_query(path: str, **parts: str) -> str:
     """A path with those query parameters that are not empty."""
-    from urllib.parse import urlencode
-
     kept: Mapping[str, str] = {name: value for name, value in parts.items() if value}
     return f"{path}?{urlencode(kept)}" if kept else path
