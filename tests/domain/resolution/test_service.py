@@ -157,7 +157,7 @@ async def test_a_number_that_is_not_listed_any_more_shows_nothing_and_says_why(
     await set_state(deps, listed, table, state)
     found = await resolve(deps, owner, listed.number)
     assert (found.identity, found.source, found.offers) == (None, CallSource.NONE, Offers())
-    assert found.why == f"no call record of this caller for this handset; the caller's number {why}"
+    assert found.why == f"this handset has no call record of this caller; the caller's number {why}"
 
 
 async def test_a_delisted_number_is_like_any_other(deps: Deps) -> None:

@@ -67,7 +67,7 @@ async def test_every_fault_of_every_record_is_told_in_the_words_of_the_batch_rou
             "field": "ends_at",
             "code": "end_past",
             "message": f"{prefix}ends_at cannot be before the current timestamp",
-            "hint": "this looks like seconds; instants are in milliseconds",
+            "hint": "this looks like seconds; send milliseconds",
         },
     ]
     async with acme.deps.db.connection() as tx:

@@ -129,7 +129,10 @@ async def test_what_cannot_be_asked_for_is_told_with_what_can(emulator: Emulated
     for wrong, message in (
         ({"slot": None}, f"slot is required; offered now: {SLOT}, {NEXT_SLOT}"),
         ({"slot": "soon"}, f"slot is invalid; offered now: {SLOT}, {NEXT_SLOT}"),
-        ({"business_number": "12"}, "business_number is not a valid phone number: country code and digits"),
+        (
+            {"business_number": "12"},
+            "business_number is not a valid phone number; write the country code and the number in digits",
+        ),
         (
             {"business_number": "918040009999"},
             f"business_number does not offer callbacks; it offers nothing: {NOTHING_KNOWN}",
@@ -189,7 +192,7 @@ async def test_a_handset_that_is_offline_unregistered_or_not_there_answers_nothi
     await emulator.change(on.number, online=False)
     assert await on.ask_back() == (
         409,
-        {"slug": "conflict", "message": f"{on.number} is offline; put it online first"},
+        {"slug": "conflict", "message": f"{on.number} is offline; bring it online first"},
     )
     body = {"business_number": on.listed.number}
     status, told = await on.post("call-me-back", body, "919900000011")

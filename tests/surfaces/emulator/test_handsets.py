@@ -80,7 +80,7 @@ async def test_an_offline_handset_shows_what_it_holds_and_gets_the_rest_when_it_
     assert missed.outcome is Outcome.FAILED_TO_PUSH
     assert (await emulator.call(number, CALLER))["name"] == "Acme Deliveries"
     nothing = await emulator.screen(number, "918040009999")
-    assert nothing["why"] == "the handset is offline and holds nothing for this caller"
+    assert nothing["why"] == "the handset is offline and has no record of this caller"
     assert await calls.calls_of_record(emulator.deps, held.key.id) == []
     assert (await emulator.change(number, online=True))["connected"] is True
     assert (await emulator.screen(number, "918040009999"))["name"] == "Acme Deliveries"

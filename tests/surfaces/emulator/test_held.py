@@ -173,4 +173,4 @@ def test_pages_hold_every_id_once_and_there_is_always_one(count: int) -> None:
 def test_why_nothing_names_the_window_that_comes_the_one_that_ended_or_that_there_is_none() -> None:
     assert "opens at 2026-01-01T10:00:00.005Z" in held_of(identity(1, starts=5)).why_nothing(CALLER, NOW_MS)
     assert "ended at 2026-01-01T09:59:59.999Z" in held_of(identity(1, ends=-1)).why_nothing(CALLER, NOW_MS)
-    assert held_of(identity(1, caller=OTHER)).why_nothing(CALLER, NOW_MS) == "holds nothing for this caller"
+    assert held_of(identity(1, caller=OTHER)).why_nothing(CALLER, NOW_MS) == "has no record of this caller"

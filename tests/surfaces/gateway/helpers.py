@@ -32,7 +32,7 @@ from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
 
 CALLER = PhoneNumber("918047770001")
 """Listed by no test: what shows for it is what a record brings."""
-NOTHING_KNOWN = "no call record of this caller for this handset; the caller's number is not listed"
+NOTHING_KNOWN = "this handset has no call record of this caller; the caller's number is not listed"
 NO_OFFERS: "dict[str, Any]" = {
     "call_me_back": False,
     "config_name": None,

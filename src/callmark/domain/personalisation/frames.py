@@ -41,7 +41,7 @@ class RecordRef(msgspec.Struct, frozen=True):
 
 
 class Identity(msgspec.Struct, frozen=True, tag="identity"):
-    """What a handset shows when `caller_number` rings. `starts_at` in milliseconds, `accepted_at` in microseconds."""
+    """What a handset shows when `caller_number` calls. `starts_at` in milliseconds, `accepted_at` in microseconds."""
 
     id: UUID
     record: RecordRef
@@ -56,7 +56,7 @@ class Identity(msgspec.Struct, frozen=True, tag="identity"):
 
 
 class Withdraw(msgspec.Struct, frozen=True, tag="withdraw"):
-    """A record that must not show any more."""
+    """A record that must no longer be shown."""
 
     id: UUID
     record: RecordRef

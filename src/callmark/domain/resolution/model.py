@@ -22,7 +22,7 @@ from callmark.kit.phone import PhoneNumber
 
 
 class ListedIdentity(msgspec.Struct, frozen=True, tag="listed_identity"):
-    """The static identity of a listed number: nothing to hold, it is asked for at each ring."""
+    """The static identity of a listed number. Do not store it; ask for it at each call."""
 
     caller_number: str
     name: str
@@ -32,7 +32,7 @@ class ListedIdentity(msgspec.Struct, frozen=True, tag="listed_identity"):
 
 
 class OfferedCampaign(msgspec.Struct, frozen=True):
-    """A campaign that asks after calls of these types; its questions in order, by id (see `Offers.questions`)."""
+    """A campaign that asks about calls of these types, with the ids of its questions in order."""
 
     id: CampaignId
     name: str
@@ -42,7 +42,7 @@ class OfferedCampaign(msgspec.Struct, frozen=True):
 
 
 class Offers(msgspec.Struct, frozen=True):
-    """What the screen may offer after the call.
+    """What the screen can offer after the call.
 
     `call_me_back`: after a missed or rejected one, to be called back; with a `slot_picker` in one of `slots`, which are
     half hours by their beginnings in the handset's own zone. `questions` are those of all `campaigns`, each once.
@@ -130,13 +130,13 @@ def why_unable(reach: Reach, registration: Registration, min_app_version: str) -
 
 def why_shown(record: OpenRecord) -> str:
     """Why this call record shows."""
-    return f"call record {record.key.id} of this caller is the newest whose window is open"
+    return f"call record {record.key.id} is this caller's newest record with an open window"
 
 
 def why_nothing(nearest: StoredRecord | None, now: datetime) -> str:
     """Why no call record shows at `now`, from the record nearest to showing for this caller and receiver."""
     if nearest is None or nearest.outcome is Outcome.INVALID:
-        return "no call record of this caller for this handset"
+        return "this handset has no call record of this caller"
     name = f"call record {nearest.key.id} of this caller"
     if nearest.withdrawn_at is not None:
         return f"{name} was withdrawn at {iso_ms(nearest.withdrawn_at)}"

@@ -18,12 +18,12 @@ STARTS_AT, ENDS_AT = 1_767_261_600_000, 1_767_283_200_000
 
 PAGE = ParamDoc(
     "page",
-    "Which page, from 1. A page past the end is empty.",
+    "Page number, starting at 1. A page past the end is empty.",
     {"type": "integer", "format": "int64", "minimum": 1, "default": 1},
 )
 LIMIT = ParamDoc(
     "limit",
-    "How many at most on a page.",
+    "Maximum number of entries on a page.",
     {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10_000, "default": 1000},
 )
 

@@ -25,11 +25,12 @@ LARGEST_NUMBER = 2**53 - 1
 class EventOut(msgspec.Struct):
     """One event of the account's log."""
 
-    number: Annotated[int, Meta(description="Its place in the account's log, from 1, without a gap.", ge=1)]
+    number: Annotated[int, Meta(description="Position in the account's log, starting at 1, without gaps.", ge=1)]
     event: Annotated[
         Raw,
         Meta(
-            description="What webhooks are sent, byte for byte; null for a type whose feature this token lacks.",
+            description="The payload exactly as webhooks receive it. Null if this token has no access to the"
+            " event's feature.",
             extra_json_schema={"type": ["object", "null"]},
         ),
     ]
@@ -39,7 +40,7 @@ class EventPage(msgspec.Struct):
     """Some of the account's events, in order."""
 
     events: Annotated[list[EventOut], Meta(description="The events, by number.")]
-    next_after: Annotated[int, Meta(description="The `after` of the next request, now or later.", ge=0)]
+    next_after: Annotated[int, Meta(description="Pass this as `after` in the next request.", ge=0)]
     last_number: Annotated[int, Meta(description="The number of the account's newest event; 0 before the first.", ge=0)]
 
 
@@ -66,12 +67,13 @@ def _whole(call: Call, name: str, default: int, *, least: int, most: int) -> int
 
 
 DOC = Doc(
-    summary="Events since a number",
+    summary="List events after a number",
     description=(
-        "The account's events after a number, in order, for 30 days: what webhooks are sent, for a receiver that was "
-        "down or that cannot be called. Ask again with `next_after` until it equals `last_number`, then later. Numbers "
-        "have no gap; one that is missing at the beginning is past the 30 days. Either feature suffices: an event of a "
-        "type whose feature the token lacks comes with its number and `event` null."
+        "Returns the account's events of the last 30 days in order: the same payloads that"
+        " webhooks receive. Use it when your receiver was down or cannot be called. Repeat"
+        " the request with `next_after` until it equals `last_number`. Numbers have no gaps;"
+        " numbers missing at the start are older than 30 days. Access to one of the two"
+        " features is enough: events of the other feature have a number, and `event` is null."
     ),
     tag="Extensions",
     response=EventPage,
@@ -108,10 +110,12 @@ DOC = Doc(
     params=(
         ParamDoc(
             "after",
-            "Events with greater numbers; 0 begins at the oldest that is kept.",
+            "Return events with greater numbers; 0 starts at the oldest event that is kept.",
             {"type": "integer", "format": "int64", "minimum": 0, "maximum": LARGEST_NUMBER, "default": 0},
         ),
-        ParamDoc("limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}),
+        ParamDoc(
+            "limit", "Maximum number of events.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
+        ),
     ),
     errors=(
         bad("after is invalid", "not a whole number from 0"),

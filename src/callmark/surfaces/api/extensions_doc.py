@@ -46,17 +46,23 @@ _CALL = {
     "ended_at": "2026-01-01T10:20:25.007Z",
 }
 
-_UNKNOWN = ErrorDoc(404, "not-found", "resource not found", "unknown, another account's, or no UUID")
+_UNKNOWN = ErrorDoc(
+    404, "not-found", "resource not found", "the id is unknown, belongs to another account, or is not a UUID"
+)
 _NO_RECORD = ErrorDoc(
-    404, "not-found", "no call record with this id in this account", "unknown, another account's, or past the retention"
+    404,
+    "not-found",
+    "no call record with this id in this account",
+    "the id is unknown, belongs to another account, or its record is older than the retention period",
 )
 
 RECORD = Doc(
-    summary="Timeline of a record",
+    summary="Get the timeline of a record",
     description=(
-        "One call record: its values, what became of it and when, and the calls in which it was shown. The names are "
-        "the same whichever generation it was pushed by. Of an invalid record the values are null, `fault` says what "
-        "is wrong and `submitted` what was sent."
+        "Returns one call record: its values, its outcome and when each stage happened, and"
+        " the calls in which it was shown. Field names are the same for records of every"
+        " generation. For an invalid record the values are null, `fault` says what is wrong,"
+        " and `submitted` holds what was sent."
     ),
     tag=TAG,
     response=RecordTimeline,
@@ -67,9 +73,10 @@ RECORD = Doc(
 CANCEL_RECORD = Doc(
     summary="Cancel a record",
     description=(
-        "Takes a record back whose window has not ended: a connected handset drops it at once, any other with its next "
-        "contact. Repeating it is safe. A record that was still pending ends as `failed_to_push`; one that was "
-        "delivered stays `success`, with `withdrawn_at` beside it. Takes no body."
+        "Withdraws a record whose window has not ended. A connected handset drops it at once,"
+        " any other handset on its next contact. You can safely repeat the request. A pending"
+        " record ends as `failed_to_push`; a delivered record stays `success` and gets a"
+        " `withdrawn_at`. The request has no body."
     ),
     tag=TAG,
     response=RecordTimeline,
@@ -80,16 +87,19 @@ CANCEL_RECORD = Doc(
             409,
             "conflict",
             "the window of this call record has ended; there is nothing to withdraw",
-            "it has expired",
+            "its window has ended",
         ),
-        ErrorDoc(409, "conflict", "this call record is invalid; it was never sent to a handset", "it was judged bad"),
+        ErrorDoc(
+            409, "conflict", "this call record is invalid; it was never sent to a handset", "the record is invalid"
+        ),
     ),
 )
 
 BATCH = Doc(
-    summary="Timeline of a batch",
+    summary="Get the timeline of a batch",
     description=(
-        "A batch and its records in the order of submission, without their calls. Follow `next_after` until it is null."
+        "Returns a batch and its records in order of submission, without their calls. To read"
+        " all pages, pass `next_after` as `after` until it is null."
     ),
     tag=TAG,
     response=BatchPage,
@@ -106,12 +116,12 @@ BATCH = Doc(
     params=(
         ParamDoc(
             "after",
-            "The `next_after` of the page before; the first page without it.",
+            "`next_after` of the previous page; leave it out for the first page.",
             {"type": "integer", "minimum": 0, "maximum": MOST_RECORDS},
         ),
         ParamDoc(
             "limit",
-            "How many records at most.",
+            "Maximum number of records.",
             {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": MOST_RECORDS},
         ),
     ),
@@ -123,11 +133,13 @@ BATCH = Doc(
 )
 
 FUNNEL = Doc(
-    summary="Funnel of a batch",
+    summary="Get the funnel of a batch",
     description=(
-        "How many of a batch's records were accepted, valid, pushed, delivered, shown and then answered, missed or "
-        "rejected, and why others failed. A record that was shown in several calls counts once under each way they "
-        "ended. A handset also shows a record that it only asks for while it rings, so `shown` can pass `delivered`."
+        "Counts a batch's records by stage: accepted, valid, pushed, delivered, shown, and"
+        " then answered, missed or rejected. It also counts why others failed. A record that"
+        " was shown in several calls counts once for each way the calls ended. A handset can"
+        " fetch and show a record while the call rings, so `shown` can be greater than"
+        " `delivered`."
     ),
     tag=TAG,
     response=Funnel,
@@ -155,8 +167,9 @@ FUNNEL = Doc(
 CANCEL_BATCH = Doc(
     summary="Cancel a batch",
     description=(
-        "Cancels every record of the batch whose window has not ended, as cancelling each of them would. Repeating it "
-        "is safe, also while the batch is being pushed. Takes no body."
+        "Cancels every record of the batch whose window has not ended, as if you cancelled"
+        " each one. You can safely repeat the request, also while the batch is being pushed."
+        " The request has no body."
     ),
     tag=TAG,
     response=CancelledBatch,
@@ -176,11 +189,12 @@ CANCEL_BATCH = Doc(
 _NUMBER = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
 
 RESOLVE = Doc(
-    summary="What a receiver would see",
+    summary="Preview what a receiver would see",
     description=(
-        "What this receiver's handset would show if this caller rang now, and why: an open call record, else the "
-        "static identity of the listed number. Tells about this account's records and numbers only: when another "
-        "identity would show, the answer is `other`, and no more."
+        "Returns what this receiver's handset would show if this caller rang now, and why: an"
+        " open call record, or else the static identity of the listed number. Only this"
+        " account's records and numbers are described. If an identity of another account"
+        " would be shown, the answer is `other` without details."
     ),
     tag=TAG,
     response=ResolveOut,
@@ -198,7 +212,7 @@ RESOLVE = Doc(
                 "starts_at": STARTS_AT,
                 "ends_at": ENDS_AT,
             },
-            "why": f"call record {_RECORD_ID} of this caller is the newest whose window is open",
+            "why": f"call record {_RECORD_ID} is this caller's newest record with an open window",
         },
         "A listed number shows": {
             "receiver_number": "919900112233",
@@ -224,8 +238,20 @@ RESOLVE = Doc(
         },
     },
     params=(
-        ParamDoc("receiver_number", "Whose handset; `+` optional.", _NUMBER, required=True, example="919900112233"),
-        ParamDoc("caller_number", "Who would ring; `+` optional.", _NUMBER, required=True, example="918040001234"),
+        ParamDoc(
+            "receiver_number",
+            "The receiver's phone number; `+` is optional.",
+            _NUMBER,
+            required=True,
+            example="919900112233",
+        ),
+        ParamDoc(
+            "caller_number",
+            "The caller's phone number; `+` is optional.",
+            _NUMBER,
+            required=True,
+            example="918040001234",
+        ),
     ),
     errors=tuple(
         bad(f"{name} {what}", when)
@@ -235,12 +261,13 @@ RESOLVE = Doc(
 )
 
 LINT = Doc(
-    summary="Judge a batch without sending it",
+    summary="Check a batch without sending it",
     description=(
-        "Takes the body of the batch route of a generation and answers with every fault of every record, in the words "
-        "of that route and with codes for programs, and with a warning for every name that would be ignored, with the "
-        "nearest right name. Nothing is stored or pushed. A body that is not even JSON is a fault in the answer, too; "
-        "of a batch that is too large the first 500 records are judged."
+        "Takes the same body as a generation's batch route and returns every fault of every"
+        " record, with that route's error text and a code for programs. It also warns about"
+        " each field name that would be ignored and suggests the closest valid name. Nothing"
+        " is stored or pushed. A body that is not JSON is reported as a fault. For a batch"
+        " that is too large, the first 500 records are checked."
     ),
     tag=TAG,
     request=LintIn,
@@ -286,7 +313,7 @@ LINT = Doc(
     params=(
         ParamDoc(
             "generation",
-            "Whose batch route: v1 is the unprefixed paths.",
+            "The generation of the batch route; v1 means the paths without a prefix.",
             {"type": "string", "enum": ["v1", "v2", "v3"]},
             required=True,
             example="v2",

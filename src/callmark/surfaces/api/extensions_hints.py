@@ -69,7 +69,7 @@ def hint_for(generation: Generation, bad: Faulty, record: NewRecord) -> str | Un
     if bad.fault is Fault.INVALID and isinstance(value, float):
         return "send whole milliseconds"
     if bad.fault is Fault.END_PAST and isinstance(value, int) and value < _SECONDS_BELOW:
-        return "this looks like seconds; instants are in milliseconds"
+        return "this looks like seconds; send milliseconds"
     return UNSET
 
 
@@ -82,7 +82,7 @@ def _text_hint(generation: Generation, fault: Fault, value: str) -> str | UnsetT
         case Fault.NAME_CHARACTERS | Fault.REASON_CHARACTERS:
             return _characters_hint(value)
         case Fault.LABEL:
-            return "the label list (GET /clients/{clientAccountId}/labels) has this client's labels"
+            return "list this client's labels with GET /clients/{clientAccountId}/labels"
         case Fault.INVALID if value.isascii() and value.isdigit():
             return "send a number, without quotes"
         case _:
@@ -96,7 +96,7 @@ def _phone_hint(generation: Generation, value: str) -> str | UnsetType:
 
 def _hidden_hint(value: str) -> str:
     refused = refused_in(value)
-    return f"remove {', '.join(map(named, refused))}" if refused else "it has no character that can be seen"
+    return f"remove {', '.join(map(named, refused))}" if refused else "it has no visible character"
 
 
 def _characters_hint(value: str) -> str:

@@ -19,7 +19,7 @@ _OUTCOMES = {"enum": [str(outcome) for outcome in Outcome]}
 
 
 class FaultInfo(msgspec.Struct):
-    """What is wrong with a record that was judged bad."""
+    """What is wrong with an invalid record."""
 
     field: Annotated[str, Meta(description="The field at fault.")]
     code: Annotated[str, Meta(description="The kind of fault, for programs.")]
@@ -33,31 +33,31 @@ class CallShown(msgspec.Struct):
     shown_at: Annotated[str | None, Meta(description="When the identity appeared.", extra_json_schema=_WHEN)]
     outcome: Annotated[
         str | None,
-        Meta(description="What the receiver did: `answered`, `missed` or `rejected`; null until it is reported."),
+        Meta(description="How the call ended: `answered`, `missed` or `rejected`; null until the handset reports it."),
     ]
     ended_at: Annotated[str | None, Meta(description="When that was reported.", extra_json_schema=_WHEN)]
 
 
 class Timeline(msgspec.Struct, kw_only=True):
-    """One call record and what became of it. Of an invalid record only `submitted` holds values."""
+    """One call record and its outcome. For an invalid record, only `submitted` has values."""
 
     record_id: Annotated[str, Meta(description="The record.", extra_json_schema=UUID)]
     batch_id: Annotated[str, Meta(description="The batch it came with.", extra_json_schema=UUID)]
-    position: Annotated[int, Meta(description="Its place in the batch, from 0.", ge=0)]
+    position: Annotated[int, Meta(description="Position in the batch, starting at 0.", ge=0)]
     caller_number: Annotated[str | None, Meta(description="Country code and digits, no `+`.")]
     receiver_number: Annotated[str | None, Meta(description="Country code and digits, no `+`.")]
     label_id: Annotated[str | None, Meta(description="The label used.", extra_json_schema=_ID)]
-    label_name: Annotated[str | None, Meta(description="The name that shows.")]
-    call_reason: Annotated[str | None, Meta(description="The reason that shows.")]
-    starts_at: Annotated[int | None, Meta(description="From when it shows, epoch milliseconds.")]
-    ends_at: Annotated[int | None, Meta(description="Until when it shows, epoch milliseconds.")]
-    outcome: Annotated[str, Meta(description="What became of it.", extra_json_schema=_OUTCOMES)]
-    first_outcome: Annotated[str | None, Meta(description="What it had failed with before a late delivery.")]
+    label_name: Annotated[str | None, Meta(description="The name that is shown.")]
+    call_reason: Annotated[str | None, Meta(description="The call reason that is shown.")]
+    starts_at: Annotated[int | None, Meta(description="Start of the window, epoch milliseconds.")]
+    ends_at: Annotated[int | None, Meta(description="End of the window, epoch milliseconds.")]
+    outcome: Annotated[str, Meta(description="The outcome.", extra_json_schema=_OUTCOMES)]
+    first_outcome: Annotated[str | None, Meta(description="The first failure, if the record was delivered late.")]
     accepted_at: Annotated[str, Meta(description="When it was received, UTC.", extra_json_schema=DATE_TIME)]
     sent_at: Annotated[str | None, Meta(description="When it was pushed to its handset.", extra_json_schema=_WHEN)]
-    settled_at: Annotated[str | None, Meta(description="When it got its first outcome.", extra_json_schema=_WHEN)]
+    settled_at: Annotated[str | None, Meta(description="When it received its first outcome.", extra_json_schema=_WHEN)]
     delivered_late_at: Annotated[
-        str | None, Meta(description="When the handset took it after all.", extra_json_schema=_WHEN)
+        str | None, Meta(description="When it was delivered after a first failure.", extra_json_schema=_WHEN)
     ]
     withdrawn_at: Annotated[str | None, Meta(description="When it was cancelled.", extra_json_schema=_WHEN)]
     fault: Annotated[FaultInfo | None, Meta(description="Why it is `invalid`; null for any other outcome.")]
@@ -71,9 +71,11 @@ class Timeline(msgspec.Struct, kw_only=True):
 
 
 class RecordTimeline(Timeline, kw_only=True):
-    """One call record, what became of it, and the calls it was shown in."""
+    """One call record, its outcome, and the calls in which it was shown."""
 
-    calls: Annotated[list[CallShown], Meta(description="The calls it was shown in, in the order of their report.")]
+    calls: Annotated[
+        list[CallShown], Meta(description="The calls in which it was shown, in the order in which they were reported.")
+    ]
 
 
 class BatchPage(msgspec.Struct):
@@ -90,22 +92,24 @@ class BatchPage(msgspec.Struct):
 
 
 class Funnel(msgspec.Struct):
-    """How many of a batch's records got how far; a record counts in every stage it passed."""
+    """How many of a batch's records reached each stage. A record counts in every stage that it passed."""
 
     batch_id: Annotated[str, Meta(description="The batch.", extra_json_schema=UUID)]
     accepted: Annotated[int, Meta(description="Submitted.")]
-    valid: Annotated[int, Meta(description="Judged good.")]
+    valid: Annotated[int, Meta(description="Valid.")]
     pushed: Annotated[int, Meta(description="Sent to the handset, at once or when it asked.")]
     delivered: Annotated[int, Meta(description="Acknowledged by the handset.")]
-    delivered_late: Annotated[int, Meta(description="Of these, after they had failed first.")]
-    shown: Annotated[int, Meta(description="Shown in a call. A record can show without having been delivered before.")]
+    delivered_late: Annotated[int, Meta(description="Delivered after a first failure; included in `delivered`.")]
+    shown: Annotated[int, Meta(description="Shown in a call. A record can be shown without an earlier delivery.")]
     answered: Annotated[int, Meta(description="Shown in a call that was answered.")]
     missed: Annotated[int, Meta(description="Shown in a call that was missed.")]
     rejected: Annotated[int, Meta(description="Shown in a call that was rejected.")]
     calls: Annotated[int, Meta(description="Calls in which records of the batch were shown.")]
-    pending: Annotated[int, Meta(description="Without an outcome yet.")]
+    pending: Annotated[int, Meta(description="No outcome yet.")]
     withdrawn: Annotated[int, Meta(description="Cancelled.")]
-    failures: Annotated[dict[str, int], Meta(description="Records that failed, by outcome code; absent ones are 0.")]
+    failures: Annotated[
+        dict[str, int], Meta(description="Records that failed, by outcome code; a missing code means 0.")
+    ]
 
 
 class ShownIdentity(msgspec.Struct):
@@ -113,19 +117,21 @@ class ShownIdentity(msgspec.Struct):
 
     record_id: Annotated[
         Annotated[str, Meta(extra_json_schema=UUID)] | None,
-        Meta(description="The call record it comes from; null for the static identity of a listed number."),
+        Meta(
+            description="The call record that the identity comes from; null for the static identity of a listed number."
+        ),
     ]
     name: Annotated[str, Meta(description="The name.")]
     call_reason: Annotated[str | None, Meta(description="The reason of the call.")]
     logo_url: Annotated[str, Meta(description="A square PNG that never changes.", extra_json_schema={"format": "uri"})]
-    verified: Annotated[bool, Meta(description="Whether the verified badge shows.")]
+    verified: Annotated[bool, Meta(description="Whether the verified badge is shown.")]
     starts_at: Annotated[
         Annotated[int, Meta(extra_json_schema=INSTANT_MS)] | None,
-        Meta(description="From when, epoch milliseconds; null for a listed number."),
+        Meta(description="Start of the window, epoch milliseconds; null for a listed number."),
     ]
     ends_at: Annotated[
         Annotated[int, Meta(extra_json_schema=INSTANT_MS)] | None,
-        Meta(description="Until when, epoch milliseconds; null for a listed number."),
+        Meta(description="End of the window, epoch milliseconds; null for a listed number."),
     ]
 
 
@@ -138,14 +144,17 @@ class ResolveOut(msgspec.Struct):
         str,
         Meta(
             description=(
-                "`call_record`: one of this account's; `listed_number`: the static identity of a number that this "
-                "account has listed; `other`: an identity of somebody else; `none`."
+                "`call_record`: a record of this account. `listed_number`: the static identity of a"
+                " number that this account has listed. `other`: an identity of another account."
+                " `none`: nothing."
             ),
             extra_json_schema={"enum": ["call_record", "listed_number", "other", "none"]},
         ),
     ]
-    identity: Annotated[ShownIdentity | None, Meta(description="What shows; null unless it is this account's.")]
-    why: Annotated[str, Meta(description="Why it is so, in words.")]
+    identity: Annotated[
+        ShownIdentity | None, Meta(description="The identity that is shown; null unless it belongs to this account.")
+    ]
+    why: Annotated[str, Meta(description="The reason, in words.")]
 
 
 class CancelledBatch(msgspec.Struct):
@@ -155,44 +164,52 @@ class CancelledBatch(msgspec.Struct):
     record_count: Annotated[int, Meta(description="How many records it has.")]
     cancelled: Annotated[int, Meta(description="Cancelled by this request.")]
     cancelled_before: Annotated[int, Meta(description="Cancelled by an earlier request.")]
-    expired: Annotated[int, Meta(description="Left alone: their window has ended.")]
-    invalid: Annotated[int, Meta(description="Left alone: they were never valid.")]
+    expired: Annotated[int, Meta(description="Not cancelled: their window has ended.")]
+    invalid: Annotated[int, Meta(description="Not cancelled: they are invalid.")]
 
 
 class LintIn(msgspec.Struct):
-    """The body of the batch route of the generation, good or bad."""
+    """The body of the batch route of the generation, valid or not."""
 
-    call_records: Annotated[list[dict[str, Any]], Meta(description="Records in the names of the generation.")]
+    call_records: Annotated[list[dict[str, Any]], Meta(description="Records with the field names of the generation.")]
 
 
 class Finding(msgspec.Struct):
     """A fault that the batch route would find, or (a warning) something it would silently ignore."""
 
-    index: Annotated[int | None, Meta(description="The record's place in `call_records`, from 0; null for the body.")]
-    field: Annotated[str, Meta(description="The field, as the generation spells it; empty for the whole body.")]
+    index: Annotated[
+        int | None, Meta(description="Position of the record in `call_records`, starting at 0; null for the body.")
+    ]
+    field: Annotated[str, Meta(description="The field name in this generation; empty for the whole body.")]
     code: Annotated[str, Meta(description="The kind of finding, for programs.")]
-    message: Annotated[str, Meta(description="The text the API would answer with.")]
-    hint: Annotated[str | UnsetType, Meta(description="What to change; absent when there is nothing to guess.")] = UNSET
+    message: Annotated[str, Meta(description="The message that the batch route would return.")]
+    hint: Annotated[str | UnsetType, Meta(description="What to change; absent if there is no suggestion.")] = UNSET
 
 
 class LintCounts(msgspec.Struct):
-    """Numbers of the whole dry run."""
+    """Totals of the check."""
 
     records: Annotated[int, Meta(description="Elements of `call_records`.")]
     good: Annotated[int, Meta(description="Records without a fault.")]
-    faulty: Annotated[int, Meta(description="Records with at least one.")]
-    faults: Annotated[int, Meta(description="Faults in all.")]
-    warnings: Annotated[int, Meta(description="Warnings in all.")]
+    faulty: Annotated[int, Meta(description="Records with at least one fault.")]
+    faults: Annotated[int, Meta(description="Total number of faults.")]
+    warnings: Annotated[int, Meta(description="Total number of warnings.")]
 
 
 class LintOut(msgspec.Struct):
-    """What the batch route would say to this body."""
+    """What the batch route would answer to this body."""
 
-    generation: Annotated[str, Meta(description="Judged by its rules.", extra_json_schema={"enum": ["v1", "v2", "v3"]})]
-    accepted: Annotated[
-        bool, Meta(description="Whether the batch would be taken (its good records pushed); false: 400 for the whole.")
+    generation: Annotated[
+        str, Meta(description="The generation whose rules apply.", extra_json_schema={"enum": ["v1", "v2", "v3"]})
     ]
-    counts: Annotated[LintCounts, Meta(description="Numbers of the whole dry run.")]
+    accepted: Annotated[
+        bool,
+        Meta(
+            description="Whether the batch would be accepted and its valid records pushed; false means 400"
+            " for the whole request."
+        ),
+    ]
+    counts: Annotated[LintCounts, Meta(description="Totals of the check.")]
     faults: Annotated[list[Finding], Meta(description="Every fault of every record, in order.")]
     warnings: Annotated[list[Finding], Meta(description="Unknown names, which the API ignores.")]
 

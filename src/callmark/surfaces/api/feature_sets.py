@@ -22,25 +22,25 @@ _Id = Annotated[str, Meta(extra_json_schema=UUID)]
 
 
 class FeatureSetOut(msgspec.Struct):
-    """One feature set, with where it hangs."""
+    """One feature set and its place in the structure."""
 
-    id: Annotated[_Id, Meta(description="What `featureSetId` in a path takes.")]
+    id: Annotated[_Id, Meta(description="The id to use as `featureSetId` in paths.")]
     name: Annotated[str, Meta(description="Unique in its process or sub-process.")]
     description: Annotated[str, Meta(description="May be empty.")]
     status: Annotated[
         str,
         Meta(
-            description="Only the numbers of a published one show its identity.",
+            description="Only the numbers of a published feature set show its identity.",
             extra_json_schema={"enum": [state.value for state in FeatureSetState]},
         ),
     ]
     process_id: Annotated[_Id, Meta(description="The process it is in.")]
     client_account_id: Annotated[_Id, Meta(description="The account it belongs to.")]
-    label_id: Annotated[_Id | None, Meta(description="Its static label; a draft may have none.")]
+    label_id: Annotated[_Id | None, Meta(description="Its static label; a draft can have none.")]
     call_reason_id: Annotated[_Id | None, Meta(description="Its call reason, if it has one.")]
     video_caller_id: Annotated[str | None, Meta(description="Always `null`.", extra_json_schema=_NOTHING)]
     business_profile_id: Annotated[str | None, Meta(description="Always `null`.", extra_json_schema=_NOTHING)]
-    call_me_back: Annotated[bool, Meta(description="Whether receivers may ask to be called back.")]
+    call_me_back: Annotated[bool, Meta(description="Whether receivers can request a callback.")]
     survey: Annotated[bool, Meta(description="Whether receivers are asked for feedback.")]
     department_id: Annotated[_Id, Meta(description="The department it is in.")]
     department_name: Annotated[str, Meta(description="Its name.")]
@@ -48,29 +48,32 @@ class FeatureSetOut(msgspec.Struct):
     calling_operation_id: Annotated[_Id, Meta(description="The catalogue's entry for that operation.")]
     calling_operation_name: Annotated[str, Meta(description="The entry's name.")]
     process_name: Annotated[str, Meta(description="The process's name.")]
-    sub_process_name: Annotated[str, Meta(description="The sub-process's name; empty when it hangs on the process.")]
+    sub_process_name: Annotated[
+        str, Meta(description="The sub-process's name; empty if the feature set belongs to the process itself.")
+    ]
     created_at: Annotated[str, Meta(description="UTC, microseconds.", extra_json_schema=DATE_TIME)]
     updated_at: Annotated[str, Meta(description="UTC, microseconds.", extra_json_schema=DATE_TIME)]
 
 
 class PagingOut(msgspec.Struct):
-    """How long the whole list is."""
+    """The length of the whole list."""
 
-    total_page_count: Annotated[int, Meta(description="Pages of this `limit`; 0 when nothing matches.", ge=0)]
+    total_page_count: Annotated[int, Meta(description="Number of pages with this `limit`; 0 if nothing matches.", ge=0)]
 
 
 class FeatureSetsOut(msgspec.Struct):
     """One page of feature sets."""
 
     feature_sets: Annotated[list[FeatureSetOut], Meta(description="Newest first; empty past the end.")]
-    pagination_information: Annotated[PagingOut, Meta(description="About all pages.")]
+    pagination_information: Annotated[PagingOut, Meta(description="Totals over all pages.")]
 
 
 DOC = Doc(
     summary="List feature sets",
     description=(
-        "The account's feature sets with their ids, newest first, and where they are in its structure. "
-        "At most one filter may be given; an id that matches nothing gives an empty list."
+        "Returns the account's feature sets, newest first, with their ids and their place in"
+        " the structure. Give at most one filter; an id that matches nothing returns an empty"
+        " list."
     ),
     tag="Number management",
     response=FeatureSetsOut,

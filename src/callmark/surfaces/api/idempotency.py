@@ -40,7 +40,9 @@ KEY_ERRORS = (
         "the key is empty, too long, not printable, or sent twice",
     ),
     ErrorDoc(409, "conflict", StillRunning().message, "the first request with this key is still running; retry"),
-    ErrorDoc(422, KeyReused.slug, KeyReused().message, "the key was used with another body or on another route"),
+    ErrorDoc(
+        422, KeyReused.slug, KeyReused().message, "the key was already used with another body or on another route"
+    ),
 )
 
 

@@ -15,14 +15,14 @@ from callmark.surfaces.http import Response, render
 class LabelOut(msgspec.Struct):
     """One dynamic label."""
 
-    id: Annotated[str, Meta(description="What `label_id` of a call record takes.", extra_json_schema=UUID)]
-    name: Annotated[str, Meta(description="Shown unless a record brings a name of its own.", max_length=39)]
+    id: Annotated[str, Meta(description="The id to use as a call record's `label_id`.", extra_json_schema=UUID)]
+    name: Annotated[str, Meta(description="Shown unless a record has its own name.", max_length=39)]
     logo_url: Annotated[
         str, Meta(description="A 200 by 200 PNG that never changes.", extra_json_schema={"format": "uri"})
     ]
     category: Annotated[int, Meta(description="Number of the business category.")]
     sub_category: Annotated[int, Meta(description="Number of the category below it.")]
-    created_by_email: Annotated[str, Meta(description="Who made it; may be empty.")]
+    created_by_email: Annotated[str, Meta(description="Email of the creator; can be empty.")]
     created_at: Annotated[str, Meta(description="UTC, microseconds.", extra_json_schema=DATE_TIME)]
     label_type: Annotated[str, Meta(description="Always `dynamic` here.", extra_json_schema={"enum": ["dynamic"]})]
 
@@ -30,8 +30,9 @@ class LabelOut(msgspec.Struct):
 DOC = Doc(
     summary="List dynamic labels",
     description=(
-        "The account's dynamic labels, newest first: a bare array, empty when there is none. Their ids are what call "
-        "records name; static labels, which belong to listed numbers, are not in it."
+        "Returns the account's dynamic labels, newest first, as an array that can be empty."
+        " Call records refer to these ids. Static labels, which belong to listed numbers, are"
+        " not included."
     ),
     tag="Labels",
     response=list[LabelOut],

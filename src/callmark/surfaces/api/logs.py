@@ -27,12 +27,12 @@ _NO_FEEDBACK = "No feedback found for survey Id"
 
 
 class UrlOut(msgspec.Struct):
-    """Where the file is."""
+    """The link to the file."""
 
     url: Annotated[
         str,
         Meta(
-            description="The file; good for ten minutes, for whoever holds it, and needs no token.",
+            description="URL of the file, valid for ten minutes. Anyone who has the URL can open it without a token.",
             extra_json_schema={"format": "uri"},
         ),
     ]
@@ -46,28 +46,29 @@ def _instant(name: str, what: str) -> ParamDoc:
 
 _FORMAT = ParamDoc(
     "format",
-    "An extension: `ndjson` gives the payload of an event as JSON on each line.",
+    "An extension: with `ndjson`, each line is the payload of one event as JSON.",
     {"type": "string", "enum": [one.value for one in FileFormat], "default": FileFormat.CSV.value},
 )
 _FILE = (
-    "The address needs no token and is good for ten minutes. The file is CSV in UTF-8: a header row with the names of"
-    " the webhook payload's fields, then a line for each event that is still kept (30 days), oldest first."
+    "The URL needs no token and is valid for ten minutes. The file is CSV in UTF-8: a"
+    " header row with the field names of the webhook payload, then one line for each"
+    " event of the last 30 days, oldest first."
 )
 _BAD_FORMAT = bad("format is invalid", "neither `csv` nor `ndjson`")
 _SAMPLE = {"A link": {"url": "https://callmark.example/downloads/l8QQPw…"}}
 
 
 def _bad_instant(name: str) -> tuple[ErrorDoc, ErrorDoc]:
-    return bad(f"{name} is required", "not sent"), bad(f"{name} is invalid", "not 10 or 13 digits")
+    return bad(f"{name} is required", "missing"), bad(f"{name} is invalid", "not 10 or 13 digits")
 
 
 CALLBACKS_DOC = Doc(
     summary="Download Call Me Back logs",
-    description=f"A link to the file of all Call Me Back requests of a range. {_FILE}",
+    description=f"Returns a link to a file with all Call Me Back requests in a time range. {_FILE}",
     tag="Log downloads",
     response=UrlOut,
     responses=_SAMPLE,
-    params=(_instant("from", "Beginning of the range"), _instant("to", "End of the range, included"), _FORMAT),
+    params=(_instant("from", "Start of the range"), _instant("to", "End of the range, inclusive"), _FORMAT),
     errors=(
         *_bad_instant("from"),
         *_bad_instant("to"),
@@ -78,19 +79,19 @@ CALLBACKS_DOC = Doc(
 )
 FEEDBACK_DOC = Doc(
     summary="Download User Feedback logs",
-    description=f"A link to the file of all answers to one campaign since an instant. {_FILE}",
+    description=f"Returns a link to a file with all answers to one campaign since a given time. {_FILE}",
     tag="Log downloads",
     response=UrlOut,
     responses=_SAMPLE,
     params=(
         ParamDoc("surveyId", "The feedback campaign.", UUID_SCHEMA, "path", required=True),
-        _instant("from_date", "Beginning of the range, which ends now"),
+        _instant("from_date", "Start of the range; the range ends now"),
         _FORMAT,
     ),
     errors=(
         *_bad_instant("from_date"),
         _BAD_FORMAT,
-        ErrorDoc(404, "", _NO_FEEDBACK, "no answer since then, or no such campaign of this account", bare=True),
+        ErrorDoc(404, "", _NO_FEEDBACK, "no answers in the range, or the account has no such campaign", bare=True),
     ),
 )
 

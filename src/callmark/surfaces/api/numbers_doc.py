@@ -26,12 +26,12 @@ _TAG = "Number management"
 _PHONE = {"pattern": "^[1-9][0-9]{6,14}$"}
 _STATUSES = {"enum": [status.value for status in RequestStatus]}
 
-Email = Annotated[str, Meta(description="Who did it: the account's oldest admin.")]
-AccountIdOut = Annotated[str, Meta(description="The account of the path.", extra_json_schema=UUID)]
+Email = Annotated[str, Meta(description="Who made the request: the account's oldest admin.")]
+AccountIdOut = Annotated[str, Meta(description="The account in the path.", extra_json_schema=UUID)]
 PhoneTypeOut = Annotated[
     str,
     Meta(
-        description="What kind of caller ID its feature set gives it.",
+        description="The kind of caller ID that its feature set gives it.",
         extra_json_schema={"enum": [kind.value for kind in PhoneType]},
     ),
 ]
@@ -44,7 +44,7 @@ class PhoneNumbers(msgspec.Struct):
     phone_numbers: Annotated[
         list[str],
         Meta(
-            description="Country code and digits, 7 to 15 of them; a leading `+` is dropped. Each counts once.",
+            description="Country code and number, 7 to 15 digits; a leading `+` is removed. Duplicates count once.",
             min_length=1,
             max_length=MOST_NUMBERS,
         ),
@@ -52,72 +52,72 @@ class PhoneNumbers(msgspec.Struct):
 
 
 class PublishedOut(msgspec.Struct):
-    """What becomes of each number, every one in one bucket, in the order of the request."""
+    """What happens to each number: each is in exactly one list, in the order of the request."""
 
     client_account_id: AccountIdOut
     created_by_email: Email
     phone_type: PhoneTypeOut
-    new_numbers: Annotated[list[Digits], Meta(description="Accepted; they will be listed.")]
+    new_numbers: Annotated[list[Digits], Meta(description="Accepted; will be listed.")]
     other_phonetype_numbers: Annotated[
-        list[Digits], Meta(description="In a feature set of yours of another phone type; not moved.")
+        list[Digits], Meta(description="In another of your feature sets with a different phone type; not moved.")
     ]
-    existing_numbers: Annotated[list[Digits], Meta(description="In this feature set already.")]
-    others_numbers: Annotated[list[Digits], Meta(description="Held by another account.")]
-    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number, as they were sent.")]
-    other_feature_set_numbers: Annotated[list[Digits], Meta(description="In another feature set of yours; not moved.")]
+    existing_numbers: Annotated[list[Digits], Meta(description="Already in this feature set.")]
+    others_numbers: Annotated[list[Digits], Meta(description="Belongs to another account.")]
+    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number; shown as sent.")]
+    other_feature_set_numbers: Annotated[list[Digits], Meta(description="In another of your feature sets; not moved.")]
     status: Annotated[
         str,
         Meta(
-            description="`failed` when no number can be processed and the feature set was published already.",
+            description="`failed` if no number can be processed and the feature set was already published.",
             extra_json_schema=_STATUSES,
         ),
     ]
     migrated_numbers: Annotated[
-        list[Digits], Meta(description="Were in a number group of an older console; they will be listed here.")
+        list[Digits], Meta(description="Was in a number group of an older console; will be listed here.")
     ]
     delisted_numbers: Annotated[
-        list[Digits], Meta(description="Being delisted, so not listed: send them again when that has ended.")
+        list[Digits], Meta(description="Being delisted, so not listed; send the number again when delisting has ended.")
     ]
-    updated_numbers: Annotated[list[Digits], Meta(description="Had failed; they will be listed.")]
+    updated_numbers: Annotated[list[Digits], Meta(description="Failed earlier; will be listed.")]
 
 
 class DelistedOut(msgspec.Struct):
-    """What becomes of each number, every one in one bucket, in the order of the request."""
+    """What happens to each number: each is in exactly one list, in the order of the request."""
 
     client_account_id: AccountIdOut
     phone_type: Annotated[str, Meta(description="Always empty here.", extra_json_schema={"enum": [""]})]
-    processing_numbers: Annotated[list[Digits], Meta(description="Being delisted already.")]
-    new_numbers: Annotated[list[Digits], Meta(description="Not known: there is nothing to delist.")]
+    processing_numbers: Annotated[list[Digits], Meta(description="Already being delisted.")]
+    new_numbers: Annotated[list[Digits], Meta(description="Unknown number; nothing to delist.")]
     other_phonetype_numbers: Annotated[
-        list[Digits], Meta(description="In a feature set of yours of another phone type; not delisted.")
+        list[Digits], Meta(description="In another of your feature sets with a different phone type; not delisted.")
     ]
-    existing_numbers: Annotated[list[Digits], Meta(description="In this feature set; they will be delisted.")]
-    others_numbers: Annotated[list[Digits], Meta(description="Held by another account.")]
-    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number, as they were sent.")]
+    existing_numbers: Annotated[list[Digits], Meta(description="In this feature set; will be delisted.")]
+    others_numbers: Annotated[list[Digits], Meta(description="Belongs to another account.")]
+    invalid_numbers: Annotated[list[str], Meta(description="Not a phone number; shown as sent.")]
     other_feature_set_numbers: Annotated[
-        list[Digits], Meta(description="In another feature set of yours; not delisted.")
+        list[Digits], Meta(description="In another of your feature sets; not delisted.")
     ]
-    status: Annotated[str, Meta(description="`failed` when nothing is delisted.", extra_json_schema=_STATUSES)]
+    status: Annotated[str, Meta(description="`failed` if no number is delisted.", extra_json_schema=_STATUSES)]
 
 
 class NumberOut(msgspec.Struct):
-    """One number; department, operation, process and sub-process are names, empty for a number of a number group."""
+    """One number. Department, operation, process and sub-process are names; they are empty for a number group."""
 
     phone_number: Annotated[str, Meta(description="Country code and digits, no `+`.", extra_json_schema=_PHONE)]
     phone_type: PhoneTypeOut
     status: Annotated[
         str,
         Meta(
-            description="Where it stands in its life; only a `listed` number shows its identity.",
+            description="The number's state; only a `listed` number shows its identity.",
             extra_json_schema={"enum": [state.value for state in NumberState]},
         ),
     ]
     client_account_id: AccountIdOut
-    created_by_email: Annotated[str, Meta(description="Who published it first.")]
+    created_by_email: Annotated[str, Meta(description="Who first published it.")]
     department: Annotated[str, Meta(description="Its department's name.")]
     operation: Annotated[str, Meta(description="Its calling operation's name.")]
     process: Annotated[str, Meta(description="Its process's name.")]
-    subprocess: Annotated[str, Meta(description="Its sub-process's name, empty without one.")]
+    subprocess: Annotated[str, Meta(description="Its sub-process's name; empty if it has none.")]
     feature_set_name: Annotated[str, Meta(description="Its feature set's name.")]
     call_me_back: Annotated[
         str,
@@ -127,7 +127,7 @@ class NumberOut(msgspec.Struct):
         ),
     ]
     created_at: Annotated[
-        str, Meta(description="When the account published it first, UTC, microseconds.", extra_json_schema=DATE_TIME)
+        str, Meta(description="When the account first published it, UTC, microseconds.", extra_json_schema=DATE_TIME)
     ]
     updated_at: Annotated[
         str, Meta(description="When its state last changed, UTC, microseconds.", extra_json_schema=DATE_TIME)
@@ -138,19 +138,20 @@ class NumberOut(msgspec.Struct):
 class NumbersOut(msgspec.Struct):
     """A page of numbers."""
 
-    numbers: Annotated[list[NumberOut], Meta(description="Newest first, then by number downwards.")]
-    pagination_information: Annotated[PagingOut, Meta(description="How many pages there are.")]
+    numbers: Annotated[list[NumberOut], Meta(description="Newest first, then by number in descending order.")]
+    pagination_information: Annotated[PagingOut, Meta(description="Number of pages.")]
 
 
 _ERRORS = (
     bad("phone_numbers is required", "`phone_numbers` is missing, null or an empty string"),
     bad("phone_numbers is invalid", "`phone_numbers` is not an array of strings"),
-    bad(f"phone_numbers must contain between 1 and {MOST_NUMBERS} numbers", "none, or too many"),
+    bad(f"phone_numbers must contain between 1 and {MOST_NUMBERS} numbers", "the array is empty or too long"),
     BAD_JSON,
 )
 _IN_PATH = ParamDoc(
     "featureSetId",
-    "The feature set (`GET …/number_management/feature_sets` lists them). An unknown or foreign one answers 403.",
+    "The feature set; list them with `GET …/number_management/feature_sets`. An unknown"
+    " id, or one of another account, answers 403.",
     UUID,
     place="path",
     required=True,
@@ -167,9 +168,10 @@ _NONE: dict[str, object] = {
 PUBLISH_DOC = Doc(
     summary="List numbers",
     description=(
-        "Puts numbers into a feature set and publishes it. The answer says at once what becomes of each; those accepted"
-        " are `pending` until they are listed, which takes seconds, or until the operator has approved them. A number "
-        "has one owner over all accounts, and is in one feature set."
+        "Adds numbers to a feature set and publishes it. The answer says what happens to each"
+        " number. Accepted numbers are `pending` until they are listed, which takes seconds,"
+        " or until the operator has approved them. A number belongs to one account and is in"
+        " one feature set."
     ),
     tag=_TAG,
     request=PhoneNumbers,
@@ -189,21 +191,25 @@ PUBLISH_DOC = Doc(
         }
     },
     params=(_IN_PATH,),
-    errors=(*_ERRORS, bad("a feature set without a label cannot be published", "give the feature set a label first")),
+    errors=(
+        *_ERRORS,
+        bad("a feature set without a label cannot be published", "the feature set has no label; give it one first"),
+    ),
 )
 
 DELIST_DOC = Doc(
     summary="Delist numbers",
     description=(
-        "Takes numbers out of a feature set and out of the account. The answer says at once what becomes of each; "
-        "those accepted are `delisting`, show nothing any more, and are gone within seconds."
+        "Removes numbers from a feature set and from the account. The answer says what"
+        " happens to each number. Accepted numbers are `delisting`: they show nothing from"
+        " now on and are removed within seconds."
     ),
     tag=_TAG,
     request=PhoneNumbers,
     requests=_SENT,
     response=DelistedOut,
     responses={
-        "One is delisted, one is not known": {
+        "One is delisted, one is unknown": {
             "client_account_id": ACCOUNT_ID,
             "phone_type": "",
             "processing_numbers": [],
@@ -218,14 +224,14 @@ DELIST_DOC = Doc(
 )
 
 
-FEATURE_SET = ParamDoc("feature_set_id", "Only what is in this feature set.", UUID)
+FEATURE_SET = ParamDoc("feature_set_id", "Only numbers in this feature set.", UUID)
 FILTERS = (DEPARTMENT, OPERATION, PROCESS, FEATURE_SET)
 
 NUMBERS_DOC = Doc(
     summary="List number details",
     description=(
-        "The account's numbers in every state, newest first; at most one filter. An id that matches nothing answers "
-        "with an empty page."
+        "Returns the account's numbers in every state, newest first. Give at most one filter;"
+        " an id that matches nothing returns an empty page."
     ),
     tag=_TAG,
     response=NumbersOut,

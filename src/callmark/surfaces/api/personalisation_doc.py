@@ -44,29 +44,31 @@ _NAME_PATTERN = f"^{_SHOWN}{_VISIBLE}{_SHOWN}$"
 NameV1 = Annotated[str, Meta(max_length=LONGEST_LABEL_NAME, pattern=f"^$|{_NAME_PATTERN}")]
 NameV2 = Annotated[str, Meta(min_length=3, max_length=LONGEST_LABEL_NAME, pattern=_NAME_PATTERN)]
 
-_CALLER = Meta(description="The number that will ring.")
-_RECEIVER = Meta(description="The number that will be rung.")
+_CALLER = Meta(description="The phone number that will call.")
+_RECEIVER = Meta(description="The phone number that will be called.")
 _LABEL = Meta(description="A dynamic label of this account; supplies logo and category.")
 _LABEL_OR_NAME = Meta(
-    description="A dynamic label of this account; supplies logo and category. May be absent when "
-    "`dynamic_label_name` is there: the account's default dynamic label is taken then."
+    description="A dynamic label of this account; supplies logo and category. Optional if"
+    " `dynamic_label_name` is present: the account's default dynamic label is then used."
 )
 _NAME = Meta(
-    description="The name to show; the label's own when absent. Characters of any script, at least one that shows; "
-    "no control characters, none that turn the direction of writing, and no invisible ones but where writing or an "
-    "emoji needs a joiner."
+    description="The name to show; if absent, the label's name. Characters of any script, at least"
+    " one of them visible. Not allowed: control characters, characters that change the"
+    " direction of writing, and invisible characters, except joiners where a script or an"
+    " emoji needs them."
 )
 _REASON_SAID = Meta(
-    description="Why the call is made, shown below the name. Letters of any script; not "
-    "`! @ # $ % ^ & * ( ) _ + /` anywhere, not `. , -` or a space at either end, and no characters that a name may not "
-    "have."
+    description="Why the call is made; shown below the name. Letters of any script. Not allowed: `! @"
+    " # $ % ^ & * ( ) _ + /` anywhere, `. , -` or a space at either end, and characters"
+    " that are not allowed in names."
 )
 _STARTS = Meta(
-    description="From when it shows, epoch milliseconds; may lie in the past, before `ends_at`.",
+    description="When the record starts to show, epoch milliseconds. Can be in the past; must be before `ends_at`.",
     extra_json_schema=INSTANT_MS,
 )
 _ENDS = Meta(
-    description="Until when it shows, epoch milliseconds; not in the past, at most 24 hours after `starts_at`.",
+    description="When the record stops showing, epoch milliseconds. Must not be in the past or more"
+    " than 24 hours after `starts_at`.",
     extra_json_schema=INSTANT_MS,
 )
 
@@ -84,7 +86,7 @@ class CallRecordV1(msgspec.Struct):
 
 
 class CallRecordV2(msgspec.Struct):
-    """A call record of the second generation; a leading `+` is accepted and dropped."""
+    """A call record of the second generation; a leading `+` is accepted and removed."""
 
     caller_number: Annotated[Loose, _CALLER]
     receiver_number: Annotated[Loose, _RECEIVER]
@@ -113,7 +115,8 @@ LabelledV3 = Annotated[CallRecordV3, _LABELLED]
 _RECORDS = Meta(
     min_length=1,
     max_length=MOST_RECORDS,
-    description="Each is judged by itself: a bad one does not spoil the others, and the batch status names its fault.",
+    description="Each record is checked on its own. An invalid record does not affect the others; the"
+    " batch status says what is wrong with it.",
 )
 
 
@@ -140,19 +143,22 @@ _RECORD: dict[int, Any] = {1: CallRecordV1, 2: LabelledV2, 3: LabelledV3}
 _BATCH: dict[int, type[msgspec.Struct]] = {1: CallRecordsV1, 2: CallRecordsV2, 3: CallRecordsV3}
 
 _BATCH_TEXT = (
-    "Accepts up to 500 records and answers as soon as they are stored; they are pushed to the receivers' handsets "
-    "right after. What became of each is in the batch status. A bad record does not refuse the request. Sending the "
-    "same batch twice makes two batches."
+    "Accepts up to 500 records and answers as soon as they are stored. They are then"
+    " pushed to the receivers' handsets. The batch status shows the outcome of each"
+    " record. An invalid record does not make the request fail. Sending the same batch"
+    " twice creates two batches."
 )
 _REAL_TIME_TEXT = (
-    "Pushes one record and answers, within 3 seconds, with what became of it: 200 with the status `success` when the "
-    "handset holds it, 200 with the status `error` and the reason when it is valid but could not be pushed, 400 when "
-    "the record itself is at fault. Sending the same record twice makes two records."
+    "Pushes one record and answers within 3 seconds with its outcome: 200 with the status"
+    " `success` if the handset has it; 200 with the status `error` and the reason if it"
+    " is valid but could not be pushed; 400 if the record is invalid. Sending the same"
+    " record twice creates two records."
 )
 _STATUS_TEXT = (
-    "Every record of a batch, in the order in which it was sent, with what became of it. A batch may be read through "
-    "the path of any generation; names and phone format follow the path. A record that was judged bad shows its "
-    "values exactly as they were sent, `null` where there were none. A batch that does not exist has no records."
+    "Returns every record of a batch in the order sent, with its outcome. You can read a"
+    " batch through the path of any generation; field names and phone format follow the"
+    " path. An invalid record shows its values exactly as they were sent, and `null` for"
+    " missing ones. A batch that does not exist has no records."
 )
 
 
@@ -170,8 +176,14 @@ def bulk_doc(generation: Generation) -> Doc:
         responses={"Accepted": answer},
         errors=[
             _whole(generation, "call_records is required", "`call_records` is missing or null"),
-            _whole(generation, "call_records is invalid", "it is no array, or an element of it is no object"),
-            _whole(generation, f"call_records must contain between 1 and {MOST_RECORDS} records", "its size"),
+            _whole(
+                generation, "call_records is invalid", "it is not an array, or one of its elements is not an object"
+            ),
+            _whole(
+                generation,
+                f"call_records must contain between 1 and {MOST_RECORDS} records",
+                "the array is empty or too long",
+            ),
             _malformed(generation),
         ],
     )
@@ -195,9 +207,9 @@ def real_time_doc(generation: Generation) -> Doc:
 def status_doc(generation: Generation) -> Doc:
     """The reference of `GET …/dynamic_call_records`."""
     number = _NUMBER[id(generation)]
-    batch_id = ParamDoc("batchId", "The id that the push of the batch was answered with.", UUID, required=True)
+    batch_id = ParamDoc("batchId", "The batch id from the answer to the push.", UUID, required=True)
     return Doc(
-        summary=f"Read what became of a batch (v{number})",
+        summary=f"Get the status of a batch (v{number})",
         description=_STATUS_TEXT,
         tag=f"{TAG}, v{number}",
         response=StatusOut if generation.newer else list[RecordOutV1],
@@ -231,7 +243,7 @@ def _uploaded() -> dict[str, str]:
 
 def _results(generation: Generation) -> dict[str, Any]:
     done = {"status": "success", "message": "Record processed successfully"}
-    results = {"The handset holds it": {"status_info": done} if generation.newer else _uploaded()}
+    results = {"The handset has the record": {"status_info": done} if generation.newer else _uploaded()}
     for outcome, name in CATALOGUE.items():
         if outcome is not Outcome.INVALID:
             why = {"status": "error", "message": name}
@@ -253,17 +265,17 @@ def _status(generation: Generation) -> Any:  # noqa: ANN401 - an example is any 
 
 _WHEN = {
     Fault.REQUIRED: "missing, null or empty",
-    Fault.INVALID: "of another JSON type, not a UUID, or an instant before 1970 or after the year 9999",
+    Fault.INVALID: "wrong JSON type, not a UUID, or a time before 1970 or after the year 9999",
     Fault.PHONE: "not in the phone format of this generation",
     Fault.FOREIGN: "a number that another client has listed or is listing",
-    Fault.LABEL: "unknown, another account's, or a static label",
-    Fault.NAME_LENGTH: "its length in Unicode code points",
-    Fault.NAME_CHARACTERS: "a character that is not allowed there, or none that can be seen",
-    Fault.REASON_LENGTH: "its length in Unicode code points",
-    Fault.REASON_CHARACTERS: "a character that is not allowed there",
+    Fault.LABEL: "the label is unknown, static, or belongs to another account",
+    Fault.NAME_LENGTH: "wrong length, counted in Unicode code points",
+    Fault.NAME_CHARACTERS: "a character that is not allowed, or no visible character",
+    Fault.REASON_LENGTH: "wrong length, counted in Unicode code points",
+    Fault.REASON_CHARACTERS: "a character that is not allowed",
     Fault.END_PAST: "the window has ended",
-    Fault.END_ORDER: "the window ends before it begins",
-    Fault.TOO_LONG: "the window is longer than a day",
+    Fault.END_ORDER: "the window ends before it starts",
+    Fault.TOO_LONG: "the window is longer than 24 hours",
 }
 _FIELDS = {
     Fault.REQUIRED: Field.CALLER,
@@ -279,7 +291,7 @@ _FIELDS = {
     Fault.END_ORDER: Field.ENDS_AT,
     Fault.TOO_LONG: Field.ENDS_AT,
 }
-"""For each fault a field that can have it; faults are reported one at a time, in the order of the fields."""
+"One example field for each fault. Faults are reported one at a time, in the order of the fields."
 
 
 def _faults(generation: Generation) -> list[ErrorDoc]:

@@ -15,14 +15,14 @@ _ID = Meta(description="The record.", extra_json_schema=UUID)
 _ACCOUNT = Meta(description="The client account.", extra_json_schema=UUID)
 _BATCH = Meta(description="The batch.", extra_json_schema=UUID)
 _CREATED = Meta(description="When it was accepted, UTC, milliseconds.", extra_json_schema=DATE_TIME)
-_AS_SENT = "; of a record that was judged bad, whatever was sent"
-_CALLER = Meta(description=f"The number that rings{_AS_SENT}.", examples=["918040001234"])
-_RECEIVER = Meta(description=f"The number that is rung{_AS_SENT}.", examples=["919900000001"])
+_AS_SENT = "; for an invalid record, the value as sent"
+_CALLER = Meta(description=f"The caller's number{_AS_SENT}.", examples=["918040001234"])
+_RECEIVER = Meta(description=f"The receiver's number{_AS_SENT}.", examples=["919900000001"])
 _LABEL = Meta(description=f"The label used{_AS_SENT}.", examples=["5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10"])
-_NAME = Meta(description=f"The name that shows{_AS_SENT}.", examples=["Acme Deliveries"])
+_NAME = Meta(description=f"The name that is shown{_AS_SENT}.", examples=["Acme Deliveries"])
 _REASON = Meta(description=f"The call reason, or `null`{_AS_SENT}.", examples=["Your parcel arrives today"])
-_STARTS = Meta(description=f"From when it shows, epoch milliseconds{_AS_SENT}.", examples=[1_767_261_600_000])
-_ENDS = Meta(description=f"Until when it shows, epoch milliseconds{_AS_SENT}.", examples=[1_767_283_200_000])
+_STARTS = Meta(description=f"Start of the window, epoch milliseconds{_AS_SENT}.", examples=[1_767_261_600_000])
+_ENDS = Meta(description=f"End of the window, epoch milliseconds{_AS_SENT}.", examples=[1_767_283_200_000])
 
 
 class UploadedOut(msgspec.Struct):
@@ -32,27 +32,31 @@ class UploadedOut(msgspec.Struct):
         str,
         Meta(description="`error`: valid, but not pushed.", extra_json_schema={"enum": ["success", "error"]}),
     ]
-    message: Annotated[str, Meta(description="Ends with the batch id after `BatchID: `; or why it was not pushed.")]
+    message: Annotated[
+        str, Meta(description="Ends with `BatchID: ` and the batch id, or says why the record was not pushed.")
+    ]
 
 
 class BatchOut(msgspec.Struct):
     """v2's and v3's answer to a batch."""
 
-    batch_id: Annotated[str, Meta(description="What the batch status takes.", extra_json_schema=UUID)]
+    batch_id: Annotated[str, Meta(description="The id to use for the batch status.", extra_json_schema=UUID)]
 
 
 class StatusInfo(msgspec.Struct):
     """v2's and v3's result of one record."""
 
-    status: Annotated[str, Meta(description="What became of it.", extra_json_schema={"enum": _STATUSES})]
-    field: Annotated[str | UnsetType, Meta(description="The field at fault, of a record that was judged bad.")] = UNSET
-    message: Annotated[str | UnsetType, Meta(description="Why; for people, except the catalogue's names.")] = UNSET
+    status: Annotated[str, Meta(description="The outcome.", extra_json_schema={"enum": _STATUSES})]
+    field: Annotated[str | UnsetType, Meta(description="The field at fault, for an invalid record.")] = UNSET
+    message: Annotated[
+        str | UnsetType, Meta(description="The reason: a name from the result catalogue, or a text for people.")
+    ] = UNSET
 
 
 class RealTimeOut(msgspec.Struct):
     """v2's and v3's answer to a real-time push."""
 
-    status_info: Annotated[StatusInfo, Meta(description="What became of the push.")]
+    status_info: Annotated[StatusInfo, Meta(description="The outcome of the push.")]
 
 
 class RecordOutV1(msgspec.Struct):
@@ -68,7 +72,7 @@ class RecordOutV1(msgspec.Struct):
     call_reason: Annotated[Any, _REASON]
     starts_at: Annotated[Any, _STARTS]
     ends_at: Annotated[Any, _ENDS]
-    status: Annotated[str, Meta(description="What became of it.", extra_json_schema={"enum": _STATUSES_V1})]
+    status: Annotated[str, Meta(description="The outcome.", extra_json_schema={"enum": _STATUSES_V1})]
     created_at: Annotated[str, _CREATED]
 
 
@@ -83,7 +87,7 @@ class RecordOutV2(msgspec.Struct):
     dynamic_call_reason: Annotated[Any, _REASON]
     starts_at: Annotated[Any, _STARTS]
     ends_at: Annotated[Any, _ENDS]
-    status_info: Annotated[StatusInfo, Meta(description="What became of it.")]
+    status_info: Annotated[StatusInfo, Meta(description="The outcome.")]
     created_at: Annotated[str, _CREATED]
 
 
@@ -92,4 +96,4 @@ class StatusOut(msgspec.Struct):
 
     client_account_id: Annotated[str, _ACCOUNT]
     batch_id: Annotated[str, _BATCH]
-    data: Annotated[list[RecordOutV2], Meta(description="The records, in the order in which they were sent.")]
+    data: Annotated[list[RecordOutV2], Meta(description="The records, in the order sent.")]

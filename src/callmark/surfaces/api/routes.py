@@ -93,8 +93,8 @@ class FaultOut(msgspec.Struct):
     """The inside of a Family B error."""
 
     status: Annotated[str, Meta(description="Always `error`.", extra_json_schema={"enum": ["error"]})]
-    field: Annotated[str, Meta(description="The field at fault; empty when the body as a whole is.")]
-    message: Annotated[str, Meta(description="What is wrong with it; for people.")]
+    field: Annotated[str, Meta(description="The field at fault; empty for the whole body.")]
+    message: Annotated[str, Meta(description="What is wrong, for people.")]
 
 
 class FamilyB(msgspec.Struct):

@@ -27,7 +27,9 @@ class TokenIn(msgspec.Struct):
 class KeyPair(msgspec.Struct):
     """The two parts of an API key (documents TokenIn)."""
 
-    api_key: Annotated[str, Meta(description="The secret, shown once when the key was made.", extra_json_schema=UUID)]
+    api_key: Annotated[
+        str, Meta(description="The secret, shown once when the key was created.", extra_json_schema=UUID)
+    ]
     key_id: Annotated[str, Meta(description="The key's id.", extra_json_schema=UUID)]
 
 
@@ -37,15 +39,17 @@ class TokenOut(msgspec.Struct):
     token: Annotated[
         str, Meta(description="64 letters and digits; opaque.", extra_json_schema={"pattern": "^[A-Za-z0-9]{64}$"})
     ]
-    created_at: Annotated[str, Meta(description="When it was made, UTC.", extra_json_schema=DATE_TIME)]
+    created_at: Annotated[str, Meta(description="When it was created, UTC.", extra_json_schema=DATE_TIME)]
 
 
 DOC = Doc(
-    summary="Make an access token",
+    summary="Create an access token",
     description=(
-        "Exchanges an API key pair for a bearer token that every other route takes. A token lives 60 minutes; making "
-        "one leaves the older ones valid. At most 10 are made for an account in any 30 minutes, so keep a token until "
-        "shortly before its end. A token can do what its key has access to, and stops with its key."
+        "Exchanges an API key pair for a bearer token, which all other routes need. A token"
+        " is valid for 60 minutes; older tokens stay valid when you create a new one. An"
+        " account can create at most 10 tokens in any 30 minutes, so reuse a token until"
+        " shortly before it expires. A token has the same access as its key and stops working"
+        " when the key is deleted or regenerated."
     ),
     tag="Access tokens",
     request=KeyPair,
@@ -65,7 +69,7 @@ DOC = Doc(
     params=(
         ParamDoc(
             "X-Public-Access",
-            "`allow`, as published clients send it; not needed.",
+            "`allow`, as published clients send it; optional.",
             {"type": "string"},
             place="header",
         ),
@@ -80,14 +84,15 @@ DOC = Doc(
             401,
             "authorization-error",
             "invalid api_key or key_id",
-            "wrong pair, deleted key, another account's key, unknown account: the answer is the same for all",
+            "wrong pair, deleted key, key of another account, or unknown account; the answer is"
+            " the same for all of these",
         ),
         ErrorDoc(403, "forbidden-error", "not authorized. please contact your admin.", "the account is suspended"),
         ErrorDoc(
             429,
             "too-many-requests",
             "rate limit exceeded. please try again later.",
-            "10 tokens were made for this account in the last 30 minutes",
+            "this account has created 10 tokens in the last 30 minutes",
         ),
     ),
 )

@@ -125,7 +125,7 @@ def _token_of(handset: VirtualHandset) -> str:
     if not handset.registered:
         raise Conflict(f"{handset.phone_number} is not registered, so no app on it can answer")
     if not handset.online:
-        raise Conflict(f"{handset.phone_number} is offline; put it online first")
+        raise Conflict(f"{handset.phone_number} is offline; bring it online first")
     if handset.token is None:
         raise Unavailable("emulator: the handset is not registered yet")
     return handset.token

@@ -199,7 +199,7 @@ class Farm:
         async with self._locks[row.phone_number]:
             if old := self._handsets.pop(row.phone_number, None):
                 await old.stop()
-            await self._lines.end(row.phone_number, "the app was installed again on this number", again=True)
+            await self._lines.end(row.phone_number, "the app was reinstalled on this number", again=True)
             await self._save(row)
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             return await _begin(handset)
@@ -218,7 +218,7 @@ class Farm:
                 handset.behave(row)
                 await self._save(row)
                 return control.Made(row, await self._lines.become(row), self._memory(handset))
-            await self._lines.end(row.phone_number, "the app was updated: it has registered anew", again=True)
+            await self._lines.end(row.phone_number, "the app was updated and has registered again", again=True)
             if (row.os, row.app_version, row.online) == (handset.row.os, handset.row.app_version, handset.row.online):
                 handset.behave(row)
                 await self._save(row)
@@ -304,4 +304,4 @@ async def _begin(handset: Handset) -> control.Made:
 
 
 def _nobody(receiver: PhoneNumber) -> Seen:
-    return nothing(f"{receiver} is not registered: no virtual handset has this number")
+    return nothing(f"{receiver} is not registered; no virtual handset has this number")

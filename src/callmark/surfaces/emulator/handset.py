@@ -172,9 +172,9 @@ class Handset:
 
     async def _give_up(self, code: int) -> None:
         if code == REPLACED:
-            self._lost = "is not connected: another stream took over with its token"
+            self._lost = "is not connected; another stream with its token replaced it"
             return
-        self._lost = "is not registered any more: its number was registered on another device"
+        self._lost = "is no longer registered; its number was registered on another device"
         self.reinstalled(msgspec.structs.replace(self.row, registered=False, token=None))
         with contextlib.suppress(AppError):
             await self._network.save(self.row)
@@ -306,11 +306,11 @@ class Handset:
         """What would show if `caller` rang now: from what it holds, else from `resolve` when online."""
         number = self.row.phone_number
         if not self.row.registered:
-            return nothing(f"{number} {self._lost or 'is not registered: no app on it that pushes could reach'}")
+            return nothing(f"{number} {self._lost or 'is not registered, so no app on it can receive pushes'}")
         now_ms = self._network.now_ms()
         held = self._held.showing(caller, now_ms)
         if held:
-            why = f"call record {held.id} of this caller is the newest that the handset holds whose window is open"
+            why = f"call record {held.id} is this caller's newest record with an open window"
             return Seen(held, CallSource.CALL_RECORD, why, await self._offers(caller))
         if not self.row.online:
             return nothing(f"the handset is offline and {self._held.why_nothing(caller, now_ms)}")
@@ -334,9 +334,9 @@ class Handset:
             answer = await self._ask_who(caller)
         except (TimeoutError, AppError) as exc:
             lost = (
-                f"{self.row.phone_number} {self._lost}" if self._lost else f"the gateway gives no answer: {_text(exc)}"
+                f"{self.row.phone_number} {self._lost}" if self._lost else f"the gateway does not answer: {_text(exc)}"
             )
-            return nothing(f"the handset holds nothing for this caller, and {lost}")
+            return nothing(f"the handset has no record of this caller, and {lost}")
         assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
         return Seen(answer.identity, answer.source, answer.why, answer.offers)
 
@@ -351,7 +351,7 @@ class Handset:
 
     async def _ask_once(self, caller: PhoneNumber) -> Answer:
         if self._lost:
-            raise Unavailable("gateway: the stream was given up")
+            raise Unavailable("gateway: the stream was abandoned")
         async with asyncio.timeout(CONNECT_WITHIN_S):
             await self._synced.wait()
         return await self._ask(self._who(caller))

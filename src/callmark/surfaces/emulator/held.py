@@ -111,12 +111,12 @@ class Held:
         coming = min((one for one in of_caller if one.starts_at > now_ms), key=lambda one: one.starts_at, default=None)
         if coming:
             at = iso_ms(from_ms(coming.starts_at))
-            return f"the window of call record {coming.id}, which it holds, opens at {at}"
+            return f"the window of call record {coming.id} on the handset opens at {at}"
         ended = max(of_caller, key=lambda one: one.record.ends_at, default=None)
         if ended:
             at = iso_ms(from_ms(ended.record.ends_at))
-            return f"the window of call record {ended.id}, which it holds, ended at {at}"
-        return "holds nothing for this caller"
+            return f"the window of call record {ended.id} on the handset ended at {at}"
+        return "has no record of this caller"
 
     def _of(self, caller: str) -> Iterable[Identity]:
         return (one for one in self._by_id.values() if one.caller_number == caller)

@@ -32,7 +32,7 @@ RING_S = 2.5
 PAGE_WITHIN_S = 3.0
 """How long a page may take to answer."""
 
-TAKEN_OVER = "another tab took this handset over"
+TAKEN_OVER = "another tab now uses this handset"
 
 
 def page_topic(process: UUID) -> str:

@@ -53,10 +53,10 @@ MAGIC = (
     ),
     _magic(14, "registered, but offline", Outcome.FAILED_TO_PUSH, online=False),
     _magic(15, "acknowledges after 2 s", Outcome.SUCCESS, script=Script(ack_delay_s=2)),
-    _magic(16, "loses every second push", Outcome.SUCCESS, Outcome.FAILED_TO_PUSH, script=Script(drop_every=2)),
+    _magic(16, "drops every second push", Outcome.SUCCESS, Outcome.FAILED_TO_PUSH, script=Script(drop_every=2)),
     _magic(
         17,
-        "asks to be called back after each missed call",
+        "requests a callback after each missed call",
         Outcome.SUCCESS,
         script=Script(call_me_back=True),
     ),

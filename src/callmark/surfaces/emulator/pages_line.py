@@ -157,7 +157,7 @@ class PageLines:
             try:
                 await self._say_state(page)
             except NotFound:
-                await page.hang("the handsets' process was started again", again=True)
+                await page.hang("the handset process was restarted", again=True)
                 return
             except AppError as exc:
                 log.info("line_not_kept", error=line.refusal(exc).message)

@@ -203,7 +203,9 @@ def phone(text: str, field: str) -> PhoneNumber:
     """The number of `field`, with or without `+`. Raises InvalidInput."""
     number = parse_loose(text.strip())
     if number is None:
-        raise InvalidInput(f"{field} is not a valid phone number: country code and digits", field=field)
+        raise InvalidInput(
+            f"{field} is not a valid phone number; write the country code and the number in digits", field=field
+        )
     return number
 
 

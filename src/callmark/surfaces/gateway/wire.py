@@ -150,7 +150,7 @@ HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame
 
 
 class Welcome(Struct, frozen=True, tag="welcome"):
-    """First on every stream; `now` is the product clock in milliseconds."""
+    """The first frame on every stream; `now` is the product clock in milliseconds."""
 
     id: UUID
     phone_number: str
@@ -180,14 +180,14 @@ class Resolved(Struct, frozen=True, tag="resolved"):
 
 
 class Received(Struct, frozen=True, tag="received"):
-    """What the frame `re` says (`call`, `call_me_back`, `feedback`) is stored."""
+    """The `call`, `call_me_back` or `feedback` frame with the id `re` is stored."""
 
     id: UUID
     re: str
 
 
 class Failed(Struct, frozen=True, tag="error"):
-    """A frame was not carried out."""
+    """A frame failed."""
 
     id: UUID
     re: str | None

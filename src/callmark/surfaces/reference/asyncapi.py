@@ -12,33 +12,35 @@ from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.components import Json, component_schemas
 
 ABOUT = f"""\
-The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames, each with `type`
-and `id`. Delivery is at least once and everything is idempotent. Answers carry the id they answer in `re`. Unknown
-fields and, from the server, unknown types are ignored. A frame of the handset has at most {wire.FRAME_BYTES} bytes.
+The stream between a handset and the gateway: a WebSocket that carries JSON objects in text frames. Each frame has a
+`type` and an `id`; an answer has the id of the frame that it answers in `re`. Frames are delivered at least once, and
+repeating one is safe. Ignore unknown fields, and unknown types from the server. A frame from the handset can have at
+most {wire.FRAME_BYTES} bytes.
 
 The handset registers with `POST /handset/v1/registrations` and the operator's app credential
-(`{{"phone_number", "os", "app_version"}}`), and opens the stream with the token it gets. The handshake always succeeds;
-a token that is not valid is told so by the close code. The server sends `welcome`; the handset sends `sync` at once.
+(`{{"phone_number", "os", "app_version"}}`). It then opens the stream with the token from the answer. The handshake
+always succeeds; if the token is not valid, the close code says so. The server sends `welcome`, and the handset sends
+`sync` at once.
 
-The server pings every {wire.PING_S} s and closes a stream without a pong for {wire.SILENCE_S} s. Every verb of the
-handset is there as plain HTTP too: `POST /handset/v1/{{sync,ack,resolve,call,call_me_back,feedback}}` with the frame's
-fields without `type` and `id`.
+The server pings every {wire.PING_S} s and closes a stream that has sent no pong for {wire.SILENCE_S} s. Each verb of
+the handset is also available over plain HTTP: `POST /handset/v1/{{sync,ack,resolve,call,call_me_back,feedback}}` with
+the fields of the frame, without `type` and `id`.
 """
 
 CLOSE_CODES = {
-    1009: "a frame was over 16 KiB",
+    1009: "a frame was larger than 16 KiB",
     1011: "no pong for 45 s; connect again",
     1012: "the gateway restarts; connect again",
-    1013: "try again later: an engine is away, or the handset read too slowly; connect again",
-    4400: "ten frames on this stream could not be understood",
-    4401: "the token is missing, unknown, forgotten or revoked; register anew",
-    4409: "a newer stream with the same token took over",
-    4410: "the number was registered on another device; remove what is held",
+    1013: "the server cannot serve the stream now, or the handset reads too slowly; connect again later",
+    4400: "ten frames on this stream were invalid",
+    4401: "the token is missing, unknown, forgotten or revoked; register again",
+    4409: "a newer stream with the same token replaced this one",
+    4410: "the number was registered on another device; delete all records that you hold",
 }
 _SLUGS = {
     "invalid-input": "correct the frame",
-    "forbidden-error": "drop it, the record belongs to another receiver",
-    "conflict": "the call it is about has not been reported, or the campaign is not live any more",
+    "forbidden-error": "the record belongs to another receiver; delete it",
+    "conflict": "the call has not been reported, or the campaign is no longer live",
     "service-unavailable": "send it again after a second or more",
     "internal-server-error": "send it again later, a few times at most",
 }
@@ -117,32 +119,34 @@ class Frame:
 FROM_SERVER = (
     Frame(
         wire.Welcome,
-        "First on every stream. `now` is the product clock, epoch milliseconds, by which windows are judged.",
+        "The first frame on every stream. `now` is the product clock, epoch milliseconds;"
+        " windows open and close by it.",
         {"id": _SERVER_ID, "phone_number": "919900000001", "generation": 3, "now": 1_767_261_600_000, "ping_s": 20},
     ),
     Frame(
         Identity,
-        "A call record to hold; the frame's id is the record's. Store it, then send `ack`, also when it is held "
-        "already. `starts_at` and `ends_at` are epoch milliseconds, `accepted_at` epoch microseconds: of the open "
-        "records of a caller the one with the greatest (`accepted_at`, `position`, `id`) shows.",
+        "A call record to hold; the frame's id is the record's id. Store it, then send `ack`,"
+        " even if you already hold it. `starts_at` and `ends_at` are epoch milliseconds,"
+        " `accepted_at` is epoch microseconds. Of a caller's open records, show the one with"
+        " the greatest (`accepted_at`, `position`, `id`).",
         _IDENTITY,
         ("ack",),
     ),
     Frame(
         Withdraw,
-        "The record must not show any more. Remove it; an unknown one is ignored.",
+        "Delete this record; it must no longer be shown. Ignore an unknown one.",
         {"id": _SERVER_ID, "record": _RECORD},
     ),
     Frame(
         wire.Synced,
-        "One page of a `sync` has been sent. A cursor that is not null goes into the next `sync`.",
+        "One page of a `sync` has been sent. If the cursor is not null, send it in the next `sync`.",
         {"id": _SERVER_ID, "re": "s1", "cursor": None},
     ),
     Frame(
         wire.Resolved,
-        "What to show for the caller: a call record, else the static identity of a listed number (`listed_identity`), "
-        "else null; and what the screen may offer after the call. Not to be kept beyond it, not to be acknowledged. "
-        "`why` is for people.",
+        "What to show for the caller: a call record, or else the static identity of a listed"
+        " number (`listed_identity`), or else null; and what to offer after the call. Do not"
+        " keep it after the call and do not acknowledge it. `why` is for people.",
         {
             "id": _SERVER_ID,
             "re": "r7",
@@ -155,12 +159,12 @@ FROM_SERVER = (
     ),
     Frame(
         wire.Received,
-        "What frame `re` says (`call`, `call_me_back`, `feedback`) is stored.",
+        "The `call`, `call_me_back` or `feedback` frame with the id `re` is stored.",
         {"id": _SERVER_ID, "re": "c3"},
     ),
     Frame(
         wire.Failed,
-        "A frame was not carried out; `re` is null when its id could not be read. By `slug`: "
+        "A frame failed; `re` is null if its id could not be read. By `slug`: "
         + "; ".join(f"`{slug}`: {what}" for slug, what in _SLUGS.items())
         + ".",
         {"id": _SERVER_ID, "re": "a9", "slug": "forbidden-error", "message": "record belongs to another receiver"},
@@ -169,28 +173,30 @@ FROM_SERVER = (
 FROM_HANDSET = (
     Frame(
         wire.AckFrame,
-        "I hold this record and will show it in its window. Answered only by an `error`.",
+        "The handset holds this record and will show it in its window. Only an `error` is answered.",
         {"id": "a1", "record": _RECORD},
         ("error",),
     ),
     Frame(
         wire.SyncFrame,
-        f"I hold these records (at most {wire.MOST_HELD} ids); send me what I miss. Answered by `identity` and "
-        "`withdraw` frames, then `synced`. Held ids count as acknowledgements.",
+        f"The ids of the records that the handset holds (at most {wire.MOST_HELD}). The server"
+        " answers with `identity` and `withdraw` frames for what has changed, then `synced`."
+        " Held ids count as acknowledgements.",
         {"id": "s1", "held": [_RECORD["id"]], "cursor": None},
         ("identity", "withdraw", "synced", "error"),
     ),
     Frame(
         wire.ResolveFrame,
-        "This caller is ringing: what shows, and what may I offer? `time_zone` is the handset's own, a name or an "
-        "offset from UTC (`+05:30`); slots are written in it.",
+        "This caller is ringing; ask what to show and what to offer. `time_zone` is the"
+        " handset's own, a name or an offset from UTC (`+05:30`); slots use it.",
         {"id": "r7", "caller_number": "918040001234", "time_zone": "Asia/Kolkata"},
         ("resolved", "error"),
     ),
     Frame(
         wire.CallFrame,
-        "One fact of a real call. Keep it and send it again, on the next stream too, until `received` comes. "
-        "`call_id` is made by the handset for each call; `record` is there when `source` is `call_record`.",
+        "One event of a real call. Keep it and send it again, also on the next stream, until"
+        " `received` arrives. The handset creates a `call_id` for each call. `record` is"
+        " present if `source` is `call_record`.",
         {
             "id": "c3",
             "call_id": _CALL_ID,
@@ -203,9 +209,10 @@ FROM_HANDSET = (
     ),
     Frame(
         wire.CallMeBackFrame,
-        "After a missed or rejected call that has been reported: call me back, or not interested. `request_id` is made "
-        "by the handset for each request; repeated, it changes nothing. `slot` is one of the offered ones as it was "
-        "given. Keep it and send it again until `received` comes.",
+        "Requests a callback after a missed or rejected call that has been reported, or says"
+        " that the receiver is not interested. The handset creates a `request_id` for each"
+        " request; repeating it changes nothing. `slot` is one of the offered slots,"
+        " unchanged. Keep the frame and send it again until `received` arrives.",
         {
             "id": "b5",
             "request_id": "5a0e2f0c-8f0e-4a9e-9a55-0f8f2f0a7e21",
@@ -219,8 +226,9 @@ FROM_HANDSET = (
     ),
     Frame(
         wire.FeedbackFrame,
-        "Answers to a campaign after a call that has been reported. A call is answered about once; again, nothing "
-        "changes. Keep it and send it again until `received` comes.",
+        "Answers a campaign after a call that has been reported. Each call can be answered"
+        " once; repeating it changes nothing. Keep the frame and send it again until"
+        " `received` arrives.",
         {
             "id": "f6",
             "call_id": _CALL_ID,

@@ -30,18 +30,19 @@ JSON = "application/json"
 
 HEADERS: dict[str, Json] = {
     "X-Request-Id": {
-        "description": "Names the request in the server's logs. A well-formed one that the client sends is kept.",
+        "description": "Names the request in the server's logs. If the client sends a valid one, it is kept.",
         "required": True,
         "schema": {"type": "string", "minLength": 1, "maxLength": 64},
     },
     "RateLimit": {
-        "description": "What is left: `r` requests now, the next one more in `t` seconds.",
+        "description": "What is left: `r` requests now; one more in `t` seconds.",
         "required": True,
         "schema": {"type": "string", "pattern": '^"[a-z0-9-]+";r=[0-9]+;t=[0-9]+$'},
         "example": '"real-time";r=57;t=1',
     },
     "RateLimit-Policy": {
-        "description": "The limit: `q` requests of one token (tokens made for one account) in any `w` seconds.",
+        "description": "The limit: `q` requests per token (for the token route: tokens per account) in any"
+        " `w` seconds.",
         "required": True,
         "schema": {"type": "string", "pattern": '^"[a-z0-9-]+";q=[0-9]+;w=[0-9]+$'},
         "example": '"real-time";q=100;w=1',
@@ -51,7 +52,7 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
     "Retry-After": {
-        "description": "Whole seconds after which to try again.",
+        "description": "Seconds to wait before you try again.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
@@ -75,20 +76,21 @@ def shared_errors(route: Route) -> list[ErrorDoc]:
     errors: list[ErrorDoc] = [*KEY_ERRORS] if route.keyed else []
     if route.feature:
         errors += [
-            _error(Unauthenticated(), "the token is missing, unknown, ended or revoked"),
+            _error(Unauthenticated(), "the token is missing, unknown, expired or revoked"),
             _error(
                 Forbidden(),
-                "another account's token, a key or subscription without the feature, a suspended account",
+                "the token belongs to another account, the key or the account lacks the feature, or"
+                " the account is suspended",
             ),
         ]
     if route.method == "POST":
         errors += _errors_of_bodies(route)
     if route.bucket:
         bucket = route.bucket
-        when = f"{bucket.quota} requests of this token in {bucket.window.total_seconds():.0f} s"
+        when = f"this token has sent {bucket.quota} requests in {bucket.window.total_seconds():.0f} s"
         errors.append(ErrorDoc(TooManyRequests.status, TooManyRequests.slug, _TOO_MANY, when))
-    errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "a fault of the server"))
-    errors.append(_error(Unavailable(""), "an engine cannot be reached"))
+    errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "an error in the server"))
+    errors.append(_error(Unavailable(""), "the database or the message server cannot be reached"))
     return errors
 
 
@@ -97,7 +99,7 @@ def _errors_of_bodies(route: Route) -> list[ErrorDoc]:
     newer = route.family is Family.B
     return [
         ErrorDoc(400, "" if newer else InvalidInput.slug, capital(message) if newer else message, "not UTF-8"),
-        _error(PayloadTooLarge(LARGEST_BODY_BYTES), "the body is over 1 MiB"),
+        _error(PayloadTooLarge(LARGEST_BODY_BYTES), "the body is larger than 1 MiB"),
         _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
         _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`; answered with `Accept-Encoding`"),
     ]
@@ -156,7 +158,7 @@ class Errors:
             "message": {"type": "string", "description": "The cause, for people."},
         }
         name = "".join(part.capitalize() for part in slug.removesuffix("-error").split("-")) + "Error"
-        return self._add(name, _object(f"An error whose cause is `{slug}`.", properties))
+        return self._add(name, _object(f"An error with the slug `{slug}`.", properties))
 
     def _add(self, name: str, schema: Json) -> str:
         self.components[name] = schema
@@ -176,7 +178,7 @@ def _sentence(error: ErrorDoc) -> str:
 
 
 _BARE: Json = _object(
-    "An error of which only the cause is told.",
+    "An error with a message only.",
     {"message": {"type": "string", "description": "The cause, for people."}},
 ) | {"additionalProperties": False}
 

@@ -24,25 +24,26 @@ from callmark.surfaces.reference.components import (
 from callmark.surfaces.reference.for_generators import hoist_conditions, plain
 
 ABOUT = """\
-Push *caller X may ring receiver Y between two instants as name N for reason R*; when X rings Y, the handset of Y shows
-exactly that. The paths without `/extensions/` are wire-compatible with the published Verified Business APIs: a client
-written for those works by changing its base URL.
+A business pushes a call record: *caller X may call receiver Y between two times, as name N, for reason R*. When X calls
+Y, the handset of Y shows exactly that. The paths without `/extensions/` are wire-compatible with the published Verified
+Business APIs. To move an existing client, change its base URL.
 
-**Start**: exchange an API key pair for a token, list the labels, push a record, read the batch's status.
+**Start.** Exchange an API key pair for a token, list the labels, push a record, and read the status of the batch.
 
-**Three generations** of call personalisation stand side by side over one store: v1 (no prefix), `/v2` and `/v3`. They
-differ in field names, in the phone format (digits; an optional `+`; a `+` that must be there) and in the shape of
-answers. A batch can be read through any of them.
+**Three generations** of call personalisation share one store: v1 (no prefix), `/v2` and `/v3`. They differ in field
+names, in the phone format (v1: digits only; v2: optional `+`; v3: required `+`) and in the shape of answers. You can
+read a batch through any of them.
 
-**Errors.** Every error is JSON. Most are `{"slug", "message"}`; faults in the body of a v2 or v3 push are
-`{"status_info": {"status", "field", "message"}}`. A path that does not exist answers 404 `not-found`, a method that a
-path does not have 405 `method-not-allowed` with `Allow`. 4xx: change the request. 429 and 503: wait for `Retry-After`
-seconds and send the same again.
+**Errors.** Every error is JSON. Most have the shape `{"slug", "message"}`. Faults in the body of a v2 or v3 push have
+the shape `{"status_info": {"status", "field", "message"}}`. An unknown path answers 404 `not-found`; a wrong method
+answers 405 `method-not-allowed` with `Allow`. After a 4xx, change the request. After a 429 or 503, wait for
+`Retry-After` seconds and send the same request again.
 
-**Limits.** Exact sliding windows, counted for each token; answers of limited routes carry `RateLimit` and
-`RateLimit-Policy`. A body is at most 1 MiB. Unknown fields and query parameters are ignored; `Accept` may be anything.
+**Limits.** Limits are exact sliding windows for each token. Answers of limited routes carry `RateLimit` and
+`RateLimit-Policy`. A body can be at most 1 MiB. Unknown fields and query parameters are ignored, and any `Accept` is
+accepted.
 
-Every answer carries `X-Request-Id`. The gateway that handsets connect to is described in `/asyncapi.json`.
+Every answer carries `X-Request-Id`. For the gateway that handsets connect to, see `/asyncapi.json`.
 """
 _CLIENT_ID = ParamDoc("clientAccountId", "The client account.", UUID, "path", required=True, example=ACCOUNT_ID)
 
@@ -77,7 +78,7 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
                 "accessToken": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "An access token; lives 60 minutes.",
+                    "description": "An access token, valid for 60 minutes.",
                 }
             },
         },
@@ -165,7 +166,7 @@ def _description(route: Route, doc: Doc) -> str:
     if route.feature:
         told.append(f"Needs access to the feature {' or '.join(f'`{one.value}`' for one in route.features)}.")
     if route.family is Family.B:
-        told.append("Faults of the body come as `status_info`, every other error as `slug` and `message`.")
+        told.append("Errors in the body are returned as `status_info`, all other errors as `slug` and `message`.")
     return "\n\n".join(told)
 
 
@@ -198,7 +199,7 @@ def _parameter(param: ParamDoc) -> Json:
 
 def _success(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
     headers = headers_of(doc.status, limited=(route.bucket or route.counts) is not None, keyed=route.keyed)
-    answer: Json = {"description": "The request was carried out.", "headers": headers}
+    answer: Json = {"description": "Success.", "headers": headers}
     if doc.response is not None:
         answer["content"] = _content(doc.response, doc.responses, schemas)
     return answer

@@ -15,26 +15,32 @@ _SECONDS: Json = {"pattern": "^[0-9]+$"}
 class _Asked(Struct, kw_only=True):
     """What every Call Me Back request says."""
 
-    business_number: Annotated[str, Meta(description="The number that had called, digits.")]
-    feature_set: Annotated[str, Meta(description="Its feature set; a number of a group has `number_group` instead.")]
-    client_number: Annotated[
-        str, Meta(description="The receiver, or `Phone number not available`; then see `alternate_number`.")
+    business_number: Annotated[str, Meta(description="The number that called, digits only.")]
+    feature_set: Annotated[
+        str, Meta(description="Its feature set; a number in a number group has `number_group` instead.")
     ]
-    requested_at: Annotated[str, Meta(description="When it was asked, epoch seconds.", extra_json_schema=_SECONDS)]
-    alternate_number: Annotated[str, Meta(description="Another number to call, else empty.")]
+    client_number: Annotated[
+        str, Meta(description="The receiver, or `Phone number not available`; in that case see `alternate_number`.")
+    ]
+    requested_at: Annotated[
+        str, Meta(description="When the callback was requested, epoch seconds.", extra_json_schema=_SECONDS)
+    ]
+    alternate_number: Annotated[str, Meta(description="Another number to call, or empty.")]
     cmb_config_name: Annotated[str, Meta(description="The Call Me Back configuration.")]
     is_interested: Annotated[bool, Meta(description="Whether the receiver wants to be called back.")]
 
 
 class CallMeBackInSlot(_Asked):
-    """A request to be called back in a slot."""
+    """A callback request with a slot."""
 
     requested_date: Annotated[str, Meta(description="The day of the slot.", extra_json_schema={"format": "date"})]
     requested_slot: Annotated[str, Meta(description="Its weekday, such as `Saturday`.")]
     preferred_from_time: Annotated[
-        str, Meta(description="When the slot begins, epoch seconds.", extra_json_schema=_SECONDS)
+        str, Meta(description="When the slot starts, epoch seconds.", extra_json_schema=_SECONDS)
     ]
-    preferred_to_time: Annotated[str, Meta(description="When it ends, 30 minutes later.", extra_json_schema=_SECONDS)]
+    preferred_to_time: Annotated[
+        str, Meta(description="When the slot ends, 30 minutes later.", extra_json_schema=_SECONDS)
+    ]
 
 
 class _WithoutSlot(_Asked):
@@ -47,7 +53,7 @@ class _WithoutSlot(_Asked):
 
 
 class CallMeBackAnyTime(_WithoutSlot):
-    """A request to be called back, of a configuration without a slot picker; `is_interested` is true."""
+    """A callback request from a configuration without a slot picker; `is_interested` is true."""
 
 
 class CallMeBackNotInterested(_WithoutSlot):
@@ -58,34 +64,38 @@ class FeedbackResponse(Struct):
     """What the receiver said to one question."""
 
     question_id: Annotated[_Id, Meta(description="The question.")]
-    question: Annotated[str, Meta(description="Its text.")]
+    question: Annotated[str, Meta(description="The text of the question.")]
     answer: Annotated[str, Meta(description="The answer; a rating is a digit.")]
 
 
 class UserFeedbackPayload(Struct):
     """The answers to a campaign after a call."""
 
-    business_number: Annotated[str, Meta(description="The number that had called, digits.")]
+    business_number: Annotated[str, Meta(description="The number that called, digits only.")]
     feature_set: Annotated[str, Meta(description="Its feature set.")]
     client_number: Annotated[str, Meta(description="The receiver.")]
     campaign_id: Annotated[_Id, Meta(description="The campaign.")]
-    campaign_name: Annotated[str, Meta(description="Its name.")]
+    campaign_name: Annotated[str, Meta(description="The campaign's name.")]
     campaign_type: Annotated[
         str, Meta(description="`call_rating` or `questions`.", extra_json_schema={"enum": ["call_rating", "questions"]})
     ]
     call_type: Annotated[
         str, Meta(description="How the call ended.", extra_json_schema={"enum": ["answered", "missed"]})
     ]
-    responded_at: Annotated[str, Meta(description="When, epoch seconds.", extra_json_schema=_SECONDS)]
-    responses: Annotated[list[FeedbackResponse], Meta(description="One for each question that was answered.")]
+    responded_at: Annotated[
+        str, Meta(description="When the answer was given, epoch seconds.", extra_json_schema=_SECONDS)
+    ]
+    responses: Annotated[list[FeedbackResponse], Meta(description="One entry for each answered question.")]
 
 
 class _Event(Struct, kw_only=True):
     """What every event has."""
 
-    event_id: Annotated[_Id, Meta(description="The same at every attempt; tells repeats.")]
+    event_id: Annotated[_Id, Meta(description="The same for every attempt; use it to detect repeats.")]
     client_account_id: Annotated[_Id, Meta(description="The client account.")]
-    created_at: Annotated[str, Meta(description="When it came into being, epoch seconds.", extra_json_schema=_SECONDS)]
+    created_at: Annotated[
+        str, Meta(description="When the event was created, epoch seconds.", extra_json_schema=_SECONDS)
+    ]
 
 
 _VARIANTS = (CallMeBackInSlot, CallMeBackAnyTime, CallMeBackNotInterested)
@@ -158,7 +168,7 @@ def webhooks() -> Json:
     return {
         "callMeBack": _told(
             "receiveCallMeBack",
-            "A receiver asks to be called back, or is not interested",
+            "A receiver requests a callback, or is not interested",
             CallMeBackEvent,
             {
                 "slot": ("With a slot", _event("cmb", _ASKED | _SLOT)),
@@ -186,9 +196,10 @@ def _event(kind: str, payload: Json) -> Json:
 
 
 _SENT = (
-    "Sent to every webhook with this event type. Any 2xx takes it; all else is tried again. `webhook-id` is the"
-    " `event_id`, `webhook-timestamp` the epoch second of this attempt, `webhook-signature` holds `v1,` and the"
-    " HMAC-SHA256 (Standard Webhooks), one for each secret in use."
+    "Sent to every webhook with this event type. Any 2xx answer means success; after any"
+    " other answer, delivery is retried. `webhook-id` is the `event_id`,"
+    " `webhook-timestamp` the epoch second of this attempt, and `webhook-signature`"
+    " contains `v1,` and the HMAC-SHA256 (Standard Webhooks) for each secret in use."
 )
 
 
@@ -204,6 +215,6 @@ def _told(name: str, summary: str, kind: type[Struct], examples: dict[str, tuple
             "description": _SENT,
             "tags": ["Webhooks"],
             "requestBody": {"required": True, "content": {"application/json": content}},
-            "responses": {"200": {"description": "The event was taken; the body is not looked at."}},
+            "responses": {"200": {"description": "The event was accepted; the body of the answer is ignored."}},
         }
     }

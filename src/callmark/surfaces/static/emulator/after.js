@@ -2,9 +2,9 @@
 // Step by step: "callback", then "feedback", then "thanks". The frames are those of docs/gateway.md.
 const NOT_SENT = "This could not be sent. Try again in a moment.";
 const IN_PEOPLES_WORDS = [
-  [/^business_number/, "This business does not offer that any more."],
-  [/^slot/, "That time is not free any more. Pick another one."],
-  [/^(campaign_id|this campaign)/, "These questions are not asked any more."],
+  [/^business_number/, "This business no longer offers this."],
+  [/^slot/, "That time is no longer available. Choose another one."],
+  [/^(campaign_id|this campaign)/, "These questions are no longer asked."],
 ];
 
 export class AfterCall {

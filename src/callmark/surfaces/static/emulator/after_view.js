@@ -69,10 +69,10 @@ export class AfterView {
     const { after } = this.#phone;
     const form = new FormData(event.target);
     const slot = form.get("slot");
-    if (after.offers.slot_picker && !slot) return this.#complain("Pick a time first.");
+    if (after.offers.slot_picker && !slot) return this.#complain("Choose a time first.");
     const alternate = form.get("alternate").replace(/[\s+()-]/g, "");
     if (alternate && !/^\d{7,15}$/.test(alternate)) {
-      return this.#complain("The other number needs its country code and 7 to 15 digits.");
+      return this.#complain("Enter the other number with its country code, 7 to 15 digits in total.");
     }
     const when = slot ? ` on ${dayName(dayOf(slot))} at ${timeOf(slot)}` : "";
     const said = { slot, alternate, simUnknown: form.has("sim"), interested: true };
@@ -83,7 +83,7 @@ export class AfterView {
     const { after } = this.#phone;
     const simUnknown = new FormData(this.#part("callback")).has("sim");
     const said = { slot: null, alternate: "", simUnknown, interested: false };
-    this.#phone.sayAfter(() => after.askBack(said, "They will know that you are not interested."));
+    this.#phone.sayAfter(() => after.askBack(said, "The business will see that you are not interested."));
   }
 
   #answer(event) {

@@ -30,7 +30,7 @@ async function refresh() {
 
 async function advance(seconds) {
   say("Moving the clock…");
-  await change("POST", "clock", { advance_s: seconds }, "The clock has been moved for every process.");
+  await change("POST", "clock", { advance_s: seconds }, "The clock has moved in every process.");
   refresh();
 }
 
@@ -38,7 +38,7 @@ function drawFaults(faults) {
   const told = [];
   if (faults.count) told.push(`the next ${faults.count} requests answer ${faults.status} ${faults.slug}`);
   if (faults.latency_ms) told.push(`${faults.latency_ms} ms added to each request`);
-  if (faults.drop_every) told.push(`every ${faults.drop_every}. push is lost`);
+  if (faults.drop_every) told.push(`one push in ${faults.drop_every} is dropped`);
   setText(part("faults-now"), told.length ? told.join(", ") : "none");
 }
 
@@ -92,7 +92,7 @@ async function send(method, form) {
   const handset = handsetOf(form);
   if (!handset) return;
   const path = method === "POST" ? "handsets" : `handsets/${handset.phone_number ?? ""}`;
-  await change(method, path, handset, `${handset.phone_number} ${method === "POST" ? "made" : "changed"}.`);
+  await change(method, path, handset, `${handset.phone_number} ${method === "POST" ? "created" : "changed"}.`);
   refresh();
 }
 
@@ -107,21 +107,21 @@ onSubmit("clock-form", (form) => advance(Number(values(form).advance_s)));
 onSubmit("faults-form", async (form) => {
   const { slug, ...numbers } = values(form);
   const faults = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, Number(value)]));
-  await change("PUT", "faults", { ...faults, ...(slug ? { slug } : {}) }, "The faults are set.");
+  await change("PUT", "faults", { ...faults, ...(slug ? { slug } : {}) }, "Faults set.");
   refresh();
 });
 part("faults-clear").addEventListener("click", async () => {
-  await change("DELETE", "faults", undefined, "No faults.");
+  await change("DELETE", "faults", undefined, "Faults cleared.");
   refresh();
 });
 onSubmit("seed-form", async (form) => {
-  await change("PUT", "seed", { seed: Number(values(form).seed) }, "The seed is set.");
+  await change("PUT", "seed", { seed: Number(values(form).seed) }, "Seed set.");
   refresh();
 });
 part("reset").addEventListener("click", async () => {
-  if (!window.confirm("Forget records, calls, moved clock, faults, and handsets you made?")) return;
+  if (!window.confirm("Delete records, calls, events, mails and the handsets that you created, and reset the clock and faults?")) return;
   say("Resetting…");
-  await change("POST", "reset", {}, "Everything is as seeded.");
+  await change("POST", "reset", {}, "Reset to the initial data.");
   refresh();
 });
 onSubmit("handset-form", (form) => send("POST", form));

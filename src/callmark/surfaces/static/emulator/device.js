@@ -47,7 +47,7 @@ function drawCall(part, { call, now }) {
   part("verified").hidden = !screen.verified;
   setText(part("reason"), screen.call_reason ?? "");
   part("reason").hidden = !screen.call_reason;
-  setText(part("why"), screen.name ? "" : `Nothing shows: ${screen.why}`);
+  setText(part("why"), screen.name ? "" : `Nothing is shown: ${screen.why}`);
   part("why").hidden = Boolean(screen.name);
   drawLogo(part("logo"), part("nobody"), screen.logo_url);
   const nameLength = (screen.name ?? "").length;

@@ -16,13 +16,13 @@ let seen = null;
 
 const EXPLAINED = {
   connecting: "Connecting to the gateway.",
-  online: "The stream to the gateway is open. This page is the handset.",
-  offline: "Switched off. Pushes to this number fail now; what is still valid comes when it is online again.",
-  reconnecting: "The connection is gone. It is tried again by itself.",
-  unregistered: "No app is registered on this number, so pushes find no user and nothing shows.",
+  online: "Connected to the gateway. This page is the handset.",
+  offline: "Offline. Pushes to this number fail now. Records that are still valid arrive when it is online again.",
+  reconnecting: "The connection is lost. Reconnecting.",
+  unregistered: "No app is registered on this number, so pushes find no user and nothing is shown.",
   "signed-out": "Signed out",
-  taken: "This page is not the handset any more",
-  gone: "There is no such handset",
+  taken: "This page is no longer the handset",
+  gone: "This handset does not exist",
 };
 
 function draw() {
@@ -60,7 +60,7 @@ function drawHeld(now) {
   part("held-none").hidden = list.length > 0;
   const { refused } = phone.held;
   part("held-full").hidden = !refused;
-  setText(part("held-full"), `Full: it holds at most ${MOST_HELD}. It did not acknowledge ${refused} more.`);
+  setText(part("held-full"), `Full: the handset stores at most ${MOST_HELD} records. It did not acknowledge ${refused} more.`);
   const key = list.map((one) => one.id).join();
   const rows = part("held");
   if (rows.dataset.key !== key) {

@@ -105,13 +105,13 @@ export class Held {
     const own = this.list().filter((one) => one.caller_number === caller);
     const coming = own.filter((one) => one.starts_at > now).sort((a, b) => a.starts_at - b.starts_at)[0];
     if (coming) {
-      return `the window of call record ${coming.id}, which it holds, opens at ${new Date(coming.starts_at).toISOString()}`;
+      return `the window of call record ${coming.id} on the handset opens at ${new Date(coming.starts_at).toISOString()}`;
     }
     const ended = own.sort((a, b) => b.record.ends_at - a.record.ends_at)[0];
     if (ended) {
-      return `the window of call record ${ended.id}, which it holds, ended at ${new Date(ended.record.ends_at).toISOString()}`;
+      return `the window of call record ${ended.id} on the handset ended at ${new Date(ended.record.ends_at).toISOString()}`;
     }
-    return "holds nothing for this caller";
+    return "has no record of this caller";
   }
 }
 

@@ -200,7 +200,7 @@ export class Phone extends EventTarget {
   #ended(code, reason) {
     this.#synced = false;
     if (code === 4409) {
-      if (this.#line.open) this.#set("taken", "another tab took this handset over");
+      if (this.#line.open) this.#set("taken", "another tab now uses this handset");
       else this.#set("reconnecting");
     } else if (SIGNED_OUT[code]) {
       if (code === 4410) this.held.clear();
@@ -225,11 +225,11 @@ export class Phone extends EventTarget {
   async #see(caller) {
     const now = this.clock.now();
     if (!this.handset.registered || this.status === "unregistered") {
-      return nothing(`${this.number} is not registered: no app on it that pushes could reach`);
+      return nothing(`${this.number} is not registered, so no app on it can receive pushes`);
     }
     const held = this.held.showing(caller, now);
     if (held) {
-      const why = `call record ${held.id} of this caller is the newest that the handset holds whose window is open`;
+      const why = `call record ${held.id} is this caller's newest record with an open window`;
       return { identity: held, screen: screenOf(held, "call_record", why), offers: this.#offers(caller) };
     }
     if (!this.handset.online) return nothing(`the handset is offline and ${this.held.whyNothing(caller, now)}`);
@@ -241,7 +241,7 @@ export class Phone extends EventTarget {
       const { identity, source, why, offers } = await this.#askWho(caller, 2000);
       return { identity, screen: screenOf(identity, source, why), offers };
     } catch (error) {
-      return nothing(`the handset holds nothing for this caller, and the gateway gives no answer: ${error.message}`);
+      return nothing(`the handset has no record of this caller, and the gateway does not answer: ${error.message}`);
     }
   }
 
