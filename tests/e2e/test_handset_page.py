@@ -65,7 +65,7 @@ def test_a_pushed_record_shows_on_a_call_that_ends_by_its_script(demo: Demo, tab
         shows(page, "Acme Deliveries", REASON)
         answer = called.result()
     assert (answer["name"], answer["call_reason"], answer["outcome"]) == ("Acme Deliveries", REASON, "missed")
-    assert "the handset holds" in answer["why"]
+    assert "on the handset" in answer["why"]
     outcomes(page, "missed")
     assert demo.screen(number)["name"] == "Acme Deliveries"
     assert demo.call(number, "answered")["outcome"] == "answered"

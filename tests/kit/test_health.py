@@ -50,7 +50,7 @@ def test_a_part_that_stands_still_is_late() -> None:
     now += LATE_AFTER_S
     assert health.troubles() == {}
     now += 2
-    assert health.troubles() == {"deliveries": "stands still for 7 s"}
+    assert health.troubles() == {"deliveries": "has not run for 7 s"}
     health.turned("deliveries")
     assert health.troubles() == {}
 

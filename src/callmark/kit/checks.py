@@ -81,7 +81,7 @@ async def secret_key(tx: Tx, settings: Settings) -> Finding:
         advice = "Run `callmark secret-key rotate` to the end; it may be repeated."
         return Finding(name, ok=False, detail="its replacement is not finished", advice=advice)
     if settings.old_secret_key is not None:
-        advice = "Unset CALLMARK_OLD_SECRET_KEY: nothing is encrypted with it any more."
+        advice = "Unset CALLMARK_OLD_SECRET_KEY: it no longer encrypts anything."
         return Finding(name, ok=True, detail="here and fits", advice=advice)
     return Finding(name, ok=True, detail="here and fits")
 

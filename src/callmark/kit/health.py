@@ -109,4 +109,4 @@ def _check(name: str, trouble: str) -> Check:
 
 
 def _late(seconds: float) -> str:
-    return f"stands still for {seconds:.0f} s" if seconds > LATE_AFTER_S else ""
+    return f"has not run for {seconds:.0f} s" if seconds > LATE_AFTER_S else ""

@@ -101,7 +101,7 @@ class Server(uvicorn.Server):
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
                 await serving
-                raise RuntimeError("the HTTP server ended by itself")
+                raise RuntimeError("the HTTP server ended unexpectedly")
             self.should_exit = True
             await serving
         finally:

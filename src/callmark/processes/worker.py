@@ -15,6 +15,6 @@ async def run_beside(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> No
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             await working
-            raise RuntimeError("the background work ended by itself")
+            raise RuntimeError("the background work ended unexpectedly")
     finally:
         await end([stopping, working])

@@ -75,7 +75,7 @@ async def test_a_held_record_wins_over_the_listing_and_the_offers_are_there_all_
     await offer_everything(emulator.deps, listed)
     shown = await emulator.screen(number, listed.number)
     assert (shown["name"], shown["source"]) == ("By record", "call_record")
-    assert "the handset holds" in shown["why"]
+    assert "on the handset" in shown["why"]
     assert shown["offers"]["slots"] == ["2026-01-03T09:30:00+04:00", "2026-01-03T10:00:00+04:00"]
     await emulator.change(number, online=False)
     offline = await emulator.screen(number, listed.number)
@@ -221,4 +221,4 @@ async def test_a_script_with_a_zone_that_is_none_is_refused(emulator: Emulated, 
     body = {"phone_number": phone(), "script": {"time_zone": zone}}
     answer = await emulator.http.post("/emulator/v1/handsets", json=body)
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("script.time_zone is not the name of a time zone")
+    assert answer.json()["message"].startswith("script.time_zone is not a time zone name")

@@ -145,7 +145,7 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 @_email_option
 @operator
 async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
-    """Mark a request as done, after somebody has called back."""
+    """Mark a request as done, after the callback."""
     who = email or await accounts.creator_email(deps, account_id(account))
     out.item(
         _row(await work_list.finish(deps, account_id(account), CallbackRequestId(id), who)), "Request marked as done."

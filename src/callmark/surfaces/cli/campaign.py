@@ -34,7 +34,7 @@ _RESULT_COLUMNS = ("question", "answered", "counts", "average")
 
 
 class CallTypes(click.ParamType[frozenset[CallType]]):
-    """Call types divided by commas."""
+    """Call types separated by commas."""
 
     name = "calls"
 

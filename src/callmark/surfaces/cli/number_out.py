@@ -37,7 +37,7 @@ def said_of(status: RequestStatus) -> str:
 
 
 def print_rejected(out: Output, listed: NumberList) -> None:
-    """What was not used, and the lines that give no number, on standard error; in JSON they stand in the answer."""
+    """What was not used, and the lines that give no number, on standard error; in JSON they are in the answer."""
     if out.as_json:
         return
     for told in _told(listed):

@@ -16,7 +16,7 @@ Row = Mapping[str, object]
 """One thing: key as in the JSON → value."""
 
 _UNBOUNDED = 10_000
-"""So many columns that nothing is folded."""
+"""Wide enough that nothing is folded."""
 
 
 class Output:

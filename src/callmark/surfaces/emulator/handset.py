@@ -310,7 +310,7 @@ class Handset:
         now_ms = self._network.now_ms()
         held = self._held.showing(caller, now_ms)
         if held:
-            why = f"call record {held.id} is this caller's newest record with an open window"
+            why = f"call record {held.id} is this caller's newest record on the handset with an open window"
             return Seen(held, CallSource.CALL_RECORD, why, await self._offers(caller))
         if not self.row.online:
             return nothing(f"the handset is offline and {self._held.why_nothing(caller, now_ms)}")

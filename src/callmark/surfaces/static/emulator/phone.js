@@ -229,7 +229,7 @@ export class Phone extends EventTarget {
     }
     const held = this.held.showing(caller, now);
     if (held) {
-      const why = `call record ${held.id} is this caller's newest record with an open window`;
+      const why = `call record ${held.id} is this caller's newest record on the handset with an open window`;
       return { identity: held, screen: screenOf(held, "call_record", why), offers: this.#offers(caller) };
     }
     if (!this.handset.online) return nothing(`the handset is offline and ${this.held.whyNothing(caller, now)}`);
