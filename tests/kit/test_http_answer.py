@@ -73,6 +73,8 @@ def test_without_a_length_the_body_ends_with_the_connection(answer: bytes) -> No
         (HEAD + b"Content-Length: 1\r\n\r\nok", "longer than its Content-Length"),
         (HEAD + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "beside"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nok", "chunks"),
+        (HEAD + b'Transfer-Encoding: chunked\r\n\r\n{"received": true}', "chunks"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\nmore", "chunks"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n", "chunks"),
         (HEAD + b"Transfer-Encoding: chunked\r\n\r\n-2\r\nok", "chunks"),
         (b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok", "has no body"),

@@ -23,6 +23,7 @@ _LONG_LINE, _MANY_HEADERS = 8190, 100
 _STATUS_LINE = re.compile(rb"HTTP/(\d{1,3})(?:\.(\d{1,3}))?([ \t]+)(\d{3})(?!\d)", re.IGNORECASE)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?\r?")
+_CHUNK_SIZE_BEGUN = re.compile(rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;.*)?\r?")
 _TOKEN = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _BODILESS = frozenset({101, 204, 304})
 _LONGEST_CHUNK_LINE = 4096
@@ -222,7 +223,8 @@ class AnswerReader:
     def _chunk_size(self) -> bool:
         line_end = self._buffer.find(b"\n")
         if line_end < 0:
-            if len(self._buffer) > _LONGEST_CHUNK_LINE:
+            # A body without chunks has no line end to wait for: it is known by its first byte that is no size.
+            if len(self._buffer) > _LONGEST_CHUNK_LINE or not _CHUNK_SIZE_BEGUN.fullmatch(self._buffer):
                 self._finish_here("the chunks of the body could not be read")
             return False
         found = _CHUNK_SIZE.fullmatch(self._buffer, 0, line_end)

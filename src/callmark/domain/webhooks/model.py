@@ -297,5 +297,5 @@ def retry_after(text: str | None, now: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:10]), 10**9))
     try:
         return max(parsedate_to_datetime(text) - now, timedelta())
-    except (ValueError, TypeError):  # not a date, or one without a time zone
+    except (ValueError, TypeError, OverflowError):  # not a date, one without a time zone, or numbers beyond any date
         return timedelta()
