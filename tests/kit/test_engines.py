@@ -15,6 +15,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tests.engines import Engines, reachable_directory
+from tests.waiting import until
 
 from callmark.kit.db import connect
 from callmark.kit.engines import binaries
@@ -23,7 +24,7 @@ from callmark.kit.engines.leftovers import nats_of, postgres_of
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.owner import Owner, engine_owner
 from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.errors import EngineRefuses, SetupError
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="another user can be played by root only")
 
@@ -96,6 +97,36 @@ async def test_a_second_supervisor_stops_the_server_that_a_killed_one_left(direc
         assert await first.wait() == 0  # it was asked to shut down, not killed
         async with connect(dsn) as tx:
             assert await tx.fetchval("SELECT 1") == 1
+
+
+async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    dsn = await engine.start()
+
+    async def is_noticed() -> bool:
+        return "told to end" in (await engine.look()).get("connections", "")
+
+    async def end_it_beside_a_connection() -> None:
+        async with connect(dsn) as tx:
+            assert await engine.look() == {}
+            os.kill(engine.pid, signal.SIGTERM)
+            await until(is_noticed)
+            assert await engine.wait() == 0
+            await tx.execute("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await end_it_beside_a_connection()
+
+
+async def test_a_server_that_takes_no_new_connections_is_told_of_and_left_alone(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    async with connect(await engine.start()) as tx:
+        os.kill(engine.pid, signal.SIGSTOP)  # what it has forked works on
+        assert await engine.look() == {"connections": "no new ones are taken"}
+        assert await tx.fetchval("SELECT 1") == 1
+        os.kill(engine.pid, signal.SIGCONT)
+        assert await engine.look() == {}
+    await engine.stop()
 
 
 async def test_a_process_id_file_that_names_somebody_else_does_not_stop_the_start(directory: Path) -> None:

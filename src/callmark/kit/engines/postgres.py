@@ -25,6 +25,12 @@ DATABASE = "callmark"
 START_WITHIN_S = 60.0
 """Recovery after a crash replays up to `max_wal_size` before the engine answers."""
 
+_GREETS_WITHIN_S = 1.5
+_STATE_LINE = 7
+"""Of `postmaster.pid`, from 0."""
+_ASKS_FOR_TLS = bytes.fromhex("00000008 04d2162f")
+"""The shortest greeting of a client, which every server answers with one byte before it looks who asks."""
+
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -60,6 +66,7 @@ class EmbeddedPostgres:
         self._bin_setting = bin_dir
         self._durable = durable
         self._child: Child | None = None
+        self._socket = Path()
         self.dsn = ""
         """Known once it has been started."""
 
@@ -76,6 +83,7 @@ class EmbeddedPostgres:
         if data_version(self._data.postgres) is None:
             await self._init(found, run_dir)
         self._child = self._spawn(found, run_dir)
+        self._socket = run_dir / SOCKET_NAME
         self.dsn = _dsn(run_dir, self._password(), DATABASE)
         await self._until_it_answers(self._child, _dsn(run_dir, self._password(), "postgres"))
         return self.dsn
@@ -90,11 +98,29 @@ class EmbeddedPostgres:
         return await self._started().wait()
 
     async def look(self) -> Mapping[str, str]:
-        """Nothing: one that does not answer may wait for its disk, and to kill it then would make that worse.
+        """Whether it takes new connections; those that are open may work all the same.
 
-        `/readyz` tells of it.
+        One that somebody told to end (SIGTERM) takes none and waits for ours, which never end by themselves: it is told
+        to end them, and may then be started again. One that does not answer may wait for its disk; to kill it then
+        would make that worse.
         """
+        if self._was_told_to_end():
+            self._started().send(signal.SIGINT)
+            return {"connections": "none are taken, because it was told to end"}
+        try:
+            async with asyncio.timeout(_GREETS_WITHIN_S):
+                await _greeting(self._socket)
+        except (OSError, EOFError):
+            return {"connections": "no new ones are taken"}
         return {}
+
+    def _was_told_to_end(self) -> bool:
+        """Whether its process id file says so, in the line of its state."""
+        try:
+            lines = (self._data.postgres / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return False
+        return any(line.strip() == "stopping" for line in lines[_STATE_LINE:])
 
     @property
     def pid(self) -> int:
@@ -193,6 +219,16 @@ def data_version(data: Path) -> int | None:
 
 def _dsn(run_dir: Path, password: str, database: str) -> str:
     return f"postgresql://{ROLE}:{quote(password)}@/{database}?{urlencode({'host': str(run_dir)})}"
+
+
+async def _greeting(socket: Path) -> None:
+    """Returns once a new connection is answered. Raises OSError or EOFError."""
+    reader, writer = await asyncio.open_unix_connection(socket)
+    try:
+        writer.write(_ASKS_FOR_TLS)
+        await reader.readexactly(1)
+    finally:
+        writer.close()
 
 
 async def _answers(maintenance_dsn: str, dsn: str) -> bool:
