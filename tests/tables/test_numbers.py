@@ -39,6 +39,17 @@ def told(found: NumberFile) -> list[tuple[int, str]]:
         "Téléphone",
         "Phone #",
         "Support phone (24 h)",
+        "Ph. No.",
+        "Customer Mobile Number",
+        "Mobile Number (with country code)",
+        "CallerID Number",
+        "Telefon-Nr.",
+        "Handy",
+        "Número de teléfono",
+        "Номер телефона",
+        "電話番号",
+        "मोबाइल नंबर",
+        "رقم الهاتف",
     ],
 )
 def test_the_column_is_known_by_its_name_and_the_other_is_told(name: str) -> None:
@@ -46,12 +57,54 @@ def test_the_column_is_known_by_its_name_and_the_other_is_told(name: str) -> Non
     assert (found.numbers, found.unused) == ([ONE], ["Customer ID"])
 
 
-@pytest.mark.parametrize("header", ["Customer ID,Account", "Customer ID", "Order number", "Phone model"])
+@pytest.mark.parametrize(
+    "header", ["Customer ID,Account", "Customer ID", "Order number", "Phone model", "Customer Number"]
+)
 def test_a_file_without_a_column_of_numbers_stops(header: str) -> None:
     line = ",".join(["2000234567"] * (header.count(",") + 1))
     with pytest.raises(TableError, match="no column seems to contain phone numbers; the columns are: ") as stopped:
         read_numbers(f"{header}\n{line}\n".encode())
     assert stopped.value.about == "column"
+
+
+def test_a_column_with_a_name_in_any_script_can_be_chosen_by_it() -> None:
+    file = f"Имя,Куда звонить\nAsha,{ONE}\n".encode()
+    with pytest.raises(TableError, match="there are: Имя, Куда звонить"):
+        read_numbers(file)
+    assert read_numbers(file, column="куда звонить").numbers == [ONE]
+
+
+@pytest.mark.parametrize("line", [f"Mobile: {TWO} (Asha)", f"Phone {TWO}", f'{{"phone":"{TWO}"}}', f"tel:{TWO}?x=1"])
+def test_a_first_line_with_a_number_is_no_header(line: str) -> None:
+    found = read_numbers(f"{line}\n{ONE}\n".encode())
+    assert (found.numbers, [at for at, _ in told(found)]) == ([ONE], [1])
+
+
+def test_a_number_among_the_words_of_a_mail_is_reported() -> None:
+    found = read_numbers(f"Hi,\n\nplease add {ONE}, {TWO}.\n\nThanks".encode())
+    assert found.numbers == [TWO]
+    assert told(found)[0] == (3, "a number among other words is not read; write it by itself")
+
+
+@pytest.mark.parametrize("code", ["91", "+91", "0091", "91.0"])
+def test_a_country_code_in_another_column_is_never_passed_over(code: str) -> None:
+    file = f"Country Code,Phone\n{code},8040005001\n{code},{TWO}\n".encode()
+    found = read_numbers(file)
+    assert found.numbers == [TWO]
+    assert told(found) == [
+        (
+            2,
+            f"its country code, {code}, stands in another column; write it before the number, or choose the country",
+        )
+    ]
+    assert read_numbers(file, reading=Reading(region="IN")).numbers == [ONE, TWO]
+
+
+def test_numbers_that_no_country_has_are_told() -> None:
+    found = read_numbers(f"phone\n{ONE}\n8040005001\n".encode())
+    assert found.numbers == [ONE, "8040005001"]
+    assert "1 number fits no country: +8040005001. If the country code is missing" in found.table.notes[0]
+    assert read_numbers(f"phone\n{ONE}\n".encode()).table.notes == ()
 
 
 def test_two_columns_that_could_be_it_stop_until_one_is_chosen() -> None:

@@ -11,37 +11,19 @@ from callmark.tables.model import Line
 _HEADER_WITHIN = 20
 """A header is looked for in so many first rows: above it are titles."""
 _DIGITS_OF_A_NUMBER = 5
+_DIGITS_OF_A_VALUE = 7
+"""A cell with so many digits is a value, whatever words stand beside them (`Mobile: 98400 12345 (Asha)`)."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NOT_A_WORD = re.compile(r"[^a-z0-9]+")
+_IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _ALIKE = 0.75
 
 
-def _names(text: str) -> frozenset[str]:
+def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-PHONE_NAMES = _names("""
-    phone phoneno phonenumber phonenumbers phonenum phonenos phones mobile mobileno mobilenumber mobilenumbers
-    mobilephone mob mobno cell cellno cellnumber cellphone cellphoneno telephone telephoneno telephonenumber
-    telephonenumbers tel telno telnumber did didnumber didno dids msisdn callerid callernumber callingnumber
-    landline landlineno landlinenumber contactno contactnumber contactphone contacttel whatsapp whatsappnumber
-    whatsappno handset handsetnumber gsm receiver receivernumber receiverno recipient recipientnumber directline
-    hotline phoneline tollfree tollfreenumber businessnumber cli telefon telefono telefone telefonnummer
-    rufnummer handynummer celular movil numerodetelephone e164
-""")
-"""Names that say phone number and nothing else, as `key` has them."""
-WEAK_PHONE_NAMES = _names("""
-    number numbers no num nos contact contacts caller from to line lines
-""")
-"""Names that may mean a phone number, where no other column says it better."""
-_PHONE_WORDS = _names("""
-    phone phones telephone tel mobile msisdn cellphone landline did number numbers
-""")
-_OTHER_WORDS = _names("""
-    id ids code type model brand name bill country ext extension verified status account order customer invoice
-    zip pin postal amount price date ref reference qty serial employee staff policy loan card ticket case row sr
-    sl
-""")
+def _keys(text: str) -> frozenset[str]:
+    return frozenset(key(name) for name in text.split(","))
 
 
 @lru_cache(maxsize=4096)
@@ -52,21 +34,77 @@ def key(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def words(name: str) -> tuple[str, ...]:
-    """The words of a name, in lower case and without accents."""
+    """The words of a name in any script, in lower case and without accents."""
     plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
     plain = _CAMEL.sub(" ", plain).casefold().replace("#", " no ")
-    return tuple(word for word in _NOT_A_WORD.split(plain) if word)
+    return tuple("".join(one if unicodedata.category(one)[0] in "LMN" else " " for one in plain).split())
+
+
+PHONE_NAMES = _keys("""
+    phone, phone no, phone number, phone numbers, phone num, phone nos, phones, ph, ph no, ph
+    number, mobile, mobile no, mobile number, mobile numbers, mobile phone, mob, mob no, mob number,
+    cell, cell no, cell number, cellphone, cellphone no, telephone, telephone no, telephone number,
+    telephone numbers, tel, tel no, tel number, did, did no, did number, dids, ddi, msisdn, msisdns,
+    caller id, caller id number, caller number, calling number, cli, clid, clip, ani, outbound cli,
+    landline, landline no, landline number, contact no, contact nos, contact number, contact
+    numbers, contact phone, contact tel, customer contact number, whatsapp, whatsapp number,
+    whatsapp no, handset, handset number, gsm, receiver, receiver number, receiver no, recipient,
+    recipient number, direct line, hotline, helpline, helpline no, helpline number, phone line,
+    support line, toll free, toll free number, business number, e164, tn, tns, Telefon,
+    Telefonnummer, Telefonnummern, Telefon Nr, Tel Nr, Rufnummer, Rufnummern, Handy, Handynummer,
+    Handy Nr, Mobil, Mobilnummer, Mobiltelefon, Mobil Nr, Telefonnumer, numer telefonu, nr telefonu,
+    Telefonszám, telefonní číslo, telefon numaras\u0131, cep telefonu, puhelin, puhelinnumero,
+    matkapuhelin, telefoonnummer, telefoon, mobiel, mobiel nummer, número de telefone, teléfono,
+    número de teléfono, telefone, telefono, numero di telefono, cellulare, celular, número de
+    celular, móvil, telemóvel, téléphone, numéro de téléphone, n de téléphone, n téléphone, mobilnr,
+    portable, numéro de portable, nomor telepon, no telp, nomor hp, no hp, số điện thoại, телефон,
+    номер телефона, мобильный, мобильный телефон, номер телефону, τηλέφωνο, κινητό, טלפון, هاتف, رقم
+    الهاتف, جوال, رقم الجوال, फ़ोन, फोन, फ़ोन नंबर, फोन नंबर, मोबाइल, मोबाइल नंबर, ফোন, ফোন নম্বর,
+    தொலைபேசி, โทรศัพท์, เบอร์โทรศัพท์, 电话, 电话号码, 手机, 手机号, 手机号码, 電話, 電話番号, 携帯電話, 携帯番号,
+    전화, 전화번호, 휴대폰, 휴대전화, 휴대폰번호
+""")
+"""Names that say phone number and nothing else, as `key` has them."""
+WEAK_PHONE_NAMES = _keys("""
+    number, numbers, no, num, nos, contact, contacts, caller, from, to, line, lines, Nummer, Nummern, numéro, numero,
+    número, номер, 番号, 号码, 번호, नंबर
+""")
+"""Names that may mean a phone number, where no other column says it better."""
+_PHONE_WORDS = _words("phone phones telephone tel mobile msisdn cellphone landline did")
+_NUMBER_WORDS = _words("number numbers")
+_OTHER_WORDS = _words("""
+    id ids code codes type model brand bill country ext extension verified status amount price date name
+    consent valid carrier operator os opt
+""")
+"""Words that make a column another one, whatever else its name says (`Phone type`, `Mobile ID`)."""
+_OF_OTHERS = _words("""
+    account order customer invoice zip pin postal ref reference qty serial employee staff policy loan card ticket case
+    row sr sl
+""")
+"""Words that make a number another one (`Order Number`), and leave a phone a phone (`Customer Phone`)."""
+_DIAL_CODE_NAMES = _keys("""
+    country code, countrycode, cc, dial code, dialling code, dialing code, calling code, country calling code, isd,
+    isd code, phone country code, mobile country code, phone code, indicatif, Ländervorwahl, código de país
+""")
 
 
 def says_phone(name: str) -> bool:
     """Whether a name says phone number, by itself or among other words (`Support phone (24 h)`)."""
-    found = set(words(name))
-    return key(name) in PHONE_NAMES or (bool(found & _PHONE_WORDS) and not found & _OTHER_WORDS)
+    if key(name) in PHONE_NAMES:
+        return True
+    found = set(words(_IN_BRACKETS.sub(" ", name)))
+    if found & _OTHER_WORDS:
+        return False
+    return bool(found & _PHONE_WORDS) or (bool(found & _NUMBER_WORDS) and not found & _OF_OTHERS)
 
 
 def says_other(name: str) -> bool:
     """Whether a name says that its column holds something else than phone numbers (`Customer ID`)."""
-    return key(name) not in PHONE_NAMES and bool(set(words(name)) & _OTHER_WORDS)
+    return not says_phone(name) and bool(set(words(name)) & (_OTHER_WORDS | _OF_OTHERS))
+
+
+def says_dial_code(name: str) -> bool:
+    """Whether a name says that its column holds the country codes of the numbers in another one."""
+    return key(name) in _DIAL_CODE_NAMES
 
 
 def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Callable[[str], bool]) -> int:
@@ -78,7 +116,12 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     """
     first = lines[:_HEADER_WITHIN]
     widest = max((_filled(line) for line in first), default=0)
-    scores = [0 if any(map(is_value, line.cells)) else sum(map(known, line.cells)) for line in first]
+    scores = [
+        0
+        if any(_has_digits(cell, _DIGITS_OF_A_VALUE) or is_value(cell) for cell in line.cells)
+        else sum(map(known, line.cells))
+        for line in first
+    ]
     scores = [
         score if score > 1 or _filled(line) > min(widest, 2) - 1 else 0
         for score, line in zip(scores, first, strict=True)
@@ -89,9 +132,13 @@ def find_header(lines: Sequence[Line], known: Callable[[str], int], is_value: Ca
     if not 0 < start < len(lines):
         return -1
     above, below = first[start - 1], lines[start]
-    is_text = not any(sum(map(str.isdigit, cell)) >= _DIGITS_OF_A_NUMBER for cell in above.cells)
+    is_text = not any(_has_digits(cell, _DIGITS_OF_A_NUMBER) for cell in above.cells)
     has_letters = any(character.isalpha() for cell in above.cells for character in cell)
     return start - 1 if is_text and has_letters and _filled(above) == _filled(below) else -1
+
+
+def _has_digits(cell: str, count: int) -> bool:
+    return sum(map(str.isdigit, cell)) >= count
 
 
 def _filled(line: Line) -> int:

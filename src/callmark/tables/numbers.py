@@ -1,16 +1,21 @@
 """The phone numbers of a file: which columns hold them, what each line gives, and everything that was not used."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from callmark.tables.columns import PHONE_NAMES, WEAK_PHONE_NAMES, key, says_other, says_phone
+from callmark.tables.columns import PHONE_NAMES, WEAK_PHONE_NAMES, key, says_dial_code, says_other, says_phone
 from callmark.tables.model import Line, Table, TableError, Unread
-from callmark.tables.phones import NoNumber, looks_like_phone, read_phones
+from callmark.tables.phones import NoNumber, has_plan, looks_like_phone, read_phones
 from callmark.tables.reader import Reading, read_table
 
 _LOOKED_AT = 200
 """Rows that decide which column holds numbers."""
 _LONGEST_SHOWN = 100
+_SHOWN = 3
+_INSIDE = re.compile(r"\+?[0-9][0-9 ().-]{5,}[0-9]")
+"""What may be a phone number among words."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,18 @@ def _read(table: Table, columns: tuple[int, ...], region: str) -> NumberFile:
     numbers: dict[str, None] = {}
     unread: list[Unread] = list(table.faults)
     count = 0
+    code = dial_code_column(table)
     for line in table.lines:
         for number, trouble in _of_line(line, columns, region):
-            if trouble:
-                unread.append(trouble)
+            if wrong := trouble or _not_under(line, code, number):
+                unread.append(wrong)
             else:
                 numbers[number] = None
                 count += 1
+        if table.names is None:
+            unread += _left_over(line, columns, region)
     unread.sort(key=lambda one: one.line)
+    table = table if region else table.noting(*without_plan(numbers))
     return NumberFile(table, columns, list(numbers), unread, count - len(numbers))
 
 
@@ -84,6 +93,47 @@ def _of_line(line: Line, columns: tuple[int, ...], region: str) -> list[tuple[st
         else:
             found += [(number, None) for number in read]
     return found
+
+
+def _left_over(line: Line, columns: tuple[int, ...], region: str) -> list[Unread]:
+    """Cells among a list's other cells that have a number and words: `please add 918040001234`."""
+    return [
+        Unread(line.number, cell[:_LONGEST_SHOWN], "a number among other words is not read; write it by itself")
+        for at, cell in enumerate(line.cells)
+        if at not in columns and any(map(str.isalpha, cell))
+        if any(looks_like_phone(one, region) for one in _INSIDE.findall(cell))
+    ]
+
+
+def dial_code_column(table: Table) -> int | None:
+    """The column that holds the country codes of the numbers in another one; None when there is none."""
+    return next((at for at, name in enumerate(table.names or ()) if says_dial_code(name)), None)
+
+
+def _not_under(line: Line, code: int | None, number: str) -> Unread | None:
+    why = not_under(line, code, number)
+    return Unread(line.number, line.text[:_LONGEST_SHOWN], why) if why else None
+
+
+def not_under(line: Line, code: int | None, number: str) -> str:
+    """What is wrong with a number whose row names another country code (in column `code`); empty when nothing is."""
+    said = line.cells[code] if code is not None and code < len(line.cells) else ""
+    digits = said.removesuffix(".0").lstrip("+0 ")
+    if not (digits.isascii() and digits.isdigit()) or number.startswith(digits):
+        return ""
+    return f"its country code, {said}, stands in another column; write it before the number, or choose the country"
+
+
+def without_plan(numbers: Iterable[str]) -> list[str]:
+    """A note on those of the first numbers that no country could have: they may lack their country code."""
+    looked_at = list(islice(numbers, _LOOKED_AT))
+    strange = [number for number in looked_at if not has_plan(number)]
+    if not strange:
+        return []
+    shown = ", ".join(f"+{number}" for number in strange[:_SHOWN])
+    among = f" of the first {len(looked_at)}" if len(looked_at) == _LOOKED_AT else ""
+    count = "1 number fits" if len(strange) == 1 else f"{len(strange)}{among} numbers fit"
+    return [f"{count} no country: {shown}. If the country code is missing, choose the country."]
 
 
 def _chosen(table: Table, column: str) -> tuple[int, ...]:

@@ -19,8 +19,13 @@ _PREFIX = re.compile(
     r"(?:tel|telephone|phone|ph|mobile|mob|cell|callto|sms|whatsapp|contact|number)\s*(?:no)?\s*[.:]+\s*", re.IGNORECASE
 )
 _FORMULA = re.compile(r'=\s*(?:"([^"]*)"|(\+?[0-9]+))')
-_ZERO_FRACTION = re.compile(r"([^.,]*[0-9][^.,]*)[.,]0{1,2}")
-_FRACTION = re.compile(r"\+?[0-9]{5,}[.,][0-9]{1,2}")
+_ZERO_FRACTION = re.compile(r"([^.,]*[0-9][^.,]*)[.,]0{1,2}|(\+?[0-9]{7,})[.,]0+")
+_FRACTION = re.compile(r"\+?[0-9]{5,}[.,][0-9]{1,2}|\+?[0-9]{7,}[.,][0-9]+")
+_MARKED = re.compile(r"(?:>\s*)+|[*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u25cb]\s+|[\u2022\u25aa\u25cf]")
+"""What stands before a number in a mail: signs of a quotation or of a list."""
+_NUMBERED = re.compile(r"\(?[1-9][0-9]{0,2}[.)]\s+(?=[+(0-9])")
+"""A list's own number before a phone number, `2. 98400 12345`; `(080) 4000 1234` looks the same."""
+_BRACKETS = {"<": ">", "[": "]", "{": "}"}
 _THOUSANDS = re.compile(r"\+?[0-9]{1,3}(?:,[0-9]{3}){2,}")
 _EXPONENT = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?e\+?([0-9]{1,3})", re.IGNORECASE)
 _EXTENSION = re.compile(r"[0-9)]\s*(?:;?\s*ext(?:ension|n)?\b|x|#)[.:=\s]*[0-9]+\s*$", re.IGNORECASE)
@@ -51,7 +56,20 @@ def read_phone(text: str, region: str = "") -> str | NoNumber:
     if len(text) > _LONGEST_TEXT:  # what follows takes longer than in proportion
         return NoNumber("too long")
     cleaned = _clean(text)
-    return cleaned if isinstance(cleaned, NoNumber) else _parse(cleaned, region)
+    if isinstance(cleaned, NoNumber):
+        return cleaned
+    read = _parse(cleaned, region)
+    return _without_place(cleaned, read, region) if _NUMBERED.match(cleaned) else read
+
+
+def _without_place(cleaned: str, read: str | NoNumber, region: str) -> str | NoNumber:
+    """A number behind what may be its place in a list; `read` is what it gives with that."""
+    behind = _parse(_NUMBERED.sub("", cleaned, count=1), region)
+    if isinstance(behind, NoNumber) or behind == read or cleaned.startswith("("):
+        return read
+    if isinstance(read, NoNumber):
+        return behind
+    return NoNumber(f"could mean +{read} or +{behind}; leave out the places of a list")
 
 
 def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
@@ -73,11 +91,11 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
 def looks_like_phone(text: str, region: str = "") -> bool:
     """Whether a text is one number or several, of plans that exist: what tells a column of numbers from one of ids."""
     found = read_phones(text, region)
-    return not isinstance(found, NoNumber) and all(map(_has_plan, found))
+    return not isinstance(found, NoNumber) and all(map(has_plan, found))
 
 
-def _has_plan(number: str) -> bool:
-    """Whether a number is possible in its country."""
+def has_plan(number: str) -> bool:
+    """Whether a number's length is possible in the country that it begins with."""
     import phonenumbers
 
     try:
@@ -112,6 +130,9 @@ def _clean(text: str) -> str | NoNumber:
     plain = _visible(text)
     if formula := _FORMULA.fullmatch(plain):
         plain = (formula[1] or formula[2] or "").strip()
+    plain = _MARKED.sub("", plain, count=1) if _MARKED.match(plain) else plain
+    if plain[:1] in _BRACKETS and plain.endswith(_BRACKETS[plain[0]]):
+        plain = plain[1:-1].strip()
     plain = plain.strip("'\u2018\u2019`\"\u201c\u201d").strip()
     plain = _PREFIX.sub("", plain, count=1) if _PREFIX.match(plain) else plain
     plain = plain.rstrip(",;.").strip()
@@ -128,7 +149,7 @@ def _without_spreadsheet(plain: str) -> str | NoNumber:
             return whole + fraction
         return NoNumber("a spreadsheet has cut its last digits; format the column as text and save the file again")
     if zero := _ZERO_FRACTION.fullmatch(plain):
-        plain = zero[1].strip()
+        plain = (zero[1] or zero[2]).strip()
     elif _FRACTION.fullmatch(plain):
         return NoNumber("a number with decimals is not a phone number")
     if _THOUSANDS.fullmatch(plain):

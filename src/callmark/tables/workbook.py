@@ -57,7 +57,7 @@ def read(data: bytes, sheet: str = "") -> Sheet:
     except (MemoryError, RecursionError):
         raise TableError("this workbook is too large; save the sheet as CSV") from None
     except Exception as exc:
-        raise TableError(f"this workbook is damaged ({type(exc).__name__}); save it again, or as CSV") from exc
+        raise TableError("this workbook is damaged; save it again, or as CSV") from exc
 
 
 def _look_inside(data: bytes) -> tuple[bool, bool]:

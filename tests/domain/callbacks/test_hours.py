@@ -60,6 +60,10 @@ def test_hours_are_read_as_people_write_them() -> None:
         ("mon 18:00-00:00; tue noon-midnight", "mon 18:00-24:00; tue 12:00-24:00"),
         ("mon 14:00-10:00", "mon 14:00-24:00; tue 00:00-10:00"),
         ("24/7", "mon-sun 00:00-24:00"),
+        ("24x7", "mon-sun 00:00-24:00"),
+        ("mon-sun 0:00-23:59", "mon-sun 00:00-24:00"),
+        ("mon-fri 9:00-13:00 14:00-18:00", "mon-fri 09:00-13:00,14:00-18:00"),
+        ("mon 9\uff1a00\uff0d18\uff1a00", "mon 09:00-18:00"),
         ("wed 24 hours", "wed 00:00-24:00"),
     ],
 )
@@ -73,6 +77,8 @@ def test_hours_are_understood_in_the_ways_that_people_write(text: str, week: str
         ("10:00-14:00", "write them as mon-fri 09:00-17:00"),
         ("mon 10:15-14:00", "the hour or half hour"),
         ("mon 9-5", "write 17:00 or 5pm"),
+        ("mon 24:00-02:00", "open at 24:00"),
+        ("24 hours", "name no days in '24 hours'"),
         ("someday 9-17", "mon, mon-fri or mon,wed"),
     ],
 )

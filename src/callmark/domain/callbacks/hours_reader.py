@@ -4,6 +4,7 @@ Pure. What is written decides; where it could mean two things (`9-5`), the error
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,7 +17,8 @@ LONGEST_TEXT = 1_000
 
 _HALF_DAY = 12 * 60
 _NOON_HOUR = 12
-_HOUR_DIGITS = 2
+_LAST_MINUTE = frozenset({"23:59", "23.59", "2359", "23h59"})
+"""A closing that people write for the day's end."""
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d~", "-"))
 _DAY_WORDS = {
     "mon": ("monday", "mo"),
@@ -71,7 +73,7 @@ def parse_hours(text: str) -> Week:
         raise _wrong(f"must be at most {LONGEST_TEXT} characters")
     week: list[list[Opening]] = [[] for _ in DAYS]
     named: set[int] = set()
-    for part in re.split(r"[;\n\r]+", text.lower().translate(_DASHES)):
+    for part in re.split(r"[;\n\r]+", _plain(text)):
         for group in _groups(part.strip()):
             for day in group.days:
                 if day in named:
@@ -79,6 +81,11 @@ def parse_hours(text: str) -> Week:
                 named.add(day)
                 _open(week, day, group.openings)
     return tuple(_in_order(openings, DAYS[day]) for day, openings in enumerate(week))
+
+
+def _plain(text: str) -> str:
+    """Lower case, with full-width digits and signs as ASCII has them."""
+    return unicodedata.normalize("NFKC", text).lower().translate(_DASHES)
 
 
 def _open(week: list[list[Opening]], day: int, openings: list[Opening]) -> None:
@@ -100,9 +107,11 @@ def _in_order(openings: list[Opening], day: str) -> tuple[Opening, ...]:
 
 def _groups(part: str) -> Iterator[_Group]:
     """The groups of days and times of a part; a day after times begins a new one."""
-    part = re.sub(r"\b24\s*/\s*7\b", "daily 00:00-24:00", part).replace("every day", "daily")
+    written = part
+    part = re.sub(r"\b24\s*[/x]\s*7\b", "daily 00:00-24:00", part).replace("every day", "daily")
     part = re.sub(r"\b24\s*(h|hrs|hours)\b", "00:00-24:00", part)
     tokens = _tokens(part)
+    part = written
     while tokens:
         days = _take(tokens, "day")
         times = _take(tokens, "time")
@@ -124,6 +133,7 @@ def _tokens(part: str) -> list[tuple[str, str]]:
             raise _wrong(f"cannot be read at {part[at : at + 10]!r} in {part!r}: {_FORM}")
         at = token.end()
         if token["time"]:
+            found += [("mark", ",")] if found and found[-1][0] == "time" else []
             found.append(("time", token["time"]))
         elif token["mark"]:
             found += [] if token["mark"] == ":" else [("mark", "-" if token["mark"] == "-" else ",")]
@@ -201,7 +211,7 @@ def _split(tokens: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
 def _opening(first: str, last: str, part: str) -> Opening:
     """From the one to the other, beyond 24:00 when it closes on the next day."""
     half_first, half_last = _half(first), _half(last)
-    closes = _minutes(last, half_last, part) or DAY_MINUTES
+    closes = DAY_MINUTES if last in _LAST_MINUTE else _minutes(last, half_last, part) or DAY_MINUTES
     if half_last and not half_first:  # 1-5pm, 9-5pm
         opens = next(
             (
@@ -213,6 +223,8 @@ def _opening(first: str, last: str, part: str) -> Opening:
         )
     else:
         opens = _minutes(first, half_first, part)
+    if opens == DAY_MINUTES:
+        raise _wrong(f"open at 24:00 in {part!r}: write 00:00 of the next day")
     if opens < closes:
         return Opening(opens, closes)
     if opens == closes or (opens <= _HALF_DAY and not half_first):

@@ -20,6 +20,7 @@ __all__ = [
     "NumberList",
     "Rejected",
     "Table",
+    "asked_number",
     "known_region",
     "read_list",
     "read_number",
@@ -114,3 +115,13 @@ def read_number(text: str, region: str = "") -> PhoneNumber | None:
     """The number that a person wrote, in any format; None when it is none. `region` as in `ListReading`."""
     found = read_phone(text, region)
     return None if isinstance(found, NoNumber) else parse_digits(found)
+
+
+def asked_number(text: str, region: str = "") -> PhoneNumber:
+    """The number that a person asks for, in any format. Raises InvalidInput about `number`, with the reason."""
+    found = read_phone(text, known_region(region))
+    number = parse_digits(found) if isinstance(found, str) else None
+    if number is None:
+        why = f": {found.why}" if isinstance(found, NoNumber) else ""
+        raise InvalidInput(f"{text!r} cannot be read as a phone number{why}", field="number")
+    return number

@@ -16,7 +16,7 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.lists import ListReading, NumberList
 from callmark.domain.numbers.model import Delisted, NumberState, RequestStatus
 from callmark.kit.errors import InvalidInput
-from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli.number_out import (
     delisted_row,
     job_row,
@@ -105,10 +105,11 @@ async def list_(
 @group.command
 @click.argument("number")
 @account_option
+@region_option
 @operator
-async def show(deps: Deps, out: Output, number: str, account: UUID) -> None:
+async def show(deps: Deps, out: Output, number: str, account: UUID, region: str) -> None:
     """Show one number, with the job that is processing it."""
-    details, job = await look_up.find_number(deps, account_id(account), _number(number))
+    details, job = await look_up.find_number(deps, account_id(account), _number(number, region))
     row = number_row(details)
     if out.as_json:
         out.item({**row, "job": job_row(job) if job else None})
@@ -324,10 +325,5 @@ def _refuse_none(out: Output, listed: NumberList) -> None:
         raise InvalidInput("it contains no numbers", field="numbers")
 
 
-def _number(text: str) -> PhoneNumber:
-    found = parse_loose(text)
-    if found is None:
-        raise InvalidInput(
-            f"{text} is not a phone number; include the country code, such as +46701234567", field="number"
-        )
-    return found
+def _number(text: str, region: str = "") -> PhoneNumber:
+    return lists.asked_number(text, region)

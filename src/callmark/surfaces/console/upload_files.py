@@ -17,7 +17,7 @@ from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.upload_columns import COLUMNS
 from callmark.domain.personalisation.upload_model import LARGEST_BYTES, MOST_ROWS, Defaults
 from callmark.domain.personalisation.upload_preview import FaultKind, Sample, UploadPreview, Wish
-from callmark.kit.errors import AppError, Conflict, InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.zones import device_zone
 from callmark.surfaces.console import push, words
 from callmark.surfaces.console.entry import get, post
@@ -179,8 +179,8 @@ async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
     zone: tzinfo = UTC
     region, starts_at = "", now
 
-    def note(refused: AppError, name: str) -> None:
-        errors[name] = refused.message[:1].upper() + refused.message[1:]
+    def note(refused: InvalidInput, name: str) -> None:
+        errors[name] = refused.for_people[:1].upper() + refused.for_people[1:]
 
     try:
         zone = device_zone(zone_name)
