@@ -56,8 +56,8 @@ async def list_in(deps: Deps, business: Business, feature_set_id: FeatureSetId, 
 
 async def applied(browser: Browser, at: str, mode: str, text: str, **more: str) -> str:
     """What the page says after a list went through preview and apply, with what the preview's form holds."""
-    shown = await browser.post(f"{at}/listing", {"mode": mode, "list": text, **more})
-    fields = dict(re.findall(r'type="hidden" name="(mode|numbers|rejected)" value="([^"]*)"', shown.text))
+    shown = await browser.follow(await browser.post(f"{at}/listing", {"mode": mode, "list": text, **more}))
+    fields = dict(re.findall(r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"', shown.text))
     return text_of(await browser.follow(await browser.post(f"{at}/listing/apply", {**fields, **more})))
 
 
@@ -73,7 +73,7 @@ async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed
     await list_in(deps, business, there, two)
     paul = await browse.as_member(business.process_owner)
     text = f"{one}\n+{two}\n{three[:5]} {three[5:]}\nhello\n{held}\n{three}\n{four}\n123"
-    shown = await paul.post(f"{SETS}/{here}/listing", {"mode": "append", "list": text})
+    shown = await paul.follow(await paul.post(f"{SETS}/{here}/listing", {"mode": "append", "list": text}))
     said = text_of(shown)
     for bucket in ("New: 2", "In it already: 1", "In another feature set: 1", "Held by another business: 1"):
         assert bucket in said
@@ -92,7 +92,9 @@ async def test_a_file_is_read_with_its_header_and_its_region(deps: Deps, busines
     here = await make_set(deps, business)
     alice = await browse.as_member(business.admin)
     file = ("list.csv", "Name;Phone Number\nOps;080 4000 1234\n".encode("utf-16"), "text/csv")
-    shown = await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "region": "IN"}, file=file)
+    shown = await alice.follow(
+        await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "region": "IN"}, file=file)
+    )
     assert "New: 1" in text_of(shown)
     assert 'value="918040001234"' in shown.text
 
@@ -108,11 +110,11 @@ async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
     assert asked.status_code == 422
     assert "Several columns seem to contain phone numbers: Mobile, Landline" in errors_of(asked)["column"]
     kept = {"mode": "append", **dict(re.findall(r'name="(draft)" value="([^"]+)"', asked.text))}
-    first = await alice.post(at, {**kept, "column": "1"})
+    first = await alice.follow(await alice.post(at, {**kept, "column": "1"}))
     assert f'value="{one}"' in first.text
     assert "Columns that are not used: Landline, City." in text_of(first)
     assert "Above the header and not used: line 1: Our lines" in text_of(first)
-    second = await alice.post(at, {**kept, "column": "2"})
+    second = await alice.follow(await alice.post(at, {**kept, "column": "2"}))
     assert f'value="{two}"' in second.text
     unread = await alice.post(at, {**kept, "column": "3"})
     assert "line 3 says 'Pune': not a phone number" in errors_of(unread)["list"]
@@ -121,6 +123,52 @@ async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
     there = f"{SETS}/{await make_set(deps, charlie_business)}/listing"
     assert "no longer kept" in errors_of(await charlie.post(there, {**kept, "column": "1"}))["list"]
     assert "no longer kept" in errors_of(await alice.post(at, {"mode": "append", "draft": str(new_id())}))["list"]
+
+
+async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    one = phones(1)[0]
+    file = ("list.csv", f"Phone;Ruf\n{one};x\nhello;y\n".encode(), "text/csv")
+    answer = await alice.post(at, {"mode": "rewrite"}, file=file)
+    assert answer.status_code == 303
+    preview = answer.headers["location"]
+    for _ in range(2):
+        assert "New: 1" in text_of(await alice.get(preview))
+    back = await alice.get(f"{at}?draft={preview.rpartition('/')[2]}")
+    assert "list.csv is kept" in text_of(back)
+    assert re.search(r'value="rewrite"[^>]* checked', back.text)
+    hidden = r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"'
+    fields = dict(re.findall(hidden, (await alice.get(preview)).text))
+    unsure = await alice.post(f"{at}/apply", fields)
+    assert "sure" in errors_of(unsure)
+    assert "2 hello not a phone number" in text_of(unsure) or "3 hello not a phone number" in text_of(unsure)
+    assert (await alice.post(f"{at}/apply", {**fields, "sure": "on"})).status_code == 303
+    assert (await alice.get(preview)).status_code == 404
+
+
+async def test_a_preview_is_found_by_its_account_and_its_feature_set_only(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse")
+    alice = await browse.as_member(business.admin)
+    answer = await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "list": phones(1)[0]})
+    preview = answer.headers["location"]
+    elsewhere = preview.replace(str(here), str(there))
+    unknown = f"{SETS}/{here}/listing/{new_id()}"
+    charlie_business = await make_business(deps, "Borealis")
+    charlie = await browse.as_member(charlie_business.admin)
+    theirs = preview.replace(str(here), str(await make_set(deps, charlie_business)))
+    answers = [
+        await alice.get(elsewhere),
+        await alice.get(unknown),
+        await charlie.get(preview),
+        await charlie.get(theirs),
+    ]
+    assert [one.status_code for one in answers] == [404] * 4
+    assert len({re.sub(r"Alice|Charlie", "", text_of(one).partition("404")[2]) for one in answers[:2]}) == 1
 
 
 async def test_a_file_of_other_figures_lists_nothing_and_names_its_columns(
@@ -160,7 +208,7 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     await list_in(deps, business, here, one, two)
     alice = await browse.as_member(business.admin)
     at, text = f"{SETS}/{here}", f"{two}\n{three}\noops"
-    shown = text_of(await alice.post(f"{at}/listing", {"mode": "rewrite", "list": text}))
+    shown = text_of(await alice.follow(await alice.post(f"{at}/listing", {"mode": "rewrite", "list": text})))
     assert "Holds now 2 Would hold 2" in shown
     assert "1 number would be delisted" in shown
     fields = {"mode": "rewrite", "numbers": f"{two}\n{three}", "rejected": "1"}
@@ -185,7 +233,9 @@ async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, busines
     await list_in(deps, business, there, other)
     alice = await browse.as_member(business.admin)
     at = f"{SETS}/{here}"
-    shown = text_of(await alice.post(f"{at}/listing", {"mode": "delist", "list": f"{one}\n{other}"}))
+    shown = text_of(
+        await alice.follow(await alice.post(f"{at}/listing", {"mode": "delist", "list": f"{one}\n{other}"}))
+    )
     assert "Delist: 1" in shown
     assert "Not in it: 1" in shown
     assert "1 number is being delisted." in await applied(alice, at, "delist", f"{one}\n{other}")

@@ -143,7 +143,6 @@ async def test_what_the_database_keeps_of_a_secret_cannot_be_read(stage: Stage) 
 
 _CHANGE_NOTHING = {
     "/callbacks/configurations/{id}/preview",
-    "/feature-sets/{id}/listing",
     "/numbers/chosen",
     "/webhooks/{id}/recover",
 }

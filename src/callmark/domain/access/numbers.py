@@ -4,7 +4,7 @@ A request and its line in the audit log are written together, a line for each re
 """
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -192,6 +192,20 @@ async def get_list(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, draft
     """A list that is kept for the feature set. Raises Forbidden, NotFound."""
     await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
     return await drafts.get_draft(deps, actor.account_id, draft_id, Purpose.NUMBERS, feature_set_id)
+
+
+async def choose_for_list(
+    deps: Deps, actor: Actor, feature_set_id: FeatureSetId, draft: FileDraft, choices: Mapping[str, str]
+) -> None:
+    """Keeps how the list is read, and what it does. Raises Forbidden, NotFound."""
+    await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
+    await drafts.choose(deps, draft, choices)
+
+
+async def forget_list(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, draft: FileDraft) -> None:
+    """Forgets a list that is kept. Raises Forbidden, NotFound for the feature set."""
+    await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
+    await drafts.give_up(deps, draft)
 
 
 async def apply(

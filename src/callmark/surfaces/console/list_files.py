@@ -1,6 +1,7 @@
 """The list that Manage Listing reads: kept while it is previewed, so that it is sent once and can be read otherwise."""
 
 from asyncio import to_thread
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from callmark.domain.access import numbers as access
@@ -26,29 +27,50 @@ class ListFile:
     encodings: list[tuple[str, str]]
 
 
-async def keep_list(visit: Visit, set_id: FeatureSetId) -> FileDraft | None:
-    """The list that was sent, kept; the one that is kept already when the form names it; None for none."""
+CHOICES = ("mode", "region", "column", "encoding", "sheet")
+_LONGEST_CHOICE = 200
+
+
+async def keep_list(visit: Visit, set_id: FeatureSetId) -> FileDraft:
+    """The list that was sent, kept; else the one that is kept already when the form names it.
+
+    Raises InvalidInput about `list` for none.
+    """
     file = visit.file("file")
     content = await file.read() if file else visit.form.text("list").encode(errors="replace")
     if content.strip():
         name = (file.filename or "") if file else "pasted numbers"
         return await access.keep_list(visit.deps, visit.actor, set_id, file_name=name, content=content)
-    draft_id = parse_uuid(visit.form.text("draft"))
-    if draft_id is None:
+    kept = await kept_list(visit, set_id, visit.form.text("draft"))
+    if kept is None and visit.form.text("draft"):
+        raise InvalidInput("this list is no longer kept: choose the file again", field="list")
+    if kept is None:
+        raise InvalidInput("choose a file, or paste numbers", field="list")
+    return kept
+
+
+async def kept_list(visit: Visit, set_id: FeatureSetId, draft_id: str) -> FileDraft | None:
+    """The list that is kept for the feature set under that id, or None."""
+    parsed = parse_uuid(draft_id)
+    if parsed is None:
         return None
     try:
-        return await access.get_list(visit.deps, visit.actor, set_id, draft_id)
+        return await access.get_list(visit.deps, visit.actor, set_id, parsed)
     except NotFound:
-        raise InvalidInput("this list is no longer kept: choose the file again", field="list") from None
+        return None
 
 
-async def read_kept(draft: FileDraft | None, form: Form) -> NumberList:
-    """What the list says, read as the form says. Raises InvalidInput beside the field that is wrong."""
-    if draft is None:
-        raise InvalidInput("choose a file, or paste numbers", field="list")
-    if form.text("sheet") != form.text("sheet_was"):  # another sheet has other columns
-        form = Form({**form.values, "column": [""]}, form.errors)
-    parts = {name: form.text(name) for name in ("region", "column", "encoding", "sheet")}
+def choices_of(form: Form) -> dict[str, str]:
+    """What the form says about the list, without what is empty; another sheet has other columns."""
+    found = {name: form.text(name)[:_LONGEST_CHOICE] for name in CHOICES if form.text(name)}
+    if form.text("sheet") != form.text("sheet_was"):
+        found.pop("column", None)
+    return found
+
+
+async def read_kept(draft: FileDraft, choices: Mapping[str, str]) -> NumberList:
+    """What the list says, read as it was chosen. Raises InvalidInput beside the field that is wrong."""
+    parts = {name: choices.get(name, "") for name in ("region", "column", "encoding", "sheet")}
     return await to_thread(read, draft.content, ListReading(**parts))
 
 

@@ -16,7 +16,7 @@ from callmark.domain.access import numbers as access
 from callmark.domain.access.model import Action, Path
 from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
 from callmark.domain.drafts.model import FileDraft
-from callmark.domain.ids import FeatureSetId, ListingJobId
+from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
 from callmark.domain.numbers import lists
 from callmark.domain.numbers.lists import ListReading, NumberList, Rejected
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
@@ -27,7 +27,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import sse, words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
-from callmark.surfaces.console.list_files import ListFile, keep_list, list_file, read, read_kept
+from callmark.surfaces.console.list_files import ListFile, choices_of, keep_list, kept_list, list_file, read, read_kept
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.sse import Progress
@@ -114,43 +114,80 @@ class JobPage(Page):
 
 
 async def show_listing(visit: Visit) -> Response:
-    """The empty form."""
-    return await _listing(visit, Form.of(mode=visit.query("mode") or Mode.APPEND.value))
+    """The empty form; with a list that is kept when the address names one."""
+    draft = await kept_list(visit, visit.id(FeatureSetId), visit.query("draft"))
+    chosen = dict(draft.choices) if draft else {}
+    form = Form.of(**{"mode": visit.query("mode") or Mode.APPEND.value, **chosen})
+    return await _listing(visit, form, kept=await _as_read(draft, chosen) if draft else None)
 
 
-async def preview(visit: Visit) -> Response:
-    """Reads the list, from a file or as it was pasted, and says what it would do."""
+async def _as_read(draft: FileDraft, choices: dict[str, str]) -> ListFile:
+    try:
+        return list_file(draft, (await read_kept(draft, choices)).table)
+    except InvalidInput as refused:
+        return list_file(draft, lists.table_of(refused))
+
+
+async def send(visit: Visit) -> Response:
+    """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
     form, set_id = visit.form, visit.id(FeatureSetId)
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
     draft: FileDraft | None = None
+    choices = choices_of(form)
     try:
         draft = await keep_list(visit, set_id)
-        mode = _mode(form)
-        listed = await read_kept(draft, form)
+        _mode(form)
+        await read_kept(draft, choices)
     except InvalidInput as refused:
         table = lists.table_of(refused)
         return await _listing(visit, form.refused(refused), 422, list_file(draft, table) if draft else None)
+    await access.choose_for_list(visit.deps, visit.actor, set_id, draft, choices)
+    return visit.go(f"{_at(set_id)}/listing/{draft.id}")
+
+
+async def show_preview(visit: Visit) -> Response:
+    """What the list would do now."""
+    set_id = visit.id(FeatureSetId)
+    draft = await access.get_list(visit.deps, visit.actor, set_id, visit.id(FileDraftId, "draft"))
+    return await _preview(visit, draft, Form.of(**draft.choices))
+
+
+async def _preview(visit: Visit, draft: FileDraft, form: Form, status: int = 200) -> Response:
+    set_id = visit.id(FeatureSetId)
+    try:
+        mode = _mode(form)
+        listed = await read_kept(draft, draft.choices)
+    except InvalidInput as refused:
+        return await _listing(visit, form.refused(refused), 422, list_file(draft, lists.table_of(refused)))
     found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
-    kept = list_file(draft, listed.table) if draft else None
-    return page(visit, _preview_page(_reading(form, listed), mode, listed, found, kept))
+    return page(
+        visit, _preview_page(_reading(form, listed), mode, listed, found, list_file(draft, listed.table)), status
+    )
 
 
 async def apply(visit: Visit) -> Response:
     """Does what the preview said, as far as it still holds."""
     form, set_id = visit.form, visit.id(FeatureSetId)
     await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    draft = await kept_list(visit, set_id, form.text("draft"))
     try:
         mode = _mode(form)
         listed = await to_thread(read, form.text("numbers"), ListReading())
         if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
+            unsure = form.refused(
+                InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
+            )
+            if draft:
+                return await _preview(visit, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
             found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
-            unsure = InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
-            return page(visit, _preview_page(form.refused(unsure), mode, listed, found), 422)
+            return page(visit, _preview_page(unsure, mode, listed, found), 422)
         done = await access.apply(visit.deps, visit.actor, set_id, listed.numbers, mode)
     except InvalidInput as refused:
         if refused.field == "label_id":
             return visit.go(f"{_at(set_id)}/edit", "Choose a label first: listing numbers publishes it.", "danger")
         return await _listing(visit, form.refused(refused), 422)
+    if draft:
+        await access.forget_list(visit.deps, visit.actor, set_id, draft)
     return visit.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
@@ -216,7 +253,8 @@ def _reading(form: Form, listed: NumberList) -> Form:
     """How the list was read, for the form that reads it otherwise."""
     made = Form.of(**{name: form.text(name) for name in ("region", "column", "encoding")})
     column = str(listed.column_places[0]) if len(listed.column_places) == 1 else "all"
-    return Form({**made.values, "column": [column], "sheet": [listed.table.sheet if listed.table else ""]})
+    sheet_name = listed.table.sheet if listed.table else ""
+    return Form({**made.values, "column": [column], "sheet": [sheet_name]}, form.errors)
 
 
 async def _listing(visit: Visit, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
@@ -333,8 +371,9 @@ def _key(last: ListingJob) -> str:
 
 ROUTES = (
     get("/feature-sets/{id}/listing", show_listing, Action.NUMBERS_MANAGE),
-    post("/feature-sets/{id}/listing", preview, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
     post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    get("/feature-sets/{id}/listing/{draft}", show_preview, Action.NUMBERS_MANAGE),
     get("/feature-sets/{id}/delist-all", ask_delist_all, Action.NUMBERS_MANAGE),
     post("/feature-sets/{id}/delist-all", delist_all, Action.NUMBERS_MANAGE),
     get("/numbers/jobs", show_jobs, Action.NUMBERS_VIEW),
