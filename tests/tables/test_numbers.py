@@ -69,7 +69,7 @@ def test_a_file_without_a_column_of_numbers_stops(header: str) -> None:
 
 def test_a_column_with_a_name_in_any_script_can_be_chosen_by_it() -> None:
     file = f"Имя,Куда звонить\nAsha,{ONE}\n".encode()
-    with pytest.raises(TableError, match="there are: Имя, Куда звонить"):
+    with pytest.raises(TableError, match="the columns are: Имя, Куда звонить"):
         read_numbers(file)
     assert read_numbers(file, column="куда звонить").numbers == [ONE]
 

@@ -63,6 +63,7 @@ async def test_numbers_are_published_shown_listed_and_delisted(here: Here, acme:
     made = await run(here, "publish", one, f"+{two}", one, *of(acme))
     assert (made["status"], made["new"], made["duplicate_count"], made["rejected"]) == ("pending", [one, two], 1, [])
     shown = await run(here, "show", two, *account)
+    assert await run(here, "show", f"tel:+{two}", *account) == shown
     assert (shown["state"], shown["feature_set_name"], shown["department"] != "") == (
         "pending",
         "Delivery default",
@@ -74,6 +75,9 @@ async def test_numbers_are_published_shown_listed_and_delisted(here: Here, acme:
     listed = await run(here, "list", *account, "--state", "listed", "--search", "delivery")
     assert [row["phone_number"] for row in listed] == [two, one]
     assert [row["phone_number"] for row in await run(here, "list", *account, "--after", two)] == [one]
+    assert await run(here, "list", *account, "--after", f"'{two}.0") == await run(
+        here, "list", *account, "--after", two
+    )
     assert await run(here, "list", *account, "--search", "nothing") == []
     gone = await run(here, "delist", one, "919999999", *of(acme))
     assert (gone["existing"], gone["new"]) == ([one], ["919999999"])
@@ -172,6 +176,7 @@ async def test_listings_are_reviewed(here: Here, acme: Business) -> None:
 async def test_what_cannot_be_is_told_in_one_line(here: Here, acme: Business) -> None:
     account = of(acme)[:2]
     assert "not a phone number" in (await ended(here, "show", "hello", *account)).err
+    assert "extension" in (await ended(here, "show", "919999999999 ext 5", *account)).err
     assert "this number is not in this account" in (await ended(here, "show", "919999999999", *account)).err
     assert "it contains no numbers" in (await ended(here, "publish", "hello", *of(acme))).err
     nowhere = ("--feature-set", "00000000-0000-7000-8000-000000000000")

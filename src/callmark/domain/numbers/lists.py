@@ -122,6 +122,6 @@ def asked_number(text: str, region: str = "") -> PhoneNumber:
     found = read_phone(text, known_region(region))
     number = parse_digits(found) if isinstance(found, str) else None
     if number is None:
-        why = f": {found.why}" if isinstance(found, NoNumber) else ""
-        raise InvalidInput(f"{text!r} cannot be read as a phone number{why}", field="number")
+        why = f": {found.why}" if isinstance(found, NoNumber) and found.why != "not a phone number" else ""
+        raise InvalidInput(f"{text!r} is not a phone number{why}", field="number")
     return number
