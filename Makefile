@@ -19,10 +19,12 @@ demo: setup ## The main job on embedded engines; prints the story and the addres
 test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS) || { test $$? -eq 1 && $(AGAIN) $(PYTEST_ARGS); }
 
-check: setup $(STAMP)/node ## Format, lint, types, import rules
+check: setup $(STAMP)/node ## Format, lint, types, import rules, words
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python tools/check_words.py
 	tools/node.sh node_modules/pyright/index.js
 
 bench: setup ## Each figure beside its ceiling in the same run
