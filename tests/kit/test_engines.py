@@ -104,7 +104,7 @@ async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(
     dsn = await engine.start()
 
     async def is_noticed() -> bool:
-        return "told to end" in (await engine.look()).get("connections", "")
+        return "asked to shut down" in (await engine.look()).get("connections", "")
 
     async def end_it_beside_a_connection() -> None:
         async with connect(dsn) as tx:

@@ -83,7 +83,7 @@ def test_a_first_line_with_a_number_is_no_header(line: str) -> None:
 def test_a_number_among_the_words_of_a_mail_is_reported() -> None:
     found = read_numbers(f"Hi,\n\nplease add {ONE}, {TWO}.\n\nThanks".encode())
     assert found.numbers == [TWO]
-    assert told(found)[0] == (3, "a number among other words is not read; write it by itself")
+    assert told(found)[0] == (3, "a number among other words is not read; write it on a line of its own")
 
 
 @pytest.mark.parametrize("code", ["91", "+91", "0091", "91.0"])

@@ -98,7 +98,9 @@ def _of_line(line: Line, columns: tuple[int, ...], region: str) -> list[tuple[st
 def _left_over(line: Line, columns: tuple[int, ...], region: str) -> list[Unread]:
     """Cells among a list's other cells that have a number and words: `please add 918040001234`."""
     return [
-        Unread(line.number, cell[:_LONGEST_SHOWN], "a number among other words is not read; write it by itself")
+        Unread(
+            line.number, cell[:_LONGEST_SHOWN], "a number among other words is not read; write it on a line of its own"
+        )
         for at, cell in enumerate(line.cells)
         if at not in columns and any(map(str.isalpha, cell))
         if any(looks_like_phone(one, region) for one in _INSIDE.findall(cell))

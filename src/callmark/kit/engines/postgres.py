@@ -106,7 +106,7 @@ class EmbeddedPostgres:
         """
         if self._was_told_to_end():
             self._started().send(signal.SIGINT)
-            return {"connections": "none are taken, because it was told to end"}
+            return {"connections": "none are accepted, because it was asked to shut down"}
         try:
             async with asyncio.timeout(_GREETS_WITHIN_S):
                 await _greeting(self._socket)
