@@ -9,7 +9,7 @@ from callmark.kit.errors import InvalidInput
     ("message", "field", "said"),
     [
         ("url must be a complete address", "url", "URL must be a complete address"),
-        ("time_zone is not a time zone name", "time_zone", "time zone is not the name of a time zone"),
+        ("time_zone is not a time zone name", "time_zone", "time zone is not a time zone name"),
         ("label_id does not belong to a static label", "label_id", "label does not belong to a static label"),
         ("urls are many", "url", "urls are many"),
         ("choose a role", "gift", "choose a role"),

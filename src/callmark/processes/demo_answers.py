@@ -76,9 +76,7 @@ class Answers:
         await self._http.delete(f"/emulator/v1/sinks/{SINK}")
 
     async def _missed(self) -> dict[str, Any]:
-        async with self._telling.step(
-            f"{self._number} , a listed number, calls {RECEIVER} without a record; the call is missed"
-        ):
+        async with self._telling.step(f"{self._number} (listed) calls {RECEIVER} without a record; the call is missed"):
             call = {"caller": self._number, "receiver": RECEIVER, "outcome": "missed"}
             shown = expect(await self._http.post("/emulator/v1/calls", json=call))
             if shown["source"] != "listed_number" or shown["name"] != self._account.labels.static[0].name:

@@ -124,8 +124,8 @@ class Story:
         self._telling.teller.step(what, began, result="time since the push")
 
     async def _real_time(self, account: AccountOut, token: str, record: dict[str, Any]) -> None:
-        what = f"it pushes one record in real time: {record['caller_number']} will call {record['receiver_number']}"
-        async with self._telling.step(f"{what}; the handset acknowledges it"):
+        what = f"it pushes in real time: {record['caller_number']} will call {record['receiver_number']}"
+        async with self._telling.step(f"{what}; acknowledged"):
             answer = expect(
                 await self._http.post(
                     f"/v2/clients/{account.client_account_id}/dynamic_call_record",
