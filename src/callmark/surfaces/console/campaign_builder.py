@@ -232,7 +232,7 @@ def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | 
 def _new(one: Asked) -> NewQuestion:
     """The question as the use case takes it. Raises InvalidInput for a choice without options."""
     if one.kind is QuestionKind.CHOICE and not one.lines:
-        raise InvalidInput(f"a question has {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
+        raise InvalidInput(f"a question must have {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
     id_ = parse_uuid(one.id)
     options = one.lines if one.kind is QuestionKind.CHOICE else []
     return NewQuestion(one.text, options, QuestionId(id_) if id_ else None)
