@@ -65,6 +65,16 @@ def test_an_admin_port_in_use_is_named_even_where_it_could_be_shared(directory: 
     assert len(refused.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_admin_port_is_never_the_public_one(directory: Path, at: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    refused = run("serve", "--data", directory / "never", "--port", str(port), "--admin-port", str(port - at))
+    assert refused.returncode == 1
+    assert f"port {port} is the public one" in refused.stderr
+    assert not (directory / "never/postgres").exists()
+
+
 def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
     refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", "65535")
     assert refused.returncode == 1

@@ -40,6 +40,13 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         make_key(tmp_path / "file" / "data")
 
 
+@pytest.mark.parametrize("content", [b"", b" \n", b"half-a-key", b"\xff\xfe"])
+def test_a_file_that_is_empty_or_cut_is_no_key(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(SetupError, match="empty or cut"):
+        current_key(read_settings({}, data=tmp_path), None)
+
+
 def test_each_purpose_has_a_key_of_its_own() -> None:
     key = Secret("a" * 32)
     assert derive(key, "links") == derive(key, "links")

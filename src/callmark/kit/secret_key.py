@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
-from callmark.kit.settings import Secret, Settings
+from callmark.kit.settings import LEAST_SECRET_KEY, Secret, Settings
 
 FILE = "secret-key"
 NEXT_FILE = f"{FILE}.next"
@@ -80,16 +80,25 @@ def mark(key: Secret) -> bytes:
 
 
 def read_key(data: Path, name: str = FILE) -> Secret | None:
-    """The key kept in the data directory, or None when there is none. Raises SetupError when it cannot be read."""
+    """The key kept in the data directory, or None when there is none.
+
+    Raises SetupError when it cannot be read, or is too short: an empty file is no key that anything may be sealed with.
+    """
     path = data.expanduser() / name
     try:
-        return Secret(path.read_text().strip())
+        key = path.read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
         return None
     except OSError as exc:
         raise SetupError(
             f"the secret key {path} cannot be read: {exc.strerror}. Correct the file, or set CALLMARK_SECRET_KEY"
         ) from exc
+    if len(key) < LEAST_SECRET_KEY:
+        raise SetupError(
+            f"the secret key {path} is empty or cut: it has {len(key)} characters, and needs {LEAST_SECRET_KEY}."
+            " Put the whole key back, or remove the file"
+        )
+    return Secret(key)
 
 
 def make_key(data: Path, name: str = FILE) -> Secret:

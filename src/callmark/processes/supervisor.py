@@ -110,7 +110,7 @@ class Supervisor:
             sock = hold_port(settings.host, settings.port)
             self._stack.callback(sock.close)
             settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
-        self._refuse_taken_admin_ports()
+        self._refuse_taken_admin_ports(settings.port if self._processes else 0)
         settings = await self._start_engines(settings)
         settings = msgspec.structs.replace(settings, public_url=public_url(settings))
         await self._migrate(settings)
@@ -208,10 +208,13 @@ class Supervisor:
         """The kind of each child, in the order of their admin ports."""
         return ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
 
-    def _refuse_taken_admin_ports(self) -> None:
-        """Raises SetupError for one that somebody else listens on: a child would come too late with it."""
+    def _refuse_taken_admin_ports(self, public: int) -> None:
+        """Raises SetupError for one that somebody else listens on, or we: a child would come too late with it."""
         first = self._settings.admin_port
-        for port in range(first, first + len(self._kinds)) if first else ():
+        ports = range(first, first + len(self._kinds)) if first else ()
+        if public in ports:  # the system would let both bind it, and one of them would answer for both
+            raise SetupError(f"port {public} is the public one; choose other ports for health with --admin-port")
+        for port in ports:
             if port > LARGEST_PORT:
                 raise SetupError(f"--admin-port {first} leaves too few ports for {len(self._kinds)} processes")
             open_socket(LOOPBACK, port, reuse_port=False, option="--admin-port").close()
