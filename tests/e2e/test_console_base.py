@@ -65,7 +65,7 @@ def test_without_scripts_a_key_is_made_and_deleted_all_the_same(console: Console
     page.goto("/console/keys/new")
     page.get_by_label("Key Name").fill("plain")
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_label("To keep as a file")).to_contain_text("api_key")
+    expect(page.get_by_label("Save this as a file")).to_contain_text("api_key")
     page.goto("/console/keys")
     open_menu(page, "More about plain")
     page.get_by_role("link", name="Delete").click()
@@ -88,7 +88,7 @@ def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> 
     check_page(guest)
     guest.get_by_label("Your name").fill("Nina Niemi")
     guest.get_by_label("Password").fill("four unrelated words here")
-    guest.get_by_label("The same again").fill("four unrelated words here")
+    guest.get_by_label("Repeat password").fill("four unrelated words here")
     guest.get_by_role("button", name="Accept and sign in").click()
     expect(guest.get_by_text("Nina Niemi")).to_be_visible()
 
@@ -121,7 +121,7 @@ def test_the_log_is_searched_while_one_types(console: ConsoleTabs) -> None:
 def test_an_operator_acts_for_a_business_and_stops(console: ConsoleTabs) -> None:
     page = console.signed_in("operator")
     check_page(page)
-    page.get_by_role("link", name="Act for it").first.click()
+    page.get_by_role("link", name="Act for account").first.click()
     check_page(page)
     page.get_by_role("button", name="Act for this account").click()
     expect(page.get_by_text("as an operator")).to_be_visible()

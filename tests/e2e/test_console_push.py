@@ -84,7 +84,7 @@ def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: C
     page.goto("/console")
     expect(page.locator("[data-chart] canvas")).to_be_visible()
     looked_at(page)
-    page.get_by_text("As a table").click()
+    page.get_by_text("Show as table").click()
     check_page(page)
 
 

@@ -174,10 +174,10 @@ async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
     further = next(link for link in links_of(listed) if "after=" in link)
     assert "Set 50" in text_of(await alice.get(further))
     assert "1 feature set" in text_of(await alice.get(SETS, q="LAT"))
-    assert "Nothing matches" in text_of(await alice.get(SETS, state="published"))
+    assert "No matches" in text_of(await alice.get(SETS, state="published"))
     assert "1 feature set" in text_of(await alice.get(SETS, place=str(sub.id)))
     assert "52 feature sets" in text_of(await alice.get(SETS, place=str(business.department)))
-    assert "Nothing matches" in text_of(await alice.get(SETS, place=str(business.other_department)))
+    assert "No matches" in text_of(await alice.get(SETS, place=str(business.other_department)))
 
 
 async def test_owners_see_and_change_only_the_sets_of_their_place(

@@ -24,10 +24,10 @@ async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
     clock.advance(timedelta(hours=1))
     home = await alice.get("/console")
     text = text_of(home)
-    assert "Accepted 4 records taken today Valid 3 judged good · 75 %" in text
-    assert "Shown 1 on a screen" in text
+    assert "Accepted 4 records accepted today Valid 3 records without faults · 75 %" in text
+    assert "Shown 1 displayed during a call" in text
     assert "Not a user of the app 3 Invalid input 1" in text
-    assert "0 requests wait" in text
+    assert "0 new requests" in text
     assert {"/console/records?state=not_registered", "/console/callbacks", "/console/webhooks"} <= links_of(home)
     assert "data-chart" in home.text
     assert text.count(" Jan ") + text.count(" Dec ") >= 29  # the same days as a table
@@ -36,7 +36,7 @@ async def test_home_says_how_today_goes_and_each_number_leads_to_its_list(
 async def test_an_owner_sees_no_figures_of_the_whole_account(business: Business, browse: Visitors) -> None:
     owner = await browse.as_member(business.process_owner)
     text = text_of(await owner.get("/console"))
-    assert "requests wait" in text
+    assert "new request" in text
     assert "Accepted" not in text
     assert "Webhooks" not in text
 

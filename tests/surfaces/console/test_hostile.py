@@ -135,7 +135,7 @@ async def test_who_knows_the_password_may_not_guess_codes_for_ever(
         assert (await thief.post("/console/sign-in/code", {"code": "none"})).status_code == 401
     refused = await thief.post("/console/sign-in", {"email": business.admin.email, "password": PASSWORD})
     assert refused.status_code == 429
-    assert "Too many tries" in errors_of(refused)[""]
+    assert "Too many attempts" in errors_of(refused)[""]
     assert await _ask_for_code(browse(), business.process_owner.email) == 303  # others are not shut out
     clock.advance(timedelta(hours=1))
     assert await _ask_for_code(thief, business.admin.email) == 303

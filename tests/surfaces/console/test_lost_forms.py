@@ -94,7 +94,7 @@ async def test_passwords_are_not_kept_and_the_page_says_so(
     kept = await alice.get(await _sign_in(alice, business.admin, late.headers["location"]))
     assert "very secret" not in kept.text
     assert "Passwords are not kept" in text_of(kept)
-    assert "Send it now" not in text_of(kept)
+    assert "Submit now" not in text_of(kept)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_a_page_from_before_another_sign_in_shows_what_was_typed(business:
     answer = await alice.http.post("/console/keys/new", data={"csrf": old, **FORM}, headers=OURS)
     kept = await alice.follow(answer)
     assert "dialer & co" in text_of(kept)
-    assert "Send it now" in text_of(kept)
+    assert "Submit now" in text_of(kept)
 
 
 async def test_a_sign_in_page_that_was_open_for_long_is_shown_again(business: Business, browse: Visitors) -> None:

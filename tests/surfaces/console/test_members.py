@@ -140,7 +140,7 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     assert (await paul.get("/console")).status_code == 200
     await alice.post(f"{his}/revoke")
     assert (await paul.get("/console")).status_code == 303
-    assert "may sign in again" in text_of(await alice.follow(await alice.post(f"{his}/restore")))
+    assert "can sign in again" in text_of(await alice.follow(await alice.post(f"{his}/restore")))
     await alice.follow(await alice.post(f"{his}/delete"))
     assert (await alice.get(his)).status_code == 404
     log = await audit.list_entries(deps, business.account.id, AuditFilter(text=business.process_owner.email))

@@ -91,4 +91,4 @@ async def test_a_part_of_a_form_that_is_no_text_is_told_with_its_place(business:
     assert (await alice.http.post("/console/labels/new", content=named, headers=headers)).status_code == 400
     headers["Content-Encoding"] = "gzip"
     compressed = await alice.http.post("/console/labels/new", content=body, headers=headers)
-    assert (compressed.status_code, "Cannot be read" in text_of(compressed)) == (415, True)
+    assert (compressed.status_code, "Unsupported content" in text_of(compressed)) == (415, True)

@@ -280,7 +280,7 @@ async def test_the_list_is_searched_filtered_and_turned_by_key(
     assert await found(set=str(there), state="listed") == {few[1]}
     assert await found(place=str(business.other_department)) == set()
     assert len(await found(place=str(business.process))) == 50
-    assert "Nothing matches" in text_of(await alice.get(NUMBERS, q="nobody"))
+    assert "No matches" in text_of(await alice.get(NUMBERS, q="nobody"))
     assert len(await found(before="rubbish")) == 50
     file = await alice.get(f"{NUMBERS}/export", set=str(there))
     assert file.headers["content-type"].startswith("text/csv")
@@ -336,7 +336,7 @@ async def test_owners_see_and_touch_only_the_numbers_of_their_place(
     assert theirs not in listed.text
     assert theirs not in (await paul.get(NUMBERS, set=str(there))).text
     assert theirs not in (await paul.get(f"{NUMBERS}/export")).text
-    assert "Nothing matches" in text_of(await paul.get(NUMBERS, q=theirs))
+    assert "No matches" in text_of(await paul.get(NUMBERS, q=theirs))
     assert theirs not in (await paul.get(NUMBERS, place=str(business.department))).text
     for unknown in (theirs, foreigns):
         for way in ("", "/delist"):

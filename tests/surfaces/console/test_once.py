@@ -105,7 +105,7 @@ async def test_a_reload_says_that_the_secret_was_shown_and_makes_nothing(stage: 
         assert again.status_code == 404
         assert (await browser.http.head(answer.headers["location"])).status_code == 404
         said = text_of(again)
-        assert "was shown already" in said
+        assert "has already been shown" in said
         assert "Nothing was made or changed" in said
         assert "If you did not keep the" in said
     assert await _state(stage) == before

@@ -39,8 +39,8 @@ async def test_an_account_is_created_with_its_features_and_its_first_admin_comes
     olive = await browse.as_operator(await make_operator(deps))
     created = await olive.post(f"{LIST}/new", {"name": " Zenith ", "features": ["call_me_back", "user_feedback"]})
     page = await olive.follow(created)
-    assert "Zenith is created. Invite its first admin next." in text_of(page)
-    assert "Nobody yet" in text_of(page)
+    assert "Zenith was created. Next: invite its first admin." in text_of(page)
+    assert "No members yet" in text_of(page)
     at = created.headers["location"]
     account_id = AccountId(parse_uuid(at.rpartition("/")[2]) or pytest.fail(at))
     account = await accounts.get_account(deps, account_id)
@@ -123,7 +123,7 @@ async def test_accounts_are_found_by_name_id_and_state_and_paged(deps: Deps, bro
     suspended = text_of(await olive.get(LIST, q=tag, state="suspended"))
     assert (f"{tag} 07" in suspended, f"{tag} 08" in suspended) == (True, False)
     assert f"{tag} 33" in text_of(await olive.get(LIST, q=str(made[33].id)))
-    assert "Nothing matches" in text_of(await olive.get(LIST, q=f"{tag}%"))
+    assert "No matches" in text_of(await olive.get(LIST, q=f"{tag}%"))
     assert (await olive.get(LIST, after="nonsense", state="nonsense")).status_code == 200
 
 

@@ -51,7 +51,7 @@ async def test_the_public_address_counts_whatever_host_a_proxy_sends(
         ({"Referer": f"https://evil.example/?{BASE}"}, "https://evil.example"),
         ({"Origin": f"{BASE}.evil.example"}, f"{BASE}.evil.example"),
         ({"Origin": f"{BASE}:8080"}, f"{BASE}:8080"),
-        ({"Origin": ""}, "came from"),
+        ({"Origin": ""}, "was sent from"),
     ],
 )
 async def test_another_sites_form_is_refused_and_both_addresses_are_told(

@@ -109,7 +109,7 @@ async def create(visit: Visit) -> Response:
         )
     except InvalidInput as refused:
         return page(visit, AccountFormPage(form.refused(refused)), 422)
-    return visit.go(f"{LIST}/{account.id}", f"{account.name} is created. Invite its first admin next.")
+    return visit.go(f"{LIST}/{account.id}", f"{account.name} was created. Next: invite its first admin.")
 
 
 async def show_account(visit: Visit) -> Response:
@@ -126,7 +126,7 @@ async def edit(visit: Visit) -> Response:
         )
     except InvalidInput as refused:
         return await _account_page(visit, form.refused(refused), 422)
-    return visit.go(f"{LIST}/{account.id}", "The account is saved.")
+    return visit.go(f"{LIST}/{account.id}", "Account saved.")
 
 
 async def ask_suspend(visit: Visit) -> Response:
@@ -191,10 +191,10 @@ async def _account_page(visit: Visit, form: Form | None, status: int = 200) -> R
 def _stops(seen: AccountSeen) -> list[str]:
     """What a suspension stops, and what it does not."""
     keys, numbers, members = seen.figures.keys, seen.figures.numbers, len(seen.members)
-    stops = [f"The API refuses every request from the next one on ({words.count(keys, 'key')})."]
-    stops += [f"No member can use the console any more ({words.count(members, 'member')})."] if members else []
-    stops += [f"Its numbers show nothing when they ring ({words.count(numbers, 'number')})."] if numbers else []
-    kept = "What has been accepted is still pushed, shown and delivered. You can restore the account at any time."
+    stops = [f"The API refuses all its requests ({words.count(keys, 'key')})."]
+    stops += [f"Its members cannot use the console ({words.count(members, 'member')})."] if members else []
+    stops += [f"Its numbers show nothing when they call ({words.count(numbers, 'number')})."] if numbers else []
+    kept = "Records and events accepted so far are still delivered. You can restore the account at any time."
     return [*stops, kept]
 
 

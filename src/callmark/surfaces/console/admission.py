@@ -59,15 +59,15 @@ def check_text(visit: Visit) -> None:
     texts = [value.filename or "" if isinstance(value, UploadFile) else value for _, value in sent]
     in_path = [value for value in visit.request.path_params.values() if isinstance(value, str)]
     if any("\0" in text for text in (*visit.request.query_params.values(), *texts, *in_path)):
-        raise InvalidInput("A field holds a character that no text has.")
+        raise InvalidInput("A field contains an invalid character.")
 
 
 def _refuse(visit: Visit, said: str) -> None:
     expected = expected_origins(visit)
     log.warning("form_refused", path=visit.path, origin=said[:200], expected=expected, address=visit.origin.address)
     raise Forbidden(
-        f"This form came from {said[:200]}, and this console is at {' or '.join(expected)}. Open the console at its own"
-        " address and try again. Behind a reverse proxy, CALLMARK_PUBLIC_URL must be the address that browsers use."
+        f"This form was sent from {said[:200]}, but this console is at {' or '.join(expected)}. Open the console at"
+        " that address and try again. Behind a reverse proxy, set CALLMARK_PUBLIC_URL to the address that browsers use."
     )
 
 

@@ -60,7 +60,7 @@ async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -
         fields = FormParser(request.headers, _once(escaped), max_part_size=len(escaped), max_fields=most_fields)
         return await fields.parse()
     except (MultiPartException, FormParserError) as exc:
-        raise InvalidInput("The form arrived damaged. Please send it again.") from exc
+        raise InvalidInput("The form could not be read. Submit it again.") from exc
 
 
 class _Parser(MultiPartParser):

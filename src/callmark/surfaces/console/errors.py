@@ -16,19 +16,19 @@ log = structlog.get_logger(__name__)
 
 NOT_ACTING = "You are signed in as an operator. Choose an account and act for it first."
 _TITLES = {
-    400: "That did not work",
+    400: "Invalid request",
     403: "Not allowed",
     404: "Not found",
-    405: "Not a page",
-    409: "Not possible now",
+    405: "Method not allowed",
+    409: "Not possible",
     413: "Too large",
-    415: "Cannot be read",
-    429: "Too many tries",
-    503: "Back in a moment",
+    415: "Unsupported content",
+    429: "Too many attempts",
+    503: "Temporarily unavailable",
 }
 _TEXTS = {
-    404: "There is no such page, or it is not yours to see.",
-    500: "Something went wrong on our side. It has been noted; please try again.",
+    404: "This page does not exist, or you do not have access to it.",
+    500: "Something went wrong on our side. Please try again.",
 }
 
 
@@ -45,7 +45,7 @@ class ErrorPage(Page):
 
 _BARE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Something went wrong</title></head><body>'
-    '<h1>Something went wrong</h1><p>{}</p><p><a href="' + HOME + '">To the first page</a></p></body></html>'
+    '<h1>Something went wrong</h1><p>{}</p><p><a href="' + HOME + '">Go to home page</a></p></body></html>'
 )
 
 
@@ -70,9 +70,7 @@ def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
     if isinstance(error, TooManyRequests):
         text = retry_text(error)
     if isinstance(error, PayloadTooLarge):
-        text = (
-            f"What you sent is larger than {words.size(error.limit_bytes)}. Nothing was saved: go back to shorten it."
-        )
+        text = f"Your input is larger than {words.size(error.limit_bytes)}. Nothing was saved. Go back and shorten it."
     text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
     text = _noted(visit) if status == 500 else text  # noqa: PLR2004 - a bug of ours
     title = _TITLES.get(status, "Something went wrong")
@@ -82,4 +80,4 @@ def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
 def retry_text(error: TooManyRequests) -> str:
     """When to try again."""
     minutes = max(-(-error.retry_after.total_seconds() // 60), 1)
-    return f"Too many tries. Please try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}."
+    return f"Too many attempts. Try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}."

@@ -71,8 +71,8 @@ async def create(visit: Visit) -> Response:
 
 async def show_new(visit: Visit) -> Response:
     """The credential that was just made, once."""
-    to_do = "If you did not keep the credential, revoke the app and create another."
-    otherwise = ShownBeforePage("This credential was shown already", to_do, ("Handset apps", LIST))
+    to_do = "If you did not save the credential, revoke the app and create another."
+    otherwise = ShownBeforePage("This credential has already been shown", to_do, ("Handset apps", LIST))
     return await shown_page(visit, NewHandsetAppPage, otherwise)
 
 

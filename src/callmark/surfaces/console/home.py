@@ -75,11 +75,11 @@ def _stages(days: Days) -> list[Stage]:
         return Stage(label, hint, count, words.share(count, today.accepted), width, url)
 
     return [
-        stage("Accepted", "records taken today", today.accepted, f"/console/batches{since}"),
-        stage("Valid", "judged good", today.valid, f"/console/batches{since}"),
-        stage("Pushed", "held by the receiver's handset", today.pushed, "/console/records?state=success"),
-        stage("Shown", "on a screen when it rang", today.shown, "/console/records?state=success"),
-        stage("Answered", "with a call taken", today.answered, "/console/records?state=success"),
+        stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),
+        stage("Valid", "records without faults", today.valid, f"/console/batches{since}"),
+        stage("Pushed", "delivered to the handset", today.pushed, "/console/records?state=success"),
+        stage("Shown", "displayed during a call", today.shown, "/console/records?state=success"),
+        stage("Answered", "calls answered", today.answered, "/console/records?state=success"),
     ]
 
 

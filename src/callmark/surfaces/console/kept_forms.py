@@ -28,10 +28,10 @@ _KIND = "form"
 _LARGEST_BYTES = 256 * 1024
 _SECRETS = frozenset({"password", "again", "old_password", "code"})
 _NOTHING_DONE = "You were signed out before this was done. Nothing was changed."
-_LOST = "You were signed out before this was saved. Nothing was changed, and what you typed could not be kept."
-_WAITS = "You were signed out before this was saved. Sign in: what you typed is kept for 30 minutes."
-_STALE = "This form is no longer valid: it was opened before you signed in. Please try again."
-_OLD_PAGE = "This page was opened before you signed in. Nothing was saved yet."
+_LOST = "You were signed out before this was saved. Nothing was changed, and your input could not be kept."
+_WAITS = "You were signed out before this was saved. Sign in to continue. Your input is kept for 30 minutes."
+_STALE = "This form is no longer valid because it was opened before you signed in. Please try again."
+_OLD_PAGE = "This page was opened before you signed in. Nothing has been saved yet."
 
 
 class KeptForm(msgspec.Struct):

@@ -134,7 +134,10 @@ async def ask_regenerate(visit: Visit) -> Response:
         visit,
         Confirm(
             title=f"Regenerate {key.name}?",
-            lost=[f"The pair whose Key ID ends in {key.ending} stops working at once, with every token made from it."],
+            lost=[
+                f"The pair whose Key ID ends in {key.ending} stops working immediately.",
+                "Tokens created with it stop working too.",
+            ],
             button="Regenerate",
             to=f"{LIST}/{key.reference}/regenerate",
             back=LIST,
@@ -151,8 +154,8 @@ async def regenerate(visit: Visit) -> Response:
 
 async def show_new(visit: Visit) -> Response:
     """The pair that was just made, once."""
-    to_do = "If you did not keep the secret, regenerate the pair: open the key's menu in the list."
-    return await shown_page(visit, NewKeyPage, ShownBeforePage("This secret was shown already", to_do, _BACK))
+    to_do = "If you did not save the secret, open the key's menu in the list and regenerate the pair."
+    return await shown_page(visit, NewKeyPage, ShownBeforePage("This secret has already been shown", to_do, _BACK))
 
 
 async def show_first_request(visit: Visit) -> Response:
@@ -169,8 +172,9 @@ async def ask_delete(visit: Visit) -> Response:
         Confirm(
             title=f"Delete {key.name}?",
             lost=[
-                f"The pair whose Key ID ends in {key.ending} stops working at once, with every token made from it.",
-                "It cannot be undone.",
+                f"The pair whose Key ID ends in {key.ending} stops working immediately.",
+                "Tokens created with it stop working too.",
+                "This cannot be undone.",
             ],
             button="Delete key",
             to=f"{LIST}/{key.reference}/delete",

@@ -59,7 +59,7 @@ async def change_password(visit: Visit) -> Response:
         return await _page(visit, Form().refused(refused), 422)
     except TooManyRequests as refused:
         return await _page(visit, Form({}, {"": retry_text(refused)}), 429)
-    return visit.go(ME, "Your password is changed. You are signed out everywhere else.")
+    return visit.go(ME, "Your password was changed. You are signed out everywhere else.")
 
 
 async def change_zone(visit: Visit) -> Response:
@@ -69,14 +69,14 @@ async def change_zone(visit: Visit) -> Response:
         await door.set_zone(visit.deps, _session(visit).person, form.text("zone"))
     except InvalidInput:
         return await _page(visit, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
-    return visit.go(ME, f"Pages show times in {form.text('zone')} now.")
+    return visit.go(ME, f"Times are now shown in {form.text('zone')}.")
 
 
 async def end_one(visit: Visit) -> Response:
     """Signs one session out."""
     session_id = visit.id(SessionId)
     await door.end_session(visit.deps, _session(visit).person, session_id)
-    return visit.go(ME, "That session is signed out.")
+    return visit.go(ME, "The session was signed out.")
 
 
 async def ask_end_others(visit: Visit) -> Response:
@@ -85,7 +85,7 @@ async def ask_end_others(visit: Visit) -> Response:
         visit,
         Confirm(
             title="Sign out everywhere else?",
-            lost=["Every session but this one ends at once. What is typed there and not sent is lost."],
+            lost=["All your other sessions end immediately. Unsaved input there is lost."],
             button="Sign out everywhere else",
             to=f"{ME}/sessions/end-others",
             back=ME,

@@ -110,8 +110,8 @@ async def ask_revoke(visit: Visit) -> Response:
     return confirm(
         visit,
         Confirm(
-            title=f"Revoke the access of {seen.member.name}?",
-            lost=[f"{seen.member.email} is signed out at once and cannot sign in until access is restored."],
+            title=f"Revoke access for {seen.member.name}?",
+            lost=[f"{seen.member.email} is signed out immediately and cannot sign in until access is restored."],
             button="Revoke access",
             to=f"{LIST}/{seen.member.id}/revoke",
             back=LIST,
@@ -122,14 +122,14 @@ async def ask_revoke(visit: Visit) -> Response:
 async def revoke(visit: Visit) -> Response:
     """Revokes access."""
     member = await access.revoke_access(visit.deps, visit.actor, visit.id(MemberId))
-    return visit.go(LIST, f"The access of {member.name} is revoked.")
+    return visit.go(LIST, f"Access for {member.name} was revoked.")
 
 
 async def restore(visit: Visit) -> Response:
     """Restores access."""
     member = await access.restore_access(visit.deps, visit.actor, visit.id(MemberId))
     again = member.state is MemberState.INVITED
-    return visit.go(LIST, f"{member.name} is invited again." if again else f"{member.name} may sign in again.")
+    return visit.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -140,8 +140,8 @@ async def ask_delete(visit: Visit) -> Response:
         Confirm(
             title=f"Delete {seen.member.name}?",
             lost=[
-                f"{seen.member.email} loses its login at once.",
-                "It cannot be undone. To keep the member and only stop access, revoke access instead.",
+                f"{seen.member.email} is signed out immediately and can no longer sign in.",
+                "This cannot be undone. To block access but keep the member, revoke access instead.",
             ],
             button="Delete member",
             to=f"{LIST}/{seen.member.id}/delete",

@@ -20,7 +20,10 @@ async def ask_act(visit: Visit) -> Response:
         visit,
         Confirm(
             title=f"Act for {account.name}?",
-            lost=["You see and change what its admins can.", "The account's audit log notes it under your address."],
+            lost=[
+                "You can see and change everything that its admins can.",
+                "The account's audit log records your changes under your email address.",
+            ],
             button="Act for this account",
             to=f"{LIST}/{account.id}/act",
             back=f"{LIST}/{account.id}",

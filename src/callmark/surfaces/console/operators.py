@@ -61,7 +61,7 @@ async def create(visit: Visit) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return page(visit, OperatorFormPage(form.refused(refused)), 422)
-    return visit.go(LIST, f"{operator.name} may sign in now and should choose another password.")
+    return visit.go(LIST, f"{operator.name} can now sign in and should change the password.")
 
 
 async def ask_remove(visit: Visit) -> Response:
@@ -72,8 +72,8 @@ async def ask_remove(visit: Visit) -> Response:
         Confirm(
             title=f"Remove {operator.name}?",
             lost=[
-                f"{operator.email} is signed out at once and cannot sign in any more.",
-                "What it did stays in the audit logs.",
+                f"{operator.email} is signed out immediately and can no longer sign in.",
+                "Past changes stay in the audit log.",
             ],
             button="Remove operator",
             to=f"{LIST}/{operator.id}/remove",

@@ -41,7 +41,7 @@ async def change(visit: Visit) -> Response:
     except InvalidInput as refused:
         account = await access.get_account(visit.deps, visit.actor)
         return page(visit, SettingsPage(form.refused(refused), account), 422)
-    return visit.go("/console/settings", "The settings are saved.")
+    return visit.go("/console/settings", "Settings saved.")
 
 
 ROUTES = (

@@ -76,7 +76,7 @@ class DeadLinkPage(Page):
     """A link that was used, or came too late."""
 
     template: ClassVar[str] = "door/dead_link.html"
-    text: str = field(default="This link has been used already, or it is no longer valid.")
+    text: str = field(default="It has already been used, or it has expired.")
 
 
 async def show_sign_in(visit: Visit) -> Response:
@@ -114,7 +114,7 @@ async def confirm_code(visit: Visit) -> Response:
             visit.deps, token, form.text("code"), _origin(visit), remember=form.is_on("remember")
         )
     except Unauthenticated as refused:
-        shown = Form(form.values, {"code": f"{refused.message} Sign in again for a new one."})
+        shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
         return page(visit, CodePage(shown, _next(form.text("next"))), refused.status)
     return _welcome(visit, done, _next(form.text("next")))
 
@@ -168,7 +168,7 @@ async def reset(visit: Visit) -> Response:
         return page(visit, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
         return page(visit, DeadLinkPage(), 404)
-    return visit.go(SIGN_IN, "Your password is changed. Sign in with the new one.")
+    return visit.go(SIGN_IN, "Your password was changed. Sign in with the new one.")
 
 
 async def show_invitation(visit: Visit) -> Response:

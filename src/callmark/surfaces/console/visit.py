@@ -57,7 +57,7 @@ class Form:
     def new_password(self) -> str:
         """The password that was typed twice. Raises InvalidInput when the two differ."""
         if self.text("password") != self.text("again"):
-            raise InvalidInput("the two passwords differ", field="again")
+            raise InvalidInput("the passwords do not match", field="again")
         return self.text("password")
 
     def refused(self, error: AppError) -> "Form":

@@ -176,8 +176,8 @@ async def rotate(visit: Visit) -> Response:
 
 async def show_secret(visit: Visit) -> Response:
     """The secret that was just made, once."""
-    to_do = "If you did not keep the secret, rotate it: open the webhook's menu in the list."
-    otherwise = ShownBeforePage("This secret was shown already", to_do, ("Webhooks", LIST))
+    to_do = "If you did not save the secret, open the webhook's menu in the list and rotate it."
+    otherwise = ShownBeforePage("This secret has already been shown", to_do, ("Webhooks", LIST))
     return await shown_page(visit, SecretPage, otherwise)
 
 
