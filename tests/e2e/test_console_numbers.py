@@ -26,7 +26,7 @@ def make_structure(page: Page) -> None:
     looked_at(page)
     page.get_by_role("button", name="Add", exact=True).click()
     open_menu(page, "Recruitment")
-    page.get_by_role("link", name="Add a process").first.click()
+    page.get_by_role("link", name="Add Process").first.click()
     page.get_by_label("Name").fill("Open days")
     page.get_by_role("button", name="Add process").click()
     expect(page.locator("summary", has_text="Open days")).to_be_visible()
@@ -35,7 +35,7 @@ def make_structure(page: Page) -> None:
 def make_set(page: Page) -> None:
     """A draft with a label, whose phone followed the form."""
     open_menu(page, "Open days")
-    page.get_by_role("link", name="Add a feature set").first.click()
+    page.get_by_role("link", name="Add feature set").first.click()
     page.get_by_label("Name", exact=True).fill("Doorstep")
     page.get_by_label("Label").select_option(index=1)
     shown = page.get_by_label("Label").locator("option:checked").inner_text()
@@ -82,8 +82,8 @@ def look_through(page: Page) -> None:
 def delist_the_chosen(page: Page) -> None:
     """A page of numbers, by their boxes."""
     page.goto("/console/numbers")
-    page.get_by_label("Choose all on this page").check()
-    expect(page.get_by_text("50 chosen")).to_be_visible()
+    page.get_by_label("Select all on this page").check()
+    expect(page.get_by_text("50 selected")).to_be_visible()
     page.get_by_role("button", name="Delist", exact=True).click()
     expect(page.get_by_role("heading", name="Delist 50 numbers?")).to_be_visible()
     check_page(page)
@@ -129,7 +129,7 @@ def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console:
     page.get_by_label("Search by name").fill("default")
     page.get_by_role("link", name="Delivery default", exact=True).click()
     page.get_by_role("link", name="Unpublish").click()
-    expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next ring on")
+    expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next call")
     check_page(page)
     page.get_by_role("dialog").get_by_role("button", name="Unpublish").click()
     expect(page.get_by_text("Nothing does: it is not published.")).to_be_visible()

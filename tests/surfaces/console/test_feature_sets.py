@@ -100,14 +100,14 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
     assert "without a label" in text_of(refused)
     label = await static_label(deps, business)
     edited = await alice.follow(await alice.post(f"{at}/edit", {"name": "Doorstep", "label": label.id}))
-    assert "show it from the next ring on" in text_of(edited)
+    assert "show the changes from the next call" in text_of(edited)
     asked = text_of(await alice.get(f"{at}/publish"))
-    assert "show Acme Deliveries from the next ring on" in asked
+    assert "show Acme Deliveries from the next call" in asked
     await alice.follow(await alice.post(f"{at}/publish"))
     assert (await only_set(deps, business)).state is FeatureSetState.PUBLISHED
     unlabelled = await alice.post(f"{at}/edit", {"name": "Doorstep"})
     assert "needs a label" in errors_of(unlabelled)["label"]
-    assert "show nothing from the next ring on" in text_of(await alice.get(f"{at}/unpublish"))
+    assert "show nothing from the next call" in text_of(await alice.get(f"{at}/unpublish"))
     await alice.follow(await alice.post(f"{at}/unpublish"))
     assert "only a published feature set" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
@@ -144,7 +144,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
         created_by_email=SOMEBODY,
     )
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
-    assert "configuration Weekdays goes with it" in lost
+    assert "configuration Weekdays is deleted too" in lost
     assert "no answers to them: Was it fine?" in lost
     await numbers.publish(deps, business.account.id, made.id, [phone()], SOMEBODY)
     assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))

@@ -79,7 +79,7 @@ async def test_a_label_is_changed_made_default_and_deleted(deps: Deps, business:
     assert "Default" in text_of(await alice.follow(await alice.post(f"{path}/default")))
     asked = text_of(await alice.get(f"{path}/delete"))
     assert str(label.id) in asked
-    assert "the oldest dynamic label takes its place" in asked
+    assert "The oldest dynamic label becomes the default" in asked
     await alice.follow(await alice.post(f"{path}/delete"))
     assert (await alice.get(f"{path}/edit")).status_code == 404
     log = await audit.list_entries(deps, business.account.id, AuditFilter())

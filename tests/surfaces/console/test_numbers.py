@@ -75,9 +75,14 @@ async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed
     text = f"{one}\n+{two}\n{three[:5]} {three[5:]}\nhello\n{held}\n{three}\n{four}\n123"
     shown = await paul.follow(await paul.post(f"{SETS}/{here}/listing", {"mode": "append", "list": text}))
     said = text_of(shown)
-    for bucket in ("New: 2", "In it already: 1", "In another feature set: 1", "Held by another business: 1"):
+    for bucket in (
+        "New: 2",
+        "Already in this feature set: 1",
+        "In another feature set: 1",
+        "Held by another business: 1",
+    ):
         assert bucket in said
-    assert "Holds now 1 Would hold 3" in said
+    assert "Numbers now 1 Numbers afterwards 3" in said
     assert "1 line repeats a number" in said
     assert "4 hello its country code does not exist" in said or "4 hello not a phone number" in said
     assert await states_of(deps, business.account.id) == {"listed": 2}
@@ -237,9 +242,9 @@ async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, busines
         await alice.follow(await alice.post(f"{at}/listing", {"mode": "delist", "list": f"{one}\n{other}"}))
     )
     assert "Delist: 1" in shown
-    assert "Not in it: 1" in shown
+    assert "Not in this feature set: 1" in shown
     assert "1 number is being delisted." in await applied(alice, at, "delist", f"{one}\n{other}")
-    assert "3 numbers of Doorstep leave your account" in text_of(await alice.get(f"{at}/delist-all"))
+    assert "3 numbers in Doorstep leave your account" in text_of(await alice.get(f"{at}/delist-all"))
     assert "2 numbers are being delisted." in text_of(await alice.follow(await alice.post(f"{at}/delist-all")))
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 1}
@@ -306,7 +311,7 @@ async def test_chosen_numbers_are_delisted_after_being_asked_and_failed_ones_lis
     paul = await browse.as_member(business.process_owner)
     assert "Failed not yours" in text_of(await paul.get(NUMBERS))
     assert "could not be listed: not yours" in text_of(await paul.get(f"{NUMBERS}/{bad}"))
-    assert "Choose numbers first" in text_of(await paul.follow(await paul.post(f"{NUMBERS}/chosen", {"do": "again"})))
+    assert "Select numbers first" in text_of(await paul.follow(await paul.post(f"{NUMBERS}/chosen", {"do": "again"})))
     again = await paul.follow(await paul.post(f"{NUMBERS}/chosen", {"do": "again", "number": [one, bad]}))
     assert "1 number is being listed again." in text_of(again)
     asked = await paul.post(f"{NUMBERS}/chosen", {"do": "delist", "number": [one, two]})
@@ -445,7 +450,7 @@ async def test_all_that_the_filters_leave_are_chosen_and_not_one_page_of_them(
     await list_in(deps, business, there, *phones(2))
     alice = await browse.as_member(business.admin)
     page = await alice.get(NUMBERS, set=str(here))
-    assert "All that the filters leave, on every page" in text_of(page)
+    assert "All numbers that match the filters, on every page" in text_of(page)
     asked = await alice.post(f"{NUMBERS}/chosen?set={here}", {"do": "delist", "all": "on"})
     assert "Delist 1,100 numbers?" in text_of(asked)
     chosen = re.findall(r'name="number" value="(\d+)"', asked.text)

@@ -73,11 +73,11 @@ async def test_work_is_told_by_kind_with_what_waits_longest(deps: Deps, olive: B
         for minutes in (7, 3, -20):
             due_at = now - timedelta(minutes=minutes)
             await mail.enqueue(tx, to="carl@acme.example", subject="Hello", text="", html="", now=due_at)
-    assert row_of((await olive.get(QUEUES)).text, "<strong>Mails</strong>") == "Mails 2 0 1 7 minutes ago"
+    assert row_of((await olive.get(QUEUES)).text, "<strong>Emails</strong>") == "Emails 2 0 1 7 minutes ago"
     async with deps.db.connection() as tx:
         held = deps.real_clock.now() + timedelta(seconds=10)
         await tx.execute("UPDATE mail SET lease_id = $1, leased_until = $2 WHERE due_at <= $3", new_id(), held, now)
-    assert row_of((await olive.get(QUEUES)).text, "<strong>Mails</strong>") == "Mails 0 2 1 nothing waits"
+    assert row_of((await olive.get(QUEUES)).text, "<strong>Emails</strong>") == "Emails 0 2 1 none"
 
 
 async def test_jobs_that_come_round_say_when(deps: Deps, olive: Browser) -> None:

@@ -29,7 +29,7 @@ async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
 ) -> None:
     alice = await browse.as_member(business.admin)
     grown = await alice.follow(await alice.post(f"{TREE}/new", {"name": " Care "}))
-    assert "Care is added. Next: choose its calling operations." in text_of(grown)
+    assert "Care was added. Next: choose its calling operations." in text_of(grown)
     department = next(
         one.department for one in await nodes.tree(deps, business.account.id) if one.department.name == "Care"
     )
@@ -82,12 +82,12 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     assert "Sales \u203a Delivery" in text_of(asked)
     assert "to" in errors_of(await alice.post(f"{TREE}/{business.process}/move", {"to": business.operation}))
     moved = await alice.follow(await alice.post(f"{TREE}/{business.process}/move", {"to": other}))
-    assert "First mile is moved to Sales \u203a Delivery." in text_of(moved)
+    assert "First mile was moved to Sales \u203a Delivery." in text_of(moved)
     process = await nodes.get_process(deps, business.account.id, business.process)
     assert process.operation_id == other
     full = text_of(await alice.get(f"{TREE}/{other}/delete"))
     assert "cannot be deleted yet" in full
-    assert "Process First mile hangs on it." in full
+    assert "Process First mile is in it." in full
     await alice.follow(await alice.post(f"{TREE}/{other}/delete"))
     assert await nodes.get_operation(deps, business.account.id, other)
     lost = text_of(await alice.get(f"{TREE}/{business.process}/delete"))

@@ -143,7 +143,7 @@ async def create(visit: Visit) -> Response:
         made = await access.create_set(visit.deps, visit.actor, parse_uuid(form.text("process")), new)
     except (InvalidInput, Conflict) as refused:
         return await _form_page(visit, _about(form, refused), "", await access.homes(visit.deps, visit.actor), 422)
-    return visit.go(f"{LIST}/{made.id}", f"{made.name} is a draft now. Next: list its numbers.")
+    return visit.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Next: list its numbers.")
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -169,7 +169,7 @@ async def edit(visit: Visit) -> Response:
         new = await access.change_set(visit.deps, visit.actor, set_id, wanted)
     except (InvalidInput, Conflict) as refused:
         return await _form_page(visit, _about(form, refused), str(set_id), [], 422)
-    return visit.go(f"{LIST}/{set_id}", f"{new.name} is changed. Its numbers show it from the next ring on.")
+    return visit.go(f"{LIST}/{set_id}", f"{new.name} was saved. Its numbers show the changes from the next call.")
 
 
 async def ask_publish(visit: Visit) -> Response:
@@ -178,14 +178,14 @@ async def ask_publish(visit: Visit) -> Response:
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     identity = await access.identity_of(visit.deps, visit.actor, one)
     if one.label_id is None:
-        reasons = ["A published feature set shows a label, and this one has none yet."]
+        reasons = ["A published feature set needs a label. Choose one first."]
         return page(
             visit, Blocked(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
         )
     lost = [
-        f"Its listed numbers ({one.number_count:,} in it now) show {identity.name} from the next ring on.",
-        f"The call reason shown is: {identity.reason}" if identity.reason else "No call reason is shown.",
-        "Unpublishing later stops it again and keeps the numbers.",
+        f"Its listed numbers (currently {one.number_count:,}) show {identity.name} from the next call.",
+        f"Call reason: {identity.reason}" if identity.reason else "They show no call reason.",
+        "You can unpublish it at any time. Its numbers stay listed.",
     ]
     return confirm(visit, Confirm(f"Publish {one.name}?", lost, "Publish", f"{back}/publish", back, danger=False))
 
@@ -205,9 +205,9 @@ async def ask_unpublish(visit: Visit) -> Response:
     placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
-        f"Its {words.count(one.number_count, 'number')} show nothing from the next ring on.",
-        "They stay listed, and nothing is deleted. Publishing again brings it all back.",
-        "Call Me Back and User Feedback are not offered meanwhile.",
+        f"Its {words.count(one.number_count, 'number')} show nothing from the next call.",
+        "They stay listed and nothing is deleted. Publish the feature set again to restore it.",
+        "Call Me Back and User Feedback are off until then.",
     ]
     return confirm(visit, Confirm(f"Unpublish {one.name}?", lost, "Unpublish", f"{back}/unpublish", back))
 
@@ -219,7 +219,7 @@ async def unpublish(visit: Visit) -> Response:
         one = await access.unpublish_set(visit.deps, visit.actor, set_id)
     except Conflict as refused:
         return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
-    return visit.go(f"{LIST}/{set_id}", f"{one.name} is unpublished. Its numbers show nothing now.")
+    return visit.go(f"{LIST}/{set_id}", f"{one.name} is unpublished. Its numbers now show nothing.")
 
 
 async def show_move(visit: Visit) -> Response:
@@ -247,19 +247,19 @@ async def ask_delete(visit: Visit) -> Response:
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     if one.number_count:
         reasons = [
-            f"It holds {words.count(one.number_count, 'number')}. Delist them first: until then they are yours.",
-            "If they shall only show nothing for a while, unpublish it instead.",
+            f"It holds {words.count(one.number_count, 'number')}. Delist them first.",
+            "To hide them temporarily, unpublish the feature set instead.",
         ]
         to = ("Delist its numbers", f"{back}/listing")
         return page(visit, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
     gone = await access.hangers_of(visit.deps, visit.actor, one.id)
-    lost = [f"Its id {one.id} lists numbers no more: the API answers 403 for it."]
+    lost = [f"Its id {one.id} stops working: the API answers 403 for it."]
     if gone.callback_config:
-        lost.append(f"Its Call Me Back configuration {gone.callback_config} goes with it.")
+        lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
     if gone.campaigns:
         names, answers = ", ".join(gone.campaigns), words.count(gone.answer_count, "answer")
         lost.append(f"Its feedback campaigns go with it, and {answers} to them: {names}.")
-    lost.append("It cannot be undone.")
+    lost.append("This cannot be undone.")
     return confirm(visit, Confirm(f"Delete {one.name}?", lost, "Delete feature set", f"{back}/delete", back))
 
 
@@ -297,7 +297,7 @@ def _why(one: FeatureSet) -> str:
     """What the phone says when nothing is shown."""
     if one.state is FeatureSetState.PUBLISHED:
         return ""
-    return "This is what would show. Nothing does: it is not published."
+    return "Preview only. The feature set is not published, so its numbers show nothing."
 
 
 def _to_do(one: FeatureSet) -> str:
@@ -326,8 +326,10 @@ async def _moving(visit: Visit, placed: Placed, form: Form, status: int = 200) -
     homes = [node for node in await access.homes(visit.deps, visit.actor) if node.id != one.process_id]
     back = f"{LIST}/{one.id}"
     if not homes:
-        return page(visit, Blocked(f"{one.name} cannot be moved", ["There is no other process for it."], None, back))
-    text = f"Its {words.count(one.number_count, 'number')} move along and show the same as before."
+        return page(
+            visit, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
+        )
+    text = f"Its {words.count(one.number_count, 'number')} move with it and show the same as before."
     return page(
         visit, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status
     )

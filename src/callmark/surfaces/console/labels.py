@@ -132,7 +132,7 @@ async def edit(visit: Visit) -> Response:
 async def make_default(visit: Visit) -> Response:
     """Marks the label that stands in where a record names none (contract D11)."""
     label = await access.make_default(visit.deps, visit.actor, visit.id(LabelId))
-    return visit.go(LIST, f"{label.name} is the default now.")
+    return visit.go(LIST, f"{label.name} is now the default.")
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -141,10 +141,10 @@ async def ask_delete(visit: Visit) -> Response:
     if one.used_by:
         reasons = [shown_by(one.used_by), "Give them another label first."]
         return page(visit, Blocked(f"{one.label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
-    lost = [f"The label id {one.label.id} cannot be used in new call records any more."]
+    lost = [f"The label id {one.label.id} can no longer be used in new call records."]
     if one.label.is_default:
-        lost.append("It is the default: the oldest dynamic label takes its place.")
-    lost += ["Records pushed before still show it.", "It cannot be undone."]
+        lost.append("It is the default label. The oldest dynamic label becomes the default.")
+    lost += ["Records that are already pushed still show it.", "This cannot be undone."]
     return confirm(
         visit, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
     )

@@ -184,7 +184,9 @@ async def apply(visit: Visit) -> Response:
         done = await access.apply(visit.deps, visit.actor, set_id, listed.numbers, mode)
     except InvalidInput as refused:
         if refused.field == "label_id":
-            return visit.go(f"{_at(set_id)}/edit", "Choose a label first: listing numbers publishes it.", "danger")
+            return visit.go(
+                f"{_at(set_id)}/edit", "Choose a label first. Listing numbers publishes the feature set.", "danger"
+            )
         return await _listing(visit, form.refused(refused), 422)
     if draft:
         await access.forget_list(visit.deps, visit.actor, set_id, draft)
@@ -196,9 +198,9 @@ async def ask_delist_all(visit: Visit) -> Response:
     placed = await sets.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.NUMBERS_MANAGE)
     one, back = placed.feature_set, f"{_at(visit.id(FeatureSetId))}/listing"
     lost = [
-        f"{words.count(one.number_count, 'number').capitalize()} of {one.name} leave your account.",
-        "Their calls show nothing from then on. Whoever lists them next has them.",
-        "The feature set itself stays.",
+        f"{words.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
+        "Their calls then show nothing, and another business can list them.",
+        "The feature set stays.",
     ]
     return confirm(
         visit, Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/delist-all", back)
@@ -243,7 +245,7 @@ async def _events(visit: Visit, job_id: ListingJobId) -> AsyncIterator[Progress]
 
 def _progress_of(job: ListingJob) -> Progress:
     if job.state is JobState.IN_REVIEW:
-        text = "Waits for the operator's review"
+        text = "Waiting for the operator's review"
     else:
         text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Turning down"
     return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
@@ -273,7 +275,7 @@ def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
 
 def _mode(form: Form) -> Mode:
     if form.text("mode") not in set(Mode):
-        raise InvalidInput("choose what the list does", field="mode")
+        raise InvalidInput("choose what to do with the list", field="mode")
     return Mode(form.text("mode"))
 
 
@@ -315,7 +317,7 @@ def _buckets(mode: Mode, found: Preview) -> list[Bucket]:
     if mode is not Mode.APPEND:
         every.append(Bucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
     if mode is Mode.DELIST:
-        every.append(Bucket("Not in it", "refused", "nothing is done to these here", [*found.elsewhere]))
+        every.append(Bucket("Not in this feature set", "refused", "do not change", [*found.elsewhere]))
     return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
 
@@ -323,13 +325,15 @@ def _listed_buckets(answer: Published) -> list[Bucket]:
     """The answer of section 7.1 in words."""
     return [
         Bucket("New", "done", "are listed", answer.new),
-        Bucket("Again", "done", "had failed and are listed again", answer.updated),
+        Bucket("Failed before", "done", "failed before and are listed again", answer.updated),
         Bucket("Migrated", "done", "move here from a number group", answer.migrated),
-        Bucket("In it already", "kept", "stay as they are", answer.existing),
-        Bucket("In another feature set", "refused", "stay there; delist them there first", answer.other_feature_set),
-        Bucket("Of another phone type", "refused", "are listed as that; delist them first", answer.other_phone_type),
-        Bucket("Held by another business", "refused", "cannot be listed until it delists them", answer.others),
-        Bucket("Being delisted", "refused", "try again once that has ended", answer.delisted),
+        Bucket("Already in this feature set", "kept", "stay as they are", answer.existing),
+        Bucket("In another feature set", "refused", "do not change. Delist them there first", answer.other_feature_set),
+        Bucket("Of another phone type", "refused", "do not change. Delist them first", answer.other_phone_type),
+        Bucket(
+            "Held by another business", "refused", "cannot be listed until that business delists them", answer.others
+        ),
+        Bucket("Being delisted", "refused", "try again when this is done", answer.delisted),
     ]
 
 
@@ -348,7 +352,7 @@ def _said(done: Done) -> str:
         for count, what in ((done.coming_count, "listed"), (done.going_count, "delisted"))
         if count
     ]
-    return f"{' and '.join(parts)}.".capitalize() if parts else "Nothing is to be done: all is as the list says."
+    return f"{' and '.join(parts)}.".capitalize() if parts else "No changes. All numbers already match the list."
 
 
 def _at(set_id: FeatureSetId) -> str:

@@ -120,7 +120,7 @@ async def choose(visit: Visit) -> Response:
     """Does to the chosen numbers what the button says; delisting asks first."""
     chosen = await _all_found(visit) if visit.form.is_on("all") else _chosen(visit.form)
     if not chosen:
-        return visit.go(LIST, "Choose numbers first.", "warning")
+        return visit.go(LIST, "Select numbers first.", "warning")
     if visit.form.text("do") == "delist":
         found = await access.find_all(visit.deps, visit.actor, chosen)
         return page(visit, DelistPage(found, LIST)) if found else visit.go(LIST, _GROUPED, "warning")
@@ -149,8 +149,8 @@ async def ask_delist(visit: Visit) -> Response:
     number = _number(visit)
     found = await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
     lost = [
-        f"Its calls show nothing from {found.details.names.feature_set_name} any more.",
-        "It leaves your account: whoever lists it next has it.",
+        f"Its calls no longer show {found.details.names.feature_set_name}.",
+        "It leaves your account, and another business can list it.",
     ]
     return confirm(
         visit, Confirm(f"Delist +{number}?", lost, "Delist number", f"{LIST}/{number}/delist", f"{LIST}/{number}")
@@ -178,11 +178,13 @@ async def _publish_again(visit: Visit, chosen: list[PhoneNumber], back: str) -> 
     except InvalidInput as refused:
         return visit.go(back, words.sentence(refused.message), "danger")
     if not count:
-        return visit.go(back, "Only failed numbers can be published again, and none of these has failed.", "warning")
+        return visit.go(
+            back, "None of the selected numbers has failed. You can only publish failed numbers again.", "warning"
+        )
     return visit.go(back, f"{words.count(count, 'number').capitalize()} {_are(count)} being listed again.")
 
 
-_GROUPED = "Numbers of a number group are not delisted here. Publish them in a feature set first."
+_GROUPED = "Numbers in a number group cannot be delisted here. List them in a feature set first."
 
 
 _COLUMNS = (
@@ -241,19 +243,19 @@ async def _all_found(visit: Visit) -> list[PhoneNumber]:
 
 def _check_most(found: list[PhoneNumber]) -> None:
     if len(found) > _MOST_CHOSEN:
-        raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be chosen at once. Use Manage Listing for more.")
+        raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be selected at once. Use Manage Listing for more.")
 
 
 def _why(found: Found) -> str:
     """Why the number shows nothing of this now; empty when it does."""
     number = found.details.number
     if number.state is NumberState.FAILED:
-        return "This is what would show. It could not be listed."
+        return "Preview only. The number could not be listed."
     if number.state is not NumberState.LISTED:
-        what = "It is not listed yet" if number.state is NumberState.PENDING else "It is being delisted"
-        return f"This is what would show. {what}."
+        what = "The number is not listed yet" if number.state is NumberState.PENDING else "The number is being delisted"
+        return f"Preview only. {what}."
     published = found.placed is None or found.placed.feature_set.state is FeatureSetState.PUBLISHED
-    return "" if published else "This is what would show. Its feature set is not published."
+    return "" if published else "Preview only. The feature set is not published."
 
 
 def _before(visit: Visit) -> tuple[datetime, PhoneNumber] | None:

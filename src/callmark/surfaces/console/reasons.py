@@ -50,7 +50,7 @@ async def create(visit: Visit) -> Response:
         reason = await access.create_reason(visit.deps, visit.actor, text=form.text("call_reason").strip())
     except (InvalidInput, Conflict) as refused:
         return await _list(visit, _refused(form, refused), 422)
-    return visit.go(LIST, f"“{reason.text}” is in the library.")
+    return visit.go(LIST, f"“{reason.text}” was added to the library.")
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -67,7 +67,7 @@ async def edit(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         one = await access.get_reason(visit.deps, visit.actor, reason_id)
         return page(visit, ReasonFormPage(_refused(form, refused), one.reason, one.used_by), 422)
-    return visit.go(LIST, f"“{reason.text}” is saved.")
+    return visit.go(LIST, f"“{reason.text}” was saved.")
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -80,7 +80,7 @@ async def ask_delete(visit: Visit) -> Response:
         ]
         next_step = ("Feature sets", "/console/feature-sets")
         return page(visit, Blocked(f"“{one.reason.text}” cannot be removed yet", reasons, next_step, LIST))
-    lost = ["It is no longer offered to feature sets.", "It cannot be undone."]
+    lost = ["Feature sets can no longer use it.", "This cannot be undone."]
     to = f"{LIST}/{one.reason.id}/delete"
     return confirm(visit, Confirm(f"Remove “{one.reason.text}”?", lost, "Remove", to, LIST))
 
@@ -91,7 +91,7 @@ async def delete(visit: Visit) -> Response:
         reason = await access.delete_reason(visit.deps, visit.actor, visit.id(CallReasonId))
     except Conflict as refused:
         return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
-    return visit.go(LIST, f"“{reason.text}” is removed.")
+    return visit.go(LIST, f"“{reason.text}” was removed.")
 
 
 async def _list(visit: Visit, form: Form, status: int = 200) -> Response:

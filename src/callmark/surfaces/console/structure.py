@@ -94,7 +94,7 @@ async def create_department(visit: Visit) -> Response:
         made = await access.create_department(visit.deps, visit.actor, form.text("name"))
     except (InvalidInput, Conflict) as refused:
         return page(visit, _new_department(_about_name(form, refused)), 422)
-    return visit.go(_at(made), f"{form.text('name').strip()} is added. Next: choose its calling operations.")
+    return visit.go(_at(made), f"{form.text('name').strip()} was added. Next: choose its calling operations.")
 
 
 async def show_add(visit: Visit) -> Response:
@@ -113,7 +113,7 @@ async def add(visit: Visit) -> Response:
         made, names = await _add(visit, node, form)
     except (InvalidInput, Conflict) as refused:
         return page(visit, _adding(node, _about_name(form, refused)), 422)
-    return visit.go(_at(made), f"{names} {'are' if ',' in names else 'is'} added to {node.name}.")
+    return visit.go(_at(made), f"{names} {'were' if ',' in names else 'was'} added to {node.name}.")
 
 
 async def show_rename(visit: Visit) -> Response:
@@ -130,7 +130,7 @@ async def rename(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         node = await access.find_node(visit.deps, visit.actor, node_id, Action.STRUCTURE_MANAGE)
         return page(visit, _renaming(node, _about_name(form, refused)), 422)
-    return visit.go(_at(node_id), f"It is called {name} now.")
+    return visit.go(_at(node_id), f"Renamed to {name}.")
 
 
 async def show_move(visit: Visit) -> Response:
@@ -139,7 +139,7 @@ async def show_move(visit: Visit) -> Response:
     options = await access.targets(visit.deps, visit.actor, node)
     if not options:
         above = "operation" if node.kind is Kind.PROCESS else "process"
-        why = f"There is no other {above} that it could hang on."
+        why = f"There is no other {above} to move it to."
         if node.kind not in {Kind.PROCESS, Kind.SUB_PROCESS}:
             why = "Only processes and sub-processes can be moved."
         return page(visit, Blocked(f"{node.name} cannot be moved", [why], None, _at(node.id)))
@@ -155,7 +155,7 @@ async def move(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         options = await access.targets(visit.deps, visit.actor, node)
         return page(visit, _moving(node, options, form.refused(refused)), 422)
-    return visit.go(_at(node_id), f"{node.name} is moved to {to.where}.")
+    return visit.go(_at(node_id), f"{node.name} was moved to {to.where}.")
 
 
 async def ask_delete(visit: Visit) -> Response:
@@ -165,9 +165,9 @@ async def ask_delete(visit: Visit) -> Response:
         return page(visit, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
     owners = await access.owners_of(visit.deps, visit.actor, node)
     lost = [
-        "Nothing hangs on it, so nothing else goes with it.",
-        f"Its id {node.id} finds nothing any more as a filter of the API.",
-        *(f"{email} loses this place and sees nothing until given another." for email in owners),
+        "It is empty, so nothing else is deleted.",
+        f"Its id {node.id} no longer works as an API filter.",
+        *(f"{email} loses access until you assign another place." for email in owners),
     ]
     kind = words.NODES[node.kind].lower()
     return confirm(
@@ -206,9 +206,9 @@ async def _add(visit: Visit, node: Node, form: Form) -> tuple[UUID, str]:
 
 def _new_department(form: Form) -> NamePage:
     return NamePage(
-        "Add a department",
+        "Add department",
         "Name",
-        "An autonomous unit of your business, such as Retail or Support.",
+        "A unit of your business, such as Retail or Support.",
         "Add department",
         form,
         f"{LIST}/new",
@@ -221,7 +221,7 @@ def _adding(node: Node, form: Form) -> Page:
         there = {one.name for one in node.below}
         return OperationsPage(node, [entry for entry in CATALOGUE if entry.name not in there], form, _at(node.id))
     what = _INSIDE[node.kind]
-    hint = "What the calls are about, such as Last mile." if node.kind is Kind.OPERATION else "A part of the process."
+    hint = "What the calls are for, such as Last mile." if node.kind is Kind.OPERATION else "A part of the process."
     to = f"{LIST}/{node.id}/add"
     return NamePage(f"Add a {what} to {node.name}", "Name", hint, f"Add {what}", form, to, _at(node.id))
 
@@ -231,7 +231,7 @@ def _renaming(node: Node, form: Form) -> NamePage:
     return NamePage(
         f"Rename {node.name}",
         f"Name of the {kind}",
-        "Its id, and with it every filter of the API, stays.",
+        "Its id and your API filters stay the same.",
         "Rename",
         form,
         f"{LIST}/{node.id}/rename",
@@ -243,7 +243,7 @@ def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
     count = len(node.all_sets)
     return MovePage(
         f"Move {node.name}",
-        f"All on it moves along: {words.count(count, 'feature set')} with {words.count(node.number_count, 'number')}."
+        f"It moves with {words.count(count, 'feature set')} with {words.count(node.number_count, 'number')}."
         " What its numbers show stays the same.",
         "Move to",
         options_of(options),
@@ -255,9 +255,9 @@ def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
 
 def _inside(node: Node) -> list[str]:
     """What has to go first."""
-    below = [f"{words.NODES[one.kind]} {one.name} hangs on it." for one in node.below]
-    sets = [f"Feature set {one.name} with {words.count(one.number_count, 'number')} hangs on it." for one in node.sets]
-    return [*below, *sets, "Delete or move these first: only what is empty can be deleted."]
+    below = [f"{words.NODES[one.kind]} {one.name} is in it." for one in node.below]
+    sets = [f"Feature set {one.name} with {words.count(one.number_count, 'number')} is in it." for one in node.sets]
+    return [*below, *sets, "Delete or move its contents first."]
 
 
 def _about_name(form: Form, refused: InvalidInput | Conflict) -> Form:

@@ -28,7 +28,7 @@ FEATURES = {
     Feature.USER_FEEDBACK: "User Feedback",
 }
 FEATURE_HINTS = {
-    Feature.CALL_PERSONALISATION: "push call records and read labels and batches",
+    Feature.CALL_PERSONALISATION: "push call records, read labels and batches",
     Feature.NUMBER_MANAGEMENT: "list and delist numbers, read numbers and feature sets",
     Feature.CALL_ME_BACK: "download the log of requests",
     Feature.USER_FEEDBACK: "download the log of answers",
@@ -40,9 +40,9 @@ ROLES = {
     Role.PROCESS_OWNER: "Process Owner",
 }
 ROLE_HINTS = {
-    Role.ADMIN: "everything of this account",
-    Role.DEPARTMENT_OWNER: "one department and all inside it",
-    Role.OPERATION_OWNER: "one calling operation and the processes inside it",
+    Role.ADMIN: "the whole account",
+    Role.DEPARTMENT_OWNER: "one department and everything in it",
+    Role.OPERATION_OWNER: "one calling operation and its processes",
     Role.PROCESS_OWNER: "one process",
 }
 MEMBER_STATES = {MemberState.INVITED: "Invited", MemberState.ACTIVE: "Active", MemberState.REVOKED: "Access revoked"}
@@ -83,7 +83,7 @@ NUMBER_COLOURS = {
     NumberState.FAILED: "red",
 }
 JOBS = {JobKind.PUBLISH: "List", JobKind.DELIST: "Delist"}
-JOB_STATES = {JobState.IN_REVIEW: "Waits for review", JobState.RUNNING: "Running", JobState.ENDED: "Ended"}
+JOB_STATES = {JobState.IN_REVIEW: "In review", JobState.RUNNING: "Running", JobState.ENDED: "Ended"}
 JOB_COLOURS = {JobState.IN_REVIEW: "orange", JobState.RUNNING: "azure", JobState.ENDED: "secondary"}
 
 
@@ -95,8 +95,8 @@ def count(number: int, thing: str) -> str:
 
 LABEL_TYPES = {LabelType.DYNAMIC: "Dynamic", LabelType.STATIC: "Static"}
 LABEL_HINTS = {
-    LabelType.DYNAMIC: "named in the call records you push, for a time and a receiver",
-    LabelType.STATIC: "shown by feature sets whenever one of their listed numbers rings",
+    LabelType.DYNAMIC: "for call records that you push to one receiver for a limited time",
+    LabelType.STATIC: "for feature sets, shown whenever one of their listed numbers calls",
 }
 OUTCOMES = {
     Outcome.PENDING: "Waiting",
@@ -117,13 +117,13 @@ OUTCOME_COLOURS = {
     Outcome.FAILED_TO_PUSH: "orange",
 }
 OUTCOME_HINTS = {
-    Outcome.PENDING: "no outcome yet",
-    Outcome.SUCCESS: "the handset holds it and shows it in its window",
-    Outcome.INVALID: "judged bad when it was received; never sent",
+    Outcome.PENDING: "not pushed yet",
+    Outcome.SUCCESS: "delivered to the handset, which shows it during its window",
+    Outcome.INVALID: "the record has a fault and was not sent",
     Outcome.NOT_REGISTERED: "the receiver has no handset with the app",
     Outcome.OS_NOT_SUPPORTED: "call records show on Android only",
     Outcome.APP_VERSION_NOT_SUPPORTED: "the receiver's app is too old",
-    Outcome.FAILED_TO_PUSH: "no connection to the handset in time; it gets the record when it is back",
+    Outcome.FAILED_TO_PUSH: "the handset did not connect in time; it gets the record when it reconnects",
 }
 FIELDS = {
     Field.CALLER: "Caller number",
@@ -141,7 +141,7 @@ FAULTS = {
     Fault.FOREIGN: "is listed by another client",
     Fault.LABEL: "is not a dynamic label of this account",
     Fault.NAME_LENGTH: "must have 3 to 40 characters",
-    Fault.NAME_CHARACTERS: "has characters that cannot be seen or are not allowed",
+    Fault.NAME_CHARACTERS: "has invisible characters or characters that are not allowed",
     Fault.REASON_LENGTH: "must have 10 to 100 characters",
     Fault.REASON_CHARACTERS: "has characters that are not allowed, or begins or ends with one of . , -",
     Fault.END_PAST: "is in the past",
@@ -215,8 +215,8 @@ def changed(action: str) -> str:
 
 EVENT_TYPES = {EventType.CALL_ME_BACK: "Call Me Back", EventType.USER_FEEDBACK: "User Feedback"}
 EVENT_HINTS = {
-    EventType.CALL_ME_BACK: "somebody asks to be called back after a missed call",
-    EventType.USER_FEEDBACK: "somebody answers a campaign after a call",
+    EventType.CALL_ME_BACK: "someone requests a callback after a missed call",
+    EventType.USER_FEEDBACK: "someone answers a campaign after a call",
 }
 HEALTHS = {
     Health.IDLE: "Idle",
@@ -249,8 +249,8 @@ DELIVERY_COLOURS = {
     DeliveryState.STOPPED: "red",
 }
 DELIVERY_HINTS = {
-    DeliveryState.PENDING: "The first attempt is to come.",
-    DeliveryState.RESCHEDULED: "The last attempt failed; it is tried again.",
+    DeliveryState.PENDING: "The first attempt is pending.",
+    DeliveryState.RESCHEDULED: "The last attempt failed. We will try again.",
     DeliveryState.SUCCESS: "The receiver answered with a 2xx.",
     DeliveryState.WEBHOOK_NOT_FOUND: "The webhook was deleted before an attempt, or no longer gets this event type.",
     DeliveryState.FAILED: "The last retry failed; nothing more is tried.",
@@ -266,27 +266,27 @@ ACCOUNT_STATES = {AccountState.ACTIVE: "Active", AccountState.SUSPENDED: "Suspen
 ACCOUNT_COLOURS = {AccountState.ACTIVE: "green", AccountState.SUSPENDED: "red"}
 SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
 WORK = {
-    "batches": "Batches to be pushed",
+    "batches": "Batches to push",
     "uploads": "Uploaded files",
-    "switches": "Accounts suspended or active again",
+    "switches": "Account suspensions and restores",
     "listing_jobs": "Listing jobs",
-    "mails": "Mails",
+    "mails": "Emails",
 }
 PERIODIC = {
-    "partitions": "Makes room for the coming days, drops days that are over",
-    "old_batches": "Forgets old batches",
-    "dead_sessions": "Forgets ended sessions, links and codes",
-    "dead_tokens": "Forgets ended access tokens",
-    "old_calls": "Forgets old calls",
-    "old_callback_requests": "Forgets old Call Me Back requests",
-    "old_idempotency_keys": "Forgets old idempotency keys",
-    "old_deliveries": "Forgets deliveries of paused webhooks past their log",
-    "old_exports": "Forgets old download files",
-    "old_mails": "Forgets old mails",
-    "old_uploads": "Forgets old uploaded files",
+    "partitions": "Creates partitions for the coming days and drops old ones",
+    "old_batches": "Deletes old batches",
+    "dead_sessions": "Deletes expired sessions, links and codes",
+    "dead_tokens": "Deletes expired access tokens",
+    "old_calls": "Deletes old calls",
+    "old_callback_requests": "Deletes old Call Me Back requests",
+    "old_idempotency_keys": "Deletes old idempotency keys",
+    "old_deliveries": "Deletes deliveries of paused webhooks after 30 days",
+    "old_exports": "Deletes old download files",
+    "old_mails": "Deletes old emails",
+    "old_uploads": "Deletes old uploaded files",
     "record_days": "Counts call records by day",
     "call_days": "Counts calls by day",
-    "sweep": "Ends pushes still waiting when their window is over",
+    "sweep": "Ends pushes that still wait when their window closes",
 }
 PROCESSES = {
     "http": "Web: API, gateway, console",
@@ -308,8 +308,8 @@ def many(number: int, most: int) -> str:
 
 BUCKETS = {
     "real-time": "Real time",
-    "batch": "Batches, v2 and v3",
-    "bulk-v1": "Batches, v1",
+    "batch": "Batches (v2 and v3)",
+    "bulk-v1": "Batches (v1)",
     "extensions": "Extensions",
     "lint": "Dry run",
 }

@@ -10,7 +10,7 @@ function tell() {
   all.hidden = false;
   all.checked = chosen > 0 && chosen === every.length;
   all.indeterminate = chosen > 0 && chosen < every.length;
-  document.querySelector("[data-chosen]").textContent = chosen ? `${chosen} chosen` : "With chosen:";
+  document.querySelector("[data-chosen]").textContent = chosen ? `${chosen} selected` : "With selected:";
 }
 
 document.addEventListener("change", (event) => {
