@@ -135,7 +135,7 @@ def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console:
     expect(page.get_by_text("Nothing does: it is not published.")).to_be_visible()
     page.get_by_role("link", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
-    expect(page.get_by_text("Delivery default is published.")).to_be_visible()
+    expect(page.get_by_text("Delivery default was published.")).to_be_visible()
     open_menu(page, "Delivery default")
     page.get_by_role("link", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("cannot be deleted yet")

@@ -54,7 +54,7 @@ def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None
     row.get_by_role("link", name="Forget").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget handset").click()
     expect(
-        page.get_by_text(f"+{number} is forgotten.")
+        page.get_by_text(f"+{number} was forgotten.")
     ).to_be_visible()  # a virtual handset may register again by itself
 
 
@@ -70,7 +70,7 @@ def test_an_apps_credential_is_copied_once(console: ConsoleTabs) -> None:
     page.get_by_role("link", name="Done").click()
     page.locator("tr", has_text="Ring for iOS").get_by_role("link", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke app").click()
-    expect(page.get_by_text("Ring for iOS is revoked.")).to_be_visible()
+    expect(page.get_by_text("Ring for iOS was revoked.")).to_be_visible()
 
 
 def test_usage_follows_requests_by_itself(console: ConsoleTabs) -> None:

@@ -60,7 +60,7 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     page = newcomer(console, "Walker")
     phone_is_connected(page)
     looked_at(page)
-    page.get_by_role("link", name="Make a caller ID").click()
+    page.get_by_role("link", name="Create Caller ID").click()
     page.get_by_label("2. Logo").set_input_files(picture(900, 400, "JPEG"))  # type: ignore[arg-type] - a file payload
     page.get_by_label("3. Name").fill("Nina Deliveries")
     page.get_by_label("4. Category").select_option(index=3)
@@ -75,7 +75,7 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     page.get_by_role("button", name="Answer").click()
     page.get_by_role("button", name="End call").click()
     ticked(page, 2)
-    page.get_by_role("link", name="Make a key").click()
+    page.get_by_role("link", name="Create API Key").click()
     page.get_by_label("Key Name").fill("CRM")
     page.get_by_role("button", name="Generate").click()
     expect(page.get_by_text("Waiting for the first request of this key")).to_be_visible()

@@ -113,7 +113,7 @@ async def test_the_list_says_whom_to_call_and_is_filtered_by_number_and_feature_
     page = await alice.get(LIST)
     assert "Phone number not available" in text_of(page)
     assert "tel:+919912312345" in page.text
-    assert f"asked for from +{other.receiver_number}" in text_of(page)
+    assert f"requested from +{other.receiver_number}" in text_of(page)
     assert rows(page) == 2
     assert "not interested" in text_of(await alice.get(LIST, state="done"))
     assert rows(await alice.get(LIST, q=f"+{unknown.receiver_number[:2]} {unknown.receiver_number[2:]}")) == 1

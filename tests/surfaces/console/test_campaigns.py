@@ -107,7 +107,7 @@ async def test_a_campaign_is_built_without_scripts_and_made_live(
     assert [(one.text, one.options) for one in campaign.questions] == [("Else?", ()), ("On time?", ("Yes", "No"))]
     assert "is a draft now" in text_of(made)
     asked = text_of(await paul.get(f"{LIST}/{campaign.id}/live"))
-    assert "Its questions can no longer be changed." in asked
+    assert "You can no longer change its questions." in asked
     assert "1 number of Last mile calls" in asked
     shown = await paul.follow(await paul.post(f"{LIST}/{campaign.id}/live"))
     assert "Delivery check is live." in text_of(shown)
@@ -140,7 +140,7 @@ async def test_a_draft_is_changed_and_its_questions_keep_their_ids(
     [
         (form_of(("On time?", "Yes\nNo"), name=" "), {"name": "Campaign name is required"}),
         (form_of(("On time?", "Yes\nNo"), name="x" * 101), {"name": "Campaign name must be at most 100 characters"}),
-        (form_of(("On time?", "Yes\nNo"), call_types=[]), {"call_types": "Choose after which calls it asks"}),
+        (form_of(("On time?", "Yes\nNo"), call_types=[]), {"call_types": "Choose at least one type of call"}),
         (form_of(), {"questions": "Add a question"}),
         (
             form_of(("On time?", "Yes"), ("Else?", "*"), ("", "*")),

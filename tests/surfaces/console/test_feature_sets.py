@@ -153,7 +153,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     async with deps.db.transaction() as tx:
         await tx.execute("DELETE FROM number WHERE feature_set_id = $1", made.id)
         await tx.execute("UPDATE feature_set SET number_count = 0 WHERE id = $1", made.id)
-    assert "Doorstep is deleted." in text_of(await alice.follow(await alice.post(f"{SETS}/{made.id}/delete")))
+    assert "Doorstep was deleted." in text_of(await alice.follow(await alice.post(f"{SETS}/{made.id}/delete")))
     assert (await alice.get(f"{SETS}/{made.id}")).status_code == 404
 
 

@@ -38,11 +38,11 @@ async def ticks(alice: Browser) -> int:
 async def test_a_new_accounts_home_shows_the_steps_to_admins_alone(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     home = await alice.get("/console")
-    assert "Make a caller ID" in text_of(home)
+    assert "Create a caller ID" in text_of(home)
     assert text_of(home).count(TICK) == 0
     for owner in (business.department_owner, business.operation_owner, business.process_owner):
         browser = await browse.as_member(owner)
-        assert "Make a caller ID" not in text_of(await browser.get("/console"))
+        assert "Create a caller ID" not in text_of(await browser.get("/console"))
         for path in ("/console/first-steps", "/console/first-steps/steps"):
             assert (await browser.get(path)).status_code == 403
         for path in ("hide", "show", "prepare", "push"):
@@ -53,10 +53,10 @@ async def test_a_new_accounts_home_shows_the_steps_to_admins_alone(business: Bus
 async def test_hidden_steps_leave_home_stay_in_the_menu_and_come_back(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     home = await alice.follow(await alice.post("/console/first-steps/hide"))
-    assert "Make a caller ID" not in text_of(home)
+    assert "Create a caller ID" not in text_of(home)
     assert "/console/first-steps" in links_of(home)
-    assert "Make a caller ID" in text_of(await alice.get("/console/first-steps"))
-    assert "Make a caller ID" in text_of(await alice.follow(await alice.post("/console/first-steps/show")))
+    assert "Create a caller ID" in text_of(await alice.get("/console/first-steps"))
+    assert "Create a caller ID" in text_of(await alice.follow(await alice.post("/console/first-steps/show")))
 
 
 async def test_without_the_emulator_no_button_leads_nowhere(deps: Deps, business: Business, browse: Visitors) -> None:
@@ -129,7 +129,7 @@ async def test_the_demo_lists_a_number_with_call_me_back_and_a_webhook_once(deps
         business = await make_business(deps)
         alice = await browse.as_member(business.admin)
         early = await alice.follow(await alice.post("/console/first-steps/prepare"))
-        assert "Make a caller ID first." in text_of(early)
+        assert "Create a caller ID first." in text_of(early)
         await make_label(deps, business.account.id)
         for _ in range(2):
             page = await alice.follow(await alice.post("/console/first-steps/prepare", {"on": "home"}))
@@ -147,7 +147,7 @@ async def test_a_push_to_the_demos_phone_says_what_came_of_it(deps: Deps) -> Non
         business = await make_business(deps)
         alice = await browse.as_member(business.admin)
         early = await alice.follow(await alice.post("/console/first-steps/push"))
-        assert "Make a caller ID first." in text_of(early)
+        assert "Create a caller ID first." in text_of(early)
         await make_label(deps, business.account.id)
         page = await alice.follow(await alice.post("/console/first-steps/push", {"on": "home"}))
         assert "Not a user of the app" in text_of(page)

@@ -56,7 +56,7 @@ async def test_a_key_is_changed_regenerated_and_deleted_each_after_being_asked(
     edit = f"/console/keys/{made.reference}/edit"
     assert 'value="old"' in (await alice.get(edit)).text
     done = await alice.follow(await alice.post(edit, {"name": "new", "features": BOTH}))
-    assert "new is changed" in text_of(done)
+    assert "new was saved" in text_of(done)
     asked = await alice.get(f"/console/keys/{made.reference}/regenerate")
     assert f"ends in {str(made.key_id)[-4:]}" in text_of(asked)
     await alice.post(f"/console/keys/{made.reference}/regenerate")

@@ -29,7 +29,7 @@ async def test_a_label_is_made_by_the_wizard_and_listed_with_logo_and_id(
     assert label.created_by_email == business.admin.email
     assert f'data-copy="{label.id}"' in listed.text
     assert f"/logos/{label.logo_sha256.hex()}.png" in listed.text
-    assert "Acme Deliveries is created" in text_of(listed)
+    assert "Acme Deliveries was created" in text_of(listed)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ async def test_what_was_typed_outlives_a_session_and_is_sent_when_its_owner_says
     clock.advance(timedelta(hours=12))
     late = await alice.post("/console/keys/new", FORM)
     assert late.status_code == 303
-    assert "what you typed is kept" in text_of(await alice.get(late.headers["location"]))
+    assert "Your input is kept" in text_of(await alice.get(late.headers["location"]))
     onward = await _sign_in(alice, business.admin, late.headers["location"])
     kept = await alice.get(onward)
     assert "dialer & co" in text_of(kept)

@@ -99,14 +99,14 @@ async def test_a_reload_says_that_the_secret_was_shown_and_makes_nothing(stage: 
     assert head.status_code == 200
     shown = await browser.follow(answer)
     assert shown.status_code == 200
-    assert "it cannot be shown again" in text_of(shown)
+    assert "It cannot be shown again" in text_of(shown)
     for _ in range(2):
         again = await browser.follow(answer)
         assert again.status_code == 404
         assert (await browser.http.head(answer.headers["location"])).status_code == 404
         said = text_of(again)
         assert "has already been shown" in said
-        assert "Nothing was made or changed" in said
+        assert "Nothing was created or changed" in said
         assert "If you did not keep the" in said
     assert await _state(stage) == before
 

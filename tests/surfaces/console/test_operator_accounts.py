@@ -85,10 +85,10 @@ async def test_a_suspended_account_is_refused_until_it_is_restored(
     key = await credentials.create_key(deps, account_id, name="dialer", features=[Feature.CALL_ME_BACK])
     alice, olive = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
     asked = text_of(await olive.get(f"{url_of(business)}/suspend"))
-    assert "The API refuses every request from the next one on (1 key)." in asked
+    assert "The API refuses all its requests (1 key)." in asked
     assert "No member can use the console any more (4 members)." in asked
     page = await olive.follow(await olive.post(f"{url_of(business)}/suspend"))
-    assert "Acme is suspended." in text_of(page)
+    assert "Acme was suspended." in text_of(page)
     assert (await accounts.get_account(deps, account_id)).state is AccountState.SUSPENDED
     assert (await alice.get("/console/keys")).status_code == 403
     with pytest.raises(Forbidden):

@@ -71,7 +71,7 @@ async def test_a_revoked_app_ends_its_registrations(deps: Deps, olive: Browser) 
     asked = text_of(await olive.get(f"{APPS}/{app.id}/revoke"))
     assert "end at once: 1 handset." in asked
     page = await olive.follow(await olive.post(f"{APPS}/{app.id}/revoke"))
-    assert "Ring app is revoked." in text_of(page)
+    assert "Ring app was revoked." in text_of(page)
     assert f"{APPS}/{app.id}/revoke" not in links_of(page)
     with pytest.raises(Unauthenticated):
         await handsets.authenticate(deps, made.token)
@@ -115,7 +115,7 @@ async def test_a_forgotten_handset_is_no_user_any_more(deps: Deps, olive: Browse
     number = await registered(deps)
     assert "register it again" in text_of(await olive.get(f"{LIST}/{number}/forget"))
     page = await olive.follow(await olive.post(f"{LIST}/{number}/forget"))
-    assert f"+{number} is forgotten." in text_of(page)
+    assert f"+{number} was forgotten." in text_of(page)
     assert await directory.list_registrations(deps, Wanted(number=number), "", 1) == []
     assert (await olive.post(f"{LIST}/{number}/forget")).status_code == 404
     assert (await olive.get(f"{LIST}/{number}/forget")).status_code == 404
@@ -149,7 +149,7 @@ async def test_without_nats_nobody_is_said_to_be_connected_or_not(deps: Deps, ol
     number = await registered(deps)
     await deps.fabric.close()
     page = await olive.get(LIST, q=number)
-    assert "The gateways cannot be asked" in text_of(page)
+    assert "The gateways do not respond" in text_of(page)
     assert "onnected<" not in row_of(page.text, number)
 
 

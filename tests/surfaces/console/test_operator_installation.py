@@ -98,7 +98,7 @@ async def test_a_mail_that_was_given_up_is_sent_again(deps: Deps, olive: Browser
     assert "secret text" not in page.text
     (link,) = [one for one in links_of(page) if one.endswith("/send-again")]
     after = await olive.follow(await olive.post(link))
-    assert "The mail to carl@acme.example is sent again now." in text_of(after)
+    assert "The email to carl@acme.example is being sent again." in text_of(after)
     async with deps.db.connection() as tx:
         (again,) = await mail.select_mails(tx, 10)
     assert (again.state, again.attempt_count, again.text) == (mail.MailState.WAITING, 0, "secret text")
@@ -115,7 +115,7 @@ async def test_all_mails_that_could_not_be_sent_are_sent_again_at_once(deps: Dep
     async with deps.db.transaction() as tx:
         await mail.enqueue(tx, to="emil@acme.example", subject="Hello", text="", html="", now=deps.clock.now())
     page = await olive.follow(await olive.post(f"{QUEUES}/mails/send-again"))
-    assert "2 mails sent again now." in text_of(page)
+    assert "Sending 2 emails again." in text_of(page)
     async with deps.db.connection() as tx:
         assert {one.state for one in await mail.select_mails(tx, 10)} == {mail.MailState.WAITING}
         assert await mail.select_unsent(tx, 10) == []
@@ -128,8 +128,8 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
     for what in ("PostgreSQL", "NATS", "Schema", "Connections", "Clock", "Disk"):
         assert " Good " in row_of(page.text, f"<strong>{what}</strong>"), what
     assert "Worker" in text_of(page)
-    assert "Something needs you." in text_of(page)  # nothing serves HTTP here
-    assert "none of these is heard of: http" in text_of(page)
+    assert "Something needs your attention." in text_of(page)  # nothing serves HTTP here
+    assert "no report from: http" in text_of(page)
     async with deps.db.connection() as tx:
         gone = deps.real_clock.now() - timedelta(seconds=30)
         await tx.execute(
@@ -151,21 +151,21 @@ async def test_health_says_that_nats_is_away(deps: Deps, olive: Browser) -> None
 
 async def test_the_mail_server_is_tried_on_request(deps: Deps, olive: Browser) -> None:
     page = await olive.follow(await olive.post(f"{HEALTH}/mail"))
-    assert "No mail server is set." in text_of(page)
+    assert "No mail server is configured." in text_of(page)
     settings = msgspec.structs.replace(
         deps.settings, smtp_host="127.0.0.1", smtp_port=1, smtp_tls="none", mail_from="us@callmark.test"
     )
     async with visitors(replace(deps, settings=settings)) as others:
         olga = await others.as_operator(await make_operator(deps))
         tried = await olga.follow(await olga.post(f"{HEALTH}/mail"))
-        assert "The mail server does not take us:" in text_of(tried)
+        assert "The mail server cannot be used:" in text_of(tried)
 
 
 async def test_an_operator_is_added_signs_in_and_is_removed(deps: Deps, olive: Browser, browse: Visitors) -> None:
     email = f"otto-{random_text(8).lower()}@operator.example"
     fields = {"email": email, "name": "Otto", "password": PASSWORD, "again": PASSWORD}
     page = await olive.follow(await olive.post(f"{LIST}/new", fields))
-    assert "Otto may sign in now" in text_of(page)
+    assert "Otto can now sign in" in text_of(page)
     otto = browse()
     await otto.get("/console/sign-in")
     await otto.post("/console/sign-in", {"email": email, "password": PASSWORD})

@@ -149,7 +149,7 @@ async def test_a_batch_shows_its_funnel_and_its_records_by_outcome(
     assert (await alice.get(more)).text.count('data-label="Position"') == 12
     assert "60 identities" in text_of(await alice.get(f"{path}/withdraw"))
     done = await alice.follow(await alice.post(f"{path}/withdraw"))
-    assert "60 records are withdrawn" in text_of(done)
+    assert "60 records were withdrawn" in text_of(done)
     assert f"{path}/withdraw" not in done.text
 
 
@@ -186,7 +186,7 @@ async def test_a_record_is_withdrawn_after_being_asked(
         assert (await charlie.get(foreign)).status_code == 404
     assert (await charlie.post(f"{path}/withdraw")).status_code == 404
     done = await alice.follow(await alice.post(f"{path}/withdraw"))
-    assert "The record is withdrawn" in text_of(done)
+    assert "The record was withdrawn" in text_of(done)
     assert f"{path}/withdraw" not in done.text
     assert (await service.find_record(deps, business.account.id, record.key.id)).withdrawn_at
 

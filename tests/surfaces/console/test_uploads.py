@@ -22,7 +22,7 @@ from callmark.worker import run as worker
 def fields_of(response: httpx.Response) -> dict[str, str]:
     """What the preview's form holds, as a browser would send it."""
     form = response.text.partition('<form method="post" action="/console/uploads/files/')[2]
-    form = response.text[response.text.rindex("What the columns mean") :] if form else ""
+    form = response.text[response.text.rindex(">Columns<") :] if form else ""
     found = dict(re.findall(r'<input [^>]*name="([a-z_-]+)"[^>]*value="([^"]*)"', form))
     for name, options in re.findall(r'<select [^>]*name="([a-z_-]+)".*?>(.*?)</select>', form, re.DOTALL):
         chosen = re.search(r'<option value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
@@ -47,7 +47,7 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     sent = await alice.post("/console/uploads/new", form, file=("my sheet.csv", text.encode(), "text/csv"))
     taken = await push(alice, sent)
     path = taken.headers["location"]
-    assert "Reading in" in text_of(await alice.follow(taken))
+    assert "Submitting" in text_of(await alice.follow(taken))
     await worker.run_due_once(deps)  # the file becomes a batch
     await worker.run_due_once(deps)  # the batch is pushed
     stream = await alice.get(f"{path}/progress")

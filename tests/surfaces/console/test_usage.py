@@ -23,7 +23,7 @@ async def test_tokens_of_the_last_thirty_minutes_and_live_ones_are_told(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     alice = await browse.as_member(business.admin)
-    assert "No token is in use" in text_of(await alice.get(USAGE))
+    assert "No active tokens" in text_of(await alice.get(USAGE))
     await token_of(deps, business)
     page = text_of(await alice.get(USAGE))
     assert "Tokens created 1 of 10" in page

@@ -181,7 +181,7 @@ async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk:
     await desk.alice.post(f"{LIST}/{webhook.id}/resume")
     assert (await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, webhook.id)).paused_at is None
     gone = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/delete"))
-    assert "orders is deleted" in text_of(gone)
+    assert "orders was deleted" in text_of(gone)
     assert (await desk.alice.get(f"{LIST}/{webhook.id}/edit")).status_code == 404
     assert await desk.actions() == ["webhook.paused", "webhook.resumed", "webhook.deleted"]
 
@@ -242,7 +242,7 @@ async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(
         assert "Liefer-Set ü" in text_of(shown)
         assert there.url in text_of(shown)
         again = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
-        assert "It is being sent again" in text_of(again)
+        assert "The event is being sent again" in text_of(again)
         await desk.stage.run_due()
     shown = await desk.alice.get(f"{EVENTS}/{delivery.id}")
     assert "Success" in text_of(shown)

@@ -52,7 +52,7 @@ async def probe_mail(deps: Deps) -> str | None:
 def _nats(deps: Deps) -> Finding:
     if not deps.fabric.connected:
         return Finding(
-            "nats", ok=False, detail="not connected", advice="Pushes wait until it is back. Start the server."
+            "nats", ok=False, detail="not connected", advice="Start the server. Pushes wait until it is back."
         )
     return checks.nats(deps.fabric.server_version)
 
@@ -64,10 +64,10 @@ def _alive(processes: list[Heartbeat]) -> Finding:
         return Finding(
             "processes",
             ok=False,
-            detail=f"none of these is heard of: {', '.join(missing)}",
-            advice="Start one: `callmark serve` runs all roles.",
+            detail=f"no report from: {', '.join(missing)}",
+            advice="Run `callmark serve` to start all roles.",
         )
-    return Finding("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} are heard of")
+    return Finding("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} processes report")
 
 
 async def _connections(tx: Tx) -> Finding:
@@ -78,7 +78,9 @@ async def _connections(tx: Tx) -> Finding:
     assert row is not None  # noqa: S101 - an aggregate gives one row
     few = row["used"] * 10 > row["most"] * 9
     advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
-    return Finding("connections", ok=not few, detail=f"{row['used']} of {row['most']} are open", advice=advice)
+    return Finding(
+        "connections", ok=not few, detail=f"{row['used']} of {row['most']} connections are open", advice=advice
+    )
 
 
 async def _size(tx: Tx) -> Finding:
@@ -89,8 +91,8 @@ async def _size(tx: Tx) -> Finding:
 async def _mail(deps: Deps, tx: Tx) -> Finding:
     waiting = await count_waiting(tx)
     if deps.settings.emulator:
-        return Finding("mail", ok=True, detail="the emulator catches mails")
+        return Finding("mail", ok=True, detail="the emulator keeps emails and does not send them")
     if deps.settings.smtp_host:
-        return Finding("mail", ok=True, detail=f"through {deps.settings.smtp_host}; mails that wait: {waiting}")
-    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
-    return Finding("mail", ok=not waiting, detail=f"no mail server is set; mails that wait: {waiting}", advice=advice)
+        return Finding("mail", ok=True, detail=f"sent through {deps.settings.smtp_host}; {waiting} waiting")
+    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM to send them." if waiting else ""
+    return Finding("mail", ok=not waiting, detail=f"no mail server is configured; {waiting} waiting", advice=advice)

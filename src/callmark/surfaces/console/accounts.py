@@ -148,7 +148,7 @@ async def ask_suspend(visit: Visit) -> Response:
 async def suspend(visit: Visit) -> Response:
     """Suspends."""
     account = await access.set_state(visit.deps, visit.operating, visit.id(AccountId), AccountState.SUSPENDED)
-    return visit.go(f"{LIST}/{account.id}", f"{account.name} is suspended.")
+    return visit.go(f"{LIST}/{account.id}", f"{account.name} was suspended.")
 
 
 async def restore(visit: Visit) -> Response:

@@ -115,9 +115,9 @@ async def ask_withdraw(visit: Visit) -> Response:
     details = await access.get_batch(visit.deps, visit.actor, visit.id(BatchId), None, -1)
     path = f"{LIST}/{details.batch.id}"
     lost = [
-        f"Up to {details.stages.valid:,} identities are taken back from their handsets and show no more.",
-        "Records whose window has ended stay as they are.",
-        "It cannot be undone; push them again if you need them.",
+        f"Up to {details.stages.valid:,} identities are removed from their handsets and no longer show.",
+        "Records whose window has ended do not change.",
+        "This cannot be undone. To show them again, push the records again.",
     ]
     return confirm(visit, Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{path}/withdraw", path))
 
@@ -125,7 +125,7 @@ async def ask_withdraw(visit: Visit) -> Response:
 async def withdraw(visit: Visit) -> Response:
     """Takes back what has not ended."""
     done = await access.withdraw_batch(visit.deps, visit.actor, visit.id(BatchId))
-    return visit.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records are withdrawn.")
+    return visit.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
 
 
 def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:

@@ -102,12 +102,12 @@ async def show_list(visit: Visit) -> Response:
 
 async def take(visit: Visit) -> Response:
     """Says to the others who is going to call."""
-    return await _step(visit, access.take, "is yours now")
+    return await _step(visit, access.take, "is now assigned to you")
 
 
 async def finish(visit: Visit) -> Response:
     """Off the list."""
-    return await _step(visit, access.finish, "is done")
+    return await _step(visit, access.finish, "is marked as done")
 
 
 async def reopen(visit: Visit) -> Response:
@@ -128,7 +128,7 @@ async def export(visit: Visit) -> Response:
     except InvalidInput as refused:
         return page(visit, ExportPage(form.refused(refused)), 422)
     if link is None:
-        nothing = InvalidInput("no request was made in these days", field="since")
+        nothing = InvalidInput("there are no requests in this date range", field="since")
         return page(visit, ExportPage(form.refused(nothing)), 422)
     return visit.go(path_of(link))
 
@@ -165,9 +165,9 @@ def _after(visit: Visit) -> Position | None:
 def _row(request: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> Row:
     number, note = request.alternate_number or request.receiver_number, ""
     if request.is_sim_unknown:
-        note = f"{UNKNOWN_CLIENT}: called on another SIM"
+        note = f"{UNKNOWN_CLIENT}: call answered on another SIM"
     elif request.alternate_number:
-        note = f"asked for from +{request.receiver_number}"
+        note = f"requested from +{request.receiver_number}"
     return Row(request, number, note, _slot(request, zone), request.handled_by_email == email, is_overdue(request, now))
 
 

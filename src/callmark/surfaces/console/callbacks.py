@@ -132,14 +132,14 @@ async def save(visit: Visit) -> Response:
         )
     except InvalidInput as refused:
         return _form_page(visit, found, form.refused(refused), 422)
-    return visit.go(LIST, f"{config.name} is kept; it counts from the next missed call on.")
+    return visit.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
 
 
 async def offer(visit: Visit) -> Response:
     """Turns the switch of a feature set or number group: whether a call back is offered at all."""
     feature_set_id, on = visit.id(FeatureSetId), visit.form.text("call_me_back") == "on"
     one = await access.set_offered(visit.deps, visit.actor, feature_set_id, on=on)
-    said = "offers a call back from the next missed call on" if on else "offers no call back any more"
+    said = "offers Call Me Back from the next missed call" if on else "no longer offers Call Me Back"
     return visit.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
 
 
@@ -150,13 +150,13 @@ async def ask_delete(visit: Visit) -> Response:
     return confirm(
         visit,
         Confirm(
-            title=f"Remove the configuration of {one.name}?",
+            title=f"Remove the configuration for {one.name}?",
             lost=[
-                "Its name, business hours and time zone are gone.",
-                "A call back is still offered, without a time to choose."
+                "Its name, business hours and time zone are deleted.",
+                "Receivers can still request a callback, but cannot choose a time."
                 if one.call_me_back
-                else "Call Me Back is off for this feature set anyway.",
-                "Requests that were made stay in the list.",
+                else "Call Me Back is already off for this feature set.",
+                "Existing requests stay in the list.",
             ],
             button="Remove configuration",
             to=f"{LIST}/{one.id}/delete",
@@ -168,7 +168,7 @@ async def ask_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Back to what applies without a configuration."""
     gone = await access.delete_config(visit.deps, visit.actor, visit.id(FeatureSetId))
-    return visit.go(LIST, f"{gone.own.feature_set.name} has no configuration any more.")
+    return visit.go(LIST, f"{gone.own.feature_set.name} no longer has a configuration.")
 
 
 def _form_page(visit: Visit, found: Configured, form: Form, status: int = 200) -> Response:
@@ -225,7 +225,7 @@ def _text_of(form: Form) -> str:
     for number, name in enumerate(DAYS):
         pairs = [pair for pair in _pairs(form, number) if any(pair)]
         if any(not (opens and closes) for opens, closes in pairs):
-            raise InvalidInput(f"{name} needs both times of an opening", field="hours")
+            raise InvalidInput(f"{name} needs both an opening and a closing time", field="hours")
         times = [f"{opens}-{'24:00' if closes == _MIDNIGHT else closes}" for opens, closes in pairs]
         if times:
             parts.append(f"{name[:3].lower()} {','.join(times)}")

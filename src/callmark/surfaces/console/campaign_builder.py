@@ -122,7 +122,7 @@ async def create(visit: Visit) -> Response:
         )
     except InvalidInput as refused:
         return await _builder(visit, form.refused(refused), kind, asked, 422)
-    return visit.go(f"{LIST}/{made.id}", f"{made.name} is a draft now. Make it live when it is ready.")
+    return visit.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Make it live when it is ready.")
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -155,7 +155,7 @@ async def edit(visit: Visit) -> Response:
         errors = form.refused(refused).errors
     if errors:
         return await _builder(visit, Form(form.values, errors), kind, asked, 422, campaign=campaign)
-    return visit.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} is changed.")
+    return visit.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
 
 
 def asked_of(campaign: Campaign) -> list[Asked]:
@@ -224,7 +224,7 @@ def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | 
         try:
             check()
         except InvalidInput as refused:
-            choose = "Choose after which calls it asks"
+            choose = "Choose at least one type of call"
             errors[refused.field] = choose if refused.field == "call_types" else _sentence(refused)
     return errors
 

@@ -157,9 +157,9 @@ async def ask_live(visit: Visit) -> Response:
         Confirm(
             title=f"Make {campaign.name} live?",
             lost=[
-                f"From the next call on, it asks after {kinds} calls.",
-                f"Asked are receivers of the {words.count(one.number_count, 'number')} of {one.name}.",
-                "Its questions can no longer be changed.",
+                f"It asks after {kinds} calls, from the next call.",
+                f"It asks receivers of calls from the {words.count(one.number_count, 'number')} in {one.name}.",
+                "You can no longer change its questions.",
             ],
             button="Make live",
             to=f"{LIST}/{campaign.id}/live",
@@ -188,8 +188,8 @@ async def ask_end(visit: Visit) -> Response:
         Confirm(
             title=f"End {campaign.name}?",
             lost=[
-                "It asks nobody any more; answers that are being given now are refused.",
-                "It cannot be made live again. Its answers and results stay.",
+                "It stops asking receivers. Answers that are not submitted yet are refused.",
+                "You cannot make it live again. Its answers and results stay.",
             ],
             button="End campaign",
             to=f"{LIST}/{campaign.id}/end",
@@ -219,8 +219,8 @@ async def ask_delete(visit: Visit) -> Response:
         Confirm(
             title=f"Delete {campaign.name}?",
             lost=[
-                f"Gone for good: {questions}, {words.count(answered, 'answer')}.",
-                "Events that were sent stay in the log for 30 days.",
+                f"This permanently deletes {questions} and {words.count(answered, 'answer')}.",
+                "Events already sent stay in the log for 30 days.",
             ],
             button="Delete campaign",
             to=f"{LIST}/{campaign.id}/delete",
@@ -235,7 +235,7 @@ async def delete(visit: Visit) -> Response:
         campaign = await access.delete_campaign(visit.deps, visit.actor, visit.id(CampaignId))
     except Conflict as refused:
         return visit.go(f"{LIST}/{visit.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
-    return visit.go(LIST, f"{campaign.name} is deleted.")
+    return visit.go(LIST, f"{campaign.name} was deleted.")
 
 
 async def show_export(visit: Visit) -> Response:
@@ -253,7 +253,7 @@ async def export(visit: Visit) -> Response:
     except InvalidInput as refused:
         return page(visit, AnswersExportPage(found, form.refused(refused)), 422)
     if link is None:
-        nothing = InvalidInput("nothing was answered in these days", field="since")
+        nothing = InvalidInput("there are no answers in this date range", field="since")
         return page(visit, AnswersExportPage(found, form.refused(nothing)), 422)
     return visit.go(path_of(link))
 

@@ -124,7 +124,7 @@ async def resend(visit: Visit) -> Response:
         await access.resend(visit.deps, visit.actor, delivery_id)
     except Conflict as refused:
         return visit.go(to, f"Not sent again: {refused.message}.", "danger")
-    return visit.go(to, "It is being sent again.")
+    return visit.go(to, "The event is being sent again.")
 
 
 def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:

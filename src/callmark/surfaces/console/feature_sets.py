@@ -197,7 +197,7 @@ async def publish(visit: Visit) -> Response:
         one = await access.publish_set(visit.deps, visit.actor, set_id)
     except InvalidInput as refused:
         return visit.go(f"{LIST}/{set_id}/edit", words.sentence(refused.for_people), "danger")
-    return visit.go(f"{LIST}/{set_id}", f"{one.name} is published.")
+    return visit.go(f"{LIST}/{set_id}", f"{one.name} was published.")
 
 
 async def ask_unpublish(visit: Visit) -> Response:
@@ -219,7 +219,7 @@ async def unpublish(visit: Visit) -> Response:
         one = await access.unpublish_set(visit.deps, visit.actor, set_id)
     except Conflict as refused:
         return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
-    return visit.go(f"{LIST}/{set_id}", f"{one.name} is unpublished. Its numbers now show nothing.")
+    return visit.go(f"{LIST}/{set_id}", f"{one.name} was unpublished. Its numbers now show nothing.")
 
 
 async def show_move(visit: Visit) -> Response:
@@ -270,7 +270,7 @@ async def delete(visit: Visit) -> Response:
         one = await access.delete_set(visit.deps, visit.actor, set_id)
     except Conflict as refused:
         return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
-    return visit.go(LIST, f"{one.name} is deleted.")
+    return visit.go(LIST, f"{one.name} was deleted.")
 
 
 def place_options(tree: list[Node]) -> list[tuple[str, str]]:

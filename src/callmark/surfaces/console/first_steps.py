@@ -23,7 +23,7 @@ from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import HOME, Visit
 
 START = "/console/first-steps"
-NOT_HERE, LABEL_FIRST = "Only the demo has a phone and a receiver of its own.", "Make a caller ID first."
+NOT_HERE, LABEL_FIRST = "This step is only available in the demo.", "Create a caller ID first."
 
 
 @dataclass(frozen=True)
@@ -113,13 +113,13 @@ async def prepare(visit: Visit) -> Response:
         return visit.go(_back(visit), LABEL_FIRST, "warning")
     except AppError as refused:
         return visit.go(_back(visit), f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
-    return visit.go(_back(visit), f"{access.NAME}: the number is being listed, and its webhook is there.")
+    return visit.go(_back(visit), f"{access.NAME}: the number is being listed, and its webhook is ready.")
 
 
 async def hide(visit: Visit) -> Response:
     """Takes the card off Home."""
     await access.hide(visit.deps, visit.actor, hidden=True)
-    return visit.go(HOME, "First steps are hidden. They stay in the menu beside the account's name.")
+    return visit.go(HOME, "First steps are hidden. You can open them from the menu beside the account name.")
 
 
 async def unhide(visit: Visit) -> Response:

@@ -86,8 +86,8 @@ async def ask_revoke(visit: Visit) -> Response:
         Confirm(
             title=f"Revoke {app.name}?",
             lost=[
-                f"The registrations it has made end at once: {told}. Nothing shows there any more.",
-                "Its credential registers no handset any more. It cannot be undone.",
+                f"Its registrations end immediately ({told}). These handsets no longer show anything.",
+                "Its credential stops working. This cannot be undone.",
             ],
             button="Revoke app",
             to=f"{LIST}/{app.id}/revoke",
@@ -99,7 +99,7 @@ async def ask_revoke(visit: Visit) -> Response:
 async def revoke(visit: Visit) -> Response:
     """Revokes for good."""
     app = await access.revoke_app(visit.deps, visit.operating, visit.id(HandsetAppId))
-    return visit.go(LIST, f"{app.name} is revoked.")
+    return visit.go(LIST, f"{app.name} was revoked.")
 
 
 ROUTES = (

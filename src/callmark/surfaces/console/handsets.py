@@ -74,8 +74,8 @@ async def ask_forget(visit: Visit) -> Response:
         Confirm(
             title=f"Forget +{handset.phone_number}?",
             lost=[
-                "Its registration and its connection end at once; the app has to register it again.",
-                "Until then pushes to it end as not a user of the app, and nothing shows when it rings.",
+                "Its registration and connection end immediately. The app must register it again.",
+                "Until then, pushes to it fail as “Not a user of the app” and its calls show nothing.",
             ],
             button="Forget handset",
             to=f"{LIST}/{handset.phone_number}/forget",
@@ -88,7 +88,7 @@ async def forget(visit: Visit) -> Response:
     """Ends a registration."""
     number = _number(visit)
     await access.forget_handset(visit.deps, visit.operating, number)
-    return visit.go(LIST, f"+{number} is forgotten.")
+    return visit.go(LIST, f"+{number} was forgotten.")
 
 
 def _wanted(visit: Visit) -> Wanted:

@@ -36,10 +36,10 @@ async def probe_mail(visit: Visit) -> Response:
     """Tries the mail server."""
     why = await access.probe_mail(visit.deps)
     if why == "":
-        return visit.go(URL, "No mail server is set.", "warning")
+        return visit.go(URL, "No mail server is configured.", "warning")
     if why is None:
-        return visit.go(URL, "The mail server answers and takes our log-in.")
-    return visit.go(URL, f"The mail server does not take us: {why}.", "danger")
+        return visit.go(URL, "The mail server works and accepts the login.")
+    return visit.go(URL, f"The mail server cannot be used: {why}.", "danger")
 
 
 ROUTES = (

@@ -124,7 +124,7 @@ async def edit(visit: Visit) -> Response:
     except InvalidInput as refused:
         features = await access.features(visit.deps, visit.actor)
         return page(visit, KeyFormPage(form.refused(refused), features, str(reference)), 422)
-    return visit.go(LIST, f"{key.name} is changed.")
+    return visit.go(LIST, f"{key.name} was saved.")
 
 
 async def ask_regenerate(visit: Visit) -> Response:
@@ -186,7 +186,7 @@ async def ask_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Ends a key."""
     key = await access.delete_key(visit.deps, visit.actor, visit.id(KeyReference))
-    return visit.go(LIST, f"{key.name} is deleted.")
+    return visit.go(LIST, f"{key.name} was deleted.")
 
 
 async def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:

@@ -100,7 +100,7 @@ async def create(visit: Visit) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return _form(visit, form.refused(refused), status=422)
-    return visit.go(_THEN.get(form.text("then"), LIST), f"{label.name} is created.")
+    return visit.go(_THEN.get(form.text("then"), LIST), f"{label.name} was created.")
 
 
 async def show_edit(visit: Visit) -> Response:
@@ -126,7 +126,7 @@ async def edit(visit: Visit) -> Response:
         )
     except (InvalidInput, Conflict) as refused:
         return _form(visit, form.refused(refused), one.label, status=422)
-    return visit.go(LIST, f"{label.name} is changed.")
+    return visit.go(LIST, f"{label.name} was saved.")
 
 
 async def make_default(visit: Visit) -> Response:
@@ -156,7 +156,7 @@ async def delete(visit: Visit) -> Response:
         label = await access.delete_label(visit.deps, visit.actor, visit.id(LabelId))
     except Conflict as refused:
         return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
-    return visit.go(LIST, f"{label.name} is deleted.")
+    return visit.go(LIST, f"{label.name} was deleted.")
 
 
 async def _judged(visit: Visit, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:

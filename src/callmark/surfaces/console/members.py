@@ -95,7 +95,7 @@ async def edit(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         seen = await access.get_member(visit.deps, visit.actor, member_id)
         return await _member_page(visit, seen, form.refused(refused), 422)
-    return visit.go(LIST, f"{member.name} is changed.")
+    return visit.go(LIST, f"{member.name} was saved.")
 
 
 async def invite_again(visit: Visit) -> Response:
@@ -153,7 +153,7 @@ async def ask_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Deletes for good."""
     member = await access.delete_member(visit.deps, visit.actor, visit.id(MemberId))
-    return visit.go(LIST, f"{member.name} is deleted.")
+    return visit.go(LIST, f"{member.name} was deleted.")
 
 
 async def _member_page(visit: Visit, seen: Seen, form: Form, status: int = 200) -> Response:

@@ -85,7 +85,7 @@ async def ask_remove(visit: Visit) -> Response:
 async def remove(visit: Visit) -> Response:
     """Removes another operator."""
     operator = await access.delete_operator(visit.deps, visit.operating, visit.id(OperatorId))
-    return visit.go(LIST, f"{operator.name} is removed.")
+    return visit.go(LIST, f"{operator.name} was removed.")
 
 
 ROUTES = (

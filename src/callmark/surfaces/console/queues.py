@@ -38,13 +38,13 @@ async def show_queues(visit: Visit) -> Response:
 async def send_again(visit: Visit) -> Response:
     """Makes a mail due now."""
     to = await access.send_again(visit.deps, visit.operating, visit.id(MailId))
-    return visit.go(URL, f"The mail to {to} is sent again now.")
+    return visit.go(URL, f"The email to {to} is being sent again.")
 
 
 async def send_all_again(visit: Visit) -> Response:
     """Makes every mail that could not be sent due now."""
     count = await access.send_all_again(visit.deps, visit.operating)
-    return visit.go(URL, f"{words.count(count, 'mail').capitalize()} sent again now.")
+    return visit.go(URL, f"Sending {words.count(count, 'email')} again.")
 
 
 ROUTES = (

@@ -85,7 +85,7 @@ def _wanted(form: Form) -> WantedRecords:
     receiver, receiver_prefix = _number_or_prefix(form, "receiver")
     caller, caller_prefix = _number_or_prefix(form, "caller")
     if part and id_part(part) is None:
-        form.errors["q"] = "an id has at least 4 of the characters 0 to 9 and a to f"
+        form.errors["q"] = "enter at least 4 characters of the id (0 to 9, a to f)"
     return WantedRecords(
         receiver=receiver,
         caller=None,
@@ -140,14 +140,14 @@ async def ask_withdraw(visit: Visit) -> Response:
     """Says what is taken back."""
     record = (await access.get_record(visit.deps, visit.actor, visit.id(RecordId))).record
     path = f"{LIST}/{record.key.id}"
-    lost = [f"{record.label_name} shows no more when the caller rings this receiver.", "It cannot be undone."]
+    lost = [f"{record.label_name} no longer shows when the caller rings this receiver.", "This cannot be undone."]
     return confirm(visit, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
 
 
 async def withdraw(visit: Visit) -> Response:
     """Takes the record back from its handset."""
     record = await access.withdraw_record(visit.deps, visit.actor, visit.id(RecordId))
-    return visit.go(f"{LIST}/{record.key.id}", "The record is withdrawn.")
+    return visit.go(f"{LIST}/{record.key.id}", "The record was withdrawn.")
 
 
 async def show_resolve(visit: Visit) -> Response:
@@ -157,7 +157,7 @@ async def show_resolve(visit: Visit) -> Response:
     asked = "receiver" in visit.request.query_params
     for name in ("receiver", "caller"):
         if asked and not form.text(name):
-            form.errors[name] = "A number is required"
+            form.errors[name] = "Enter a number"
     view = await access.resolve(visit.deps, visit.actor, receiver, caller) if receiver and caller else None
     return page(visit, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
 

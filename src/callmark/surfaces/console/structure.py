@@ -181,7 +181,7 @@ async def delete(visit: Visit) -> Response:
         node = await access.delete_node(visit.deps, visit.actor, _id(visit))
     except Conflict as refused:
         return visit.go(LIST, words.sentence(refused.message), "danger")
-    return visit.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} is deleted.")
+    return visit.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
 
 
 def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
@@ -243,7 +243,7 @@ def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
     count = len(node.all_sets)
     return MovePage(
         f"Move {node.name}",
-        f"It moves with {words.count(count, 'feature set')} with {words.count(node.number_count, 'number')}."
+        f"It moves with {words.count(count, 'feature set')} and {words.count(node.number_count, 'number')}."
         " What its numbers show stays the same.",
         "Move to",
         options_of(options),

@@ -37,7 +37,7 @@ def _pushing(record: StoredRecord) -> Iterator[Moment]:
     yield Moment(record.accepted_at, "inbox", "blue", "Accepted", _open_at_once(record))
     if record.outcome is Outcome.INVALID:
         fault = words.fault(record.fault_field, record.fault)
-        yield Moment(record.accepted_at, "alert-circle", "red", "Judged invalid", f"{fault}.")
+        yield Moment(record.accepted_at, "alert-circle", "red", "Found invalid", f"{fault}.")
         return
     if record.sent_at:
         yield Moment(record.sent_at, "send", "blue", "Sent to the handset")
@@ -52,29 +52,29 @@ def _pushing(record: StoredRecord) -> Iterator[Moment]:
             f"{text[:1].upper()}{text[1:]}.",
         )
     if record.delivered_late_at:
-        late = "The handset took it when it was back."
+        late = "The handset received it when it reconnected."
         yield Moment(record.delivered_late_at, "circle-check", "green", "Delivered late", late)
     if record.withdrawn_at:
-        yield Moment(record.withdrawn_at, "rotate", "orange", "Withdrawn", "It shows no more.")
+        yield Moment(record.withdrawn_at, "rotate", "orange", "Withdrawn", "It no longer shows.")
 
 
 def _open_at_once(record: StoredRecord) -> str:
     """A window that was open already has no line of its own."""
-    return "Its window is open from then on." if record.starts_at and record.starts_at <= record.accepted_at else ""
+    return "This is when its window opens." if record.starts_at and record.starts_at <= record.accepted_at else ""
 
 
 def _window(record: StoredRecord, now: datetime) -> Iterator[Moment]:
     if record.outcome is Outcome.INVALID or record.withdrawn_at:
         return
     if record.starts_at and record.starts_at > record.accepted_at:
-        text = "From here on it shows when the caller rings."
+        text = "It shows when the caller rings from now on."
         yield Moment(record.starts_at, "clock", "blue", "Window opens", text, is_ahead=record.starts_at > now)
     yield Moment(record.key.ends_at, "clock", "secondary", "Window ends", is_ahead=record.key.ends_at > now)
 
 
 def _shown(call: Call) -> Iterator[Moment]:
     if call.shown_at:
-        yield Moment(call.shown_at, "eye", "green", "Shown", "The receiver's screen showed it with the call.")
+        yield Moment(call.shown_at, "eye", "green", "Shown", "The receiver saw it during the call.")
     if call.outcome and call.ended_at:
         icon, colour, title = _ENDS[call.outcome]
         yield Moment(call.ended_at, icon, colour, title)

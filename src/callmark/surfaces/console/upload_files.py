@@ -31,7 +31,7 @@ _COLUMN = "column-"
 _CHOICES = ("caller", "label_id", "call_reason", "starts_at", "hours", "time_zone", "region", "encoding", "sheet")
 _NONE = "none"
 _LONGEST_CHOICE = 1_000
-_LEFT_OUT = "Lines that cannot be read as a record"
+_LEFT_OUT = "Lines that cannot be read"
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ async def change(visit: Visit) -> Response:
         return visit.go(f"{AT}/{draft.id}")
     if choices != shown:
         await access.choose(visit.deps, visit.actor, draft, choices)
-        return visit.go(f"{AT}/{draft.id}", "You changed what is pushed: look at it again, then push.", "warning")
+        return visit.go(f"{AT}/{draft.id}", "Your changes are in the preview below. Check it, then push.", "warning")
     return await _push(visit, draft)
 
 
@@ -149,7 +149,7 @@ async def give_up(visit: Visit) -> Response:
     """Forgets the file."""
     draft = await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId))
     await access.give_up(visit.deps, visit.actor, draft)
-    return visit.go(LIST, f"{draft.file_name} was given up. Nothing was pushed.")
+    return visit.go(LIST, f"{draft.file_name} was discarded. Nothing was pushed.")
 
 
 async def _push(visit: Visit, draft: FileDraft) -> Response:
@@ -194,7 +194,7 @@ async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
     if not errors.get("time_zone"):
         found = push.window_start(choices.get("starts_at", ""), zone_name, now)
     if found is None:
-        errors["starts_at"] = "This is not a date and time"
+        errors["starts_at"] = "Enter a valid date and time"
     hours = choices.get("hours", "4")
     offered = await push.choices(visit)
     defaults = Defaults(

@@ -93,7 +93,7 @@ async def _events(visit: Visit, upload_id: UploadId, progress: Progress) -> Asyn
 def _text(progress: Progress) -> str:
     if progress.is_done:
         return "Done"
-    return "Reading in" if progress.upload.submitted_count < progress.upload.row_count else "Pushing"
+    return "Submitting" if progress.upload.submitted_count < progress.upload.row_count else "Pushing"
 
 
 async def download(visit: Visit) -> Response:

@@ -127,7 +127,7 @@ async def edit(visit: Visit) -> Response:
         webhook = await access.update_webhook(visit.deps, visit.actor, webhook_id, _wanted(visit.form))
     except (InvalidInput, Conflict) as refused:
         return page(visit, WebhookFormPage(_about(visit.form, refused), str(webhook_id)), 422)
-    return visit.go(LIST, f"{webhook.name} is changed.")
+    return visit.go(LIST, f"{webhook.name} was saved.")
 
 
 async def show_test(visit: Visit) -> Response:
@@ -147,13 +147,13 @@ async def test(visit: Visit) -> Response:
 async def pause(visit: Visit) -> Response:
     """Keeps events without sending them."""
     webhook = await access.set_paused(visit.deps, visit.actor, visit.id(WebhookId), paused=True)
-    return visit.go(LIST, f"{webhook.name} is paused. Events are kept for it, for up to 30 days.")
+    return visit.go(LIST, f"{webhook.name} is paused. Events wait for up to 30 days.")
 
 
 async def resume(visit: Visit) -> Response:
     """Sends what has become due meanwhile."""
     webhook = await access.set_paused(visit.deps, visit.actor, visit.id(WebhookId), paused=False)
-    return visit.go(LIST, f"{webhook.name} is at work again; what has become due is on its way.")
+    return visit.go(LIST, f"{webhook.name} is active again. Waiting events are being sent.")
 
 
 async def show_rotate(visit: Visit) -> Response:
@@ -167,7 +167,7 @@ async def rotate(visit: Visit) -> Response:
     form, webhook_id = visit.form, visit.id(WebhookId)
     if form.text("overlap") not in OVERLAPS:
         webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
-        refused = InvalidInput("choose how long", field="overlap")
+        refused = InvalidInput("choose how long to keep the current secret", field="overlap")
         return page(visit, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
     overlap = timedelta(hours=int(form.text("overlap")))
     made = await access.rotate_secret(visit.deps, visit.actor, webhook_id, overlap)
@@ -195,11 +195,11 @@ async def ask_delete(visit: Visit) -> Response:
         Confirm(
             title=f"Delete {webhook.name}?",
             lost=[
-                "No event is sent to it any more.",
-                f"{words.count(waiting, 'delivery').capitalize()}{more} that still wait for it will not be made."
+                "It gets no more events.",
+                f"{words.count(waiting, 'delivery').capitalize()}{more} that are still waiting will not be sent."
                 if waiting
-                else "Nothing waits for it now.",
-                "Its secret is gone. Its past deliveries stay in the log for 30 days.",
+                else "No deliveries are waiting.",
+                "Its secret is deleted. Past deliveries stay in the log for 30 days.",
             ],
             button="Delete webhook",
             to=f"{LIST}/{webhook.id}/delete",
@@ -211,7 +211,7 @@ async def ask_delete(visit: Visit) -> Response:
 async def delete(visit: Visit) -> Response:
     """Ends it."""
     webhook = await access.delete_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    return visit.go(LIST, f"{webhook.name} is deleted.")
+    return visit.go(LIST, f"{webhook.name} was deleted.")
 
 
 async def show_recover(visit: Visit) -> Response:

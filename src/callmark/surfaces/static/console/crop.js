@@ -68,7 +68,7 @@ function start(box, field) {
     try {
       picture = await createImageBitmap(file, { imageOrientation: "from-image" });
     } catch {
-      note.textContent = "Your browser cannot read this file as a picture. Choose a PNG, JPEG or WebP.";
+      note.textContent = "Your browser cannot open this file. Choose a PNG, JPEG or WebP picture.";
       note.hidden = false;
       return tell();
     }

@@ -48,7 +48,7 @@ async function pushAndRing(form) {
     if (!(await online())) throw new Error(`The phone is ${STATUS[phone.status]}.`);
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-    if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error("Please load the page again.");
+    if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error("Reload the page and try again.");
     const { said, good } = await answer.json();
     if (!good) throw new Error(said);
     ring();
