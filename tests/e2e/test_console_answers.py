@@ -98,7 +98,7 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     monday = page.locator("#preview details", has_text="Monday")
     expect(monday).to_contain_text("8 slots")
     expect(monday).to_contain_text("08:30")
-    page.get_by_role("button", name="Copy Monday to Tuesday–Friday").click()
+    page.get_by_role("button", name="Copy Monday to other weekdays").click()
     expect(page.locator("#preview details", has_text="Wednesday")).to_contain_text("8 slots")
     check_page(page)
     page.get_by_role("button", name="Save").click()

@@ -253,8 +253,8 @@ DELIVERY_HINTS = {
     DeliveryState.RESCHEDULED: "The last attempt failed. We will try again.",
     DeliveryState.SUCCESS: "The receiver answered with a 2xx.",
     DeliveryState.WEBHOOK_NOT_FOUND: "The webhook was deleted before an attempt, or no longer gets this event type.",
-    DeliveryState.FAILED: "The last retry failed; nothing more is tried.",
-    DeliveryState.STOPPED: "The receiver answered 410, which this webhook takes as final.",
+    DeliveryState.FAILED: "The last retry failed. There are no more attempts.",
+    DeliveryState.STOPPED: "The receiver answered 410, which ends the delivery.",
 }
 REQUEST_STATES = {RequestState.NEW: "New", RequestState.TAKEN: "Taken", RequestState.DONE: "Done"}
 REQUEST_COLOURS = {RequestState.NEW: "azure", RequestState.TAKEN: "orange", RequestState.DONE: "green"}
