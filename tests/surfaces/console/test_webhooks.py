@@ -326,5 +326,5 @@ async def test_health_is_told_with_its_instant_and_an_odd_answer_with_its_note(d
         assert "Working last delivered just now" in text_of(await desk.alice.get(LIST))
     found = await desk.stage.only()
     shown = text_of(await desk.alice.get(f"{EVENTS}/{found.delivery.id}"))
-    assert "delivered (with a note)" in shown
+    assert "delivered (see note)" in shown
     assert "a header was 9,008 bytes long" in shown

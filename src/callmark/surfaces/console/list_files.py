@@ -81,11 +81,13 @@ def read(listed: bytes | str, reading: ListReading) -> NumberList:
     found = lists.read_list(listed, reading)
     if len(found.numbers) > MOST_IN_LIST:
         most = f"{MOST_IN_LIST:,}"
-        raise InvalidInput(f"a list has at most {most} numbers here; ask your operator for longer ones", field="list")
+        raise InvalidInput(
+            f"a list has at most {most} numbers here; ask your operator to import a longer one", field="list"
+        )
     if not found.numbers:
         first = found.rejected[0] if found.rejected else None
         why = f": line {first.line} says {first.text!r}: {first.why}" if first else ""
-        raise InvalidInput(f"there is no phone number in it{why}", field="list")
+        raise InvalidInput(f"the list has no phone number{why}", field="list")
     return found
 
 
