@@ -56,7 +56,7 @@ def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> 
     page.get_by_role("link", name="Rotate secret").click()
     check_page(page)
     page.get_by_role("button", name="Rotate secret").click()
-    expect(page.get_by_text("signs beside it for 24 hours")).to_be_visible()
+    expect(page.get_by_text("valid for 24 hours")).to_be_visible()
     page.get_by_role("link", name="Done").click()
     open_menu(page, "More about shop")
     page.get_by_role("link", name="Delete").click()

@@ -141,7 +141,7 @@ async def test_requests_of_a_range_are_downloaded_by_admins(
     alice = await browse.as_member(business.admin)
     days = {"since": clock.now().date().isoformat(), "until": clock.now().date().isoformat(), "format": "ndjson"}
     nothing = await alice.post(f"{LIST}/export", days)
-    assert errors_of(nothing) == {"since": "No request was made in these days"}
+    assert errors_of(nothing) == {"since": "There are no requests in this date range"}
     await asks(deps, listed)
     made = await alice.post(f"{LIST}/export", days)
     assert made.status_code == 303
@@ -166,7 +166,7 @@ async def test_a_configuration_is_kept_as_it_was_typed_and_removed(
     again = await paul.get(url)
     assert 'value="15:00" aria-label="Monday, opening 2, from"' in again.text
     assert 'value="00:00" aria-label="Saturday, opening 1, to"' in again.text
-    assert "without a time to choose" in text_of(await paul.get(f"{url}/delete"))
+    assert "cannot choose a time" in text_of(await paul.get(f"{url}/delete"))
     await paul.follow(await paul.post(f"{url}/delete"))
     assert await callbacks.list_configs(deps, business.account.id) == []
     assert (await paul.post(f"{url}/delete")).status_code == 404
@@ -303,7 +303,7 @@ async def test_a_number_groups_switch_is_reached_from_its_numbers_and_turned(
     assert page in links_of(await alice.get(f"/console/numbers/{group.number}"))
     assert page in links_of(await alice.get(CONFIGS))
     shown = await alice.get(page)
-    assert "This number group does not offer a call back now" in text_of(shown)
+    assert "This number group does not offer Call Me Back" in text_of(shown)
     assert f"{page}/offer" in links_of(shown)
     on = await alice.follow(await alice.post(f"{page}/offer", {"call_me_back": "on"}))
     assert "offers a call back" in text_of(on)

@@ -105,7 +105,7 @@ async def test_a_campaign_is_built_without_scripts_and_made_live(
     made = await paul.follow(await paul.post(f"{LIST}/new", sent))
     (campaign,) = await feedback.list_campaigns(deps, business.account.id)
     assert [(one.text, one.options) for one in campaign.questions] == [("Else?", ()), ("On time?", ("Yes", "No"))]
-    assert "is a draft now" in text_of(made)
+    assert "was created as a draft" in text_of(made)
     asked = text_of(await paul.get(f"{LIST}/{campaign.id}/live"))
     assert "You can no longer change its questions." in asked
     assert "1 number of Last mile calls" in asked
@@ -223,7 +223,7 @@ async def test_answers_are_listed_by_pages_and_downloaded(
     campaign, paul = await live(deps, listed), await browse.as_member(business.process_owner)
     url = f"{LIST}/{campaign.id}"
     days = {"since": clock.now().date().isoformat(), "until": clock.now().date().isoformat(), "format": "csv"}
-    assert errors_of(await paul.post(f"{url}/export", days)) == {"since": "Nothing was answered in these days"}
+    assert errors_of(await paul.post(f"{url}/export", days)) == {"since": "There are no answers in this date range"}
     for number in range(52):
         clock.advance(timedelta(seconds=1))
         await answers(deps, listed, campaign, "Yes", f"remark {number}")
@@ -244,7 +244,7 @@ async def test_a_campaign_ends_for_good_and_is_deleted_with_its_answers(
     url = f"{LIST}/{campaign.id}"
     refused = await alice.follow(await alice.post(f"{url}/delete"))
     assert "this campaign is live; end it first" in text_of(refused)
-    assert "cannot be made live again" in text_of(await alice.get(f"{url}/end"))
+    assert "cannot make it live again" in text_of(await alice.get(f"{url}/end"))
     ended = await alice.follow(await alice.post(f"{url}/end"))
     assert "Delivery check has ended." in text_of(ended)
     assert "2 questions, 1 answer" in text_of(await alice.get(f"{url}/delete"))

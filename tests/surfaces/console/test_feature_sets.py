@@ -59,7 +59,7 @@ async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Bus
         "phone_type": "priority",
     }
     shown = text_of(await paul.follow(await paul.post(f"{SETS}/new", form)))
-    assert "Doorstep is a draft now." in shown
+    assert "Doorstep was created as a draft." in shown
     assert "Acme Deliveries" in shown
     assert "Your parcel arrives" in shown
     made = await only_set(deps, business)

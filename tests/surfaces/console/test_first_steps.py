@@ -69,7 +69,7 @@ async def test_without_the_emulator_no_button_leads_nowhere(deps: Deps, business
     for path in ("push", "prepare"):
         assert f'action="/console/first-steps/{path}"' not in card.text
         said = text_of(await alice.follow(await alice.post(f"/console/first-steps/{path}")))
-        assert "Only the demo has a phone" in said
+        assert "only available in the demo" in said
 
 
 async def test_steps_tick_by_what_is_there(deps: Deps, business: Business, browse: Visitors) -> None:
@@ -86,7 +86,7 @@ async def test_steps_tick_by_what_is_there(deps: Deps, business: Business, brows
         deps, business.account.id, name="CRM", features=[*Feature], created_by_email="alice@acme.example"
     )
     card = text_of(await alice.get("/console/first-steps"))
-    assert (card.count(TICK), "Waiting for the first request of CRM" in card) == (2, True)
+    assert (card.count(TICK), "Waiting for the first request with CRM" in card) == (2, True)
     assert str(made.key_id) not in card
     await credentials.create_token(deps, str(business.account.id), str(made.key_id), made.api_key)
     assert await ticks(alice) == 3

@@ -107,7 +107,7 @@ async def test_a_reload_says_that_the_secret_was_shown_and_makes_nothing(stage: 
         said = text_of(again)
         assert "has already been shown" in said
         assert "Nothing was created or changed" in said
-        assert "If you did not keep the" in said
+        assert "If you did not save the" in said
     assert await _state(stage) == before
 
 

@@ -86,7 +86,7 @@ async def test_a_suspended_account_is_refused_until_it_is_restored(
     alice, olive = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
     asked = text_of(await olive.get(f"{url_of(business)}/suspend"))
     assert "The API refuses all its requests (1 key)." in asked
-    assert "No member can use the console any more (4 members)." in asked
+    assert "Its members cannot use the console (4 members)." in asked
     page = await olive.follow(await olive.post(f"{url_of(business)}/suspend"))
     assert "Acme was suspended." in text_of(page)
     assert (await accounts.get_account(deps, account_id)).state is AccountState.SUSPENDED

@@ -87,7 +87,7 @@ async def test_jobs_that_come_round_say_when(deps: Deps, olive: Browser) -> None
             " ON CONFLICT (name) DO UPDATE SET due_at = $1, lease_id = NULL, leased_until = NULL",
             deps.clock.now() + timedelta(minutes=5),
         )
-    assert row_of((await olive.get(QUEUES)).text, "Ends pushes").endswith("Waits in 5 minutes")
+    assert row_of((await olive.get(QUEUES)).text, "Ends pushes").endswith("Waiting in 5 minutes")
 
 
 @pytest.mark.usefixtures("no_mails")
@@ -171,7 +171,7 @@ async def test_an_operator_is_added_signs_in_and_is_removed(deps: Deps, olive: B
     await otto.post("/console/sign-in", {"email": email, "password": PASSWORD})
     assert (await otto.get(LIST)).status_code == 200
     made = next(one for one in await operators.list_operators(deps) if one.email == email)
-    assert f"{email} is signed out at once" in text_of(await olive.get(f"{LIST}/{made.id}/remove"))
+    assert f"{email} is signed out immediately" in text_of(await olive.get(f"{LIST}/{made.id}/remove"))
     await olive.follow(await olive.post(f"{LIST}/{made.id}/remove"))
     assert (await otto.get(LIST)).status_code == 303
     entries = await audit.list_entries(deps, None, AuditFilter(text=email))

@@ -105,7 +105,7 @@ async def test_an_operator_reaches_a_businesss_pages_only_while_acting(
     for entry in _GUARDED:
         if entry.method == "GET" and "{" not in entry.path:
             assert (await olive.get(_filled(entry))).status_code == 200, entry.path
-    assert "You act for Acme as an operator" in text_of(await olive.get("/console"))
+    assert "You are acting for Acme as an operator" in text_of(await olive.get("/console"))
     await olive.post("/console/operator/stop-acting")
     assert (await olive.get("/console/keys")).status_code == 403
 

@@ -180,7 +180,7 @@ async def test_a_record_is_withdrawn_after_being_asked(
 ) -> None:
     record = await only(deps, await pushed(deps, business, label))
     path = f"/console/records/{record.key.id}"
-    assert "shows no more" in text_of(await alice.get(f"{path}/withdraw"))
+    assert "no longer shows" in text_of(await alice.get(f"{path}/withdraw"))
     charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
     for foreign in (path, f"{path}/withdraw", f"/console/batches/{record.batch_id}"):
         assert (await charlie.get(foreign)).status_code == 404
@@ -216,7 +216,7 @@ async def test_records_are_searched_by_numbers_as_people_write_them(
     assert str(other.key.id) not in found.text
     by_caller = await alice.get("/console/records", caller="00 91 80 4000 1234", state=Outcome.NOT_REGISTERED)
     assert {str(record.key.id), str(other.key.id)} <= {link.rpartition("/")[2] for link in links_of(by_caller)}
-    assert "Nothing found" in text_of(await alice.get("/console/records", caller="+46701234567"))
+    assert "No matches" in text_of(await alice.get("/console/records", caller="+46701234567"))
     assert "this is not a phone number" in text_of(await alice.get("/console/records", receiver="x"))
     assert (await alice.get("/console/records", after="WyIiLCIiLCIiXQ")).status_code == 200
 
@@ -233,7 +233,7 @@ async def test_ids_are_found_as_pages_show_them(
         found = await alice.get("/console/batches", q=typed)
         assert f"/console/batches/{two}" in links_of(found), typed
         assert f"/console/batches/{one}" not in links_of(found), typed
-    assert "No batches here" in text_of(await alice.get("/console/batches", q="not an id"))
+    assert "No matches" in text_of(await alice.get("/console/batches", q="not an id"))
     id_ = str(record.key.id)
     for typed in (id_[-8:], id_, one[-8:], f"…{one[-8:]}"):
         found = await alice.get("/console/records", q=typed)

@@ -91,7 +91,7 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     await alice.follow(await alice.post(f"{TREE}/{other}/delete"))
     assert await nodes.get_operation(deps, business.account.id, other)
     lost = text_of(await alice.get(f"{TREE}/{business.process}/delete"))
-    assert f"{business.process_owner.email} loses this place" in lost
+    assert f"{business.process_owner.email} loses access" in lost
     await alice.follow(await alice.post(f"{TREE}/{business.process}/delete"))
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert [entry.action for entry in log] == ["structure.deleted", "structure.moved", "structure.renamed"]
@@ -163,7 +163,7 @@ async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, b
             deps, account.id, email=email, name="Eve", role=Role.ADMIN, state=MemberState.ACTIVE
         )
     )
-    assert "Begin with a department" in text_of(await eve.get(TREE))
+    assert "Add a department" in text_of(await eve.get(TREE))
     assert "Begin with the structure" in text_of(await eve.get("/console/feature-sets"))
     assert "There is no process" in text_of(await eve.get("/console/feature-sets/new"))
     assert "No numbers yet" in text_of(await eve.get("/console/numbers"))

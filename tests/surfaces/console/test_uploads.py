@@ -111,7 +111,7 @@ async def test_nothing_is_pushed_before_the_preview_and_the_preview_keeps_what_w
     warned = await alice.post(path, {**changed, "push": "on"})  # another mapping than the one that was shown
     assert warned.headers["location"] == path
     again = await alice.get(path)
-    assert "look at it again" in text_of(again)
+    assert "Check it, then push" in text_of(again)
     assert fields_of(again)["column-call_reason"] == "2"
     assert "Your parcel arrives today" in text_of(await alice.get(path))
     done = await alice.post(path, {**fields_of(again), "push": "on"})
@@ -133,7 +133,7 @@ async def test_a_preview_is_its_accounts_own_is_given_up_or_forgotten(
     charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
     assert (await charlie.get(first)).status_code == 404
     assert (await charlie.post(f"{first}/give-up")).status_code == 404
-    assert "was given up" in text_of(await alice.follow(await alice.post(f"{first}/give-up")))
+    assert "was discarded" in text_of(await alice.follow(await alice.post(f"{first}/give-up")))
     assert (await alice.get(first)).status_code == 404
     assert (await alice.get(second)).status_code == 200
     clock.advance(timedelta(days=1, minutes=1))

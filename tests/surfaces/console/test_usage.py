@@ -29,7 +29,7 @@ async def test_tokens_of_the_last_thirty_minutes_and_live_ones_are_told(
     assert "Tokens created 1 of 10" in page
     assert "API keys 1 of 5" in page
     assert "Webhooks 0 of 5" in page
-    assert "dialer made just now" in page
+    assert "dialer created just now" in page
     clock.advance(timedelta(minutes=31))
     page = text_of(await alice.get(USAGE))
     assert "Tokens created 0 of 10" in page

@@ -72,7 +72,7 @@ async def test_a_webhook_is_made_and_its_secret_shown_this_once(desk: Desk) -> N
     assert len(secret) > 20
     for path in (LIST, f"{LIST}/{webhook.id}/edit", EVENTS):
         assert secret not in (await desk.alice.get(path)).text
-    assert "nothing sent yet" in text_of(await desk.alice.get(LIST))
+    assert "no events sent" in text_of(await desk.alice.get(LIST))
     (entry,) = await audit.list_entries(desk.stage.deps, desk.business.account.id, AuditFilter())
     assert (entry.action, entry.subject) == ("webhook.created", "orders")
     assert "s%2fecret" not in str(entry.details)
@@ -166,7 +166,7 @@ async def test_a_test_shows_the_receivers_answer_at_once_and_as_text(desk: Desk)
 async def test_a_receiver_that_is_not_there_is_told_in_words(desk: Desk) -> None:
     webhook = await desk.stage.webhook("http://127.0.0.1:1/hook")
     shown = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/test", {"event_type": "cmb"}))
-    assert "no answer" in text_of(shown)
+    assert "no response" in text_of(shown)
     assert "No answer came." in text_of(shown)
 
 
@@ -177,7 +177,7 @@ async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk:
     await desk.stage.append(2)
     await desk.stage.run_due()
     asked = text_of(await desk.alice.get(f"{LIST}/{webhook.id}/delete"))
-    assert "2 deliveries that still wait" in asked
+    assert "2 deliveries that are still waiting" in asked
     await desk.alice.post(f"{LIST}/{webhook.id}/resume")
     assert (await webhooks.get_webhook(desk.stage.deps, desk.business.account.id, webhook.id)).paused_at is None
     gone = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/delete"))
@@ -186,7 +186,7 @@ async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk:
     assert await desk.actions() == ["webhook.paused", "webhook.resumed", "webhook.deleted"]
 
 
-@pytest.mark.parametrize(("hours", "said"), [("0", "stopped just now"), ("24", "signs beside it for 24 hours")])
+@pytest.mark.parametrize(("hours", "said"), [("0", "no longer valid"), ("24", "valid for 24 hours")])
 async def test_a_secret_is_rotated_with_the_overlap_that_was_chosen(desk: Desk, hours: str, said: str) -> None:
     made = await desk.stage.created(URL)
     rotated = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": hours})
@@ -318,8 +318,8 @@ async def test_health_is_told_with_its_instant_and_an_odd_answer_with_its_note(d
         await desk.stage.append()
         await desk.stage.run_due()
         failing = text_of(await desk.alice.get(LIST))
-        assert "Failing since just now the answer was 500 1 waiting for a retry" in failing, failing
-        assert "Failing since just now" in text_of(await desk.alice.get("/console"))
+        assert "Failing started just now the answer was 500 1 waiting for a retry" in failing, failing
+        assert "Failing started just now" in text_of(await desk.alice.get("/console"))
         there.answer = odd
         clock.advance(SCHEDULE[0])
         await desk.stage.run_due()
