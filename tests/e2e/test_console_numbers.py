@@ -101,7 +101,7 @@ def rewrite_to_two(page: Page) -> None:
     page.get_by_label(re.compile("^Rewrite")).check()
     page.get_by_label("Or paste numbers").fill(f"{FIRST}\n{FIRST + 1}\nhello\n")
     page.get_by_role("button", name="Preview").click()
-    expect(page.get_by_text("would be delisted")).to_be_visible()
+    expect(page.get_by_text("will be delisted")).to_be_visible()
     page.get_by_role("button", name="Rewrite").click()
     expect(page.get_by_text("Tick this first")).to_be_visible()
     looked_at(page)
@@ -162,5 +162,5 @@ def test_the_tree_remembers_what_is_open(console: ConsoleTabs) -> None:
 def test_an_operator_sees_what_waits_for_a_review(console: ConsoleTabs) -> None:
     page = console.signed_in("operator")
     page.goto("/console/operator/reviews")
-    expect(page.get_by_text("This installation lists numbers at once")).to_be_visible()
+    expect(page.get_by_text("This installation lists numbers without review")).to_be_visible()
     looked_at(page)

@@ -306,7 +306,7 @@ async def test_a_number_groups_switch_is_reached_from_its_numbers_and_turned(
     assert "This number group does not offer Call Me Back" in text_of(shown)
     assert f"{page}/offer" in links_of(shown)
     on = await alice.follow(await alice.post(f"{page}/offer", {"call_me_back": "on"}))
-    assert "offers a call back" in text_of(on)
+    assert "offers Call Me Back" in text_of(on)
     assert "Call Me Back on" in text_of(await alice.get(f"/console/numbers/{group.number}"))
     off = await alice.follow(await alice.post(f"{page}/offer", {"call_me_back": "off"}))
     assert "does not offer" in text_of(off)

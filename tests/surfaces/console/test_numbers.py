@@ -117,8 +117,8 @@ async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
     kept = {"mode": "append", **dict(re.findall(r'name="(draft)" value="([^"]+)"', asked.text))}
     first = await alice.follow(await alice.post(at, {**kept, "column": "1"}))
     assert f'value="{one}"' in first.text
-    assert "Columns that are not used: Landline, City." in text_of(first)
-    assert "Above the header and not used: line 1: Our lines" in text_of(first)
+    assert "These columns are not used: Landline, City." in text_of(first)
+    assert "This line above the header is not used: line 1: Our lines" in text_of(first)
     second = await alice.follow(await alice.post(at, {**kept, "column": "2"}))
     assert f'value="{two}"' in second.text
     unread = await alice.post(at, {**kept, "column": "3"})
@@ -214,8 +214,8 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     alice = await browse.as_member(business.admin)
     at, text = f"{SETS}/{here}", f"{two}\n{three}\noops"
     shown = text_of(await alice.follow(await alice.post(f"{at}/listing", {"mode": "rewrite", "list": text})))
-    assert "Holds now 2 Would hold 2" in shown
-    assert "1 number would be delisted" in shown
+    assert "Numbers now 2 Numbers afterwards 2" in shown
+    assert "1 number will be delisted" in shown
     fields = {"mode": "rewrite", "numbers": f"{two}\n{three}", "rejected": "1"}
     unsure = await alice.post(f"{at}/listing/apply", fields)
     assert unsure.status_code == 422
@@ -420,7 +420,7 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         shown = text_of(await olive.get(at))
         assert "Label of Doorstep" in shown
         assert f"+{good}" in shown
-        assert "at once" not in shown
+        assert "without review" not in shown
         approved = await olive.follow(await olive.post(f"{at}/{first.id}/approve"))
         assert "Approved: 1 number will be listed." in text_of(approved)
         assert "is not awaiting review" in text_of(await olive.follow(await olive.post(f"{at}/{first.id}/approve")))

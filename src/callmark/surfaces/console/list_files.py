@@ -43,7 +43,7 @@ async def keep_list(visit: Visit, set_id: FeatureSetId) -> FileDraft:
         return await access.keep_list(visit.deps, visit.actor, set_id, file_name=name, content=content)
     kept = await kept_list(visit, set_id, visit.form.text("draft"))
     if kept is None and visit.form.text("draft"):
-        raise InvalidInput("this list is no longer kept: choose the file again", field="list")
+        raise InvalidInput("this list is no longer available. choose the file again.", field="list")
     if kept is None:
         raise InvalidInput("choose a file, or paste numbers", field="list")
     return kept

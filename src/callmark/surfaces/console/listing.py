@@ -175,7 +175,7 @@ async def apply(visit: Visit) -> Response:
         listed = await to_thread(read, form.text("numbers"), ListReading())
         if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             unsure = form.refused(
-                InvalidInput("tick this first: what these lines meant would be delisted", field="sure")
+                InvalidInput("confirm this first. numbers meant by these lines would be delisted.", field="sure")
             )
             if draft:
                 return await _preview(visit, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
