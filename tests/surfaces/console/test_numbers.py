@@ -126,8 +126,8 @@ async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
     charlie_business = await make_business(deps, "Borealis")
     charlie = await browse.as_member(charlie_business.admin)
     there = f"{SETS}/{await make_set(deps, charlie_business)}/listing"
-    assert "no longer kept" in errors_of(await charlie.post(there, {**kept, "column": "1"}))["list"]
-    assert "no longer kept" in errors_of(await alice.post(at, {"mode": "append", "draft": str(new_id())}))["list"]
+    assert "no longer available" in errors_of(await charlie.post(there, {**kept, "column": "1"}))["list"]
+    assert "no longer available" in errors_of(await alice.post(at, {"mode": "append", "draft": str(new_id())}))["list"]
 
 
 async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
@@ -143,7 +143,7 @@ async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
     for _ in range(2):
         assert "New: 1" in text_of(await alice.get(preview))
     back = await alice.get(f"{at}?draft={preview.rpartition('/')[2]}")
-    assert "list.csv is kept" in text_of(back)
+    assert "We kept list.csv" in text_of(back)
     assert re.search(r'value="rewrite"[^>]* checked', back.text)
     hidden = r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"'
     fields = dict(re.findall(hidden, (await alice.get(preview)).text))
