@@ -108,7 +108,7 @@ async def test_a_campaign_is_built_without_scripts_and_made_live(
     assert "was created as a draft" in text_of(made)
     asked = text_of(await paul.get(f"{LIST}/{campaign.id}/live"))
     assert "You can no longer change its questions." in asked
-    assert "1 number of Last mile calls" in asked
+    assert "1 number in Last mile calls" in asked
     shown = await paul.follow(await paul.post(f"{LIST}/{campaign.id}/live"))
     assert "Delivery check is live." in text_of(shown)
     assert "No answers yet" in text_of(shown)
@@ -247,7 +247,7 @@ async def test_a_campaign_ends_for_good_and_is_deleted_with_its_answers(
     assert "cannot make it live again" in text_of(await alice.get(f"{url}/end"))
     ended = await alice.follow(await alice.post(f"{url}/end"))
     assert "Delivery check has ended." in text_of(ended)
-    assert "2 questions, 1 answer" in text_of(await alice.get(f"{url}/delete"))
+    assert "2 questions and 1 answer" in text_of(await alice.get(f"{url}/delete"))
     await alice.follow(await alice.post(f"{url}/delete"))
     assert (await alice.get(url)).status_code == 404
     assert await actions(deps, business) == ["campaign.ended", "campaign.deleted"]

@@ -226,7 +226,7 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     assert "1 number is being listed and 1 number is being delisted." in said
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 2}
-    assert "Nothing is to be done" in await applied(alice, at, "rewrite", f"{two}\n{three}")
+    assert "No changes" in await applied(alice, at, "rewrite", f"{two}\n{three}")
     log = await audit.list_entries(deps, business.account.id, AuditFilter())
     assert sorted(entry.action for entry in log) == ["numbers.delisted", "numbers.listed"]
 

@@ -239,7 +239,7 @@ async def test_ids_are_found_as_pages_show_them(
         found = await alice.get("/console/records", q=typed)
         assert {link for link in links_of(found) if "/records/" in link} == {f"/console/records/{id_}"}, typed
     assert len([link for link in links_of(await alice.get("/console/records", q=two[-8:])) if "/records/" in link]) == 2
-    assert "Id: an id has at least 4" in text_of(await alice.get("/console/records", q="zz"))
+    assert "Id: enter at least 4" in text_of(await alice.get("/console/records", q="zz"))
     charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
     for typed in (id_, id_[-8:], one[-8:]):
         assert f"/console/records/{id_}" not in links_of(await charlie.get("/console/records", q=typed))

@@ -33,7 +33,7 @@ async def test_tokens_of_the_last_thirty_minutes_and_live_ones_are_told(
     clock.advance(timedelta(minutes=31))
     page = text_of(await alice.get(USAGE))
     assert "Tokens created 0 of 10" in page
-    assert "dialer made 31 minutes ago" in page
+    assert "dialer created 31 minutes ago" in page
 
 
 async def test_requests_are_counted_per_token_and_bucket_as_long_as_their_window(
