@@ -180,7 +180,7 @@ async def test_a_configuration_is_kept_as_it_was_typed_and_removed(
         ({"name": "x" * 101}, "name", "Configuration name must be at most 100 characters"),
         ({"time_zone": "Mars/Olympus"}, "time_zone", "Time zone is not a time zone name"),
         ({"opens-0": "10:10", "closes-0": "14:00"}, "hours", "Hours must start and end on the hour or half hour"),
-        ({"opens-0": "10:00", "closes-0": ""}, "hours", "Monday needs both times of an opening"),
+        ({"opens-0": "10:00", "closes-0": ""}, "hours", "Monday needs both an opening and a closing time"),
         ({"opens-0": ["10:00", "11:00"], "closes-0": ["12:00", "13:00"]}, "hours", "Hours overlap"),
         ({"opens-0": "", "closes-0": ""}, "hours", "Hours are required with a slot picker"),
     ],

@@ -165,5 +165,5 @@ async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, b
     )
     assert "Add a department" in text_of(await eve.get(TREE))
     assert "Add a process in the structure first" in text_of(await eve.get("/console/feature-sets"))
-    assert "There is no process" in text_of(await eve.get("/console/feature-sets/new"))
+    assert "No processes yet" in text_of(await eve.get("/console/feature-sets/new"))
     assert "No numbers yet" in text_of(await eve.get("/console/numbers"))

@@ -284,6 +284,7 @@ PERIODIC = {
     "old_exports": "Deletes old download files",
     "old_mails": "Deletes old emails",
     "old_uploads": "Deletes old uploaded files",
+    "old_drafts": "Deletes old previews of files",
     "record_days": "Counts call records by day",
     "call_days": "Counts calls by day",
     "sweep": "Ends pushes that still wait when their window closes",
