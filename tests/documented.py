@@ -1,4 +1,4 @@
-"""The OpenAPI document as tests use it: which operation a request meant, and whether JSON fits a schema of it."""
+"""The OpenAPI documents as tests use them: which operation a request meant, and whether JSON fits a schema."""
 
 import json
 import re
@@ -8,44 +8,58 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.gateway.twin import TABLE
+from callmark.surfaces.reference.emulator_doc import emulator_openapi
+from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi
 
 Json = Any
-_URI = "urn:callmark:openapi"
+BUSINESS, HANDSET, EMULATOR = "business", "handset", "emulator"
+DOCUMENTS = (BUSINESS, HANDSET, EMULATOR)
+_URI = "urn:callmark:"
 _FORMATS = FormatChecker(("uuid", "date-time"))
+_PUBLIC = "http://callmark.test"
 
 
 @cache
-def document() -> dict[str, Json]:
+def document(of: str = BUSINESS) -> dict[str, Json]:
     """The document as clients get it."""
-    return json.loads(msgspec.json.encode(openapi(ROUTES, "http://callmark.test", "0")))
+    match of:
+        case "handset":
+            made = handset_openapi(TABLE, _PUBLIC, "0")
+        case "emulator":
+            made = emulator_openapi(_PUBLIC, "0")
+        case _:
+            made = openapi(ROUTES, _PUBLIC, "0")
+    return json.loads(msgspec.json.encode(made))
 
 
 @cache
-def _registry() -> Any:  # noqa: ANN401 - referencing is typed in a part only
+def _registry(of: str) -> Any:  # noqa: ANN401 - referencing is typed in a part only
     registry: Any = Registry
     resource: Any = Resource
-    return registry().with_resource(_URI, resource(document(), DRAFT202012))
+    return registry().with_resource(_URI + of, resource(document(of), DRAFT202012))
 
 
 @cache
-def _validator(*pointer: str) -> Any:  # noqa: ANN401 - see faults
+def _validator(of: str, *pointer: str) -> Any:  # noqa: ANN401 - see faults
     path = "/".join(
         part.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D") for part in pointer
     )
     validator: Any = Draft202012Validator
-    return validator({"$ref": f"{_URI}#/{path}"}, registry=_registry(), format_checker=_FORMATS)
+    return validator({"$ref": f"{_URI}{of}#/{path}"}, registry=_registry(of), format_checker=_FORMATS)
 
 
-def misfits(value: Json, *pointer: str) -> list[str]:
+def misfits(value: Json, *pointer: str, of: str = BUSINESS) -> list[str]:
     """Where and how `value` differs from the schema that stands at `pointer` in the document."""
-    return faults(_validator(*pointer), value)
+    return faults(_validator(of, *pointer), value)
 
 
 def faults(validator: Any, value: Json) -> list[str]:  # noqa: ANN401 - jsonschema's validators are typed in a part only
@@ -61,42 +75,60 @@ class Operation:
     path: str
     method: str
     told: dict[str, Json]
+    of: str = BUSINESS
 
     def answer_misfits(self, status: int, headers: Mapping[str, str], body: bytes) -> list[str]:
         """How an answer differs from what the document promises; names of `headers` in lower case."""
+        if "default" in self.told["responses"]:
+            return []  # it answers as somebody has set
         answer = self.told["responses"].get(str(status))
         if answer is None:
             return [f"the status {status} is not documented"]
         found: list[str] = []
         for name, ref in answer["headers"].items():
-            header = document()["components"]["headers"][ref["$ref"].rpartition("/")[2]]
+            header = document(self.of)["components"]["headers"][ref["$ref"].rpartition("/")[2]]
             if header.get("required") and name.lower() not in headers:
                 found.append(f"the header {name} is missing")
         if "content" not in answer:
             return found + (["a body where none is documented"] if body else [])
-        return found + misfits(json.loads(body), *self._schema("responses", str(status)))
+        return found + misfits(json.loads(body), *self._schema("responses", str(status)), of=self.of)
 
     def request_misfits(self, body: Json) -> list[str]:
         """How a request's body differs from its schema."""
-        return misfits(body, *self._schema("requestBody"))
+        return misfits(body, *self._schema("requestBody"), of=self.of)
 
     def _schema(self, *inside: str) -> tuple[str, ...]:
         return ("paths", self.path, self.method, *inside, "content", "application/json", "schema")
 
 
 @cache
-def operations() -> list[Operation]:
+def operations(of: str = BUSINESS) -> list[Operation]:
     """Every operation of the document."""
     return [
-        Operation(path, method, told) for path, item in document()["paths"].items() for method, told in item.items()
+        Operation(path, method, told, of)
+        for path, item in document(of)["paths"].items()
+        for method, told in item.items()
     ]
 
 
-def operation_of(method: str, url: str) -> Operation | None:
+def operation_of(method: str, url: str, of: str = BUSINESS) -> Operation | None:
     """The operation that a request means, None for what is no route."""
     sent = urlsplit(url).path
-    for operation in operations():
+    for operation in operations(of):
         pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(operation.path))
         if operation.method == method.lower() and re.fullmatch(pattern, sent):
             return operation
     return None
+
+
+async def check_answer(answer: httpx.Response) -> None:
+    """A response hook of a client: whether the document of handsets or of the emulator promises this answer."""
+    request = answer.request
+    for of in (HANDSET, EMULATOR):
+        operation = operation_of(request.method, str(request.url), of)
+        if operation and "default" not in operation.told["responses"]:
+            body = await answer.aread()
+            where = f"{request.method} {request.url}: {answer.status_code} {body!r:.300}"
+            assert operation.answer_misfits(answer.status_code, answer.headers, body) == [], where
+            if answer.is_success and (sent := await request.aread()):
+                assert operation.request_misfits(json.loads(sent)) == [], where

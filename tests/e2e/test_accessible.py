@@ -12,6 +12,8 @@ PAGES = {
     "/emulator/handsets/919900000004": "[data-device][data-status=online]",
     "/emulator/mails": "main",
     "/docs": ".opblock",
+    "/docs/handset": ".opblock",
+    "/docs/emulator": ".opblock",
 }
 """Each page with what is there once it has drawn itself."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from tests.documented import check_answer
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
@@ -64,7 +65,7 @@ async def emulated(deps: Deps, data: Path, *, serve: bool = True, farm: bool = T
     async with AsyncExitStack() as stack:
         if serve:
             await stack.enter_async_context(serving(here, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=here.public_url, trust_env=False, timeout=20))
+        http = await stack.enter_async_context(_client(here.public_url))
         if farm:
             await stack.enter_async_context(farming(here))
         yield Emulated(here, http, port)
@@ -110,6 +111,11 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
     finally:
         with suppress(OSError):
             await fabric.close()
+
+
+def _client(url: str) -> httpx.AsyncClient:
+    """A client that holds each answer against the document that tells of it."""
+    return httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, event_hooks={"response": [check_answer]})
 
 
 def _free_port() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from tests.documented import check_answer
 from tests.factories import make_cast, phone
 from tests.surfaces.emulator.running import JSON, Emulated, emulated
 
@@ -25,7 +26,9 @@ async def api(deps: Deps, tmp_path: Path) -> AsyncGenerator[httpx.AsyncClient]:
     """The control API alone, without a farm."""
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=tmp_path)
     app = build_app(dataclasses.replace(deps, settings=settings), frozenset({"api"}))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://callmark.test") as client:
+    hooks = {"response": [check_answer]}
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test", event_hooks=hooks) as client:
         yield client
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
+from tests.documented import check_answer
 from tests.factories import make_cast, phone
 from tests.surfaces.gateway.helpers import (
     CALLER,
@@ -25,15 +25,16 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
-from callmark.surfaces.gateway.app import Gateway
+from callmark.surfaces.app import build_app
 
 BASE = "http://callmark.test/handset/v1/"
 
 
 @pytest.fixture
 async def client(deps: Deps) -> AsyncGenerator[httpx.AsyncClient]:
-    app = Starlette(routes=Gateway(deps).routes)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as made:
+    app = build_app(deps, frozenset({"gateway"}))
+    hooks = {"response": [check_answer]}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE, event_hooks=hooks) as made:
         yield made
 
 

@@ -1,12 +1,18 @@
 """What is served where: the documents by role, the page with everything it needs and nothing that its policy stops."""
 
 import re
+from dataclasses import replace
 
 import httpx
+import msgspec
 import pytest
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.app import build_app
+
+_API = {"/openapi.json", "/docs"}
+_GATEWAY = {"/asyncapi.json", "/handset/openapi.json", "/docs/handset"}
+_EMULATOR = {"/emulator/openapi.json", "/docs/emulator"}
 
 
 def client(deps: Deps, *roles: str) -> httpx.AsyncClient:
@@ -17,8 +23,8 @@ def client(deps: Deps, *roles: str) -> httpx.AsyncClient:
 @pytest.mark.parametrize(
     ("role", "there", "elsewhere"),
     [
-        ("api", {"/openapi.json", "/docs"}, {"/asyncapi.json"}),
-        ("gateway", {"/asyncapi.json"}, {"/openapi.json", "/docs"}),
+        ("api", _API, _GATEWAY | _EMULATOR),
+        ("gateway", _GATEWAY, _API | _EMULATOR),
     ],
 )
 async def test_a_role_serves_its_own_documents(deps: Deps, role: str, there: set[str], elsewhere: set[str]) -> None:
@@ -38,16 +44,33 @@ async def test_a_document_names_this_installation_and_need_not_be_sent_twice(dep
         assert (await http.get("/asyncapi.json", headers=known)).status_code == 200
 
 
-async def test_the_page_needs_nothing_from_elsewhere_and_no_inline_script(deps: Deps) -> None:
-    async with client(deps, "api", "gateway") as http:
-        page = await http.get("/docs")
-        policy = page.headers["content-security-policy"]
+async def test_the_emulators_document_is_there_where_the_emulator_is(deps: Deps) -> None:
+    settings = msgspec.structs.replace(deps.settings, emulator=True)
+    async with client(replace(deps, settings=settings), "console") as http:
+        assert {path: (await http.get(path)).status_code for path in _EMULATOR} == dict.fromkeys(_EMULATOR, 200)
+
+
+@pytest.mark.parametrize(
+    ("page", "document"),
+    [
+        ("/docs", "/openapi.json"),
+        ("/docs/handset", "/handset/openapi.json"),
+        ("/docs/emulator", "/emulator/openapi.json"),
+    ],
+)
+async def test_a_page_needs_nothing_from_elsewhere_and_no_inline_script(deps: Deps, page: str, document: str) -> None:
+    settings = msgspec.structs.replace(deps.settings, emulator=True)
+    async with client(replace(deps, settings=settings), "api", "gateway", "console") as http:
+        told = await http.get(page)
+        policy = told.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
-        assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page.text) == []
-        wanted = set(re.findall(r'(?:href|src)="([^"]+)"', page.text))
-        assert {"/openapi.json", "/asyncapi.json"} < wanted
+        assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", told.text) == []
+        wanted = set(re.findall(r'(?:href|src)="([^"]+)"', told.text))
+        assert {document, "/asyncapi.json", "/docs", "/docs/handset", "/docs/emulator"} < wanted
+        assert re.findall(r'href="([^"]+)" aria-current="page"', told.text) == [page]
+        assert f'data-document="{document}"' in told.text
         assert all(path.startswith("/") for path in wanted)
         assert {path: (await http.get(path)).status_code for path in wanted} == dict.fromkeys(wanted, 200)
         script = (await http.get("/static/reference/start.js")).text
-        assert set(re.findall(r'"(/[\w./-]+)"', script)) == {"/openapi.json"}
+        assert re.findall(r'"(/[\w./-]+)"', script) == []

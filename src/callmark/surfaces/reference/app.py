@@ -1,9 +1,9 @@
-"""`/openapi.json`, `/asyncapi.json` and `/docs`: built once at start, the same in every mode and process."""
+"""The documents of the surfaces that a process serves, and a page for each of OpenAPI: built once at start."""
 
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +14,10 @@ from starlette.routing import BaseRoute, Route
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.reference.asyncapi import asyncapi
+from callmark.surfaces.reference.components import Json
 from callmark.surfaces.reference.openapi import openapi
+
+_RELEASE = version("callmark")
 
 # The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
 _PAGE_HEADERS = {
@@ -31,22 +34,50 @@ _templates = Environment(
 )
 
 
+@dataclass(frozen=True)
+class _Viewed:
+    """An OpenAPI document, and the page that shows it."""
+
+    name: str
+    path: str
+    page: str
+    document: Json
+
+
 def routes(deps: Deps, roles: frozenset[str]) -> list[BaseRoute]:
     """The documents of the surfaces that these roles serve."""
-    release = version("callmark")
+    viewed = _viewed(deps, roles)
     found: list[BaseRoute] = []
     if "gateway" in roles:
-        found.append(_document("/asyncapi.json", asyncapi(deps.public_url, release)))
-    if "api" in roles:
-        page = _templates.get_template("docs.html").render(
-            version=release, gateway="gateway" in roles, emulator=deps.settings.emulator
+        found.append(_document("/asyncapi.json", asyncapi(deps.public_url, _RELEASE)))
+    for one in viewed:
+        html = _templates.get_template("docs.html").render(
+            version=_RELEASE, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=deps.settings.emulator
         )
-        found.append(_document("/openapi.json", openapi(ROUTES, deps.public_url, release)))
-        found.append(_fixed("/docs", page.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
+        found.append(_document(one.path, one.document))
+        found.append(_fixed(one.page, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
     return found
 
 
-def _document(path: str, document: dict[str, Any]) -> Route:
+def _viewed(deps: Deps, roles: frozenset[str]) -> list[_Viewed]:
+    url = deps.public_url
+    found: list[_Viewed] = []
+    if "api" in roles:
+        found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, _RELEASE)))
+    if "gateway" in roles:
+        from callmark.surfaces.gateway.twin import TABLE
+        from callmark.surfaces.reference.handset_doc import handset_openapi
+
+        told = handset_openapi(TABLE, url, _RELEASE)
+        found.append(_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", told))
+    if deps.settings.emulator:
+        from callmark.surfaces.reference.emulator_doc import emulator_openapi
+
+        found.append(_Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", emulator_openapi(url, _RELEASE)))
+    return found
+
+
+def _document(path: str, document: Json) -> Route:
     # Anybody may read the documents, so that viewers and generators elsewhere can be pointed at them.
     return _fixed(path, msgspec.json.encode(document), "application/json", {"Access-Control-Allow-Origin": "*"})
 

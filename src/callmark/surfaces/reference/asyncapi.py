@@ -45,16 +45,16 @@ _SLUGS = {
     "internal-server-error": "send it again later, a few times at most",
 }
 
-_RECORD = {
+RECORD = {
     "id": "019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c55",
     "receiver_number": "919900000001",
     "ends_at": 1_767_272_400_000,
 }
 _SERVER_ID = "019b7a31-0a10-7cc3-9d0e-0d2f6a1b4c77"
-_IDENTITY = {
+IDENTITY = {
     "type": "identity",
-    "id": _RECORD["id"],
-    "record": _RECORD,
+    "id": RECORD["id"],
+    "record": RECORD,
     "caller_number": "918040001234",
     "name": "Acme Deliveries",
     "call_reason": "Your parcel arrives today",
@@ -64,7 +64,7 @@ _IDENTITY = {
     "accepted_at": 1_767_261_599_871_204,
     "position": 0,
 }
-_LISTED = {
+LISTED = {
     "type": "listed_identity",
     "caller_number": "918040001234",
     "name": "Acme Deliveries",
@@ -75,7 +75,7 @@ _LISTED = {
 _CAMPAIGN_ID = "a0b1c2d3-e4f5-4678-89ab-cdef01234567"
 _QUESTION_ID = "5d3c0b7a-14c2-4f5e-8f0a-3b7f6a1c9d20"
 _SLOT = "2026-01-03T10:00:00+05:30"
-_OFFERS = {
+OFFERS = {
     "call_me_back": True,
     "config_name": "Weekday callbacks",
     "slot_picker": True,
@@ -129,13 +129,13 @@ FROM_SERVER = (
         " even if you already hold it. `starts_at` and `ends_at` are epoch milliseconds,"
         " `accepted_at` is epoch microseconds. Of a caller's open records, show the one with"
         " the greatest (`accepted_at`, `position`, `id`).",
-        _IDENTITY,
+        IDENTITY,
         ("ack",),
     ),
     Frame(
         Withdraw,
         "Delete this record; it must no longer be shown. Ignore an unknown one.",
-        {"id": _SERVER_ID, "record": _RECORD},
+        {"id": _SERVER_ID, "record": RECORD},
     ),
     Frame(
         wire.Synced,
@@ -151,10 +151,10 @@ FROM_SERVER = (
             "id": _SERVER_ID,
             "re": "r7",
             "caller_number": "918040001234",
-            "identity": _LISTED,
+            "identity": LISTED,
             "source": "listed_number",
             "why": "the caller's number is listed, and its feature set is published",
-            "offers": _OFFERS,
+            "offers": OFFERS,
         },
     ),
     Frame(
@@ -174,7 +174,7 @@ FROM_HANDSET = (
     Frame(
         wire.AckFrame,
         "The handset holds this record and will show it in its window. Only an `error` is answered.",
-        {"id": "a1", "record": _RECORD},
+        {"id": "a1", "record": RECORD},
         ("error",),
     ),
     Frame(
@@ -182,7 +182,7 @@ FROM_HANDSET = (
         f"The ids of the records that the handset holds (at most {wire.MOST_HELD}). The server"
         " answers with `identity` and `withdraw` frames for what has changed, then `synced`."
         " Held ids count as acknowledgements.",
-        {"id": "s1", "held": [_RECORD["id"]], "cursor": None},
+        {"id": "s1", "held": [RECORD["id"]], "cursor": None},
         ("identity", "withdraw", "synced", "error"),
     ),
     Frame(
@@ -203,7 +203,7 @@ FROM_HANDSET = (
             "caller_number": "918040001234",
             "event": "shown",
             "source": "call_record",
-            "record": _RECORD,
+            "record": RECORD,
         },
         ("received", "error"),
     ),

@@ -54,7 +54,7 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
     types = [kind for _, doc in documented for kind in (doc.request, doc.response) if kind is not None]
     schemas, components = component_schemas([*types, FamilyB, *webhooks.TYPES])
     errors = Errors()
-    by_type = dict(zip(map(_identity, types), schemas, strict=False))
+    by_type = dict(zip(map(identity_of, types), schemas, strict=False))
     paths: dict[str, Json] = {}
     for route, doc in documented:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, doc, by_type, errors)
@@ -96,7 +96,7 @@ def _doc(route: Route) -> Doc:
     return route.doc
 
 
-def _identity(kind: object) -> str:
+def identity_of(kind: object) -> str:
     """What tells a documented type from another; a generic alias such as list[X] is made anew each time."""
     return repr(kind)
 
@@ -109,14 +109,14 @@ def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json], shared: Erro
         "description": _description(route, doc),
         "tags": [doc.tag],
         "security": [{"accessToken": []}] if route.feature else [],
-        "parameters": [_parameter(param) for param in _parameters(route, doc)],
+        "parameters": [parameter(param) for param in _parameters(route, doc)],
         "responses": {
             str(doc.status): _success(route, doc, schemas),
             **shared.answers(errors, limited=(route.bucket or route.counts) is not None),
         },
     }
     if doc.request is not None:
-        operation["requestBody"] = {"required": True, "content": _content(doc.request, doc.requests, schemas)}
+        operation["requestBody"] = {"required": True, "content": content_of(doc.request, doc.requests, schemas)}
     if route.feature:
         operation["x-feature"] = route.feature.value
     if route.bucket:
@@ -186,7 +186,8 @@ def _parameters(route: Route, doc: Doc) -> list[ParamDoc]:
     return [*in_path, *others, *([KEY_PARAM] if route.keyed else [])]
 
 
-def _parameter(param: ParamDoc) -> Json:
+def parameter(param: ParamDoc) -> Json:
+    """A parameter as OpenAPI has it."""
     told: Json = {
         "name": param.name,
         "in": param.place,
@@ -201,12 +202,13 @@ def _success(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
     headers = headers_of(doc.status, limited=(route.bucket or route.counts) is not None, keyed=route.keyed)
     answer: Json = {"description": "Success.", "headers": headers}
     if doc.response is not None:
-        answer["content"] = _content(doc.response, doc.responses, schemas)
+        answer["content"] = content_of(doc.response, doc.responses, schemas)
     return answer
 
 
-def _content(kind: Any, examples: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:  # noqa: ANN401 - any type msgspec knows
-    content: Json = {"schema": schemas[_identity(kind)]}
+def content_of(kind: Any, examples: Mapping[str, Any], schemas: Mapping[str, Json]) -> Json:  # noqa: ANN401 - any type msgspec knows
+    """The body of a type, with its examples, as OpenAPI has it."""
+    content: Json = {"schema": schemas[identity_of(kind)]}
     if examples:
         content["examples"] = {
             re.sub(r"\W+", "-", summary).strip("-").lower(): {"summary": summary, "value": msgspec.to_builtins(value)}

@@ -1,4 +1,4 @@
-// Shows /openapi.json in the viewer. The windows of the example records are moved to the present, so that "Try it out"
+// Shows the document that the page names in the viewer. The windows of the example records are moved to the present, so that "Try it out"
 // sends something that can still be pushed.
 (() => {
   const HOUR = 3600000;
@@ -56,7 +56,9 @@
     document.getElementById("reference").replaceChildren(place);
   };
 
-  fetch("/openapi.json")
+  const path = document.getElementById("reference").dataset.document;
+
+  fetch(path)
     .then((answer) => (answer.ok ? answer.json() : Promise.reject(new Error(`it answered ${answer.status}`))))
     .then((spec) => {
       new MutationObserver(mend).observe(document.getElementById("reference"), { childList: true, subtree: true });
@@ -74,5 +76,5 @@
         validatorUrl: null,
       });
     })
-    .catch((error) => say(`/openapi.json could not be read: ${error.message}`));
+    .catch((error) => say(`${path} could not be read: ${error.message}`));
 })();

@@ -1,0 +1,144 @@
+"""OpenAPI documents of what stands beside the business API: handsets' plain HTTP, the emulator's control API."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from callmark.kit.errors import (
+    AppError,
+    InvalidInput,
+    PayloadTooLarge,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedEncoding,
+    UnsupportedMedia,
+)
+from callmark.surfaces.api.call import Doc, ErrorDoc
+from callmark.surfaces.bodies import NotUtf8
+from callmark.surfaces.reference.components import HEADERS, JSON, Errors, Json, component_schemas, headers_of
+from callmark.surfaces.reference.fields import described
+from callmark.surfaces.reference.for_generators import plain
+from callmark.surfaces.reference.openapi import content_of, identity_of, parameter
+
+Security = Sequence[Mapping[str, Sequence[str]]]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route: `name` is what generated clients call it and never changes; `security` as OpenAPI has it."""
+
+    name: str
+    method: str
+    path: str
+    doc: Doc
+    security: Security
+    largest_body_bytes: int = 16 * 1024
+    is_body_required: bool = True
+    takes_anything: bool = False
+    """Whatever is sent is taken, and answered with anything: a receiver of webhooks."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a document says of itself."""
+
+    title: str
+    summary: str
+    description: str
+    security_schemes: Json
+    headers: Json = field(default_factory=lambda: {name: HEADERS[name] for name in ("X-Request-Id", "Retry-After")})
+
+
+def bearer(description: str) -> Json:
+    """The security scheme of a token."""
+    return {"type": "http", "scheme": "bearer", "description": description}
+
+
+def document_of(about: About, operations: Sequence[Operation], public_url: str, version: str) -> Json:
+    """The whole document."""
+    types = [kind for one in operations for kind in (one.doc.request, one.doc.response) if kind is not None]
+    schemas, components = component_schemas(types)
+    by_type = dict(zip(map(identity_of, types), schemas, strict=True))
+    errors = Errors()
+    paths: dict[str, Json] = {}
+    for one in operations:
+        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_type, errors)
+    return plain(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": about.title,
+                "version": version,
+                "summary": about.summary,
+                "description": about.description,
+                "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            },
+            "servers": [{"url": public_url, "description": "This installation"}],
+            "tags": [{"name": tag} for tag in dict.fromkeys(one.doc.tag for one in operations)],
+            "paths": paths,
+            "components": {
+                "schemas": described(components) | errors.components,
+                "headers": about.headers,
+                "securitySchemes": about.security_schemes,
+            },
+        }
+    )
+
+
+def _operation(one: Operation, schemas: Mapping[str, Json], shared: Errors) -> Json:
+    doc = one.doc
+    told: Json = {
+        "operationId": one.name,
+        "summary": doc.summary,
+        "description": doc.description,
+        "tags": [doc.tag],
+        "security": [dict(choice) for choice in one.security],
+        "parameters": [parameter(param) for param in doc.params],
+        "responses": {
+            str(doc.status): _success(doc, schemas),
+            **shared.answers([*doc.errors, *_shared_errors(one)], limited=False),
+        },
+    }
+    if one.takes_anything:
+        told["requestBody"] = {"required": False, "content": {JSON: {"schema": {}, "example": {"event": "any"}}}}
+        told["responses"]["200"]["content"] = {JSON: {"schema": {}, "example": {"status": "ok"}}}
+        told["responses"]["default"] = {"description": "Any other answer that was set."}
+    elif doc.request is not None:
+        content = content_of(doc.request, doc.requests, schemas)
+        told["requestBody"] = {"required": one.is_body_required, "content": content}
+    return told
+
+
+def _success(doc: Doc, schemas: Mapping[str, Json]) -> Json:
+    answer: Json = {"description": "It was carried out.", "headers": headers_of(doc.status, limited=False)}
+    if doc.response is not None:
+        answer["content"] = content_of(doc.response, doc.responses, schemas)
+    return answer
+
+
+def _shared_errors(one: Operation) -> list[ErrorDoc]:
+    errors: list[ErrorDoc] = []
+    if one.security and {} not in one.security:
+        errors.append(_error(Unauthenticated(), "the credential is missing, unknown or ended"))
+    if one.doc.request is not None:
+        errors += [
+            _error(InvalidInput("request body is invalid"), "the body is not JSON, or a field is missing or wrong"),
+            _error(NotUtf8(17), "not UTF-8"),
+            _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
+            _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`"),
+        ]
+    if one.doc.request is not None or one.takes_anything:
+        limit = one.largest_body_bytes
+        errors.append(_error(PayloadTooLarge(limit), f"the body is over {limit >> 10} KiB"))
+    errors.append(ErrorDoc(AppError.status, AppError.slug, "internal error", "a fault of the server"))
+    errors.append(_error(Unavailable(""), "an engine or a process cannot be reached"))
+    return errors
+
+
+def _error(error: AppError, when: str) -> ErrorDoc:
+    return ErrorDoc(error.status, error.slug, error.message, when)
+
+
+def told_by(error: type[Any], message: str, when: str) -> ErrorDoc:
+    """An error of one route: a class of the error tree, what it says, when."""
+    return ErrorDoc(error.status, error.slug, message, when)

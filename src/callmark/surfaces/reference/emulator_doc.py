@@ -1,0 +1,371 @@
+"""`/emulator/openapi.json`: the emulator's control API, from the Structs it reads and answers with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
+from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
+from callmark.surfaces.emulator import mails, sinks, wire
+from callmark.surfaces.emulator.faults import FaultsOut
+from callmark.surfaces.emulator.model import Screen
+from callmark.surfaces.emulator.routing import PREFIX
+from callmark.surfaces.reference.beside import About, Operation, Security, bearer, document_of, told_by
+from callmark.surfaces.reference.components import Json
+from callmark.surfaces.reference.emulator_examples import (
+    ANSWERED,
+    BACK,
+    CALL_ID,
+    CLOCK,
+    FAULTS,
+    HANDSET,
+    MAIL,
+    QUESTION,
+    RECEIVED,
+    SCREEN,
+    SINK,
+)
+
+ABOUT = About(
+    "Callmark emulator",
+    "Virtual handsets, calls, a clock that you move, faults on demand, sinks for webhooks, caught mails",
+    """\
+Drives the emulator of an installation in emulator mode; elsewhere these paths answer 404. Programs on the same machine
+need no credential. A program elsewhere sends the emulator token, which is in the demo's credentials files.
+
+Bodies are JSON of at most 16 KiB; unknown keys are refused with those that are known. Phone numbers are taken with or
+without `+`. An answer comes when the change is in force. Errors are `{"slug", "message"}`; 503 means that a process is
+not there (yet): ask again after `Retry-After` seconds. Every answer carries `X-Request-Id`.
+""",
+    {"emulatorToken": bearer("The emulator token, `cm_emulator_…`; programs on the same machine need none.")},
+)
+_OPTIONAL: Security = ({}, {"emulatorToken": []})
+_PHONE = ParamDoc(
+    "phone",
+    "The handset's phone number, with or without `+`.",
+    {"type": "string"},
+    "path",
+    required=True,
+    example="919900000001",
+)
+_CALLER = ParamDoc("caller", "The number that would ring.", {"type": "string"}, required=True, example="918040001234")
+_NAME = ParamDoc(
+    "name",
+    "The sink's name: 1 to 64 letters, digits, dots, hyphens and underscores.",
+    {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    "path",
+    required=True,
+    example="orders",
+)
+_GUARDED = told_by(
+    Forbidden, "a page of another site may not use the emulator", "a name that is not the emulator's, another site"
+)
+_BAD_PHONE = told_by(
+    InvalidInput,
+    "the phone number in the path is not a valid phone number: country code and digits",
+    "no phone number",
+)
+_NO_HANDSET = told_by(NotFound, "no virtual handset has the number 919900112233", "make it first")
+_OFFLINE = told_by(Conflict, "919900000001 is offline; put it online first", "nothing on it that could answer")
+_NO_CALL = told_by(Conflict, "no missed or rejected call from this number has been reported", "place one first")
+_BAD_NAME = told_by(
+    NotFound, "a sink's name consists of 1 to 64 letters, digits, dots, hyphens and underscores", "another name"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """A route (`GET clock`) with what is sent and answered, each a type and an example; 204 without an answer."""
+
+    name: str
+    route: str
+    tag: str
+    summary: str
+    text: str
+    sent: tuple[type, Json] | None = None
+    answer: tuple[Any, Any] | None = None
+    status: int = 200
+    params: tuple[ParamDoc, ...] = ()
+    errors: tuple[ErrorDoc, ...] = ()
+    is_body_required: bool = True
+
+    def operation(self) -> Operation:
+        """As documents have it."""
+        method, _, path = self.route.partition(" ")
+        doc = Doc(
+            summary=self.summary,
+            description=self.text,
+            tag=self.tag,
+            request=self.sent[0] if self.sent else None,
+            requests={"An example": self.sent[1]} if self.sent else {},
+            status=self.status if self.answer else 204,
+            response=self.answer[0] if self.answer else None,
+            responses={"An example": self.answer[1]} if self.answer else {},
+            params=self.params,
+            errors=(*([_BAD_PHONE] if _PHONE in self.params else []), *self.errors, _GUARDED),
+        )
+        return Operation(self.name, method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)
+
+
+_TIME = (
+    _Told(
+        name="readClock",
+        route="GET clock",
+        tag="Clock",
+        summary="Read the product clock",
+        text="The time by which everything is judged.",
+        answer=(wire.ClockOut, CLOCK),
+    ),
+    _Told(
+        name="moveClock",
+        route="POST clock",
+        tag="Clock",
+        summary="Move the product clock",
+        text="Answers once every process has the new time. What has become due starts at once.",
+        sent=(wire.ClockIn, {"advance_s": 7200}),
+        answer=(wire.ClockOut, CLOCK),
+        errors=(
+            told_by(InvalidInput, "advance_s must be more than 0 and at most 34560000 (400 days)", "out of bounds"),
+        ),
+    ),
+)
+_HANDSETS = (
+    _Told(
+        name="listHandsets",
+        route="GET handsets",
+        tag="Handsets",
+        summary="List virtual handsets",
+        text="Every one, by its number.",
+        answer=(list[wire.HandsetOut], [HANDSET]),
+    ),
+    _Told(
+        name="makeHandset",
+        route="POST handsets",
+        tag="Handsets",
+        summary="Make a handset",
+        text=(
+            "A fresh installation of the app, registered and as online as asked when this is answered. A number that "
+            "has a handset gets a new installation, which holds nothing."
+        ),
+        sent=(wire.HandsetIn, {"phone_number": "919900112233", "script": {"ack_delay_s": 2}}),
+        answer=(wire.HandsetOut, HANDSET),
+        status=201,
+    ),
+    _Told(
+        name="changeHandset",
+        route="PATCH handsets/{phone}",
+        tag="Handsets",
+        summary="Change a handset",
+        text="What the body names changes. Another `os` or `app_version` registers anew.",
+        sent=(wire.HandsetChangeIn, {"online": False}),
+        answer=(wire.HandsetOut, HANDSET | {"online": False, "connected": False}),
+        params=(_PHONE,),
+        errors=(_NO_HANDSET,),
+    ),
+    _Told(
+        name="removeHandset",
+        route="DELETE handsets/{phone}",
+        tag="Handsets",
+        summary="Remove a handset",
+        text="The app is uninstalled, and the handset gone.",
+        params=(_PHONE,),
+        errors=(_NO_HANDSET,),
+    ),
+    _Told(
+        name="readScreen",
+        route="GET handsets/{phone}/screen",
+        tag="Handsets",
+        summary="See what would show",
+        text="What the handset would show if the caller rang now. Nothing is reported.",
+        answer=(Screen, SCREEN),
+        params=(_PHONE, _CALLER),
+        errors=(told_by(InvalidInput, "the query parameter caller is required", "it is missing"), _NO_HANDSET),
+    ),
+)
+_CALLS = (
+    _Told(
+        name="placeCall",
+        route="POST calls",
+        tag="Calls",
+        summary="Place a call",
+        text="Rings a handset and tells what showed. The handset reports the call as a real one would.",
+        sent=(wire.CallIn, {"caller": "918040001234", "receiver": "919900000001", "outcome": "answered"}),
+        answer=(wire.CallOut, SCREEN | {"outcome": "answered"}),
+        errors=(_NO_HANDSET,),
+    ),
+    _Told(
+        name="askToBeCalledBack",
+        route="POST handsets/{phone}/call-me-back",
+        tag="Calls",
+        summary="Ask to be called back",
+        text="What the receiver does after a missed or rejected call; answers once it is stored.",
+        sent=(wire.CallMeBackIn, BACK),
+        answer=(wire.CallMeBackOut, BACK | {"request_id": "5a0e2f0c-8f0e-4a9e-9a55-0f8f2f0a7e21"}),
+        params=(_PHONE,),
+        errors=(_NO_HANDSET, _OFFLINE, _NO_CALL),
+    ),
+    _Told(
+        name="giveFeedback",
+        route="POST handsets/{phone}/feedback",
+        tag="Calls",
+        summary="Answer a campaign",
+        text="About the newest call of that type from the number; answers once it is stored.",
+        sent=(wire.FeedbackIn, ANSWERED | {"answers": [{"question_id": QUESTION, "answer": "Yes"}]}),
+        answer=(wire.FeedbackOut, ANSWERED | {"call_id": CALL_ID}),
+        params=(_PHONE,),
+        errors=(_NO_HANDSET, _OFFLINE, _NO_CALL),
+    ),
+)
+_TROUBLE = (
+    _Told(
+        name="readFaults",
+        route="GET faults",
+        tag="Faults",
+        summary="Read the faults",
+        text="What is left of the faults on demand.",
+        answer=(FaultsOut, FAULTS),
+    ),
+    _Told(
+        name="setFaults",
+        route="PUT faults",
+        tag="Faults",
+        summary="Set faults",
+        text="In place of those there are. The next requests of the REST API fail so, or wait first.",
+        sent=(wire.FaultsIn, {"status": 503, "count": 2}),
+        answer=(FaultsOut, FAULTS),
+        errors=(told_by(InvalidInput, "count needs a status or a slug", "nothing to count"),),
+    ),
+    _Told(
+        name="clearFaults",
+        route="DELETE faults",
+        tag="Faults",
+        summary="Clear the faults",
+        text="None are left.",
+    ),
+    _Told(
+        name="readSeed",
+        route="GET seed",
+        tag="Faults",
+        summary="Read the seed",
+        text="The seed of the handsets' randomness.",
+        answer=(wire.SeedOut, {"seed": 7}),
+    ),
+    _Told(
+        name="setSeed",
+        route="PUT seed",
+        tag="Faults",
+        summary="Set the seed",
+        text="Every handset counts and draws from the beginning.",
+        sent=(wire.SeedIn, {"seed": 7}),
+        answer=(wire.SeedOut, {"seed": 7}),
+    ),
+    _Told(
+        name="resetEmulator",
+        route="POST reset",
+        tag="Reset",
+        summary="Reset",
+        text="Back to the state as seeded; accounts, members, keys, labels and webhooks stay.",
+        sent=(wire.ResetIn, {}),
+        answer=(wire.ClockOut, CLOCK),
+        is_body_required=False,
+    ),
+)
+_MAILS = (
+    _Told(
+        name="listMails",
+        route="GET mails",
+        tag="Mails",
+        summary="List caught mails",
+        text=f"Those that would have gone out, oldest first, at most the newest {mails.MOST_SHOWN}.",
+        answer=(list[mails.MailOut], [MAIL]),
+    ),
+    _Told(
+        name="deleteMails",
+        route="DELETE mails",
+        tag="Mails",
+        summary="Forget caught mails",
+        text="None are left.",
+    ),
+)
+_AT_SINK = ((_NAME,), (_BAD_NAME,))
+_SINKS = (
+    _Told(
+        name="listSinks",
+        route="GET sinks",
+        tag="Sinks",
+        summary="List sinks",
+        text="Those that were set or were sent something, by name.",
+        answer=(list[sinks.SinkOut], [SINK]),
+    ),
+    _Told(
+        name="readSink",
+        route="GET sinks/{name}",
+        tag="Sinks",
+        summary="Read a sink",
+        text="How it answers.",
+        answer=(sinks.SinkOut, SINK),
+        params=_AT_SINK[0],
+        errors=_AT_SINK[1],
+    ),
+    _Told(
+        name="setSink",
+        route="PUT sinks/{name}",
+        tag="Sinks",
+        summary="Set a sink",
+        text="How it answers from now on; what is left out is as in a fresh one.",
+        sent=(sinks.SinkIn, {"status": 503}),
+        answer=(sinks.SinkOut, SINK),
+        params=_AT_SINK[0],
+        errors=(told_by(InvalidInput, "headers is invalid: content-length is the server's own", "not ours"), _BAD_NAME),
+        is_body_required=False,
+    ),
+    _Told(
+        name="deleteSink",
+        route="DELETE sinks/{name}",
+        tag="Sinks",
+        summary="Forget a sink",
+        text="And what it was sent.",
+        params=_AT_SINK[0],
+        errors=_AT_SINK[1],
+    ),
+    _Told(
+        name="listSinkRequests",
+        route="GET sinks/{name}/requests",
+        tag="Sinks",
+        summary="List what a sink was sent",
+        text="Oldest first, at most the newest 1000.",
+        answer=(list[sinks.SinkRequestOut], [RECEIVED]),
+        params=_AT_SINK[0],
+        errors=_AT_SINK[1],
+    ),
+    _Told(
+        name="deleteSinkRequests",
+        route="DELETE sinks/{name}/requests",
+        tag="Sinks",
+        summary="Forget what a sink was sent",
+        text="How it answers stays.",
+        params=_AT_SINK[0],
+        errors=_AT_SINK[1],
+    ),
+)
+_SEND = Operation(
+    "sendToSink",
+    "POST",
+    f"{PREFIX}sinks/{{name}}",
+    Doc(
+        summary="Send a webhook to a sink",
+        description="The receiver itself: keeps what it is sent, at most 1 MiB, and answers as it was set.",
+        tag="Sinks",
+        response=None,
+        params=_AT_SINK[0],
+        errors=_AT_SINK[1],
+    ),
+    ({},),
+    largest_body_bytes=sinks.LARGEST_REQUEST_BYTES,
+    takes_anything=True,
+)
+OPERATIONS = (*(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUBLE, *_MAILS, *_SINKS)), _SEND)
+
+
+def emulator_openapi(public_url: str, version: str) -> Json:
+    """The whole document."""
+    return document_of(ABOUT, OPERATIONS, public_url, version)

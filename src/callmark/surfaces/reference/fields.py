@@ -1,0 +1,186 @@
+"""What the fields of handsets' and the emulator's JSON mean, for documents made from Structs that say only their types.
+
+A field is looked up by its Struct and name (`ClockOut.now`), then by its name alone.
+"""
+
+from inspect import cleandoc
+from typing import Any, cast
+
+Json = dict[str, Any]
+
+_SCHEMAS = "#/components/schemas/"
+_INSTANT: Json = {"format": "date-time"}
+_INT64: Json = {"format": "int64"}
+_NUMBER = "Country code and digits."
+
+_ABOUT = {
+    "OS": "What a handset runs. Pushed call records show on Android only.",
+    "CampaignType": "One question about the call as a whole, or several of the business's own.",
+    "CallType": "After which calls a campaign asks. A rejected call counts as missed.",
+    "SyncBody": "What the handset holds, and where to go on.",
+    "ResolveAnswer": "What to show for the caller, and what may be offered after the call.",
+    "AckBody": "Records that the handset holds.",
+    "RecordRef": "A call record's name. All three parts are sent back exactly as they came.",
+    "Screen": "What is on the screen when a caller rings.",
+    "SeedOut": "The seed of the handsets' randomness.",
+    "FaultsOut": "What is left of the faults.",
+    "FaultsIn": "The faults to set in place of those there are; what is left out is not set.",
+}
+"""Descriptions that stand in place of a docstring written for who reads the code."""
+
+_FIELDS: dict[str, str | tuple[str, Json]] = {
+    "accepted_at": ("When the record was accepted, epoch microseconds; of several the greatest shows.", _INT64),
+    "ack_delay_s": "Seconds until it acknowledges a push; it holds the record at once.",
+    "advance_s": "Seconds to move the clock on: more than 0, at most 34,560,000 (400 days).",
+    "alternate_number": "Another number to be called at; null or empty for none.",
+    "answer": "One of the question's options, a rating from `1` to `5`, or free text.",
+    "answers": "What is said to each question, at least one.",
+    "answers_after_rings": "Answers a call that asks for no outcome after so many rings; 0 lets it ring out.",
+    "app_version": "One to four whole numbers joined by dots.",
+    "at": ("When it came, by the product clock.", _INSTANT),
+    "business_number": f"The number that had called. {_NUMBER}",
+    "call_id": "The call; the handset makes an id for each.",
+    "call_me_back": "Whether the receiver may ask to be called back, after a missed or rejected call.",
+    "Script.call_me_back": "Asks to be called back after each missed call whose caller offers it.",
+    "call_reason": "The second line on the screen; null for none.",
+    "call_type": "How the call ended.",
+    "FeedbackIn.call_type": ("How the call ended.", {"enum": ["answered", "missed"]}),
+    "call_types": "The calls after which the campaign asks.",
+    "caller": f"The number that rings. {_NUMBER}",
+    "caller_number": f"The number that rings. {_NUMBER}",
+    "campaign_id": "The campaign, as offered.",
+    "campaigns": "The campaigns that may ask, at most one for each type of call.",
+    "config_name": "The Call Me Back configuration; null without one.",
+    "connected": "Whether its stream is open at this moment.",
+    "count": "How many requests fail; 1 when it is left out beside a status or slug.",
+    "FaultsOut.count": "How many requests are still to fail.",
+    "created_at": ("When it was written, by the product clock.", _INSTANT),
+    "cursor": "Goes into the next request for the next page; null at the beginning and the end.",
+    "delay_s": "Seconds before it answers.",
+    "drip": "Seconds between the bytes of the answer's body; `true` is half a second, `false` or 0 sends it whole.",
+    "drop_every": "Loses every n-th push; 1 loses all, 0 none.",
+    "drop_share": "Loses that share of pushes, drawn at random for each.",
+    "ends_at": ("When the record's window ends, epoch milliseconds.", _INT64),
+    "event": "What happened.",
+    "generation": "How often the number has been registered.",
+    "headers": "Headers by their names.",
+    "held": "How many records it holds.",
+    "SyncBody.held": "Ids of records that the handset holds; they count as acknowledged.",
+    "html": "The mail as HTML.",
+    "id": "Its id.",
+    "identities": "Call records that the handset lacks.",
+    "identity": "What shows; null for the bare number.",
+    "interested": "Whether the receiver wants to be called back.",
+    "kind": "How the question is answered.",
+    "latency_ms": "Milliseconds that each request of the REST API waits first.",
+    "logo_url": "A picture that never changes.",
+    "message": "The cause, for people.",
+    "method": "Its method.",
+    "most_held": "How many records it holds at most.",
+    "name": "The first line on the screen.",
+    "Screen.name": "The first line on the screen; null when nothing shows.",
+    "CallOut.name": "The first line on the screen; null when nothing showed.",
+    "OfferedCampaign.name": "The campaign's name.",
+    "SinkOut.name": "The sink's name.",
+    "now": ("The product clock, epoch milliseconds.", _INT64),
+    "ClockOut.now": ("The product clock.", _INSTANT),
+    "offers": "What the screen may offer after the call.",
+    "online": "Whether it should be connected.",
+    "options": "What a choice chooses from; empty for other kinds.",
+    "os": "What it runs.",
+    "HandsetIn.os": ("What it runs; `android` when left out.", {"enum": ["android", "ios"]}),
+    "HandsetChangeIn.os": ("What it runs; another one registers anew.", {"enum": ["android", "ios"]}),
+    "outcome": "How the call ended.",
+    "CallIn.outcome": (
+        "How the call is to end; the handset's script decides when it is left out.",
+        {"enum": ["answered", "missed", "rejected"]},
+    ),
+    "phone_number": f"Its phone number. {_NUMBER}",
+    "HandsetChangeIn.phone_number": "May only repeat that of the path.",
+    "position": "The record's place in its batch.",
+    "query": "What stood behind the `?` of the address.",
+    "question_id": "The question, as offered.",
+    "question_ids": "The campaign's questions in order; see `questions`.",
+    "questions": "The questions of all campaigns, each once.",
+    "receiver": f"The number that is called. {_NUMBER}",
+    "receiver_number": "The handset's own number.",
+    "record": "The call record; null for another source.",
+    "Identity.record": "The record's reference, for `ack`.",
+    "records": "References as they came with the records.",
+    "refused_pushes": "Pushes that it did not take because it was full.",
+    "registered": "Whether the app on it has a registration; without one it rings and shows nothing.",
+    "rejects": "Rejects a call that asks for no outcome at its first ring.",
+    "request_id": "An id that the handset makes for each request; repeated, it changes nothing.",
+    "requests": "How many requests are kept.",
+    "reset": "Whether it cuts the connection in place of an answer.",
+    "script": "How it behaves where it differs from a plain handset; replaces the old one whole.",
+    "HandsetOut.script": "How it behaves where it differs from a plain handset.",
+    "seed": ("A whole number of 64 bits, with a sign.", _INT64),
+    "SeedOut.seed": ("A whole number of 64 bits; null when none is set.", _INT64),
+    "sim_unknown": "Whether the call came to a SIM whose number is not known.",
+    "slot": "One of the offered slots as it was given; null without a slot picker or without interest.",
+    "slot_picker": "Whether a slot must be chosen.",
+    "slots": "The beginnings of half hours, in the handset's own zone.",
+    "slug": "The error's slug; null for none.",
+    "source": "Where the identity comes from.",
+    "starts_at": ("When the record's window begins, epoch milliseconds.", _INT64),
+    "status": "The status that it answers with.",
+    "FaultsIn.status": "The status to fail with; the slug alone will do, too.",
+    "FaultsOut.status": "The status that requests fail with; null when none is to fail.",
+    "subject": "Its subject.",
+    "text": "As plain text.",
+    "Question.text": "The question.",
+    "time_zone": "Its time zone, a name or an offset from UTC.",
+    "Script.time_zone": "Its time zone, a name or an offset from UTC; null is that of its number.",
+    "to": "Who it goes to.",
+    "token": "The handset's token, shown this once.",
+    "type": "Tells one kind of identity from another.",
+    "OfferedCampaign.type": "What kind of campaign it is.",
+    "url": "Where webhooks are sent.",
+    "verified": "Whether the business behind it was verified.",
+    "why": "Why it is what it is, for people; do not compare it.",
+    "withdrawn": "Records that must not show any more.",
+    "body": "The body of its answers.",
+    "SinkRequestOut.body": "The body as it came.",
+}
+
+
+def described(components: Json) -> Json:
+    """The components with a description on each, and on each of their fields. Raises LookupError for one without."""
+    return {name: _described(name, component) for name, component in components.items()} | _named_choices(components)
+
+
+def _described(name: str, component: Json) -> Json:
+    told = component | {"description": _ABOUT.get(name) or " ".join(cleandoc(component["description"]).split())}
+    if "enum" in told:
+        told["type"] = "string"
+    if fields := cast("dict[str, Json]", told.get("properties")):
+        told["properties"] = {field: _field(name, field, schema) for field, schema in fields.items()}
+    return told
+
+
+def _field(struct: str, field: str, schema: Json) -> Json:
+    found = _FIELDS.get(f"{struct}.{field}") or _FIELDS[field]
+    description, more = (found, {}) if isinstance(found, str) else found
+    choices = cast("list[Json]", schema.get("anyOf", []))
+    inner = next((one for one in choices if "anyOf" in one), None)
+    if inner is not None:
+        schema = schema | {"anyOf": [{"$ref": _SCHEMAS + _name_of(inner)}, {"type": "null"}]}
+    if "enum" in schema:
+        schema = schema | {"type": "string"}
+    return schema | more | {"description": description}
+
+
+def _named_choices(components: Json) -> Json:
+    """A component for each choice between kinds that stands inside another: generators understand only named ones."""
+    found: Json = {}
+    for component in components.values():
+        for schema in cast("Json", component.get("properties", {})).values():
+            for inner in (one for one in schema.get("anyOf", []) if "anyOf" in one):
+                rest = {key: one for key, one in inner.items() if key != "anyOf"}
+                found[_name_of(inner)] = rest | {"oneOf": inner["anyOf"], "description": "One of several kinds."}
+    return found
+
+
+def _name_of(choice: Json) -> str:
+    return "Or".join(one["$ref"].rpartition("/")[2] for one in choice["anyOf"])

@@ -1,0 +1,107 @@
+"""The documents beside the business API: every route of the gateway and of the emulator, valid, with true examples.
+
+The clients of the gateway's and the emulator's own tests hold each answer against them (`check_answer`).
+"""
+
+import re
+from typing import Any, cast
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+from tests.documented import DOCUMENTS, EMULATOR, HANDSET, Operation, document, misfits, operations
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.emulator.app import Emulator
+from callmark.surfaces.emulator.routing import PREFIX
+from callmark.surfaces.gateway import twin
+from callmark.surfaces.reference.fields import described
+from callmark.surfaces.reference.handset_doc import handset_openapi
+
+BESIDE = (HANDSET, EMULATOR)
+by_document = pytest.mark.parametrize("of", BESIDE)
+by_operation = pytest.mark.parametrize(
+    "operation",
+    [one for of in BESIDE for one in operations(of)],
+    ids=lambda one: f"{one.of}-{one.told['operationId']}",
+)
+
+
+@by_document
+def test_the_document_is_valid(of: str) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document(of)).iter_errors()] == []
+
+
+def test_every_verb_of_the_gateway_is_told_but_the_stream() -> None:
+    told = {(one.method.upper(), one.path) for one in operations(HANDSET)}
+    table = {(method, f"/handset/v1/{verb}") for verb, methods in twin.TABLE.items() for method in methods}
+    assert told == table - {("GET", "/handset/v1/stream")}
+
+
+def test_a_verb_that_nobody_tells_of_stops_the_start() -> None:
+    with pytest.raises(LookupError):
+        handset_openapi(twin.TABLE | {"ring": {"POST": twin.call}}, "http://callmark.test", "0")
+
+
+async def test_every_route_of_the_control_api_is_told(deps: Deps) -> None:
+    table = {
+        (method, route.path)
+        for route in Emulator(deps).routes
+        if isinstance(route, Route) and route.path.startswith(PREFIX)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    assert {(one.method.upper(), one.path) for one in operations(EMULATOR)} == table
+
+
+def test_each_operation_has_a_name_of_its_own() -> None:
+    for of in DOCUMENTS:
+        names = [one.told["operationId"] for one in operations(of)]
+        assert len(set(names)) == len(names)
+        assert all(re.fullmatch(r"[a-z][A-Za-z0-9]+", name) for name in names)
+
+
+@by_operation
+def test_every_body_has_an_example_that_fits(operation: Operation) -> None:
+    bodies = [("requestBody",), *(("responses", status) for status in operation.told["responses"])]
+    for inside in bodies:
+        told: Any = operation.told
+        for name in inside:
+            told = told.get(name, {})
+        for content in told.get("content", {}).values():
+            examples = [one["value"] for one in content.get("examples", {}).values()] or [content["example"]]
+            where = ("paths", operation.path, operation.method, *inside, "content", "application/json", "schema")
+            assert [misfits(value, *where, of=operation.of) for value in examples] == [[]] * len(examples)
+
+
+@by_operation
+def test_security_errors_and_parameters_are_told(operation: Operation) -> None:
+    told = operation.told
+    assert {"403", "500", "503"} <= told["responses"].keys() or "default" in told["responses"]
+    assert ("401" in told["responses"]) == (operation.of == HANDSET)
+    schemes = document(operation.of)["components"]["securitySchemes"]
+    assert all(name in schemes for choice in told["security"] for name in choice)
+    if operation.of == HANDSET:
+        wanted = "appCredential" if told["operationId"] == "registerHandset" else "handsetToken"
+        assert told["security"] == [{wanted: []}]
+    if "requestBody" in told:
+        assert "413" in told["responses"]
+    in_path = {param["name"] for param in told["parameters"] if param["in"] == "path"}
+    assert in_path == set(re.findall(r"{(\w+)}", operation.path))
+    assert all(param["description"].endswith(".") for param in told["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("of", "name"), [(of, name) for of in BESIDE for name in document(of)["components"]["schemas"]]
+)
+def test_every_field_has_a_description(of: str, name: str) -> None:
+    schema = document(of)["components"]["schemas"][name]
+    fields = cast("dict[str, Any]", schema.get("properties", {}))
+    assert schema["description"]
+    assert "contract" not in schema["description"]
+    assert "None" not in schema["description"]
+    assert [field for field, told in fields.items() if not told.get("description")] == []
+
+
+def test_a_field_that_nobody_describes_stops_the_start() -> None:
+    with pytest.raises(LookupError):
+        described({"Ring": {"description": "A ring.", "properties": {"ring_tone": {"type": "string"}}}})
