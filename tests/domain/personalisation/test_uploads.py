@@ -173,6 +173,23 @@ async def test_a_customers_name_is_never_the_name_shown(deps: Deps) -> None:
     assert chosen.unused == []
 
 
+@pytest.mark.parametrize("name", ["Telefon", "Phone 1 - Value", "電話番号"])
+def test_a_single_column_that_says_phone_in_other_words_is_the_receivers(name: str) -> None:
+    table = read_file(f"Kunde;{name}\nAsha;{phone()}\n".encode(), Reading())
+    assert find_columns(table, {})[Field.RECEIVER] == 1
+    two = read_file(f"Telefon;Handy\n{phone()};{phone()}\n".encode(), Reading())
+    assert find_columns(two, {})[Field.RECEIVER] == -1
+
+
+def test_a_receiver_whose_country_code_stands_in_another_column_is_left_out_and_told() -> None:
+    table = read_file(b"Country Code,Phone\n91,9900000001\n91,919900000002\n", Reading())
+    columns = find_columns(table, {})
+    first, second = rows_of(table, columns)
+    assert "its country code, 91, stands in another column" in first.fault
+    assert second.fault == ""
+    assert [row.fault for row in rows_of(table, columns, "IN")] == ["", ""]
+
+
 async def test_an_unused_column_is_named_with_the_name_that_was_meant(deps: Deps) -> None:
     cast = await make_cast(deps)
     found = await look(deps, cast, f"phone,call resaon,zip\n{phone()},Your parcel arrives today,1\n")

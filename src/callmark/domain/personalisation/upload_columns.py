@@ -5,16 +5,17 @@ people's files it is the customer's, and must not become the verified name on a 
 be changed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.upload_model import LONGEST_CELL, MOST_ROWS, Row
 from callmark.kit.errors import InvalidInput
-from callmark.tables.columns import key, match, nearest
-from callmark.tables.model import Table, TableError
-from callmark.tables.numbers import number_columns
+from callmark.tables.columns import key, match, nearest, says_phone
+from callmark.tables.model import Line, Table, TableError
+from callmark.tables.numbers import dial_code_column, not_under, number_columns
+from callmark.tables.phones import read_phone
 from callmark.tables.reader import Reading, read_table
 
 COLUMNS: dict[Field, tuple[str, ...]] = {
@@ -54,6 +55,7 @@ COLUMNS: dict[Field, tuple[str, ...]] = {
 
 _KNOWN = {key(name) for name in chain.from_iterable(COLUMNS.values())}
 NOWHERE = -1
+_RECEIVER = list(Field).index(Field.RECEIVER)
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def find_columns(table: Table, chosen: Mapping[Field, str], region: str = "") ->
     found = {one: places[0] if len(places := by_name.get(one, [])) == 1 else NOWHERE for one in Field}
     if table.names is None:
         found[Field.RECEIVER] = _only_numbers(table, region)
+    elif not by_name.get(Field.RECEIVER):
+        found[Field.RECEIVER] = _only_phones(table.names, set(found.values()))
     for one, text in chosen.items():
         is_place = text.isascii() and text.isdigit() and int(text[:6]) < table.width
         found[one] = int(text) if is_place else NOWHERE
@@ -102,6 +106,17 @@ def _only_numbers(table: Table, region: str) -> int:
     return places[0] if len(places) == 1 else NOWHERE
 
 
+def _not_under(line: Line, code: int, receiver: str, region: str) -> str:
+    number = read_phone(receiver, region)
+    return not_under(line, code, number) if isinstance(number, str) else ""
+
+
+def _only_phones(names: Sequence[str], taken: set[int]) -> int:
+    """The one column left whose name says phone number in other words (`Telefon`, `Phone 1 - Value`)."""
+    places = [at for at, name in enumerate(names) if at not in taken and says_phone(name)]
+    return places[0] if len(places) == 1 else NOWHERE
+
+
 def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[Unused]:
     """Columns that hold something and that no field takes."""
     free = [name for one in Field if columns[one] == NOWHERE for name in COLUMNS[one]]
@@ -112,12 +127,17 @@ def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[Unused]:
     ]
 
 
-def rows_of(table: Table, columns: Mapping[Field, int]) -> list[Row]:
-    """The rows in the order of the file, values in that of `Field`; those that cannot be read have a fault."""
+def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> list[Row]:
+    """The rows in the order of the file, values in that of `Field`; those that cannot be read have a fault.
+
+    So has one whose country code stands in a column of its own and not before the receiver's number.
+    """
     places = [columns[one] for one in Field]
-    good = [
-        Row(line.number, [line.cells[at][:LONGEST_CELL] if 0 <= at < len(line.cells) else "" for at in places])
-        for line in table.lines
-    ]
+    code = dial_code_column(table)
+    good: list[Row] = []
+    for line in table.lines:
+        values = [line.cells[at][:LONGEST_CELL] if 0 <= at < len(line.cells) else "" for at in places]
+        why = "" if code is None else _not_under(line, code, values[_RECEIVER], region)
+        good.append(Row(line.number, values, f"{why}: {line.text}" if why else ""))
     faulty = [Row(one.line, [""] * len(places), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)

@@ -7,7 +7,7 @@ epoch milliseconds. Which column is which stands in `upload_columns`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -112,9 +112,14 @@ def filled(row: Row, defaults: Defaults) -> Row:
 def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
     """An instant as it is kept; what is none stays as it was written, for the judge to refuse."""
     found = default if not text else read_instant(text, zone)
-    return iso_ms(found) if found else text
+    return _iso(found) if found else text
 
 
+_iso = lru_cache(maxsize=1024)(iso_ms)
+"""Rows of a file share their instants."""
+
+
+@lru_cache(maxsize=4096)
 def read_instant(text: str, zone: tzinfo) -> datetime | None:
     """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds; None for anything else."""
     if text.isascii() and text.isdigit():

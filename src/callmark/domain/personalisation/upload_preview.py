@@ -88,7 +88,9 @@ async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, wish: W
 def _read(file: bytes, wish: Wish) -> tuple[Table, dict[Field, int], list[Row]]:
     table = upload_columns.read_file(file, wish.reading)
     columns = upload_columns.find_columns(table, wish.chosen, wish.reading.region)
-    rows = [upload_model.filled(row, wish.defaults) for row in upload_columns.rows_of(table, columns)]
+    rows = [
+        upload_model.filled(row, wish.defaults) for row in upload_columns.rows_of(table, columns, wish.reading.region)
+    ]
     return table, columns, rows
 
 
@@ -100,8 +102,13 @@ class _Judging:
     region: str
 
     def faults_of(self, row: Row) -> list[Faulty]:
-        """Everything wrong with a row's record."""
-        return all_faults(upload_model.as_record(row.values), self.rules, self.known, self.now_ms)
+        """Everything wrong with a row's record; most have nothing, which is found out sooner."""
+        record = upload_model.as_record(row.values)
+        try:
+            judge(record, self.rules, self.known, self.now_ms)
+        except Faulty:
+            return all_faults(record, self.rules, self.known, self.now_ms)
+        return []
 
     def sample(self, row: Row) -> Sample:
         """The row as a phone would show it."""
