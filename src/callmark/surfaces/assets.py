@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from callmark.surfaces.http import accepts_gzip
+
 FOLDER = Path(__file__).parent / "static"
 FOR_EVER = "public, max-age=31536000, immutable"
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
@@ -69,7 +71,7 @@ def routes() -> list[BaseRoute]:
 
 def _answer(request: Request, path: Path) -> Response:
     asset = _asset(path, path.stat().st_mtime_ns)
-    zipped = asset.zipped if "gzip" in request.headers.get("accept-encoding", "") else None
+    zipped = asset.zipped if accepts_gzip(request.headers.get("accept-encoding", "")) else None
     headers = {
         "Cache-Control": FOR_EVER if request.query_params.get("v") == asset.version else "no-cache",
         "ETag": f'"{asset.version}{"-gzip" if zipped else ""}"',

@@ -1,5 +1,6 @@
 """What every HTTP surface shares: reading a body within its limit, answers, and errors in the Family A envelope."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -98,6 +99,15 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in scope["headers"] if key == name]
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the header's value allows gzip; a weight of 0 forbids it (RFC 9110, 12.5.3)."""
+    for one in accept_encoding.lower().split(","):
+        coding, *parameters = (part.strip() for part in one.split(";"))
+        if coding == "gzip":
+            return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", parameter) for parameter in parameters)
+    return False
+
+
 def bearer(scope: Scope) -> str:
     """The bearer token of the request, empty when there is none or another scheme."""
     scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
@@ -114,7 +124,7 @@ def check_media_type(scope: Scope) -> None:
 async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     """The whole body. Raises PayloadTooLarge as soon as it is known to pass the limit, RequestCutOff for a part."""
     announced = header(scope, b"content-length")
-    if announced is not None and announced.isdigit() and int(announced[-20:]) > limit_bytes:
+    if announced is not None and announced.isascii() and announced.isdigit() and int(announced[-20:]) > limit_bytes:
         raise PayloadTooLarge(limit_bytes)
     message = await receive()
     if message["type"] == "http.disconnect":

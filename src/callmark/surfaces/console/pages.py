@@ -18,6 +18,7 @@ from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, words
 from callmark.surfaces.console.menu import Menu, menu_of
 from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.http import accepts_gzip
 
 TEMPLATES = Path(__file__).parent / "templates"
 _PHONE = Path(__file__).parents[1] / "emulator/templates"
@@ -133,7 +134,7 @@ def finish(visit: Visit, response: Response) -> Response:
     secure = is_secure(visit.deps.public_url)
     for cookie in visit.new_cookies:
         cookies.write(response, cookie, secure=secure)
-    accepts = "gzip" in visit.request.headers.get("accept-encoding", "")
+    accepts = accepts_gzip(visit.request.headers.get("accept-encoding", ""))
     if isinstance(response, HTMLResponse) and accepts and len(response.body) >= _WORTH_ZIPPING:
         response.body = gzip.compress(response.body, 5, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
