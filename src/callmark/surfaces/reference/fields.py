@@ -35,7 +35,7 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "alternate_number": "Another number to be called at; null or empty for none.",
     "answer": "One of the question's options, a rating from `1` to `5`, or free text.",
     "answers": "What is said to each question, at least one.",
-    "answers_after_rings": "Answers a call that asks for no outcome after so many rings; 0 lets it ring out.",
+    "answers_after_rings": "Answers a call that asks for no outcome after this many rings; 0 lets it ring out.",
     "app_version": "One to four whole numbers joined by dots.",
     "at": ("When it came, by the product clock.", _INSTANT),
     "business_number": f"The number that had called. {_NUMBER}",
@@ -89,7 +89,7 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "options": "What a choice chooses from; empty for other kinds.",
     "os": "What it runs.",
     "HandsetIn.os": ("What it runs; `android` when left out.", {"enum": ["android", "ios"]}),
-    "HandsetChangeIn.os": ("What it runs; another one registers anew.", {"enum": ["android", "ios"]}),
+    "HandsetChangeIn.os": ("What it runs; another one registers again.", {"enum": ["android", "ios"]}),
     "outcome": "How the call ended.",
     "CallIn.outcome": (
         "How the call is to end; the handset's script decides when it is left out.",
@@ -139,7 +139,7 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "url": "Where webhooks are sent.",
     "verified": "Whether the business behind it was verified.",
     "why": "Why it is what it is, for people; do not compare it.",
-    "withdrawn": "Records that must not show any more.",
+    "withdrawn": "Records that must no longer be shown.",
     "body": "The body of its answers.",
     "SinkRequestOut.body": "The body as it came.",
 }

@@ -13,7 +13,7 @@ from callmark.surfaces.reference.components import Json
 
 ABOUT = About(
     "Callmark handset gateway, plain HTTP",
-    "What a caller-ID app on a handset does: register, fetch what to show, report what became of calls",
+    "What a caller-ID app on a handset does: register, fetch what to show, report the outcome of calls",
     """\
 A handset acts for the one phone number that it registered. It registers with the operator's app credential and gets a
 token for everything else. Apps that stay connected use the stream, which is described in `/asyncapi.json`; these are
