@@ -150,7 +150,7 @@ def test_a_campaign_is_built_with_its_preview_and_made_live(console: ConsoleTabs
     expect(page.get_by_label("What is asked").first).to_have_value("What else?")
     check_page(page)
     page.get_by_role("button", name="Save draft").click()
-    expect(page.get_by_text("Second round is a draft now.")).to_be_visible()
+    expect(page.get_by_text("Second round was created as a draft.")).to_be_visible()
     check_page(page)
     page.get_by_role("link", name="Make live").click()
     page.get_by_role("dialog").get_by_role("button", name="Make live").click()
@@ -174,7 +174,7 @@ def test_without_scripts_a_campaign_grows_and_enter_saves_it(console: ConsoleTab
     plain.get_by_label("What is asked").fill("Anything?")
     plain.get_by_label("Campaign name").fill("By hand")
     plain.get_by_label("Campaign name").press("Enter")
-    expect(plain.get_by_text("By hand is a draft now.")).to_be_visible()
+    expect(plain.get_by_text("By hand was created as a draft.")).to_be_visible()
     context.close()
 
 

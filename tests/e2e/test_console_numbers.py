@@ -44,7 +44,7 @@ def make_set(page: Page) -> None:
     looked_at(page)
     page.get_by_role("switch", name=re.compile("^Call Me Back")).check()
     page.get_by_role("button", name="Create feature set").click()
-    expect(page.get_by_text("Next: list its numbers. Listing them")).to_be_visible()
+    expect(page.get_by_text("Next: list its numbers. This also")).to_be_visible()
     looked_at(page)
 
 
@@ -103,7 +103,7 @@ def rewrite_to_two(page: Page) -> None:
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_text("will be delisted")).to_be_visible()
     page.get_by_role("button", name="Rewrite").click()
-    expect(page.get_by_text("Tick this first")).to_be_visible()
+    expect(page.get_by_text("Confirm this first")).to_be_visible()
     looked_at(page)
     page.get_by_label(re.compile("^Delist what is not in the list")).check()
     page.get_by_role("button", name="Rewrite").click()
@@ -132,7 +132,7 @@ def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console:
     expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next call")
     check_page(page)
     page.get_by_role("dialog").get_by_role("button", name="Unpublish").click()
-    expect(page.get_by_text("Nothing does: it is not published.")).to_be_visible()
+    expect(page.get_by_text("The feature set is not published")).to_be_visible()
     page.get_by_role("link", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Delivery default was published.")).to_be_visible()

@@ -32,7 +32,7 @@ def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console
     page.get_by_role("link", name="Zenith Travel").click()
     page.get_by_role("link", name="Suspend").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("No member can use the console any more (1 member).")
+    expect(dialog).to_contain_text("Its members cannot use the console (1 member).")
     check_page(page)
     dialog.get_by_role("button", name="Suspend account").click()
     expect(page.get_by_text("This account is suspended")).to_be_visible()

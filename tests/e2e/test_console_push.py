@@ -58,7 +58,7 @@ def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: C
     page.get_by_label("Call reason").fill("Your return is booked")
     expect(page.locator("[data-phone-reason]")).to_have_text("Your return is booked")
     page.get_by_role("button", name="Push now").click()
-    expect(page.get_by_text("Pushed: the handset holds it")).to_be_visible()
+    expect(page.get_by_text("Pushed: delivered to the handset")).to_be_visible()
     looked_at(page)
     shown = console.demo.call(receiver, "answered", caller=CALLER)
     assert (shown["name"], shown["call_reason"]) == ("Acme Returns", "Your return is booked")

@@ -78,16 +78,16 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     page.get_by_role("link", name="Create API Key").click()
     page.get_by_label("Key Name").fill("CRM")
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_text("Waiting for the first request of this key")).to_be_visible()
+    expect(page.get_by_text("Waiting for the first request with this key")).to_be_visible()
     looked_at(page)
     line = page.locator("pre code").inner_text()
     made = subprocess.run(["/bin/bash", "-c", line], capture_output=True, text=True, check=True)
     assert json.loads(made.stdout)["token"]
-    expect(page.get_by_text("The first request came")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("First request received")).to_be_visible(timeout=15_000)
     page.goto("/console")
     ticked(page, 3)
     miss_a_call(page)
-    page.get_by_role("link", name="see what arrived").click()
+    page.get_by_role("link", name="View the event").click()
     expect(page.get_by_text("call_me_back").or_(page.get_by_text("cmb")).first).to_be_visible()
 
 
@@ -144,4 +144,4 @@ def test_a_logo_that_fits_is_sent_as_it_is_and_what_is_no_picture_is_told(consol
     assert bytes(page.evaluate(read)) == fitting["buffer"]
     broken = {"name": "logo.png", "mimeType": "image/png", "buffer": b"not a picture"}
     page.get_by_label("2. Logo").set_input_files(broken)  # type: ignore[arg-type] - a file payload
-    expect(page.get_by_text("cannot read this file as a picture")).to_be_visible()
+    expect(page.get_by_text("cannot open this file")).to_be_visible()
