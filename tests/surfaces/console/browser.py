@@ -23,7 +23,7 @@ from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text
 from callmark.surfaces import assets
-from callmark.surfaces.console import cookies
+from callmark.surfaces.console import cookies, words
 from callmark.surfaces.console.app import Console
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.observed import Observed
@@ -187,6 +187,11 @@ def text_of(response: httpx.Response) -> str:
     parser = _Text()
     parser.feed(response.text)
     return " ".join(" ".join(parser.parts).split())
+
+
+def shown_number(phone_number: str) -> str:
+    """A phone number as a page shows it, in the spaces of `text_of`."""
+    return " ".join(words.phone(phone_number).split())
 
 
 def links_of(response: httpx.Response) -> set[str]:

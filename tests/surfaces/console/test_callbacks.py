@@ -7,7 +7,16 @@ from uuid import UUID
 import pytest
 from tests.factories import make_number_group
 from tests.listed import SOMEBODY, Listed, make_listed, ring
-from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
+from tests.surfaces.console.browser import (
+    Browser,
+    Business,
+    Visitors,
+    errors_of,
+    links_of,
+    make_business,
+    shown_number,
+    text_of,
+)
 
 from callmark.domain.accounts import audit
 from callmark.domain.accounts.audit import AuditFilter
@@ -59,7 +68,7 @@ async def test_a_request_is_taken_given_back_and_done(
     request = await asks(deps, listed)
     paul = await browse.as_member(business.process_owner)
     alice = await browse.as_member(business.admin)
-    assert f"+{request.receiver_number}" in text_of(await paul.get(LIST))
+    assert shown_number(request.receiver_number) in text_of(await paul.get(LIST))
     assert f"{LIST}/{request.id}/take" in links_of(await paul.get(LIST))
     back = {"back": f"{LIST}?state=new"}
     taken = await paul.post(f"{LIST}/{request.id}/take", back)
@@ -88,8 +97,8 @@ async def test_an_owner_sees_and_moves_the_requests_of_its_place_alone(
     for member in (business.process_owner, business.operation_owner, business.department_owner):
         owner = await browse.as_member(member)
         page = text_of(await owner.get(LIST, state="all"))
-        assert str(near.receiver_number) in page
-        assert str(far.receiver_number) not in page
+        assert shown_number(near.receiver_number) in page
+        assert shown_number(far.receiver_number) not in page
         assert "New (1)" in page
         assert rows(await owner.get(LIST, set=str(elsewhere.feature_set_id))) == 0
         for step in ("take", "done", "reopen"):
@@ -113,7 +122,7 @@ async def test_the_list_says_whom_to_call_and_is_filtered_by_number_and_feature_
     page = await alice.get(LIST)
     assert "Phone number not available" in text_of(page)
     assert "tel:+919912312345" in page.text
-    assert f"requested from +{other.receiver_number}" in text_of(page)
+    assert f"requested from {shown_number(other.receiver_number)}" in text_of(page)
     assert rows(page) == 2
     assert "not interested" in text_of(await alice.get(LIST, state="done"))
     assert rows(await alice.get(LIST, q=f"+{unknown.receiver_number[:2]} {unknown.receiver_number[2:]}")) == 1

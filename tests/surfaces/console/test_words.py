@@ -69,3 +69,17 @@ def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str)
 )
 def test_an_amount_of_data_is_told_in_human_units(number: int, said: str) -> None:
     assert words.size(number) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("918040001234", "+91 80 4000 1234"),
+        ("919900112233", "+91 99001 12233"),
+        ("12025550123", "+1 202-555-0123"),
+        ("999123", "+999123"),
+        ("", ""),
+    ],
+)
+def test_a_number_has_one_spelling_that_stays_on_a_line(number: str, shown: str) -> None:
+    assert words.phone(number) == shown.replace(" ", "\N{NO-BREAK SPACE}")

@@ -17,6 +17,7 @@ from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, Pos
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
@@ -144,7 +145,7 @@ async def _step(visit: Visit, step: _Step, said: str) -> Response:
         request = await step(visit.deps, visit.actor, visit.id(CallbackRequestId))
     except Conflict as refused:
         return visit.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
-    return visit.go(back, f"The request of +{request.receiver_number} {said}.")
+    return visit.go(back, f"The request of {words.phone(request.receiver_number)} {said}.")
 
 
 async def _sets(visit: Visit) -> list[tuple[str, str]]:
@@ -167,7 +168,7 @@ def _row(request: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) ->
     if request.is_sim_unknown:
         note = f"{UNKNOWN_CLIENT}: call answered on another SIM"
     elif request.alternate_number:
-        note = f"requested from +{request.receiver_number}"
+        note = f"requested from {words.phone(request.receiver_number)}"
     return Row(request, number, note, _slot(request, zone), request.handled_by_email == email, is_overdue(request, now))
 
 

@@ -13,6 +13,7 @@ from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
+from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
@@ -72,7 +73,7 @@ async def ask_forget(visit: Visit) -> Response:
     return confirm(
         visit,
         Confirm(
-            title=f"Forget +{handset.phone_number}?",
+            title=f"Forget {words.phone(handset.phone_number)}?",
             lost=[
                 "Its registration and connection end immediately. The app must register it again.",
                 "Until then, pushes to it fail as “Not a user of the app” and its calls show nothing.",
@@ -88,7 +89,7 @@ async def forget(visit: Visit) -> Response:
     """Ends a registration."""
     number = _number(visit)
     await access.forget_handset(visit.deps, visit.operating, number)
-    return visit.go(LIST, f"+{number} was forgotten.")
+    return visit.go(LIST, f"{words.phone(number)} was forgotten.")
 
 
 def _wanted(visit: Visit) -> Wanted:

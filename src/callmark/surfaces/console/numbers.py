@@ -153,7 +153,8 @@ async def ask_delist(visit: Visit) -> Response:
         "It leaves your account, and another business can list it.",
     ]
     return confirm(
-        visit, Confirm(f"Delist +{number}?", lost, "Delist number", f"{LIST}/{number}/delist", f"{LIST}/{number}")
+        visit,
+        Confirm(f"Delist {words.phone(number)}?", lost, "Delist number", f"{LIST}/{number}/delist", f"{LIST}/{number}"),
     )
 
 
@@ -162,7 +163,7 @@ async def delist_one(visit: Visit) -> Response:
     number = _number(visit)
     await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
     count = await access.delist(visit.deps, visit.actor, [number])
-    return visit.go(LIST, f"+{number} is being delisted.") if count else visit.go(LIST, _GROUPED, "warning")
+    return visit.go(LIST, f"{words.phone(number)} is being delisted.") if count else visit.go(LIST, _GROUPED, "warning")
 
 
 async def again(visit: Visit) -> Response:

@@ -181,18 +181,19 @@ def size(number_of_bytes: int) -> str:
     return count(number_of_bytes, "byte")
 
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
 def phone(number: str | None) -> str:
-    """A number as it is shown: with `+`."""
-    return f"+{number}" if number else ""
-
-
-def spaced(number: str) -> str:
-    """A number as a phone shows it, in groups."""
+    """A number as every page writes it: `+91 80400 01234`, in its country's groups, which stay on one line."""
+    if not number:
+        return ""
     try:
         found = phonenumbers.parse(f"+{number}")
     except phonenumbers.NumberParseException:
-        return phone(number)
-    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        return f"+{number}"
+    international = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return international.replace(" ", _NO_BREAK)
 
 
 def receiver(record: StoredRecord) -> str:
