@@ -1,5 +1,6 @@
 """The card of first steps, in process: what it says with and without the emulator, who sees it, what ticks it."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -140,6 +141,18 @@ async def test_the_demo_lists_a_number_with_call_me_back_and_a_webhook_once(deps
         assert "Listed" in number
         assert text_of(await alice.get("/console/webhooks")).count("/emulator/v1/sinks/first-steps-") == 1
         assert "choose “Call me back” on the phone" in text_of(await alice.get("/console/first-steps"))
+
+
+async def test_members_who_set_it_up_at_once_are_all_told_that_it_is_there(deps: Deps) -> None:
+    async with visitors(in_emulator(deps)) as browse:
+        business = await make_business(deps)
+        await make_label(deps, business.account.id)
+        browsers = [await browse.as_member(business.admin) for _ in range(3)]
+        answers = await asyncio.gather(*(one.post("/console/first-steps/prepare") for one in browsers))
+        for browser, answer in zip(browsers, answers, strict=True):
+            assert "the number is being listed" in text_of(await browser.follow(answer))
+        webhooks = text_of(await browsers[0].get("/console/webhooks"))
+        assert webhooks.count("/emulator/v1/sinks/first-steps-") == 1
 
 
 async def test_a_push_to_the_demos_phone_says_what_came_of_it(deps: Deps) -> None:

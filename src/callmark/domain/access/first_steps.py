@@ -28,7 +28,7 @@ from callmark.domain.structure.model import FeatureSet, NewFeatureSet
 from callmark.domain.webhooks import log
 from callmark.domain.webhooks.model import Delivery, DeliveryState
 from callmark.kit.clock import to_ms
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.phone import PhoneNumber
 
 NAME = "First steps"
@@ -36,6 +36,8 @@ _OPERATION, _PROCESS = "Customer support", "Callbacks"
 _REASON = "Trying out our caller ID"
 _WINDOW_MS = 3_600_000
 _LOOKED_AT = 20
+_TRIES = 5
+"""As many as there are things to make whose names must be free."""
 _NEEDED_TO_ANSWER = frozenset({Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK})
 _T = TypeVar("_T")
 
@@ -123,9 +125,19 @@ async def push(deps: Deps, actor: Actor) -> StoredRecord:
 async def prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
     """Lists the demo's calling number with Call Me Back, and points a webhook at the demo's receiver.
 
-    Safe to ask for again: what is there is left. Raises Forbidden, NotFound without a label, and what making a label,
-    a feature set or a webhook is refused with.
+    Safe to ask for again, and for several members at once: what is there is left. Raises Forbidden, NotFound without a
+    label, and what making a label, a feature set or a webhook is refused with.
     """
+    for _ in range(_TRIES):
+        try:
+            await _prepare(deps, actor, sink_url)
+        except Conflict:  # if another member makes the same at this moment, it is found the next time
+            continue
+        return
+    await _prepare(deps, actor, sink_url)
+
+
+async def _prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
     if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, actor)):
         await webhooks.create_webhook(deps, actor, Wanted(NAME, sink_url, [EventType.CALL_ME_BACK]))
     feature_set = await _feature_set(deps, actor)
