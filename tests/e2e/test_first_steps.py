@@ -56,6 +56,13 @@ def phone_is_connected(page: Page) -> None:
     expect(page.locator("[data-first-state]")).to_have_text("Phone: connected", timeout=15_000)
 
 
+def press_focused(page: Page, name: str) -> None:
+    """Presses a button of the phone, to which the keyboard has come by itself."""
+    button = page.get_by_role("button", name=name)
+    expect(button).to_be_focused()
+    button.press("Enter")
+
+
 def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None:
     page = newcomer(console, "Walker")
     phone_is_connected(page)
@@ -68,13 +75,14 @@ def test_a_newcomer_walks_from_a_name_to_a_webhook(console: ConsoleTabs) -> None
     page.get_by_role("button", name="Create Caller ID").click()
     ticked(page, 1)
     phone_is_connected(page)
-    page.get_by_role("button", name="Push and ring").click()
+    page.get_by_role("button", name="Push and ring").press("Enter")
     expect(page.locator("[data-call-state=ringing]")).to_be_visible()
     expect(page.locator("[data-first-phone] [data-name]")).to_have_text("Nina Deliveries")
     check_page(page)
-    page.get_by_role("button", name="Answer").click()
-    page.get_by_role("button", name="End call").click()
+    press_focused(page, "Answer")
+    press_focused(page, "End call")
     ticked(page, 2)
+    expect(page.get_by_role("button", name="Push and ring again")).to_be_focused()
     page.get_by_role("link", name="Create API Key").click()
     page.get_by_label("Key Name").fill("CRM")
     page.get_by_role("button", name="Generate").click()
@@ -97,9 +105,10 @@ def miss_a_call(page: Page) -> None:
     ring = page.get_by_role("button", name="Ring", exact=True)
     expect(ring).to_be_visible(timeout=15_000)
     phone_is_connected(page)
-    ring.click()
-    page.get_by_role("button", name="Reject").click()
-    page.get_by_role("button", name="Call me back").click()
+    ring.press("Enter")
+    expect(page.get_by_role("button", name="Answer")).to_be_focused()
+    page.get_by_role("button", name="Reject").press("Enter")
+    press_focused(page, "Call me back")
     ticked(page, 4)
     looked_at(page)
 

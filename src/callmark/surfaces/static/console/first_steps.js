@@ -20,6 +20,20 @@ function draw() {
   const text = told || `Phone: ${STATUS[status]}`;
   if (state.textContent !== text) state.textContent = text;
   take.hidden = !["taken", "signed-out", "gone"].includes(status);
+  follow();
+}
+
+/** From a press of `Ring` on, the keyboard goes where the phone goes, and back when it is done; unless it went elsewhere. */
+let rangBy = "", wasThere = false;
+function follow() {
+  const focused = document.activeElement;
+  if (!rangBy || (device.contains(focused) && focused.checkVisibility())) return;
+  const isFree = focused === document.body || focused.id === rangBy || device.contains(focused);
+  const next = [part("answer"), ...device.querySelectorAll("button")].find((button) => button.checkVisibility());
+  const isOver = wasThere && !next && !phone.call && !phone.after;
+  if (isFree) (isOver ? document.getElementById(rangBy) : next)?.focus();
+  if (next && isFree) wasThere = true;
+  else if (isOver || !isFree) rangBy = "";
 }
 
 function say(text) {
@@ -33,11 +47,11 @@ async function online() {
   return phone.connected;
 }
 
-function ring() {
+function ring(button) {
   told = "";
+  [rangBy, wasThere] = [button.id, false];
   phone.ring(caller);
   place.scrollIntoView({ block: "nearest" });
-  part("answer").focus();
 }
 
 async function pushAndRing(form) {
@@ -51,7 +65,7 @@ async function pushAndRing(form) {
     if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error("Reload the page and try again.");
     const { said, good } = await answer.json();
     if (!good) throw new Error(said);
-    ring();
+    ring(button);
   } catch (error) {
     say(error.message);
   } finally {
@@ -65,7 +79,8 @@ document.addEventListener("submit", (event) => {
   pushAndRing(event.target);
 });
 document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-first-ring]")) ring();
+  const button = event.target.closest("[data-first-ring]");
+  if (button) ring(button);
 });
 part("answer").addEventListener("click", () => phone.answer());
 part("reject").addEventListener("click", () => phone.reject());
