@@ -98,6 +98,9 @@ def test_the_other_addresses_have_one_spelling_too(variable: str, given: str, us
         ("CALLMARK_POSTGRES_DSN", "db.example.com/geheim"),
         ("CALLMARK_POSTGRES_DSN", "host=db password=geheim"),
         ("CALLMARK_POSTGRES_DSN", "mysql://callmark:geheim@db/callmark"),
+        ("CALLMARK_NATS_URL", "http://callmark:geheim@nats.example.com"),
+        ("CALLMARK_NATS_URL", "nats://nats.example.com:4222, amqp://callmark:geheim@mq.example.com"),
+        ("CALLMARK_NATS_URL", " , "),
     ],
 )
 def test_other_addresses_that_cannot_be_meant_stop_the_start(variable: str, given: str) -> None:

@@ -245,6 +245,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             ("host", setting_addresses.host_name),
             ("smtp_host", setting_addresses.host_name),
             ("postgres_dsn", setting_addresses.postgres_dsn),
+            ("nats_url", setting_addresses.nats_urls),
         ):
             given: str | Secret | None = getattr(self, name)
             if given is None:
