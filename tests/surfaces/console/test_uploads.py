@@ -73,6 +73,22 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
         assert (await charlie.get(foreign)).status_code == 404
 
 
+async def test_an_upload_of_more_than_one_batch_names_them_all(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    await make_label(deps, business.account.id)
+    text = "receiver\n" + "".join(f"{phone()}\n" for _ in range(501))
+    sent = await alice.post(
+        "/console/uploads/new", {"caller": "918040001234"}, file=("big.csv", text.encode(), "text/csv")
+    )
+    taken = await push(alice, sent)
+    await worker.run_due_once(deps)
+    shown = await alice.follow(taken)
+    assert shown.status_code == 200
+    assert "Its records are in 2 batches." in text_of(shown)
+
+
 async def test_what_is_wrong_with_a_file_is_said_beside_it(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     nothing = await alice.post("/console/uploads/new", {"caller": "+91 80 4000 1234"})

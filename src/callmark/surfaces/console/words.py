@@ -89,7 +89,13 @@ JOB_COLOURS = {JobState.IN_REVIEW: "orange", JobState.RUNNING: "azure", JobState
 
 def count(number: int, thing: str) -> str:
     """So many of a thing: `1 number`, `1,200 numbers`, `no processes`."""
-    plural = f"{thing}es" if thing.endswith("s") else f"{thing[:-1]}ies" if thing.endswith("ry") else f"{thing}s"
+    plural = (
+        f"{thing}es"
+        if thing.endswith(("s", "ch", "sh", "x"))
+        else f"{thing[:-1]}ies"
+        if thing.endswith("ry")
+        else f"{thing}s"
+    )
     return f"1 {thing}" if number == 1 else f"{number:,} {plural}" if number else f"no {plural}"
 
 
