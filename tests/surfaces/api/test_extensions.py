@@ -135,6 +135,9 @@ async def test_a_batch_is_read_in_pages_and_its_bad_records_say_what_was_sent_an
     }
     second = await acme.get(f"batches/{batch}", limit=2, after=1)
     assert ([r["position"] for r in second["records"]], second["next_after"]) == ([2], None)
+    for after in (2, 3, 500, 501, 2**31, 2**63, "9" * 5000):
+        past = await acme.get(f"batches/{batch}", after=after)
+        assert (past["records"], past["next_after"], past["record_count"]) == ([], None, 3)
     await run_due_once(acme.deps)
     assert (await acme.get(f"batches/{batch}"))["done"] is True
     for query in ({"limit": 501}, {"limit": 0}, {"after": "x"}, {"after": -1}):
@@ -226,7 +229,7 @@ async def test_resolve_says_what_would_show_and_nothing_of_others(
     assert (shown["shows"], shown["receiver_number"]) == ("call_record", receiver)
     assert shown["identity"]["record_id"] == record["record_id"]
     assert shown["identity"]["name"] == "Acme Deliveries"
-    assert shown["why"].endswith("is the newest whose window is open")
+    assert shown["why"].endswith("is this caller's newest record with an open window")
     assert await seen(borealis) == shown | {
         "shows": "other",
         "identity": None,

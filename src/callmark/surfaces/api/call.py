@@ -144,21 +144,33 @@ def page_and_limit(call: Call) -> tuple[int, int]:
 
     A page of any greatness is allowed; one past the end is empty.
     """
-    page, limit = _whole(call, "page", 1), _whole(call, "limit", 1000)
-    if limit > LARGEST_LIMIT:
+    page = whole(call, "page", 1, least=1, held_at=_LAST_PAGE)
+    return page, limit_of(call, 1000, most=LARGEST_LIMIT)
+
+
+def limit_of(call: Call, default: int, *, most: int) -> int:
+    """`limit` of the query: from 1 to `most`, `default` without one. Raises InvalidInput."""
+    limit = whole(call, "limit", default, least=1, held_at=most + 1)
+    if limit > most:
         refuse("limit")
-    return page, limit
+    return limit
 
 
-def _whole(call: Call, name: str, default: int) -> int:
-    """A number from 1, held at `_LAST_PAGE`."""
+def whole(call: Call, name: str, default: int, *, least: int, held_at: int) -> int:
+    """A whole number of the query from `least`, of any number of digits; a greater one than `held_at` counts as it.
+
+    Raises InvalidInput.
+    """
     text = call.query(name)
     if text is None:
         return default
-    digits = text.lstrip("0")
-    if not (text.isascii() and text.isdigit() and digits):
+    digits = text.lstrip("0") or "0"
+    if not (text.isascii() and text.isdigit()):
         refuse(name)
-    return _LAST_PAGE if len(digits) > len(str(_LAST_PAGE)) else min(int(digits), _LAST_PAGE)
+    number = held_at if len(digits) > len(str(held_at)) else min(int(digits), held_at)
+    if number < least:
+        refuse(name)
+    return number
 
 
 def refuse(name: str) -> NoReturn:

@@ -12,14 +12,15 @@ from msgspec import Meta, Raw
 from callmark.domain.accounts.model import Feature
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
-from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, refuse
+from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, limit_of, whole
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.http import Response, render
 
 _HIDDEN = Raw(b"null")
 MOST = 1000
 USUAL = 100
-LARGEST_NUMBER = 2**53 - 1
+_LAST_NUMBER = 2**53 - 1
+"""No log is so long, and every reader of JSON can hold this number: a greater `after` counts as it."""
 
 
 class EventOut(msgspec.Struct):
@@ -46,8 +47,8 @@ class EventPage(msgspec.Struct):
 
 async def list_events(call: Call) -> Response:
     """`GET events?after=&limit=`."""
-    after = _whole(call, "after", 0, least=0, most=LARGEST_NUMBER)
-    limit = _whole(call, "limit", USUAL, least=1, most=MOST)
+    after = whole(call, "after", 0, least=0, held_at=_LAST_NUMBER)
+    limit = limit_of(call, USUAL, most=MOST)
     found, last_number = await events.events_after(call.deps, call.account_id, after, limit)
     next_after = found[-1].number if found else after
     return render(EventPage([_shown(event, call.features) for event in found], next_after, last_number))
@@ -55,15 +56,6 @@ async def list_events(call: Call) -> Response:
 
 def _shown(event: Event, features: frozenset[Feature]) -> EventOut:
     return EventOut(event.number, Raw(event.body.encode()) if event.event_type.feature in features else _HIDDEN)
-
-
-def _whole(call: Call, name: str, default: int, *, least: int, most: int) -> int:
-    text = call.query(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)) or not least <= int(text) <= most:
-        refuse(name)
-    return int(text)
 
 
 DOC = Doc(
@@ -110,8 +102,9 @@ DOC = Doc(
     params=(
         ParamDoc(
             "after",
-            "Return events with greater numbers; 0 starts at the oldest event that is kept.",
-            {"type": "integer", "format": "int64", "minimum": 0, "maximum": LARGEST_NUMBER, "default": 0},
+            "Return events with greater numbers; 0 starts at the oldest event that is kept. A number past"
+            " the newest event gives an empty page.",
+            {"type": "integer", "format": "int64", "minimum": 0, "default": 0},
         ),
         ParamDoc(
             "limit", "Maximum number of events.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}

@@ -20,7 +20,7 @@ from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import extensions_doc as doc
-from callmark.surfaces.api.call import Call, Route, refuse
+from callmark.surfaces.api.call import Call, Route, limit_of, whole
 from callmark.surfaces.api.extensions_lint import lint_batch
 from callmark.surfaces.api.extensions_out import (
     BatchPage,
@@ -48,8 +48,8 @@ async def cancel_record(call: Call) -> Response:
 
 async def batch_page(call: Call) -> Response:
     """`GET batches/{batchId}?after=&limit=`."""
-    after = _number(call, "after", -1, least=0, most=MOST_RECORDS)
-    limit = _number(call, "limit", MOST_RECORDS, least=1, most=MOST_RECORDS)
+    after = whole(call, "after", -1, least=0, held_at=MOST_RECORDS)
+    limit = limit_of(call, MOST_RECORDS, most=MOST_RECORDS)
     page = await batches.read_page(call.deps, call.account_id, _id(call, "batchId"), after=after, limit=limit)
     last = page.records[-1].position if page.records else MOST_RECORDS
     return render(
@@ -142,15 +142,6 @@ def _phone(call: Call, name: str) -> PhoneNumber:
     if number is None:
         raise InvalidInput(f"{name} is not a valid phone number", field=name)
     return number
-
-
-def _number(call: Call, name: str, default: int, *, least: int, most: int) -> int:
-    text = call.query(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)) or not least <= int(text) <= most:
-        refuse(name)
-    return int(text)
 
 
 _BASE = "/extensions/v1/clients/{clientAccountId}"

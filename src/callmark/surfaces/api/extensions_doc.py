@@ -116,8 +116,9 @@ BATCH = Doc(
     params=(
         ParamDoc(
             "after",
-            "`next_after` of the previous page; leave it out for the first page.",
-            {"type": "integer", "minimum": 0, "maximum": MOST_RECORDS},
+            "`next_after` of the previous page; leave it out for the first page. A number past the last record gives"
+            " an empty page.",
+            {"type": "integer", "minimum": 0},
         ),
         ParamDoc(
             "limit",
@@ -126,7 +127,7 @@ BATCH = Doc(
         ),
     ),
     errors=(
-        bad("after is invalid", f"not a whole number from 0 to {MOST_RECORDS}"),
+        bad("after is invalid", "not a whole number from 0"),
         bad("limit is invalid", f"not a whole number from 1 to {MOST_RECORDS}"),
         _UNKNOWN,
     ),
