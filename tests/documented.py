@@ -102,7 +102,7 @@ class Operation:
 
 
 @cache
-def operations(of: str = BUSINESS) -> list[Operation]:
+def operations(of: str) -> list[Operation]:
     """Every operation of the document."""
     return [
         Operation(path, method, told, of)

@@ -2,9 +2,11 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
+import msgspec
 import pytest
 from tests.factories import make_cast, phone
 from tests.listed import Listed, make_listed, offer_everything, set_state, set_switch
@@ -182,7 +184,8 @@ async def test_an_open_record_wins_over_the_listing_which_still_makes_the_offers
 async def test_a_record_of_another_account_brings_no_offers_of_the_numbers_owner(deps: Deps) -> None:
     cast, owner, listed = await make_cast(deps), await make_handset(deps, phone()), await make_listed(deps)
     await offer_everything(deps, listed)
-    await store_records(deps, cast, new_record(deps, cast, owner.number, caller=listed.number))
+    allowing = replace(deps, settings=msgspec.structs.replace(deps.settings, foreign_callers="allow"))
+    await store_records(allowing, cast, new_record(deps, cast, owner.number, caller=listed.number))
     found = await resolve(deps, owner, listed.number)
     assert (found.source, found.offers) == (CallSource.CALL_RECORD, Offers())
 
