@@ -292,6 +292,6 @@ def test_nothing_runs_where_nothing_is(directory: Path) -> None:
 
 def test_somebody_elses_directory_keeps_its_permissions(directory: Path) -> None:
     (directory / "holiday.jpg").touch()
-    with pytest.raises(SetupError, match="other things"):
+    with pytest.raises(SetupError, match="contains other files"):
         DataDirectory(directory).prepare()
     assert mode(directory) == 0o755

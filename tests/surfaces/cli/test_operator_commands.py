@@ -272,7 +272,7 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, 
     assert "settled +12 ms; delivered late +12 ms; shown 20" in line
     assert "success (late, first not registered)" in line
     assert line.endswith(", missed")
-    assert shell.json("record", "list", "--batch", str(batch.id), "--account", NOBODY) == []
+    assert shell.error("record", "list", "--batch", str(batch.id), "--account", NOBODY) == "no account with this id"
 
 
 async def test_a_record_is_shown_and_withdrawn(shell: Shell, deps: Deps, clock: FakeClock) -> None:

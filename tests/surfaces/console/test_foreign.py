@@ -26,7 +26,7 @@ from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.routes import TABLE
 
 _WITH_ID = [entry for entry in TABLE if "{" in entry.path and entry.action is not Access.ANYBODY]
-_VARIES = {"date", "set-cookie", "content-length"}  # cookies and lengths vary with random tokens
+_VARIES = {"x-request-id", "date", "set-cookie", "content-length"}  # cookies and lengths vary with random tokens
 
 
 _QUESTION = {

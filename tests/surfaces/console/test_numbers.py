@@ -12,6 +12,7 @@ from tests.surfaces.console.browser import (
     links_of,
     make_business,
     make_operator,
+    shown_number,
     text_of,
     visitors,
 )
@@ -419,7 +420,7 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         at = "/console/operator/reviews"
         shown = text_of(await olive.get(at))
         assert "Label of Doorstep" in shown
-        assert f"+{good}" in shown
+        assert shown_number(good) in shown
         assert "without review" not in shown
         approved = await olive.follow(await olive.post(f"{at}/{first.id}/approve"))
         assert "Approved: 1 number will be listed." in text_of(approved)

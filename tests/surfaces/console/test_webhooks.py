@@ -198,7 +198,7 @@ async def test_a_secret_is_rotated_with_the_overlap_that_was_chosen(desk: Desk, 
     until = desk.stage.deps.clock.now() + timedelta(hours=int(hours))
     assert new.old_secret_until == (until if hours != "0" else None)
     refused = await desk.alice.post(f"{LIST}/{made.webhook.id}/rotate", {"overlap": "169"})
-    assert errors_of(refused) == {"overlap": "Choose how long"}
+    assert errors_of(refused) == {"overlap": "Choose how long to keep the current secret"}
 
 
 async def test_the_log_is_filtered_and_paged_by_key(desk: Desk, clock: FakeClock) -> None:
