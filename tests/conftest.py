@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from tests.engines import SECRET_KEY, Databases, Engines, RunningEngines
 
@@ -17,6 +18,10 @@ from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.settings import read_settings
+
+# How long an example takes tells of the machine's load, not of the code.
+hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("callmark")
 
 _running = pytest.StashKey[tuple[RunningEngines, Engines]]()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 
 
-async def until(condition: Callable[[], Awaitable[object]], within_s: float = 5) -> None:
+async def until(condition: Callable[[], Awaitable[object]], within_s: float = 60) -> None:
     """Returns when `condition` gives something true; TimeoutError when it does not in time."""
     async with asyncio.timeout(within_s):
         while not await condition():  # noqa: ASYNC110 - nobody could set an event for it

@@ -29,7 +29,7 @@ from callmark.kit.migrate import migrate
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -113,7 +113,7 @@ async def serving(environ: dict[str, str], *options: str) -> AsyncGenerator[Serv
         finally:
             if process.returncode is None:
                 process.terminate()
-            await asyncio.wait_for(process.wait(), 10)
+            await asyncio.wait_for(process.wait(), PATIENCE_S)
             _show_failures(errors)
 
 

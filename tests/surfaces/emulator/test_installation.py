@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.e2e.play import Serving, serving
+from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.engines import SECRET_KEY, Databases, Engines
 from tests.factories import Cast, make_cast
@@ -99,7 +99,7 @@ async def installed(alone: Engines, tmp_path_factory: pytest.TempPathFactory) ->
         limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
         client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)
         here = Installed(serve, deps, await make_cast(deps), await stack.enter_async_context(client))
-        await until(lambda: _all_connected(here), 20)
+        await until(lambda: _all_connected(here), PATIENCE_S)
         yield here
 
 
