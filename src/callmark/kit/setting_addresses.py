@@ -59,7 +59,7 @@ def nats_urls(text: str) -> str:
     """Servers divided by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text."""
     urls = [part.strip() for part in text.split(",") if part.strip()]
     if not urls or any("://" in url and url.lower().partition("://")[0] not in {"nats", "tls"} for url in urls):
-        raise ValueError("it must be one or more URLs, divided by commas, such as nats://nats.example.com:4222")
+        raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")
     return ",".join(urls)
 
 
