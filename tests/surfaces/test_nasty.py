@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 from tests.factories import make_cast
+from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.routes import ROUTES
@@ -16,40 +17,6 @@ from callmark.surfaces.app import build_app
 from callmark.surfaces.gateway.twin import TABLE as GATEWAY
 from callmark.surfaces.observed import Observed
 
-SEGMENTS = (
-    "%00",
-    "%FF",
-    "%C3%28",
-    "%ED%A0%80",
-    "a" * 300,
-    "a" * 5000,
-    "..%2F..%2Fetc%2Fpasswd",
-    "%2e%2e",
-    "-1",
-    "9" * 400,
-    "00000000-0000-0000-0000-000000000000",
-    "null",
-    "%F0%9F%9A%9A",
-    "%27%20OR%201=1",
-    "%0d%0aX:%201",
-    "%7Bid%7D",
-    "%25%30%30",
-)
-QUERIES = (
-    "%00",
-    "%FF",
-    "%ED%A0%80",
-    "9" * 1000,
-    "-1",
-    "1e400",
-    "NaN",
-    "9999-12-31T23:59:59Z",
-    "%",
-    "%zz",
-    "a%00b",
-    "[]",
-    "'",
-)
 PARAMETERS = (
     "page",
     "limit",
@@ -69,7 +36,7 @@ PARAMETERS = (
     "caller",
     "v",
 )
-DEEP = b"[" * 100_000 + b"]" * 100_000
+LENGTHS = (b"-1", b"9" * 5000, b"\xb2", b"1e3", b"0x10")
 BODIES = (
     b"",
     b"null",
@@ -169,8 +136,31 @@ async def test_no_body_makes_a_server_fail(attacked: Attacked, body: bytes) -> N
     ]
     for path in [*paths, *(f"/handset/v1/{verb}" for verb in GATEWAY)]:
         path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
-        for headers in ({}, {"Content-Type": "application/json; charset=utf-16"}, {"Content-Encoding": "gzip"}):
-            await attacked.send("POST", path, content=body, headers=headers)
+        for sent in ({}, {"Content-Type": "application/json; charset=utf-16"}, {"Content-Encoding": "gzip"}):
+            await attacked.send("POST", path, content=body, headers=sent)
+
+
+@pytest.mark.parametrize("of_round", ROUNDS)
+async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int) -> None:
+    routes = [(one.method, one.path.replace("{clientAccountId}", attacked.account)) for one in ROUTES]
+    routes += [("POST", f"/handset/v1/{verb}") for verb in GATEWAY]
+    others = (
+        "docs",
+        "docs/handset",
+        "openapi.json",
+        "asyncapi.json",
+        "healthz",
+        "readyz",
+        "nowhere",
+        "handset/v1/stream",
+    )
+    routes += [("GET", f"/{path}") for path in (*others, "static/console/console.css", f"logos/{'a' * 64}.png")]
+    for method, path in [*routes, ("GET", "/downloads/a"), ("HEAD", "/docs")]:
+        for length in ({}, *({"Content-Length": one} for one in LENGTHS)):
+            for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
+                sent = headers(of_round, without=without) | length
+                path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+                await attacked.send(method, path, headers=sent, content=b"{}")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "CONNECT"])

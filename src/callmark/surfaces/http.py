@@ -28,6 +28,9 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 """On every answer of ours in JSON: tokens, links and numbers of people are for who asked, not for caches on the way."""
 _SECOND = timedelta(seconds=1)
 
+_LENGTH_DIGITS = 20
+"""No body is so long that its length has more."""
+
 EACH_WAIT_S = 8.0
 """How long a request waits for an engine each time: a page or an answer is better late than never, but not for ever."""
 
@@ -121,10 +124,15 @@ def check_media_type(scope: Scope) -> None:
         raise UnsupportedMedia
 
 
+def announced_bytes(scope: Scope) -> int:
+    """The length of the body as its head tells it, of any number of digits; 0 where it tells none."""
+    told = (header(scope, b"content-length") or "").lstrip("0")
+    return int(told[:_LENGTH_DIGITS]) if told.isascii() and told.isdigit() else 0
+
+
 async def read_body(scope: Scope, receive: Receive, limit_bytes: int) -> bytes:
     """The whole body. Raises PayloadTooLarge as soon as it is known to pass the limit, RequestCutOff for a part."""
-    announced = header(scope, b"content-length")
-    if announced is not None and announced.isascii() and announced.isdigit() and int(announced[-20:]) > limit_bytes:
+    if announced_bytes(scope) > limit_bytes:
         raise PayloadTooLarge(limit_bytes)
     message = await receive()
     if message["type"] == "http.disconnect":

@@ -1,22 +1,59 @@
 """What no page of ours sends: odd ids in paths, damaged cookies, fields that are no text. A page each time, no 5xx."""
 
-import pytest
-from tests.surfaces.console.browser import Browser, Business, Visitors, text_of
+import re
 
+import httpx
+import pytest
+from tests import nasty
+from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, make_operator, text_of
+
+from callmark.domain.deps import Deps
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.entry import Access
 from callmark.surfaces.console.routes import TABLE
 
-SEGMENTS = (
-    "%00",
-    "%FF",
-    "a" * 2000,
-    "-1",
-    "9" * 400,
-    "..%2F..",
-    "%F0%9F%9A%9A",
-    "00000000-0000-0000-0000-000000000000",
+SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
+QUERY = (
+    *(
+        "account",
+        "after",
+        "app",
+        "before",
+        "caller",
+        "draft",
+        "feature_set",
+        "from",
+        "mode",
+        "next",
+        "on",
+        "os",
+        "page",
+    ),
+    *(
+        "place",
+        "process",
+        "q",
+        "range",
+        "seen",
+        "seen_in",
+        "sent",
+        "set",
+        "state",
+        "then",
+        "to",
+        "type",
+        "version",
+        "zone",
+    ),
 )
+COOKIES = sorted({name for name in vars(cookies).values() if isinstance(name, str) and name.startswith("callmark_")})
+PAGES = {200, 303, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422}
+LENGTHS = (b"-1", b"9" * 5000, b"\xb2", b"1e3", b"0x10")
+FORM = b"application/x-www-form-urlencoded"
+OF_SITES = ("Origin", "Referer", "Sec-Fetch-Site", "X-CSRF-Token")
+"""Headers by which forms of other sites are refused before anything else is looked at."""
+
+LEAVING = {"/sign-out", "/operator/stop-acting"}
 GARBAGE = (
     "bnVsbA==",
     "W10=",
@@ -33,26 +70,60 @@ GARBAGE = (
 NOT_TEXT = (b"name=%FF&email=%C3%28", b"name=\xff", b"name=a&email=\xed\xa0\x80")
 
 
+@pytest.fixture
+async def everybody(deps: Deps, business: Business, browse: Visitors) -> list[Browser]:
+    """A member, an operator, and an operator who acts for the member's account."""
+    operator, acting = [await browse.as_operator(await make_operator(deps)) for _ in range(2)]
+    begun = await acting.post(f"/console/operator/accounts/{business.account.id}/act", {"reason": "a test"})
+    assert begun.status_code == 303
+    return [await browse.as_member(business.admin), operator, acting]
+
+
 @pytest.mark.parametrize("segment", SEGMENTS, ids=range(len(SEGMENTS)))
-async def test_no_path_makes_a_page_fail(business: Business, browse: Visitors, segment: str) -> None:
-    alice = await browse.as_member(business.admin)
+async def test_no_path_makes_a_page_fail(business: Business, everybody: list[Browser], segment: str) -> None:
+    for entry in (one for one in TABLE if "{" in one.path):
+        for first in {segment, str(business.account.id)} if entry.path.count("{") > 1 else {segment}:
+            parts = re.sub(r"\{\w+\}", first, entry.path, count=1)
+            path = re.sub(r"\{\w+\}", segment, parts)
+            for browser in everybody if "/operator/" in path else everybody[::2]:
+                await _ask(browser, entry.method, f"/console{path}")
+
+
+@pytest.mark.parametrize("of_round", range(5))
+async def test_no_query_makes_a_page_fail(everybody: list[Browser], of_round: int) -> None:
+    values = nasty.QUERIES[of_round:] + nasty.QUERIES[:of_round]
+    asked = "&".join(f"{name}={values[at * 5 % len(values)]}" for at, name in enumerate(QUERY))
     for entry in TABLE:
-        if "{" not in entry.path or entry.path.startswith("/operator"):
-            continue
-        path = "/".join(segment if part.startswith("{") else part for part in entry.path.split("/"))
-        answer = await _ask(alice, entry.method, f"/console{path}")
-        assert answer in {200, 303, 400, 401, 403, 404, 405, 409, 410, 422}, (entry.method, path[:80], answer)
+        if entry.method == "GET" and "{" not in entry.path:
+            browser = everybody[1 if "/operator/" in entry.path else of_round % 2 * 2]
+            await _ask(browser, "GET", f"/console{entry.path}?{asked}")
 
 
-async def _ask(browser: Browser, method: str, path: str) -> int:
-    if method == "POST":
-        return (await browser.post(path, {"name": "a", "email": "a"})).status_code
-    return (await browser.http.get(path)).status_code
+@pytest.mark.parametrize("of_round", nasty.ROUNDS)
+async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser], of_round: int) -> None:
+    for at, entry in enumerate(one for one in TABLE if "{" not in one.path and one.path not in LEAVING):
+        browser = everybody[1 if "/operator/" in entry.path else 0]
+        length = {"Content-Length": LENGTHS[at % len(LENGTHS)]}
+        for more, without in ((length, ()), (length, OF_SITES), ({"Content-Type": FORM}, OF_SITES)):
+            sent = {**nasty.headers(of_round, without=without), **more}
+            await _ask(browser if at % 4 else browse(), entry.method, f"/console{entry.path}", sent)
+    for browser in everybody:
+        assert (await browser.get("/console/me")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "name", [cookies.FLASH, cookies.SESSION, cookies.VISITOR, cookies.CODE, cookies.DEVICE, cookies.THEME]
-)
+async def _ask(browser: Browser, method: str, path: str, headers: dict[str, bytes] | None = None) -> httpx.Response:
+    """A page of ours, or a redirect to one."""
+    url = httpx.URL(BASE).copy_with(raw_path=path.encode())
+    data = {"csrf": browser.csrf, "name": "a", "email": "a"} if method == "POST" else None
+    answer = await browser.http.request(method, url, data=data, headers=headers)
+    assert answer.status_code in PAGES, (method, path[:80], answer.status_code)
+    assert answer.headers["x-request-id"]
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"].startswith("text/html"), (method, path[:80])
+    return answer
+
+
+@pytest.mark.parametrize("name", COOKIES)
 async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors, name: str) -> None:
     alice = await browse.as_member(business.admin)
     for value in GARBAGE:
@@ -60,22 +131,20 @@ async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors,
         for path in ("/console/sign-in", "/console", "/console/sign-in/code", "/console/nowhere"):
             answer = await browse().http.get(path, headers=sent)
             assert answer.status_code in {200, 303, 404}, (value, path)
+            posted = await browse().http.post(path, headers=sent, data={"csrf": "a"})
+            assert posted.status_code in {303, 403, 405}, (value, path)
         if name != cookies.SESSION:
             alice.http.cookies.set(name, value.encode("latin-1").decode("ascii", "replace").replace("\ufffd", "y"))
             assert (await alice.http.get("/console/keys")).status_code == 200, value
 
 
 @pytest.mark.parametrize("body", NOT_TEXT, ids=range(len(NOT_TEXT)))
-async def test_a_field_that_is_no_text_is_told_with_its_place(
-    business: Business, browse: Visitors, body: bytes
-) -> None:
-    alice = await browse.as_member(business.admin)
+async def test_a_field_that_is_no_text_is_told_with_its_place(everybody: list[Browser], body: bytes) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for entry in TABLE:
         if entry.method == "POST" and "{" not in entry.path and entry.action is not Access.ANYBODY:
-            if entry.path.startswith("/operator"):
-                continue
-            answer = await alice.http.post(f"/console{entry.path}", content=body, headers=form)
+            browser = everybody[1 if entry.path.startswith("/operator/") else 0]
+            answer = await browser.http.post(f"/console{entry.path}", content=body, headers=form)
             assert answer.status_code == 400, entry.path
             assert "is not UTF-8" in text_of(answer)
 

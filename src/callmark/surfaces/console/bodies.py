@@ -17,7 +17,7 @@ from starlette.types import Message
 
 from callmark.kit.errors import InvalidInput, PayloadTooLarge
 from callmark.surfaces.bodies import NotUtf8, check_encoding, check_utf8
-from callmark.surfaces.http import read_body
+from callmark.surfaces.http import announced_bytes, read_body
 
 LARGEST_TEXT_BYTES = 8 * 1024 * 1024
 """Of all fields of a form together: beyond what any field may hold, so that the field itself says what it may."""
@@ -130,8 +130,7 @@ async def _once(body: bytes) -> AsyncGenerator[bytes, None]:
 
 def _bounded(request: Request, most: int) -> Request:
     """The request, whose body raises PayloadTooLarge as soon as it passes `most` bytes, or announces that it will."""
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > most:
+    if announced_bytes(request.scope) > most:
         raise PayloadTooLarge(most)
     receive, size = request.receive, 0
 

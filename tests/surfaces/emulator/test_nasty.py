@@ -1,0 +1,136 @@
+"""What no program of ours sends to the emulator: every route of its table, never a 5xx, always the envelope."""
+
+import re
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from starlette.routing import Route, WebSocketRoute
+from tests.factories import phone
+from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
+from tests.surfaces.emulator.running import Emulated
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from callmark.surfaces.emulator.app import Emulator
+
+MAGICIAN = "919900000016"
+LONGEST_MESSAGE = 10_000
+NORMAL, UNSAID, NOT_TEXT, TOO_LARGE, NO_HANDSET = 1000, 1005, 1007, 1009, 4404
+QUERY = ("caller", "page", "limit", "after", "to", "q")
+BODIES = (
+    b"null",
+    b"[]",
+    b'"x"',
+    b"1e400",
+    b"NaN",
+    b"\xff",
+    b'{"\xff":1}',
+    DEEP,
+    b"[" * 900,
+    b'{"advance_s":1e400,"seed":1e400,"phone_number":1e400,"count":1e400,"status":1e400,"caller":1e400}',
+    b'{"advance_s":-1e308,"seed":-9223372036854775809}',
+    b'{"seed":' + b"9" * 400 + b"}",
+    b'{"advance_s":' + b"9" * 400 + b"}",
+    b'{"phone_number":"\\u0000"}',
+    b'{"phone_number":"919900112233","app_version":"\\u0000","os":"\\ud83d"}',
+    b'{"caller":"\\u0000","receiver":"\\ud83d"}',
+    b'{"business_number":"\\u0000","campaign_id":"\\u0000","call_type":"\\ud83d","answers":[]}',
+    b'{"status":200,"headers":{"a":"\\u0000"},"body":"\\u0000","delay_s":1e-400}',
+)
+
+
+@dataclass
+class Attacked:
+    """A running emulator, asked without what a client of ours would put right."""
+
+    http: httpx.AsyncClient
+    url: str
+    routes: list[Route]
+    sockets: list[WebSocketRoute]
+
+    async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
+        url = httpx.URL(self.url).copy_with(raw_path=path.encode())
+        answer = await self.http.request(method, url, **more)
+        assert answer.status_code < 500, (method, path[:200], more, answer.text)
+        assert answer.headers["x-request-id"]
+        if answer.status_code >= 400 and method != "HEAD":
+            assert answer.headers["content-type"] == "application/json", (method, path[:200])
+            assert answer.json().keys() == {"slug", "message"}
+        return answer
+
+    def all(self, segment: str) -> Iterator[tuple[str, str]]:
+        """Every method and path, its parameters filled in."""
+        for route in self.routes:
+            for method in sorted((route.methods or set[str]()) - {"HEAD"}):
+                yield method, filled(route.path, segment)
+
+
+def filled(path: str, segment: str) -> str:
+    return re.sub(r"\{\w+\}", lambda _: segment, path)
+
+
+@pytest.fixture
+async def attacked(emulator: Emulated) -> AsyncGenerator[Attacked]:
+    url = f"http://127.0.0.1:{emulator.port}"
+    found = Emulator(emulator.deps).routes
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
+        routes = [one for one in found if isinstance(one, Route)]
+        yield Attacked(http, url, routes, [one for one in found if isinstance(one, WebSocketRoute)])
+
+
+async def test_no_path_makes_the_emulator_fail(attacked: Attacked) -> None:
+    for segment in SEGMENTS:
+        for method, path in attacked.all(segment):
+            if segment in path:
+                await attacked.send(method, path, **({} if method == "GET" else {"content": b"{}"}))
+
+
+async def test_no_query_makes_the_emulator_fail(attacked: Attacked) -> None:
+    for value in QUERIES:
+        asked = "&".join(f"{name}={value}" for name in QUERY)
+        for method, path in attacked.all(MAGICIAN):
+            if method == "GET":
+                await attacked.send(method, f"{path}?{asked}")
+        assert (await attacked.send("POST", f"/emulator/v1/sinks/orders?{asked}")).status_code == 200
+    assert len((await attacked.send("GET", "/emulator/v1/sinks/orders/requests")).json()) == len(QUERIES)
+
+
+async def test_no_body_makes_the_emulator_fail(attacked: Attacked) -> None:
+    for body in BODIES:
+        for method, path in attacked.all(phone()):
+            if method in {"POST", "PUT", "PATCH"}:
+                await attacked.send(method, path, content=body, headers={"Content-Type": "application/json"})
+
+
+async def test_no_header_makes_the_emulator_fail(attacked: Attacked) -> None:
+    for of_round in ROUNDS:
+        for method, path in attacked.all(phone()):
+            for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
+                sent = headers(of_round, without=without)
+                await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)
+
+
+@pytest.mark.parametrize("at", [0, 1], ids=["line", "watch"])
+async def test_no_message_makes_a_line_of_a_page_fail(attacked: Attacked, at: int) -> None:
+    texts = [body.decode("latin-1") for body in BODIES if len(body) < LONGEST_MESSAGE]
+    talks = [(segment, "{}") for segment in SEGMENTS]
+    talks += [(MAGICIAN, message) for message in (*texts, b"\xff", "a" * LONGEST_MESSAGE)]
+    for segment, message in talks:
+        ended = await talked(attacked.url.replace("http", "ws") + filled(attacked.sockets[at].path, segment), message)
+        assert ended in {400, 403, 404, NORMAL, UNSAID, NOT_TEXT, TOO_LARGE, NO_HANDSET}, (segment[:100], message[:100])
+
+
+async def talked(url: str, message: str | bytes) -> int:
+    """How a line ended that was sent this message: by which HTTP status or close code."""
+    try:
+        async with connect(url, proxy=None) as socket:
+            await socket.send(message)
+            await socket.close()
+            return socket.close_code or 0
+    except InvalidStatus as exc:
+        return exc.response.status_code
+    except ConnectionClosed as exc:
+        return exc.rcvd.code if exc.rcvd else 0
