@@ -62,6 +62,6 @@ HEADERS = {
 ROUNDS = range(6)
 
 
-def headers(of_round: int, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """Every header with its value of this round."""
-    return {name: values[of_round] for name, values in HEADERS.items() if name not in without}
+def headers(of_round: int, *, without: tuple[str, ...] = ()) -> dict[bytes, bytes]:
+    """Every header, by its name in lower case, with its value of this round."""
+    return {name.lower().encode(): values[of_round] for name, values in HEADERS.items() if name not in without}

@@ -70,7 +70,7 @@ class Attacked:
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         url = httpx.URL("http://callmark.test").copy_with(raw_path=path.encode())
-        headers = {"Authorization": f"Bearer {self.token}"} | more.pop("headers", {})
+        headers = {b"authorization": f"Bearer {self.token}".encode()} | more.pop("headers", {})
         answer = await self.http.request(method, url, headers=headers, **more)
         assert answer.status_code < 500, (method, path[:200], more, answer.text)
         assert answer.headers["x-request-id"]
@@ -156,7 +156,7 @@ async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int) 
     )
     routes += [("GET", f"/{path}") for path in (*others, "static/console/console.css", f"logos/{'a' * 64}.png")]
     for method, path in [*routes, ("GET", "/downloads/a"), ("HEAD", "/docs")]:
-        for length in ({}, *({"Content-Length": one} for one in LENGTHS)):
+        for length in ({}, *({b"content-length": one} for one in LENGTHS)):
             for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
                 sent = headers(of_round, without=without) | length
                 path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything

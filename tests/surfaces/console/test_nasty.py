@@ -11,6 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.entry import Access
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.console.visit import encode_key
 
 SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
 QUERY = (
@@ -45,6 +46,11 @@ QUERY = (
         "version",
         "zone",
     ),
+)
+NOBODY = "00000000-0000-0000-0000-000000000000"
+INSTANTS = (
+    *("0001-01-01T00:00:00", "9999-12-31T23:59:59.999999", "2026-01-01", "2026-01-01T00:00:00"),
+    *("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"),
 )
 COOKIES = sorted({name for name in vars(cookies).values() if isinstance(name, str) and name.startswith("callmark_")})
 PAGES = {200, 303, 400, 401, 403, 404, 405, 409, 410, 413, 415, 422}
@@ -99,19 +105,28 @@ async def test_no_query_makes_a_page_fail(everybody: list[Browser], of_round: in
             await _ask(browser, "GET", f"/console{entry.path}?{asked}")
 
 
+@pytest.mark.parametrize("instant", INSTANTS)
+async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser], instant: str) -> None:
+    for entry in (one for one in TABLE if one.method == "GET" and "{" not in one.path):
+        rest = (NOBODY, "5") if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
+        key = encode_key(instant, *rest)
+        browser = everybody[1 if "/operator/" in entry.path else 0]
+        await _ask(browser, "GET", f"/console{entry.path}?after={key}&before={key}")
+
+
 @pytest.mark.parametrize("of_round", nasty.ROUNDS)
 async def test_no_header_makes_a_page_fail(browse: Visitors, everybody: list[Browser], of_round: int) -> None:
     for at, entry in enumerate(one for one in TABLE if "{" not in one.path and one.path not in LEAVING):
         browser = everybody[1 if "/operator/" in entry.path else 0]
-        length = {"Content-Length": LENGTHS[at % len(LENGTHS)]}
-        for more, without in ((length, ()), (length, OF_SITES), ({"Content-Type": FORM}, OF_SITES)):
+        length = {b"content-length": LENGTHS[at % len(LENGTHS)]}
+        for more, without in ((length, ()), (length, OF_SITES), ({b"content-type": FORM}, OF_SITES)):
             sent = {**nasty.headers(of_round, without=without), **more}
             await _ask(browser if at % 4 else browse(), entry.method, f"/console{entry.path}", sent)
     for browser in everybody:
         assert (await browser.get("/console/me")).status_code == 200
 
 
-async def _ask(browser: Browser, method: str, path: str, headers: dict[str, bytes] | None = None) -> httpx.Response:
+async def _ask(browser: Browser, method: str, path: str, headers: dict[bytes, bytes] | None = None) -> httpx.Response:
     """A page of ours, or a redirect to one."""
     url = httpx.URL(BASE).copy_with(raw_path=path.encode())
     data = {"csrf": browser.csrf, "name": "a", "email": "a"} if method == "POST" else None

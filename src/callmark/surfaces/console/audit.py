@@ -15,7 +15,7 @@ from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
 
 ACTIONS = (
     "account.created",
@@ -146,12 +146,8 @@ def _wanted(visit: Visit) -> AuditFilter:
 def _after(visit: Visit) -> tuple[datetime, UUID] | None:
     key = decode_key(visit.query("after"), 2)
     entry_id = parse_uuid(key[1]) if key else None
-    if key is None or entry_id is None:
-        return None
-    try:
-        return datetime.fromisoformat(key[0]), entry_id
-    except ValueError:
-        return None
+    at = decode_instant(key[0]) if key else None
+    return (at, entry_id) if at and entry_id else None
 
 
 ROUTES = (

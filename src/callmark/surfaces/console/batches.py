@@ -19,7 +19,7 @@ from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
-from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
 
 LIST = "/console/batches"
 _STATES = {"done": True, "working": False}
@@ -132,10 +132,8 @@ def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:
     """A key of an instant and an id out of an address."""
     key = decode_key(text, 2)
     found = parse_uuid(key[1]) if key else None
-    try:
-        return (datetime.fromisoformat(key[0]), found) if key and found else None
-    except ValueError:
-        return None
+    at = decode_instant(key[0]) if key else None
+    return (at, found) if at and found else None
 
 
 def _date(text: str) -> date | None:

@@ -180,7 +180,7 @@ def changed(asked: list[Asked], do: str) -> list[Asked]:
     if step in {"add_choice", "add_text"}:
         kind = QuestionKind.CHOICE if step == "add_choice" else QuestionKind.TEXT
         return [*asked, Asked("", kind, "", "", is_new=True)]
-    at = int(position) if position.isascii() and position.isdigit() else len(asked)
+    at = int(position) if position in map(str, range(len(asked))) else len(asked)
     to = {"up": at - 1, "down": at + 1, "remove": at}.get(step, -1)
     if not (at < len(asked) and 0 <= to < len(asked)):
         return asked

@@ -19,7 +19,7 @@ from callmark.kit.errors import Conflict
 from callmark.kit.ids import id_part, parse_uuid
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
 
 LIST = "/console/webhook-events"
 _PAGE = 50
@@ -147,13 +147,8 @@ def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID]
 def _after(visit: Visit) -> tuple[datetime, UUID] | None:
     key = decode_key(visit.query("after"), 2)
     delivery_id = parse_uuid(key[1]) if key else None
-    if key is None or delivery_id is None:
-        return None
-    try:
-        at = datetime.fromisoformat(key[0])
-    except ValueError:
-        return None
-    return (at, delivery_id) if at.tzinfo else None
+    at = decode_instant(key[0]) if key else None
+    return (at, delivery_id) if at and delivery_id else None
 
 
 def _pretty(body: str) -> str:

@@ -31,7 +31,7 @@ from callmark.surfaces.console.list_files import ListFile, choices_of, keep_list
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.sheets import sheet
 from callmark.surfaces.console.sse import Progress
-from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
 
 JOBS = "/console/numbers/jobs"
 LARGEST_BYTES = 4 * 1024 * 1024
@@ -363,10 +363,8 @@ def _before(visit: Visit) -> tuple[datetime, ListingJobId] | None:
     """Where the page begins; the first page for a position that is not ours."""
     key = decode_key(visit.query("before"), 2)
     found = parse_uuid(key[1]) if key else None
-    try:
-        return (datetime.fromisoformat(key[0]), ListingJobId(found)) if key and found else None
-    except ValueError:
-        return None
+    at = decode_instant(key[0]) if key else None
+    return (at, ListingJobId(found)) if at and found else None
 
 
 def _key(last: ListingJob) -> str:

@@ -24,7 +24,7 @@ from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.feature_sets import place_options
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.sheets import sheet
-from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
 
 LIST = "/console/numbers"
 _PAGE = 50
@@ -262,10 +262,8 @@ def _why(found: Found) -> str:
 def _before(visit: Visit) -> tuple[datetime, PhoneNumber] | None:
     """Where the page begins; the first page for a position that is not ours."""
     key = decode_key(visit.query("before"), 2)
-    try:
-        return (datetime.fromisoformat(key[0]), PhoneNumber(key[1])) if key else None
-    except ValueError:
-        return None
+    at = decode_instant(key[0]) if key else None
+    return (at, PhoneNumber(key[1])) if key and at else None
 
 
 def _key(last: Number) -> str:

@@ -1,9 +1,8 @@
 """Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
 
+import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
@@ -23,7 +22,7 @@ from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.timeline import Moment, timeline
-from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
 
 LIST = "/console/records"
 _FILTERS = ("receiver", "caller", "state", "q")
@@ -162,15 +161,16 @@ async def show_resolve(visit: Visit) -> Response:
     return page(visit, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
 
 
+_POSITION = re.compile(r"-1|[0-9]{1,3}").fullmatch
+
+
 def _place(text: str) -> Place | None:
     key = decode_key(text, 3)
     found = parse_uuid(key[1]) if key else None
-    if key is None or found is None or not (key[2].removeprefix("-").isdigit() and len(key[2]) < 4):  # noqa: PLR2004 - positions have three digits
+    at = decode_instant(key[0]) if key else None
+    if key is None or found is None or at is None or not _POSITION(key[2]):
         return None
-    try:
-        return Place(datetime.fromisoformat(key[0]), UUID(key[1]), int(key[2]))
-    except ValueError:
-        return None
+    return Place(at, found, int(key[2]))
 
 
 def _key(place: Place) -> str:

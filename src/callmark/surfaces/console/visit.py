@@ -4,6 +4,7 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -199,6 +200,15 @@ def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
     except (ValueError, msgspec.DecodeError):
         return None
     return found if len(found) == parts and not any("\0" in part for part in found) else None
+
+
+def decode_instant(text: str) -> datetime | None:
+    """An instant of a position, in UTC; None for one that is not ours or at either end of the calendar."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.astimezone(UTC) if found.tzinfo and MINYEAR < found.year < MAXYEAR else None
+    except ValueError:
+        return None
 
 
 def page_of(url: str) -> str:
