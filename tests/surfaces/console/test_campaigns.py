@@ -83,7 +83,7 @@ def test_buttons_add_remove_and_move_questions_and_nothing_else() -> None:
     assert changed(both, "remove-0") == [second]
     assert [one.kind for one in changed(both, "add_choice")] == [Kind.TEXT, Kind.CHOICE, Kind.CHOICE]
     assert [one.kind for one in changed([], "add_text")] == [Kind.TEXT]
-    for do in ("preview", "up-0", "down-1", "remove-2", "remove", "up--1", "remove-x", "up-²"):
+    for do in ("preview", "up-0", "down-1", "remove-2", "remove", "up--1", "remove-x", "up-²", "up-" + "9" * 5000):
         assert changed(both, do) == both, do
 
 
