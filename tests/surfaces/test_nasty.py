@@ -156,11 +156,12 @@ async def test_no_header_makes_a_server_fail(attacked: Attacked, of_round: int) 
     )
     routes += [("GET", f"/{path}") for path in (*others, "static/console/console.css", f"logos/{'a' * 64}.png")]
     for method, path in [*routes, ("GET", "/downloads/a"), ("HEAD", "/docs")]:
-        for length in ({}, *({b"content-length": one} for one in LENGTHS)):
-            for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
-                sent = headers(of_round, without=without) | length
-                path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
-                await attacked.send(method, path, headers=sent, content=b"{}")
+        path = path.replace("{", "").replace("}", "")  # noqa: PLW2901 - other parameters may be anything
+        for without in ((), ("Authorization", "Content-Type"), ("Authorization", "Idempotency-Key")):
+            sent = headers(of_round, without=without)
+            if of_round < len(LENGTHS):
+                sent[b"content-length"] = LENGTHS[of_round]
+            await attacked.send(method, path, headers=sent, content=b"{}")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "CONNECT"])
