@@ -87,8 +87,8 @@ def test_an_invited_member_comes_in_by_the_mailed_link(console: ConsoleTabs) -> 
     guest = console.tabs.open(link)
     check_page(guest)
     guest.get_by_label("Your name").fill("Nina Niemi")
-    guest.get_by_label("Password").fill("four unrelated words here")
-    guest.get_by_label("Repeat password").fill("four unrelated words here")
+    guest.locator("#password").fill("four unrelated words here")
+    guest.locator("#again").fill("four unrelated words here")
     guest.get_by_role("button", name="Accept and sign in").click()
     expect(guest.get_by_text("Nina Niemi")).to_be_visible()
 

@@ -107,7 +107,7 @@ def rewrite_to_two(page: Page) -> None:
     page.get_by_role("button", name="Rewrite").click()
     expect(page.get_by_text("Confirm this first")).to_be_visible()
     looked_at(page)
-    page.get_by_label(re.compile("^Delist what is not in the list")).check()
+    page.get_by_label(re.compile("^Delist all numbers that are not in the list")).check()
     page.get_by_role("button", name="Rewrite").click()
     # What was begun is said once, and a quick job's page has come again with its end by then.
     expect(page.get_by_text("9,948 done")).to_be_visible(timeout=15_000)
@@ -134,7 +134,9 @@ def test_a_set_is_unpublished_in_a_dialog_and_a_full_one_is_not_deleted(console:
     expect(page.get_by_role("dialog")).to_contain_text("show nothing from the next call")
     check_page(page)
     page.get_by_role("dialog").get_by_role("button", name="Unpublish").click()
-    expect(page.get_by_text("The feature set is not published")).to_be_visible()
+    expect(
+        page.get_by_text("The feature set is not published, so its numbers show nothing.", exact=True)
+    ).to_be_visible()
     page.get_by_role("link", name="Publish").click()
     page.get_by_role("dialog").get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Delivery default was published.")).to_be_visible()
