@@ -35,6 +35,8 @@ RESETTLE_S = 2
 
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
 
+_NOT_YET = "not connected yet"
+
 _HERE = b"+"
 """What answers an empty payload to a handset's subject: its stream is open."""
 
@@ -72,7 +74,7 @@ class Fabric:
         self._connecting: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled_from = 0.0
-        self._trouble = "not connected yet"
+        self._trouble = _NOT_YET
 
     # life -----------------------------------------------------------------------------------------------------------
 
@@ -193,7 +195,12 @@ class Fabric:
             self._note(exc)
 
     def _note(self, exc: Exception) -> None:
-        """Tells why there is no connection: once for each reason, because the tries go on for ever."""
+        """Tells why there is no connection: once for each reason, because the tries go on for ever.
+
+        A server that refuses us says why and then cuts the connection; the cut alone says less than what is known.
+        """
+        if isinstance(exc, ConnectionResetError) and self._trouble != _NOT_YET:
+            return
         if (text := _text(exc)) != self._trouble:
             log.warning("nats_not_reached", error=text)
         self._trouble = text

@@ -85,8 +85,9 @@ class _Demo:
                 open_deps(running.settings, "demo") as deps,
             ):
                 self.good = await Story(http, self.credentials, teller, deps).tell()
-            if self.once:
-                return
+                if self.once:
+                    return
+                await _until_ready(http)
             self._say_where(teller, running)
             if self.browser:
                 await _open_page(running.base_url)
@@ -120,6 +121,14 @@ class _Demo:
         teller.heading("To go from API key to ringing handset yourself, paste this into another shell:")
         teller.verbatim(curl_walk(data / CREDENTIALS_ENV))
         teller.heading("Ctrl-C stops it.")
+
+
+async def _until_ready(http: httpx.AsyncClient) -> None:
+    """Returns when everything that the demo promises is there, each magic receiver included; 30 seconds at most."""
+    with contextlib.suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(30):
+            while not (await http.get("/readyz")).is_success:  # noqa: ASYNC110 - another process, over HTTP
+                await asyncio.sleep(0.1)
 
 
 def _report(text: str) -> None:
