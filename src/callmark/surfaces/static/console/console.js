@@ -179,3 +179,15 @@ function follow(box) {
 const ready = (root) => root.querySelectorAll("[data-progress]").forEach(follow);
 ready(document);
 document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) ready(event.target); });
+
+/* A table that is wider than its card scrolls: by the keyboard too. */
+const reach = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+document.querySelectorAll(".table-responsive").forEach((box) => reach.observe(box));
+document.addEventListener("htmx:load", (event) => {
+  event.target.querySelectorAll?.(".table-responsive").forEach((box) => reach.observe(box));
+});
