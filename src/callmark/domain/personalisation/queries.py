@@ -204,8 +204,7 @@ async def _write_outcomes(tx: Tx, ordered: Sequence[Settlement]) -> int:
         [s.sent_at for s in ordered],
         [s.at for s in ordered],
         [s.ends_batch for s in ordered],
-        min(ends),
-        max(ends),
+        *(min(ends), max(ends)),
     )
 
 

@@ -65,13 +65,18 @@ async def create_webhook(
         account = await accounts.lock_account(tx, account_id)
         check_wanted(account.features, _features(webhook.event_types), (), "event_types")
         sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
-        others = await queries.select_webhooks(tx, account_id)
-        if len(others) >= MOST_WEBHOOKS:
-            raise Conflict(f"an account can have at most {MOST_WEBHOOKS} webhooks; delete one first")
-        model.refuse_taken(webhook.name, others)
+        await _refuse_without_room(tx, webhook)
         await queries.insert_webhook(tx, webhook, sealed)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, signing.shown(secret))
+
+
+async def _refuse_without_room(tx: Tx, webhook: Webhook) -> None:
+    """Raises Conflict for a sixth webhook of its account and for a taken name (contract D36)."""
+    others = await queries.select_webhooks(tx, webhook.account_id)
+    if len(others) >= MOST_WEBHOOKS:
+        raise Conflict(f"an account can have at most {MOST_WEBHOOKS} webhooks; delete one first")
+    model.refuse_taken(webhook.name, others)
 
 
 def _features(types: Collection[EventType]) -> frozenset[Feature]:

@@ -146,7 +146,7 @@ document.querySelectorAll("[data-browser-zone]").forEach((field) => { field.valu
 /* The first field that was refused gets the focus. */
 document.querySelector("[aria-invalid=true]")?.focus();
 
-/* Light and dark without loading the page anew. */
+/* Light and dark without reloading the page. */
 document.querySelectorAll("[data-theme-form]").forEach((form) => {
   const set = () => {
     const dark = document.documentElement.dataset.bsTheme === "dark";
