@@ -1,7 +1,12 @@
 /* What every page of the console can do. Everything works without it, by plain links and forms. */
 
 const live = document.getElementById("cs-live");
-const say = (text) => { live.textContent = ""; requestAnimationFrame(() => { live.textContent = text; }); };
+const say = (text) => {
+  live.textContent = "";
+  requestAnimationFrame(() => {
+    live.textContent = text;
+  });
+};
 
 /* Copy buttons. */
 async function copy(button) {
@@ -35,10 +40,15 @@ const dialog = document.getElementById("cs-dialog");
 async function ask(link) {
   const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
   const asked = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-ask] form");
-  if (!asked) { location.assign(link.href); return; }
+  if (!asked) {
+    location.assign(link.href);
+    return;
+  }
   asked.querySelector("[data-ask-title]").id = "cs-dialog-title";
   dialog.querySelector("[data-dialog-body]").replaceChildren(asked);
-  dialog.addEventListener("close", () => (link.closest("details.cs-menu")?.querySelector("summary") ?? link).focus(), { once: true });
+  dialog.addEventListener("close", () => (link.closest("details.cs-menu")?.querySelector("summary") ?? link).focus(), {
+    once: true,
+  });
   dialog.showModal();
   asked.querySelector("[data-ask-back]").focus();
 }
@@ -51,8 +61,10 @@ document.addEventListener("click", (event) => {
   if (!target) return;
   if (target.dataset.copy !== undefined) copy(target);
   else if (target.dataset.save !== undefined) save(target);
-  else if (target.dataset.askBack !== undefined && dialog.open) { event.preventDefault(); dialog.close(); }
-  else if (target.dataset.asks !== undefined && !event.ctrlKey && !event.metaKey) {
+  else if (target.dataset.askBack !== undefined && dialog.open) {
+    event.preventDefault();
+    dialog.close();
+  } else if (target.dataset.asks !== undefined && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
     target.closest("details.cs-menu")?.removeAttribute("open");
     ask(target).catch(() => location.assign(target.href));
@@ -76,14 +88,22 @@ function checkFile(field) {
   document.getElementById(id)?.remove();
   field.classList.toggle("is-invalid", Boolean(said));
   if (!said) return true;
-  const note = Object.assign(document.createElement("div"), { id, className: "invalid-feedback d-block", textContent: said });
+  const note = Object.assign(document.createElement("div"), {
+    id,
+    className: "invalid-feedback d-block",
+    textContent: said,
+  });
   note.setAttribute("role", "alert");
   field.after(note);
   return false;
 }
-document.addEventListener("change", (event) => { if (event.target.dataset?.largest) checkFile(event.target); });
+document.addEventListener("change", (event) => {
+  if (event.target.dataset?.largest) checkFile(event.target);
+});
 document.addEventListener("submit", (event) => {
-  const wrong = [...event.target.querySelectorAll("input[type=file][data-largest]")].filter((field) => !checkFile(field));
+  const wrong = [...event.target.querySelectorAll("input[type=file][data-largest]")].filter(
+    (field) => !checkFile(field),
+  );
   if (!wrong.length) return;
   event.preventDefault();
   wrong[0].focus();
@@ -93,14 +113,19 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("form[method=post]:not([data-again])") || event.defaultPrevented) return;
-  if (form.dataset.sent) { event.preventDefault(); return; }
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
   form.dataset.sent = "yes";
   form.querySelectorAll("button:not([type=button])").forEach((button) => button.setAttribute("aria-disabled", "true"));
 });
-addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => {
-  delete form.dataset.sent;
-  form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
-}));
+addEventListener("pageshow", () =>
+  document.querySelectorAll("form[data-sent]").forEach((form) => {
+    delete form.dataset.sent;
+    form.querySelectorAll("[aria-disabled]").forEach((button) => button.removeAttribute("aria-disabled"));
+  }),
+);
 
 /* Fields with a limit: code points left, as the server counts them. */
 const length = (text) => [...text.trim()].length;
@@ -130,7 +155,9 @@ function show(field) {
     document.querySelector("[data-phone-nobody]")?.toggleAttribute("hidden", Boolean(file));
     return;
   }
-  const text = field.selectedOptions ? field.selectedOptions[0]?.dataset.shown ?? field.selectedOptions[0]?.text ?? "" : field.value;
+  const text = field.selectedOptions
+    ? (field.selectedOptions[0]?.dataset.shown ?? field.selectedOptions[0]?.text ?? "")
+    : field.value;
   part.textContent = text;
   part.hidden = !text && field.dataset.shows === "reason";
 }
@@ -141,7 +168,9 @@ document.addEventListener("input", (event) => {
 });
 
 /* The sign-in tells the browser's time zone, which is kept the first time. */
-document.querySelectorAll("[data-browser-zone]").forEach((field) => { field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || ""; });
+document.querySelectorAll("[data-browser-zone]").forEach((field) => {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+});
 
 /* The first field that was refused gets the focus. */
 document.querySelector("[aria-invalid=true]")?.focus();
@@ -171,14 +200,20 @@ function follow(box) {
     const bar = box.querySelector("progress");
     bar.max = total || 1;
     bar.value = done;
-    box.querySelector("[data-progress-count]").textContent = `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
+    box.querySelector("[data-progress-count]").textContent =
+      `${done.toLocaleString("en")} of ${total.toLocaleString("en")}`;
     if (text) box.querySelector("[data-progress-text]").textContent = text;
-    if (finished) { source.close(); location.assign(url || location.href); }
+    if (finished) {
+      source.close();
+      location.assign(url || location.href);
+    }
   });
 }
 const ready = (root) => root.querySelectorAll("[data-progress]").forEach(follow);
 ready(document);
-document.addEventListener("htmx:load", (event) => { if (event.target !== document.body) ready(event.target); });
+document.addEventListener("htmx:load", (event) => {
+  if (event.target !== document.body) ready(event.target);
+});
 
 /* A table that is wider than its card scrolls: by the keyboard too. */
 const reach = new ResizeObserver((entries) => {

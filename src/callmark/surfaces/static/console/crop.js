@@ -85,11 +85,15 @@ function start(box, field) {
 
   /* Before console.js looks at the file: what counts is the one that is sent. */
   for (const kind of ["input", "change"]) {
-    document.addEventListener(kind, (event) => {
-      if (event.target !== field || isOurs) return;
-      event.stopImmediatePropagation();
-      if (kind === "change") waitFor(open(field.files[0]));
-    }, { capture: true });
+    document.addEventListener(
+      kind,
+      (event) => {
+        if (event.target !== field || isOurs) return;
+        event.stopImmediatePropagation();
+        if (kind === "change") waitFor(open(field.files[0]));
+      },
+      { capture: true },
+    );
   }
 
   box.addEventListener("input", (event) => {
@@ -116,13 +120,17 @@ function start(box, field) {
   });
   canvas.addEventListener("pointerup", () => picture && waitFor(keep()));
 
-  field.form.addEventListener("submit", (event) => {
-    if (!drawing) return;
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    const { submitter } = event;
-    drawing.then(() => field.form.requestSubmit(submitter));
-  }, { capture: true });
+  field.form.addEventListener(
+    "submit",
+    (event) => {
+      if (!drawing) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const { submitter } = event;
+      drawing.then(() => field.form.requestSubmit(submitter));
+    },
+    { capture: true },
+  );
 }
 
 /** Moves a slider by as much as the picture was dragged. */

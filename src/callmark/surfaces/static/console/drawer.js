@@ -18,13 +18,23 @@ function close() {
   opener.focus();
 }
 
-opener.addEventListener("click", (event) => { event.preventDefault(); open(); });
+opener.addEventListener("click", (event) => {
+  event.preventDefault();
+  open();
+});
 for (const link of document.querySelectorAll("[data-drawer-close]")) {
-  link.addEventListener("click", (event) => { event.preventDefault(); close(); });
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    close();
+  });
 }
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !menu.querySelector("details[open]")) close();
 });
-narrow.addEventListener("change", () => { if (!narrow.matches) close(); });
-addEventListener("pageshow", (event) => { if (event.persisted) close(); });
+narrow.addEventListener("change", () => {
+  if (!narrow.matches) close();
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted) close();
+});
 if (location.hash === "#menu") history.replaceState(null, "", location.pathname + location.search);

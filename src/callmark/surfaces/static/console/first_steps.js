@@ -15,7 +15,15 @@ let told = "";
 
 function draw() {
   const { status, call, after: said, history } = phone;
-  drawDevice(device, { number, zone: phone.handset?.time_zone, now: phone.clock.now(), status, call, after: said, history });
+  drawDevice(device, {
+    number,
+    zone: phone.handset?.time_zone,
+    now: phone.clock.now(),
+    status,
+    call,
+    after: said,
+    history,
+  });
   after.draw();
   const text = told || `Phone: ${STATUS[status]}`;
   if (state.textContent !== text) state.textContent = text;
@@ -24,7 +32,8 @@ function draw() {
 }
 
 /** From a press of `Ring` on, the keyboard goes where the phone goes, and back when it is done; unless it went elsewhere. */
-let rangBy = "", wasThere = false;
+let rangBy = "",
+  wasThere = false;
 function follow() {
   const focused = document.activeElement;
   if (!rangBy || (device.contains(focused) && focused.checkVisibility())) return;
@@ -43,7 +52,8 @@ function say(text) {
 
 /** Waits until the phone is online, for some seconds at most. */
 async function online() {
-  for (let waited = 0; !phone.connected && waited < 5000; waited += 100) await new Promise((done) => setTimeout(done, 100));
+  for (let waited = 0; !phone.connected && waited < 5000; waited += 100)
+    await new Promise((done) => setTimeout(done, 100));
   return phone.connected;
 }
 
@@ -62,7 +72,8 @@ async function pushAndRing(form) {
     if (!(await online())) throw new Error(`The phone is ${STATUS[phone.status]}.`);
     const body = new URLSearchParams(new FormData(form));
     const answer = await fetch(form.action, { method: "POST", body, headers: { Accept: "application/json" } });
-    if (!answer.headers.get("content-type")?.startsWith("application/json")) throw new Error("Reload the page and try again.");
+    if (!answer.headers.get("content-type")?.startsWith("application/json"))
+      throw new Error("Reload the page and try again.");
     const { said, good } = await answer.json();
     if (!good) throw new Error(said);
     ring(button);
@@ -101,7 +112,11 @@ async function begin() {
     const all = await (await fetch("/emulator/v1/handsets")).json();
     if (!all.some((one) => one.phone_number === number)) {
       const headers = { "Content-Type": "application/json" };
-      const made = await fetch("/emulator/v1/handsets", { method: "POST", headers, body: JSON.stringify({ phone_number: number }) });
+      const made = await fetch("/emulator/v1/handsets", {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ phone_number: number }),
+      });
       if (!made.ok) throw new Error((await made.json()).message);
     }
     phone.start();

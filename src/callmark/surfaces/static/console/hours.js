@@ -11,7 +11,9 @@ function copyMonday() {
   for (const day of [1, 2, 3, 4]) {
     const box = form.querySelector(`[data-day="${day}"] .an-openings`);
     while (times(day).length < monday.length) box.append(box.lastElementChild.cloneNode(true));
-    times(day).forEach((field, at) => { field.value = monday[at]?.value ?? ""; });
+    times(day).forEach((field, at) => {
+      field.value = monday[at]?.value ?? "";
+    });
   }
   form.dispatchEvent(new Event("change", { bubbles: true }));
 }

@@ -6,7 +6,10 @@ const logo = document.querySelector("[data-phone-logo]");
 
 function showLabel() {
   const chosen = labels.selectedOptions[0];
-  if (logo) { logo.src = chosen.dataset.logo; logo.hidden = false; }
+  if (logo) {
+    logo.src = chosen.dataset.logo;
+    logo.hidden = false;
+  }
   if (name) name.textContent = named.value.trim() || chosen.text.replace(/ \(default\)$/, "");
 }
 if (labels && name) {
@@ -14,4 +17,5 @@ if (labels && name) {
   named.addEventListener("input", () => requestAnimationFrame(showLabel));
 }
 
-for (const list of document.querySelectorAll("datalist[data-for]")) document.getElementById(list.dataset.for).setAttribute("list", list.id);
+for (const list of document.querySelectorAll("datalist[data-for]"))
+  document.getElementById(list.dataset.for).setAttribute("list", list.id);

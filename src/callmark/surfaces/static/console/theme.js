@@ -3,7 +3,9 @@
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   if (!root.dataset.bsTheme) {
-    const follow = () => { root.dataset.bsTheme = dark.matches ? "dark" : "light"; };
+    const follow = () => {
+      root.dataset.bsTheme = dark.matches ? "dark" : "light";
+    };
     follow();
     dark.addEventListener("change", follow);
   }

@@ -42,16 +42,25 @@ export class AfterCall {
   /** Asks to be called back: true when it is received. The same request again has the same id. */
   askBack({ slot, alternate, simUnknown, interested }, thanks) {
     const frame = {
-      type: "call_me_back", request_id: this.#requestId, business_number: this.call.caller, interested,
-      slot: interested ? slot : null, sim_unknown: simUnknown, alternate_number: alternate || null,
+      type: "call_me_back",
+      request_id: this.#requestId,
+      business_number: this.call.caller,
+      interested,
+      slot: interested ? slot : null,
+      sim_unknown: simUnknown,
+      alternate_number: alternate || null,
     };
     return this.#send(frame, thanks);
   }
 
   answer(answers, thanks) {
     const frame = {
-      type: "feedback", call_id: this.call.id, business_number: this.call.caller, campaign_id: this.campaign.id,
-      call_type: this.callType, answers,
+      type: "feedback",
+      call_id: this.call.id,
+      business_number: this.call.caller,
+      campaign_id: this.campaign.id,
+      call_type: this.callType,
+      answers,
     };
     return this.#send(frame, thanks);
   }

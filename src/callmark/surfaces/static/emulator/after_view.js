@@ -155,7 +155,8 @@ function stars(name) {
   const row = element("div", "cm-stars");
   row.append(...RATINGS.map((rating) => choice(name, rating, "★", "cm-star", `${rating} of 5`)));
   row.addEventListener("change", (event) => {
-    for (const [at, star] of [...row.children].entries()) star.classList.toggle("cm-lit", at < Number(event.target.value));
+    for (const [at, star] of [...row.children].entries())
+      star.classList.toggle("cm-lit", at < Number(event.target.value));
   });
   return row;
 }

@@ -2,7 +2,8 @@
 const note = () => document.querySelector("[data-note]");
 
 export async function ask(method, path, body) {
-  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const json =
+    body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
   const answer = await fetch(`/emulator/v1/${path}`, { method, ...json });
   const text = await answer.text();
   const came = text ? JSON.parse(text) : null;

@@ -119,7 +119,12 @@ onSubmit("seed-form", async (form) => {
   refresh();
 });
 part("reset").addEventListener("click", async () => {
-  if (!window.confirm("Delete records, calls, events, mails and the handsets that you created, and reset the clock and faults?")) return;
+  if (
+    !window.confirm(
+      "Delete records, calls, events, mails and the handsets that you created, and reset the clock and faults?",
+    )
+  )
+    return;
   say("Resetting…");
   await change("POST", "reset", {}, "Reset to the initial data.");
   refresh();

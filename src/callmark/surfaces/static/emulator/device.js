@@ -65,7 +65,11 @@ function drawLogo(logo, nobody, url) {
 
 function drawRecents(list, { history, zone }) {
   if (!list) return;
-  const key = history.slice(0, 3).map((one) => `${one.at}${one.outcome}`).join() + zone;
+  const key =
+    history
+      .slice(0, 3)
+      .map((one) => `${one.at}${one.outcome}`)
+      .join() + zone;
   if (list.dataset.key === key) return;
   list.dataset.key = key;
   list.replaceChildren(...history.slice(0, 3).map((one) => recent(one, zone)));

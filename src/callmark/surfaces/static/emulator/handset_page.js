@@ -60,7 +60,10 @@ function drawHeld(now) {
   part("held-none").hidden = list.length > 0;
   const { refused } = phone.held;
   part("held-full").hidden = !refused;
-  setText(part("held-full"), `Full: the handset stores at most ${MOST_HELD} records. It did not acknowledge ${refused} more.`);
+  setText(
+    part("held-full"),
+    `Full: the handset stores at most ${MOST_HELD} records. It did not acknowledge ${refused} more.`,
+  );
   const key = list.map((one) => one.id).join();
   const rows = part("held");
   if (rows.dataset.key !== key) {

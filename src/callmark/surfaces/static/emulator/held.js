@@ -95,9 +95,7 @@ export class Held {
   }
 
   showing(caller, now) {
-    return this.list().find(
-      (one) => one.caller_number === caller && one.starts_at <= now && now < one.record.ends_at,
-    );
+    return this.list().find((one) => one.caller_number === caller && one.starts_at <= now && now < one.record.ends_at);
   }
 
   /** Why none shows, to be read after "the handset is offline and ". */

@@ -255,14 +255,23 @@ export class Phone extends EventTarget {
   /** What a held record does not say: the offers of its caller; none when the gateway cannot be asked now. */
   async #offers(caller) {
     if (!this.connected) return NO_OFFERS;
-    return this.#askWho(caller, OFFERS_WITHIN_MS).then((answer) => answer.offers, () => NO_OFFERS);
+    return this.#askWho(caller, OFFERS_WITHIN_MS).then(
+      (answer) => answer.offers,
+      () => NO_OFFERS,
+    );
   }
 
   /** Rings. A call of the emulator's (`script`) ends as that says; the page's own waits for the user. */
   async ring(caller, script = null) {
     const { identity, screen, offers } = await this.#see(caller);
     const call = {
-      id: uuid(), caller, identity, screen, state: "ringing", began: this.clock.now(), question: script?.id ?? null,
+      id: uuid(),
+      caller,
+      identity,
+      screen,
+      state: "ringing",
+      began: this.clock.now(),
+      question: script?.id ?? null,
     };
     if (this.call) this.#finish("missed"); // the newer call takes the screen
     this.call = call;
@@ -352,8 +361,13 @@ export class Phone extends EventTarget {
   #report(call, event) {
     const source = call.screen.source;
     const frame = {
-      type: "call", id: this.#stream.newId("c") + Math.random().toString(36).slice(2, 8), call_id: call.id,
-      caller_number: call.caller, event, source, record: source === "call_record" ? call.identity.record : null,
+      type: "call",
+      id: this.#stream.newId("c") + Math.random().toString(36).slice(2, 8),
+      call_id: call.id,
+      caller_number: call.caller,
+      event,
+      source,
+      record: source === "call_record" ? call.identity.record : null,
     };
     this.#kept.reports.push(frame);
     this.#kept.reports.splice(0, this.#kept.reports.length - MOST_REPORTS);

@@ -1,12 +1,22 @@
 // What a screen shows, as the control API tells it too, and the ids that a handset makes.
 export const NO_OFFERS = {
-  call_me_back: false, config_name: null, slot_picker: false, slots: [], campaigns: [], questions: [],
+  call_me_back: false,
+  config_name: null,
+  slot_picker: false,
+  slots: [],
+  campaigns: [],
+  questions: [],
 };
 
 export function screenOf(identity, source, why) {
   return {
-    name: identity?.name ?? null, call_reason: identity?.call_reason ?? null, logo_url: identity?.logo_url ?? null,
-    verified: identity?.verified ?? false, source, why, offers: NO_OFFERS,
+    name: identity?.name ?? null,
+    call_reason: identity?.call_reason ?? null,
+    logo_url: identity?.logo_url ?? null,
+    verified: identity?.verified ?? false,
+    source,
+    why,
+    offers: NO_OFFERS,
   };
 }
 

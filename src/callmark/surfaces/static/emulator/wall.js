@@ -92,7 +92,14 @@ function describe(one) {
 
 function draw() {
   for (const { root, call, history, handset } of cards.values()) {
-    const view = { number: handset.phone_number, zone: handset.time_zone, now: clock.now(), status: statusOf(handset), call, history };
+    const view = {
+      number: handset.phone_number,
+      zone: handset.time_zone,
+      now: clock.now(),
+      status: statusOf(handset),
+      call,
+      history,
+    };
     drawDevice(root.querySelector("[data-device]"), view);
     setText(root.querySelector("[data-about]"), describe(handset));
   }

@@ -25,13 +25,20 @@
     return spec;
   };
 
-  const REGIONS = { ".information-container": "About", ".scheme-container": "Server and credentials", "section.models": "Schemas" };
+  const REGIONS = {
+    ".information-container": "About",
+    ".scheme-container": "Server and credentials",
+    "section.models": "Schemas",
+  };
 
   // What the viewer leaves out: names of its fields, headings in their order, and one control inside another.
   const mend = () => {
     const page = document.getElementById("reference");
     page.querySelectorAll("select:not([aria-label])").forEach((one) => {
-      one.setAttribute("aria-label", one.id === "servers" ? "Server" : one.closest("[data-param-name]")?.dataset.paramName ?? "Choice");
+      one.setAttribute(
+        "aria-label",
+        one.id === "servers" ? "Server" : (one.closest("[data-param-name]")?.dataset.paramName ?? "Choice"),
+      );
     });
     for (const [part, name] of Object.entries(REGIONS)) {
       page.querySelectorAll(`${part}:not([role])`).forEach((one) => {
