@@ -21,15 +21,15 @@ import httpx
 from bench.p4_resolve import make_days
 from bench.report import Row
 from bench.stage import Stage, make_label, stage
-from callmark.domain.access.model import Action
 from callmark.domain.accounts import links, operators
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import MemberState
 from callmark.domain.credentials import service as credentials
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import Action, Role
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
 from callmark.processes.demo_structure import Branch, Seeded, seed_branch

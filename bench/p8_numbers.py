@@ -13,10 +13,10 @@ import msgspec
 from bench.report import Row
 from bench.stage import Stage, make_label, stage
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE

@@ -14,7 +14,6 @@ from pathlib import Path
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -23,6 +22,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
 from callmark.kit.ids import random_text, sha256

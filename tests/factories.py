@@ -7,12 +7,13 @@ from io import BytesIO
 from PIL import Image
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, Feature
+from callmark.domain.accounts.model import Account
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named

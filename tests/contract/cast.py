@@ -14,7 +14,7 @@ from tests.listed import make_listed, ring
 from tests.waiting import in_task
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import Asked
 from callmark.domain.calls.model import CallEvent
@@ -28,6 +28,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.ids import AccountId, KeyId, LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.fabric import Attachment
 from callmark.kit.ids import random_uuid

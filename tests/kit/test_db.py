@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -67,3 +68,59 @@ async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:
             raise ZeroDivisionError
     async with deps.db.connection() as tx:
         assert await tx.fetchval("SELECT to_regclass('gone')") is None
+
+
+async def test_what_waits_for_the_commit_runs_after_it_and_in_order(deps: Deps) -> None:
+    seen: list[object] = []
+
+    async def look() -> None:
+        async with deps.db.connection() as other:
+            seen.append(await other.fetchval("SELECT to_regclass('made') IS NOT NULL"))
+
+    async def say() -> None:
+        seen.append("said")
+
+    async with deps.db.transaction() as tx:
+        tx.after_commit(look)
+        tx.after_commit(say)
+        await tx.execute("CREATE TABLE made ()")
+        assert seen == []
+    assert seen == [True, "said"]
+
+
+async def test_nothing_is_announced_of_what_was_rolled_back(deps: Deps) -> None:
+    seen: list[str] = []
+
+    async def say(what: str) -> None:
+        seen.append(what)
+
+    with contextlib.suppress(ZeroDivisionError):
+        async with deps.db.transaction() as tx:
+            tx.after_commit(partial(say, "whole"))
+            raise ZeroDivisionError
+    async with deps.db.transaction() as tx:
+        tx.after_commit(partial(say, "first"))
+        with contextlib.suppress(ZeroDivisionError):
+            async with tx.savepoint():
+                tx.after_commit(partial(say, "part"))
+                raise ZeroDivisionError
+        tx.after_commit(partial(say, "last"))
+    assert seen == ["first", "last"]
+
+
+async def test_an_announcement_that_fails_leaves_the_work_done_and_the_others_said(deps: Deps) -> None:
+    seen: list[str] = []
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async def say() -> None:
+        seen.append("said")
+
+    async with deps.db.transaction() as tx:
+        await tx.execute("CREATE TABLE kept ()")
+        tx.after_commit(fail)
+        tx.after_commit(say)
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT to_regclass('kept') IS NOT NULL")
+    assert seen == ["said"]

@@ -11,8 +11,9 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Role
 from callmark.domain.webhooks import secrets
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit import checks

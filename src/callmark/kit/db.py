@@ -8,9 +8,14 @@ from datetime import timedelta
 from typing import Any, Protocol, cast
 
 import asyncpg
+import structlog
 
 from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable
+
+log = structlog.get_logger(__name__)
+
+AfterCommit = Callable[[], Awaitable[object]]
 
 Row = Any
 """A row of a result: fields by name or position (an asyncpg Record)."""
@@ -45,7 +50,7 @@ _REFUSALS = tuple(_REFUSED)
 
 
 class Tx(Protocol):
-    """A connection inside (or, for single statements, outside) a transaction."""
+    """What queries take: a connection, inside a transaction or (for single statements) outside one."""
 
     async def execute(self, query: str, *args: object) -> str:
         """Runs a statement; its command tag."""
@@ -94,6 +99,50 @@ class Connection(Tx, Protocol):
         ...
 
 
+class Transaction:
+    """An open transaction: what a use case takes that is part of a larger change.
+
+    What others are to be told of the change (a wake-up, an announcement) waits for the commit in `after_commit`; a
+    rolled back transaction tells nobody.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._after: list[AfterCommit] = []
+        self.execute = connection.execute
+        self.fetch = connection.fetch
+        self.fetchrow = connection.fetchrow
+        self.fetchval = connection.fetchval
+        self.copy_records_to_table = connection.copy_records_to_table
+        self.copy_from_query = connection.copy_from_query
+
+    def after_commit(self, announce: AfterCommit) -> None:
+        """Runs `announce` once the transaction is committed, in the order of the calls.
+
+        By then the work is done, so its faults are logged and not raised: it must not be the only way to learn a fact.
+        """
+        self._after.append(announce)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncGenerator[None]:
+        """A part of the transaction: an exception rolls back what it did, and takes back what it wanted announced."""
+        announced = len(self._after)
+        try:
+            async with self._connection.transaction():
+                yield
+        except BaseException:
+            del self._after[announced:]
+            raise
+
+    async def committed(self) -> None:
+        """Makes the announcements. For `Database`, which commits."""
+        for announce in self._after:
+            try:
+                await announce()
+            except Exception:
+                log.exception("announcement_failed")
+
+
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
@@ -127,10 +176,13 @@ class Database:
             yield cast("Tx", held)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Tx]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        async with self._held() as held, held.transaction(), _cut_when_late(held):
-            yield cast("Tx", held)
+        async with self._held() as held:
+            tx = Transaction(held)
+            async with held.transaction(), _cut_when_late(held):
+                yield tx
+        await tx.committed()
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
@@ -171,9 +223,9 @@ class Database:
 class Joined(Database):
     """A database whose every use is part of one transaction: what several use cases do is committed together."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Transaction) -> None:
         super().__init__(None)
-        self._tx = cast("Connection", tx)
+        self._tx = tx
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -181,9 +233,9 @@ class Joined(Database):
         yield self._tx
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Tx]:
+    async def transaction(self) -> AsyncGenerator[Transaction]:
         """A savepoint of the transaction: an exception rolls back what was done since."""
-        async with self._tx.transaction():
+        async with self._tx.savepoint():
             yield self._tx
 
     async def close(self) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from callmark.domain.accounts import links, operators
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, MemberState, Role
+from callmark.domain.accounts.model import Account, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Role
 from callmark.kit.ids import random_text
 from callmark.processes.demo_credentials import MemberOut, Operator
 

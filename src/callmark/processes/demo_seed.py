@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import ALL_FEATURES, Account, Role
+from callmark.domain.accounts.model import Account
 from callmark.domain.credentials import service as keys
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import NewQuestion
@@ -17,6 +17,8 @@ from callmark.domain.ids import KeyId
 from callmark.domain.labels import categories, logo
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import NotFound, SetupError
 from callmark.kit.ids import parse_uuid
 from callmark.processes.demo_credentials import (

@@ -6,18 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callmark.domain.access.model import (
-    _OF_PLACE,  # pyright: ignore[reportPrivateUsage] - the table is what is tested
-    POLICY,
-    Action,
-    Actor,
-    check_at,
-    may,
-    may_give,
-)
-from callmark.domain.accounts.model import ALL_FEATURES, AccountState, Person, Role
+from callmark.domain.access.model import _OF_PLACE, Actor, check_at, may, may_give
+from callmark.domain.accounts.model import AccountState, Person
 from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId, MemberId, SessionId
+from callmark.domain.policy.model import POLICY, Action, Role
+from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import Forbidden, NotFound
 from callmark.kit.ids import new_id
 

@@ -6,9 +6,11 @@ from uuid import uuid4
 import pytest
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 

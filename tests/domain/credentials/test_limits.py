@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from tests.factories import Cast, make_cast
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Bucket
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 

@@ -10,9 +10,10 @@ from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, staged, status
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.policy.model import Role
 from callmark.domain.webhooks import log as deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState

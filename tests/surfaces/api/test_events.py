@@ -10,13 +10,13 @@ import pytest
 from tests.factories import make_cast
 from tests.surfaces.api.extending import Business, business
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.personalisation import partitions
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 from callmark.kit.partitions import LOG_DAYS

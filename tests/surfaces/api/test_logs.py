@@ -11,10 +11,10 @@ from tests.exporting import answered, as_cells, asked_to_call_back, make_survey,
 from tests.factories import Cast, make_cast
 from tests.listed import Listed, make_listed
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyId
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.app import build_app
 

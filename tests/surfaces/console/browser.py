@@ -13,12 +13,13 @@ from starlette.applications import Starlette
 
 from callmark.domain.accounts import links, operators, session_queries
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, Member, MemberState, Operator, Person, Role
+from callmark.domain.accounts.model import Account, Member, MemberState, Operator, Person
 from callmark.domain.accounts.passwords import hash_password
 from callmark.domain.accounts.session_model import Origin
 from callmark.domain.accounts.sign_in import begin_session
 from callmark.domain.deps import Deps
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
+from callmark.domain.policy.model import Role
 from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text

@@ -12,11 +12,11 @@ from tests.surfaces.console.browser import Browser, Business, Visitors, links_of
 
 from callmark.domain.access.first_steps import demo_numbers
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.policy.plan import Feature
 from callmark.kit.settings import Secret
 from callmark.worker import run as worker
 

@@ -20,8 +20,9 @@ from tests.surfaces.console.browser import (
 from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Role
 from callmark.kit.ids import random_text
 
 

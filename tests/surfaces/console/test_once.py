@@ -9,12 +9,12 @@ import httpx
 import pytest
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_operator, text_of
 
-from callmark.domain.access.model import Action
 from callmark.domain.accounts.model import Operator
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid, sha256

@@ -15,10 +15,12 @@ from tests.surfaces.console.browser import (
 from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
-from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Forbidden
 from callmark.kit.ids import parse_uuid, random_text
 

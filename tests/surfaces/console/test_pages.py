@@ -7,9 +7,8 @@ import pytest
 from jinja2 import meta, nodes
 from tests.surfaces.console.browser import Business, Visitors, make_operator, text_of
 
-from callmark.domain.access.model import Action, allows
-from callmark.domain.accounts.model import Role
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Action, Role, allows
 from callmark.kit.ids import new_id
 from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.pages import TEMPLATES, Page, env

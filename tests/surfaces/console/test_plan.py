@@ -6,14 +6,14 @@ import pytest
 from tests.factories import make_branch, make_label
 from tests.surfaces.console.browser import Business, Visitors
 
-from callmark.domain.access.model import PLAN, Action
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import ALL_FEATURES, Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import ProcessId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import PLAN, Action
+from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSetChange, NewFeatureSet
 from callmark.domain.webhooks import service as webhooks

@@ -9,8 +9,8 @@ import pytest
 from tests.surfaces.console.browser import Business, Visitors, text_of
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.deps import Deps
+from callmark.domain.policy.plan import Feature
 from callmark.surfaces.api.documented import ACCOUNT_ID
 from callmark.surfaces.api.routes import ROUTES
 

@@ -19,9 +19,10 @@ from tests.surfaces.console.browser import (
 from callmark.domain.accounts import audit, links
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
-from callmark.domain.accounts.model import AccountState, MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Role
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies

@@ -6,9 +6,10 @@ from tests.surfaces.console.browser import Business, Visitors, errors_of, links_
 from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditFilter
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperationId
+from callmark.domain.policy.model import Role
 from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet

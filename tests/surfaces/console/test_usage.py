@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from tests.surfaces.console.browser import Business, Visitors, make_business, text_of
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, REAL_TIME
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 
 USAGE = "/console/usage"

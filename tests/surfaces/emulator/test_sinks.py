@@ -13,10 +13,11 @@ from tests.surfaces.emulator.running import Emulated, emulated, serving
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState, Role
+from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
+from callmark.domain.policy.model import Role
 from callmark.domain.webhooks import log as deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher

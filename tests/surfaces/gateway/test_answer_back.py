@@ -13,12 +13,13 @@ from tests.listed import Listed, bodies, make_listed, offer_everything, set_stat
 from tests.surfaces.gateway.helpers import Owner, make_handset, online, served
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import ALL_FEATURES, AccountState, Feature
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.model import CallbackRequest
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, Feedback
+from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.gateway.app import Gateway

@@ -6,12 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.audit import AuditEntry, AuditFilter
 from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Action
 
 
 async def get_account(deps: Deps, actor: Actor) -> Account:

@@ -7,9 +7,8 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.access.offers import OwnSet, check_set, find_own_set, own_sets
-from callmark.domain.accounts.model import Role
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import SLOT, Week, slots
@@ -24,6 +23,7 @@ from callmark.domain.callbacks.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
+from callmark.domain.policy.model import Action, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet, FeatureSetChange
 from callmark.kit.errors import NotFound

@@ -13,13 +13,15 @@ from callmark.domain.access.members import invite_again as invite_member_again
 from callmark.domain.access.members import invite_member, list_members
 from callmark.domain.access.model import Actor, Operating
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, AccountState, Feature, Member, Role
+from callmark.domain.accounts.model import Account, AccountState, Member
 from callmark.domain.calls import days
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.numbers import look_up
 from callmark.domain.personalisation import switches
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
 
 PAGE = 50

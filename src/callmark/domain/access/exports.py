@@ -5,12 +5,13 @@ from datetime import datetime
 
 from callmark.domain.access import feedback
 from callmark.domain.access.changes import note
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.exports import service as exports
 from callmark.domain.exports.model import Export, FileFormat, Link
 from callmark.domain.ids import CampaignId
+from callmark.domain.policy.model import Action
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from callmark.domain.access import structure as places
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, Path, check, check_at, may
+from callmark.domain.access.model import Actor, check, check_at, may
 from callmark.domain.access.structure import Node, tree_of
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
@@ -13,6 +13,7 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import library
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.call_reason import CallReason

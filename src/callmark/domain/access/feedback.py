@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from callmark.domain.access.changes import Change, changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.access.offers import OwnSet, check_set, find_own_set, own_sets
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
@@ -18,6 +18,7 @@ from callmark.domain.feedback.model import (
     Results,
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, FeedbackId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput, NotFound
 
 

@@ -6,12 +6,11 @@ from uuid import UUID
 
 from callmark.domain.access import feature_sets, labels, numbers, records, structure, webhooks
 from callmark.domain.access.feature_sets import hung_in
-from callmark.domain.access.model import Action, Actor, check, offers
+from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.access.numbers import Mode
 from callmark.domain.access.structure import Node
 from callmark.domain.access.webhooks import Wanted
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.calls import days as call_days
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey
@@ -23,6 +22,8 @@ from callmark.domain.numbers import look_up
 from callmark.domain.numbers.model import NumberState
 from callmark.domain.personalisation.judge import NewRecord
 from callmark.domain.personalisation.model import StoredRecord
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import FeatureSet, NewFeatureSet
 from callmark.domain.webhooks import log

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from callmark.domain.access.model import Action, Actor, check, offers
-from callmark.domain.accounts.model import Role
+from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.callbacks import work_list
 from callmark.domain.calls import days as call_days
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.personalisation.days import Days
+from callmark.domain.policy.model import Action, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Within
 from callmark.domain.webhooks import health

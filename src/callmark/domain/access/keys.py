@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyReference
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
 
 

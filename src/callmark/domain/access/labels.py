@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.policy.model import Action
 from callmark.domain.structure import library
 from callmark.kit.errors import InvalidInput
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from callmark.domain.access.changes import Change, changing
-from callmark.domain.access.model import Action, Actor, Path, check, may_give, roles_to_give, visible
+from callmark.domain.access.model import Actor, check, may_give, roles_to_give, visible
 from callmark.domain.access.places import OwnedPlace, own_places, places
 from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Member, MemberState, Role
+from callmark.domain.accounts.model import Member, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
+from callmark.domain.policy.model import Action, Path, Role
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 _ELSEWHERE = "choose a role and a place that you are allowed to assign"

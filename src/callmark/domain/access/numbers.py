@@ -12,9 +12,8 @@ from uuid import UUID
 
 from callmark.domain.access.changes import Change
 from callmark.domain.access.feature_sets import find_set, hung_in, path_of
-from callmark.domain.access.model import Action, Actor, Path, check, check_at, may
+from callmark.domain.access.model import Actor, check, check_at, may
 from callmark.domain.access.structure import Node, tree_of
-from callmark.domain.accounts.model import Role
 from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft, Purpose
@@ -33,6 +32,7 @@ from callmark.domain.numbers.model import (
     Published,
     RequestStatus,
 )
+from callmark.domain.policy.model import Action, Path, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Placed
 from callmark.kit.db import Tx

@@ -6,11 +6,11 @@ A number group has no place in the structure: what hangs on it is for admins alo
 from dataclasses import dataclass
 
 from callmark.domain.access.feature_sets import hung_in, path_of
-from callmark.domain.access.model import Action, Actor, Path, check, check_at
+from callmark.domain.access.model import Actor, check, check_at
 from callmark.domain.access.structure import tree_of
-from callmark.domain.accounts.model import Role
 from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId
+from callmark.domain.policy.model import Action, Path, Role
 from callmark.domain.structure import number_groups
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from callmark.domain.access.model import Actor, Path, visible
-from callmark.domain.accounts.model import Role
+from callmark.domain.access.model import Actor, visible
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Path, Role
 from callmark.domain.structure import nodes
 from callmark.domain.structure.model import DepartmentNode
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallReasonId
+from callmark.domain.policy.model import Action
 from callmark.domain.structure import library
 from callmark.domain.structure.call_reason import CallReason
 

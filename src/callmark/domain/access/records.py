@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.access.changes import changing, note
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import Call, CallCounts
@@ -23,6 +23,7 @@ from callmark.domain.personalisation.search import FoundRecords, ListedBatch, Pl
 from callmark.domain.personalisation.upload_model import Upload
 from callmark.domain.personalisation.upload_preview import UploadPreview, Wish
 from callmark.domain.personalisation.uploads import Progress, RowResult
+from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.errors import Forbidden

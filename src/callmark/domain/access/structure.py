@@ -10,10 +10,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from callmark.domain.access.changes import changing
-from callmark.domain.access.model import Action, Actor, Path, check, may, visible
+from callmark.domain.access.model import Actor, check, may, visible
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CatalogueId, DepartmentId, OperationId, ProcessId
+from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import nodes
 from callmark.domain.structure.model import DepartmentNode, FeatureSet, OperationNode, ProcessNode
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound

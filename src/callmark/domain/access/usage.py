@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.calls import days
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials import usage
 from callmark.domain.credentials.usage import TokensUsed
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.days import Figures
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 
 

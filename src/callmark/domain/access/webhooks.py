@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from callmark.domain.access.changes import Change, changing, note
 from callmark.domain.access.home import healths
-from callmark.domain.access.model import Action, Actor, check
+from callmark.domain.access.model import Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, WebhookId
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import log
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.health import WebhookHealth

@@ -1,47 +1,18 @@
 """Accounts, the features they subscribe to, members and roles (contract, sections 12.1 and 13)."""
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, MemberId, OperatorId
-from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
+from callmark.kit.errors import InvalidInput
 from callmark.kit.text import clean_line
 
 LONGEST_NAME = 100
 LONGEST_EMAIL = 254
-
-
-class Feature(StrEnum):
-    """What an account subscribes to and a key gives access to (contract, section 3.2)."""
-
-    CALL_PERSONALISATION = "call_personalisation"
-    NUMBER_MANAGEMENT = "number_management"
-    CALL_ME_BACK = "call_me_back"
-    USER_FEEDBACK = "user_feedback"
-
-
-ALL_FEATURES = frozenset(Feature)
-
-
-def not_in_plan(feature: Feature) -> str:
-    """What is said where an account lacks a feature (contract D49)."""
-    return f"{feature.value.replace('_', ' ').title()} is not part of your plan"
-
-
-def check_plan(plan: Collection[Feature], feature: Feature) -> None:
-    """Raises Forbidden when the plan, what an account subscribes to, lacks the feature."""
-    if feature not in plan:
-        raise Forbidden(f"{not_in_plan(feature)}. Please ask the operator of this installation.")
-
-
-def check_wanted(plan: Collection[Feature], wanted: Iterable[Feature], had: Collection[Feature], field: str) -> None:
-    """Raises InvalidInput about `field` for a feature that is wanted, was not `had` before and is not in the plan."""
-    lacking = next((one for one in sorted(wanted) if one not in plan and one not in had), None)
-    if lacking is not None:
-        raise InvalidInput(not_in_plan(lacking), field=field)
 
 
 class AccountState(StrEnum):
@@ -49,15 +20,6 @@ class AccountState(StrEnum):
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
-
-
-class Role(StrEnum):
-    """What a member may do (contract, section 12.1)."""
-
-    ADMIN = "admin"
-    DEPARTMENT_OWNER = "department_owner"
-    OPERATION_OWNER = "operation_owner"
-    PROCESS_OWNER = "process_owner"
 
 
 class MemberState(StrEnum):

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import asyncpg
 
-from callmark.domain.accounts.model import Account, AccountState, Feature, Member, MemberState, Role
+from callmark.domain.accounts.model import Account, AccountState, Member, MemberState
 from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict, NotFound
 

@@ -6,18 +6,11 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.accounts import model, operator_queries, queries, session_queries
-from callmark.domain.accounts.model import (
-    ALL_FEATURES,
-    Account,
-    AccountState,
-    Feature,
-    Member,
-    MemberState,
-    Person,
-    Role,
-)
+from callmark.domain.accounts.model import Account, AccountState, Member, MemberState, Person
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id

@@ -6,8 +6,10 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from callmark.domain.accounts.model import AccountState, Feature, Person, Role
+from callmark.domain.accounts.model import AccountState, Person
 from callmark.domain.ids import AccountId, SessionId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.addresses import network_of
 
 IDLE = timedelta(hours=12)

@@ -5,9 +5,11 @@ from datetime import datetime
 
 import asyncpg
 
-from callmark.domain.accounts.model import AccountState, Feature, MemberState, Person, Role
+from callmark.domain.accounts.model import AccountState, MemberState, Person
 from callmark.domain.accounts.session_model import LinkKind, NewSession, Session
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.zones import zone_or_utc

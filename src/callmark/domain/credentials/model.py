@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
+from callmark.domain.policy.plan import Feature
 
 MOST_KEYS = 5
 TOKEN_LIFETIME = timedelta(minutes=60)

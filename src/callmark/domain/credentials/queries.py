@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
+from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 
 _KEY = "id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"

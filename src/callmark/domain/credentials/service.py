@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, Feature, check_wanted
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.credentials import queries
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
@@ -27,6 +27,7 @@ from callmark.domain.credentials.model import (
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
+from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 import msgspec
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import EPOCH
 from callmark.kit.partitions import LOG_DAYS
 

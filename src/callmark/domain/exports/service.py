@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, check_plan
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
 from callmark.domain.exports import links, queries
 from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
+from callmark.domain.policy.plan import check_plan
 from callmark.kit import patience
 from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
 from callmark.kit.fair import FairSlots

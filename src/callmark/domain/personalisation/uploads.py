@@ -12,7 +12,7 @@ from functools import partial
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, Feature
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import lists
@@ -21,6 +21,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.switches import LOOK_AFTER
 from callmark.domain.personalisation.upload_model import Part, Row, Upload, parts_of
+from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Tx
 from callmark.kit.due_work import Claimed, Work
 from callmark.kit.errors import Conflict, InvalidInput, NotFound

@@ -10,10 +10,10 @@ from datetime import datetime
 from msgspec import UNSET
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature, check_wanted
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
+from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.structure import library, nodes, queries
 from callmark.domain.structure.model import (
     FeatureSet,

@@ -7,11 +7,11 @@ from datetime import timedelta
 import structlog
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature, check_wanted
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.webhooks import log_queries, model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, MOST_WEBHOOKS, Webhook
 from callmark.kit.db import Tx

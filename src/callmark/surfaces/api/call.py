@@ -6,11 +6,11 @@ from enum import Enum, auto
 from typing import Any, Literal, NoReturn
 from urllib.parse import parse_qs
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import Bucket
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.http import Header, Response
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Raw
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
+from callmark.domain.policy.plan import Feature
 from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, limit_of, whole
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.http import Response, render

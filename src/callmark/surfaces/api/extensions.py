@@ -6,13 +6,13 @@ exist.
 
 from uuid import UUID
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.calls import service as calls
 from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation import batches
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.frames import Identity
 from callmark.domain.personalisation.model import MOST_RECORDS
+from callmark.domain.policy.plan import Feature
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity
 from callmark.kit.clock import iso_ms

@@ -13,11 +13,11 @@ import structlog
 from msgspec import Meta
 from starlette.types import Receive, Scope, Send
 
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
+from callmark.domain.policy.plan import Feature
 from callmark.kit import patience
 from callmark.kit.errors import (
     AppError,

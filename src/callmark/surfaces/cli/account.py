@@ -5,8 +5,9 @@ from uuid import UUID
 import click
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, AccountState, Feature
+from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.deps import Deps
+from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_id, at_least_one, id_argument, operator, sure, yes_option

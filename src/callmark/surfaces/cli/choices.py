@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from callmark.domain.accounts.model import Feature
+from callmark.domain.policy.plan import Feature
 
 LOGO_READ_BYTES = 2_097_152
 """A logo of this size is too large already, so no more of a file is read."""

@@ -5,11 +5,11 @@ from uuid import UUID
 import click
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyId
+from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (

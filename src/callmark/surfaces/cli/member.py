@@ -7,9 +7,10 @@ import click
 
 from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Member, MemberState, Role
+from callmark.domain.accounts.model import Member, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
+from callmark.domain.policy.model import Role
 from callmark.kit.errors import Conflict
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (

@@ -16,9 +16,9 @@ from uuid import UUID
 import click
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Feature
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.output import Output
 
 Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]

@@ -7,11 +7,12 @@ from starlette.responses import Response
 
 from callmark.domain.access import directory as access
 from callmark.domain.access.directory import AccountFigures, AccountSeen
-from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import LONGEST_NAME, Account, AccountState, Feature, Member
+from callmark.domain.accounts.model import LONGEST_NAME, Account, AccountState, Member
 from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict, InvalidInput

@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from callmark.domain.access.model import Action, check
+from callmark.domain.access.model import check
 from callmark.domain.accounts import sign_in
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
 from callmark.surfaces.console.entry import Access, Entry

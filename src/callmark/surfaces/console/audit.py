@@ -8,9 +8,9 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.access import account, operating
-from callmark.domain.access.model import Action
 from callmark.domain.accounts.audit import PAGE, AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.entry import get

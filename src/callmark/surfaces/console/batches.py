@@ -8,10 +8,10 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.access import records as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.records import BatchDetails, ListedBatch, WantedBatches
 from callmark.domain.ids import BatchId
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.zones import zone_or_utc

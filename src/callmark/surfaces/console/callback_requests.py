@@ -11,10 +11,10 @@ from starlette.responses import Response
 from callmark.domain.access import callbacks as access
 from callmark.domain.access import exports
 from callmark.domain.access.callbacks import RequestFilter
-from callmark.domain.access.model import Action
 from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, Position, RequestState, is_overdue
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import words

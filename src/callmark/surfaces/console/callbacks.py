@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from callmark.domain.access import callbacks as access
 from callmark.domain.access.callbacks import Configured, Day
-from callmark.domain.access.model import Action
 from callmark.domain.access.offers import OwnSet
 from callmark.domain.callbacks.hours import CLOSED, Week
 from callmark.domain.callbacks.model import LONGEST_NAME
 from callmark.domain.ids import FeatureSetId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import words

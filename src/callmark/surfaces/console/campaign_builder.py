@@ -11,7 +11,6 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.access import feedback as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.offers import OwnSet
 from callmark.domain.feedback import model
 from callmark.domain.feedback.model import (
@@ -29,6 +28,7 @@ from callmark.domain.feedback.model import (
     QuestionKind,
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or

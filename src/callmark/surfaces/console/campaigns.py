@@ -9,9 +9,9 @@ from starlette.responses import Response
 from callmark.domain.access import exports
 from callmark.domain.access import feedback as access
 from callmark.domain.access.feedback import OwnCampaign
-from callmark.domain.access.model import Action
 from callmark.domain.feedback.model import CallType, CampaignState, Feedback, Results
 from callmark.domain.ids import CampaignId, FeedbackId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import words

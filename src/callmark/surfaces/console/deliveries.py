@@ -9,10 +9,10 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import webhooks as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.webhooks import Filters
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict

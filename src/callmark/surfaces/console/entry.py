@@ -6,7 +6,7 @@ from enum import Enum
 
 from starlette.responses import Response
 
-from callmark.domain.access.model import Action
+from callmark.domain.policy.model import Action
 from callmark.surfaces.console.visit import Visit
 
 Handler = Callable[[Visit], Awaitable[Response]]

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from callmark.domain.access import feature_sets as access
 from callmark.domain.access.feature_sets import Choices, Hung, Identity, Wanted
-from callmark.domain.access.model import Action
 from callmark.domain.access.structure import Node
 from callmark.domain.ids import CallReasonId, FeatureSetId, LabelId
 from callmark.domain.labels.model import Label, logo_address
+from callmark.domain.policy.model import Action
 from callmark.domain.structure.model import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from callmark.domain.access import first_steps as access
 from callmark.domain.access import records
 from callmark.domain.access.first_steps import FirstSteps
-from callmark.domain.access.model import Action
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import AppError, NotFound
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post

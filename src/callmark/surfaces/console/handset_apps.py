@@ -6,9 +6,9 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import handsets as access
-from callmark.domain.access.model import Action
 from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
 from callmark.domain.ids import HandsetAppId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import words
 from callmark.surfaces.console.confirm import Confirm, confirm

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from callmark.domain.access import handsets as access
 from callmark.domain.access.handsets import Totals
-from callmark.domain.access.model import Action
 from callmark.domain.handsets.model import OS, HandsetApp, Listed, Wanted
 from callmark.domain.ids import HandsetAppId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from callmark.domain.access import health as access
 from callmark.domain.access.health import Health
-from callmark.domain.access.model import Action
+from callmark.domain.policy.model import Action
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.visit import Visit

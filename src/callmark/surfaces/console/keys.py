@@ -8,10 +8,10 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import keys as access
-from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import Feature
 from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey, NewKey, ending
 from callmark.domain.ids import KeyReference
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post

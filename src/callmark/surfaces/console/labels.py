@@ -7,11 +7,11 @@ from starlette.responses import Response
 
 from callmark.domain.access import labels as access
 from callmark.domain.access.labels import UsedLabel
-from callmark.domain.access.model import Action
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by

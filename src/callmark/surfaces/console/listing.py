@@ -13,13 +13,13 @@ from starlette.responses import Response
 
 from callmark.domain.access import feature_sets as sets
 from callmark.domain.access import numbers as access
-from callmark.domain.access.model import Action, Path
 from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
 from callmark.domain.numbers import lists
 from callmark.domain.numbers.lists import ListReading, NumberList, Rejected
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
+from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure.model import FeatureSet, FeatureSetState
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import InvalidInput

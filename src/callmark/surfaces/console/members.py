@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from callmark.domain.access import members as access
 from callmark.domain.access.members import Gift, Seen
-from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import LONGEST_NAME, MemberState, Role
+from callmark.domain.accounts.model import LONGEST_NAME, MemberState
 from callmark.domain.ids import MemberId
+from callmark.domain.policy.model import Action, Role
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import words

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from callmark.domain.access.model import Action, Actor, offers
+from callmark.domain.access.model import Actor, offers
+from callmark.domain.policy.model import Action
 
 
 @dataclass(frozen=True)

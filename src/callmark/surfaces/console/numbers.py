@@ -10,9 +10,9 @@ from starlette.responses import Response, StreamingResponse
 from callmark.domain.access import feature_sets as sets
 from callmark.domain.access import numbers as access
 from callmark.domain.access.feature_sets import Hung, Identity
-from callmark.domain.access.model import Action
 from callmark.domain.access.numbers import Found, Wanted
 from callmark.domain.numbers.model import Number, NumberDetails, NumberState
+from callmark.domain.policy.model import Action
 from callmark.domain.structure.model import FeatureSetState
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound

@@ -4,8 +4,8 @@ from starlette.responses import Response
 
 from callmark.domain.access import directory
 from callmark.domain.access import operating as access
-from callmark.domain.access.model import Action
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Action
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.visit import HOME, Visit

@@ -6,10 +6,10 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import operators as access
-from callmark.domain.access.model import Action
 from callmark.domain.accounts.model import LONGEST_NAME, Operator
 from callmark.domain.accounts.passwords import SHORTEST
 from callmark.domain.ids import OperatorId
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.entry import get, post

@@ -12,7 +12,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, St
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from callmark.domain.access.model import Action, Actor
+from callmark.domain.access.model import Actor
+from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
 from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, words

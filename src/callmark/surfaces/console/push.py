@@ -9,10 +9,10 @@ from starlette.responses import Response
 from callmark.domain.access import labels as label_access
 from callmark.domain.access import reasons as reason_access
 from callmark.domain.access import records as access
-from callmark.domain.access.model import Action
 from callmark.domain.labels.model import Label, logo_address
 from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Field, NewRecord
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import Action
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone

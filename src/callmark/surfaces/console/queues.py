@@ -6,9 +6,9 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import queues as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.queues import Queues
 from callmark.domain.ids import MailId
+from callmark.domain.policy.model import Action
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page

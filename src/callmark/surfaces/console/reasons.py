@@ -6,9 +6,9 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import reasons as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.reasons import UsedReason
 from callmark.domain.ids import CallReasonId
+from callmark.domain.policy.model import Action
 from callmark.domain.structure.call_reason import CallReason
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by

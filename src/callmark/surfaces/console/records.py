@@ -8,12 +8,12 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import records as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.records import FoundRecords, Place, WantedRecords
 from callmark.domain.ids import RecordId
 from callmark.domain.numbers.lists import read_number
 from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.policy.model import Action
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid

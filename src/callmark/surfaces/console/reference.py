@@ -12,8 +12,8 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import labels
-from callmark.domain.access.model import Action
-from callmark.domain.accounts.model import Feature
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.routes import ROUTES as API

@@ -6,9 +6,9 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import reviews as access
-from callmark.domain.access.model import Action
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers.model import Review
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import words
 from callmark.surfaces.console.entry import get, post

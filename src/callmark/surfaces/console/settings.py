@@ -6,8 +6,8 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import account as access
-from callmark.domain.access.model import Action
 from callmark.domain.accounts.model import LONGEST_NAME, Account
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page

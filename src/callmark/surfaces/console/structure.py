@@ -8,9 +8,9 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.access import structure as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.structure import Kind, Node
 from callmark.domain.ids import CatalogueId
+from callmark.domain.policy.model import Action
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME
 from callmark.kit.errors import Conflict, InvalidInput

@@ -8,7 +8,6 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import records as access
-from callmark.domain.access.model import Action
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FileDraftId
 from callmark.domain.labels.model import logo_address
@@ -17,6 +16,7 @@ from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.upload_columns import COLUMNS
 from callmark.domain.personalisation.upload_model import LARGEST_BYTES, MOST_ROWS, Defaults
 from callmark.domain.personalisation.upload_preview import FaultKind, Sample, UploadPreview, Wish
+from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.zones import device_zone
 from callmark.surfaces.console import push, words

@@ -8,12 +8,12 @@ from typing import ClassVar
 from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.access import records as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.records import Progress, RowResult, Upload
 from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.upload_columns import COLUMNS
+from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
 from callmark.surfaces.console import sse, words
 from callmark.surfaces.console.batches import decode_instant_key

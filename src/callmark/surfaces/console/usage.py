@@ -6,10 +6,10 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import usage as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.usage import Usage
 from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page

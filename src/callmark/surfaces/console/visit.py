@@ -16,10 +16,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from callmark.domain.access.model import Action, Actor, Operating, may
-from callmark.domain.accounts.model import Role
+from callmark.domain.access.model import Actor, Operating, may
 from callmark.domain.accounts.session_model import Origin, Session
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Action, Role
 from callmark.kit.errors import AppError, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies

@@ -7,10 +7,10 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import webhooks as access
-from callmark.domain.access.model import Action
 from callmark.domain.access.webhooks import Wanted
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
+from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput

@@ -6,7 +6,7 @@ import msgspec
 import phonenumbers
 
 from callmark.domain.access.structure import Kind
-from callmark.domain.accounts.model import AccountState, Feature, MemberState, Role
+from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.callbacks.hours import Week, hours_text
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
@@ -16,6 +16,8 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.judge import Fault, Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.model import FeatureSetState, PhoneType
 from callmark.domain.webhooks.health import Health
 from callmark.domain.webhooks.model import DeliveryState
