@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callmark.domain.access.model import _OF_PLACE, Actor, check_at, may, may_give
+from callmark.domain.access.model import Actor, check_at, may, may_give
 from callmark.domain.accounts.model import AccountState, Person
 from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId, MemberId, SessionId
-from callmark.domain.policy.model import POLICY, Action, Role
+from callmark.domain.policy.model import OF_PLACE, POLICY, Action, Role
 from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import Forbidden, NotFound
 from callmark.kit.ids import new_id
@@ -54,7 +54,7 @@ def actor(role: Role) -> Actor:
 def test_a_role_may_at_its_place_what_it_may_and_nothing_beside_it(role: Role, action: Action) -> None:
     who, allowed = actor(role), action in POLICY[role]
     assert may(who, action, INSIDE) == allowed
-    everywhere = role is Role.ADMIN or action not in _OF_PLACE
+    everywhere = role is Role.ADMIN or action not in OF_PLACE
     assert may(who, action, (OTHER,)) == (allowed and everywhere)
     assert may(who, action, ()) == (allowed and everywhere)
 

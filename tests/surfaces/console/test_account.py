@@ -2,9 +2,9 @@
 
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_operator, text_of
 
-from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 

@@ -18,8 +18,8 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text

@@ -5,8 +5,8 @@ from tests.factories import make_label, phone
 from tests.listed import QUESTIONS, SOMEBODY
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback

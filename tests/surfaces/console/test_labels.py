@@ -4,8 +4,8 @@ import pytest
 from tests.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType

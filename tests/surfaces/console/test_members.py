@@ -17,10 +17,10 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.accounts.model import MemberState
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Role
 from callmark.kit.ids import random_text

@@ -17,8 +17,8 @@ from tests.surfaces.console.browser import (
     visitors,
 )
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType

@@ -7,8 +7,8 @@ import pytest
 from tests.factories import phone
 from tests.surfaces.console.browser import Browser, Visitors, errors_of, links_of, make_operator, shown_number, text_of
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import directory
 from callmark.domain.handsets import service as handsets

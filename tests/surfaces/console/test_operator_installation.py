@@ -19,8 +19,9 @@ from tests.surfaces.console.browser import (
     visitors,
 )
 
-from callmark.domain.accounts import audit, operators
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.accounts import operators
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.kit import mail
 from callmark.kit.clock import ProductClock, SystemClock

@@ -2,8 +2,8 @@ import pytest
 from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.structure import library
 from callmark.domain.structure.model import NewFeatureSet

@@ -16,11 +16,12 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import audit, links
+from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.accounts.session_model import Origin
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Role
 from callmark.kit.clock import FakeClock

@@ -3,10 +3,10 @@ from html import escape
 from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.audit import AuditFilter
 from callmark.domain.accounts.model import MemberState
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperationId
 from callmark.domain.policy.model import Role

@@ -10,8 +10,8 @@ from tests.books import book
 from tests.factories import make_label, phone
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
-from callmark.domain.accounts import audit
-from callmark.domain.accounts.audit import AuditFilter
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.personalisation import uploads

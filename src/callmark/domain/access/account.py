@@ -7,10 +7,10 @@ from uuid import UUID
 
 from callmark.domain.access.changes import changing
 from callmark.domain.access.model import Actor, check
-from callmark.domain.accounts import audit
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.audit import AuditEntry, AuditFilter
 from callmark.domain.accounts.model import Account
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Action
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from callmark.domain.access.model import Actor, Operating
-from callmark.domain.accounts import audit
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.kit.db import Joined, Tx
@@ -21,17 +21,10 @@ class Change:
 
     async def note(self, action: str, subject: str, *, account_id: AccountId | None = None, **details: object) -> None:
         """Writes what was done: `key.created`, the thing's name, and facts worth keeping (never secrets)."""
-        entry = audit.new_entry(
-            account_id=account_id or (self.actor.account_id if isinstance(self.actor, Actor) else None),
-            actor_email=self.actor.email,
-            by_operator=isinstance(self.actor, Operating) or self.actor.is_operator,
-            action=action,
-            subject=subject,
-            details=details,
-            address=self.actor.address,
-            at=self.deps.clock.now(),
-        )
-        await audit.write_entry(self.tx, entry)
+        by = self.actor.session.actor(self.actor.address)
+        mine = self.actor.account_id if isinstance(self.actor, Actor) else None
+        at = self.deps.clock.now()
+        await audit.note(self.tx, by, action, subject, account_id=account_id or mine, at=at, **details)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from callmark.domain.accounts import audit, mails, model, queries, session_queries, throttle
+from callmark.domain.accounts import mails, model, queries, session_queries, throttle
 from callmark.domain.accounts.model import Member, MemberState, Person
 from callmark.domain.accounts.passwords import check_password, hash_password
 from callmark.domain.accounts.session_model import (
@@ -14,7 +14,7 @@ from callmark.domain.accounts.session_model import (
     SignedIn,
 )
 from callmark.domain.accounts.session_queries import Known
-from callmark.domain.accounts.sign_in import begin_session
+from callmark.domain.accounts.sign_in import begin_session, note_own
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
@@ -93,7 +93,7 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
             raise Conflict(_IN_USE)
         await queries.activate_member(tx, known.person.member_id, name)
         await _replace_password(tx, known, hashed)
-        await audit.note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
+        await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
         return SignedIn(await begin_session(deps, tx, known.person, origin))
 
 
@@ -105,7 +105,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
         await _replace_password(tx, known, hashed)
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
-        await audit.note_own(tx, known, "password.reset", origin.address, deps.clock.now())
+        await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
 
 async def set_password(deps: Deps, member: Member, password: str) -> None:

@@ -9,6 +9,7 @@ from callmark.domain.accounts import model, operator_queries, queries, session_q
 from callmark.domain.accounts.model import Account, AccountState, Member, MemberState, Person
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.policy import plan
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.db import Tx
@@ -87,7 +88,7 @@ async def update_account(
 
 async def check_plan(deps: Deps, account_id: AccountId, feature: Feature) -> None:
     """Raises Forbidden when the feature is not part of the account's plan, NotFound for an unknown account."""
-    model.check_plan((await get_account(deps, account_id)).features, feature)
+    plan.check_plan((await get_account(deps, account_id)).features, feature)
 
 
 async def is_suspended(tx: Tx, account_id: AccountId) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from callmark.domain.accounts.model import AccountState, Person
 from callmark.domain.ids import AccountId, SessionId
-from callmark.domain.policy.model import Role
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, ActorKind, Role, Scope
 from callmark.domain.policy.plan import Feature
 from callmark.kit.addresses import network_of
 
@@ -80,6 +80,14 @@ class Session:
     user_agent: str
     zone: ZoneInfo
     """In which pages show times."""
+
+    def actor(self, address: str) -> Actor:
+        """Who acts in this session, from that network address: an operator may do what an admin may."""
+        if self.role is None:
+            return Actor(ActorKind.OPERATOR, self.email, address=address)
+        is_owner = self.role is not Role.ADMIN
+        scope = Scope(self.node_id, is_nowhere=self.node_id is None) if is_owner else WHOLE_ACCOUNT
+        return Actor(ActorKind.MEMBER, self.email, self.role, scope, address)
 
 
 @dataclass(frozen=True)

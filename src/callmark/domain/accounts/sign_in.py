@@ -1,10 +1,11 @@
 """Signing in and out: password, then (where the account asks for it) a code by mail, then a session."""
 
 import secrets
+from datetime import datetime
 
 import structlog
 
-from callmark.domain.accounts import audit, mails, session_queries, throttle
+from callmark.domain.accounts import mails, session_queries, throttle
 from callmark.domain.accounts.model import AccountState, MemberState, Person
 from callmark.domain.accounts.passwords import check_password, hash_password, is_password
 from callmark.domain.accounts.session_model import (
@@ -24,8 +25,10 @@ from callmark.domain.accounts.session_model import (
     SignedIn,
 )
 from callmark.domain.accounts.session_queries import Known
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, SessionId
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
@@ -157,7 +160,14 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())
         await session_queries.set_password(tx, session.person, hashed)
         await session_queries.forget_ways_in(tx, session.person, but=session.id)
-        await audit.note_own(tx, known, "password.changed", address, deps.clock.now())
+        await note_own(tx, known, "password.changed", address, deps.clock.now())
+
+
+async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime) -> None:
+    """Notes what somebody did about its own way in: a password chosen, an invitation accepted."""
+    kind = ActorKind.OPERATOR if known.person.operator_id else ActorKind.MEMBER
+    by = Actor(kind, known.email, address=address)
+    await audit.note(tx, by, action, known.email, account_id=known.account_id, at=at)
 
 
 async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> None:

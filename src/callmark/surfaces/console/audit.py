@@ -8,7 +8,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.access import account, operating
-from callmark.domain.accounts.audit import PAGE, AuditEntry, AuditFilter
+from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us

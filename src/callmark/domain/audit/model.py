@@ -1,0 +1,32 @@
+"""An entry of the audit log, and what the log is narrowed to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from callmark.domain.ids import AccountId, AuditId
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One change: who did what to which thing, when and from where. `account_id` None: to the installation."""
+
+    id: AuditId
+    account_id: AccountId | None
+    actor_email: str
+    by_operator: bool
+    action: str
+    subject: str
+    details: Mapping[str, object]
+    address: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """What to show of the log; empty parts do not filter. `text` is looked for in actor and subject."""
+
+    action: str = ""
+    text: str = ""
