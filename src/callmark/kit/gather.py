@@ -9,7 +9,7 @@ and planning over partitions was measured to cost twice as much as running (docs
 """
 
 import asyncio
-import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,7 +46,7 @@ class Gather:
     def __init__(self, db: Database, *, lanes: int = 1) -> None:
         self._db = db
         self._lanes = lanes
-        self._lines: dict[Statement, _Line] = {}
+        self._lines: defaultdict[Statement, _Line] = defaultdict(_Line)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, statement: Statement, items: Sequence[Any]) -> Sequence[Any]:
@@ -54,15 +54,19 @@ class Gather:
 
         Empty for a statement that gives none. Raises `Unavailable` without PostgreSQL.
         """
-        line = self._lines.setdefault(statement, _Line())
-        done: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
+        line = self._lines[statement]
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Sequence[Any]] = loop.create_future()
         line.waiting.append((items, done))
         if line.running < self._lanes:
             line.running += 1
-            task = asyncio.get_running_loop().create_task(self._drain(statement, line))
+            task = loop.create_task(self._drain(statement, line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return await _in_time(done)
+        try:
+            return await patience.wait_for(done)  # afterwards items that nobody has begun with are dropped
+        except TimeoutError as exc:
+            raise Unavailable("postgresql: no answer in time") from exc
 
     async def _drain(self, statement: Statement, line: _Line) -> None:
         try:
@@ -85,16 +89,6 @@ class Gather:
         else:
             GATHERED_ITEMS.labels(statement.__name__).observe(sum(len(items) for items, _ in taken))
             _resolve(taken, results or ())
-
-
-async def _in_time(done: "asyncio.Future[Sequence[Any]]") -> Sequence[Any]:
-    """What comes, as long as whoever asked has patience; afterwards items that nobody has begun with are dropped."""
-    with patience.waiting() as left_s:
-        try:
-            async with asyncio.timeout(None if math.isinf(left_s) else left_s):
-                return await done
-        except TimeoutError as exc:
-            raise Unavailable("postgresql: no answer in time") from exc
 
 
 def _take(line: _Line) -> _Waiting:
