@@ -17,6 +17,7 @@ from callmark.kit.db import Database
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
+from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.settings import read_settings
 
 # How long an example takes tells of the machine's load, not of the code.
@@ -86,7 +87,7 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
         {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path / "data"
     )
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
-    gathered = await Database.open(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered", keeps_plans=True)
+    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered")
     async with db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(engines.nats_url, installation, name="test")

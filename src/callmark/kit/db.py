@@ -150,14 +150,9 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int, name: str = "callmark", keeps_plans: bool = False) -> "Database":
-        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment).
-
-        With `keeps_plans` a statement is planned once for each connection and not for the values of each run: for
-        statements whose plan does not depend on them. Over partitions, planning costs more than running.
-        """
-        plans = {"plan_cache_mode": "force_generic_plan"} if keeps_plans else {}
-        with _named_when_lost():
+    async def open(cls, dsn: str, *, size: int, name: str = "callmark") -> "Database":
+        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment)."""
+        with named_when_lost():
             pool = await _untyped.create_pool(
                 dsn,
                 min_size=0,
@@ -165,7 +160,7 @@ class Database:
                 command_timeout=STATEMENT_TIMEOUT_S,
                 timeout=5.0,
                 reset=_keep_session,
-                server_settings={"application_name": name, "timezone": "UTC", "jit": "off", **plans},
+                server_settings=server_settings(name),
             )
         return cls(pool)
 
@@ -203,7 +198,7 @@ class Database:
             connection.terminate()
 
         try:
-            with _named_when_lost(), patience.waiting() as left_s:
+            with named_when_lost(), patience.waiting() as left_s:
                 loop = asyncio.get_running_loop()
                 ends_at = loop.time() + left_s
                 held = await self._pool.acquire(timeout=min(ACQUIRE_TIMEOUT_S, left_s))
@@ -245,7 +240,7 @@ class Joined(Database):
 @asynccontextmanager
 async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[Connection]:
     """One connection outside any pool, for migrations, engines and checks. Raises `Unavailable` as the pool does."""
-    with _named_when_lost():
+    with named_when_lost():
         held: Connection = await _untyped.connect(dsn, timeout=within.total_seconds())
         try:
             yield held
@@ -263,8 +258,13 @@ async def _cut_when_late(held: Any) -> AsyncGenerator[None]:  # noqa: ANN401 - a
         raise
 
 
+def server_settings(name: str) -> dict[str, str]:
+    """What each of our connections asks of PostgreSQL; `name` is how its activity list calls the process."""
+    return {"application_name": name, "timezone": "UTC", "jit": "off"}
+
+
 @contextmanager
-def _named_when_lost() -> Generator[None]:
+def named_when_lost() -> Generator[None]:
     """Turns what a lost engine raises into `Unavailable`, and what one says no with into `EngineRefuses`.
 
     asyncpg's InterfaceError is both: a connection that closed under us, and our own misuse, which stays a bug.

@@ -4,8 +4,9 @@ A statement that takes many items is named by its function. Callers hand in thei
 statement runs, the next callers' items collect, so under load the number of round trips and commits follows the engine
 and the disk, not the requests, and a lone caller waits for nobody.
 
-They run on connections of their own that keep plans: each is looked up by keys, so that no other plan could be better,
-and planning over partitions was measured to cost twice as much as running (docs/performance.md).
+They run on connections of their own (`kit/kept_connections.py`) that keep plans: each is looked up by keys, so that no
+other plan could be better, and planning over partitions was measured to cost twice as much as running
+(docs/performance.md).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any
 from callmark.kit import patience
 from callmark.kit.db import Database, Tx
 from callmark.kit.errors import Unavailable
+from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
 
 Statement = Callable[[Tx, Sequence[Any]], Awaitable[Sequence[Any] | None]]
@@ -43,7 +45,7 @@ class _Line:
 class Gather:
     """Runs statements over gathered items; `lanes` is how many transactions of one statement may run at once."""
 
-    def __init__(self, db: Database, *, lanes: int = 1) -> None:
+    def __init__(self, db: Database | KeptConnections, *, lanes: int = 1) -> None:
         self._db = db
         self._lanes = lanes
         self._lines: defaultdict[Statement, _Line] = defaultdict(_Line)

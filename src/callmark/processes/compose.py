@@ -18,6 +18,7 @@ from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.health import Health
+from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
@@ -52,8 +53,8 @@ async def open_deps(
     async with AsyncExitStack() as stack:
         db = await Database.open(settings.postgres_dsn.reveal(), size=settings.pool_size, name=f"callmark {kind}")
         stack.push_async_callback(db.close)
-        gathered = await Database.open(
-            settings.postgres_dsn.reveal(), size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered", keeps_plans=True
+        gathered = KeptConnections(
+            settings.postgres_dsn.reveal(), size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered"
         )
         stack.push_async_callback(gathered.close)
         installation = await _installation(db, wait)

@@ -1,0 +1,93 @@
+"""Connections that are kept between statements: no more than allowed, and none whose statement was given up."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.engines import Engines, reachable_directory
+from tests.waiting import until
+
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import Unavailable
+from callmark.kit.kept_connections import KeptConnections
+
+
+@pytest.fixture
+async def kept(engines: Engines) -> AsyncGenerator[KeptConnections]:
+    made = KeptConnections(engines.dsn, size=2, name="kept")
+    yield made
+    await made.close()
+
+
+async def backend(kept: KeptConnections) -> int:
+    async with kept.connection() as tx:
+        return await tx.fetchval("SELECT pg_backend_pid()")
+
+
+async def test_one_after_the_other_share_a_connection_that_keeps_plans(kept: KeptConnections) -> None:
+    assert await backend(kept) == await backend(kept)
+    async with kept.connection() as tx:
+        assert await tx.fetchval("SHOW plan_cache_mode") == "force_generic_plan"
+
+
+async def test_who_comes_when_all_are_busy_waits(kept: KeptConnections) -> None:
+    async with kept.connection() as one, kept.connection() as two:
+        third = asyncio.create_task(backend(kept))
+        busy = {await tx.fetchval("SELECT pg_backend_pid()") for tx in (one, two)}
+        assert not third.done()
+    assert await third in busy
+
+
+async def test_a_statement_that_fails_leaves_its_connection_usable(kept: KeptConnections) -> None:
+    before = await backend(kept)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        async with kept.connection() as tx:
+            await tx.execute("SELECT 1 / 0")
+    assert await backend(kept) == before
+
+
+async def test_a_statement_that_was_given_up_takes_its_connection_along(kept: KeptConnections) -> None:
+    used: list[int] = []
+
+    async def sleep() -> None:
+        async with kept.connection() as tx:
+            used.append(await tx.fetchval("SELECT pg_backend_pid()"))
+            await tx.execute("SELECT pg_sleep(60)")
+
+    async def is_asleep() -> bool:
+        async with kept.connection() as tx:
+            return await tx.fetchval("SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = ANY ($1)", used)
+
+    given_up = asyncio.create_task(sleep())
+    await until(is_asleep)
+    given_up.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await given_up
+    async with kept.connection() as one, kept.connection() as two:
+        assert used[0] not in {await tx.fetchval("SELECT pg_backend_pid()") for tx in (one, two)}
+
+
+async def test_they_outlive_their_engine() -> None:
+    directory: Path = reachable_directory()
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    kept = KeptConnections(await engine.start(), size=1, name="kept")
+    before = await backend(kept)
+    await engine.stop()
+    with pytest.raises(Unavailable):
+        await backend(kept)
+    await engine.start()
+    assert await backend(kept) != before
+    await kept.close()
+    await engine.stop()
+
+
+async def test_closing_waits_for_what_is_under_way_and_refuses_the_rest(kept: KeptConnections) -> None:
+    async with kept.connection() as tx:
+        closing = asyncio.create_task(kept.close())
+        assert await tx.fetchval("SELECT 1") == 1
+        with pytest.raises(Unavailable):
+            await backend(kept)
+    await closing
