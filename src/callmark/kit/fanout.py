@@ -1,9 +1,9 @@
 """Pushes under way from one process, and what became of each; `kit/fabric.py` sends them and hears the answers."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import NamedTuple
 
 GRACE_S = 0.05
@@ -37,33 +37,46 @@ class Push(NamedTuple):
 class Fanout:
     """One set of pushes: what is still open (key → position), and the answers that nobody has taken yet."""
 
-    __slots__ = ("come", "news", "open")
+    __slots__ = ("_any_will_do", "_news", "come", "open")
 
     def __init__(self, pushes: Sequence[Push]) -> None:
         self.open = {push.key: i for i, push in enumerate(pushes)}
         self.come: list[tuple[int, Answer]] = []
-        self.news = asyncio.Event()
+        self._news: asyncio.Future[bool] | None = None
+        self._any_will_do = True
+
+    def answered(self, key: str, answer: Answer) -> None:
+        """Takes an answer, and wakes whoever waits for it."""
+        self.come.append((self.open.pop(key), answer))
+        if self._news and (self._any_will_do or not self.open):
+            _tell(self._news, news=True)
 
     async def answered_by(self, deadline: float) -> bool:
         """Waits for answers: True when some have come (collecting for a moment while more are open).
 
         False at the deadline, which is an instant of the event loop.
         """
-        left_s = deadline - asyncio.get_running_loop().time()
-        if not self.come:
-            self.news.clear()
-            try:
-                async with asyncio.timeout(max(left_s, 0)):
-                    await self.news.wait()
-            except TimeoutError:
-                return False
+        if not self.come and not await self._wait(deadline, any_will_do=True):
+            return False
         if self.open:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(max(min(GRACE_S, left_s), 0)):
-                    while self.open:
-                        self.news.clear()
-                        await self.news.wait()
+            await self._wait(min(asyncio.get_running_loop().time() + GRACE_S, deadline), any_will_do=False)
         return True
+
+    async def _wait(self, until: float, *, any_will_do: bool) -> bool:
+        """Waits for the next answer, or for the last; whether it came in time."""
+        loop = asyncio.get_running_loop()
+        self._any_will_do, self._news = any_will_do, loop.create_future()
+        timer = loop.call_at(until, partial(_tell, self._news, news=False))
+        try:
+            return await self._news
+        finally:
+            timer.cancel()
+            self._news = None
+
+
+def _tell(waiter: "asyncio.Future[bool]", *, news: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(news)
 
 
 class Again:
@@ -147,8 +160,7 @@ class Fanouts:
         fanout = self._of_key.pop(key, None)
         if fanout is None:
             return False
-        fanout.come.append((fanout.open.pop(key), answer))
-        fanout.news.set()
+        fanout.answered(key, answer)
         return True
 
     def lose(self, pushes: Sequence[Push]) -> None:

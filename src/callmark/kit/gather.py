@@ -10,9 +10,7 @@ other plan could be better, and planning over partitions was measured to cost tw
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from callmark.kit import patience
@@ -34,12 +32,14 @@ MOST_ITEMS = 4000
 """Items in one gathered statement: enough to amortise a commit, few enough to keep its latency small."""
 
 
-@dataclass
 class _Line:
     """Those waiting for one statement, in order of arrival."""
 
-    waiting: _Waiting = field(default_factory=list[Any])
-    running: int = 0
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self.waiting: _Waiting = []
+        self.running = 0
+        self.items = GATHERED_ITEMS.labels(statement.__name__)
 
 
 class Gather:
@@ -48,7 +48,7 @@ class Gather:
     def __init__(self, db: Database | KeptConnections, *, lanes: int = 1) -> None:
         self._db = db
         self._lanes = lanes
-        self._lines: defaultdict[Statement, _Line] = defaultdict(_Line)
+        self._lines: dict[Statement, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, statement: Statement, items: Sequence[Any]) -> Sequence[Any]:
@@ -56,13 +56,13 @@ class Gather:
 
         Empty for a statement that gives none. Raises `Unavailable` without PostgreSQL.
         """
-        line = self._lines[statement]
+        line = self._lines.get(statement) or self._lines.setdefault(statement, _Line(statement))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Sequence[Any]] = loop.create_future()
         line.waiting.append((items, done))
         if line.running < self._lanes:
             line.running += 1
-            task = loop.create_task(self._drain(statement, line))
+            task = loop.create_task(self._drain(line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
@@ -70,26 +70,26 @@ class Gather:
         except TimeoutError as exc:
             raise Unavailable("postgresql: no answer in time") from exc
 
-    async def _drain(self, statement: Statement, line: _Line) -> None:
+    async def _drain(self, line: _Line) -> None:
         try:
             with patience.endless():  # the first caller's would bind all others
                 while taken := _take(line):
-                    await self._commit(statement, taken)
+                    await self._commit(line, taken)
         finally:
             line.running -= 1
 
-    async def _commit(self, statement: Statement, taken: _Waiting) -> None:
+    async def _commit(self, line: _Line, taken: _Waiting) -> None:
         try:
             async with self._db.connection() as tx:
-                results = await statement(tx, [item for items, _ in taken for item in items])
+                results = await line.statement(tx, [item for items, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
             if len(taken) == 1 or isinstance(exc, Unavailable):
                 _fail(taken, exc)
             else:  # one caller's item may have spoilt it for all: each on its own
                 for one in taken:
-                    await self._commit(statement, [one])
+                    await self._commit(line, [one])
         else:
-            GATHERED_ITEMS.labels(statement.__name__).observe(sum(len(items) for items, _ in taken))
+            line.items.observe(sum(len(items) for items, _ in taken))
             _resolve(taken, results or ())
 
 
