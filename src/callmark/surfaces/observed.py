@@ -6,6 +6,7 @@ asks `is_head`.
 
 import asyncio
 import re
+from functools import cache
 from time import perf_counter
 
 import structlog
@@ -112,15 +113,22 @@ async def _cut(scope: Scope, receive: Receive, exc: Exception) -> None:
         pass
 
 
+@cache
+def _seconds(method: str, path: str, status: int) -> Histogram:
+    """The metric of one kind of request, because to look it up by its labels takes as long as to count it."""
+    return _SECONDS.labels(method, path, status)
+
+
 def _note(scope: Scope, method: str, request_id: str, status: int, seconds: float) -> None:
     route = scope.get("route") or "other"
-    _SECONDS.labels(method, route if isinstance(route, str) else route.path, status).observe(seconds)
+    path = route if isinstance(route, str) else route.path
+    _seconds(method, path, status).observe(seconds)
     if scope["path"] not in _QUIET:
         log.info(
             "request",
             request_id=request_id,
             method=method,
-            route=route if isinstance(route, str) else route.path,
+            route=path,
             status=status,
             ms=round(seconds * 1000, 2),
             account=scope.get("account"),
