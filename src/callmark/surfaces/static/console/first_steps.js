@@ -31,9 +31,9 @@ function draw() {
   follow();
 }
 
-/** From a press of `Ring` on, the keyboard goes where the phone goes, and back when it is done; unless it went elsewhere. */
-let rangBy = "",
-  wasThere = false;
+/** From a press of `Ring` on, the keyboard goes where the phone goes, and back when it is done, unless it left. */
+let rangBy = "";
+let wasThere = false;
 function follow() {
   const focused = document.activeElement;
   if (!rangBy || (device.contains(focused) && focused.checkVisibility())) return;

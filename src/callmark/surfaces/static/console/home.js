@@ -23,7 +23,7 @@ if (box && window.uPlot) {
         width: box.clientWidth,
         height: 260,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-        scales: { y: { range: (_, low, high) => [0, Math.max(high * 1.05, 5)] } },
+        scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.05, 5)] } },
         axes: [
           {
             ...axis,

@@ -14,7 +14,7 @@ export const STATUS = {
 
 const OUTCOMES = { answered: "Answered", missed: "Missed call", rejected: "Rejected" };
 
-/** A number as people read it: twelve digits as +91 99000 00001, others as they are (that would need a numbering plan). */
+/** A number as people read it: twelve digits as +91 99000 00001, others as they are. */
 export function readable(number) {
   return `+${number.replace(/^(\d{2})(\d{5})(\d{5})$/, "$1 $2 $3")}`;
 }

@@ -102,15 +102,15 @@ export class Held {
   whyNothing(caller, now) {
     const own = this.list().filter((one) => one.caller_number === caller);
     const coming = own.filter((one) => one.starts_at > now).sort((a, b) => a.starts_at - b.starts_at)[0];
-    if (coming) {
-      return `the window of call record ${coming.id} on the handset opens at ${new Date(coming.starts_at).toISOString()}`;
-    }
+    if (coming) return `the window of call record ${coming.id} on the handset opens at ${iso(coming.starts_at)}`;
     const ended = own.sort((a, b) => b.record.ends_at - a.record.ends_at)[0];
-    if (ended) {
-      return `the window of call record ${ended.id} on the handset ended at ${new Date(ended.record.ends_at).toISOString()}`;
-    }
+    if (ended) return `the window of call record ${ended.id} on the handset ended at ${iso(ended.record.ends_at)}`;
     return "has no record of this caller";
   }
+}
+
+function iso(milliseconds) {
+  return new Date(milliseconds).toISOString();
 }
 
 /** Whether from now on `newer` shows whenever `older` could. */

@@ -255,10 +255,8 @@ export class Phone extends EventTarget {
   /** What a held record does not say: the offers of its caller; none when the gateway cannot be asked now. */
   async #offers(caller) {
     if (!this.connected) return NO_OFFERS;
-    return this.#askWho(caller, OFFERS_WITHIN_MS).then(
-      (answer) => answer.offers,
-      () => NO_OFFERS,
-    );
+    const answer = await this.#askWho(caller, OFFERS_WITHIN_MS).catch(() => ({ offers: NO_OFFERS }));
+    return answer.offers;
   }
 
   /** Rings. A call of the emulator's (`script`) ends as that says; the page's own waits for the user. */
@@ -276,7 +274,7 @@ export class Phone extends EventTarget {
     if (this.call) this.#finish("missed"); // the newer call takes the screen
     this.call = call;
     this.after = null;
-    if (identity) call.shown = this.#report(call, "shown");
+    call.shown = identity ? this.#report(call, "shown") : Promise.resolve();
     if (!script) this.#timer = setTimeout(() => this.call === call && this.#finish("missed"), RINGS_OUT_MS);
     this.#changed();
     call.screen = { ...screen, offers: await offers };
@@ -297,7 +295,7 @@ export class Phone extends EventTarget {
 
   async #finish(outcome) {
     const call = this.call;
-    if (!call || call.state !== "ringing") return;
+    if (call?.state !== "ringing") return;
     clearTimeout(this.#timer);
     Object.assign(call, { state: outcome, ended: this.clock.now() });
     this.#kept.history.unshift({ at: call.began, caller: call.caller, outcome, ...call.screen, offers: undefined });
@@ -305,14 +303,10 @@ export class Phone extends EventTarget {
     if (outcome !== "answered") this.#clear(call, 1500);
     else if (call.question) this.#clear(call, 2500);
     this.#changed();
-    call.reported = this.status === "unregistered" ? Promise.resolve() : this.#reportBoth(call, outcome);
+    call.reported =
+      this.status === "unregistered" ? Promise.resolve() : call.shown.then(() => this.#report(call, outcome));
     await Promise.race([call.reported.then(() => this.#askBackByScript(call)), pause(2000)]);
     if (call.question) this.#line.send({ type: "ended", id: call.question, outcome });
-  }
-
-  async #reportBoth(call, outcome) {
-    await call.shown;
-    await this.#report(call, outcome);
   }
 
   #clear(call, afterMs) {
@@ -324,8 +318,6 @@ export class Phone extends EventTarget {
       this.#changed();
     }, afterMs);
   }
-
-  // after a call --------------------------------------------------------------------------------------------------------
 
   /** Runs what sends something of `after`; the screen follows before and when it is done. */
   async sayAfter(work) {

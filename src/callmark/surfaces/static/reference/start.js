@@ -1,5 +1,5 @@
-// Shows the document that the page names in the viewer. The windows of the example records are moved to the present, so that "Try it out"
-// sends something that can still be pushed.
+// Shows the document that the page names in the viewer. The windows of the example records are moved to the present,
+// so that "Try it out" sends something that can still be pushed.
 (() => {
   const HOUR = 3600000;
   const now = Date.now();
