@@ -32,7 +32,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
-from callmark.processes.demo_structure import Branch, Seeded, seed_branch
+from callmark.processes.demo.structure import Branch, Seeded, seed_branch
 from callmark.surfaces.console.routes import TABLE
 
 asyncpg: Any = untyped_asyncpg  # it ships without types
@@ -300,7 +300,7 @@ def _paths(ids: Mapping[str, object], *, operating: bool) -> list[str]:
     """The table's pages for one kind of visitor, with ids put in."""
     found: list[str] = []
     for entry in TABLE:
-        if entry.method != "GET" or NO_PAGES.search(entry.path) or (entry.action is Action.OPERATE) != operating:
+        if entry.method != "GET" or NO_PAGES.search(entry.path) or (entry.needs is Action.OPERATE) != operating:
             continue
         before, has_id, after = re.match(r"([^{]*?)(?:/(\{\w+\})(.*))?$", entry.path).groups()  # pyright: ignore[reportOptionalMemberAccess] - it matches anything
         if not has_id:

@@ -16,9 +16,9 @@ from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.settings import read_settings
+from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -92,7 +92,7 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
         installation = await tx.fetchval("SELECT id FROM installation")
     fabric = Fabric(engines.nats_url, installation, name="test")
     await fabric.open()
-    yield Deps(settings, db, fabric, Gather(gathered), clock, SystemClock(), "http://callmark.test")
+    yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()
     await db.close()

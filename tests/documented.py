@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from callmark.surfaces.api.routes import ROUTES
-from callmark.surfaces.gateway.twin import TABLE
+from callmark.surfaces.gateway.http_verbs import TABLE
 from callmark.surfaces.reference.emulator_doc import emulator_openapi
 from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi

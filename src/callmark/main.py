@@ -18,7 +18,9 @@ class _Entry:
 
 
 _COMMANDS = {
-    "demo": _Entry("callmark.processes.demo:demo", "Run a demo of the platform, with an emulator and sample accounts."),
+    "demo": _Entry(
+        "callmark.processes.demo.command:demo", "Run a demo of the platform, with an emulator and sample accounts."
+    ),
     "serve": _Entry("callmark.processes.commands:serve", "Run the platform."),
     "migrate": _Entry("callmark.processes.commands:migrate_", "Update the database schema."),
     "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.browsing import CALLER
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
 
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 
 
 def open_menu(page: Page, label: str) -> None:
@@ -117,9 +117,9 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     check_page(page)
     row.get_by_role("button", name="Take").click()
     expect(page.get_by_text("is now assigned to you")).to_be_visible()
-    page.locator("tbody tr", has_text=words.phone(receiver)).get_by_role("button", name="Done").click()
+    page.locator("tbody tr", has_text=display_names.phone(receiver)).get_by_role("button", name="Done").click()
     page.get_by_role("link", name="Done", exact=True).click()
-    expect(page.locator("tbody tr", has_text=words.phone(receiver))).to_contain_text("you,")
+    expect(page.locator("tbody tr", has_text=display_names.phone(receiver))).to_contain_text("you,")
     admin = console.signed_in("admin")
     admin.goto("/console/callbacks/export")
     check_page(admin)

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
 
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 
 FIRST = 918140000000
 
@@ -77,7 +77,7 @@ def look_through(page: Page) -> None:
     page.get_by_role("link", name="First page").click()
     page.get_by_label("Number or feature set").fill(f"+{FIRST + 77}")
     expect(page.get_by_role("row")).to_have_count(2)
-    page.get_by_role("link", name=words.phone(f"{FIRST + 77}")).click()
+    page.get_by_role("link", name=display_names.phone(f"{FIRST + 77}")).click()
     looked_at(page)
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import PHONE, ConsoleTabs, check_page
 
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 
 
 def test_an_account_is_created_its_admin_invited_acted_for_and_suspended(console: ConsoleTabs) -> None:
@@ -56,7 +56,7 @@ def test_a_handset_is_seen_connected_and_forgotten(console: ConsoleTabs) -> None
     row.get_by_role("link", name="Forget").click()
     page.get_by_role("dialog").get_by_role("button", name="Forget handset").click()
     expect(
-        page.get_by_text(f"{words.phone(number)} was forgotten.")
+        page.get_by_text(f"{display_names.phone(number)} was forgotten.")
     ).to_be_visible()  # a virtual handset may register again by itself
 
 

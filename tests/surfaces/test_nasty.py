@@ -14,7 +14,7 @@ from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.app import build_app
-from callmark.surfaces.gateway.twin import TABLE as GATEWAY
+from callmark.surfaces.gateway.http_verbs import TABLE as GATEWAY
 from callmark.surfaces.observed import Observed
 
 PARAMETERS = (

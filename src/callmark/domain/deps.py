@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from callmark.kit.clock import Clock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import Gather
 from callmark.kit.health import Health
 from callmark.kit.settings import Settings
+from callmark.kit.statement_batcher import StatementBatcher
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Deps:
     settings: Settings
     db: Database
     fabric: Fabric
-    gather: Gather
+    gather: StatementBatcher
     clock: Clock
     real_clock: Clock
     public_url: str

@@ -13,7 +13,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Tx
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
-from callmark.kit.live import Heartbeat
+from callmark.kit.heartbeats import Heartbeat
 from callmark.kit.mail import count_waiting
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key

@@ -16,14 +16,14 @@ from callmark.kit.db import Database
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import GATHER_CONNECTIONS, Gather
 from callmark.kit.health import Health
+from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.kept_connections import KeptConnections
-from callmark.kit.live import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
 from callmark.kit.secret_key import known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ async def open_deps(
         live = LiveProcess(kind, db, fabric, clock, real)
         await live.start()
         stack.push_async_callback(live.stop)
-        yield Deps(keyed, db, fabric, Gather(gathered), clock, real, public_url(settings), health or Health())
+        yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health or Health())
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import version_of
 from callmark.kit.health import Check
-from callmark.kit.live import heartbeats_of
+from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.nats_servers import check_credentials, seeds
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA

@@ -22,8 +22,8 @@ from callmark.kit.tasks import end
 from callmark.processes.board import Board
 from callmark.processes.compose import ENGINE_WAIT, public_url, refused, unreachable
 from callmark.processes.http import LOOPBACK, hold_port, open_socket
-from callmark.processes.keeper import Report, keep, note
-from callmark.processes.units import ProcessUnit, Unit
+from callmark.processes.process_specs import ProcessUnit, Unit
+from callmark.processes.restart_policy import Report, keep, note
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from callmark.domain.accounts import sign_in
 from callmark.domain.callbacks import jobs as callbacks
-from callmark.domain.calls import days as call_days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
@@ -14,7 +14,7 @@ from callmark.domain.exports import jobs as exports
 from callmark.domain.handsets import presence
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.numbers import jobs as numbers
-from callmark.domain.personalisation import days as record_days
+from callmark.domain.personalisation import daily_figures as record_figures
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions, switches, uploads
 from callmark.domain.webhooks import jobs as webhooks
@@ -42,8 +42,8 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_mails": (timedelta(hours=1), _keep_mails),
     "old_drafts": (timedelta(hours=1), drafts.forget_old_drafts),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
-    "record_days": (timedelta(seconds=10), record_days.count_days),
-    "call_days": (timedelta(seconds=30), call_days.count_calls),
+    "record_days": (timedelta(seconds=10), record_figures.count_days),
+    "call_days": (timedelta(seconds=30), call_figures.count_calls),
     "sweep": (timedelta(seconds=30), personalisation.sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from callmark.domain.handsets.model import OS, Reach, app_name, parse_version, reach_of
 from callmark.domain.ids import AccountId, RecordId
-from callmark.domain.personalisation.frames import RecordRef, encode_identity, encode_withdraw
+from callmark.domain.personalisation.handset_messages import RecordRef, encode_identity, encode_withdraw
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
 from callmark.kit.clock import LAST_MS, from_ms
 from callmark.kit.errors import InvalidInput

@@ -20,7 +20,8 @@ from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId
-from callmark.domain.numbers import jobs, look_up, reviews
+from callmark.domain.numbers import jobs, reviews
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.kit.clock import FakeClock
@@ -145,7 +146,7 @@ async def test_a_rejected_number_is_failed_and_says_why(acme: Business) -> None:
             await reviews.reject(acme.deps, asked.job_id, reason, OPERATOR)
     await reviews.reject(acme.deps, asked.job_id, " no proof of ownership ", OPERATOR)
     await run_jobs(acme.deps)
-    details, working = await look_up.find_number(acme.deps, acme.account_id, one)
+    details, working = await number_search.find_number(acme.deps, acme.account_id, one)
     assert (details.number.state, details.number.why, working) == (NumberState.FAILED, "no proof of ownership", None)
     job = await job_of(acme, asked.job_id)
     assert (job.done_count, job.failed_count, job.state) == (0, 1, JobState.ENDED)

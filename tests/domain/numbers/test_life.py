@@ -38,9 +38,9 @@ from callmark.domain.structure.model import PhoneType
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
-from callmark.kit.gather import Gather
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import read_settings
+from callmark.kit.statement_batcher import StatementBatcher
 
 T = TypeVar("T")
 PENDING, LISTED, DELISTING, FAILED = NumberState
@@ -225,7 +225,7 @@ async def _open(engines: Engines) -> Deps:
     async with db.connection() as tx:
         fabric = Fabric(engines.nats_url, await tx.fetchval("SELECT id FROM installation"), name="test")
     await fabric.open()
-    return Deps(options, db, fabric, Gather(db), FakeClock(), SystemClock(), "http://callmark.test")
+    return Deps(options, db, fabric, StatementBatcher(db), FakeClock(), SystemClock(), "http://callmark.test")
 
 
 def test_every_order_of_events_keeps_the_rules(engines: Engines) -> None:

@@ -13,10 +13,10 @@ from callmark.domain.labels.model import Label
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import V1, V2, V3, Fault, Faulty, Field, NewRecord, Rules
-from callmark.domain.personalisation.lint import lint
+from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V1, V2, V3, Fault, Faulty, Field, NewRecord, Rules
 from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from tests.domain.personalisation.test_days import count_all, long_after, submit
+from tests.domain.personalisation.test_daily_figures import count_all, long_after, submit
 from tests.factories import Cast, make_cast
 
 from callmark.domain.deps import Deps

@@ -11,9 +11,9 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import jobs, partitions, queries
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import V1, NewRecord
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V1, NewRecord
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber

@@ -1,4 +1,4 @@
-from tests.domain.personalisation.test_days import submit
+from tests.domain.personalisation.test_daily_figures import submit
 from tests.factories import make_cast
 
 from callmark.domain.deps import Deps

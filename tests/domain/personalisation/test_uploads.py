@@ -6,11 +6,11 @@ from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service, uploads
-from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.upload_columns import find_columns, read_file, rows_of, unused_columns
 from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
 from callmark.domain.personalisation.upload_preview import UploadPreview, Wish, preview_upload
+from callmark.domain.personalisation.validation import Field
 from callmark.kit.due_work import Worker
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.tables.reader import Reading

@@ -25,7 +25,7 @@ from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
 from callmark.kit.clock import FakeClock, to_ms

@@ -13,8 +13,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import V1, NewRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V1, NewRecord
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import StillRunning
 from callmark.surfaces.api import idempotency as surface
@@ -197,7 +197,9 @@ async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps,
     claim = await idempotency.claim(deps, account, IdempotencyKey("k"), b"1")
     assert isinstance(claim, Claim)
     await idempotency.give_back(deps, claim)
-    also = surface.kept_with_batch(surface.Call(deps, account, {}, "", b"", claim), lambda _: surface.Response(200))
+    also = surface.kept_with_batch(
+        surface.ApiRequest(deps, account, {}, "", b"", claim), lambda _: surface.Response(200)
+    )
     empty = Submitted(NewRecord(*[None] * 7), lambda: b"{}")
     with pytest.raises(StillRunning):
         await personalisation.submit_batch(deps, account, V1, [empty], also=also)

@@ -28,8 +28,8 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import V2, NewRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import AppError
 from callmark.kit.settings import Settings, read_settings

@@ -24,7 +24,7 @@ from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text
 from callmark.surfaces import assets
-from callmark.surfaces.console import cookies, words
+from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.app import Console
 from callmark.surfaces.console.routes import TABLE
 from callmark.surfaces.observed import Observed
@@ -192,7 +192,7 @@ def text_of(response: httpx.Response) -> str:
 
 def shown_number(phone_number: str) -> str:
     """A phone number as a page shows it, in the spaces of `text_of`."""
-    return " ".join(words.phone(phone_number).split())
+    return " ".join(display_names.phone(phone_number).split())
 
 
 def links_of(response: httpx.Response) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.domain.personalisation.test_days import called, submit
+from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_business, text_of, visitors
 

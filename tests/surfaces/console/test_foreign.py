@@ -22,10 +22,10 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import new_id, random_uuid
-from callmark.surfaces.console.entry import Access, Entry
+from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.console.routes import TABLE
 
-_WITH_ID = [entry for entry in TABLE if "{" in entry.path and entry.action is not Access.ANYBODY]
+_WITH_ID = [entry for entry in TABLE if "{" in entry.path and entry.needs is not Access.ANYBODY]
 _VARIES = {"x-request-id", "date", "set-cookie", "content-length"}  # cookies and lengths vary with random tokens
 
 
@@ -106,7 +106,7 @@ def _told(answer: httpx.Response, id_: str) -> tuple[int, dict[str, str], str]:
     return answer.status_code, headers, body
 
 
-async def _ask(browser: Browser, entry: Entry, id_: str) -> tuple[int, dict[str, str], str]:
+async def _ask(browser: Browser, entry: ConsoleRoute, id_: str) -> tuple[int, dict[str, str], str]:
     path = f"/console{re.sub(r'{[^}]+}', id_, entry.path)}"
     return _told(await (browser.get(path) if entry.method == "GET" else browser.post(path)), id_)
 

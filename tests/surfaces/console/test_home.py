@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from tests.domain.personalisation.test_days import called, submit
+from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Business, Visitors, links_of, make_operator, text_of
 

@@ -24,10 +24,10 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import app, cookies
-from callmark.surfaces.console.entry import Access
+from callmark.surfaces.console.csv_export import sheet
+from callmark.surfaces.console.request import encode_key
+from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
-from callmark.surfaces.console.sheets import sheet
-from callmark.surfaces.console.visit import encode_key
 
 NEW = "quite another four words"
 _SOURCES = [path.read_text() for path in Path(app.__file__).parent.glob("*.py")]
@@ -74,7 +74,7 @@ async def test_no_field_with_a_nul_makes_a_form_fail(business: Business, browse:
     await stranger.get("/console/sign-in")
     for entry in TABLE:
         if entry.method == "POST" and "{" not in entry.path and not entry.path.startswith("/operator"):
-            who = stranger if entry.action is Access.ANYBODY else alice
+            who = stranger if entry.needs is Access.ANYBODY else alice
             answer = await who.post(f"/console{entry.path}", {"email": "a\0b", "name": "a\0b"})
             assert answer.status_code == 400, (entry.path, answer.status_code)
 

@@ -9,9 +9,9 @@ from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, ma
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.entry import Access
+from callmark.surfaces.console.request import encode_key
+from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
-from callmark.surfaces.console.visit import encode_key
 
 SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
 QUERY = (
@@ -157,7 +157,7 @@ async def test_a_damaged_cookie_is_ignored(business: Business, browse: Visitors,
 async def test_a_field_that_is_no_text_is_told_with_its_place(everybody: list[Browser], body: bytes) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     for entry in TABLE:
-        if entry.method == "POST" and "{" not in entry.path and entry.action is not Access.ANYBODY:
+        if entry.method == "POST" and "{" not in entry.path and entry.needs is not Access.ANYBODY:
             browser = everybody[1 if entry.path.startswith("/operator/") else 0]
             answer = await browser.http.post(f"/console{entry.path}", content=body, headers=form)
             assert answer.status_code == 400, entry.path

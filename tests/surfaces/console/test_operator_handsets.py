@@ -16,7 +16,7 @@ from callmark.domain.handsets.model import COUNT, OS, Wanted
 from callmark.kit.errors import Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 
 APPS = "/console/operator/handset-apps"
 LIST = "/console/operator/handsets"
@@ -46,7 +46,7 @@ async def registered(deps: Deps, os: OS = OS.ANDROID, version: str = "4.2.0") ->
 
 
 def row_of(page: str, number: PhoneNumber) -> str:
-    return next(row for row in page.split("<tr>")[1:] if words.phone(number) in row)
+    return next(row for row in page.split("<tr>")[1:] if display_names.phone(number) in row)
 
 
 async def test_an_apps_credential_is_shown_once_and_registers_handsets(deps: Deps, olive: Browser) -> None:

@@ -25,8 +25,8 @@ from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.kit import mail
 from callmark.kit.clock import ProductClock, SystemClock
+from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id, random_text
-from callmark.kit.live import LiveProcess
 
 QUEUES = "/console/operator/queues"
 HEALTH = "/console/operator/health"

@@ -10,8 +10,8 @@ from tests.surfaces.console.browser import Business, Visitors, make_operator, te
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Action, Role, allows
 from callmark.kit.ids import new_id
-from callmark.surfaces.console.entry import Access, Entry
 from callmark.surfaces.console.pages import TEMPLATES, Page, env
+from callmark.surfaces.console.route import Access, ConsoleRoute
 from callmark.surfaces.console.routes import TABLE
 
 _ALWAYS = {"layout", "k", *env.globals}
@@ -62,7 +62,7 @@ def test_no_template_has_scripts_or_styles_of_its_own() -> None:
         assert "|safe" not in text.replace("' aria-current=\"page\"'|safe", ""), path
 
 
-def _filled(entry: Entry) -> str:
+def _filled(entry: ConsoleRoute) -> str:
     """The entry's address with ids that nobody has."""
     path = entry.path
     while "{" in path:
@@ -70,7 +70,7 @@ def _filled(entry: Entry) -> str:
     return f"/console{path}"
 
 
-_GUARDED = [entry for entry in TABLE if isinstance(entry.action, Action)]
+_GUARDED = [entry for entry in TABLE if isinstance(entry.needs, Action)]
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -78,13 +78,13 @@ async def test_each_role_reaches_its_pages_and_no_other(business: Business, brow
     """403 exactly where the policy says so, whatever the thing; allowed, an unknown id is 404 and never a crash."""
     browser = await browse.as_member(business.members[role])
     for entry in _GUARDED:
-        assert isinstance(entry.action, Action)
+        assert isinstance(entry.needs, Action)
         path = _filled(entry)
         answer = await (browser.get(path) if entry.method == "GET" else browser.post(path))
         where = (role, entry.method, entry.path, answer.status_code)
-        if entry.action is Action.OPERATE:
+        if entry.needs is Action.OPERATE:
             assert answer.status_code == 404, where
-        elif not allows(role, entry.action):
+        elif not allows(role, entry.needs):
             assert answer.status_code == 403, where
         elif "{" in entry.path:
             assert answer.status_code in {404, 422}, where
@@ -99,7 +99,7 @@ async def test_an_operator_reaches_a_businesss_pages_only_while_acting(
     for entry in _GUARDED:
         if entry.method == "GET" and "{" not in entry.path:
             status = (await olive.get(_filled(entry))).status_code
-            assert status == (200 if entry.action is Action.OPERATE else 403), entry.path
+            assert status == (200 if entry.needs is Action.OPERATE else 403), entry.path
     await olive.follow(await olive.post(f"/console/operator/accounts/{business.account.id}/act"))
     for entry in _GUARDED:
         if entry.method == "GET" and "{" not in entry.path:
@@ -115,14 +115,14 @@ async def test_a_role_is_shown_no_link_that_it_may_not_follow(business: Business
 
     browser = await browse.as_member(business.members[role])
     seen = links_of(await browser.get("/console")) | links_of(await browser.get("/console/members"))
-    refused = {_filled(e) for e in _GUARDED if "{" not in e.path and not allows(role, e.action)}  # type: ignore[arg-type]
+    refused = {_filled(e) for e in _GUARDED if "{" not in e.path and not allows(role, e.needs)}  # type: ignore[arg-type]
     assert not seen & refused
 
 
 async def test_strangers_are_sent_to_sign_in_and_their_forms_do_nothing(browse: Visitors) -> None:
     stranger = browse()
     for entry in TABLE:
-        if entry.action is Access.ANYBODY:
+        if entry.needs is Access.ANYBODY:
             continue
         path = _filled(entry)
         answer = await (stranger.get(path) if entry.method == "GET" else stranger.post(path))

@@ -23,7 +23,7 @@ from callmark.surfaces.console.menu import BUSINESS
 from callmark.surfaces.console.routes import TABLE
 
 LACKING = "is not part of your plan"
-OF_A_PLAN = [one for one in TABLE if isinstance(one.action, Action) and one.action in PLAN]
+OF_A_PLAN = [one for one in TABLE if isinstance(one.needs, Action) and one.needs in PLAN]
 
 
 def _address(path: str) -> str:
@@ -32,7 +32,7 @@ def _address(path: str) -> str:
 
 
 def test_every_feature_has_pages() -> None:
-    assert {PLAN[one.action] for one in OF_A_PLAN if isinstance(one.action, Action)} == ALL_FEATURES
+    assert {PLAN[one.needs] for one in OF_A_PLAN if isinstance(one.needs, Action)} == ALL_FEATURES
 
 
 async def test_every_page_and_form_of_a_feature_is_refused_without_it(

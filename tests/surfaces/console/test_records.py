@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.domain.personalisation.test_days import called, submit
+from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label, phone
 from tests.surfaces.console.browser import (
     Browser,
@@ -20,10 +20,10 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
 from callmark.domain.personalisation import search, service
-from callmark.domain.personalisation.judge import V2, NewRecord
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import WantedBatches
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
 

@@ -23,7 +23,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.clock import FakeClock
-from callmark.surfaces.console.visit import with_query
+from callmark.surfaces.console.request import with_query
 
 BOTH = ["cmb", "user_feedback"]
 LIST = "/console/webhooks"

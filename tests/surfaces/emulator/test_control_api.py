@@ -15,7 +15,7 @@ from tests.surfaces.emulator.running import JSON, Emulated, emulated
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
-from callmark.kit.live import LiveProcess, move_clock
+from callmark.kit.heartbeats import LiveProcess, move_clock
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.magic import MAGIC
 from callmark.surfaces.emulator.page import magic_lines

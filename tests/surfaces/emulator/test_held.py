@@ -5,7 +5,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmark.domain.personalisation.frames import Identity, RecordRef
+from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.surfaces.emulator.held import Held
 
 CALLER, OTHER = "918040001234", "918040009999"

@@ -21,8 +21,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS, Registration
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import V2, NewRecord
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
 from callmark.kit.phone import PhoneNumber

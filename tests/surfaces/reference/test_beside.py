@@ -14,7 +14,7 @@ from tests.documented import DOCUMENTS, EMULATOR, HANDSET, Operation, document, 
 from callmark.domain.deps import Deps
 from callmark.surfaces.emulator.app import Emulator
 from callmark.surfaces.emulator.routing import PREFIX
-from callmark.surfaces.gateway import twin
+from callmark.surfaces.gateway import http_verbs
 from callmark.surfaces.reference.fields import described
 from callmark.surfaces.reference.handset_doc import handset_openapi
 
@@ -34,13 +34,13 @@ def test_the_document_is_valid(of: str) -> None:
 
 def test_every_verb_of_the_gateway_is_told_but_the_stream() -> None:
     told = {(one.method.upper(), one.path) for one in operations(HANDSET)}
-    table = {(method, f"/handset/v1/{verb}") for verb, methods in twin.TABLE.items() for method in methods}
+    table = {(method, f"/handset/v1/{verb}") for verb, methods in http_verbs.TABLE.items() for method in methods}
     assert told == table - {("GET", "/handset/v1/stream")}
 
 
 def test_a_verb_that_nobody_tells_of_stops_the_start() -> None:
     with pytest.raises(LookupError):
-        handset_openapi(twin.TABLE | {"ring": {"POST": twin.call}}, "http://callmark.test", "0")
+        handset_openapi(http_verbs.TABLE | {"ring": {"POST": http_verbs.call}}, "http://callmark.test", "0")
 
 
 async def test_every_route_of_the_control_api_is_told(deps: Deps) -> None:

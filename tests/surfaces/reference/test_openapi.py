@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.documented import BUSINESS, Operation, document, misfits, operations
 
-from callmark.surfaces.api.call import Route
+from callmark.surfaces.api.route import ApiRoute
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.reference.openapi import openapi
 
@@ -21,7 +21,7 @@ def test_the_document_is_valid() -> None:
 
 
 @by_route
-def test_every_route_of_the_table_is_told_with_its_limit_and_errors(route: Route) -> None:
+def test_every_route_of_the_table_is_told_with_its_limit_and_errors(route: ApiRoute) -> None:
     told = document()["paths"][route.path][route.method.lower()]
     assert route.doc
     answers = told["responses"]

@@ -14,11 +14,11 @@ from callmark.domain.access.members import invite_member, list_members
 from callmark.domain.access.model import Actor, Operating
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState, Member
-from callmark.domain.calls import days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.numbers import look_up
+from callmark.domain.numbers import search as number_search
 from callmark.domain.personalisation import switches
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
@@ -123,11 +123,11 @@ def _as_admin(operating: Operating, account: Account) -> Actor:
 
 
 async def _figures(deps: Deps, account_id: AccountId) -> AccountFigures:
-    today = (await days.read_days(deps, account_id)).today
+    today = (await call_figures.read_days(deps, account_id)).today
     return AccountFigures(
         keys=len(await credentials.list_keys(deps, account_id)),
         webhooks=len(await webhooks.list_webhooks(deps, account_id)),
-        numbers=(await look_up.read_page(deps, account_id, None, page=1, limit=1)).total,
+        numbers=(await number_search.read_page(deps, account_id, None, page=1, limit=1)).total,
         records_today=today.accepted,
         shown_today=today.shown,
     )

@@ -11,17 +11,17 @@ from callmark.domain.access.numbers import Mode
 from callmark.domain.access.structure import Node
 from callmark.domain.access.webhooks import Wanted
 from callmark.domain.accounts import service as accounts
-from callmark.domain.calls import days as call_days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.numbers import look_up
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
-from callmark.domain.personalisation.judge import NewRecord
 from callmark.domain.personalisation.model import StoredRecord
+from callmark.domain.personalisation.validation import NewRecord
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.catalogue import catalogue_entry_named
@@ -95,7 +95,7 @@ async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
     features = (await accounts.get_account(deps, account_id)).features
     dynamic = await labels.list_dynamic(deps, actor)
     keys = await credentials.list_keys(deps, account_id)
-    days = await call_days.read_days(deps, account_id)
+    days = await call_figures.read_days(deps, account_id)
     arrived = log.Filters(state=DeliveryState.SUCCESS)
     deliveries = await log.list_deliveries(deps, account_id, arrived, limit=_LOOKED_AT)
     return FirstSteps(
@@ -148,7 +148,7 @@ async def _prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
 
 async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:
     caller, _ = demo_numbers(actor.account_id)
-    found = await look_up.find_numbers(deps, actor.account_id, [caller])
+    found = await number_search.find_numbers(deps, actor.account_id, [caller])
     if not any(one.state is NumberState.LISTED for one in found):
         return False
     return any(one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, actor))

@@ -7,7 +7,7 @@ from callmark.domain.deps import Deps
 from callmark.kit import checks, smtp
 from callmark.kit.checks import Finding
 from callmark.kit.db import Tx
-from callmark.kit.live import Heartbeat, clock_offset, heartbeats
+from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
 from callmark.kit.mail import count_waiting
 
 _KINDS = ("http", "worker")

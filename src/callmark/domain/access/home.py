@@ -5,11 +5,11 @@ from datetime import datetime, time
 
 from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.callbacks import work_list
-from callmark.domain.calls import days as call_days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
-from callmark.domain.personalisation.days import Days
+from callmark.domain.personalisation.daily_figures import Days
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Within
@@ -39,7 +39,7 @@ async def figures(deps: Deps, actor: Actor) -> HomeFigures:
     sets = await _own_sets(deps, actor)
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(
-        days=await call_days.read_days(deps, account_id) if offers(actor, Action.RECORDS_VIEW) else None,
+        days=await call_figures.read_days(deps, account_id) if offers(actor, Action.RECORDS_VIEW) else None,
         callbacks_waiting=await work_list.count_new(deps, account_id, sets, MOST)
         if offers(actor, Action.CALLBACKS_VIEW)
         else None,

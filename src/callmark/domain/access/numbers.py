@@ -18,9 +18,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import FeatureSetId, ListingJobId
-from callmark.domain.numbers import look_up, reviews
+from callmark.domain.numbers import reviews
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.look_up import Search, search_for
 from callmark.domain.numbers.model import (
     MOST_NUMBERS,
     Answer,
@@ -32,6 +32,7 @@ from callmark.domain.numbers.model import (
     Published,
     RequestStatus,
 )
+from callmark.domain.numbers.search import Search, search_for
 from callmark.domain.policy.model import Action, Path, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Placed
@@ -114,22 +115,22 @@ async def search(
     check(actor, Action.NUMBERS_VIEW)
     tree = await tree_of(deps, actor)
     exact = _search(actor, tree, wanted)
-    return await look_up.search_numbers(deps, actor.account_id, exact, before=before, limit=limit), tree
+    return await number_search.search_numbers(deps, actor.account_id, exact, before=before, limit=limit), tree
 
 
 async def every(deps: Deps, actor: Actor, wanted: Wanted) -> AsyncGenerator[list[NumberDetails]]:
     """All that `search` finds, newest first, a thousand at a time. Raises Forbidden."""
     check(actor, Action.NUMBERS_VIEW)
     exact, before = _search(actor, await tree_of(deps, actor), wanted), None
-    while page := await look_up.search_numbers(deps, actor.account_id, exact, before=before, limit=_AT_A_TIME):
+    while page := await number_search.search_numbers(deps, actor.account_id, exact, before=before, limit=_AT_A_TIME):
         yield page
-        before = look_up.page_of(page[-1].number)
+        before = number_search.page_of(page[-1].number)
 
 
 async def find_number(deps: Deps, actor: Actor, number: PhoneNumber, action: Action = Action.NUMBERS_VIEW) -> Found:
     """A number inside the actor's place. Raises Forbidden, NotFound."""
     check(actor, action)
-    details, job = await look_up.find_number(deps, actor.account_id, number)
+    details, job = await number_search.find_number(deps, actor.account_id, number)
     placed = await _placed(deps, actor, details.number.feature_set_id)
     found = Found(details, placed, job)
     check_at(actor, action, found.path)
@@ -142,7 +143,7 @@ async def find_all(deps: Deps, actor: Actor, wanted: Sequence[PhoneNumber]) -> l
     Raises Forbidden.
     """
     check(actor, Action.NUMBERS_MANAGE)
-    found = await look_up.find_numbers(deps, actor.account_id, wanted)
+    found = await number_search.find_numbers(deps, actor.account_id, wanted)
     mine: set[FeatureSetId] = set()
     for feature_set_id in {number.feature_set_id for number in found}:
         placed = await _placed(deps, actor, feature_set_id)
@@ -158,7 +159,7 @@ async def preview(
     placed = await find_set(deps, actor, feature_set_id, Action.NUMBERS_MANAGE)
     account_id, before = actor.account_id, placed.feature_set.number_count
     if mode is Mode.DELIST:
-        found = await look_up.find_numbers(deps, account_id, listed)
+        found = await number_search.find_numbers(deps, account_id, listed)
         going = [one.phone_number for one in found if _is_to_go(one, feature_set_id)]
         gone = set(going)
         elsewhere = [number for number in listed if number not in gone]
@@ -339,7 +340,7 @@ def _is_to_go(number: Number, feature_set_id: FeatureSetId) -> bool:
 
 async def _from_elsewhere(deps: Deps, actor: Actor, feature_set_id: FeatureSetId, failed: Sequence[str]) -> int:
     """How many of the account's failed numbers are in another feature set."""
-    found = await look_up.find_numbers(deps, actor.account_id, [PhoneNumber(number) for number in failed])
+    found = await number_search.find_numbers(deps, actor.account_id, [PhoneNumber(number) for number in failed])
     return sum(one.feature_set_id != feature_set_id for one in found)
 
 

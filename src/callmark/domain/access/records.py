@@ -14,15 +14,15 @@ from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import BatchId
-from callmark.domain.personalisation import batches, lint, search, service, upload_model, upload_preview, uploads
+from callmark.domain.personalisation import batches, dry_run, search, service, upload_model, upload_preview, uploads
 from callmark.domain.personalisation.batches import Withdrawal
 from callmark.domain.personalisation.funnel import Stages
-from callmark.domain.personalisation.judge import Faulty, NewRecord
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import FoundRecords, ListedBatch, Place, WantedBatches, WantedRecords
 from callmark.domain.personalisation.upload_model import Upload
 from callmark.domain.personalisation.upload_preview import UploadPreview, Wish
 from callmark.domain.personalisation.uploads import Progress, RowResult
+from callmark.domain.personalisation.validation import Faulty, NewRecord
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
@@ -117,7 +117,7 @@ async def push(deps: Deps, actor: Actor, record: NewRecord, region: str) -> Stor
     check(actor, Action.RECORDS_PUSH)
     await _refuse_suspended(deps, actor)
     rules = upload_model.rules_for(region)
-    (faults,) = await lint.lint(deps, actor.account_id, rules, [record])
+    (faults,) = await dry_run.lint(deps, actor.account_id, rules, [record])
     if faults:
         raise Refused(faults)
     try:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from callmark.domain.access.model import Actor, check
-from callmark.domain.calls import days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials import usage
 from callmark.domain.credentials.usage import TokensUsed
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation.days import Figures
+from callmark.domain.personalisation.daily_figures import Figures
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 
@@ -27,7 +27,7 @@ class Usage:
 async def read_usage(deps: Deps, actor: Actor) -> Usage:
     """As of now. Raises Forbidden."""
     check(actor, Action.USAGE_VIEW)
-    found = await days.read_days(deps, actor.account_id)
+    found = await call_figures.read_days(deps, actor.account_id)
     return Usage(
         await usage.tokens_used(deps, actor.account_id),
         len(await credentials.list_keys(deps, actor.account_id)),

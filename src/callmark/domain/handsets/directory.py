@@ -9,7 +9,7 @@ from callmark.domain.handsets import queries
 from callmark.domain.handsets.model import COUNT, Listed, Wanted
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.errors import NotFound, Unavailable
-from callmark.kit.live import heartbeats
+from callmark.kit.heartbeats import heartbeats
 from callmark.kit.phone import PhoneNumber
 
 MOST_COUNTED = 100_000

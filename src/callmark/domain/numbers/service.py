@@ -8,7 +8,6 @@ from typing import TypeVar
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import caller_queries, queries
-from callmark.domain.numbers.buckets import Asked, read_asked, sort_delisted, sort_published
 from callmark.domain.numbers.model import (
     MOST_NUMBERS,
     Answer,
@@ -22,6 +21,7 @@ from callmark.domain.numbers.model import (
     RequestStatus,
     Unlisted,
 )
+from callmark.domain.numbers.sort_request import Asked, read_asked, sort_delisted, sort_published
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet
 from callmark.domain.structure.number_groups import keep_number_group

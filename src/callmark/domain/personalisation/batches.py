@@ -9,8 +9,8 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import batch_queries, queries
-from callmark.domain.personalisation.frames import encode_withdraw
 from callmark.domain.personalisation.funnel import Stages, stages
+from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound

@@ -14,11 +14,12 @@ from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.personalisation import batch_queries, day_queries, queries, upload_queries
-from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
-from callmark.domain.personalisation.judge import Faulty, GoodRecord, Known, NewRecord, Rules, judge
+from callmark.domain.personalisation import batch_queries, queries, upload_queries
+from callmark.domain.personalisation import daily_queries as day_queries
+from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, known_to_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.domain.personalisation.validation import Faulty, GoodRecord, Known, NewRecord, Rules, judge
 from callmark.kit import patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx

@@ -14,7 +14,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import queries, switch_queries
-from callmark.domain.personalisation.frames import encode_withdraw
+from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import as_push
 from callmark.kit.clock import LAST_MS, from_ms

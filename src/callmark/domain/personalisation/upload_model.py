@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.numbers.lists import read_number
-from callmark.domain.personalisation.judge import Field, NewRecord, Rules
+from callmark.domain.numbers.number_list_parser import read_number
+from callmark.domain.personalisation.validation import Field, NewRecord, Rules
 from callmark.kit.clock import EPOCH, from_ms, iso_ms, to_ms
 
 MOST_ROWS = 50_000

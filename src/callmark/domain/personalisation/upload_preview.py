@@ -8,10 +8,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import Label
 from callmark.domain.personalisation import upload_columns, upload_model
-from callmark.domain.personalisation.judge import Fault, Faulty, Field, GoodRecord, Known, Rules, all_faults, judge
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.upload_columns import NOWHERE, Unused
 from callmark.domain.personalisation.upload_model import Defaults, Row
+from callmark.domain.personalisation.validation import Fault, Faulty, Field, GoodRecord, Known, Rules, all_faults, judge
 from callmark.kit.clock import to_ms
 from callmark.tables.model import Table
 from callmark.tables.phones import NoNumber, read_phone

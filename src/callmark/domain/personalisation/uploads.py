@@ -15,7 +15,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.numbers import lists
+from callmark.domain.numbers import number_list_parser
 from callmark.domain.personalisation import queries, service, upload_model, upload_queries
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
@@ -72,7 +72,7 @@ async def submit_upload(
     created_by_email: str,
 ) -> Upload:
     """The upload, once all its rows are written. Raises InvalidInput about `region`, or `file` without a record."""
-    region = lists.known_region(region)
+    region = number_list_parser.known_region(region)
     parts = parts_of(rows)
     if not parts:
         raise InvalidInput("no row of the file is a valid record", field="file")

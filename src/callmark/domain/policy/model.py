@@ -192,6 +192,11 @@ def offers(role: Role, plan: Collection[Feature], action: Action) -> bool:
     return allows(role, action) and (feature is None or feature in plan)
 
 
+def may(by: Actor, plan: Collection[Feature], action: Action, path: Path = ()) -> bool:
+    """Whether the actor may do that at this place. What is not bound to a place ignores it."""
+    return offers(by.role, plan, action) and (action not in OF_PLACE or by.scope.includes(path))
+
+
 def check(role: Role, plan: Collection[Feature], action: Action) -> None:
     """Raises Forbidden when the role may not do that anywhere, or it is not part of the account's plan."""
     if not allows(role, action):

@@ -15,7 +15,7 @@ from callmark.domain.handsets.model import Reach, Registration
 from callmark.domain.ids import CampaignId, QuestionId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.model import ListedCaller, Unlisted
-from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.personalisation.model import OpenRecord, Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.kit.phone import PhoneNumber

@@ -13,7 +13,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller, Unlisted
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import identity_of
+from callmark.domain.personalisation.handset_messages import identity_of
 from callmark.domain.personalisation.model import OpenRecord
 from callmark.domain.resolution import model
 from callmark.domain.resolution.model import AccountView, Offers, Resolution, Shows

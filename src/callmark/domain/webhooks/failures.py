@@ -24,7 +24,7 @@ class Enqueue(Protocol):
 async def record_and_tell(deps: Deps, ended: Ended, enqueue: Enqueue) -> None:
     """Writes a last failed attempt and queues the mails about it, in one transaction; one mail per delivery, once."""
     async with deps.db.transaction() as tx:
-        await queue_queries.record(tx, [ended])
+        await queue_queries.record_within(tx, [ended])
         if not await queue_queries.mark_mailed(tx, ended.due, ended.at):
             return
         account = await accounts.find_account(tx, ended.due.to.account_id)

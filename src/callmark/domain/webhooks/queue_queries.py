@@ -181,17 +181,22 @@ async def take_due(
 
 
 async def record(tx: Tx, ended: Sequence[Ended]) -> None:
-    """Writes attempts and moves their deliveries on (gathered from many attempts); one transaction.
+    """As `record_within`, gathered from many attempts, on a connection without a transaction: in one of its own."""
+    async with cast("Connection", tx).transaction():
+        await record_within(tx, ended)
+
+
+async def record_within(tx: Tx, ended: Sequence[Ended]) -> None:
+    """Writes attempts and moves their deliveries on, in the transaction that is open.
 
     An attempt that another worker's overtook (its number is taken) is logged and moves nothing, except that success is
     final.
     """
     ordered = sorted(ended, key=lambda one: one.due.delivery_id)
-    async with cast("Connection", tx).transaction():
-        missing = {row[0] for row in await tx.fetch(_RECORD, *_recorded(ordered))}
-        for one in ordered:
-            if one.due.delivery_id in missing:  # or its day is gone: then this moves nothing either
-                await _move_one(tx, one)
+    missing = {row[0] for row in await tx.fetch(_RECORD, *_recorded(ordered))}
+    for one in ordered:
+        if one.due.delivery_id in missing:  # or its day is gone: then this moves nothing either
+            await _move_one(tx, one)
 
 
 def _recorded(ordered: Sequence[Ended]) -> list[object]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from callmark.kit.clock import LAST_MS
-from callmark.surfaces.api.call import ErrorDoc, ParamDoc
+from callmark.surfaces.api.route import ErrorDoc, ParamDoc
 
 Schema = dict[str, Any]
 

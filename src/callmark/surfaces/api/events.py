@@ -12,8 +12,9 @@ from msgspec import Meta, Raw
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
 from callmark.domain.policy.plan import Feature
-from callmark.surfaces.api.call import Call, Doc, ParamDoc, Route, limit_of, whole
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
+from callmark.surfaces.api.request import ApiRequest, limit_of, whole
+from callmark.surfaces.api.route import ApiRoute, Doc, ParamDoc
 from callmark.surfaces.http import Response, render
 
 _HIDDEN = Raw(b"null")
@@ -45,13 +46,13 @@ class EventPage(msgspec.Struct):
     last_number: Annotated[int, Meta(description="The number of the account's newest event; 0 before the first.", ge=0)]
 
 
-async def list_events(call: Call) -> Response:
+async def list_events(request: ApiRequest) -> Response:
     """`GET events?after=&limit=`."""
-    after = whole(call, "after", 0, least=0, held_at=_LAST_NUMBER)
-    limit = limit_of(call, USUAL, most=MOST)
-    found, last_number = await events.events_after(call.deps, call.account_id, after, limit)
+    after = whole(request, "after", 0, least=0, held_at=_LAST_NUMBER)
+    limit = limit_of(request, USUAL, most=MOST)
+    found, last_number = await events.events_after(request.deps, request.account_id, after, limit)
     next_after = found[-1].number if found else after
-    return render(EventPage([_shown(event, call.features) for event in found], next_after, last_number))
+    return render(EventPage([_shown(event, request.features) for event in found], next_after, last_number))
 
 
 def _shown(event: Event, features: frozenset[Feature]) -> EventOut:
@@ -117,7 +118,7 @@ DOC = Doc(
 )
 
 EVENT_ROUTES = (
-    Route(
+    ApiRoute(
         "GET",
         "/extensions/v1/clients/{clientAccountId}/events",
         list_events,

@@ -10,7 +10,7 @@ from callmark.domain.calls import service as calls
 from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation import batches
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.domain.policy.plan import Feature
 from callmark.domain.resolution import service as resolution
@@ -20,7 +20,6 @@ from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import extensions_doc as doc
-from callmark.surfaces.api.call import Call, Route, limit_of, whole
 from callmark.surfaces.api.extensions_lint import lint_batch
 from callmark.surfaces.api.extensions_out import (
     BatchPage,
@@ -31,26 +30,28 @@ from callmark.surfaces.api.extensions_out import (
     timeline,
     timeline_with_calls,
 )
+from callmark.surfaces.api.request import ApiRequest, limit_of, whole
+from callmark.surfaces.api.route import ApiRoute
 from callmark.surfaces.http import Response, render
 
 
-async def record_timeline(call: Call) -> Response:
+async def record_timeline(request: ApiRequest) -> Response:
     """`GET records/{recordId}`."""
-    record = await personalisation.find_record(call.deps, call.account_id, _id(call, "recordId"))
-    return render(timeline_with_calls(record, await calls.calls_of_record(call.deps, record.key.id)))
+    record = await personalisation.find_record(request.deps, request.account_id, _id(request, "recordId"))
+    return render(timeline_with_calls(record, await calls.calls_of_record(request.deps, record.key.id)))
 
 
-async def cancel_record(call: Call) -> Response:
+async def cancel_record(request: ApiRequest) -> Response:
     """`POST records/{recordId}/cancel`: takes it back from its handset; safe to repeat."""
-    record = await personalisation.withdraw_record(call.deps, call.account_id, _id(call, "recordId"))
-    return render(timeline_with_calls(record, await calls.calls_of_record(call.deps, record.key.id)))
+    record = await personalisation.withdraw_record(request.deps, request.account_id, _id(request, "recordId"))
+    return render(timeline_with_calls(record, await calls.calls_of_record(request.deps, record.key.id)))
 
 
-async def batch_page(call: Call) -> Response:
+async def batch_page(request: ApiRequest) -> Response:
     """`GET batches/{batchId}?after=&limit=`."""
-    after = whole(call, "after", -1, least=0, held_at=MOST_RECORDS)
-    limit = limit_of(call, MOST_RECORDS, most=MOST_RECORDS)
-    page = await batches.read_page(call.deps, call.account_id, _id(call, "batchId"), after=after, limit=limit)
+    after = whole(request, "after", -1, least=0, held_at=MOST_RECORDS)
+    limit = limit_of(request, MOST_RECORDS, most=MOST_RECORDS)
+    page = await batches.read_page(request.deps, request.account_id, _id(request, "batchId"), after=after, limit=limit)
     last = page.records[-1].position if page.records else MOST_RECORDS
     return render(
         BatchPage(
@@ -64,10 +65,10 @@ async def batch_page(call: Call) -> Response:
     )
 
 
-async def batch_funnel(call: Call) -> Response:
+async def batch_funnel(request: ApiRequest) -> Response:
     """`GET batches/{batchId}/funnel`."""
-    stages = await batches.count_stages(call.deps, call.account_id, _id(call, "batchId"))
-    told = await calls.count_calls(call.deps, stages.keys)
+    stages = await batches.count_stages(request.deps, request.account_id, _id(request, "batchId"))
+    told = await calls.count_calls(request.deps, stages.keys)
     return render(
         Funnel(
             str(stages.batch.id),
@@ -88,9 +89,9 @@ async def batch_funnel(call: Call) -> Response:
     )
 
 
-async def cancel_batch(call: Call) -> Response:
+async def cancel_batch(request: ApiRequest) -> Response:
     """`POST batches/{batchId}/cancel`: every record whose window has not ended; safe to repeat."""
-    done = await batches.withdraw_batch(call.deps, call.account_id, _id(call, "batchId"))
+    done = await batches.withdraw_batch(request.deps, request.account_id, _id(request, "batchId"))
     return render(
         CancelledBatch(
             str(done.batch.id),
@@ -103,10 +104,10 @@ async def cancel_batch(call: Call) -> Response:
     )
 
 
-async def resolve(call: Call) -> Response:
+async def resolve(request: ApiRequest) -> Response:
     """`GET resolve?receiver_number=&caller_number=`."""
-    receiver, caller = _phone(call, "receiver_number"), _phone(call, "caller_number")
-    view = await resolution.resolve_for_account(call.deps, call.account_id, receiver, caller)
+    receiver, caller = _phone(request, "receiver_number"), _phone(request, "caller_number")
+    view = await resolution.resolve_for_account(request.deps, request.account_id, receiver, caller)
     shown = _shown(view.identity) if view.identity else None
     return render(ResolveOut(receiver, caller, view.shows, shown, view.why))
 
@@ -127,15 +128,15 @@ def _shown(identity: Identity | ListedIdentity) -> ShownIdentity:
     )
 
 
-def _id(call: Call, name: str) -> UUID:
-    found = parse_uuid(call.path[name])
+def _id(request: ApiRequest, name: str) -> UUID:
+    found = parse_uuid(request.path[name])
     if found is None:
         raise NotFound
     return found
 
 
-def _phone(call: Call, name: str) -> PhoneNumber:
-    text = call.query(name)
+def _phone(request: ApiRequest, name: str) -> PhoneNumber:
+    text = request.query(name)
     if text is None:
         raise InvalidInput(f"{name} is required", field=name)
     number = parse_loose(text.strip())  # a `+` that was not percent-encoded arrives as a space
@@ -148,11 +149,11 @@ _BASE = "/extensions/v1/clients/{clientAccountId}"
 _PUSH = Feature.CALL_PERSONALISATION
 
 EXTENSION_ROUTES = (
-    Route("GET", f"{_BASE}/records/{{recordId}}", record_timeline, _PUSH, doc=doc.RECORD),
-    Route("POST", f"{_BASE}/records/{{recordId}}/cancel", cancel_record, _PUSH, EXTENSIONS, doc=doc.CANCEL_RECORD),
-    Route("GET", f"{_BASE}/batches/{{batchId}}", batch_page, _PUSH, doc=doc.BATCH),
-    Route("GET", f"{_BASE}/batches/{{batchId}}/funnel", batch_funnel, _PUSH, doc=doc.FUNNEL),
-    Route("POST", f"{_BASE}/batches/{{batchId}}/cancel", cancel_batch, _PUSH, EXTENSIONS, doc=doc.CANCEL_BATCH),
-    Route("GET", f"{_BASE}/resolve", resolve, _PUSH, EXTENSIONS, doc=doc.RESOLVE),
-    Route("POST", f"{_BASE}/lint", lint_batch, _PUSH, LINT, doc=doc.LINT),
+    ApiRoute("GET", f"{_BASE}/records/{{recordId}}", record_timeline, _PUSH, doc=doc.RECORD),
+    ApiRoute("POST", f"{_BASE}/records/{{recordId}}/cancel", cancel_record, _PUSH, EXTENSIONS, doc=doc.CANCEL_RECORD),
+    ApiRoute("GET", f"{_BASE}/batches/{{batchId}}", batch_page, _PUSH, doc=doc.BATCH),
+    ApiRoute("GET", f"{_BASE}/batches/{{batchId}}/funnel", batch_funnel, _PUSH, doc=doc.FUNNEL),
+    ApiRoute("POST", f"{_BASE}/batches/{{batchId}}/cancel", cancel_batch, _PUSH, EXTENSIONS, doc=doc.CANCEL_BATCH),
+    ApiRoute("GET", f"{_BASE}/resolve", resolve, _PUSH, EXTENSIONS, doc=doc.RESOLVE),
+    ApiRoute("POST", f"{_BASE}/lint", lint_batch, _PUSH, LINT, doc=doc.LINT),
 )

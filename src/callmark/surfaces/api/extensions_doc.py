@@ -3,7 +3,6 @@
 from typing import Any
 
 from callmark.domain.personalisation.model import MOST_RECORDS
-from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import BATCH_ID, ENDS_AT, LABEL_ID, STARTS_AT, bad
 from callmark.surfaces.api.extensions_out import (
     BatchPage,
@@ -14,6 +13,7 @@ from callmark.surfaces.api.extensions_out import (
     RecordTimeline,
     ResolveOut,
 )
+from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 
 TAG = "Extensions"
 

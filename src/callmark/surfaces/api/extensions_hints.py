@@ -7,7 +7,7 @@ from itertools import islice
 
 from msgspec import UNSET, UnsetType
 
-from callmark.domain.personalisation.judge import Fault, Faulty, NewRecord
+from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
 from callmark.domain.structure.call_reason import EDGE_IN_REASON, FORBIDDEN_IN_REASON
 from callmark.kit.phone import parse_digits
 from callmark.kit.text import is_showable, named, refused_in

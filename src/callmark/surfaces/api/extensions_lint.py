@@ -3,11 +3,10 @@
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from callmark.domain.personalisation.judge import Fault, Faulty, NewRecord
-from callmark.domain.personalisation.lint import lint
+from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
+from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.api.call import Call, refuse
 from callmark.surfaces.api.extensions_hints import Names, hint_for, unknown_names
 from callmark.surfaces.api.extensions_out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (
@@ -22,6 +21,7 @@ from callmark.surfaces.api.records import (
     split_batch,
     wrong_size,
 )
+from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.bodies import NOT_JSON, decode
 from callmark.surfaces.http import Response, render
 
@@ -29,16 +29,16 @@ _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 GENERATIONS = {"v1": V1, "v2": V2, "v3": V3}
 
 
-async def lint_batch(call: Call) -> Response:
+async def lint_batch(request: ApiRequest) -> Response:
     """`POST lint?generation=`: 200 whatever is wrong with the body; its faults are what was asked for."""
-    name = call.query("generation")
+    name = request.query("generation")
     if name is None:
         raise InvalidInput("generation is required", field="generation")
     if name not in GENERATIONS:
         refuse("generation")
     dry = _DryRun(name, GENERATIONS[name])
-    records = dry.read(call.body)
-    judged = await lint(call.deps, call.account_id, dry.generation.rules, list(records.values()))
+    records = dry.read(request.body)
+    judged = await lint(request.deps, request.account_id, dry.generation.rules, list(records.values()))
     for (index, record), faults in zip(records.items(), judged, strict=True):
         dry.report(index, record, faults)
     return render(dry.result())

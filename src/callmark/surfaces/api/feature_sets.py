@@ -10,9 +10,10 @@ from callmark.domain.ids import DepartmentId, OperationId, ProcessId
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSetState, Placed, Within
 from callmark.kit.clock import iso_us
-from callmark.surfaces.api.call import Call, Doc, page_and_limit
 from callmark.surfaces.api.documented import ACCOUNT_ID, BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter, one_filter
+from callmark.surfaces.api.request import ApiRequest, page_and_limit
+from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
 
 FILTERS = (DEPARTMENT, OPERATION, PROCESS)
@@ -113,16 +114,16 @@ DOC = Doc(
 )
 
 
-async def list_feature_sets(call: Call) -> Response:
+async def list_feature_sets(request: ApiRequest) -> Response:
     """`GET /clients/{id}/number_management/feature_sets`: a page, newest first, with the count of pages."""
-    within = _within(call)
-    page, limit = page_and_limit(call)
-    found, total = await structure.list_placed(call.deps, call.account_id, within, page=page, limit=limit)
+    within = _within(request)
+    page, limit = page_and_limit(request)
+    found, total = await structure.list_placed(request.deps, request.account_id, within, page=page, limit=limit)
     return render(FeatureSetsOut([_shown(placed) for placed in found], PagingOut(ceil(total / limit))))
 
 
-def _within(call: Call) -> Within:
-    match one_filter(call, *FILTERS):
+def _within(request: ApiRequest) -> Within:
+    match one_filter(request, *FILTERS):
         case {"department_id": given}:
             return Within(department_id=DepartmentId(given))
         case {"operation_id": given}:

@@ -5,8 +5,9 @@ from uuid import UUID
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api import documented
-from callmark.surfaces.api.call import Call, ParamDoc, refuse
 from callmark.surfaces.api.documented import bad
+from callmark.surfaces.api.request import ApiRequest, refuse
+from callmark.surfaces.api.route import ParamDoc
 
 DEPARTMENT = ParamDoc("department_id", "Only what is in this department.", documented.UUID)
 OPERATION = ParamDoc("operation_id", "Only what is in this calling operation.", documented.UUID)
@@ -20,12 +21,12 @@ def bad_filter(filter_: ParamDoc) -> documented.ErrorDoc:
     return bad(f"{filter_.name} is invalid", "not a UUID")
 
 
-def one_filter(call: Call, *known: ParamDoc) -> dict[str, UUID]:
+def one_filter(request: ApiRequest, *known: ParamDoc) -> dict[str, UUID]:
     """The filter that the query gives, by its name; empty without one, and an empty value is none.
 
     Raises InvalidInput for two of them (D30), also of one name and of one value (D56), and for one that is no UUID.
     """
-    given = [(param.name, text) for param in known for text in call.query_values(param.name)]
+    given = [(param.name, text) for param in known for text in request.query_values(param.name)]
     if len(given) > 1:
         raise InvalidInput("only one filter is allowed")
     found: dict[str, UUID] = {}

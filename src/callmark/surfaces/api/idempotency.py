@@ -18,7 +18,8 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.service import Also, PushResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
-from callmark.surfaces.api.call import Call, ErrorDoc, ParamDoc, Route
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.api.route import ApiRoute, ErrorDoc, ParamDoc
 from callmark.surfaces.http import JSON, NO_STORE, Header, Response
 
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
@@ -52,7 +53,7 @@ def keys_of(scope: Scope) -> list[str]:
 
 
 async def answer_once(
-    route: Route, call: Call, keys: list[str], refused: Callable[[InvalidInput], Response]
+    route: ApiRoute, request: ApiRequest, keys: list[str], refused: Callable[[InvalidInput], Response]
 ) -> Response:
     """The answer of the route's handler, or the one that an earlier request with the key got.
 
@@ -60,23 +61,23 @@ async def answer_once(
     """
     named = f"{route.method} {route.path}\n".encode()
     claim = await idempotency.claim(
-        call.deps, call.account_id, parse_key(keys), hashlib.sha256(named + call.body).digest()
+        request.deps, request.account_id, parse_key(keys), hashlib.sha256(named + request.body).digest()
     )
     if isinstance(claim, KeptAnswer):
         return Response(claim.status, claim.body, [JSON, NO_STORE, _REPLAYED])
-    call = replace(call, claim=claim)
+    request = replace(request, claim=claim)
     try:
-        return await route.handler(call)
+        return await route.handler(request)
     except InvalidInput as exc:
-        return await kept(call, refused(exc))
+        return await kept(request, refused(exc))
     except Exception:
-        await idempotency.give_back(call.deps, claim)
+        await idempotency.give_back(request.deps, claim)
         raise
 
 
-def kept_with_batch(call: Call, answer: Callable[[BatchId], Response]) -> Also | None:
+def kept_with_batch(request: ApiRequest, answer: Callable[[BatchId], Response]) -> Also | None:
     """Keeps the answer in the transaction that writes the batch; None for a request without a key."""
-    claim = call.claim
+    claim = request.claim
     if claim is None:
         return None
 
@@ -87,9 +88,9 @@ def kept_with_batch(call: Call, answer: Callable[[BatchId], Response]) -> Also |
     return keep
 
 
-def tied_to_batch(call: Call) -> Also | None:
+def tied_to_batch(request: ApiRequest) -> Also | None:
     """Notes the batch with the key in the transaction that writes it; None for a request without a key."""
-    claim = call.claim
+    claim = request.claim
     if claim is None:
         return None
 
@@ -99,23 +100,23 @@ def tied_to_batch(call: Call) -> Also | None:
     return attach
 
 
-async def kept(call: Call, answer: Response) -> Response:
+async def kept(request: ApiRequest, answer: Response) -> Response:
     """The answer, kept under the request's key if it has one."""
-    if call.claim is not None:
-        await idempotency.keep_alone(call.deps, call.claim, KeptAnswer(answer.status, answer.body))
+    if request.claim is not None:
+        await idempotency.keep_alone(request.deps, request.claim, KeptAnswer(answer.status, answer.body))
     return answer
 
 
-async def earlier_push(call: Call) -> PushResult | None:
+async def earlier_push(request: ApiRequest) -> PushResult | None:
     """What became of the record that an earlier request with this key wrote, and died before it answered.
 
     None without such a one; raises StillRunning while a worker is about to settle it.
     """
-    if call.claim is None or call.claim.batch_id is None:
+    if request.claim is None or request.claim.batch_id is None:
         return None
-    records = await personalisation.batch_status(call.deps, call.account_id, call.claim.batch_id)
+    records = await personalisation.batch_status(request.deps, request.account_id, request.claim.batch_id)
     if not records:
         return None
     if records[0].outcome is Outcome.PENDING:
         raise StillRunning
-    return PushResult(call.claim.batch_id, records[0].outcome)
+    return PushResult(request.claim.batch_id, records[0].outcome)

@@ -7,8 +7,9 @@ from msgspec import Meta
 
 from callmark.domain.labels import service as labels
 from callmark.kit.clock import iso_us
-from callmark.surfaces.api.call import Call, Doc, page_and_limit
 from callmark.surfaces.api.documented import BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
+from callmark.surfaces.api.request import ApiRequest, page_and_limit
+from callmark.surfaces.api.route import Doc
 from callmark.surfaces.http import Response, render
 
 
@@ -56,16 +57,16 @@ DOC = Doc(
 )
 
 
-async def list_labels(call: Call) -> Response:
+async def list_labels(request: ApiRequest) -> Response:
     """`GET /clients/{id}/labels`: a bare array, newest first, empty when there is none."""
-    page, limit = page_and_limit(call)
-    found = await labels.list_dynamic(call.deps, call.account_id, page=page, limit=limit)
+    page, limit = page_and_limit(request)
+    found = await labels.list_dynamic(request.deps, request.account_id, page=page, limit=limit)
     return render(
         [
             LabelOut(
                 str(label.id),
                 label.name,
-                labels.logo_url(call.deps.public_url, label),
+                labels.logo_url(request.deps.public_url, label),
                 label.category,
                 label.sub_category,
                 label.created_by_email,

@@ -14,9 +14,10 @@ from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.ids import CampaignId
 from callmark.kit.clock import EPOCH
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.api.call import Call, Doc, ErrorDoc, ParamDoc, refuse
 from callmark.surfaces.api.documented import UUID as UUID_SCHEMA
 from callmark.surfaces.api.documented import bad
+from callmark.surfaces.api.request import ApiRequest, refuse
+from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.http import Response, render
 
 _UNITS = {10: timedelta(seconds=1), 13: timedelta(milliseconds=1)}
@@ -96,31 +97,31 @@ FEEDBACK_DOC = Doc(
 )
 
 
-async def callback_logs(call: Call) -> Response:
+async def callback_logs(request: ApiRequest) -> Response:
     """`GET /clients/{id}/openapi/callback-logs/summary`: a link to the requests of a range, both ends included."""
-    since, _ = _range_of(call, "from")
-    _, before = _range_of(call, "to")
+    since, _ = _range_of(request, "from")
+    _, before = _range_of(request, "to")
     if since >= before:
         raise InvalidInput("from cannot be after to", field="from")
-    file_format = _format(call)
-    export = Export(call.account_id, EventType.CALL_ME_BACK, None, since, before, file_format)
-    return await _link(call, export, _NO_CALLBACKS)
+    file_format = _format(request)
+    export = Export(request.account_id, EventType.CALL_ME_BACK, None, since, before, file_format)
+    return await _link(request, export, _NO_CALLBACKS)
 
 
-async def feedback_logs(call: Call) -> Response:
+async def feedback_logs(request: ApiRequest) -> Response:
     """`GET /clients/{id}/openapi/feedback_stack/{surveyId}/export_report`: a link to the answers from then to now."""
-    since, _ = _range_of(call, "from_date")
-    file_format = _format(call)
-    campaign_id = _campaign(call.path["surveyId"])
+    since, _ = _range_of(request, "from_date")
+    file_format = _format(request)
+    campaign_id = _campaign(request.path["surveyId"])
     if campaign_id is None:
         return _nothing(_NO_FEEDBACK)
-    before = call.deps.clock.now() + _MICROSECOND
-    export = Export(call.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
-    return await _link(call, export, _NO_FEEDBACK)
+    before = request.deps.clock.now() + _MICROSECOND
+    export = Export(request.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
+    return await _link(request, export, _NO_FEEDBACK)
 
 
-async def _link(call: Call, export: Export, otherwise: str) -> Response:
-    link = await exports.make_link(call.deps, export)
+async def _link(request: ApiRequest, export: Export, otherwise: str) -> Response:
+    link = await exports.make_link(request.deps, export)
     return _nothing(otherwise) if link is None else render(UrlOut(link.url))
 
 
@@ -128,9 +129,9 @@ def _nothing(message: str) -> Response:
     return render({"message": message}, 404)
 
 
-def _range_of(call: Call, name: str) -> tuple[datetime, datetime]:
+def _range_of(request: ApiRequest, name: str) -> tuple[datetime, datetime]:
     """The second or millisecond that a parameter names: its first instant, and the first after it (contract D16)."""
-    text = call.query(name)
+    text = request.query(name)
     if text is None:
         raise InvalidInput(f"{name} is required", field=name)
     if not _DIGITS(text):
@@ -139,8 +140,8 @@ def _range_of(call: Call, name: str) -> tuple[datetime, datetime]:
     return EPOCH + int(text) * unit, EPOCH + (int(text) + 1) * unit
 
 
-def _format(call: Call) -> FileFormat:
-    sent = call.query("format") or FileFormat.CSV.value
+def _format(request: ApiRequest) -> FileFormat:
+    sent = request.query("format") or FileFormat.CSV.value
     try:
         return FileFormat(sent)
     except ValueError:

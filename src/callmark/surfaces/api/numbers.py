@@ -11,7 +11,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KeptAnswer
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
-from callmark.domain.numbers import look_up
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Answer, Delisted, NumberDetails, Published
 from callmark.domain.numbers.service import Also
@@ -20,10 +20,10 @@ from callmark.kit.clock import iso_us
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.call import Call, page_and_limit, refuse
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
+from callmark.surfaces.api.request import ApiRequest, page_and_limit, refuse
 from callmark.surfaces.bodies import NOT_JSON, decode
 from callmark.surfaces.http import Response, render
 
@@ -37,43 +37,43 @@ class NumbersIn(msgspec.Struct):
 _decoder = msgspec.json.Decoder(NumbersIn).decode
 
 
-async def publish_numbers(call: Call) -> Response:
+async def publish_numbers(request: ApiRequest) -> Response:
     """`POST …/feature_sets/{featureSetId}/numbers/publish`: written, not yet listed, when it answers."""
-    sent, feature_set_id = _sent(call), _feature_set_id(call)
-    maker = await accounts.creator_email(call.deps, call.account_id)
+    sent, feature_set_id = _sent(request), _feature_set_id(request)
+    maker = await accounts.creator_email(request.deps, request.account_id)
 
     def told(answer: Published) -> Response:
-        return render(_published_out(str(call.account_id), answer))
+        return render(_published_out(str(request.account_id), answer))
 
-    kept = _kept(call, told)
-    return told(await numbers.publish(call.deps, call.account_id, feature_set_id, sent, maker, also=kept))
+    kept = _kept(request, told)
+    return told(await numbers.publish(request.deps, request.account_id, feature_set_id, sent, maker, also=kept))
 
 
-async def delist_numbers(call: Call) -> Response:
+async def delist_numbers(request: ApiRequest) -> Response:
     """`POST …/feature_sets/{featureSetId}/numbers/delist`: written, not yet gone, when it answers."""
-    sent, feature_set_id = _sent(call), _feature_set_id(call)
-    asker = await accounts.creator_email(call.deps, call.account_id)
+    sent, feature_set_id = _sent(request), _feature_set_id(request)
+    asker = await accounts.creator_email(request.deps, request.account_id)
 
     def told(answer: Delisted) -> Response:
-        return render(_delisted_out(str(call.account_id), answer))
+        return render(_delisted_out(str(request.account_id), answer))
 
-    kept = _kept(call, told)
-    return told(await numbers.delist(call.deps, call.account_id, feature_set_id, sent, asker, also=kept))
+    kept = _kept(request, told)
+    return told(await numbers.delist(request.deps, request.account_id, feature_set_id, sent, asker, also=kept))
 
 
-async def list_numbers(call: Call) -> Response:
+async def list_numbers(request: ApiRequest) -> Response:
     """`GET …/number_management/numbers`: newest first, at most one filter (contract D30)."""
-    place = _place(call)
-    page, limit = page_and_limit(call)
-    found = await look_up.read_page(call.deps, call.account_id, place, page=page, limit=limit)
-    pages = PagingOut(look_up.page_count(found.total, limit))
-    account, told = str(call.account_id), cache(iso_us)  # numbers of one request were made at one instant
+    place = _place(request)
+    page, limit = page_and_limit(request)
+    found = await number_search.read_page(request.deps, request.account_id, place, page=page, limit=limit)
+    pages = PagingOut(number_search.page_count(found.total, limit))
+    account, told = str(request.account_id), cache(iso_us)  # numbers of one request were made at one instant
     return render(NumbersOut([_number_out(one, account, told) for one in found.numbers], pages))
 
 
-def _sent(call: Call) -> list[str]:
+def _sent(request: ApiRequest) -> list[str]:
     try:
-        sent = decode(_decoder, call.body).phone_numbers
+        sent = decode(_decoder, request.body).phone_numbers
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     if sent is None or sent == "":
@@ -83,16 +83,16 @@ def _sent(call: Call) -> list[str]:
     return sent  # pyright: ignore[reportUnknownVariableType] - as above
 
 
-def _feature_set_id(call: Call) -> FeatureSetId:
+def _feature_set_id(request: ApiRequest) -> FeatureSetId:
     """The path's; what cannot be an id answers like an unknown one (contract D4b)."""
-    found = parse_uuid(call.path["featureSetId"])
+    found = parse_uuid(request.path["featureSetId"])
     if found is None:
         raise Forbidden
     return FeatureSetId(found)
 
 
-def _place(call: Call) -> Within | FeatureSetId | None:
-    match one_filter(call, *FILTERS):
+def _place(request: ApiRequest) -> Within | FeatureSetId | None:
+    match one_filter(request, *FILTERS):
         case {"department_id": given}:
             return Within(department_id=DepartmentId(given))
         case {"operation_id": given}:
@@ -105,9 +105,9 @@ def _place(call: Call) -> Within | FeatureSetId | None:
             return None
 
 
-def _kept(call: Call, told: Callable[[Any], Response]) -> Also | None:
+def _kept(request: ApiRequest, told: Callable[[Any], Response]) -> Also | None:
     """Keeps the answer under the request's idempotency key, in the transaction of the work; None without a key."""
-    claim = call.claim
+    claim = request.claim
     if claim is None:
         return None
 

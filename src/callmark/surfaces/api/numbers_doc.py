@@ -7,7 +7,6 @@ from msgspec import Meta
 
 from callmark.domain.numbers.model import MOST_NUMBERS, NumberState, RequestStatus
 from callmark.domain.structure.model import PhoneType
-from callmark.surfaces.api.call import Doc, ParamDoc
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,
     BAD_JSON,
@@ -21,6 +20,7 @@ from callmark.surfaces.api.documented import (
 )
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter
+from callmark.surfaces.api.route import Doc, ParamDoc
 
 _TAG = "Number management"
 _PHONE = {"pattern": "^[1-9][0-9]{6,14}$"}

@@ -5,13 +5,12 @@ Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)"
 
 from callmark.domain.ids import BatchId
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.judge import Fault, Faulty, Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
+from callmark.domain.personalisation.validation import Fault, Faulty, Field
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.call import Call, Handler, refuse
 from callmark.surfaces.api.idempotency import earlier_push, kept, kept_with_batch, tied_to_batch
 from callmark.surfaces.api.personalisation_out import (
     BatchOut,
@@ -32,16 +31,18 @@ from callmark.surfaces.api.records import (
     read_record,
     shown_values,
 )
+from callmark.surfaces.api.request import ApiRequest, refuse
+from callmark.surfaces.api.route import Handler
 from callmark.surfaces.http import Response, render
 
 
 def push_bulk(generation: Generation) -> Handler:
     """The handler of `POST …/dynamic_call_records`: the records are written, not yet pushed, when it answers."""
 
-    async def handle(call: Call) -> Response:
-        submitted = read_batch(generation, call.body)
+    async def handle(request: ApiRequest) -> Response:
+        submitted = read_batch(generation, request.body)
         batch = await personalisation.submit_batch(
-            call.deps, call.account_id, generation.rules, submitted, also=kept_with_batch(call, answer)
+            request.deps, request.account_id, generation.rules, submitted, also=kept_with_batch(request, answer)
         )
         return answer(batch.id)
 
@@ -54,16 +55,16 @@ def push_bulk(generation: Generation) -> Handler:
 def push_real_time(generation: Generation) -> Handler:
     """The handler of `POST …/dynamic_call_record`: answers with what became of the push (contract D10)."""
 
-    async def handle(call: Call) -> Response:
-        record = read_record(generation, call.body)
-        result = await earlier_push(call)
+    async def handle(request: ApiRequest) -> Response:
+        record = read_record(generation, request.body)
+        result = await earlier_push(request)
         try:
             result = result or await personalisation.push_now(
-                call.deps, call.account_id, generation.rules, record, also=tied_to_batch(call)
+                request.deps, request.account_id, generation.rules, record, also=tied_to_batch(request)
             )
         except Faulty as bad:
             raise invalid(generation, bad) from bad
-        return await kept(call, answer(result))
+        return await kept(request, answer(result))
 
     def answer(result: PushResult) -> Response:
         if result.outcome is Outcome.SUCCESS:
@@ -78,18 +79,18 @@ def push_real_time(generation: Generation) -> Handler:
 def batch_status(generation: Generation) -> Handler:
     """The handler of `GET …/dynamic_call_records?batchId=`: any batch through any generation's path (D33)."""
 
-    async def handle(call: Call) -> Response:
-        text = call.query("batchId")
+    async def handle(request: ApiRequest) -> Response:
+        text = request.query("batchId")
         if not text:
             raise InvalidInput("batchId is required", field="batchId")
         batch_id = parse_uuid(text)
         if batch_id is None:
             refuse("batchId")
-        records = await personalisation.batch_status(call.deps, call.account_id, batch_id)
+        records = await personalisation.batch_status(request.deps, request.account_id, batch_id)
         if not generation.newer:
             return render([_record_v1(record) for record in records])
         data = [_record_v2(generation, record) for record in records]
-        return render(StatusOut(str(call.account_id), str(batch_id), data))
+        return render(StatusOut(str(request.account_id), str(batch_id), data))
 
     return handle
 

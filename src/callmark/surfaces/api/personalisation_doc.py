@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Fault, Field
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
+from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Fault, Field
 from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
 from callmark.kit.text import NEVER_SHOWN
-from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,
     BATCH_ID,
@@ -25,6 +24,7 @@ from callmark.surfaces.api.documented import (
 )
 from callmark.surfaces.api.personalisation_out import BatchOut, RealTimeOut, RecordOutV1, StatusOut, UploadedOut
 from callmark.surfaces.api.records import CATALOGUE, NEWER_PREFIX, V1, V2, V3, Generation, fault_text
+from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 
 TAG = "Call personalisation"
 

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from callmark.domain.personalisation import judge
-from callmark.domain.personalisation.judge import Fault, Faulty, Field, NewRecord, Rules
+from callmark.domain.personalisation import validation
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import Fault, Faulty, Field, NewRecord, Rules
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.bodies import NOT_JSON, mended
@@ -66,12 +66,12 @@ def _named(record: type[msgspec.Struct]) -> dict[Field, str]:
     return dict(zip(Field, record.__struct_fields__, strict=True))
 
 
-V1 = Generation(_named(RecordInV1), judge.V1, RecordInV1, newer=False, name_length="must be at most 40 characters")
-V2 = Generation(_named(RecordInV2), judge.V2, RecordInV2)
-V3 = Generation(_named(RecordInV2), judge.V3, RecordInV2, plus=True)
+V1 = Generation(_named(RecordInV1), validation.V1, RecordInV1, newer=False, name_length="must be at most 40 characters")
+V2 = Generation(_named(RecordInV2), validation.V2, RecordInV2)
+V3 = Generation(_named(RecordInV2), validation.V3, RecordInV2, plus=True)
 CANONICAL = Generation(
     dict(zip(Field, ("caller_number", "receiver_number", *RecordInV1.__struct_fields__[2:]), strict=True)),
-    judge.V2,
+    validation.V2,
     RecordInV1,
     newer=False,
     name_length="must be between 3 and 40 characters (from 1 on v1)",

@@ -28,7 +28,6 @@ from callmark.kit.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from callmark.surfaces.api.call import Call, Family, Route
 from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
 from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC
@@ -43,6 +42,8 @@ from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_
 from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.records import V1, V2, V3
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.api.route import ApiRoute, Family
 from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
 from callmark.surfaces.bodies import read_text
@@ -67,23 +68,23 @@ _FEEDBACK = f"{_CLIENT}/openapi/feedback_stack/{{surveyId}}/export_report"
 
 # Source: contract, section 2; limits of D7; families of D2 and D5.
 ROUTES = (
-    Route("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC, counts=TOKENS),
-    Route("POST", _MANY, push_bulk(V1), _PUSH, BULK_V1, doc=bulk_doc(V1), keyed=True),
-    Route("POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True),
-    Route("GET", _MANY, batch_status(V1), _PUSH, doc=status_doc(V1)),
-    Route("POST", f"/v2{_MANY}", push_bulk(V2), _PUSH, BATCH, _B, bulk_doc(V2), keyed=True),
-    Route("POST", f"/v2{_ONE}", push_real_time(V2), _PUSH, REAL_TIME, _B, real_time_doc(V2), keyed=True),
-    Route("GET", f"/v2{_MANY}", batch_status(V2), _PUSH, doc=status_doc(V2)),
-    Route("POST", f"/v3{_MANY}", push_bulk(V3), _PUSH, BATCH, _B, bulk_doc(V3), keyed=True),
-    Route("POST", f"/v3{_ONE}", push_real_time(V3), _PUSH, REAL_TIME, _B, real_time_doc(V3), keyed=True),
-    Route("GET", f"/v3{_MANY}", batch_status(V3), _PUSH, doc=status_doc(V3)),
-    Route("GET", f"{_CLIENT}/labels", list_labels, _PUSH, doc=LABELS_DOC),
-    Route("POST", f"{_IN_SET}/publish", publish_numbers, _NUMBERS, doc=PUBLISH_DOC, keyed=True),
-    Route("POST", f"{_IN_SET}/delist", delist_numbers, _NUMBERS, doc=DELIST_DOC, keyed=True),
-    Route("GET", f"{_CLIENT}/number_management/numbers", list_numbers, _NUMBERS, doc=NUMBERS_DOC),
-    Route("GET", f"{_CLIENT}/number_management/feature_sets", list_feature_sets, _NUMBERS, doc=FEATURE_SETS_DOC),
-    Route("GET", _CALLBACKS, callback_logs, Feature.CALL_ME_BACK, doc=CALLBACKS_DOC),
-    Route("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
+    ApiRoute("POST", f"{_CLIENT}/token", create_token, doc=TOKEN_DOC, counts=TOKENS),
+    ApiRoute("POST", _MANY, push_bulk(V1), _PUSH, BULK_V1, doc=bulk_doc(V1), keyed=True),
+    ApiRoute("POST", _ONE, push_real_time(V1), _PUSH, REAL_TIME, doc=real_time_doc(V1), keyed=True),
+    ApiRoute("GET", _MANY, batch_status(V1), _PUSH, doc=status_doc(V1)),
+    ApiRoute("POST", f"/v2{_MANY}", push_bulk(V2), _PUSH, BATCH, _B, bulk_doc(V2), keyed=True),
+    ApiRoute("POST", f"/v2{_ONE}", push_real_time(V2), _PUSH, REAL_TIME, _B, real_time_doc(V2), keyed=True),
+    ApiRoute("GET", f"/v2{_MANY}", batch_status(V2), _PUSH, doc=status_doc(V2)),
+    ApiRoute("POST", f"/v3{_MANY}", push_bulk(V3), _PUSH, BATCH, _B, bulk_doc(V3), keyed=True),
+    ApiRoute("POST", f"/v3{_ONE}", push_real_time(V3), _PUSH, REAL_TIME, _B, real_time_doc(V3), keyed=True),
+    ApiRoute("GET", f"/v3{_MANY}", batch_status(V3), _PUSH, doc=status_doc(V3)),
+    ApiRoute("GET", f"{_CLIENT}/labels", list_labels, _PUSH, doc=LABELS_DOC),
+    ApiRoute("POST", f"{_IN_SET}/publish", publish_numbers, _NUMBERS, doc=PUBLISH_DOC, keyed=True),
+    ApiRoute("POST", f"{_IN_SET}/delist", delist_numbers, _NUMBERS, doc=DELIST_DOC, keyed=True),
+    ApiRoute("GET", f"{_CLIENT}/number_management/numbers", list_numbers, _NUMBERS, doc=NUMBERS_DOC),
+    ApiRoute("GET", f"{_CLIENT}/number_management/feature_sets", list_feature_sets, _NUMBERS, doc=FEATURE_SETS_DOC),
+    ApiRoute("GET", _CALLBACKS, callback_logs, Feature.CALL_ME_BACK, doc=CALLBACKS_DOC),
+    ApiRoute("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
     *EXTENSION_ROUTES,
     *EVENT_ROUTES,
 )
@@ -109,10 +110,10 @@ class _Shape:
 
     segments: tuple[str | None, ...]
     names: tuple[str, ...]
-    methods: dict[str, Route]
+    methods: dict[str, ApiRoute]
 
 
-def _shapes(routes: tuple[Route, ...]) -> list[_Shape]:
+def _shapes(routes: tuple[ApiRoute, ...]) -> list[_Shape]:
     shapes: dict[str, _Shape] = {}
     for route in routes:
         parts = route.path.split("/")[1:]
@@ -122,7 +123,7 @@ def _shapes(routes: tuple[Route, ...]) -> list[_Shape]:
     return list(shapes.values())
 
 
-Before = Callable[[Route], Awaitable[None]]
+Before = Callable[[ApiRoute], Awaitable[None]]
 """What is asked before a request to a route is looked at; what it raises is the answer."""
 
 
@@ -156,7 +157,7 @@ class Api:
             answer = render_error(exc)
         await answer.send(send, headers)
 
-    def _match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+    def _match(self, method: str, path: str) -> tuple[ApiRoute, dict[str, str]]:
         parts = path.split("/")[1:]
         for shape in self._by_length.get(len(parts), ()):
             if all(part if fixed is None else fixed == part for fixed, part in zip(shape.segments, parts, strict=True)):
@@ -168,7 +169,7 @@ class Api:
         raise NotFound
 
     async def _answer(
-        self, route: Route, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
+        self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
         account, features = AccountId(_NOBODY), _NONE
         if route.or_feature is not None:
@@ -192,13 +193,13 @@ class Api:
             check_media_type(scope)
             body = await read_text(scope, receive, LARGEST_BODY_BYTES)
         query = scope["query_string"].decode("latin-1")
-        call = Call(self._deps, account, path, query, body, features=features, headers=headers)
+        request = ApiRequest(self._deps, account, path, query, body, features=features, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
-            return await answer_once(route, call, keys, partial(_refused, route.family))
-        return await route.handler(call)
+            return await answer_once(route, request, keys, partial(_refused, route.family))
+        return await route.handler(request)
 
     async def _admit_by_any(
-        self, route: Route, path: dict[str, str], token: str
+        self, route: ApiRoute, path: dict[str, str], token: str
     ) -> tuple[AccountId, frozenset[Feature]]:
         """The account, and those of the route's features that the token may use; Forbidden when it may use none."""
         allowed: dict[Feature, AccountId] = {}

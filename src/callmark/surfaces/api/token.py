@@ -10,9 +10,10 @@ from callmark.domain.limits.model import TOKENS, Allowance
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.call import Call, Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.api.rates import rate_headers
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.bodies import NOT_JSON, decode
 from callmark.surfaces.http import Response, render
 
@@ -101,22 +102,22 @@ DOC = Doc(
 _decoder = msgspec.json.Decoder(TokenIn).decode
 
 
-async def create_token(call: Call) -> Response:
+async def create_token(request: ApiRequest) -> Response:
     """`POST /clients/{id}/token`.
 
     What is left of the account's tokens is told to holders of its key alone; everybody else is told the quota.
     """
     try:
-        pair = decode(_decoder, call.body)
+        pair = decode(_decoder, request.body)
     except NOT_JSON as exc:
         raise InvalidInput("request body is invalid") from exc
     api_key, key_id = _uuid(pair.api_key, "api_key"), _uuid(pair.key_id, "key_id")
     try:
-        made = await credentials.create_token(call.deps, call.path["clientAccountId"], key_id, api_key)
+        made = await credentials.create_token(request.deps, request.path["clientAccountId"], key_id, api_key)
     except TooManyRequests as exc:
-        call.headers[:] = rate_headers(Allowance(TOKENS, granted=False, remaining=0, reset_in=exc.retry_after))
+        request.headers[:] = rate_headers(Allowance(TOKENS, granted=False, remaining=0, reset_in=exc.retry_after))
         raise
-    call.headers[:] = rate_headers(made.left)
+    request.headers[:] = rate_headers(made.left)
     return render(TokenOut(made.token, iso_ms(made.created_at)))
 
 

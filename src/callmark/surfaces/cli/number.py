@@ -11,10 +11,11 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.service import OPERATOR_EMAIL
 from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
-from callmark.domain.numbers import lists, look_up, reviews
+from callmark.domain.numbers import number_list_parser, reviews
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.lists import ListReading, NumberList
 from callmark.domain.numbers.model import Delisted, NumberState, RequestStatus
+from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli.number_out import (
@@ -91,13 +92,13 @@ async def list_(
     limit: int,
 ) -> None:
     """List numbers, newest first."""
-    last = (await look_up.find_number(deps, account_id(account), _number(after)))[0].number if after else None
-    sought = look_up.search_for(search)
-    wanted = look_up.Search(
+    last = (await number_search.find_number(deps, account_id(account), _number(after)))[0].number if after else None
+    sought = number_search.search_for(search)
+    wanted = number_search.Search(
         sought.number_prefix, sought.name_prefix, FeatureSetId(feature_set) if feature_set else None, state
     )
-    before = look_up.page_of(last) if last else None
-    found = await look_up.search_numbers(deps, account_id(account), wanted, before=before, limit=limit)
+    before = number_search.page_of(last) if last else None
+    found = await number_search.search_numbers(deps, account_id(account), wanted, before=before, limit=limit)
     hint = "No numbers match. List one with `callmark number publish NUMBER --account ID --feature-set ID`."
     out.rows([number_row(one) for one in found], _COLUMNS, empty=hint)
 
@@ -109,7 +110,7 @@ async def list_(
 @operator
 async def show(deps: Deps, out: Output, number: str, account: UUID, region: str) -> None:
     """Show one number, with the job that is processing it."""
-    details, job = await look_up.find_number(deps, account_id(account), _number(number, region))
+    details, job = await number_search.find_number(deps, account_id(account), _number(number, region))
     row = number_row(details)
     if out.as_json:
         out.item({**row, "job": job_row(job) if job else None})
@@ -129,7 +130,7 @@ async def publish(
     deps: Deps, out: Output, numbers: Sequence[str], account: UUID, feature_set: UUID, region: str
 ) -> None:
     """List numbers in a feature set and publish the set."""
-    listed = lists.read_list("\n".join(numbers), ListReading(region))
+    listed = number_list_parser.read_list("\n".join(numbers), ListReading(region))
     await _append(deps, out, listed, account, feature_set, dry_run=False)
 
 
@@ -151,7 +152,7 @@ async def delist(
     yes: bool,
 ) -> None:
     """Remove numbers from a feature set and from the account."""
-    listed = lists.read_list("\n".join(numbers), ListReading(region))
+    listed = number_list_parser.read_list("\n".join(numbers), ListReading(region))
     _refuse_none(out, listed)
     sure(f"Delist {len(listed.numbers)} numbers? Their calls will show no identity.", yes=yes)
     answer = await _delist(deps, account, feature_set, listed.numbers)
@@ -176,7 +177,7 @@ async def append(
     dry_run: bool,
 ) -> None:
     """Add the numbers in a file (CSV, .xlsx, or one per line; `-` for standard input) to a feature set."""
-    await _append(deps, out, lists.read_list(file.read(), reading), account, feature_set, dry_run=dry_run)
+    await _append(deps, out, number_list_parser.read_list(file.read(), reading), account, feature_set, dry_run=dry_run)
 
 
 @group.command
@@ -201,10 +202,10 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     yes: bool,
 ) -> None:
     """Replace a feature set's numbers with those in a file: list new ones, delist the rest."""
-    listed = lists.read_list(file.read(), reading)
+    listed = number_list_parser.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
-    going = len(await numbers.find_rest(deps, *of, listed.numbers, most=lists.MOST_LINES))
+    going = len(await numbers.find_rest(deps, *of, listed.numbers, most=number_list_parser.MOST_LINES))
     if dry_run:
         answer = await numbers.preview(deps, *of, listed.numbers)
         print_answer(out, {**published_row(answer), "delisted_count": going}, listed, WOULD_BE)
@@ -231,7 +232,7 @@ async def import_(
     deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, reading: ListReading
 ) -> None:
     """Import a number group from an older console; publish its numbers in a feature set to migrate them."""
-    listed = lists.read_list(file.read(), reading)
+    listed = number_list_parser.read_list(file.read(), reading)
     maker = await accounts.creator_email(deps, account_id(account))
     group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
     print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))
@@ -326,4 +327,4 @@ def _refuse_none(out: Output, listed: NumberList) -> None:
 
 
 def _number(text: str, region: str = "") -> PhoneNumber:
-    return lists.asked_number(text, region)
+    return number_list_parser.asked_number(text, region)

@@ -2,8 +2,8 @@
 
 import click
 
-from callmark.domain.numbers.lists import NumberList
 from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
+from callmark.domain.numbers.number_list_parser import NumberList
 from callmark.surfaces.cli.output import Output, Row
 
 MOST_SHOWN = 20

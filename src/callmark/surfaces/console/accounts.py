@@ -16,12 +16,12 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.batches import decode_instant_key
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/accounts"
 
@@ -74,17 +74,17 @@ class InviteAdminPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-async def show_accounts(visit: Visit) -> Response:
+async def show_accounts(request: ConsoleRequest) -> Response:
     """The table."""
-    text, state = visit.query("q").strip(), visit.query("state")
+    text, state = request.query("q").strip(), request.query("state")
     wanted = AccountState(state) if state in set(AccountState) else None
-    after = decode_instant_key(visit.query("after"))
-    found = await access.search_accounts(visit.deps, text, wanted, after, access.PAGE + 1)
+    after = decode_instant_key(request.query("after"))
+    found = await access.search_accounts(request.deps, text, wanted, after, access.PAGE + 1)
     shown = found[: access.PAGE]
     last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > access.PAGE else ""
     filters = {"q": text, "state": wanted or ""}
     return page(
-        visit,
+        request,
         AccountsPage(
             shown,
             text,
@@ -96,46 +96,46 @@ async def show_accounts(visit: Visit) -> Response:
     )
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every feature is chosen, as most want."""
-    return page(visit, AccountFormPage(Form.of(features=[*Feature])))
+    return page(request, AccountFormPage(Form.of(features=[*Feature])))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes an account and goes to its page."""
-    form = visit.form
+    form = request.form
     try:
         account = await access.create_account(
-            visit.deps, visit.operating, name=form.text("name"), features=_features(form)
+            request.deps, request.operating, name=form.text("name"), features=_features(form)
         )
     except InvalidInput as refused:
-        return page(visit, AccountFormPage(form.refused(refused)), 422)
-    return visit.go(f"{LIST}/{account.id}", f"{account.name} was created. Next: invite its first admin.")
+        return page(request, AccountFormPage(form.refused(refused)), 422)
+    return request.go(f"{LIST}/{account.id}", f"{account.name} was created. Next: invite its first admin.")
 
 
-async def show_account(visit: Visit) -> Response:
+async def show_account(request: ConsoleRequest) -> Response:
     """The page of one."""
-    return await _account_page(visit, None)
+    return await _account_page(request, None)
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes name and features."""
-    form = visit.form
+    form = request.form
     try:
         account = await access.update_account(
-            visit.deps, visit.operating, visit.id(AccountId), name=form.text("name"), features=_features(form)
+            request.deps, request.operating, request.id(AccountId), name=form.text("name"), features=_features(form)
         )
     except InvalidInput as refused:
-        return await _account_page(visit, form.refused(refused), 422)
-    return visit.go(f"{LIST}/{account.id}", "Account saved.")
+        return await _account_page(request, form.refused(refused), 422)
+    return request.go(f"{LIST}/{account.id}", "Account saved.")
 
 
-async def ask_suspend(visit: Visit) -> Response:
+async def ask_suspend(request: ConsoleRequest) -> Response:
     """Says what stops."""
-    seen = await access.look_at_account(visit.deps, visit.operating, visit.id(AccountId))
+    seen = await access.look_at_account(request.deps, request.operating, request.id(AccountId))
     url = f"{LIST}/{seen.account.id}"
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Suspend {seen.account.name}?",
             lost=_stops(seen),
@@ -146,55 +146,55 @@ async def ask_suspend(visit: Visit) -> Response:
     )
 
 
-async def suspend(visit: Visit) -> Response:
+async def suspend(request: ConsoleRequest) -> Response:
     """Suspends."""
-    account = await access.set_state(visit.deps, visit.operating, visit.id(AccountId), AccountState.SUSPENDED)
-    return visit.go(f"{LIST}/{account.id}", f"{account.name} was suspended.")
+    account = await access.set_state(request.deps, request.operating, request.id(AccountId), AccountState.SUSPENDED)
+    return request.go(f"{LIST}/{account.id}", f"{account.name} was suspended.")
 
 
-async def restore(visit: Visit) -> Response:
+async def restore(request: ConsoleRequest) -> Response:
     """Ends a suspension."""
-    account = await access.set_state(visit.deps, visit.operating, visit.id(AccountId), AccountState.ACTIVE)
-    return visit.go(f"{LIST}/{account.id}", f"{account.name} is active again.")
+    account = await access.set_state(request.deps, request.operating, request.id(AccountId), AccountState.ACTIVE)
+    return request.go(f"{LIST}/{account.id}", f"{account.name} is active again.")
 
 
-async def show_invite(visit: Visit) -> Response:
+async def show_invite(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(visit, InviteAdminPage(Form(), await access.get_account(visit.deps, visit.id(AccountId))))
+    return page(request, InviteAdminPage(Form(), await access.get_account(request.deps, request.id(AccountId))))
 
 
-async def invite(visit: Visit) -> Response:
+async def invite(request: ConsoleRequest) -> Response:
     """Sends an invitation."""
-    form, account_id = visit.form, visit.id(AccountId)
+    form, account_id = request.form, request.id(AccountId)
     try:
         member = await access.invite_admin(
-            visit.deps, visit.operating, account_id, email=form.text("email"), name=form.text("name")
+            request.deps, request.operating, account_id, email=form.text("email"), name=form.text("name")
         )
     except (InvalidInput, Conflict) as refused:
-        account = await access.get_account(visit.deps, account_id)
-        return page(visit, InviteAdminPage(form.refused(refused), account), 422)
-    return visit.go(f"{LIST}/{account_id}", f"An invitation is on its way to {member.email}.")
+        account = await access.get_account(request.deps, account_id)
+        return page(request, InviteAdminPage(form.refused(refused), account), 422)
+    return request.go(f"{LIST}/{account_id}", f"An invitation is on its way to {member.email}.")
 
 
-async def invite_again(visit: Visit) -> Response:
+async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation anew."""
-    account_id = visit.id(AccountId)
-    member = await access.invite_again(visit.deps, visit.operating, account_id, visit.id(MemberId, "member"))
-    return visit.go(f"{LIST}/{account_id}", f"A new invitation is on its way to {member.email}.")
+    account_id = request.id(AccountId)
+    member = await access.invite_again(request.deps, request.operating, account_id, request.id(MemberId, "member"))
+    return request.go(f"{LIST}/{account_id}", f"A new invitation is on its way to {member.email}.")
 
 
-async def _account_page(visit: Visit, form: Form | None, status: int = 200) -> Response:
-    seen = await access.look_at_account(visit.deps, visit.operating, visit.id(AccountId))
+async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
+    seen = await access.look_at_account(request.deps, request.operating, request.id(AccountId))
     filled = form or Form.of(name=seen.account.name, features=[*seen.account.features])
-    return page(visit, AccountPage(filled, seen.account, seen.members, seen.figures), status)
+    return page(request, AccountPage(filled, seen.account, seen.members, seen.figures), status)
 
 
 def _stops(seen: AccountSeen) -> list[str]:
     """What a suspension stops, and what it does not."""
     keys, numbers, members = seen.figures.keys, seen.figures.numbers, len(seen.members)
-    stops = [f"The API refuses all its requests ({words.count(keys, 'key')})."]
-    stops += [f"Its members cannot use the console ({words.count(members, 'member')})."] if members else []
-    stops += [f"Its numbers show nothing when they call ({words.count(numbers, 'number')})."] if numbers else []
+    stops = [f"The API refuses all its requests ({display_names.count(keys, 'key')})."]
+    stops += [f"Its members cannot use the console ({display_names.count(members, 'member')})."] if members else []
+    stops += [f"Its numbers show nothing when they call ({display_names.count(numbers, 'number')})."] if numbers else []
     kept = "Records and events accepted so far are still delivered. You can restore the account at any time."
     return [*stops, kept]
 

@@ -13,9 +13,9 @@ from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get
 
 ACTIONS = (
     "account.created",
@@ -106,45 +106,45 @@ class AuditPage(Page):
     first: str
 
 
-async def show_account(visit: Visit) -> Response:
+async def show_account(request: ConsoleRequest) -> Response:
     """The account's log."""
-    wanted = _wanted(visit)
-    found = await account.list_audit(visit.deps, visit.actor, wanted, _after(visit), PAGE + 1)
-    return _page(visit, found, wanted)
+    wanted = _wanted(request)
+    found = await account.list_audit(request.deps, request.actor, wanted, _after(request), PAGE + 1)
+    return _page(request, found, wanted)
 
 
-async def show_installation(visit: Visit) -> Response:
+async def show_installation(request: ConsoleRequest) -> Response:
     """Every account's log and the installation's own; with `account`, that account's."""
-    wanted, asked = _wanted(visit), parse_uuid(visit.query("account"))
+    wanted, asked = _wanted(request), parse_uuid(request.query("account"))
     account_id = AccountId(asked) if asked else None
-    found = await operating.list_audit(visit.deps, account_id, wanted, _after(visit), PAGE + 1)
-    return _page(visit, found, wanted, str(account_id or ""))
+    found = await operating.list_audit(request.deps, account_id, wanted, _after(request), PAGE + 1)
+    return _page(request, found, wanted, str(account_id or ""))
 
 
-def _page(visit: Visit, found: list[AuditEntry], wanted: AuditFilter, account_id: str = "") -> Response:
+def _page(request: ConsoleRequest, found: list[AuditEntry], wanted: AuditFilter, account_id: str = "") -> Response:
     shown = found[:PAGE]
     last = encode_key(iso_us(shown[-1].at), str(shown[-1].id)) if len(found) > PAGE else ""
     filters = {"q": wanted.text, "action": wanted.action, "account": account_id}
     return page(
-        visit,
+        request,
         AuditPage(
             shown,
             wanted,
             ACTIONS,
             account_id,
-            visit.path,
-            with_query(visit.path, **filters, after=last) if last else "",
-            with_query(visit.path, **filters) if visit.query("after") else "",
+            request.path,
+            with_query(request.path, **filters, after=last) if last else "",
+            with_query(request.path, **filters) if request.query("after") else "",
         ),
     )
 
 
-def _wanted(visit: Visit) -> AuditFilter:
-    return AuditFilter(action=visit.query("action"), text=visit.query("q").strip())
+def _wanted(request: ConsoleRequest) -> AuditFilter:
+    return AuditFilter(action=request.query("action"), text=request.query("q").strip())
 
 
-def _after(visit: Visit) -> tuple[datetime, UUID] | None:
-    key = decode_key(visit.query("after"), 2)
+def _after(request: ConsoleRequest) -> tuple[datetime, UUID] | None:
+    key = decode_key(request.query("after"), 2)
     entry_id = parse_uuid(key[1]) if key else None
     at = decode_instant(key[0]) if key else None
     return (at, entry_id) if at and entry_id else None

@@ -16,10 +16,10 @@ from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.zones import zone_or_utc
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
-from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/batches"
 _STATES = {"done": True, "working": False}
@@ -53,79 +53,81 @@ class BatchPage(Page):
     first: str
 
 
-async def show_batches(visit: Visit) -> Response:
+async def show_batches(request: ConsoleRequest) -> Response:
     """All batches, by date and state."""
-    since, until, state = _date(visit.query("since")), _date(visit.query("until")), visit.query("state")
-    zone = zone_or_utc(visit.query("zone")) if visit.query("zone") else visit.zone
+    since, until, state = _date(request.query("since")), _date(request.query("until")), request.query("state")
+    zone = zone_or_utc(request.query("zone")) if request.query("zone") else request.zone
     wanted = WantedBatches(
         midnight(since, zone) if since else None,
         midnight(until + timedelta(days=1), zone) if until else None,
         _STATES.get(state),
-        id_part(visit.query("q")) or "",
+        id_part(request.query("q")) or "",
     )
-    is_possible = bool(wanted.id_part) or not visit.query("q").strip()
-    listed, last = await access.list_batches(visit.deps, visit.actor, wanted, decode_instant_key(visit.query("after")))
+    is_possible = bool(wanted.id_part) or not request.query("q").strip()
+    listed, last = await access.list_batches(
+        request.deps, request.actor, wanted, decode_instant_key(request.query("after"))
+    )
     filters = {
         "since": _day(since),
         "until": _day(until),
         "state": state if state in _STATES else "",
         "zone": zone.key,
-        "q": visit.query("q"),
+        "q": request.query("q"),
     }
     return page(
-        visit,
+        request,
         BatchesPage(
             listed if is_possible else [],
             **filters,
             next=with_query(LIST, **filters, after=encode_key(iso_us(last[0]), str(last[1])))
             if last and is_possible
             else "",
-            first=with_query(LIST, **filters) if visit.query("after") else "",
+            first=with_query(LIST, **filters) if request.query("after") else "",
         ),
     )
 
 
-async def show_batch(visit: Visit) -> Response:
+async def show_batch(request: ConsoleRequest) -> Response:
     """A batch with its funnel, and its records by outcome."""
-    batch_id = visit.id(BatchId)
-    outcome = Outcome(visit.query("state")) if visit.query("state") in set(Outcome) else None
-    after = visit.query("after")
+    batch_id = request.id(BatchId)
+    outcome = Outcome(request.query("state")) if request.query("state") in set(Outcome) else None
+    after = request.query("after")
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 4 else -1  # noqa: PLR2004 - positions have three digits
-    details = await access.get_batch(visit.deps, visit.actor, batch_id, outcome, position)
+    details = await access.get_batch(request.deps, request.actor, batch_id, outcome, position)
     stages = details.stages
     counts = {Outcome.SUCCESS: stages.delivered, Outcome.PENDING: stages.pending, **stages.failures}
     path = f"{LIST}/{batch_id}"
     state = outcome.value if outcome else ""
     more = with_query(path, state=state, after=str(details.next_after)) if details.next_after is not None else ""
     return page(
-        visit,
+        request,
         BatchPage(
             details,
             state,
             {one: count for one, count in counts.items() if count},
-            details.batch.ends_to > visit.deps.clock.now() and stages.withdrawn < stages.valid,
+            details.batch.ends_to > request.deps.clock.now() and stages.withdrawn < stages.valid,
             more,
             with_query(path, state=state) if position >= 0 else "",
         ),
     )
 
 
-async def ask_withdraw(visit: Visit) -> Response:
+async def ask_withdraw(request: ConsoleRequest) -> Response:
     """Says what is taken back."""
-    details = await access.get_batch(visit.deps, visit.actor, visit.id(BatchId), None, -1)
+    details = await access.get_batch(request.deps, request.actor, request.id(BatchId), None, -1)
     path = f"{LIST}/{details.batch.id}"
     lost = [
         f"Up to {details.stages.valid:,} identities are removed from their handsets and no longer show.",
         "Records whose window has ended do not change.",
         "This cannot be undone. To show them again, push the records again.",
     ]
-    return confirm(visit, Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{path}/withdraw", path))
+    return confirm(request, Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{path}/withdraw", path))
 
 
-async def withdraw(visit: Visit) -> Response:
+async def withdraw(request: ConsoleRequest) -> Response:
     """Takes back what has not ended."""
-    done = await access.withdraw_batch(visit.deps, visit.actor, visit.id(BatchId))
-    return visit.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
+    done = await access.withdraw_batch(request.deps, request.actor, request.id(BatchId))
+    return request.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
 
 
 def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:

@@ -17,11 +17,11 @@ from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
-from callmark.surfaces.console.visit import Form, Visit, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/callbacks"
 _PAGE = 50
@@ -73,83 +73,83 @@ class ExportPage(Page):
     form: Form
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """What is to do, unless something else is asked for; newest first."""
-    state = visit.query("state") if visit.query("state") in VIEWS else ""
-    wanted = {"state": state, "q": visit.query("q"), "set": visit.query("set")}
-    feature_set_id, after, now = parse_uuid(wanted["set"]), _after(visit), visit.deps.clock.now()
+    state = request.query("state") if request.query("state") in VIEWS else ""
+    wanted = {"state": state, "q": request.query("q"), "set": request.query("set")}
+    feature_set_id, after, now = parse_uuid(wanted["set"]), _after(request), request.deps.clock.now()
     narrowed = RequestFilter(
         VIEWS[state], FeatureSetId(feature_set_id) if feature_set_id else None, _digits(wanted["q"])
     )
-    found = await access.list_requests(visit.deps, visit.actor, narrowed, after, _PAGE + 1)
-    zones = await access.zones(visit.deps, visit.actor)
-    new = await access.count_new(visit.deps, visit.actor)
+    found = await access.list_requests(request.deps, request.actor, narrowed, after, _PAGE + 1)
+    zones = await access.zones(request.deps, request.actor)
+    new = await access.count_new(request.deps, request.actor)
     shown = found[:_PAGE]
     return page(
-        visit,
+        request,
         RequestsPage(
-            [_row(one, zones.get(one.feature_set_id, _UTC), visit.actor.email, now) for one in shown],
+            [_row(one, zones.get(one.feature_set_id, _UTC), request.actor.email, now) for one in shown],
             wanted,
             f"{new:,}{'+' if new >= access.MOST_COUNTED else ''}" if new else "",
-            await _sets(visit),
+            await _sets(request),
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,
-            here=with_query(LIST, **wanted, after=visit.query("after")),
+            here=with_query(LIST, **wanted, after=request.query("after")),
             next=with_query(LIST, **wanted, after=_key(shown[-1], now)) if len(found) > _PAGE else "",
             first=with_query(LIST, **wanted) if after else "",
         ),
     )
 
 
-async def take(visit: Visit) -> Response:
+async def take(request: ConsoleRequest) -> Response:
     """Says to the others who is going to call."""
-    return await _step(visit, access.take, "is now assigned to you")
+    return await _step(request, access.take, "is now assigned to you")
 
 
-async def finish(visit: Visit) -> Response:
+async def finish(request: ConsoleRequest) -> Response:
     """Off the list."""
-    return await _step(visit, access.finish, "is marked as done")
+    return await _step(request, access.finish, "is marked as done")
 
 
-async def reopen(visit: Visit) -> Response:
+async def reopen(request: ConsoleRequest) -> Response:
     """On the list again, for whoever takes it."""
-    return await _step(visit, access.reopen, "is new again")
+    return await _step(request, access.reopen, "is new again")
 
 
-async def show_export(visit: Visit) -> Response:
+async def show_export(request: ConsoleRequest) -> Response:
     """The last 30 days, which is all there is."""
-    return page(visit, ExportPage(default_range(visit.deps.clock.now(), visit.zone)))
+    return page(request, ExportPage(default_range(request.deps.clock.now(), request.zone)))
 
 
-async def export(visit: Visit) -> Response:
+async def export(request: ConsoleRequest) -> Response:
     """Leads to the file."""
-    form = visit.form
+    form = request.form
     try:
-        link = await exports.requests_link(visit.deps, visit.actor, day_range(form, visit.zone))
+        link = await exports.requests_link(request.deps, request.actor, day_range(form, request.zone))
     except InvalidInput as refused:
-        return page(visit, ExportPage(form.refused(refused)), 422)
+        return page(request, ExportPage(form.refused(refused)), 422)
     if link is None:
         nothing = InvalidInput("there are no requests in this date range", field="since")
-        return page(visit, ExportPage(form.refused(nothing)), 422)
-    return visit.go(path_of(link))
+        return page(request, ExportPage(form.refused(nothing)), 422)
+    return request.go(path_of(link))
 
 
 _Step = Callable[..., Awaitable[CallbackRequest]]
 
 
-async def _step(visit: Visit, step: _Step, said: str) -> Response:
+async def _step(request: ConsoleRequest, step: _Step, said: str) -> Response:
     """A step of a request's life, and back to the list as it was."""
-    asked = visit.form.text("back")
+    asked = request.form.text("back")
     back = asked if asked == LIST or asked.startswith(f"{LIST}?") else LIST
     try:
-        request = await step(visit.deps, visit.actor, visit.id(CallbackRequestId))
+        found = await step(request.deps, request.actor, request.id(CallbackRequestId))
     except Conflict as refused:
-        return visit.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
-    return visit.go(back, f"The request of {words.phone(request.receiver_number)} {said}.")
+        return request.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+    return request.go(back, f"The request of {display_names.phone(found.receiver_number)} {said}.")
 
 
-async def _sets(visit: Visit) -> list[tuple[str, str]]:
-    every = await access.list_configs(visit.deps, visit.actor)
+async def _sets(request: ConsoleRequest) -> list[tuple[str, str]]:
+    every = await access.list_configs(request.deps, request.actor)
     return [(str(one.own.feature_set.id), one.own.feature_set.name) for one in every]
 
 
@@ -157,25 +157,25 @@ def _key(last: CallbackRequest, now: datetime) -> str:
     return f"{last.id}{_OVERDUE if is_overdue(last, now) else ''}"
 
 
-def _after(visit: Visit) -> Position | None:
-    text = visit.query("after")
+def _after(request: ConsoleRequest) -> Position | None:
+    text = request.query("after")
     found = parse_uuid(text.removesuffix(_OVERDUE))
     return Position(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
 
 
-def _row(request: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> Row:
-    number, note = request.alternate_number or request.receiver_number, ""
-    if request.is_sim_unknown:
+def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> Row:
+    number, note = found.alternate_number or found.receiver_number, ""
+    if found.is_sim_unknown:
         note = f"{UNKNOWN_CLIENT}: call answered on another SIM"
-    elif request.alternate_number:
-        note = f"requested from {words.phone(request.receiver_number)}"
-    return Row(request, number, note, _slot(request, zone), request.handled_by_email == email, is_overdue(request, now))
+    elif found.alternate_number:
+        note = f"requested from {display_names.phone(found.receiver_number)}"
+    return Row(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
 
 
-def _slot(request: CallbackRequest, zone: ZoneInfo) -> str:
-    if request.slot_starts_at is None:
+def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:
+    if found.slot_starts_at is None:
         return ""
-    start, end = request.slot_starts_at.astimezone(zone), (request.slot_starts_at + SLOT).astimezone(zone)
+    start, end = found.slot_starts_at.astimezone(zone), (found.slot_starts_at + SLOT).astimezone(zone)
     return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M} {start.tzname()}"  # noqa: RUF001 - a range
 
 

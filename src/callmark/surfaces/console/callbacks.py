@@ -15,12 +15,12 @@ from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
-from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/callbacks/configurations"
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -73,20 +73,20 @@ class ConfigPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """Feature sets by name."""
-    text = visit.query("q")
+    text = request.query("q")
     found = [
         one
-        for one in await access.list_configs(visit.deps, visit.actor)
+        for one in await access.list_configs(request.deps, request.actor)
         if text.strip().casefold() in one.own.feature_set.name.casefold()
     ]
-    after = decode_key(visit.query("after"), 2)
+    after = decode_key(request.query("after"), 2)
     start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
     rest = found[start:]
-    shown = [(one, words.hours(one.config.hours) if one.config else "") for one in rest[:_PAGE]]
+    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in rest[:_PAGE]]
     return page(
-        visit,
+        request,
         ConfigsPage(
             shown,
             text,
@@ -97,33 +97,35 @@ async def show_list(visit: Visit) -> Response:
     )
 
 
-async def show_config(visit: Visit) -> Response:
+async def show_config(request: ConsoleRequest) -> Response:
     """The form with what the feature set has, or with what is usual."""
-    found = await access.get_config(visit.deps, visit.actor, visit.id(FeatureSetId))
+    found = await access.get_config(request.deps, request.actor, request.id(FeatureSetId))
     config = found.config
     form = Form.of(
         name=config.name if config else found.own.feature_set.name,
         slot_picker="on" if config and config.slot_picker else "",
-        time_zone=config.time_zone.key if config else visit.zone.key,
-        seen_in=visit.query("seen_in") or visit.zone.key,
+        time_zone=config.time_zone.key if config else request.zone.key,
+        seen_in=request.query("seen_in") or request.zone.key,
         **_fields(config.hours if config else CLOSED),
     )
-    return _form_page(visit, found, form)
+    return _form_page(request, found, form)
 
 
-async def preview(visit: Visit) -> Response:
+async def preview(request: ConsoleRequest) -> Response:
     """The form as it was typed, with its preview; nothing is kept."""
-    return _form_page(visit, await access.get_config(visit.deps, visit.actor, visit.id(FeatureSetId)), visit.form)
+    return _form_page(
+        request, await access.get_config(request.deps, request.actor, request.id(FeatureSetId)), request.form
+    )
 
 
-async def save(visit: Visit) -> Response:
+async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts."""
-    form, feature_set_id = visit.form, visit.id(FeatureSetId)
-    found = await access.get_config(visit.deps, visit.actor, feature_set_id)
+    form, feature_set_id = request.form, request.id(FeatureSetId)
+    found = await access.get_config(request.deps, request.actor, feature_set_id)
     try:
         config = await access.set_config(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             feature_set_id,
             name=form.text("name"),
             slot_picker=form.is_on("slot_picker"),
@@ -131,24 +133,24 @@ async def save(visit: Visit) -> Response:
             hours=_text_of(form),
         )
     except InvalidInput as refused:
-        return _form_page(visit, found, form.refused(refused), 422)
-    return visit.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
+        return _form_page(request, found, form.refused(refused), 422)
+    return request.go(LIST, f"{config.name} was saved. It applies from the next missed call.")
 
 
-async def offer(visit: Visit) -> Response:
+async def offer(request: ConsoleRequest) -> Response:
     """Turns the switch of a feature set or number group: whether a call back is offered at all."""
-    feature_set_id, on = visit.id(FeatureSetId), visit.form.text("call_me_back") == "on"
-    one = await access.set_offered(visit.deps, visit.actor, feature_set_id, on=on)
+    feature_set_id, on = request.id(FeatureSetId), request.form.text("call_me_back") == "on"
+    one = await access.set_offered(request.deps, request.actor, feature_set_id, on=on)
     said = "offers Call Me Back from the next missed call" if on else "no longer offers Call Me Back"
-    return visit.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
+    return request.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what stays."""
-    found = await access.get_config(visit.deps, visit.actor, visit.id(FeatureSetId))
+    found = await access.get_config(request.deps, request.actor, request.id(FeatureSetId))
     one = found.own.feature_set
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Remove the configuration for {one.name}?",
             lost=[
@@ -165,13 +167,13 @@ async def ask_delete(visit: Visit) -> Response:
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Back to what applies without a configuration."""
-    gone = await access.delete_config(visit.deps, visit.actor, visit.id(FeatureSetId))
-    return visit.go(LIST, f"{gone.own.feature_set.name} no longer has a configuration.")
+    gone = await access.delete_config(request.deps, request.actor, request.id(FeatureSetId))
+    return request.go(LIST, f"{gone.own.feature_set.name} no longer has a configuration.")
 
 
-def _form_page(visit: Visit, found: Configured, form: Form, status: int = 200) -> Response:
+def _form_page(request: ConsoleRequest, found: Configured, form: Form, status: int = 200) -> Response:
     own = found.own
     context = ConfigPage(
         own,
@@ -179,15 +181,15 @@ def _form_page(visit: Visit, found: Configured, form: Form, status: int = 200) -
         found.config is not None,
         _rows(form),
         zone_options(),
-        _preview(visit, form),
+        _preview(request, form),
         f"{LIST}/{own.feature_set.id}",
     )
-    return page(visit, context, status)
+    return page(request, context, status)
 
 
-def _preview(visit: Visit, form: Form) -> Preview:
+def _preview(request: ConsoleRequest, form: Form) -> Preview:
     """By the clocks of `seen_in`, which need not be the business's."""
-    seen_in = form.text("seen_in") or visit.zone.key
+    seen_in = form.text("seen_in") or request.zone.key
     try:
         week = access.read_week(_text_of(form), name=form.text("name"), slot_picker=form.is_on("slot_picker"))
         zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in, "seen_in")
@@ -196,7 +198,7 @@ def _preview(visit: Visit, form: Form) -> Preview:
         return Preview([], said[:1].upper() + said[1:], seen_in)
     if not form.is_on("slot_picker"):
         return Preview([], "", seen_in)
-    return Preview(access.preview(week, zone, visit.deps.clock.now(), seen_zone), "", seen_in)
+    return Preview(access.preview(week, zone, request.deps.clock.now(), seen_zone), "", seen_in)
 
 
 def _fields(week: Week) -> dict[str, list[str]]:

@@ -32,9 +32,9 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/campaigns"
 _NOBODY = QuestionId(UUID(int=0))
@@ -82,38 +82,38 @@ class BuilderPage(Page):
     most_options: int = MOST_OPTIONS
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """First the type, which stays as it is; then the form with what is usual."""
-    kind = _kind(visit.query("type"))
+    kind = _kind(request.query("type"))
     if kind is None:
-        return page(visit, TypePage())
+        return page(request, TypePage())
     is_rating = kind is CampaignType.CALL_RATING
     first = (
         Asked("", QuestionKind.RATING, DEFAULT_RATING_QUESTION, "")
         if is_rating
         else Asked("", QuestionKind.CHOICE, "", "")
     )
-    form = Form.of(call_types=[*CallType], feature_set=visit.query("feature_set"))
-    return await _builder(visit, form, kind, [first])
+    form = Form.of(call_types=[*CallType], feature_set=request.query("feature_set"))
+    return await _builder(request, form, kind, [first])
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Changes the form, or makes the draft."""
-    form = visit.form
+    form = request.form
     kind = _kind(form.text("type"))
     if kind is None:
-        return page(visit, TypePage(), 422)
+        return page(request, TypePage(), 422)
     asked = asked_in(form)
     if form.text("do"):
-        return await _builder(visit, form, kind, changed(asked, form.text("do")))
+        return await _builder(request, form, kind, changed(asked, form.text("do")))
     chosen = parse_uuid(form.text("feature_set"))
     errors = _errors(form, kind, asked) | ({} if chosen else {"feature_set": "Choose a feature set"})
     if errors:
-        return await _builder(visit, Form(form.values, errors), kind, asked, 422)
+        return await _builder(request, Form(form.values, errors), kind, asked, 422)
     try:
         made = await access.create_campaign(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             feature_set_id=FeatureSetId(chosen) if chosen else None,
             name=form.text("name"),
             campaign_type=kind,
@@ -121,31 +121,31 @@ async def create(visit: Visit) -> Response:
             questions=[_new(one) for one in asked],
         )
     except InvalidInput as refused:
-        return await _builder(visit, form.refused(refused), kind, asked, 422)
-    return visit.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Make it live when it is ready.")
+        return await _builder(request, form.refused(refused), kind, asked, 422)
+    return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Make it live when it is ready.")
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the draft has."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
     campaign = found.campaign
     form = Form.of(name=campaign.name, call_types=[*campaign.call_types])
-    return await _builder(visit, form, campaign.campaign_type, asked_of(campaign), campaign=campaign)
+    return await _builder(request, form, campaign.campaign_type, asked_of(campaign), campaign=campaign)
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes the form, or the draft."""
-    form = visit.form
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    form = request.form
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
     campaign, kind, asked = found.campaign, found.campaign.campaign_type, asked_in(form)
     if form.text("do"):
-        return await _builder(visit, form, kind, changed(asked, form.text("do")), campaign=campaign)
+        return await _builder(request, form, kind, changed(asked, form.text("do")), campaign=campaign)
     errors = _errors(form, kind, asked, campaign)
     try:
         if not errors:
             await access.update_campaign(
-                visit.deps,
-                visit.actor,
+                request.deps,
+                request.actor,
                 campaign.id,
                 name=form.text("name"),
                 call_types=_call_types(form),
@@ -154,8 +154,8 @@ async def edit(visit: Visit) -> Response:
     except (InvalidInput, Conflict) as refused:
         errors = form.refused(refused).errors
     if errors:
-        return await _builder(visit, Form(form.values, errors), kind, asked, 422, campaign=campaign)
-    return visit.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
+        return await _builder(request, Form(form.values, errors), kind, asked, 422, campaign=campaign)
+    return request.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
 
 
 def asked_of(campaign: Campaign) -> list[Asked]:
@@ -192,7 +192,7 @@ def changed(asked: list[Asked], do: str) -> list[Asked]:
 
 
 async def _builder(
-    visit: Visit,
+    request: ConsoleRequest,
     form: Form,
     kind: CampaignType,
     asked: list[Asked],
@@ -200,10 +200,12 @@ async def _builder(
     *,
     campaign: Campaign | None = None,
 ) -> Response:
-    sets = [] if campaign else await access.choices(visit.deps, visit.actor)
+    sets = [] if campaign else await access.choices(request.deps, request.actor)
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
-    context = BuilderPage(form, kind, str(campaign.id) if campaign else "", asked, sets, url, visit.actor.account_name)
-    return page(visit, context, status)
+    context = BuilderPage(
+        form, kind, str(campaign.id) if campaign else "", asked, sets, url, request.actor.account_name
+    )
+    return page(request, context, status)
 
 
 def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | None = None) -> dict[str, str]:

@@ -14,13 +14,13 @@ from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.campaign_builder import LIST, Asked, asked_of
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
-from callmark.surfaces.console.visit import Form, Visit, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
+from callmark.surfaces.console.route import get, post
 
 _PAGE = 50
 _NEWEST = 5
@@ -94,23 +94,23 @@ class AnswersExportPage(Page):
     form: Form
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """The campaigns by their making, newest first."""
-    wanted = {name: visit.query(name) for name in ("q", "state", "type")}
+    wanted = {name: request.query(name) for name in ("q", "state", "type")}
     text = wanted["q"].strip().casefold()
     found = [
         one
-        for one in await access.list_campaigns(visit.deps, visit.actor)
+        for one in await access.list_campaigns(request.deps, request.actor)
         if text in f"{one.campaign.name}\n{one.own.feature_set.name}".casefold()
         and wanted["state"] in {"", one.campaign.state.value}
         and wanted["type"] in {"", one.campaign.campaign_type.value}
     ]
-    after = visit.query("after")
+    after = request.query("after")
     start = next((at + 1 for at, one in enumerate(found) if str(one.campaign.id) == after), 0)
     rest = found[start:]
     shown = rest[:_PAGE]
     return page(
-        visit,
+        request,
         CampaignsPage(
             shown,
             wanted,
@@ -122,43 +122,43 @@ async def show_list(visit: Visit) -> Response:
     )
 
 
-async def show_campaign(visit: Visit) -> Response:
+async def show_campaign(request: ConsoleRequest) -> Response:
     """One campaign with its results."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
     campaign = found.campaign
-    asked, business = asked_of(campaign), visit.actor.account_name
+    asked, business = asked_of(campaign), request.actor.account_name
     if campaign.state is CampaignState.DRAFT:
-        return page(visit, CampaignPage(found, asked, business, 0, [], [], []))
-    results = await access.results(visit.deps, visit.actor, campaign.id)
-    newest = await access.list_answers(visit.deps, visit.actor, campaign.id, None, _NEWEST)
-    calls = _bars({words.CALL_TYPES[kind]: results.by_call_type.get(kind, 0) for kind in _asked_after(found)})
-    return page(visit, CampaignPage(found, asked, business, results.answered, calls, _charts(results), newest))
+        return page(request, CampaignPage(found, asked, business, 0, [], [], []))
+    results = await access.results(request.deps, request.actor, campaign.id)
+    newest = await access.list_answers(request.deps, request.actor, campaign.id, None, _NEWEST)
+    calls = _bars({display_names.CALL_TYPES[kind]: results.by_call_type.get(kind, 0) for kind in _asked_after(found)})
+    return page(request, CampaignPage(found, asked, business, results.answered, calls, _charts(results), newest))
 
 
-async def show_answers(visit: Visit) -> Response:
+async def show_answers(request: ConsoleRequest) -> Response:
     """Each answer with the number that gave it."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
-    after = parse_uuid(visit.query("after"))
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    after = parse_uuid(request.query("after"))
     answers = await access.list_answers(
-        visit.deps, visit.actor, found.campaign.id, FeedbackId(after) if after else None, _PAGE + 1
+        request.deps, request.actor, found.campaign.id, FeedbackId(after) if after else None, _PAGE + 1
     )
     url, shown = f"{LIST}/{found.campaign.id}/answers", answers[:_PAGE]
     following = with_query(url, after=str(shown[-1].id)) if len(answers) > _PAGE else ""
-    return page(visit, AnswersPage(found, shown, following, url if after else ""))
+    return page(request, AnswersPage(found, shown, following, url if after else ""))
 
 
-async def ask_live(visit: Visit) -> Response:
+async def ask_live(request: ConsoleRequest) -> Response:
     """Says what begins, and that the questions stay as they are."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
     one, campaign = found.own.feature_set, found.campaign
-    kinds = " and ".join(words.CALL_TYPES[kind].lower() for kind in _asked_after(found))
+    kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in _asked_after(found))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Make {campaign.name} live?",
             lost=[
                 f"It asks after {kinds} calls, from the next call.",
-                f"It asks receivers of calls from the {words.count(one.number_count, 'number')} in {one.name}.",
+                f"It asks receivers of calls from the {display_names.count(one.number_count, 'number')} in {one.name}.",
                 "You can no longer change its questions.",
             ],
             button="Make live",
@@ -169,22 +169,22 @@ async def ask_live(visit: Visit) -> Response:
     )
 
 
-async def make_live(visit: Visit) -> Response:
+async def make_live(request: ConsoleRequest) -> Response:
     """Asks from the next call on; refused, it says why on the campaign's page."""
-    to = f"{LIST}/{visit.id(CampaignId)}"
+    to = f"{LIST}/{request.id(CampaignId)}"
     try:
-        campaign = await access.make_live(visit.deps, visit.actor, visit.id(CampaignId))
+        campaign = await access.make_live(request.deps, request.actor, request.id(CampaignId))
     except (Conflict, InvalidInput) as refused:
-        return visit.go(to, f"Not made live: {refused.message}.", "danger")
-    return visit.go(to, f"{campaign.name} is live.")
+        return request.go(to, f"Not made live: {refused.message}.", "danger")
+    return request.go(to, f"{campaign.name} is live.")
 
 
-async def ask_end(visit: Visit) -> Response:
+async def ask_end(request: ConsoleRequest) -> Response:
     """Says that it is for good."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
     campaign = found.campaign
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"End {campaign.name}?",
             lost=[
@@ -198,28 +198,28 @@ async def ask_end(visit: Visit) -> Response:
     )
 
 
-async def end(visit: Visit) -> Response:
+async def end(request: ConsoleRequest) -> Response:
     """Ends it for good."""
-    to = f"{LIST}/{visit.id(CampaignId)}"
+    to = f"{LIST}/{request.id(CampaignId)}"
     try:
-        campaign = await access.end_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+        campaign = await access.end_campaign(request.deps, request.actor, request.id(CampaignId))
     except Conflict as refused:
-        return visit.go(to, f"Not ended: {refused.message}.", "danger")
-    return visit.go(to, f"{campaign.name} has ended.")
+        return request.go(to, f"Not ended: {refused.message}.", "danger")
+    return request.go(to, f"{campaign.name} has ended.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says how many answers go with it."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
     campaign = found.campaign
-    answered = await access.count_answers(visit.deps, visit.actor, campaign.id)
-    questions = words.count(len(campaign.questions), "question")
+    answered = await access.count_answers(request.deps, request.actor, campaign.id)
+    questions = display_names.count(len(campaign.questions), "question")
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Delete {campaign.name}?",
             lost=[
-                f"This permanently deletes {questions} and {words.count(answered, 'answer')}.",
+                f"This permanently deletes {questions} and {display_names.count(answered, 'answer')}.",
                 "Events already sent stay in the log for 30 days.",
             ],
             button="Delete campaign",
@@ -229,33 +229,33 @@ async def ask_delete(visit: Visit) -> Response:
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Removes a draft or an ended campaign."""
     try:
-        campaign = await access.delete_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+        campaign = await access.delete_campaign(request.deps, request.actor, request.id(CampaignId))
     except Conflict as refused:
-        return visit.go(f"{LIST}/{visit.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
-    return visit.go(LIST, f"{campaign.name} was deleted.")
+        return request.go(f"{LIST}/{request.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
+    return request.go(LIST, f"{campaign.name} was deleted.")
 
 
-async def show_export(visit: Visit) -> Response:
+async def show_export(request: ConsoleRequest) -> Response:
     """The last 30 days, which is all that the log keeps."""
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
-    return page(visit, AnswersExportPage(found, default_range(visit.deps.clock.now(), visit.zone)))
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    return page(request, AnswersExportPage(found, default_range(request.deps.clock.now(), request.zone)))
 
 
-async def export(visit: Visit) -> Response:
+async def export(request: ConsoleRequest) -> Response:
     """Leads to the file."""
-    form = visit.form
-    found = await access.get_campaign(visit.deps, visit.actor, visit.id(CampaignId))
+    form = request.form
+    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
     try:
-        link = await exports.answers_link(visit.deps, visit.actor, found.campaign.id, day_range(form, visit.zone))
+        link = await exports.answers_link(request.deps, request.actor, found.campaign.id, day_range(form, request.zone))
     except InvalidInput as refused:
-        return page(visit, AnswersExportPage(found, form.refused(refused)), 422)
+        return page(request, AnswersExportPage(found, form.refused(refused)), 422)
     if link is None:
         nothing = InvalidInput("there are no answers in this date range", field="since")
-        return page(visit, AnswersExportPage(found, form.refused(nothing)), 422)
-    return visit.go(path_of(link))
+        return page(request, AnswersExportPage(found, form.refused(nothing)), 422)
+    return request.go(path_of(link))
 
 
 def _asked_after(found: OwnCampaign) -> list[CallType]:
@@ -275,7 +275,7 @@ def _bars(counts: Mapping[str, int]) -> list[Bar]:
         Bar(
             label,
             count,
-            words.share(count, whole).replace(words.NO_BREAK, ""),
+            display_names.share(count, whole).replace(display_names.NO_BREAK, ""),
             round(100 * count / whole) if whole else 0,
         )
         for label, count in counts.items()

@@ -6,7 +6,7 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
 
 _MOST_NAMES = 3
 
@@ -35,9 +35,9 @@ class Blocked(Page):
     back: str
 
 
-def confirm(visit: Visit, asked: Confirm) -> Response:
+def confirm(request: ConsoleRequest, asked: Confirm) -> Response:
     """The page that asks; its form posts to `to`."""
-    return page(visit, asked)
+    return page(request, asked)
 
 
 def shown_by(names: list[str]) -> str:

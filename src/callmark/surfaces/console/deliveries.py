@@ -17,9 +17,9 @@ from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, Delive
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import id_part, parse_uuid
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/webhook-events"
 _PAGE = 50
@@ -72,16 +72,16 @@ class DeliveryPage(Page):
     is_webhook_there: bool
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """The account's deliveries, newest first."""
-    wanted = {name: visit.query(name) for name in ("q", "webhook", "state", "type", "span")}
-    webhooks = await access.list_webhooks(visit.deps, visit.actor)
-    filters, is_possible = _filters(wanted, visit.deps.clock.now(), _after(visit))
-    found = await access.list_deliveries(visit.deps, visit.actor, filters, _PAGE + 1) if is_possible else []
+    wanted = {name: request.query(name) for name in ("q", "webhook", "state", "type", "span")}
+    webhooks = await access.list_webhooks(request.deps, request.actor)
+    filters, is_possible = _filters(wanted, request.deps.clock.now(), _after(request))
+    found = await access.list_deliveries(request.deps, request.actor, filters, _PAGE + 1) if is_possible else []
     shown = found[:_PAGE]
     last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
     return page(
-        visit,
+        request,
         DeliveriesPage(
             shown,
             webhooks,
@@ -90,41 +90,41 @@ async def show_list(visit: Visit) -> Response:
             is_narrowed=any(wanted.values()),
             url=LIST,
             next=with_query(LIST, **wanted, after=last) if last else "",
-            first=with_query(LIST, **wanted) if visit.query("after") else "",
+            first=with_query(LIST, **wanted) if request.query("after") else "",
         ),
     )
 
 
-async def show_delivery(visit: Visit) -> Response:
+async def show_delivery(request: ConsoleRequest) -> Response:
     """One delivery."""
-    found = await access.get_delivery(visit.deps, visit.actor, visit.id(DeliveryId))
-    webhooks = await access.list_webhooks(visit.deps, visit.actor)
+    found = await access.get_delivery(request.deps, request.actor, request.id(DeliveryId))
+    webhooks = await access.list_webhooks(request.deps, request.actor)
     delivery = found.delivery
     is_there = any(webhook.id == delivery.webhook_id for webhook in webhooks)
     return page(
-        visit,
+        request,
         DeliveryPage(
             delivery,
             _pretty(found.body),
             [Shown(one, _text(one.answer_body)) for one in reversed(found.attempts)],
             is_waiting=delivery.state in _WAITING,
             is_close=delivery.next_attempt_at is not None
-            and delivery.next_attempt_at <= visit.deps.clock.now() + _SOON,
+            and delivery.next_attempt_at <= request.deps.clock.now() + _SOON,
             may_resend=is_there and not delivery.is_test and delivery.state in RESENDABLE | _WAITING,
             is_webhook_there=is_there,
         ),
     )
 
 
-async def resend(visit: Visit) -> Response:
+async def resend(request: ConsoleRequest) -> Response:
     """Makes the next attempt now."""
-    delivery_id = visit.id(DeliveryId)
+    delivery_id = request.id(DeliveryId)
     to = f"{LIST}/{delivery_id}"
     try:
-        await access.resend(visit.deps, visit.actor, delivery_id)
+        await access.resend(request.deps, request.actor, delivery_id)
     except Conflict as refused:
-        return visit.go(to, f"Not sent again: {refused.message}.", "danger")
-    return visit.go(to, "The event is being sent again.")
+        return request.go(to, f"Not sent again: {refused.message}.", "danger")
+    return request.go(to, "The event is being sent again.")
 
 
 def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:
@@ -144,8 +144,8 @@ def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID]
     return filters, bool(part) or not wanted["q"].strip()
 
 
-def _after(visit: Visit) -> tuple[datetime, UUID] | None:
-    key = decode_key(visit.query("after"), 2)
+def _after(request: ConsoleRequest) -> tuple[datetime, UUID] | None:
+    key = decode_key(request.query("after"), 2)
     delivery_id = parse_uuid(key[1]) if key else None
     at = decode_instant(key[0]) if key else None
     return (at, delivery_id) if at and delivery_id else None

@@ -8,9 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from callmark.kit.errors import AppError, InvalidInput, PayloadTooLarge, TooManyRequests
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import HOME, Visit
+from callmark.surfaces.console.request import HOME, ConsoleRequest
 
 log = structlog.get_logger(__name__)
 
@@ -49,20 +49,20 @@ _BARE = (
 )
 
 
-def page_of(visit: Visit, error: AppError | HTTPException) -> Response:
+def page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Response:
     """The page of an error; a bare one where even that page cannot be made."""
     try:
-        return _page_of(visit, error)
+        return _page_of(request, error)
     except Exception:
-        log.exception("error_page_failed", path=visit.path, request_id=visit.request_id)
-        return HTMLResponse(_BARE.format(_noted(visit)), 500)
+        log.exception("error_page_failed", path=request.path, request_id=request.request_id)
+        return HTMLResponse(_BARE.format(_noted(request)), 500)
 
 
-def _noted(visit: Visit) -> str:
-    return f"{_TEXTS[500]} Request {visit.request_id}." if visit.request_id else _TEXTS[500]
+def _noted(request: ConsoleRequest) -> str:
+    return f"{_TEXTS[500]} Request {request.request_id}." if request.request_id else _TEXTS[500]
 
 
-def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
+def _page_of(request: ConsoleRequest, error: AppError | HTTPException) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else error.status
     text = error.message if isinstance(error, AppError) else error.detail
     if isinstance(error, InvalidInput):
@@ -70,11 +70,12 @@ def _page_of(visit: Visit, error: AppError | HTTPException) -> Response:
     if isinstance(error, TooManyRequests):
         text = retry_text(error)
     if isinstance(error, PayloadTooLarge):
-        text = f"Your input is larger than {words.size(error.limit_bytes)}. Nothing was saved. Go back and shorten it."
+        largest = display_names.size(error.limit_bytes)
+        text = f"Your input is larger than {largest}. Nothing was saved. Go back and shorten it."
     text = _TEXTS.get(status, text)  # of what is not found always the same: a foreign thing is like one that is not
-    text = _noted(visit) if status == 500 else text  # noqa: PLR2004 - a bug of ours
+    text = _noted(request) if status == 500 else text  # noqa: PLR2004 - a bug of ours
     title = _TITLES.get(status, "Something went wrong")
-    return page(visit, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
+    return page(request, ErrorPage(status, title, text[:1].upper() + text[1:], HOME), status)
 
 
 def retry_text(error: TooManyRequests) -> str:

@@ -24,12 +24,12 @@ from callmark.domain.structure.model import (
 )
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, Form, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.structure import MovePage, options_of
-from callmark.surfaces.console.visit import Form, Visit, decode_key, encode_key, with_query
 
 LIST = "/console/feature-sets"
 _PAGE = 50
@@ -83,21 +83,21 @@ class SetFormPage(Page):
     longest_description: int = LONGEST_DESCRIPTION
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """The feature sets of the actor's place, by name."""
-    state = visit.query("state")
+    state = request.query("state")
     wanted = Wanted(
-        visit.query("q"),
+        request.query("q"),
         FeatureSetState(state) if state in set(FeatureSetState) else None,
-        parse_uuid(visit.query("place")),
+        parse_uuid(request.query("place")),
     )
-    found, tree = await access.list_sets(visit.deps, visit.actor, wanted)
-    after = decode_key(visit.query("after"), 2)
+    found, tree = await access.list_sets(request.deps, request.actor, wanted)
+    after = decode_key(request.query("after"), 2)
     rest = [one for one in found if after is None or _key(one) > after]
     shown = rest[:_PAGE]
     kept = {"q": wanted.text, "state": state, "place": str(wanted.place or "")}
     return page(
-        visit,
+        request,
         SetsPage(
             shown,
             len(found),
@@ -112,24 +112,24 @@ async def show_list(visit: Visit) -> Response:
     )
 
 
-async def show_set(visit: Visit) -> Response:
+async def show_set(request: ConsoleRequest) -> Response:
     """One feature set."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId))
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId))
     one, path = placed.feature_set, access.path_of(placed.place)
-    identity = await access.identity_of(visit.deps, visit.actor, one)
-    return page(visit, SetPage(one, _trail(placed), path, identity, _why(one), _to_do(one)))
+    identity = await access.identity_of(request.deps, request.actor, one)
+    return page(request, SetPage(one, _trail(placed), path, identity, _why(one), _to_do(one)))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form."""
-    homes = await access.homes(visit.deps, visit.actor)
-    form = Form.of(process=visit.query("process"), phone_type=PhoneType.VERIFIED.value)
-    return await _form_page(visit, form, "", homes)
+    homes = await access.homes(request.deps, request.actor)
+    form = Form.of(process=request.query("process"), phone_type=PhoneType.VERIFIED.value)
+    return await _form_page(request, form, "", homes)
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes a draft."""
-    form = visit.form
+    form = request.form
     try:
         new = NewFeatureSet(
             form.text("name"),
@@ -140,22 +140,24 @@ async def create(visit: Visit) -> Response:
             form.is_on("survey"),
             _phone_type(form),
         )
-        made = await access.create_set(visit.deps, visit.actor, parse_uuid(form.text("process")), new)
+        made = await access.create_set(request.deps, request.actor, parse_uuid(form.text("process")), new)
     except (InvalidInput, Conflict) as refused:
-        return await _form_page(visit, _about(form, refused), "", await access.homes(visit.deps, visit.actor), 422)
-    return visit.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Next: list its numbers.")
+        return await _form_page(
+            request, _about(form, refused), "", await access.homes(request.deps, request.actor), 422
+        )
+    return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Next: list its numbers.")
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what it has."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
-    return await _form_page(visit, _filled(placed.feature_set), str(placed.feature_set.id), [])
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    return await _form_page(request, _filled(placed.feature_set), str(placed.feature_set.id), [])
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes what its numbers show."""
-    form, set_id = visit.form, visit.id(FeatureSetId)
-    await access.find_set(visit.deps, visit.actor, set_id, Action.FEATURE_SETS_MANAGE)
+    form, set_id = request.form, request.id(FeatureSetId)
+    await access.find_set(request.deps, request.actor, set_id, Action.FEATURE_SETS_MANAGE)
     try:
         wanted = FeatureSetChange(
             name=form.text("name"),
@@ -166,111 +168,111 @@ async def edit(visit: Visit) -> Response:
             survey=form.is_on("survey"),
             phone_type=_phone_type(form),
         )
-        new = await access.change_set(visit.deps, visit.actor, set_id, wanted)
+        new = await access.change_set(request.deps, request.actor, set_id, wanted)
     except (InvalidInput, Conflict) as refused:
-        return await _form_page(visit, _about(form, refused), str(set_id), [], 422)
-    return visit.go(f"{LIST}/{set_id}", f"{new.name} was saved. Its numbers show the changes from the next call.")
+        return await _form_page(request, _about(form, refused), str(set_id), [], 422)
+    return request.go(f"{LIST}/{set_id}", f"{new.name} was saved. Its numbers show the changes from the next call.")
 
 
-async def ask_publish(visit: Visit) -> Response:
+async def ask_publish(request: ConsoleRequest) -> Response:
     """Says what publishing does, or what is missing."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
-    identity = await access.identity_of(visit.deps, visit.actor, one)
+    identity = await access.identity_of(request.deps, request.actor, one)
     if one.label_id is None:
         reasons = ["A published feature set needs a label. Choose one first."]
         return page(
-            visit, Blocked(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
+            request, Blocked(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
         )
     lost = [
         f"Its listed numbers (currently {one.number_count:,}) show {identity.name} from the next call.",
         f"Call reason: {identity.reason}" if identity.reason else "They show no call reason.",
         "You can unpublish it at any time. Its numbers stay listed.",
     ]
-    return confirm(visit, Confirm(f"Publish {one.name}?", lost, "Publish", f"{back}/publish", back, danger=False))
+    return confirm(request, Confirm(f"Publish {one.name}?", lost, "Publish", f"{back}/publish", back, danger=False))
 
 
-async def publish(visit: Visit) -> Response:
+async def publish(request: ConsoleRequest) -> Response:
     """Lets its listed numbers show it."""
-    set_id = visit.id(FeatureSetId)
+    set_id = request.id(FeatureSetId)
     try:
-        one = await access.publish_set(visit.deps, visit.actor, set_id)
+        one = await access.publish_set(request.deps, request.actor, set_id)
     except InvalidInput as refused:
-        return visit.go(f"{LIST}/{set_id}/edit", words.sentence(refused.for_people), "danger")
-    return visit.go(f"{LIST}/{set_id}", f"{one.name} was published.")
+        return request.go(f"{LIST}/{set_id}/edit", display_names.sentence(refused.for_people), "danger")
+    return request.go(f"{LIST}/{set_id}", f"{one.name} was published.")
 
 
-async def ask_unpublish(visit: Visit) -> Response:
+async def ask_unpublish(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
-        f"Its {words.count(one.number_count, 'number')} show nothing from the next call.",
+        f"Its {display_names.count(one.number_count, 'number')} show nothing from the next call.",
         "They stay listed and nothing is deleted. Publish the feature set again to restore it.",
         "Call Me Back and User Feedback are off until then.",
     ]
-    return confirm(visit, Confirm(f"Unpublish {one.name}?", lost, "Unpublish", f"{back}/unpublish", back))
+    return confirm(request, Confirm(f"Unpublish {one.name}?", lost, "Unpublish", f"{back}/unpublish", back))
 
 
-async def unpublish(visit: Visit) -> Response:
+async def unpublish(request: ConsoleRequest) -> Response:
     """Stops its numbers from showing it."""
-    set_id = visit.id(FeatureSetId)
+    set_id = request.id(FeatureSetId)
     try:
-        one = await access.unpublish_set(visit.deps, visit.actor, set_id)
+        one = await access.unpublish_set(request.deps, request.actor, set_id)
     except Conflict as refused:
-        return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
-    return visit.go(f"{LIST}/{set_id}", f"{one.name} was unpublished. Its numbers now show nothing.")
+        return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
+    return request.go(f"{LIST}/{set_id}", f"{one.name} was unpublished. Its numbers now show nothing.")
 
 
-async def show_move(visit: Visit) -> Response:
+async def show_move(request: ConsoleRequest) -> Response:
     """Where it may hang."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
-    return await _moving(visit, placed, Form())
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    return await _moving(request, placed, Form())
 
 
-async def move(visit: Visit) -> Response:
+async def move(request: ConsoleRequest) -> Response:
     """Hangs it elsewhere."""
-    form, set_id = visit.form, visit.id(FeatureSetId)
-    placed = await access.find_set(visit.deps, visit.actor, set_id, Action.FEATURE_SETS_MANAGE)
+    form, set_id = request.form, request.id(FeatureSetId)
+    placed = await access.find_set(request.deps, request.actor, set_id, Action.FEATURE_SETS_MANAGE)
     try:
-        node = await access.move_set(visit.deps, visit.actor, set_id, parse_uuid(form.text("to")))
+        node = await access.move_set(request.deps, request.actor, set_id, parse_uuid(form.text("to")))
     except InvalidInput as refused:
-        return await _moving(visit, placed, form.refused(InvalidInput(refused.for_people, field="to")), 422)
+        return await _moving(request, placed, form.refused(InvalidInput(refused.for_people, field="to")), 422)
     except Conflict as refused:
-        return await _moving(visit, placed, form.refused(refused), 422)
-    return visit.go(f"{LIST}/{set_id}", f"{placed.feature_set.name} is moved to {node.where}.")
+        return await _moving(request, placed, form.refused(refused), 422)
+    return request.go(f"{LIST}/{set_id}", f"{placed.feature_set.name} is moved to {node.where}.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what goes with it, or why it cannot be deleted yet."""
-    placed = await access.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     if one.number_count:
         reasons = [
-            f"It holds {words.count(one.number_count, 'number')}. Delist them first.",
+            f"It holds {display_names.count(one.number_count, 'number')}. Delist them first.",
             "To hide them temporarily, unpublish the feature set instead.",
         ]
         to = ("Delist its numbers", f"{back}/listing")
-        return page(visit, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
-    gone = await access.hangers_of(visit.deps, visit.actor, one.id)
+        return page(request, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
+    gone = await access.hangers_of(request.deps, request.actor, one.id)
     lost = [f"Its id {one.id} stops working: the API answers 403 for it."]
     if gone.callback_config:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
     if gone.campaigns:
-        names, answers = ", ".join(gone.campaigns), words.count(gone.answer_count, "answer")
+        names, answers = ", ".join(gone.campaigns), display_names.count(gone.answer_count, "answer")
         lost.append(f"Its feedback campaigns go with it, and {answers} to them: {names}.")
     lost.append("This cannot be undone.")
-    return confirm(visit, Confirm(f"Delete {one.name}?", lost, "Delete feature set", f"{back}/delete", back))
+    return confirm(request, Confirm(f"Delete {one.name}?", lost, "Delete feature set", f"{back}/delete", back))
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Removes it."""
-    set_id = visit.id(FeatureSetId)
+    set_id = request.id(FeatureSetId)
     try:
-        one = await access.delete_set(visit.deps, visit.actor, set_id)
+        one = await access.delete_set(request.deps, request.actor, set_id)
     except Conflict as refused:
-        return visit.go(f"{LIST}/{set_id}", words.sentence(refused.message), "danger")
-    return visit.go(LIST, f"{one.name} was deleted.")
+        return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
+    return request.go(LIST, f"{one.name} was deleted.")
 
 
 def place_options(tree: list[Node]) -> list[tuple[str, str]]:
@@ -309,29 +311,31 @@ def _to_do(one: FeatureSet) -> str:
     return "" if one.state is FeatureSetState.PUBLISHED else "publish"
 
 
-async def _form_page(visit: Visit, form: Form, set_id: str, homes: list[Node], status: int = 200) -> Response:
-    choices = await access.choices(visit.deps, visit.actor)
+async def _form_page(
+    request: ConsoleRequest, form: Form, set_id: str, homes: list[Node], status: int = 200
+) -> Response:
+    choices = await access.choices(request.deps, request.actor)
     chosen = next((one for one in choices.labels if str(one.id) == form.text("label")), None)
     reason = next((one.text for one in choices.reasons if str(one.id) == form.text("reason")), "")
-    logos = {str(one.id): logo_address(visit.deps.public_url, one.logo_sha256) for one in choices.labels}
-    may_label = visit.may(Action.LABELS_MANAGE)
+    logos = {str(one.id): logo_address(request.deps.public_url, one.logo_sha256) for one in choices.labels}
+    may_label = request.may(Action.LABELS_MANAGE)
     back = f"{LIST}/{set_id}" if set_id else LIST
     return page(
-        visit, SetFormPage(form, set_id, options_of(homes), choices, chosen, reason, logos, may_label, back), status
+        request, SetFormPage(form, set_id, options_of(homes), choices, chosen, reason, logos, may_label, back), status
     )
 
 
-async def _moving(visit: Visit, placed: Placed, form: Form, status: int = 200) -> Response:
+async def _moving(request: ConsoleRequest, placed: Placed, form: Form, status: int = 200) -> Response:
     one = placed.feature_set
-    homes = [node for node in await access.homes(visit.deps, visit.actor) if node.id != one.process_id]
+    homes = [node for node in await access.homes(request.deps, request.actor) if node.id != one.process_id]
     back = f"{LIST}/{one.id}"
     if not homes:
         return page(
-            visit, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
+            request, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
         )
-    text = f"Its {words.count(one.number_count, 'number')} move with it and show the same as before."
+    text = f"Its {display_names.count(one.number_count, 'number')} move with it and show the same as before."
     return page(
-        visit, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status
+        request, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status
     )
 
 

@@ -17,10 +17,10 @@ from callmark.domain.access.first_steps import FirstSteps
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import AppError, NotFound
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import HOME, Visit
+from callmark.surfaces.console.request import HOME, ConsoleRequest
+from callmark.surfaces.console.route import get, post
 
 START = "/console/first-steps"
 NOT_HERE, LABEL_FIRST = "This step is only available in the demo.", "Create a caller ID first."
@@ -55,19 +55,19 @@ class FirstStepsPage(Page):
     is_on_home: bool
 
 
-async def card_of(visit: Visit, on: str = "") -> Card:
+async def card_of(request: ConsoleRequest, on: str = "") -> Card:
     """The card of the visitor's account."""
-    deps, account_id = visit.deps, visit.actor.account_id
+    deps, account_id = request.deps, request.actor.account_id
     caller, phone = access.demo_numbers(account_id)
-    steps = await access.read(deps, visit.actor, _sink(visit))
+    steps = await access.read(deps, request.actor, _sink(request))
     seen = "".join(str(int(done)) for done in (*steps.done, steps.key is not None, steps.is_prepared))
     curl = token_curl(deps.public_url, str(account_id), "KEY_ID", "SECRET_API_KEY")
     return Card(steps, on, seen, curl, caller, phone if deps.settings.emulator else "")
 
 
-async def card_on_home(visit: Visit) -> Card | None:
+async def card_on_home(request: ConsoleRequest) -> Card | None:
     """The card, unless it is hidden or not for this visitor."""
-    return await card_of(visit, "home") if await access.is_on_home(visit.deps, visit.actor) else None
+    return await card_of(request, "home") if await access.is_on_home(request.deps, request.actor) else None
 
 
 def token_curl(base_url: str, account_id: str, key_id: str, api_key: str) -> str:
@@ -76,75 +76,75 @@ def token_curl(base_url: str, account_id: str, key_id: str, api_key: str) -> str
     return f"curl -s {base_url}/clients/{account_id}/token --json {shlex.quote(body)}"
 
 
-async def show(visit: Visit) -> Response:
+async def show(request: ConsoleRequest) -> Response:
     """The page."""
-    on_home = await access.is_on_home(visit.deps, visit.actor)
-    return page(visit, FirstStepsPage(await card_of(visit), on_home))
+    on_home = await access.is_on_home(request.deps, request.actor)
+    return page(request, FirstStepsPage(await card_of(request), on_home))
 
 
-async def show_steps(visit: Visit) -> Response:
+async def show_steps(request: ConsoleRequest) -> Response:
     """The list of steps, or nothing (204) when it is as the page has `seen` it."""
-    card = await card_of(visit, "home" if visit.query("on") == "home" else "")
-    return Response(status_code=204) if card.seen == visit.query("seen") else page(visit, StepsPart(card))
+    card = await card_of(request, "home" if request.query("on") == "home" else "")
+    return Response(status_code=204) if card.seen == request.query("seen") else page(request, StepsPart(card))
 
 
-async def push(visit: Visit) -> Response:
+async def push(request: ConsoleRequest) -> Response:
     """Pushes the label to the card's phone; a script gets what came of it as JSON, and rings the phone."""
-    if not visit.deps.settings.emulator:
-        return _pushed(visit, NOT_HERE, is_good=False)
+    if not request.deps.settings.emulator:
+        return _pushed(request, NOT_HERE, is_good=False)
     try:
-        record = await access.push(visit.deps, visit.actor)
+        record = await access.push(request.deps, request.actor)
     except NotFound:
-        return _pushed(visit, LABEL_FIRST, is_good=False)
+        return _pushed(request, LABEL_FIRST, is_good=False)
     except records.Refused as refused:
-        said = " ".join(words.fault(fault.field, fault.fault) for fault in refused.faults)
-        return _pushed(visit, said, is_good=False)
-    said = f"{words.OUTCOMES[record.outcome]}: {words.OUTCOME_HINTS[record.outcome]}."
-    return _pushed(visit, said, is_good=record.outcome is Outcome.SUCCESS)
+        said = " ".join(display_names.fault(fault.field, fault.fault) for fault in refused.faults)
+        return _pushed(request, said, is_good=False)
+    said = f"{display_names.OUTCOMES[record.outcome]}: {display_names.OUTCOME_HINTS[record.outcome]}."
+    return _pushed(request, said, is_good=record.outcome is Outcome.SUCCESS)
 
 
-async def prepare(visit: Visit) -> Response:
+async def prepare(request: ConsoleRequest) -> Response:
     """Sets up Call Me Back on the card's number, and a webhook to the demo's receiver."""
-    if not visit.deps.settings.emulator:
-        return visit.go(_back(visit), NOT_HERE, "warning")
+    if not request.deps.settings.emulator:
+        return request.go(_back(request), NOT_HERE, "warning")
     try:
-        await access.prepare(visit.deps, visit.actor, _sink(visit))
+        await access.prepare(request.deps, request.actor, _sink(request))
     except NotFound:
-        return visit.go(_back(visit), LABEL_FIRST, "warning")
+        return request.go(_back(request), LABEL_FIRST, "warning")
     except AppError as refused:
-        return visit.go(_back(visit), f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
-    return visit.go(_back(visit), f"{access.NAME}: the number is being listed, and its webhook is ready.")
+        return request.go(_back(request), f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+    return request.go(_back(request), f"{access.NAME}: the number is being listed, and its webhook is ready.")
 
 
-async def hide(visit: Visit) -> Response:
+async def hide(request: ConsoleRequest) -> Response:
     """Takes the card off Home."""
-    await access.hide(visit.deps, visit.actor, hidden=True)
-    return visit.go(HOME, "First steps are hidden. You can open them from the menu beside the account name.")
+    await access.hide(request.deps, request.actor, hidden=True)
+    return request.go(HOME, "First steps are hidden. You can open them from the menu beside the account name.")
 
 
-async def unhide(visit: Visit) -> Response:
+async def unhide(request: ConsoleRequest) -> Response:
     """Puts the card back on Home."""
-    await access.hide(visit.deps, visit.actor, hidden=False)
-    return visit.go(HOME)
+    await access.hide(request.deps, request.actor, hidden=False)
+    return request.go(HOME)
 
 
-def _pushed(visit: Visit, said: str, *, is_good: bool) -> Response:
-    if visit.request.headers.get("accept") == "application/json":
+def _pushed(request: ConsoleRequest, said: str, *, is_good: bool) -> Response:
+    if request.http.headers.get("accept") == "application/json":
         body = msgspec.json.encode({"said": said, "good": is_good})
         return Response(body, media_type="application/json")
-    return visit.go(_back(visit), said, "success" if is_good else "warning")
+    return request.go(_back(request), said, "success" if is_good else "warning")
 
 
-def _sink(visit: Visit) -> str:
+def _sink(request: ConsoleRequest) -> str:
     """Where the demo's receiver takes the account's webhook; empty without the emulator."""
-    if not visit.deps.settings.emulator:
+    if not request.deps.settings.emulator:
         return ""
-    return f"{visit.deps.public_url}/emulator/v1/sinks/first-steps-{visit.actor.account_id}"
+    return f"{request.deps.public_url}/emulator/v1/sinks/first-steps-{request.actor.account_id}"
 
 
-def _back(visit: Visit) -> str:
+def _back(request: ConsoleRequest) -> str:
     """The page that the button was on."""
-    return HOME if visit.form.text("on") == "home" else START
+    return HOME if request.form.text("on") == "home" else START
 
 
 ROUTES = (

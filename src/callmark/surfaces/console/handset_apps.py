@@ -10,12 +10,12 @@ from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
-from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, shown_page
 
 LIST = "/console/operator/handset-apps"
 
@@ -48,41 +48,45 @@ class NewHandsetAppPage(Page):
     gateway: str
 
 
-async def show_apps(visit: Visit) -> Response:
+async def show_apps(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(visit, HandsetAppsPage(await access.list_apps(visit.deps)))
+    return page(request, HandsetAppsPage(await access.list_apps(request.deps)))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(visit, HandsetAppFormPage(Form()))
+    return page(request, HandsetAppFormPage(Form()))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes an app and shows its credential once."""
-    form = visit.form
+    form = request.form
     try:
-        app, credential = await access.create_app(visit.deps, visit.operating, form.text("name"))
+        app, credential = await access.create_app(request.deps, request.operating, form.text("name"))
     except InvalidInput as refused:
-        return page(visit, HandsetAppFormPage(form.refused(refused)), 422)
-    gateway = f"{visit.deps.public_url}/handset/v1"
-    return await show_once(visit, f"{LIST}/shown", NewHandsetAppPage(app.name, str(app.id), credential, gateway))
+        return page(request, HandsetAppFormPage(form.refused(refused)), 422)
+    gateway = f"{request.deps.public_url}/handset/v1"
+    return await show_once(request, f"{LIST}/shown", NewHandsetAppPage(app.name, str(app.id), credential, gateway))
 
 
-async def show_new(visit: Visit) -> Response:
+async def show_new(request: ConsoleRequest) -> Response:
     """The credential that was just made, once."""
     to_do = "If you did not save the credential, revoke the app and create another."
     otherwise = ShownBeforePage("This credential has already been shown", to_do, ("Handset apps", LIST))
-    return await shown_page(visit, NewHandsetAppPage, otherwise)
+    return await shown_page(request, NewHandsetAppPage, otherwise)
 
 
-async def ask_revoke(visit: Visit) -> Response:
+async def ask_revoke(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    app = await access.get_app(visit.deps, visit.id(HandsetAppId))
-    count = await access.count_registrations(visit.deps, app.id)
-    told = f"over {access.MOST_COUNTED:,} handsets" if count > access.MOST_COUNTED else words.count(count, "handset")
+    app = await access.get_app(request.deps, request.id(HandsetAppId))
+    count = await access.count_registrations(request.deps, app.id)
+    told = (
+        f"over {access.MOST_COUNTED:,} handsets"
+        if count > access.MOST_COUNTED
+        else display_names.count(count, "handset")
+    )
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Revoke {app.name}?",
             lost=[
@@ -96,10 +100,10 @@ async def ask_revoke(visit: Visit) -> Response:
     )
 
 
-async def revoke(visit: Visit) -> Response:
+async def revoke(request: ConsoleRequest) -> Response:
     """Revokes for good."""
-    app = await access.revoke_app(visit.deps, visit.operating, visit.id(HandsetAppId))
-    return visit.go(LIST, f"{app.name} was revoked.")
+    app = await access.revoke_app(request.deps, request.operating, request.id(HandsetAppId))
+    return request.go(LIST, f"{app.name} was revoked.")
 
 
 ROUTES = (

@@ -13,11 +13,11 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit, with_query
+from callmark.surfaces.console.request import ConsoleRequest, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/handsets"
 _LONGEST_DIGITS = 15
@@ -40,11 +40,11 @@ class HandsetsPage(Page):
     most: int = access.MOST_COUNTED
 
 
-async def show_handsets(visit: Visit) -> Response:
+async def show_handsets(request: ConsoleRequest) -> Response:
     """The table."""
-    wanted, text = _wanted(visit), visit.query("q").strip()
-    after = parse_loose(visit.query("after")) or ""
-    found = await access.list_handsets(visit.deps, wanted, after)
+    wanted, text = _wanted(request), request.query("q").strip()
+    after = parse_loose(request.query("after")) or ""
+    found = await access.list_handsets(request.deps, wanted, after)
     filters = {
         "q": text,
         "os": wanted.os or "",
@@ -52,12 +52,12 @@ async def show_handsets(visit: Visit) -> Response:
         "app": str(wanted.app_id) if wanted.app_id else "",
     }
     return page(
-        visit,
+        request,
         HandsetsPage(
             found.listed,
             found.connected,
-            await access.totals(visit.deps),
-            [app for app in await access.list_apps(visit.deps) if app.revoked_at is None],
+            await access.totals(request.deps),
+            [app for app in await access.list_apps(request.deps) if app.revoked_at is None],
             wanted,
             text,
             bool(any(filters.values()) or after),
@@ -67,13 +67,13 @@ async def show_handsets(visit: Visit) -> Response:
     )
 
 
-async def ask_forget(visit: Visit) -> Response:
+async def ask_forget(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    handset = await access.get_handset(visit.deps, _number(visit))
+    handset = await access.get_handset(request.deps, _number(request))
     return confirm(
-        visit,
+        request,
         Confirm(
-            title=f"Forget {words.phone(handset.phone_number)}?",
+            title=f"Forget {display_names.phone(handset.phone_number)}?",
             lost=[
                 "Its registration and connection end immediately. The app must register it again.",
                 "Until then, pushes to it fail as “Not a user of the app” and its calls show nothing.",
@@ -85,26 +85,26 @@ async def ask_forget(visit: Visit) -> Response:
     )
 
 
-async def forget(visit: Visit) -> Response:
+async def forget(request: ConsoleRequest) -> Response:
     """Ends a registration."""
-    number = _number(visit)
-    await access.forget_handset(visit.deps, visit.operating, number)
-    return visit.go(LIST, f"{words.phone(number)} was forgotten.")
+    number = _number(request)
+    await access.forget_handset(request.deps, request.operating, number)
+    return request.go(LIST, f"{display_names.phone(number)} was forgotten.")
 
 
-def _wanted(visit: Visit) -> Wanted:
-    digits = "".join(character for character in visit.query("q") if character in "0123456789")
-    os, app_id = visit.query("os"), parse_uuid(visit.query("app"))
+def _wanted(request: ConsoleRequest) -> Wanted:
+    digits = "".join(character for character in request.query("q") if character in "0123456789")
+    os, app_id = request.query("os"), parse_uuid(request.query("app"))
     return Wanted(
         number=digits[:_LONGEST_DIGITS],
         os=OS(os) if os in set(OS) else None,
-        app_version=visit.query("version").strip(),
+        app_version=request.query("version").strip(),
         app_id=HandsetAppId(app_id) if app_id else None,
     )
 
 
-def _number(visit: Visit) -> PhoneNumber:
-    number = parse_digits(str(visit.request.path_params["number"]))
+def _number(request: ConsoleRequest) -> PhoneNumber:
+    number = parse_digits(str(request.http.path_params["number"]))
     if number is None:
         raise NotFound
     return number

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from callmark.domain.access import health as access
 from callmark.domain.access.health import Health
 from callmark.domain.policy.model import Action
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import get, post
 
 URL = "/console/operator/health"
 
@@ -26,20 +26,20 @@ class HealthPage(Page):
     sends_mail: bool
 
 
-async def show_health(visit: Visit) -> Response:
+async def show_health(request: ConsoleRequest) -> Response:
     """The page; it asks again every few seconds."""
-    health = await access.look(visit.deps)
-    return page(visit, HealthPage(health, visit.deps.real_clock.now(), bool(visit.deps.settings.smtp_host)))
+    health = await access.look(request.deps)
+    return page(request, HealthPage(health, request.deps.real_clock.now(), bool(request.deps.settings.smtp_host)))
 
 
-async def probe_mail(visit: Visit) -> Response:
+async def probe_mail(request: ConsoleRequest) -> Response:
     """Tries the mail server."""
-    why = await access.probe_mail(visit.deps)
+    why = await access.probe_mail(request.deps)
     if why == "":
-        return visit.go(URL, "No mail server is configured.", "warning")
+        return request.go(URL, "No mail server is configured.", "warning")
     if why is None:
-        return visit.go(URL, "The mail server works and accepts the login.")
-    return visit.go(URL, f"The mail server cannot be used: {why}.", "danger")
+        return request.go(URL, "The mail server works and accepts the login.")
+    return request.go(URL, f"The mail server cannot be used: {why}.", "danger")
 
 
 ROUTES = (

@@ -9,11 +9,11 @@ from starlette.responses import Response
 from callmark.domain.access import home as access
 from callmark.domain.access.home import Days, HomeFigures
 from callmark.domain.personalisation.model import Outcome
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import Access, get
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.first_steps import Card, card_on_home
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import Access, get
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,25 @@ class HomePage(Page):
     most: int = access.MOST
 
 
-async def show_home(visit: Visit) -> Response:
+async def show_home(request: ConsoleRequest) -> Response:
     """A business's own numbers; an operator who acts for none goes to the accounts."""
-    if visit.actor_or_none is None:
-        return visit.go("/console/operator/accounts")
-    figures = await access.figures(visit.deps, visit.actor)
+    if request.actor_or_none is None:
+        return request.go("/console/operator/accounts")
+    figures = await access.figures(request.deps, request.actor)
     days = figures.days
     failures = sorted(days.today.failures.items(), key=lambda one: -one[1]) if days else []
     if days and days.today.invalid:
         failures = sorted([*failures, (Outcome.INVALID, days.today.invalid)], key=lambda one: -one[1])
     return page(
-        visit,
+        request,
         HomePage(
-            str(visit.actor.account_id),
+            str(request.actor.account_id),
             figures,
             _stages(days) if days else [],
             [one for one in failures if one[1]],
             _chart(days) if days else "",
             bool(days and any(day.accepted or day.shown for day in days.days)),
-            await card_on_home(visit),
+            await card_on_home(request),
         ),
     )
 
@@ -72,7 +72,7 @@ def _stages(days: Days) -> list[Stage]:
 
     def stage(label: str, hint: str, count: int, url: str) -> Stage:
         width = min(100 * count / today.accepted, 100) if today.accepted else 0
-        return Stage(label, hint, count, words.share(count, today.accepted), width, url)
+        return Stage(label, hint, count, display_names.share(count, today.accepted), width, url)
 
     return [
         stage("Accepted", "records accepted today", today.accepted, f"/console/batches{since}"),

@@ -18,9 +18,9 @@ from callmark.domain.ids import MemberId, OperatorId
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import admission, bodies, cookies
-from callmark.surfaces.console.entry import Access, Entry, get
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.visit import HOME, Visit, page_of, with_query
+from callmark.surfaces.console.request import HOME, ConsoleRequest, page_of, with_query
+from callmark.surfaces.console.route import Access, ConsoleRoute, get
 
 SIGN_IN = "/console/sign-in"
 KEPT = "/console/kept-forms"
@@ -69,99 +69,99 @@ def person_cookie(person: Person) -> str:
     return f"m{person.member_id}" if person.member_id else f"o{person.operator_id}"
 
 
-async def keep_for_sign_in(visit: Visit) -> Response:
+async def keep_for_sign_in(request: ConsoleRequest) -> Response:
     """To the sign-in, after which the form is shown again; says what became of it, unless another site sent it."""
     try:
-        admission.check_site(visit)
+        admission.check_site(request)
     except Forbidden:
-        return _go(visit, SIGN_IN)
-    kept = await _read(visit)
-    token = await _hand_over(visit, kept, _person(visit)) if kept and kept.fields else ""
+        return _go(request, SIGN_IN)
+    kept = await _read(request)
+    token = await _hand_over(request, kept, _person(request)) if kept and kept.fields else ""
     if token:
         onward, said = f"{KEPT}/{token}", _WAITS
     else:
-        onward, said = _page_before(visit), _NOTHING_DONE if kept and not _typed(kept) else _LOST
-    visit.new_cookies.append(cookies.flash(said, "warning"))
-    return _go(visit, with_query(SIGN_IN, next=onward))
+        onward, said = _page_before(request), _NOTHING_DONE if kept and not _typed(kept) else _LOST
+    request.new_cookies.append(cookies.flash(said, "warning"))
+    return _go(request, with_query(SIGN_IN, next=onward))
 
 
-async def keep_for_session(entry: Entry, visit: Visit) -> Response:
+async def keep_for_session(route: ConsoleRoute, request: ConsoleRequest) -> Response:
     """Shows a form with an old token to who is signed in now. Raises Forbidden when no page of ours sent it."""
-    if not admission.is_from_our_page(visit):
+    if not admission.is_from_our_page(request):
         raise Forbidden(_STALE)
-    if visit.session is None or entry.action is Access.ANYBODY:
-        visit.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
-        return _go(visit, visit.path if entry.path in visit.request.app.state.console_paths else HOME)
-    token = await _hand_over(visit, _kept(visit), visit.session.person)
+    if request.session is None or route.needs is Access.ANYBODY:
+        request.new_cookies.append(cookies.flash("This page was open for too long. Please try again.", "warning"))
+        return _go(request, request.path if route.path in request.http.app.state.console_paths else HOME)
+    token = await _hand_over(request, _kept(request), request.session.person)
     if not token:
         raise Forbidden(_STALE)
-    visit.new_cookies.append(cookies.flash(_OLD_PAGE, "warning"))
-    return _go(visit, f"{KEPT}/{token}")
+    request.new_cookies.append(cookies.flash(_OLD_PAGE, "warning"))
+    return _go(request, f"{KEPT}/{token}")
 
 
-async def show(visit: Visit) -> Response:
+async def show(request: ConsoleRequest) -> Response:
     """The form that waits; it may be looked at again until its time is over."""
-    assert visit.session  # noqa: S101 - the route's admission has seen to it
-    content = await handovers.look(visit.deps, visit.session, _KIND, str(visit.request.path_params["token"]))
+    assert request.session  # noqa: S101 - the route's admission has seen to it
+    content = await handovers.look(request.deps, request.session, _KIND, str(request.http.path_params["token"]))
     if content is None:
-        return page(visit, NoFormPage(), 404)
+        return page(request, NoFormPage(), 404)
     kept = msgspec.msgpack.decode(content, type=KeptForm)
-    return page(visit, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME))
+    return page(request, KeptFormPage(kept.path, kept.fields, kept.files, kept.had_password, kept.page or HOME))
 
 
-async def _read(visit: Visit) -> KeptForm | None:
+async def _read(request: ConsoleRequest) -> KeptForm | None:
     """The form, if a page of ours sent it and it can be read."""
-    session_token = cookies.read(visit.request, cookies.SESSION, secure=is_secure(visit.deps.public_url))
+    session_token = cookies.read(request.http, cookies.SESSION, secure=is_secure(request.deps.public_url))
     try:
-        visit.sent = await bodies.read_form(visit.request, _LARGEST_BYTES, is_trusted=False)
-        admission.check_text(visit)
+        request.sent = await bodies.read_form(request.http, _LARGEST_BYTES, is_trusted=False)
+        admission.check_text(request)
     except AppError:
         return None
-    is_ours = cookies.is_csrf_token(visit.sent_csrf, session_token) or admission.is_from_our_page(visit)
-    return _kept(visit) if is_ours else None
+    is_ours = cookies.is_csrf_token(request.sent_csrf, session_token) or admission.is_from_our_page(request)
+    return _kept(request) if is_ours else None
 
 
-def _kept(visit: Visit) -> KeptForm:
-    items = visit.sent.multi_items() if visit.sent else []
+def _kept(request: ConsoleRequest) -> KeptForm:
+    items = request.sent.multi_items() if request.sent else []
     fields = [(name, value) for name, value in items if isinstance(value, str) and name not in {"csrf", *_SECRETS}]
     files = [value.filename for _, value in items if isinstance(value, UploadFile) and value.filename]
     had_password = any(name in _SECRETS for name, _ in items)
-    return KeptForm(visit.path, fields, files, had_password, _page_before(visit))
+    return KeptForm(request.path, fields, files, had_password, _page_before(request))
 
 
 def _typed(kept: KeptForm) -> bool:
     return bool(kept.fields or kept.files or kept.had_password)
 
 
-async def _hand_over(visit: Visit, kept: KeptForm, person: Person) -> str:
+async def _hand_over(request: ConsoleRequest, kept: KeptForm, person: Person) -> str:
     """A token for the form; empty when it is too large, or when too many come from there."""
     content = msgspec.msgpack.encode(kept)
     if len(content) > _LARGEST_BYTES:
         return ""
     try:
-        await throttle.take(visit.deps, throttle.KEPT_FORM, visit.origin.network)
+        await throttle.take(request.deps, throttle.KEPT_FORM, request.origin.network)
     except TooManyRequests:
         return ""
-    return await handovers.hand_to_person(visit.deps, person, _KIND, content)
+    return await handovers.hand_to_person(request.deps, person, _KIND, content)
 
 
-def _person(visit: Visit) -> Person:
+def _person(request: ConsoleRequest) -> Person:
     """Who was signed in here last; nobody by name if the browser does not say."""
-    text = cookies.read(visit.request, cookies.PERSON, secure=is_secure(visit.deps.public_url))
+    text = cookies.read(request.http, cookies.PERSON, secure=is_secure(request.deps.public_url))
     found: UUID | None = parse_uuid(text[1:])
     if found is None:
         return Person()
     return Person(member_id=MemberId(found)) if text[0] == "m" else Person(operator_id=OperatorId(found))
 
 
-def _page_before(visit: Visit) -> str:
+def _page_before(request: ConsoleRequest) -> str:
     """The page that sent the request, below this console; empty when the browser does not say."""
-    headers = visit.request.headers
+    headers = request.http.headers
     return page_of(headers.get("hx-current-url") or headers.get("referer", ""))
 
 
-def _go(visit: Visit, to: str) -> Response:
-    return Response(headers={"HX-Redirect": to}) if visit.is_htmx else RedirectResponse(to, 303)
+def _go(request: ConsoleRequest, to: str) -> Response:
+    return Response(headers={"HX-Redirect": to}) if request.is_htmx else RedirectResponse(to, 303)
 
 
 ROUTES = (get("/kept-forms/{token}", show, Access.SIGNED_IN),)

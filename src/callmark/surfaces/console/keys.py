@@ -14,11 +14,11 @@ from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.first_steps import token_curl
-from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, shown_page
 
 LIST = "/console/keys"
 _BACK = ("API keys", LIST)
@@ -72,66 +72,66 @@ class FirstRequestPart(Page):
     last_used_at: datetime | None
 
 
-async def show_keys(visit: Visit) -> Response:
+async def show_keys(request: ConsoleRequest) -> Response:
     """All keys."""
-    found = await access.list_keys(visit.deps, visit.actor)
-    return page(visit, KeysPage(found.keys, found.features, str(visit.actor.account_id)))
+    found = await access.list_keys(request.deps, request.actor)
+    return page(request, KeysPage(found.keys, found.features, str(request.actor.account_id)))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every feature is chosen, as most want."""
-    features = await access.features(visit.deps, visit.actor)
-    return page(visit, KeyFormPage(Form.of(features=[*features]), features, ""))
+    features = await access.features(request.deps, request.actor)
+    return page(request, KeyFormPage(Form.of(features=[*features]), features, ""))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes a key and shows it once."""
-    form = visit.form
+    form = request.form
     try:
         made = await access.create_key(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             name=form.text("name"),
             description=form.text("description"),
             wanted=_features(form),
         )
     except (InvalidInput, Conflict) as refused:
-        features = await access.features(visit.deps, visit.actor)
-        return page(visit, KeyFormPage(form.refused(refused), features, ""), 422)
-    return await _shown_once(visit, form.text("name").strip(), made)
+        features = await access.features(request.deps, request.actor)
+        return page(request, KeyFormPage(form.refused(refused), features, ""), 422)
+    return await _shown_once(request, form.text("name").strip(), made)
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the key has."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
-    features = await access.features(visit.deps, visit.actor)
+    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    features = await access.features(request.deps, request.actor)
     form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(visit, KeyFormPage(form, features, str(key.reference)))
+    return page(request, KeyFormPage(form, features, str(key.reference)))
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
-    form, reference = visit.form, visit.id(KeyReference)
+    form, reference = request.form, request.id(KeyReference)
     try:
         key = await access.update_key(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             reference,
             name=form.text("name"),
             description=form.text("description"),
             wanted=_features(form),
         )
     except InvalidInput as refused:
-        features = await access.features(visit.deps, visit.actor)
-        return page(visit, KeyFormPage(form.refused(refused), features, str(reference)), 422)
-    return visit.go(LIST, f"{key.name} was saved.")
+        features = await access.features(request.deps, request.actor)
+        return page(request, KeyFormPage(form.refused(refused), features, str(reference)), 422)
+    return request.go(LIST, f"{key.name} was saved.")
 
 
-async def ask_regenerate(visit: Visit) -> Response:
+async def ask_regenerate(request: ConsoleRequest) -> Response:
     """Says what a new pair ends."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
+    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Regenerate {key.name}?",
             lost=[
@@ -145,30 +145,30 @@ async def ask_regenerate(visit: Visit) -> Response:
     )
 
 
-async def regenerate(visit: Visit) -> Response:
+async def regenerate(request: ConsoleRequest) -> Response:
     """A new pair in its place, shown once."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
-    made = await access.regenerate_key(visit.deps, visit.actor, key.reference)
-    return await _shown_once(visit, key.name, made)
+    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    made = await access.regenerate_key(request.deps, request.actor, key.reference)
+    return await _shown_once(request, key.name, made)
 
 
-async def show_new(visit: Visit) -> Response:
+async def show_new(request: ConsoleRequest) -> Response:
     """The pair that was just made, once."""
     to_do = "If you did not save the secret, open the key's menu in the list and regenerate the pair."
-    return await shown_page(visit, NewKeyPage, ShownBeforePage("This secret has already been shown", to_do, _BACK))
+    return await shown_page(request, NewKeyPage, ShownBeforePage("This secret has already been shown", to_do, _BACK))
 
 
-async def show_first_request(visit: Visit) -> Response:
+async def show_first_request(request: ConsoleRequest) -> Response:
     """Whether the key has made a token yet, for the page that shows the new pair."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
-    return page(visit, FirstRequestPart(str(key.reference), key.last_used_at))
+    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    return page(request, FirstRequestPart(str(key.reference), key.last_used_at))
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    key = await access.get_key(visit.deps, visit.actor, visit.id(KeyReference))
+    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Delete {key.name}?",
             lost=[
@@ -183,21 +183,21 @@ async def ask_delete(visit: Visit) -> Response:
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Ends a key."""
-    key = await access.delete_key(visit.deps, visit.actor, visit.id(KeyReference))
-    return visit.go(LIST, f"{key.name} was deleted.")
+    key = await access.delete_key(request.deps, request.actor, request.id(KeyReference))
+    return request.go(LIST, f"{key.name} was deleted.")
 
 
-async def _shown_once(visit: Visit, name: str, made: NewKey) -> Response:
-    account, key_id = str(visit.actor.account_id), str(made.key_id)
+async def _shown_once(request: ConsoleRequest, name: str, made: NewKey) -> Response:
+    account, key_id = str(request.actor.account_id), str(made.key_id)
     text = msgspec.json.format(
         msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": made.api_key}), indent=2
     ).decode()
     file_name = f"callmark-key-{ending(made.key_id)}.json"
-    curl = token_curl(visit.deps.public_url, account, key_id, made.api_key)
+    curl = token_curl(request.deps.public_url, account, key_id, made.api_key)
     shown = NewKeyPage(name, account, key_id, made.api_key, file_name, text, curl, str(made.reference))
-    return await show_once(visit, f"{LIST}/shown", shown)
+    return await show_once(request, f"{LIST}/shown", shown)
 
 
 def _features(form: Form) -> list[Feature]:

@@ -15,9 +15,9 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import HOME, Form, Visit
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/labels"
 _THEN = {"first-steps": "/console/first-steps", "first-steps-home": HOME}
@@ -66,100 +66,100 @@ class LabelFormPage(Page):
     largest_bytes: int = TOO_LARGE_BYTES - 1
 
 
-async def show_labels(visit: Visit) -> Response:
+async def show_labels(request: ConsoleRequest) -> Response:
     """All labels, or those of one type."""
-    found = await access.list_labels(visit.deps, visit.actor)
-    kind = visit.query("type") if visit.query("type") in set(LabelType) else ""
+    found = await access.list_labels(request.deps, request.actor)
+    kind = request.query("type") if request.query("type") in set(LabelType) else ""
     counts = {kind.value: sum(one.label.label_type is kind for one in found) for kind in LabelType} | {"": len(found)}
-    rows = [_row(visit, one) for one in found if kind in {"", one.label.label_type.value}]
-    return page(visit, LabelsPage(rows, kind, counts))
+    rows = [_row(request, one) for one in found if kind in {"", one.label.label_type.value}]
+    return page(request, LabelsPage(rows, kind, counts))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form."""
-    kind = visit.query("type") if visit.query("type") in set(LabelType) else LabelType.DYNAMIC.value
-    return _form(visit, Form.of(label_type=kind, then=visit.query("then")))
+    kind = request.query("type") if request.query("type") in set(LabelType) else LabelType.DYNAMIC.value
+    return _form(request, Form.of(label_type=kind, then=request.query("then")))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes a label; every field is judged, and a good logo is kept while another is put right."""
-    form = await _judged(visit, visit.form, needs_logo=True)
+    form = await _judged(request, request.form, needs_logo=True)
     kind = form.text("label_type")
     if kind not in set(LabelType):
         form.errors["label_type"] = "Choose a type"
     if form.errors:
-        return _form(visit, form, status=422)
+        return _form(request, form, status=422)
     try:
         label = await access.create_label(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             label_type=LabelType(kind),
             name=form.text("name"),
             logo=form.text("kept_logo"),
             **_category(form),
         )
     except (InvalidInput, Conflict) as refused:
-        return _form(visit, form.refused(refused), status=422)
-    return visit.go(_THEN.get(form.text("then"), LIST), f"{label.name} was created.")
+        return _form(request, form.refused(refused), status=422)
+    return request.go(_THEN.get(form.text("then"), LIST), f"{label.name} was created.")
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the label has."""
-    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
-    return _form(visit, Form.of(name=one.label.name, sub_category=str(one.label.sub_category)), one.label)
+    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
+    return _form(request, Form.of(name=one.label.name, sub_category=str(one.label.sub_category)), one.label)
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
-    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
-    form = await _judged(visit, visit.form, needs_logo=False, old_name=one.label.name)
+    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
+    form = await _judged(request, request.form, needs_logo=False, old_name=one.label.name)
     if form.errors:
-        return _form(visit, form, one.label, status=422)
+        return _form(request, form, one.label, status=422)
     try:
         label = await access.update_label(
-            visit.deps,
-            visit.actor,
+            request.deps,
+            request.actor,
             one.label.id,
             name=form.text("name"),
             logo=form.text("kept_logo"),
             **_category(form),
         )
     except (InvalidInput, Conflict) as refused:
-        return _form(visit, form.refused(refused), one.label, status=422)
-    return visit.go(LIST, f"{label.name} was saved.")
+        return _form(request, form.refused(refused), one.label, status=422)
+    return request.go(LIST, f"{label.name} was saved.")
 
 
-async def make_default(visit: Visit) -> Response:
+async def make_default(request: ConsoleRequest) -> Response:
     """Marks the label that stands in where a record names none (contract D11)."""
-    label = await access.make_default(visit.deps, visit.actor, visit.id(LabelId))
-    return visit.go(LIST, f"{label.name} is now the default.")
+    label = await access.make_default(request.deps, request.actor, request.id(LabelId))
+    return request.go(LIST, f"{label.name} is now the default.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    one = await access.get_label(visit.deps, visit.actor, visit.id(LabelId))
+    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
     if one.used_by:
         reasons = [shown_by(one.used_by), "Give them another label first."]
-        return page(visit, Blocked(f"{one.label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
+        return page(request, Blocked(f"{one.label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
     lost = [f"The label id {one.label.id} can no longer be used in new call records."]
     if one.label.is_default:
         lost.append("It is the default label. The oldest dynamic label becomes the default.")
     lost += ["Records that are already pushed still show it.", "This cannot be undone."]
     return confirm(
-        visit, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
+        request, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Ends a label; refused while a feature set shows it."""
     try:
-        label = await access.delete_label(visit.deps, visit.actor, visit.id(LabelId))
+        label = await access.delete_label(request.deps, request.actor, request.id(LabelId))
     except Conflict as refused:
-        return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
-    return visit.go(LIST, f"{label.name} was deleted.")
+        return request.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+    return request.go(LIST, f"{label.name} was deleted.")
 
 
-async def _judged(visit: Visit, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
+async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
     """The form with every field's trouble; a logo that can be used is kept, and its name goes with the form."""
     checked = Form(dict(form.values), dict(form.errors))
     try:
@@ -167,9 +167,9 @@ async def _judged(visit: Visit, form: Form, *, needs_logo: bool, old_name: str =
     except InvalidInput as refused:
         checked = checked.refused(refused)
     try:
-        file = visit.file("logo")
+        file = request.file("logo")
         if file is not None:
-            checked.values["kept_logo"] = [await access.keep_logo(visit.deps, visit.actor, await file.read())]
+            checked.values["kept_logo"] = [await access.keep_logo(request.deps, request.actor, await file.read())]
         elif needs_logo and not form.text("kept_logo"):
             raise InvalidInput("choose a logo", field="logo")  # noqa: TRY301 - told like every other trouble of a logo
     except InvalidInput as refused:
@@ -190,21 +190,21 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0  # noqa: PLR2004 - codes have two digits
 
 
-def _form(visit: Visit, form: Form, label: Label | None = None, status: int = 200) -> Response:
+def _form(request: ConsoleRequest, form: Form, label: Label | None = None, status: int = 200) -> Response:
     kept = form.text("kept_logo")
     sha256 = bytes.fromhex(kept) if _is_hash(kept) else label.logo_sha256 if label else b""
-    logo_url = logo_address(visit.deps.public_url, sha256) if sha256 else ""
-    return page(visit, LabelFormPage(form, label, logo_url, CATEGORIES), status)
+    logo_url = logo_address(request.deps.public_url, sha256) if sha256 else ""
+    return page(request, LabelFormPage(form, label, logo_url, CATEGORIES), status)
 
 
 def _is_hash(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - SHA-256 in hexadecimal digits
 
 
-def _row(visit: Visit, one: UsedLabel) -> Row:
+def _row(request: ConsoleRequest, one: UsedLabel) -> Row:
     label = one.label
     category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
-    return Row(label, logo_address(visit.deps.public_url, label.logo_sha256), category, one.used_by)
+    return Row(label, logo_address(request.deps.public_url, label.logo_sha256), category, one.used_by)
 
 
 ROUTES = (

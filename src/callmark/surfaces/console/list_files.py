@@ -8,11 +8,11 @@ from callmark.domain.access import numbers as access
 from callmark.domain.access.numbers import MOST_IN_LIST
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FeatureSetId
-from callmark.domain.numbers import lists
-from callmark.domain.numbers.lists import ListReading, NumberList
+from callmark.domain.numbers import number_list_parser
+from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.tables.text import ENCODINGS
 
 
@@ -31,31 +31,31 @@ CHOICES = ("mode", "region", "column", "encoding", "sheet")
 _LONGEST_CHOICE = 200
 
 
-async def keep_list(visit: Visit, set_id: FeatureSetId) -> FileDraft:
+async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
     """The list that was sent, kept; else the one that is kept already when the form names it.
 
     Raises InvalidInput about `list` for none.
     """
-    file = visit.file("file")
-    content = await file.read() if file else visit.form.text("list").encode(errors="replace")
+    file = request.file("file")
+    content = await file.read() if file else request.form.text("list").encode(errors="replace")
     if content.strip():
         name = (file.filename or "") if file else "pasted numbers"
-        return await access.keep_list(visit.deps, visit.actor, set_id, file_name=name, content=content)
-    kept = await kept_list(visit, set_id, visit.form.text("draft"))
-    if kept is None and visit.form.text("draft"):
+        return await access.keep_list(request.deps, request.actor, set_id, file_name=name, content=content)
+    kept = await kept_list(request, set_id, request.form.text("draft"))
+    if kept is None and request.form.text("draft"):
         raise InvalidInput("this list is no longer available. choose the file again.", field="list")
     if kept is None:
         raise InvalidInput("choose a file, or paste numbers", field="list")
     return kept
 
 
-async def kept_list(visit: Visit, set_id: FeatureSetId, draft_id: str) -> FileDraft | None:
+async def kept_list(request: ConsoleRequest, set_id: FeatureSetId, draft_id: str) -> FileDraft | None:
     """The list that is kept for the feature set under that id, or None."""
     parsed = parse_uuid(draft_id)
     if parsed is None:
         return None
     try:
-        return await access.get_list(visit.deps, visit.actor, set_id, parsed)
+        return await access.get_list(request.deps, request.actor, set_id, parsed)
     except NotFound:
         return None
 
@@ -78,7 +78,7 @@ def read(listed: bytes | str, reading: ListReading) -> NumberList:
     """The list. Raises InvalidInput beside the field that is wrong."""
     if not listed.strip():
         raise InvalidInput("choose a file, or paste numbers", field="list")
-    found = lists.read_list(listed, reading)
+    found = number_list_parser.read_list(listed, reading)
     if len(found.numbers) > MOST_IN_LIST:
         most = f"{MOST_IN_LIST:,}"
         raise InvalidInput(
@@ -91,7 +91,7 @@ def read(listed: bytes | str, reading: ListReading) -> NumberList:
     return found
 
 
-def list_file(draft: FileDraft, table: lists.Table | None) -> ListFile:
+def list_file(draft: FileDraft, table: number_list_parser.Table | None) -> ListFile:
     """How the kept list can be read."""
     columns = [(str(at + 1), table.name(at)) for at in range(table.width)] if table else []
     sheets = [(name, name) for name in table.sheets] if table else []

@@ -16,22 +16,22 @@ from callmark.domain.access import numbers as access
 from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
-from callmark.domain.numbers import lists
-from callmark.domain.numbers.lists import ListReading, NumberList, Rejected
+from callmark.domain.numbers import number_list_parser
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
+from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure.model import FeatureSet, FeatureSetState
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import sse, words
+from callmark.surfaces.console import display_names, sse
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.list_files import ListFile, choices_of, keep_list, kept_list, list_file, read, read_kept
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.sheets import sheet
+from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.sse import Progress
-from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
 
 JOBS = "/console/numbers/jobs"
 LARGEST_BYTES = 4 * 1024 * 1024
@@ -113,63 +113,65 @@ class JobPage(Page):
     text: str
 
 
-async def show_listing(visit: Visit) -> Response:
+async def show_listing(request: ConsoleRequest) -> Response:
     """The empty form; with a list that is kept when the address names one."""
-    draft = await kept_list(visit, visit.id(FeatureSetId), visit.query("draft"))
+    draft = await kept_list(request, request.id(FeatureSetId), request.query("draft"))
     chosen = dict(draft.choices) if draft else {}
-    form = Form.of(**{"mode": visit.query("mode") or Mode.APPEND.value, **chosen})
-    return await _listing(visit, form, kept=await _as_read(draft, chosen) if draft else None)
+    form = Form.of(**{"mode": request.query("mode") or Mode.APPEND.value, **chosen})
+    return await _listing(request, form, kept=await _as_read(draft, chosen) if draft else None)
 
 
 async def _as_read(draft: FileDraft, choices: dict[str, str]) -> ListFile:
     try:
         return list_file(draft, (await read_kept(draft, choices)).table)
     except InvalidInput as refused:
-        return list_file(draft, lists.table_of(refused))
+        return list_file(draft, number_list_parser.table_of(refused))
 
 
-async def send(visit: Visit) -> Response:
+async def send(request: ConsoleRequest) -> Response:
     """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
-    form, set_id = visit.form, visit.id(FeatureSetId)
-    await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
+    form, set_id = request.form, request.id(FeatureSetId)
+    await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
     draft: FileDraft | None = None
     choices = choices_of(form)
     try:
-        draft = await keep_list(visit, set_id)
+        draft = await keep_list(request, set_id)
         _mode(form)
         await read_kept(draft, choices)
     except InvalidInput as refused:
-        table = lists.table_of(refused)
-        return await _listing(visit, form.refused(refused), 422, list_file(draft, table) if draft else None)
-    await access.choose_for_list(visit.deps, visit.actor, set_id, draft, choices)
-    return visit.go(f"{_at(set_id)}/listing/{draft.id}")
+        table = number_list_parser.table_of(refused)
+        return await _listing(request, form.refused(refused), 422, list_file(draft, table) if draft else None)
+    await access.choose_for_list(request.deps, request.actor, set_id, draft, choices)
+    return request.go(f"{_at(set_id)}/listing/{draft.id}")
 
 
-async def show_preview(visit: Visit) -> Response:
+async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
-    set_id = visit.id(FeatureSetId)
-    draft = await access.get_list(visit.deps, visit.actor, set_id, visit.id(FileDraftId, "draft"))
-    return await _preview(visit, draft, Form.of(**draft.choices))
+    set_id = request.id(FeatureSetId)
+    draft = await access.get_list(request.deps, request.actor, set_id, request.id(FileDraftId, "draft"))
+    return await _preview(request, draft, Form.of(**draft.choices))
 
 
-async def _preview(visit: Visit, draft: FileDraft, form: Form, status: int = 200) -> Response:
-    set_id = visit.id(FeatureSetId)
+async def _preview(request: ConsoleRequest, draft: FileDraft, form: Form, status: int = 200) -> Response:
+    set_id = request.id(FeatureSetId)
     try:
         mode = _mode(form)
         listed = await read_kept(draft, draft.choices)
     except InvalidInput as refused:
-        return await _listing(visit, form.refused(refused), 422, list_file(draft, lists.table_of(refused)))
-    found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
+        return await _listing(
+            request, form.refused(refused), 422, list_file(draft, number_list_parser.table_of(refused))
+        )
+    found = await access.preview(request.deps, request.actor, set_id, listed.numbers, mode)
     return page(
-        visit, _preview_page(_reading(form, listed), mode, listed, found, list_file(draft, listed.table)), status
+        request, _preview_page(_reading(form, listed), mode, listed, found, list_file(draft, listed.table)), status
     )
 
 
-async def apply(visit: Visit) -> Response:
+async def apply(request: ConsoleRequest) -> Response:
     """Does what the preview said, as far as it still holds."""
-    form, set_id = visit.form, visit.id(FeatureSetId)
-    await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
-    draft = await kept_list(visit, set_id, form.text("draft"))
+    form, set_id = request.form, request.id(FeatureSetId)
+    await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
+    draft = await kept_list(request, set_id, form.text("draft"))
     try:
         mode = _mode(form)
         listed = await to_thread(read, form.text("numbers"), ListReading())
@@ -178,69 +180,69 @@ async def apply(visit: Visit) -> Response:
                 InvalidInput("confirm this first. numbers meant by these lines would be delisted.", field="sure")
             )
             if draft:
-                return await _preview(visit, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
-            found = await access.preview(visit.deps, visit.actor, set_id, listed.numbers, mode)
-            return page(visit, _preview_page(unsure, mode, listed, found), 422)
-        done = await access.apply(visit.deps, visit.actor, set_id, listed.numbers, mode)
+                return await _preview(request, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
+            found = await access.preview(request.deps, request.actor, set_id, listed.numbers, mode)
+            return page(request, _preview_page(unsure, mode, listed, found), 422)
+        done = await access.apply(request.deps, request.actor, set_id, listed.numbers, mode)
     except InvalidInput as refused:
         if refused.field == "label_id":
-            return visit.go(
+            return request.go(
                 f"{_at(set_id)}/edit", "Choose a label first. Listing numbers publishes the feature set.", "danger"
             )
-        return await _listing(visit, form.refused(refused), 422)
+        return await _listing(request, form.refused(refused), 422)
     if draft:
-        await access.forget_list(visit.deps, visit.actor, set_id, draft)
-    return visit.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
+        await access.forget_list(request.deps, request.actor, set_id, draft)
+    return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
-async def ask_delist_all(visit: Visit) -> Response:
+async def ask_delist_all(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    placed = await sets.find_set(visit.deps, visit.actor, visit.id(FeatureSetId), Action.NUMBERS_MANAGE)
-    one, back = placed.feature_set, f"{_at(visit.id(FeatureSetId))}/listing"
+    placed = await sets.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.NUMBERS_MANAGE)
+    one, back = placed.feature_set, f"{_at(request.id(FeatureSetId))}/listing"
     lost = [
-        f"{words.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
+        f"{display_names.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
         "Their calls then show nothing, and another business can list them.",
         "The feature set stays.",
     ]
     return confirm(
-        visit, Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/delist-all", back)
+        request, Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/delist-all", back)
     )
 
 
-async def delist_all(visit: Visit) -> Response:
+async def delist_all(request: ConsoleRequest) -> Response:
     """Takes every number out."""
-    set_id = visit.id(FeatureSetId)
-    done = await access.delist_all(visit.deps, visit.actor, set_id)
-    return visit.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
+    set_id = request.id(FeatureSetId)
+    done = await access.delist_all(request.deps, request.actor, set_id)
+    return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
-async def show_jobs(visit: Visit) -> Response:
+async def show_jobs(request: ConsoleRequest) -> Response:
     """A page of the jobs."""
-    found = await access.list_jobs(visit.deps, visit.actor, None, _before(visit), _PAGE + 1)
+    found = await access.list_jobs(request.deps, request.actor, None, _before(request), _PAGE + 1)
     shown = found[:_PAGE]
     further = with_query(JOBS, before=_key(shown[-1].job)) if len(found) > _PAGE else ""
-    return page(visit, JobsPage(shown, _followed(shown), further, JOBS if visit.query("before") else ""))
+    return page(request, JobsPage(shown, _followed(shown), further, JOBS if request.query("before") else ""))
 
 
-async def show_job(visit: Visit) -> Response:
+async def show_job(request: ConsoleRequest) -> Response:
     """One job."""
-    line = await access.get_job(visit.deps, visit.actor, visit.id(ListingJobId))
-    return page(visit, JobPage(line, _progress_of(line.job).text))
+    line = await access.get_job(request.deps, request.actor, request.id(ListingJobId))
+    return page(request, JobPage(line, _progress_of(line.job).text))
 
 
-async def follow_job(visit: Visit) -> Response:
+async def follow_job(request: ConsoleRequest) -> Response:
     """The job's progress as it goes."""
-    line = await access.get_job(visit.deps, visit.actor, visit.id(ListingJobId))
-    return sse.stream(_events(visit, line.job.id))
+    line = await access.get_job(request.deps, request.actor, request.id(ListingJobId))
+    return sse.stream(_events(request, line.job.id))
 
 
-async def _events(visit: Visit, job_id: ListingJobId) -> AsyncIterator[Progress]:
+async def _events(request: ConsoleRequest, job_id: ListingJobId) -> AsyncIterator[Progress]:
     for _ in range(_TICKS):
-        job = (await access.get_job(visit.deps, visit.actor, job_id)).job
+        job = (await access.get_job(request.deps, request.actor, job_id)).job
         yield _progress_of(job)
         if job.state is JobState.ENDED:
             return
-        await visit.deps.real_clock.sleep(_TICK)
+        await request.deps.real_clock.sleep(_TICK)
 
 
 def _progress_of(job: ListingJob) -> Progress:
@@ -259,13 +261,13 @@ def _reading(form: Form, listed: NumberList) -> Form:
     return Form({**made.values, "column": [column], "sheet": [sheet_name]}, form.errors)
 
 
-async def _listing(visit: Visit, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
-    set_id = visit.id(FeatureSetId)
-    placed = await sets.find_set(visit.deps, visit.actor, set_id, Action.NUMBERS_MANAGE)
-    jobs = await access.list_jobs(visit.deps, visit.actor, set_id, None, _RECENT)
+async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
+    set_id = request.id(FeatureSetId)
+    placed = await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
+    jobs = await access.list_jobs(request.deps, request.actor, set_id, None, _RECENT)
     path = sets.path_of(placed.place)
-    shown = ListingPage(placed.feature_set, path, form, lists.regions(), jobs, _followed(jobs), kept)
-    return page(visit, shown, status)
+    shown = ListingPage(placed.feature_set, path, form, number_list_parser.regions(), jobs, _followed(jobs), kept)
+    return page(request, shown, status)
 
 
 def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
@@ -348,7 +350,7 @@ def _did(done: Done) -> bool:
 
 def _said(done: Done) -> str:
     parts = [
-        f"{words.count(count, 'number')} {'is' if count == 1 else 'are'} being {what}"
+        f"{display_names.count(count, 'number')} {'is' if count == 1 else 'are'} being {what}"
         for count, what in ((done.coming_count, "listed"), (done.going_count, "delisted"))
         if count
     ]
@@ -359,9 +361,9 @@ def _at(set_id: FeatureSetId) -> str:
     return f"/console/feature-sets/{set_id}"
 
 
-def _before(visit: Visit) -> tuple[datetime, ListingJobId] | None:
+def _before(request: ConsoleRequest) -> tuple[datetime, ListingJobId] | None:
     """Where the page begins; the first page for a position that is not ours."""
-    key = decode_key(visit.query("before"), 2)
+    key = decode_key(request.query("before"), 2)
     found = parse_uuid(key[1]) if key else None
     at = decode_instant(key[0]) if key else None
     return (at, ListingJobId(found)) if at and found else None

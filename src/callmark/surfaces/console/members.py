@@ -13,11 +13,11 @@ from callmark.domain.ids import MemberId
 from callmark.domain.policy.model import Action, Role
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/members"
 Options = list[tuple[str, list[tuple[str, str]]]]
@@ -54,61 +54,61 @@ class MemberPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-async def show_members(visit: Visit) -> Response:
+async def show_members(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(visit, MembersPage(await access.list_members(visit.deps, visit.actor), visit.actor.email))
+    return page(request, MembersPage(await access.list_members(request.deps, request.actor), request.actor.email))
 
 
-async def show_invite(visit: Visit) -> Response:
+async def show_invite(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(visit, InvitePage(Form(), await _options(visit)))
+    return page(request, InvitePage(Form(), await _options(request)))
 
 
-async def invite(visit: Visit) -> Response:
+async def invite(request: ConsoleRequest) -> Response:
     """Sends an invitation."""
-    form = visit.form
+    form = request.form
     try:
         role, node_id = _gift(form)
         member = await access.invite_member(
-            visit.deps, visit.actor, email=form.text("email"), name=form.text("name"), role=role, node_id=node_id
+            request.deps, request.actor, email=form.text("email"), name=form.text("name"), role=role, node_id=node_id
         )
     except (InvalidInput, Conflict) as refused:
-        return page(visit, InvitePage(form.refused(refused), await _options(visit)), 422)
-    return visit.go(LIST, f"An invitation is on its way to {member.email}.")
+        return page(request, InvitePage(form.refused(refused), await _options(request)), 422)
+    return request.go(LIST, f"An invitation is on its way to {member.email}.")
 
 
-async def show_member(visit: Visit) -> Response:
+async def show_member(request: ConsoleRequest) -> Response:
     """The form with what the member has."""
-    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
     gift = f"{seen.member.role.value}:{seen.member.node_id or ''}"
-    return await _member_page(visit, seen, Form.of(name=seen.member.name, gift=gift))
+    return await _member_page(request, seen, Form.of(name=seen.member.name, gift=gift))
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
-    form, member_id = visit.form, visit.id(MemberId)
+    form, member_id = request.form, request.id(MemberId)
     try:
         role, node_id = _gift(form)
         member = await access.update_member(
-            visit.deps, visit.actor, member_id, name=form.text("name"), role=role, node_id=node_id
+            request.deps, request.actor, member_id, name=form.text("name"), role=role, node_id=node_id
         )
     except (InvalidInput, Conflict) as refused:
-        seen = await access.get_member(visit.deps, visit.actor, member_id)
-        return await _member_page(visit, seen, form.refused(refused), 422)
-    return visit.go(LIST, f"{member.name} was saved.")
+        seen = await access.get_member(request.deps, request.actor, member_id)
+        return await _member_page(request, seen, form.refused(refused), 422)
+    return request.go(LIST, f"{member.name} was saved.")
 
 
-async def invite_again(visit: Visit) -> Response:
+async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation anew."""
-    member = await access.invite_again(visit.deps, visit.actor, visit.id(MemberId))
-    return visit.go(LIST, f"A new invitation is on its way to {member.email}.")
+    member = await access.invite_again(request.deps, request.actor, request.id(MemberId))
+    return request.go(LIST, f"A new invitation is on its way to {member.email}.")
 
 
-async def ask_revoke(visit: Visit) -> Response:
+async def ask_revoke(request: ConsoleRequest) -> Response:
     """Says what revoking does."""
-    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Revoke access for {seen.member.name}?",
             lost=[f"{seen.member.email} is signed out immediately and cannot sign in until access is restored."],
@@ -119,24 +119,24 @@ async def ask_revoke(visit: Visit) -> Response:
     )
 
 
-async def revoke(visit: Visit) -> Response:
+async def revoke(request: ConsoleRequest) -> Response:
     """Revokes access."""
-    member = await access.revoke_access(visit.deps, visit.actor, visit.id(MemberId))
-    return visit.go(LIST, f"Access for {member.name} was revoked.")
+    member = await access.revoke_access(request.deps, request.actor, request.id(MemberId))
+    return request.go(LIST, f"Access for {member.name} was revoked.")
 
 
-async def restore(visit: Visit) -> Response:
+async def restore(request: ConsoleRequest) -> Response:
     """Restores access."""
-    member = await access.restore_access(visit.deps, visit.actor, visit.id(MemberId))
+    member = await access.restore_access(request.deps, request.actor, request.id(MemberId))
     again = member.state is MemberState.INVITED
-    return visit.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
+    return request.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    seen = await access.get_member(visit.deps, visit.actor, visit.id(MemberId))
+    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Delete {seen.member.name}?",
             lost=[
@@ -150,27 +150,27 @@ async def ask_delete(visit: Visit) -> Response:
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Deletes for good."""
-    member = await access.delete_member(visit.deps, visit.actor, visit.id(MemberId))
-    return visit.go(LIST, f"{member.name} was deleted.")
+    member = await access.delete_member(request.deps, request.actor, request.id(MemberId))
+    return request.go(LIST, f"{member.name} was deleted.")
 
 
-async def _member_page(visit: Visit, seen: Seen, form: Form, status: int = 200) -> Response:
-    is_me = seen.member.email == visit.actor.email
-    return page(visit, MemberPage(form, seen, await _options(visit), is_me), status)
+async def _member_page(request: ConsoleRequest, seen: Seen, form: Form, status: int = 200) -> Response:
+    is_me = seen.member.email == request.actor.email
+    return page(request, MemberPage(form, seen, await _options(request), is_me), status)
 
 
-async def _options(visit: Visit) -> Options:
+async def _options(request: ConsoleRequest) -> Options:
     """What may be given, grouped by role: `process_owner:ID` → where."""
-    found = await access.gifts(visit.deps, visit.actor)
-    return [(words.ROLES[role], [_option(gift) for gift in found if gift.role is role]) for role in Role]
+    found = await access.gifts(request.deps, request.actor)
+    return [(display_names.ROLES[role], [_option(gift) for gift in found if gift.role is role]) for role in Role]
 
 
 def _option(gift: Gift) -> tuple[str, str]:
     if gift.place is None:
         return f"{gift.role.value}:", "Admin of the whole account"
-    return f"{gift.role.value}:{gift.place.id}", f"{words.ROLES[gift.role]} of {gift.place.trail}"
+    return f"{gift.role.value}:{gift.place.id}", f"{display_names.ROLES[gift.role]} of {gift.place.trail}"
 
 
 def _gift(form: Form) -> tuple[Role, UUID | None]:

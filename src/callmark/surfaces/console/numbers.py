@@ -18,13 +18,13 @@ from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.feature_sets import place_options
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.sheets import sheet
-from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/numbers"
 _PAGE = 50
@@ -67,10 +67,10 @@ class DelistPage(Page):
     back: str
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """The numbers of the actor's place."""
-    wanted = _wanted(visit)
-    found, tree = await access.search(visit.deps, visit.actor, wanted, _before(visit), _PAGE + 1)
+    wanted = _wanted(request)
+    found, tree = await access.search(request.deps, request.actor, wanted, _before(request), _PAGE + 1)
     shown = found[:_PAGE]
     kept = {
         "q": wanted.text,
@@ -79,7 +79,7 @@ async def show_list(visit: Visit) -> Response:
         "set": str(wanted.feature_set or ""),
     }
     further = with_query(LIST, **kept, before=_key(shown[-1].number)) if len(found) > _PAGE else ""
-    first = with_query(LIST, **kept) if visit.query("before") else ""
+    first = with_query(LIST, **kept) if request.query("before") else ""
     listed = NumbersPage(
         shown,
         wanted,
@@ -92,13 +92,13 @@ async def show_list(visit: Visit) -> Response:
         next=further,
         first=first,
     )
-    return page(visit, listed)
+    return page(request, listed)
 
 
-async def export(visit: Visit) -> Response:
+async def export(request: ConsoleRequest) -> Response:
     """All that the filters leave, as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="callmark-numbers.csv"'}
-    lines = _lines(access.every(visit.deps, visit.actor, _wanted(visit)))
+    lines = _lines(access.every(request.deps, request.actor, _wanted(request)))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -116,73 +116,83 @@ def _row(found: NumberDetails) -> tuple[object, ...]:
     return (one.phone_number, one.state, one.why, one.phone_type, names.feature_set_name, *place, *shown, *instants)
 
 
-async def choose(visit: Visit) -> Response:
+async def choose(request: ConsoleRequest) -> Response:
     """Does to the chosen numbers what the button says; delisting asks first."""
-    chosen = await _all_found(visit) if visit.form.is_on("all") else _chosen(visit.form)
+    chosen = await _all_found(request) if request.form.is_on("all") else _chosen(request.form)
     if not chosen:
-        return visit.go(LIST, "Select numbers first.", "warning")
-    if visit.form.text("do") == "delist":
-        found = await access.find_all(visit.deps, visit.actor, chosen)
-        return page(visit, DelistPage(found, LIST)) if found else visit.go(LIST, _GROUPED, "warning")
-    return await _publish_again(visit, chosen, LIST)
+        return request.go(LIST, "Select numbers first.", "warning")
+    if request.form.text("do") == "delist":
+        found = await access.find_all(request.deps, request.actor, chosen)
+        return page(request, DelistPage(found, LIST)) if found else request.go(LIST, _GROUPED, "warning")
+    return await _publish_again(request, chosen, LIST)
 
 
-async def delist(visit: Visit) -> Response:
+async def delist(request: ConsoleRequest) -> Response:
     """Delists what was chosen and confirmed."""
-    chosen = _chosen(visit.form)
-    count = await access.delist(visit.deps, visit.actor, chosen) if chosen else 0
-    said = f"{words.count(count, 'number').capitalize()} {_are(count)} being delisted."
-    return visit.go(LIST, said, "success" if count else "warning")
+    chosen = _chosen(request.form)
+    count = await access.delist(request.deps, request.actor, chosen) if chosen else 0
+    said = f"{display_names.count(count, 'number').capitalize()} {_are(count)} being delisted."
+    return request.go(LIST, said, "success" if count else "warning")
 
 
-async def show_number(visit: Visit) -> Response:
+async def show_number(request: ConsoleRequest) -> Response:
     """One number."""
-    found = await access.find_number(visit.deps, visit.actor, _number(visit))
+    found = await access.find_number(request.deps, request.actor, _number(request))
     identity = Identity("", "", "")
     if found.placed:
-        identity = await sets.identity_of(visit.deps, visit.actor, found.placed.feature_set)
-    return page(visit, NumberPage(found, identity, _why(found)))
+        identity = await sets.identity_of(request.deps, request.actor, found.placed.feature_set)
+    return page(request, NumberPage(found, identity, _why(found)))
 
 
-async def ask_delist(visit: Visit) -> Response:
+async def ask_delist(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    number = _number(visit)
-    found = await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
+    number = _number(request)
+    found = await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
     ]
     return confirm(
-        visit,
-        Confirm(f"Delist {words.phone(number)}?", lost, "Delist number", f"{LIST}/{number}/delist", f"{LIST}/{number}"),
+        request,
+        Confirm(
+            f"Delist {display_names.phone(number)}?",
+            lost,
+            "Delist number",
+            f"{LIST}/{number}/delist",
+            f"{LIST}/{number}",
+        ),
     )
 
 
-async def delist_one(visit: Visit) -> Response:
+async def delist_one(request: ConsoleRequest) -> Response:
     """Delists one number."""
-    number = _number(visit)
-    await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
-    count = await access.delist(visit.deps, visit.actor, [number])
-    return visit.go(LIST, f"{words.phone(number)} is being delisted.") if count else visit.go(LIST, _GROUPED, "warning")
+    number = _number(request)
+    await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
+    count = await access.delist(request.deps, request.actor, [number])
+    return (
+        request.go(LIST, f"{display_names.phone(number)} is being delisted.")
+        if count
+        else request.go(LIST, _GROUPED, "warning")
+    )
 
 
-async def again(visit: Visit) -> Response:
+async def again(request: ConsoleRequest) -> Response:
     """Sends one failed number to be listed again."""
-    number = _number(visit)
-    await access.find_number(visit.deps, visit.actor, number, Action.NUMBERS_MANAGE)
-    return await _publish_again(visit, [number], f"{LIST}/{number}")
+    number = _number(request)
+    await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
+    return await _publish_again(request, [number], f"{LIST}/{number}")
 
 
-async def _publish_again(visit: Visit, chosen: list[PhoneNumber], back: str) -> Response:
+async def _publish_again(request: ConsoleRequest, chosen: list[PhoneNumber], back: str) -> Response:
     try:
-        count = await access.publish_again(visit.deps, visit.actor, chosen)
+        count = await access.publish_again(request.deps, request.actor, chosen)
     except InvalidInput as refused:
-        return visit.go(back, words.sentence(refused.message), "danger")
+        return request.go(back, display_names.sentence(refused.message), "danger")
     if not count:
-        return visit.go(
+        return request.go(
             back, "None of the selected numbers has failed. You can only publish failed numbers again.", "warning"
         )
-    return visit.go(back, f"{words.count(count, 'number').capitalize()} {_are(count)} being listed again.")
+    return request.go(back, f"{display_names.count(count, 'number').capitalize()} {_are(count)} being listed again.")
 
 
 _GROUPED = "Numbers in a number group cannot be delisted here. List them in a feature set first."
@@ -205,13 +215,13 @@ _COLUMNS = (
 )
 
 
-def _wanted(visit: Visit) -> Wanted:
-    state = visit.query("state")
+def _wanted(request: ConsoleRequest) -> Wanted:
+    state = request.query("state")
     return Wanted(
-        visit.query("q"),
+        request.query("q"),
         NumberState(state) if state in set(NumberState) else None,
-        parse_uuid(visit.query("place")),
-        parse_uuid(visit.query("set")),
+        parse_uuid(request.query("place")),
+        parse_uuid(request.query("set")),
     )
 
 
@@ -219,8 +229,8 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _number(visit: Visit) -> PhoneNumber:
-    number = parse_digits(str(visit.request.path_params["number"]))
+def _number(request: ConsoleRequest) -> PhoneNumber:
+    number = parse_digits(str(request.http.path_params["number"]))
     if number is None:
         raise NotFound
     return number
@@ -233,10 +243,10 @@ def _chosen(form: Form) -> list[PhoneNumber]:
     return found
 
 
-async def _all_found(visit: Visit) -> list[PhoneNumber]:
+async def _all_found(request: ConsoleRequest) -> list[PhoneNumber]:
     """All that the filters leave, on every page. Raises Forbidden for more than can be chosen at once."""
     found: list[PhoneNumber] = []
-    async for some in access.every(visit.deps, visit.actor, _wanted(visit)):
+    async for some in access.every(request.deps, request.actor, _wanted(request)):
         found += [one.number.phone_number for one in some]
         _check_most(found)
     return found
@@ -259,9 +269,9 @@ def _why(found: Found) -> str:
     return "" if published else "Preview only. The feature set is not published."
 
 
-def _before(visit: Visit) -> tuple[datetime, PhoneNumber] | None:
+def _before(request: ConsoleRequest) -> tuple[datetime, PhoneNumber] | None:
     """Where the page begins; the first page for a position that is not ours."""
-    key = decode_key(visit.query("before"), 2)
+    key = decode_key(request.query("before"), 2)
     at = decode_instant(key[0]) if key else None
     return (at, PhoneNumber(key[1])) if key and at else None
 

@@ -7,17 +7,17 @@ from callmark.domain.access import operating as access
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
-from callmark.surfaces.console.visit import HOME, Visit
+from callmark.surfaces.console.request import HOME, ConsoleRequest
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/accounts"
 
 
-async def ask_act(visit: Visit) -> Response:
+async def ask_act(request: ConsoleRequest) -> Response:
     """Announces what acting means."""
-    account = await directory.get_account(visit.deps, visit.id(AccountId))
+    account = await directory.get_account(request.deps, request.id(AccountId))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Act for {account.name}?",
             lost=[
@@ -32,16 +32,16 @@ async def ask_act(visit: Visit) -> Response:
     )
 
 
-async def act(visit: Visit) -> Response:
+async def act(request: ConsoleRequest) -> Response:
     """Begins to act."""
-    await access.act_for(visit.deps, visit.operating, visit.id(AccountId))
-    return visit.go(HOME)
+    await access.act_for(request.deps, request.operating, request.id(AccountId))
+    return request.go(HOME)
 
 
-async def stop_acting(visit: Visit) -> Response:
+async def stop_acting(request: ConsoleRequest) -> Response:
     """Ends it."""
-    await access.stop_acting(visit.deps, visit.operating)
-    return visit.go(LIST)
+    await access.stop_acting(request.deps, request.operating)
+    return request.go(LIST)
 
 
 ROUTES = (

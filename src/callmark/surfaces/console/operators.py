@@ -12,9 +12,9 @@ from callmark.domain.ids import OperatorId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/operators"
 
@@ -38,37 +38,37 @@ class OperatorFormPage(Page):
     shortest: int = SHORTEST
 
 
-async def show_operators(visit: Visit) -> Response:
+async def show_operators(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(visit, OperatorsPage(await access.list_operators(visit.deps), visit.operating.email))
+    return page(request, OperatorsPage(await access.list_operators(request.deps), request.operating.email))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(visit, OperatorFormPage(Form()))
+    return page(request, OperatorFormPage(Form()))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Adds an operator."""
-    form = visit.form
+    form = request.form
     try:
         operator = await access.create_operator(
-            visit.deps,
-            visit.operating,
+            request.deps,
+            request.operating,
             email=form.text("email"),
             name=form.text("name"),
             password=form.new_password(),
         )
     except (InvalidInput, Conflict) as refused:
-        return page(visit, OperatorFormPage(form.refused(refused)), 422)
-    return visit.go(LIST, f"{operator.name} can now sign in and should change the password.")
+        return page(request, OperatorFormPage(form.refused(refused)), 422)
+    return request.go(LIST, f"{operator.name} can now sign in and should change the password.")
 
 
-async def ask_remove(visit: Visit) -> Response:
+async def ask_remove(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    operator = await access.get_operator(visit.deps, visit.id(OperatorId))
+    operator = await access.get_operator(request.deps, request.id(OperatorId))
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Remove {operator.name}?",
             lost=[
@@ -82,10 +82,10 @@ async def ask_remove(visit: Visit) -> Response:
     )
 
 
-async def remove(visit: Visit) -> Response:
+async def remove(request: ConsoleRequest) -> Response:
     """Removes another operator."""
-    operator = await access.delete_operator(visit.deps, visit.operating, visit.id(OperatorId))
-    return visit.go(LIST, f"{operator.name} was removed.")
+    operator = await access.delete_operator(request.deps, request.operating, request.id(OperatorId))
+    return request.go(LIST, f"{operator.name} was removed.")
 
 
 ROUTES = (

@@ -16,9 +16,9 @@ from callmark.domain.access.model import Actor
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_ms
 from callmark.surfaces import assets
-from callmark.surfaces.console import cookies, words
+from callmark.surfaces.console import cookies, display_names
 from callmark.surfaces.console.menu import Menu, menu_of
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.http import accepts_gzip
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -59,45 +59,45 @@ class Layout:
     now: datetime
     zone: ZoneInfo
     """In which the page shows times."""
-    visit: Visit
+    request: ConsoleRequest
 
     def may(self, action: str, path: tuple[Any, ...] = ()) -> bool:
         """Whether to show a button."""
-        return self.visit.may(Action(action), path)
+        return self.request.may(Action(action), path)
 
     def has(self, feature: str) -> bool:
         """Whether the feature is part of the account's plan."""
         return self.actor is not None and feature in self.actor.session.features
 
 
-def page(visit: Visit, context: Page, status: int = 200) -> Response:
+def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
     """The page of a context, whole."""
     values = {field.name: getattr(context, field.name) for field in fields(context)}  # type: ignore[arg-type]
-    html = env.get_template(context.template).render(layout=layout_of(visit), **values)
+    html = env.get_template(context.template).render(layout=layout_of(request), **values)
     return HTMLResponse(html, status)
 
 
-def layout_of(visit: Visit) -> Layout:
+def layout_of(request: ConsoleRequest) -> Layout:
     """The layout of this visit's page; a message is shown once."""
-    secure = is_secure(visit.deps.public_url)
-    said = cookies.read_flash(visit.request, secure=secure)
+    secure = is_secure(request.deps.public_url)
+    said = cookies.read_flash(request.http, secure=secure)
     if said:
-        visit.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
-    theme = cookies.read(visit.request, cookies.THEME, secure=secure)
-    actor, session = visit.actor_or_none, visit.session
+        request.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
+    theme = cookies.read(request.http, cookies.THEME, secure=secure)
+    actor, session = request.actor_or_none, request.session
     return Layout(
         actor=actor,
         email=session.email if session else "",
         name=session.name if session else "",
         is_operator=bool(session and session.role is None),
-        menu=menu_of(actor, _paths(visit.request), visit.path) if session else Menu((), (), ()),
-        path=visit.path,
-        csrf=cookies.csrf_token(visit.csrf_key),
+        menu=menu_of(actor, _paths(request.http), request.path) if session else Menu((), (), ()),
+        path=request.path,
+        csrf=cookies.csrf_token(request.csrf_key),
         said=said,
         theme=theme if theme in _THEMES else "",
-        now=visit.deps.clock.now(),
-        zone=visit.zone,
-        visit=visit,
+        now=request.deps.clock.now(),
+        zone=request.zone,
+        request=request,
     )
 
 
@@ -127,15 +127,15 @@ def headers(public_url: str) -> dict[str, str]:
     return made
 
 
-def finish(visit: Visit, response: Response) -> Response:
+def finish(request: ConsoleRequest, response: Response) -> Response:
     """The answer with its headers and cookies, compressed where that helps."""
-    for name, value in headers(visit.deps.public_url).items():
+    for name, value in headers(request.deps.public_url).items():
         if not (name == "Cache-Control" and "cache-control" in response.headers):
             response.headers[name] = value
-    secure = is_secure(visit.deps.public_url)
-    for cookie in visit.new_cookies:
+    secure = is_secure(request.deps.public_url)
+    for cookie in request.new_cookies:
         cookies.write(response, cookie, secure=secure)
-    accepts = accepts_gzip(visit.request.headers.get("accept-encoding", ""))
+    accepts = accepts_gzip(request.http.headers.get("accept-encoding", ""))
     if isinstance(response, HTMLResponse) and accepts and len(response.body) >= _WORTH_ZIPPING:
         response.body = gzip.compress(response.body, 5, mtime=0)
         response.headers["Content-Encoding"] = "gzip"
@@ -182,4 +182,4 @@ def _paths(request: Request) -> frozenset[str]:
 
 
 _globals: dict[str, Any] = env.globals  # pyright: ignore[reportAssignmentType] - jinja types its own globals only
-_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told, "words": words}
+_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told, "display_names": display_names}

@@ -10,16 +10,16 @@ from callmark.domain.access import labels as label_access
 from callmark.domain.access import reasons as reason_access
 from callmark.domain.access import records as access
 from callmark.domain.labels.model import Label, logo_address
-from callmark.domain.personalisation.judge import LONGEST_LABEL_NAME, Field, NewRecord
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Field, NewRecord
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 HOURS = ("1", "2", "4", "8", "12", "24")
 _FORM_FIELDS = {
@@ -54,16 +54,16 @@ class PushPage(Page):
     longest_name: int = LONGEST_LABEL_NAME
 
 
-async def show(visit: Visit) -> Response:
+async def show(request: ConsoleRequest) -> Response:
     """The form, filled in with what the address says."""
-    given = {name: visit.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
-    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key, **given))
+    given = {name: request.query(name) for name in ("caller", "receiver", "label_id", "label_name", "call_reason")}
+    return await _form(request, Form.of(hours="4", time_zone=request.zone.key, **given))
 
 
-async def push(visit: Visit) -> Response:
+async def push(request: ConsoleRequest) -> Response:
     """Pushes, and shows the record with its outcome; everything wrong with it is told beside its field."""
-    form = visit.form
-    now = visit.deps.clock.now()
+    form = request.form
+    now = request.deps.clock.now()
     starts_at: datetime | None = now
     try:
         starts_at = window_start(form.text("starts_at"), form.text("time_zone"), now)
@@ -81,16 +81,16 @@ async def push(visit: Visit) -> Response:
         to_ms(ends_at) if hours else None,
     )
     if form.errors:
-        return await _form(visit, form, 422)
+        return await _form(request, form, 422)
     try:
-        pushed = await access.push(visit.deps, visit.actor, record, "")
+        pushed = await access.push(request.deps, request.actor, record, "")
     except access.Refused as refused:
         for fault in refused.faults:
-            form.errors.setdefault(_FORM_FIELDS[fault.field], words.fault(fault.field, fault.fault))
-        return await _form(visit, form, 422)
-    said = f"{words.OUTCOMES[pushed.outcome]}: {words.OUTCOME_HINTS[pushed.outcome]}."
+            form.errors.setdefault(_FORM_FIELDS[fault.field], display_names.fault(fault.field, fault.fault))
+        return await _form(request, form, 422)
+    said = f"{display_names.OUTCOMES[pushed.outcome]}: {display_names.OUTCOME_HINTS[pushed.outcome]}."
     kind = "success" if pushed.outcome is Outcome.SUCCESS else "warning"
-    return visit.go(f"/console/records/{pushed.key.id}", said, kind)
+    return request.go(f"/console/records/{pushed.key.id}", said, kind)
 
 
 def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
@@ -107,19 +107,19 @@ def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
         return None
 
 
-async def choices(visit: Visit) -> list[Choice]:
+async def choices(request: ConsoleRequest) -> list[Choice]:
     """The dynamic labels, the default one first."""
-    found = await label_access.list_dynamic(visit.deps, visit.actor)
-    return [Choice(label, logo_address(visit.deps.public_url, label.logo_sha256)) for label in found]
+    found = await label_access.list_dynamic(request.deps, request.actor)
+    return [Choice(label, logo_address(request.deps.public_url, label.logo_sha256)) for label in found]
 
 
-async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
-    offered = await choices(visit)
+async def _form(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
+    offered = await choices(request)
     chosen = next(
         (one for one in offered if str(one.label.id) == form.text("label_id")), offered[0] if offered else None
     )
-    reasons = [one.reason.text for one in await reason_access.list_reasons(visit.deps, visit.actor)]
-    return page(visit, PushPage(form, offered, chosen, reasons), status)
+    reasons = [one.reason.text for one in await reason_access.list_reasons(request.deps, request.actor)]
+    return page(request, PushPage(form, offered, chosen, reasons), status)
 
 
 ROUTES = (

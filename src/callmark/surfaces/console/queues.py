@@ -9,10 +9,10 @@ from callmark.domain.access import queues as access
 from callmark.domain.access.queues import Queues
 from callmark.domain.ids import MailId
 from callmark.domain.policy.model import Action
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import get, post
 
 URL = "/console/operator/queues"
 
@@ -28,23 +28,23 @@ class QueuesPage(Page):
     most_mails: int = access.MOST_MAILS
 
 
-async def show_queues(visit: Visit) -> Response:
+async def show_queues(request: ConsoleRequest) -> Response:
     """The tables; the page asks again every few seconds."""
-    settings = visit.deps.settings
-    found = await access.look_at_queues(visit.deps)
-    return page(visit, QueuesPage(found, bool(settings.smtp_host), settings.emulator))
+    settings = request.deps.settings
+    found = await access.look_at_queues(request.deps)
+    return page(request, QueuesPage(found, bool(settings.smtp_host), settings.emulator))
 
 
-async def send_again(visit: Visit) -> Response:
+async def send_again(request: ConsoleRequest) -> Response:
     """Makes a mail due now."""
-    to = await access.send_again(visit.deps, visit.operating, visit.id(MailId))
-    return visit.go(URL, f"The email to {to} is being sent again.")
+    to = await access.send_again(request.deps, request.operating, request.id(MailId))
+    return request.go(URL, f"The email to {to} is being sent again.")
 
 
-async def send_all_again(visit: Visit) -> Response:
+async def send_all_again(request: ConsoleRequest) -> Response:
     """Makes every mail that could not be sent due now."""
-    count = await access.send_all_again(visit.deps, visit.operating)
-    return visit.go(URL, f"Sending {words.count(count, 'email')} again.")
+    count = await access.send_all_again(request.deps, request.operating)
+    return request.go(URL, f"Sending {display_names.count(count, 'email')} again.")
 
 
 ROUTES = (

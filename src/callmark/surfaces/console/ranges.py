@@ -9,7 +9,7 @@ from callmark.domain.access.exports import Range
 from callmark.domain.exports.model import FileFormat, Link
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import zone_names
-from callmark.surfaces.console.visit import Form
+from callmark.surfaces.console.request import Form
 
 _DAY = timedelta(days=1)
 KEPT = timedelta(days=30)

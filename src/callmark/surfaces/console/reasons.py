@@ -12,9 +12,9 @@ from callmark.domain.policy.model import Action
 from callmark.domain.structure.call_reason import CallReason
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/call-reasons"
 
@@ -38,64 +38,66 @@ class ReasonFormPage(Page):
     used_by: list[str]
 
 
-async def show_reasons(visit: Visit) -> Response:
+async def show_reasons(request: ConsoleRequest) -> Response:
     """The library, newest first."""
-    return await _list(visit, Form())
+    return await _list(request, Form())
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Adds a call reason."""
-    form = visit.form
+    form = request.form
     try:
-        reason = await access.create_reason(visit.deps, visit.actor, text=form.text("call_reason").strip())
+        reason = await access.create_reason(request.deps, request.actor, text=form.text("call_reason").strip())
     except (InvalidInput, Conflict) as refused:
-        return await _list(visit, _refused(form, refused), 422)
-    return visit.go(LIST, f"“{reason.text}” was added to the library.")
+        return await _list(request, _refused(form, refused), 422)
+    return request.go(LIST, f"“{reason.text}” was added to the library.")
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with its wording."""
-    one = await access.get_reason(visit.deps, visit.actor, visit.id(CallReasonId))
-    return page(visit, ReasonFormPage(Form.of(call_reason=one.reason.text), one.reason, one.used_by))
+    one = await access.get_reason(request.deps, request.actor, request.id(CallReasonId))
+    return page(request, ReasonFormPage(Form.of(call_reason=one.reason.text), one.reason, one.used_by))
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes the wording, for every feature set that uses it."""
-    form, reason_id = visit.form, visit.id(CallReasonId)
+    form, reason_id = request.form, request.id(CallReasonId)
     try:
-        reason = await access.update_reason(visit.deps, visit.actor, reason_id, text=form.text("call_reason").strip())
+        reason = await access.update_reason(
+            request.deps, request.actor, reason_id, text=form.text("call_reason").strip()
+        )
     except (InvalidInput, Conflict) as refused:
-        one = await access.get_reason(visit.deps, visit.actor, reason_id)
-        return page(visit, ReasonFormPage(_refused(form, refused), one.reason, one.used_by), 422)
-    return visit.go(LIST, f"“{reason.text}” was saved.")
+        one = await access.get_reason(request.deps, request.actor, reason_id)
+        return page(request, ReasonFormPage(_refused(form, refused), one.reason, one.used_by), 422)
+    return request.go(LIST, f"“{reason.text}” was saved.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost, or which feature sets keep it."""
-    one = await access.get_reason(visit.deps, visit.actor, visit.id(CallReasonId))
+    one = await access.get_reason(request.deps, request.actor, request.id(CallReasonId))
     if one.used_by:
         reasons = [
             shown_by(one.used_by),
             "Give them another call reason first.",
         ]
         next_step = ("Feature sets", "/console/feature-sets")
-        return page(visit, Blocked(f"“{one.reason.text}” cannot be removed yet", reasons, next_step, LIST))
+        return page(request, Blocked(f"“{one.reason.text}” cannot be removed yet", reasons, next_step, LIST))
     lost = ["Feature sets can no longer use it.", "This cannot be undone."]
     to = f"{LIST}/{one.reason.id}/delete"
-    return confirm(visit, Confirm(f"Remove “{one.reason.text}”?", lost, "Remove", to, LIST))
+    return confirm(request, Confirm(f"Remove “{one.reason.text}”?", lost, "Remove", to, LIST))
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Removes it; refused while a feature set uses it."""
     try:
-        reason = await access.delete_reason(visit.deps, visit.actor, visit.id(CallReasonId))
+        reason = await access.delete_reason(request.deps, request.actor, request.id(CallReasonId))
     except Conflict as refused:
-        return visit.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
-    return visit.go(LIST, f"“{reason.text}” was removed.")
+        return request.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+    return request.go(LIST, f"“{reason.text}” was removed.")
 
 
-async def _list(visit: Visit, form: Form, status: int = 200) -> Response:
-    return page(visit, ReasonsPage(await access.list_reasons(visit.deps, visit.actor), form), status)
+async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
+    return page(request, ReasonsPage(await access.list_reasons(request.deps, request.actor), form), status)
 
 
 def _refused(form: Form, error: InvalidInput | Conflict) -> Form:

@@ -10,19 +10,19 @@ from starlette.responses import Response
 from callmark.domain.access import records as access
 from callmark.domain.access.records import FoundRecords, Place, WantedRecords
 from callmark.domain.ids import RecordId
-from callmark.domain.numbers.lists import read_number
-from callmark.domain.personalisation.judge import Field
+from callmark.domain.numbers.number_list_parser import read_number
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.timeline import Moment, timeline
-from callmark.surfaces.console.visit import Form, Visit, decode_instant, decode_key, encode_key, with_query
 
 LIST = "/console/records"
 _FILTERS = ("receiver", "caller", "state", "q")
@@ -62,21 +62,21 @@ class ResolvePage(Page):
     caller: str
 
 
-async def show_records(visit: Visit) -> Response:
+async def show_records(request: ConsoleRequest) -> Response:
     """The latest records, or those of a receiver, of a caller, of an outcome."""
-    form = Form.of(**{name: visit.query(name).strip() for name in _FILTERS})
+    form = Form.of(**{name: request.query(name).strip() for name in _FILTERS})
     wanted = _wanted(form)
     found = FoundRecords([], None)
     if not form.errors:
-        found = await access.find_records(visit.deps, visit.actor, wanted, _place(visit.query("after")))
+        found = await access.find_records(request.deps, request.actor, wanted, _place(request.query("after")))
         if wanted.receiver and not found.records:  # a number that is not typed to its end may be one all the same
             wanted = replace(wanted, receiver=None, receiver_prefix=wanted.receiver)
-            found = await access.find_records(visit.deps, visit.actor, wanted, _place(visit.query("after")))
+            found = await access.find_records(request.deps, request.actor, wanted, _place(request.query("after")))
     filters = {name: form.text(name) for name in _FILTERS}
     more = ""
     if found.next:
         more = with_query(LIST, **filters, after=_key(found.next))
-    return page(visit, RecordsPage(found, form, more, with_query(LIST, **filters) if visit.query("after") else ""))
+    return page(request, RecordsPage(found, form, more, with_query(LIST, **filters) if request.query("after") else ""))
 
 
 def _wanted(form: Form) -> WantedRecords:
@@ -117,13 +117,13 @@ def _number(form: Form, name: str) -> PhoneNumber | None:
     return number
 
 
-async def show_record(visit: Visit) -> Response:
+async def show_record(request: ConsoleRequest) -> Response:
     """One record."""
-    details = await access.get_record(visit.deps, visit.actor, visit.id(RecordId))
-    record, now = details.record, visit.deps.clock.now()
+    details = await access.get_record(request.deps, request.actor, request.id(RecordId))
+    record, now = details.record, request.deps.clock.now()
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     return page(
-        visit, RecordPage(record, timeline(record, details.calls, now), _submitted(record), may_withdraw=may_withdraw)
+        request, RecordPage(record, timeline(record, details.calls, now), _submitted(record), may_withdraw=may_withdraw)
     )
 
 
@@ -135,30 +135,30 @@ def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
     return [(field.value, bytes(sent[field.value]).decode()) for field in Field if field.value in sent]
 
 
-async def ask_withdraw(visit: Visit) -> Response:
+async def ask_withdraw(request: ConsoleRequest) -> Response:
     """Says what is taken back."""
-    record = (await access.get_record(visit.deps, visit.actor, visit.id(RecordId))).record
+    record = (await access.get_record(request.deps, request.actor, request.id(RecordId))).record
     path = f"{LIST}/{record.key.id}"
     lost = [f"{record.label_name} no longer shows when the caller rings this receiver.", "This cannot be undone."]
-    return confirm(visit, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
+    return confirm(request, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
 
 
-async def withdraw(visit: Visit) -> Response:
+async def withdraw(request: ConsoleRequest) -> Response:
     """Takes the record back from its handset."""
-    record = await access.withdraw_record(visit.deps, visit.actor, visit.id(RecordId))
-    return visit.go(f"{LIST}/{record.key.id}", "The record was withdrawn.")
+    record = await access.withdraw_record(request.deps, request.actor, request.id(RecordId))
+    return request.go(f"{LIST}/{record.key.id}", "The record was withdrawn.")
 
 
-async def show_resolve(visit: Visit) -> Response:
+async def show_resolve(request: ConsoleRequest) -> Response:
     """What the receiver would see if the caller rang now, and why."""
-    form = Form.of(receiver=visit.query("receiver").strip(), caller=visit.query("caller").strip())
+    form = Form.of(receiver=request.query("receiver").strip(), caller=request.query("caller").strip())
     receiver, caller = _number(form, "receiver"), _number(form, "caller")
-    asked = "receiver" in visit.request.query_params
+    asked = "receiver" in request.http.query_params
     for name in ("receiver", "caller"):
         if asked and not form.text(name):
             form.errors[name] = "Enter a number"
-    view = await access.resolve(visit.deps, visit.actor, receiver, caller) if receiver and caller else None
-    return page(visit, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
+    view = await access.resolve(request.deps, request.actor, receiver, caller) if receiver and caller else None
+    return page(request, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
 
 
 _POSITION = re.compile(r"-1|[0-9]{1,3}").fullmatch

@@ -17,9 +17,9 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.routes import ROUTES as API
-from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import get
 from callmark.surfaces.reference.components import JSON
 from callmark.surfaces.reference.openapi import openapi
 
@@ -53,23 +53,23 @@ class ReferencePage(Page):
     base_url: str
 
 
-async def show_reference(visit: Visit) -> Response:
+async def show_reference(request: ConsoleRequest) -> Response:
     """The page."""
-    now = visit.deps.clock.now()
-    dynamic = await labels.list_dynamic(visit.deps, visit.actor)
+    now = request.deps.clock.now()
+    dynamic = await labels.list_dynamic(request.deps, request.actor)
     own = {
-        ACCOUNT_ID: str(visit.actor.account_id),
+        ACCOUNT_ID: str(request.actor.account_id),
         STARTS_AT: to_ms(now) // 1000 * 1000,
         ENDS_AT: to_ms(now + timedelta(hours=1)) // 1000 * 1000,
     }
     own |= {LABEL_ID: str(dynamic[0].id)} if dynamic else {}
     times = {"from": now - timedelta(days=1), "from_date": now - timedelta(days=1), "to": now}
-    writer = _Writer(visit.deps.public_url, own, {name: str(int(at.timestamp())) for name, at in times.items()})
-    features = visit.actor.session.features
+    writer = _Writer(request.deps.public_url, own, {name: str(int(at.timestamp())) for name, at in times.items()})
+    features = request.actor.session.features
     groups: dict[str, list[Operation]] = {}
-    for method, path, told in _operations(visit.deps.public_url):
+    for method, path, told in _operations(request.deps.public_url):
         groups.setdefault(told["tags"][0], []).append(writer.operation(method, path, told, features))
-    return page(visit, ReferencePage([*groups.items()], str(visit.actor.account_id), visit.deps.public_url))
+    return page(request, ReferencePage([*groups.items()], str(request.actor.account_id), request.deps.public_url))
 
 
 @lru_cache(1)

@@ -10,10 +10,10 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/reviews"
 
@@ -38,36 +38,36 @@ class RejectPage(Page):
     longest: int = access.LONGEST_REASON
 
 
-async def show_reviews(visit: Visit) -> Response:
+async def show_reviews(request: ConsoleRequest) -> Response:
     """What waits, longest first."""
-    found = await access.list_reviews(visit.deps)
-    return page(visit, ReviewsPage(found, visit.deps.settings.listing_policy == "review"))
+    found = await access.list_reviews(request.deps)
+    return page(request, ReviewsPage(found, request.deps.settings.listing_policy == "review"))
 
 
-async def approve(visit: Visit) -> Response:
+async def approve(request: ConsoleRequest) -> Response:
     """Lets one list its numbers."""
     try:
-        job = await access.approve(visit.deps, visit.operating, visit.id(ListingJobId))
+        job = await access.approve(request.deps, request.operating, request.id(ListingJobId))
     except Conflict as refused:
-        return visit.go(LIST, words.sentence(refused.message), "warning")
-    return visit.go(LIST, f"Approved: {words.count(job.number_count, 'number')} will be listed.")
+        return request.go(LIST, display_names.sentence(refused.message), "warning")
+    return request.go(LIST, f"Approved: {display_names.count(job.number_count, 'number')} will be listed.")
 
 
-async def show_reject(visit: Visit) -> Response:
+async def show_reject(request: ConsoleRequest) -> Response:
     """The form that asks why."""
-    return page(visit, RejectPage(await access.find_review(visit.deps, visit.id(ListingJobId)), Form()))
+    return page(request, RejectPage(await access.find_review(request.deps, request.id(ListingJobId)), Form()))
 
 
-async def reject(visit: Visit) -> Response:
+async def reject(request: ConsoleRequest) -> Response:
     """Turns one down."""
-    form, job_id = visit.form, visit.id(ListingJobId)
+    form, job_id = request.form, request.id(ListingJobId)
     try:
-        job = await access.reject(visit.deps, visit.operating, job_id, form.text("reason"))
+        job = await access.reject(request.deps, request.operating, job_id, form.text("reason"))
     except InvalidInput as refused:
-        return page(visit, RejectPage(await access.find_review(visit.deps, job_id), form.refused(refused)), 422)
+        return page(request, RejectPage(await access.find_review(request.deps, job_id), form.refused(refused)), 422)
     except Conflict as refused:
-        return visit.go(LIST, words.sentence(refused.message), "warning")
-    return visit.go(LIST, f"Rejected: {words.count(job.number_count, 'number')} will not be listed.")
+        return request.go(LIST, display_names.sentence(refused.message), "warning")
+    return request.go(LIST, f"Rejected: {display_names.count(job.number_count, 'number')} will not be listed.")
 
 
 ROUTES = (

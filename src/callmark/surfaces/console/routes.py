@@ -19,11 +19,11 @@ from callmark.surfaces.console import (
     keys,
     labels,
     listing,
-    me,
     members,
     numbers,
     operator,
     operators,
+    own_account,
     push,
     queues,
     reasons,
@@ -38,9 +38,9 @@ from callmark.surfaces.console import (
     usage,
     webhooks,
 )
-from callmark.surfaces.console.entry import Entry
+from callmark.surfaces.console.route import ConsoleRoute
 
-TABLE: tuple[Entry, ...] = (
+TABLE: tuple[ConsoleRoute, ...] = (
     *sign_in.ROUTES,
     *kept_forms.ROUTES,
     *home.ROUTES,
@@ -62,7 +62,7 @@ TABLE: tuple[Entry, ...] = (
     *members.ROUTES,
     *settings.ROUTES,
     *audit.ROUTES,
-    *me.ROUTES,
+    *own_account.ROUTES,
     *structure.ROUTES,
     *feature_sets.ROUTES,
     *listing.ROUTES,

@@ -9,9 +9,9 @@ from callmark.domain.access import account as access
 from callmark.domain.accounts.model import LONGEST_NAME, Account
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,24 @@ class SettingsPage(Page):
     longest_name: int = LONGEST_NAME
 
 
-async def show(visit: Visit) -> Response:
+async def show(request: ConsoleRequest) -> Response:
     """The form."""
-    account = await access.get_account(visit.deps, visit.actor)
+    account = await access.get_account(request.deps, request.actor)
     form = Form.of(name=account.name, requires_code="on" if account.requires_code else "")
-    return page(visit, SettingsPage(form, account))
+    return page(request, SettingsPage(form, account))
 
 
-async def change(visit: Visit) -> Response:
+async def change(request: ConsoleRequest) -> Response:
     """Takes the form."""
-    form = visit.form
+    form = request.form
     try:
         await access.update_account(
-            visit.deps, visit.actor, name=form.text("name"), requires_code=form.is_on("requires_code")
+            request.deps, request.actor, name=form.text("name"), requires_code=form.is_on("requires_code")
         )
     except InvalidInput as refused:
-        account = await access.get_account(visit.deps, visit.actor)
-        return page(visit, SettingsPage(form.refused(refused), account), 422)
-    return visit.go("/console/settings", "Settings saved.")
+        account = await access.get_account(request.deps, request.actor)
+        return page(request, SettingsPage(form.refused(refused), account), 422)
+    return request.go("/console/settings", "Settings saved.")
 
 
 ROUTES = (

@@ -12,10 +12,10 @@ from callmark.domain.accounts.passwords import SHORTEST
 from callmark.domain.accounts.session_model import CodeSent, LinkKind, Origin, SignedIn
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, is_secure, page
-from callmark.surfaces.console.visit import HOME, Form, Visit, with_query
+from callmark.surfaces.console.request import HOME, ConsoleRequest, Form, with_query
+from callmark.surfaces.console.route import Access, get, post
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/forgot"
@@ -79,142 +79,142 @@ class DeadLinkPage(Page):
     text: str = field(default="It has already been used, or it has expired.")
 
 
-async def show_sign_in(visit: Visit) -> Response:
+async def show_sign_in(request: ConsoleRequest) -> Response:
     """The form; who is signed in goes on."""
-    if visit.session:
-        return visit.go(_next(visit.query("next")))
-    return _sign_in_page(visit, Form(), _next(visit.query("next")))
+    if request.session:
+        return request.go(_next(request.query("next")))
+    return _sign_in_page(request, Form(), _next(request.query("next")))
 
 
-async def sign_in(visit: Visit) -> Response:
+async def sign_in(request: ConsoleRequest) -> Response:
     """Takes address and password."""
-    form = visit.form
+    form = request.form
     onward = _next(form.text("next"))
-    known = cookies.read(visit.request, cookies.DEVICE, secure=is_secure(visit.deps.public_url))
+    known = cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
     try:
-        done = await door.sign_in(visit.deps, form.text("email"), form.text("password"), _origin(visit), known)
+        done = await door.sign_in(request.deps, form.text("email"), form.text("password"), _origin(request), known)
     except (Unauthenticated, Forbidden) as refused:
-        return _sign_in_page(visit, form.refused(refused), onward, refused.status)
+        return _sign_in_page(request, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
-        return _too_many(_sign_in_page(visit, _later(form, refused), onward, refused.status), refused)
+        return _too_many(_sign_in_page(request, _later(form, refused), onward, refused.status), refused)
     match done:
         case CodeSent():
-            visit.new_cookies.append(cookies.code(done.token))
-            return visit.go(with_query(CODE, next="" if onward == HOME else onward))
+            request.new_cookies.append(cookies.code(done.token))
+            return request.go(with_query(CODE, next="" if onward == HOME else onward))
         case SignedIn():
-            return _welcome(visit, done, onward)
+            return _welcome(request, done, onward)
 
 
-async def confirm_code(visit: Visit) -> Response:
+async def confirm_code(request: ConsoleRequest) -> Response:
     """Takes the code."""
-    form = visit.form
-    token = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
+    form = request.form
+    token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     try:
         done = await door.confirm_code(
-            visit.deps, token, form.text("code"), _origin(visit), remember=form.is_on("remember")
+            request.deps, token, form.text("code"), _origin(request), remember=form.is_on("remember")
         )
     except Unauthenticated as refused:
         shown = Form(form.values, {"code": f"{refused.message} Sign in again to get a new one."})
-        return page(visit, CodePage(shown, _next(form.text("next"))), refused.status)
-    return _welcome(visit, done, _next(form.text("next")))
+        return page(request, CodePage(shown, _next(form.text("next"))), refused.status)
+    return _welcome(request, done, _next(form.text("next")))
 
 
-async def show_code(visit: Visit) -> Response:
+async def show_code(request: ConsoleRequest) -> Response:
     """The form again, or the beginning."""
-    waiting = cookies.read(visit.request, cookies.CODE, secure=is_secure(visit.deps.public_url))
-    if not waiting or visit.session:
-        return visit.go(SIGN_IN)
-    return page(visit, CodePage(Form(), _next(visit.query("next"))))
+    waiting = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
+    if not waiting or request.session:
+        return request.go(SIGN_IN)
+    return page(request, CodePage(Form(), _next(request.query("next"))))
 
 
-async def sign_out(visit: Visit) -> Response:
+async def sign_out(request: ConsoleRequest) -> Response:
     """Ends this session."""
-    if visit.session:
-        await door.end_session(visit.deps, visit.session.person, visit.session.id)
-    visit.new_cookies += cookies.session("")
-    return visit.go(SIGN_IN, "You are signed out.")
+    if request.session:
+        await door.end_session(request.deps, request.session.person, request.session.id)
+    request.new_cookies += cookies.session("")
+    return request.go(SIGN_IN, "You are signed out.")
 
 
-async def show_forgot(visit: Visit) -> Response:
+async def show_forgot(request: ConsoleRequest) -> Response:
     """Asks for the address, or says that a mail is on its way if somebody has it."""
-    return page(visit, ForgotPage(Form(), sent=bool(visit.query("sent"))))
+    return page(request, ForgotPage(Form(), sent=bool(request.query("sent"))))
 
 
-async def forgot(visit: Visit) -> Response:
+async def forgot(request: ConsoleRequest) -> Response:
     """Answers the same whoever the address belongs to."""
-    form = visit.form
+    form = request.form
     try:
-        await links.ask_for_reset(visit.deps, form.text("email"), visit.origin)
+        await links.ask_for_reset(request.deps, form.text("email"), request.origin)
     except TooManyRequests as refused:
-        return _too_many(page(visit, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
-    return visit.go(f"{FORGOT}?sent=yes")
+        return _too_many(page(request, ForgotPage(_later(form, refused), sent=False), refused.status), refused)
+    return request.go(f"{FORGOT}?sent=yes")
 
 
-async def show_reset(visit: Visit) -> Response:
+async def show_reset(request: ConsoleRequest) -> Response:
     """The form behind the mailed link."""
     try:
-        owner = await links.look_at_link(visit.deps, LinkKind.PASSWORD_RESET, _token(visit))
+        owner = await links.look_at_link(request.deps, LinkKind.PASSWORD_RESET, _token(request))
     except NotFound:
-        return page(visit, DeadLinkPage(), 404)
-    return page(visit, ResetPage(Form(), owner.email))
+        return page(request, DeadLinkPage(), 404)
+    return page(request, ResetPage(Form(), owner.email))
 
 
-async def reset(visit: Visit) -> Response:
+async def reset(request: ConsoleRequest) -> Response:
     """Takes the new password."""
     try:
-        owner = await links.look_at_link(visit.deps, LinkKind.PASSWORD_RESET, _token(visit))
-        await links.reset_password(visit.deps, _token(visit), visit.form.new_password(), visit.origin)
+        owner = await links.look_at_link(request.deps, LinkKind.PASSWORD_RESET, _token(request))
+        await links.reset_password(request.deps, _token(request), request.form.new_password(), request.origin)
     except InvalidInput as refused:
-        return page(visit, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+        return page(request, ResetPage(Form().refused(refused), owner.email), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
-        return page(visit, DeadLinkPage(), 404)
-    return visit.go(SIGN_IN, "Your password was changed. Sign in with the new one.")
+        return page(request, DeadLinkPage(), 404)
+    return request.go(SIGN_IN, "Your password was changed. Sign in with the new one.")
 
 
-async def show_invitation(visit: Visit) -> Response:
+async def show_invitation(request: ConsoleRequest) -> Response:
     """Greets a new member."""
     try:
-        invited = await links.look_at_link(visit.deps, LinkKind.INVITATION, _token(visit))
+        invited = await links.look_at_link(request.deps, LinkKind.INVITATION, _token(request))
     except NotFound:
-        return page(visit, DeadLinkPage(), 404)
-    return page(visit, InvitationPage(Form.of(name=invited.name), invited.email, invited.account_name))
+        return page(request, DeadLinkPage(), 404)
+    return page(request, InvitationPage(Form.of(name=invited.name), invited.email, invited.account_name))
 
 
-async def accept_invitation(visit: Visit) -> Response:
+async def accept_invitation(request: ConsoleRequest) -> Response:
     """Takes name and password, and signs in."""
-    form = visit.form
+    form = request.form
     try:
-        invited = await links.look_at_link(visit.deps, LinkKind.INVITATION, _token(visit))
+        invited = await links.look_at_link(request.deps, LinkKind.INVITATION, _token(request))
         done = await links.accept_invitation(
-            visit.deps, _token(visit), form.text("name"), form.new_password(), _origin(visit)
+            request.deps, _token(request), form.text("name"), form.new_password(), _origin(request)
         )
     except (InvalidInput, Conflict) as refused:
         kept = Form.of(name=form.text("name")).refused(refused)
-        return page(visit, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
+        return page(request, InvitationPage(kept, invited.email, invited.account_name), 422)  # pyright: ignore[reportPossiblyUnboundVariable] - only the second call raises it
     except NotFound:
-        return page(visit, DeadLinkPage(), 404)
-    return _welcome(visit, done, HOME)
+        return page(request, DeadLinkPage(), 404)
+    return _welcome(request, done, HOME)
 
 
-async def theme(visit: Visit) -> Response:
+async def theme(request: ConsoleRequest) -> Response:
     """Light or dark, kept in a cookie."""
-    wanted = visit.form.text("theme")
+    wanted = request.form.text("theme")
     value = wanted if wanted in {"light", "dark"} else ""
-    visit.new_cookies.append(cookies.Cookie(cookies.THEME, value, timedelta(days=365)))
-    return visit.go(_next(visit.form.text("next")))
+    request.new_cookies.append(cookies.Cookie(cookies.THEME, value, timedelta(days=365)))
+    return request.go(_next(request.form.text("next")))
 
 
-def _sign_in_page(visit: Visit, form: Form, onward: str, status: int = 200) -> Response:
-    settings = visit.deps.settings
+def _sign_in_page(request: ConsoleRequest, form: Form, onward: str, status: int = 200) -> Response:
+    settings = request.deps.settings
     demo_file = str(settings.data / CREDENTIALS_JSON) if settings.emulator else ""
-    return page(visit, SignInPage(form, onward, demo_file), status)
+    return page(request, SignInPage(form, onward, demo_file), status)
 
 
-def _welcome(visit: Visit, done: SignedIn, onward: str) -> Response:
-    visit.new_cookies = cookies.session(done.token)
+def _welcome(request: ConsoleRequest, done: SignedIn, onward: str) -> Response:
+    request.new_cookies = cookies.session(done.token)
     if done.device:
-        visit.new_cookies.append(cookies.device(done.device))
-    return visit.go(onward)
+        request.new_cookies.append(cookies.device(done.device))
+    return request.go(onward)
 
 
 def _later(form: Form, refused: TooManyRequests) -> Form:
@@ -234,13 +234,13 @@ def _next(wanted: str) -> str:
     return wanted if is_ours and is_plain else HOME
 
 
-def _origin(visit: Visit) -> Origin:
+def _origin(request: ConsoleRequest) -> Origin:
     """Where the sign-in comes from, with what the browser says about its time zone."""
-    return replace(visit.origin, zone=visit.form.text("zone"))
+    return replace(request.origin, zone=request.form.text("zone"))
 
 
-def _token(visit: Visit) -> str:
-    return str(visit.request.path_params["token"])
+def _token(request: ConsoleRequest) -> str:
+    return str(request.http.path_params["token"])
 
 
 ROUTES = (

@@ -15,11 +15,11 @@ from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
-from callmark.surfaces.console.entry import get, post
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 
 LIST = "/console/structure"
 _OPEN_AT_MOST = 60
@@ -76,112 +76,112 @@ class MovePage(Page):
     back: str
 
 
-async def show_tree(visit: Visit) -> Response:
+async def show_tree(request: ConsoleRequest) -> Response:
     """The whole of what the actor may see."""
-    tree = await access.see_tree(visit.deps, visit.actor)
-    return page(visit, StructurePage(tree, len(access.flat(tree)) <= _OPEN_AT_MOST))
+    tree = await access.see_tree(request.deps, request.actor)
+    return page(request, StructurePage(tree, len(access.flat(tree)) <= _OPEN_AT_MOST))
 
 
-async def show_create_department(visit: Visit) -> Response:
+async def show_create_department(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(visit, _new_department(Form()))
+    return page(request, _new_department(Form()))
 
 
-async def create_department(visit: Visit) -> Response:
+async def create_department(request: ConsoleRequest) -> Response:
     """Adds a department."""
-    form = visit.form
+    form = request.form
     try:
-        made = await access.create_department(visit.deps, visit.actor, form.text("name"))
+        made = await access.create_department(request.deps, request.actor, form.text("name"))
     except (InvalidInput, Conflict) as refused:
-        return page(visit, _new_department(_about_name(form, refused)), 422)
-    return visit.go(_at(made), f"{form.text('name').strip()} was added. Next: choose its calling operations.")
+        return page(request, _new_department(_about_name(form, refused)), 422)
+    return request.go(_at(made), f"{form.text('name').strip()} was added. Next: choose its calling operations.")
 
 
-async def show_add(visit: Visit) -> Response:
+async def show_add(request: ConsoleRequest) -> Response:
     """What may be added inside this node."""
-    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
+    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
     if node.kind is Kind.SUB_PROCESS:
-        return visit.go(f"/console/feature-sets/new?process={node.id}")
-    return page(visit, _adding(node, Form()))
+        return request.go(f"/console/feature-sets/new?process={node.id}")
+    return page(request, _adding(node, Form()))
 
 
-async def add(visit: Visit) -> Response:
+async def add(request: ConsoleRequest) -> Response:
     """Adds calling operations to a department, a process to an operation, a sub-process to a process."""
-    form = visit.form
-    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
+    form = request.form
+    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
     try:
-        made, names = await _add(visit, node, form)
+        made, names = await _add(request, node, form)
     except (InvalidInput, Conflict) as refused:
-        return page(visit, _adding(node, _about_name(form, refused)), 422)
-    return visit.go(_at(made), f"{names} {'were' if ',' in names else 'was'} added to {node.name}.")
+        return page(request, _adding(node, _about_name(form, refused)), 422)
+    return request.go(_at(made), f"{names} {'were' if ',' in names else 'was'} added to {node.name}.")
 
 
-async def show_rename(visit: Visit) -> Response:
+async def show_rename(request: ConsoleRequest) -> Response:
     """The form with its name."""
-    node = await access.find_node(visit.deps, visit.actor, _id(visit), Action.STRUCTURE_MANAGE)
-    return page(visit, _renaming(node, Form.of(name=node.name)))
+    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
+    return page(request, _renaming(node, Form.of(name=node.name)))
 
 
-async def rename(visit: Visit) -> Response:
+async def rename(request: ConsoleRequest) -> Response:
     """Gives it another name."""
-    form, node_id = visit.form, _id(visit)
+    form, node_id = request.form, _id(request)
     try:
-        name = await access.rename_node(visit.deps, visit.actor, node_id, form.text("name"))
+        name = await access.rename_node(request.deps, request.actor, node_id, form.text("name"))
     except (InvalidInput, Conflict) as refused:
-        node = await access.find_node(visit.deps, visit.actor, node_id, Action.STRUCTURE_MANAGE)
-        return page(visit, _renaming(node, _about_name(form, refused)), 422)
-    return visit.go(_at(node_id), f"Renamed to {name}.")
+        node = await access.find_node(request.deps, request.actor, node_id, Action.STRUCTURE_MANAGE)
+        return page(request, _renaming(node, _about_name(form, refused)), 422)
+    return request.go(_at(node_id), f"Renamed to {name}.")
 
 
-async def show_move(visit: Visit) -> Response:
+async def show_move(request: ConsoleRequest) -> Response:
     """Where it may go."""
-    node = await access.find_taken(visit.deps, visit.actor, _id(visit))
-    options = await access.targets(visit.deps, visit.actor, node)
+    node = await access.find_taken(request.deps, request.actor, _id(request))
+    options = await access.targets(request.deps, request.actor, node)
     if not options:
         above = "operation" if node.kind is Kind.PROCESS else "process"
         why = f"There is no other {above} to move it to."
         if node.kind not in {Kind.PROCESS, Kind.SUB_PROCESS}:
             why = "Only processes and sub-processes can be moved."
-        return page(visit, Blocked(f"{node.name} cannot be moved", [why], None, _at(node.id)))
-    return page(visit, _moving(node, options, Form()))
+        return page(request, Blocked(f"{node.name} cannot be moved", [why], None, _at(node.id)))
+    return page(request, _moving(node, options, Form()))
 
 
-async def move(visit: Visit) -> Response:
+async def move(request: ConsoleRequest) -> Response:
     """Hangs it elsewhere."""
-    form, node_id = visit.form, _id(visit)
-    node = await access.find_taken(visit.deps, visit.actor, node_id)
+    form, node_id = request.form, _id(request)
+    node = await access.find_taken(request.deps, request.actor, node_id)
     try:
-        to = await access.move_node(visit.deps, visit.actor, node_id, parse_uuid(form.text("to")))
+        to = await access.move_node(request.deps, request.actor, node_id, parse_uuid(form.text("to")))
     except (InvalidInput, Conflict) as refused:
-        options = await access.targets(visit.deps, visit.actor, node)
-        return page(visit, _moving(node, options, form.refused(refused)), 422)
-    return visit.go(_at(node_id), f"{node.name} was moved to {to.where}.")
+        options = await access.targets(request.deps, request.actor, node)
+        return page(request, _moving(node, options, form.refused(refused)), 422)
+    return request.go(_at(node_id), f"{node.name} was moved to {to.where}.")
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost, or why it cannot be."""
-    node = await access.find_taken(visit.deps, visit.actor, _id(visit))
+    node = await access.find_taken(request.deps, request.actor, _id(request))
     if not node.is_empty:
-        return page(visit, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
-    owners = await access.owners_of(visit.deps, visit.actor, node)
+        return page(request, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
+    owners = await access.owners_of(request.deps, request.actor, node)
     lost = [
         "It is empty, so nothing else is deleted.",
         f"Its id {node.id} no longer works as an API filter.",
         *(f"{email} loses access until you assign another place." for email in owners),
     ]
-    kind = words.NODES[node.kind].lower()
+    kind = display_names.NODES[node.kind].lower()
     return confirm(
-        visit, Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", f"{LIST}/{node.id}/delete", _at(node.id))
+        request, Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", f"{LIST}/{node.id}/delete", _at(node.id))
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Removes an empty node."""
     try:
-        node = await access.delete_node(visit.deps, visit.actor, _id(visit))
+        node = await access.delete_node(request.deps, request.actor, _id(request))
     except Conflict as refused:
-        return visit.go(LIST, words.sentence(refused.message), "danger")
-    return visit.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
+        return request.go(LIST, display_names.sentence(refused.message), "danger")
+    return request.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
 
 
 def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
@@ -189,18 +189,18 @@ def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
     return [(str(node.id), node.where) for node in nodes]
 
 
-async def _add(visit: Visit, node: Node, form: Form) -> tuple[UUID, str]:
+async def _add(request: ConsoleRequest, node: Node, form: Form) -> tuple[UUID, str]:
     """The last node that was made, and the names of all."""
     if node.kind is not Kind.DEPARTMENT:
         name = form.text("name")
-        return await access.create_process(visit.deps, visit.actor, node.id, name), name.strip()
+        return await access.create_process(request.deps, request.actor, node.id, name), name.strip()
     by_id = {str(entry.id): entry for entry in CATALOGUE}
     chosen = [by_id[text] for text in form.all("operations") if text in by_id]
     if not chosen:
         raise InvalidInput("choose at least one", field="operations")
     made = node.id
     for entry in chosen:
-        made = await access.create_operation(visit.deps, visit.actor, node.id, CatalogueId(entry.id))
+        made = await access.create_operation(request.deps, request.actor, node.id, CatalogueId(entry.id))
     return made, ", ".join(entry.name for entry in chosen)
 
 
@@ -227,7 +227,7 @@ def _adding(node: Node, form: Form) -> Page:
 
 
 def _renaming(node: Node, form: Form) -> NamePage:
-    kind = words.NODES[node.kind].lower()
+    kind = display_names.NODES[node.kind].lower()
     return NamePage(
         f"Rename {node.name}",
         f"Name of the {kind}",
@@ -240,11 +240,11 @@ def _renaming(node: Node, form: Form) -> NamePage:
 
 
 def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
-    count = len(node.all_sets)
+    sets = display_names.count(len(node.all_sets), "feature set")
+    numbers = display_names.count(node.number_count, "number")
     return MovePage(
         f"Move {node.name}",
-        f"It moves with {words.count(count, 'feature set')} and {words.count(node.number_count, 'number')}."
-        " What its numbers show stays the same.",
+        f"It moves with {sets} and {numbers}. What its numbers show stays the same.",
         "Move to",
         options_of(options),
         form,
@@ -255,8 +255,10 @@ def _moving(node: Node, options: list[Node], form: Form) -> MovePage:
 
 def _inside(node: Node) -> list[str]:
     """What has to go first."""
-    below = [f"{words.NODES[one.kind]} {one.name} is in it." for one in node.below]
-    sets = [f"Feature set {one.name} with {words.count(one.number_count, 'number')} is in it." for one in node.sets]
+    below = [f"{display_names.NODES[one.kind]} {one.name} is in it." for one in node.below]
+    sets = [
+        f"Feature set {one.name} with {display_names.count(one.number_count, 'number')} is in it." for one in node.sets
+    ]
     return [*below, *sets, "Delete or move its contents first."]
 
 
@@ -267,13 +269,13 @@ def _about_name(form: Form, refused: InvalidInput | Conflict) -> Form:
     return form.refused(refused)
 
 
-def _id(visit: Visit) -> UUID:
+def _id(request: ConsoleRequest) -> UUID:
     """The id of a node of whatever kind."""
 
     def same(found: UUID) -> UUID:
         return found
 
-    return visit.id(same)
+    return request.id(same)
 
 
 def _at(node_id: UUID) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from callmark.domain.calls.model import Call, CallEvent
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 
 _ENDS = {
     CallEvent.ANSWERED: ("phone-call", "green", "Answered"),
@@ -36,19 +36,19 @@ def timeline(record: StoredRecord, calls: Sequence[Call], now: datetime) -> list
 def _pushing(record: StoredRecord) -> Iterator[Moment]:
     yield Moment(record.accepted_at, "inbox", "blue", "Accepted", _open_at_once(record))
     if record.outcome is Outcome.INVALID:
-        fault = words.fault(record.fault_field, record.fault)
+        fault = display_names.fault(record.fault_field, record.fault)
         yield Moment(record.accepted_at, "alert-circle", "red", "Found invalid", f"{fault}.")
         return
     if record.sent_at:
         yield Moment(record.sent_at, "send", "blue", "Sent to the handset")
     first = record.first_outcome or record.outcome
     if record.settled_at and not (record.withdrawn_at and record.settled_at == record.withdrawn_at):
-        text = words.OUTCOME_HINTS[first]
+        text = display_names.OUTCOME_HINTS[first]
         yield Moment(
             record.settled_at,
             "circle-check" if first is Outcome.SUCCESS else "alert-triangle",
-            words.OUTCOME_COLOURS[first],
-            words.OUTCOMES[first],
+            display_names.OUTCOME_COLOURS[first],
+            display_names.OUTCOMES[first],
             f"{text[:1].upper()}{text[1:]}.",
         )
     if record.delivered_late_at:

@@ -11,18 +11,18 @@ from callmark.domain.access import records as access
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FileDraftId
 from callmark.domain.labels.model import logo_address
-from callmark.domain.numbers.lists import known_region
-from callmark.domain.personalisation.judge import Field
+from callmark.domain.numbers.number_list_parser import known_region
 from callmark.domain.personalisation.upload_columns import COLUMNS
 from callmark.domain.personalisation.upload_model import LARGEST_BYTES, MOST_ROWS, Defaults
 from callmark.domain.personalisation.upload_preview import FaultKind, Sample, UploadPreview, Wish
+from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.zones import device_zone
-from callmark.surfaces.console import push, words
-from callmark.surfaces.console.entry import get, post
+from callmark.surfaces.console import display_names, push
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
 from callmark.tables.reader import Reading
 from callmark.tables.text import ENCODINGS
 
@@ -96,74 +96,74 @@ class _Asked:
     errors: dict[str, str] = field(default_factory=dict[str, str])
 
 
-async def show_form(visit: Visit) -> Response:
+async def show_form(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return await _form(visit, Form.of(hours="4", time_zone=visit.zone.key))
+    return await _form(request, Form.of(hours="4", time_zone=request.zone.key))
 
 
-async def send(visit: Visit) -> Response:
+async def send(request: ConsoleRequest) -> Response:
     """Keeps the file, and goes to its preview: what is wrong with the form is told there, and nothing is sent twice."""
-    form = visit.form
+    form = request.form
     try:
-        file = visit.file("file")
+        file = request.file("file")
         if file is None:
             raise InvalidInput("choose a CSV or .xlsx file", field="file")  # noqa: TRY301 - told as all that is wrong with it
         content = await file.read()
         choices = _choices_of(form)
-        asked = await _asked(visit, choices)
+        asked = await _asked(request, choices)
         kept = await access.keep_file(
-            visit.deps, visit.actor, file_name=file.filename or "", content=content, choices=choices
+            request.deps, request.actor, file_name=file.filename or "", content=content, choices=choices
         )
         try:
-            await access.preview(visit.deps, visit.actor, kept, asked.wish)
+            await access.preview(request.deps, request.actor, kept, asked.wish)
         except InvalidInput as refused:
             if refused.field == "file":
-                await access.give_up(visit.deps, visit.actor, kept)
+                await access.give_up(request.deps, request.actor, kept)
                 raise
     except (InvalidInput, Conflict) as refused:
-        return await _form(visit, form.refused(refused), 422)
-    return visit.go(f"{AT}/{kept.id}")
+        return await _form(request, form.refused(refused), 422)
+    return request.go(f"{AT}/{kept.id}")
 
 
-async def show_preview(visit: Visit) -> Response:
+async def show_preview(request: ConsoleRequest) -> Response:
     """What the file would push now."""
-    return await _preview(visit, await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId)))
+    return await _preview(request, await access.get_file(request.deps, request.actor, request.id(FileDraftId)))
 
 
-async def change(visit: Visit) -> Response:
+async def change(request: ConsoleRequest) -> Response:
     """Keeps what was chosen; pushes when nothing differs from what the preview showed."""
-    draft = await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId))
-    choices, shown = _choices_of(visit.form), await _shown_choices(visit, draft)
+    draft = await access.get_file(request.deps, request.actor, request.id(FileDraftId))
+    choices, shown = _choices_of(request.form), await _shown_choices(request, draft)
     if choices.get("sheet", "") != shown.get("sheet", ""):  # another sheet has other columns
         choices = {name: value for name, value in choices.items() if not name.startswith(_COLUMN)}
-    if not visit.form.is_on("push"):
-        await access.choose(visit.deps, visit.actor, draft, choices)
-        return visit.go(f"{AT}/{draft.id}")
+    if not request.form.is_on("push"):
+        await access.choose(request.deps, request.actor, draft, choices)
+        return request.go(f"{AT}/{draft.id}")
     if choices != shown:
-        await access.choose(visit.deps, visit.actor, draft, choices)
-        return visit.go(f"{AT}/{draft.id}", "Your changes are in the preview below. Check it, then push.", "warning")
-    return await _push(visit, draft)
+        await access.choose(request.deps, request.actor, draft, choices)
+        return request.go(f"{AT}/{draft.id}", "Your changes are in the preview below. Check it, then push.", "warning")
+    return await _push(request, draft)
 
 
-async def give_up(visit: Visit) -> Response:
+async def give_up(request: ConsoleRequest) -> Response:
     """Forgets the file."""
-    draft = await access.get_file(visit.deps, visit.actor, visit.id(FileDraftId))
-    await access.give_up(visit.deps, visit.actor, draft)
-    return visit.go(LIST, f"{draft.file_name} was discarded. Nothing was pushed.")
+    draft = await access.get_file(request.deps, request.actor, request.id(FileDraftId))
+    await access.give_up(request.deps, request.actor, draft)
+    return request.go(LIST, f"{draft.file_name} was discarded. Nothing was pushed.")
 
 
-async def _push(visit: Visit, draft: FileDraft) -> Response:
-    asked = await _asked(visit, draft.choices)
+async def _push(request: ConsoleRequest, draft: FileDraft) -> Response:
+    asked = await _asked(request, draft.choices)
     if asked.errors:
-        return await _preview(visit, draft, 422)
+        return await _preview(request, draft, 422)
     try:
-        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+        found = await access.preview(request.deps, request.actor, draft, asked.wish)
         if not found.has_receivers:
             raise InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")  # noqa: TRY301 - as above
-        made = await access.upload(visit.deps, visit.actor, draft, found, asked.wish.reading.region)
+        made = await access.upload(request.deps, request.actor, draft, found, asked.wish.reading.region)
     except InvalidInput as refused:
-        return await _preview(visit, draft, 422, refused)
-    return visit.go(f"{LIST}/{made.id}")
+        return await _preview(request, draft, 422, refused)
+    return request.go(f"{LIST}/{made.id}")
 
 
 def _choices_of(form: Form) -> dict[str, str]:
@@ -171,11 +171,11 @@ def _choices_of(form: Form) -> dict[str, str]:
     return {name: form.text(name)[:_LONGEST_CHOICE] for name in names if form.text(name)}
 
 
-async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
+async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
     """The choices as types, each fault beside its field; what is wrong is left at what is usual."""
     errors: dict[str, str] = {}
-    zone_name = choices.get("time_zone", "") or visit.zone.key
-    now = visit.deps.clock.now()
+    zone_name = choices.get("time_zone", "") or request.zone.key
+    now = request.deps.clock.now()
     zone: tzinfo = UTC
     region, starts_at = "", now
 
@@ -196,7 +196,7 @@ async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
     if found is None:
         errors["starts_at"] = "Enter a valid date and time"
     hours = choices.get("hours", "4")
-    offered = await push.choices(visit)
+    offered = await push.choices(request)
     defaults = Defaults(
         caller=choices.get("caller", "").strip(),
         label_id=choices.get("label_id", "") or (str(offered[0].label.id) if offered else ""),
@@ -211,11 +211,11 @@ async def _asked(visit: Visit, choices: Mapping[str, str]) -> _Asked:
     return _Asked(Wish(reading, defaults, chosen), zone, errors)
 
 
-async def _shown_choices(visit: Visit, draft: FileDraft) -> dict[str, str]:
+async def _shown_choices(request: ConsoleRequest, draft: FileDraft) -> dict[str, str]:
     """What the form of the draft's preview holds: its choices, and the columns that were found."""
-    asked = await _asked(visit, draft.choices)
+    asked = await _asked(request, draft.choices)
     try:
-        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+        found = await access.preview(request.deps, request.actor, draft, asked.wish)
     except InvalidInput:
         return dict(draft.choices)
     return _form_of(draft, found, str(asked.zone))
@@ -228,13 +228,15 @@ def _form_of(draft: FileDraft, found: UploadPreview, zone: str) -> dict[str, str
     return {name: value for name, value in {**usual, **sheet, **draft.choices, **columns}.items() if value}
 
 
-async def _preview(visit: Visit, draft: FileDraft, status: int = 200, refused: InvalidInput | None = None) -> Response:
-    asked = await _asked(visit, draft.choices)
+async def _preview(
+    request: ConsoleRequest, draft: FileDraft, status: int = 200, refused: InvalidInput | None = None
+) -> Response:
+    asked = await _asked(request, draft.choices)
     form = Form.of(**draft.choices)
     form.errors.update(asked.errors)
     found: UploadPreview | None = None
     try:
-        found = await access.preview(visit.deps, visit.actor, draft, asked.wish)
+        found = await access.preview(request.deps, request.actor, draft, asked.wish)
         form = Form(Form.of(**_form_of(draft, found, str(asked.zone))).values, form.errors)
     except InvalidInput as trouble:
         form = form.refused(trouble)
@@ -244,16 +246,16 @@ async def _preview(visit: Visit, draft: FileDraft, status: int = 200, refused: I
         draft,
         form,
         found,
-        [_shown(visit, one, asked.zone) for one in found.samples] if found else [],
+        [_shown(request, one, asked.zone) for one in found.samples] if found else [],
         [_fault_line(kind) for kind in found.faults] if found else [],
         _fields(found) if found else [],
-        [(str(one.label.id), one.label.name) for one in await push.choices(visit)],
+        [(str(one.label.id), one.label.name) for one in await push.choices(request)],
         _pairs(push.HOURS),
         _pairs(found.table.sheets if found else ()),
         _pairs(ENCODINGS),
         str(asked.zone),
     )
-    return page(visit, context, status)
+    return page(request, context, status)
 
 
 def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
@@ -263,12 +265,12 @@ def _pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 def _fields(found: UploadPreview) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """Each field's form name, its label, and the columns to choose from."""
     columns = [(_NONE, "no column"), *((str(at), found.table.name(at)) for at in range(found.table.width))]
-    return [(f"{_COLUMN}{one.value}", words.FIELDS[one], columns) for one in Field]
+    return [(f"{_COLUMN}{one.value}", display_names.FIELDS[one], columns) for one in Field]
 
 
-def _shown(visit: Visit, sample: Sample, zone: tzinfo) -> Shown:
+def _shown(request: ConsoleRequest, sample: Sample, zone: tzinfo) -> Shown:
     row, record, label = sample.row, sample.record, sample.label
-    faults = [words.fault(one.field, one.fault) for one in sample.faults] or ([row.fault] if row.fault else [])
+    faults = [display_names.fault(one.field, one.fault) for one in sample.faults] or ([row.fault] if row.fault else [])
     caller, receiver, _, name, reason, _, _ = row.values
     if record is None or label is None:
         return Shown(row.line, name, "", caller, receiver, reason, "", faults)
@@ -277,9 +279,9 @@ def _shown(visit: Visit, sample: Sample, zone: tzinfo) -> Shown:
     return Shown(
         row.line,
         record.label_name,
-        logo_address(visit.deps.public_url, label.logo_sha256),
-        words.phone(record.caller_number),
-        words.phone(record.receiver_number),
+        logo_address(request.deps.public_url, label.logo_sha256),
+        display_names.phone(record.caller_number),
+        display_names.phone(record.receiver_number),
         record.call_reason or "",
         f"{starts.day} {starts:%b %H:%M} to {until}",
         [],
@@ -287,13 +289,13 @@ def _shown(visit: Visit, sample: Sample, zone: tzinfo) -> Shown:
 
 
 def _fault_line(kind: FaultKind) -> FaultLine:
-    text = words.fault(kind.field, kind.fault) if kind.field else f"{_LEFT_OUT}: {kind.fault}"
+    text = display_names.fault(kind.field, kind.fault) if kind.field else f"{_LEFT_OUT}: {kind.fault}"
     return FaultLine(text, kind.count, kind.examples)
 
 
-async def _form(visit: Visit, form: Form, status: int = 200) -> Response:
-    columns = [(words.FIELDS[one], names) for one, names in COLUMNS.items()]
-    return page(visit, UploadFormPage(form, await push.choices(visit), columns), status)
+async def _form(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
+    columns = [(display_names.FIELDS[one], names) for one, names in COLUMNS.items()]
+    return page(request, UploadFormPage(form, await push.choices(request), columns), status)
 
 
 ROUTES = (

@@ -10,17 +10,17 @@ from starlette.responses import Response, StreamingResponse
 from callmark.domain.access import records as access
 from callmark.domain.access.records import Progress, RowResult, Upload
 from callmark.domain.ids import BatchId, UploadId
-from callmark.domain.personalisation.judge import Field
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.upload_columns import COLUMNS
+from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
-from callmark.surfaces.console import sse, words
+from callmark.surfaces.console import display_names, sse
 from callmark.surfaces.console.batches import decode_instant_key
-from callmark.surfaces.console.entry import get
+from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.sheets import sheet
-from callmark.surfaces.console.visit import Visit, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, encode_key, with_query
+from callmark.surfaces.console.route import get
 
 LIST = "/console/uploads"
 _PAGE = 25
@@ -51,43 +51,43 @@ class UploadPage(Page):
     bad_count: int
 
 
-async def show_uploads(visit: Visit) -> Response:
+async def show_uploads(request: ConsoleRequest) -> Response:
     """Earlier files, newest first."""
-    found = await access.list_uploads(visit.deps, visit.actor, decode_instant_key(visit.query("after")))
+    found = await access.list_uploads(request.deps, request.actor, decode_instant_key(request.query("after")))
     shown = found[:_PAGE]
     last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
     more = with_query(LIST, after=last) if last else ""
-    return page(visit, UploadsPage(shown, more, LIST if visit.query("after") else ""))
+    return page(request, UploadsPage(shown, more, LIST if request.query("after") else ""))
 
 
-async def show_upload(visit: Visit) -> Response:
+async def show_upload(request: ConsoleRequest) -> Response:
     """One file."""
-    upload_id = visit.id(UploadId)
-    progress = await access.read_progress(visit.deps, visit.actor, upload_id)
+    upload_id = request.id(UploadId)
+    progress = await access.read_progress(request.deps, request.actor, upload_id)
     faulty: list[RowResult] = []
     bad_count = progress.outcomes.get(Outcome.INVALID, 0) + progress.upload.left_out_count
     if bad_count:
-        faulty = await access.first_faulty(visit.deps, visit.actor, upload_id, _FAULTY_SHOWN)
-    batches = await access.batches_of(visit.deps, visit.actor, upload_id)
-    return page(visit, UploadPage(progress, _text(progress), faulty, batches, bad_count))
+        faulty = await access.first_faulty(request.deps, request.actor, upload_id, _FAULTY_SHOWN)
+    batches = await access.batches_of(request.deps, request.actor, upload_id)
+    return page(request, UploadPage(progress, _text(progress), faulty, batches, bad_count))
 
 
-async def follow(visit: Visit) -> Response:
+async def follow(request: ConsoleRequest) -> Response:
     """The progress of one file, until every row has an outcome."""
-    upload_id = visit.id(UploadId)
-    first = await access.read_progress(visit.deps, visit.actor, upload_id)
-    return sse.stream(_events(visit, upload_id, first))
+    upload_id = request.id(UploadId)
+    first = await access.read_progress(request.deps, request.actor, upload_id)
+    return sse.stream(_events(request, upload_id, first))
 
 
-async def _events(visit: Visit, upload_id: UploadId, progress: Progress) -> AsyncGenerator[sse.Progress]:
-    until = visit.deps.real_clock.now() + _FOLLOWED_FOR
+async def _events(request: ConsoleRequest, upload_id: UploadId, progress: Progress) -> AsyncGenerator[sse.Progress]:
+    until = request.deps.real_clock.now() + _FOLLOWED_FOR
     while True:
-        finished = progress.is_done or visit.deps.real_clock.now() > until
+        finished = progress.is_done or request.deps.real_clock.now() > until
         yield sse.Progress(progress.settled, progress.upload.row_count, _text(progress), finished)
         if finished:
             return
-        await visit.deps.real_clock.sleep(_PAUSE)
-        progress = await access.read_progress(visit.deps, visit.actor, upload_id)
+        await request.deps.real_clock.sleep(_PAUSE)
+        progress = await access.read_progress(request.deps, request.actor, upload_id)
 
 
 def _text(progress: Progress) -> str:
@@ -96,22 +96,22 @@ def _text(progress: Progress) -> str:
     return "Submitting" if progress.upload.submitted_count < progress.upload.row_count else "Pushing"
 
 
-async def download(visit: Visit) -> Response:
+async def download(request: ConsoleRequest) -> Response:
     """Every row with what became of it, as CSV."""
-    upload_id = visit.id(UploadId)
-    made = (await access.read_progress(visit.deps, visit.actor, upload_id)).upload
+    upload_id = request.id(UploadId)
+    made = (await access.read_progress(request.deps, request.actor, upload_id)).upload
     name = (
         "".join(c for c in made.file_name.rpartition(".")[0] or made.file_name if c.isascii() and c.isalnum())
         or "upload"
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}-results.csv"'}
-    return StreamingResponse(_csv(visit, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(_csv(request, upload_id), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def _csv(visit: Visit, upload_id: UploadId) -> AsyncGenerator[bytes]:
+async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[bytes]:
     names = [names[0] for names in COLUMNS.values()]
     yield _lines([["line", *names, "record_id", "status", "field", "message"]])
-    async for results in access.each_result(visit.deps, visit.actor, upload_id):
+    async for results in access.each_result(request.deps, request.actor, upload_id):
         yield _lines([_line(result) for result in results])
 
 
@@ -120,8 +120,8 @@ def _line(result: RowResult) -> list[str]:
     told = ["", "left_out", "", result.row.fault] if result.row.fault else ["", "pending", "", ""]
     if record is not None:
         field = COLUMNS[Field(record.fault_field)][0] if record.fault_field else ""
-        fault = words.fault(record.fault_field, record.fault)
-        told = [str(record.key.id), record.outcome.value, field, fault or words.OUTCOME_HINTS[record.outcome]]
+        fault = display_names.fault(record.fault_field, record.fault)
+        told = [str(record.key.id), record.outcome.value, field, fault or display_names.OUTCOME_HINTS[record.outcome]]
     return [str(result.row.line), *result.row.values, *told]
 
 

@@ -11,9 +11,9 @@ from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
-from callmark.surfaces.console.entry import get
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import get
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class UsagePage(Page):
     most_webhooks: int = MOST_WEBHOOKS
 
 
-async def show_usage(visit: Visit) -> Response:
+async def show_usage(request: ConsoleRequest) -> Response:
     """The page; it asks again every few seconds."""
-    return page(visit, UsagePage(await access.read_usage(visit.deps, visit.actor)))
+    return page(request, UsagePage(await access.read_usage(request.deps, request.actor)))
 
 
 ROUTES = (get("/usage", show_usage, Action.USAGE_VIEW),)

@@ -14,13 +14,13 @@ from callmark.domain.policy.model import Action
 from callmark.domain.webhooks.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import get, post
-from callmark.surfaces.console.once import ShownBeforePage, show_once, shown_page
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, shown_page
 
 LIST = "/console/webhooks"
 OVERLAPS = {"0": "none", "1": "1 hour", "24": "24 hours", "168": "7 days"}
@@ -87,29 +87,29 @@ class RecoverPage(Page):
     count: int | None
 
 
-async def show_list(visit: Visit) -> Response:
+async def show_list(request: ConsoleRequest) -> Response:
     """All webhooks."""
-    return page(visit, WebhooksPage(await access.list_health(visit.deps, visit.actor)))
+    return page(request, WebhooksPage(await access.list_health(request.deps, request.actor)))
 
 
-async def show_create(visit: Visit) -> Response:
+async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every type of the account's plan is chosen, as most want."""
-    offered = [kind for kind in EventType if kind.feature in visit.actor.session.features]
-    return page(visit, WebhookFormPage(Form.of(event_types=[*offered]), ""))
+    offered = [kind for kind in EventType if kind.feature in request.actor.session.features]
+    return page(request, WebhookFormPage(Form.of(event_types=[*offered]), ""))
 
 
-async def create(visit: Visit) -> Response:
+async def create(request: ConsoleRequest) -> Response:
     """Makes a webhook and shows its secret once."""
     try:
-        made = await access.create_webhook(visit.deps, visit.actor, _wanted(visit.form))
+        made = await access.create_webhook(request.deps, request.actor, _wanted(request.form))
     except (InvalidInput, Conflict) as refused:
-        return page(visit, WebhookFormPage(_about(visit.form, refused), ""), 422)
-    return await _shown_once(visit, made.webhook, made.secret, "")
+        return page(request, WebhookFormPage(_about(request.form, refused), ""), 422)
+    return await _shown_once(request, made.webhook, made.secret, "")
 
 
-async def show_edit(visit: Visit) -> Response:
+async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the webhook has."""
-    webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
+    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
     form = Form.of(
         name=webhook.name,
         url=webhook.url,
@@ -117,88 +117,87 @@ async def show_edit(visit: Visit) -> Response:
         honours_retry_after="on" if webhook.honours_retry_after else "",
         stops_on_gone="on" if webhook.stops_on_gone else "",
     )
-    return page(visit, WebhookFormPage(form, str(webhook.id)))
+    return page(request, WebhookFormPage(form, str(webhook.id)))
 
 
-async def edit(visit: Visit) -> Response:
+async def edit(request: ConsoleRequest) -> Response:
     """Changes it, also for what waits already."""
-    webhook_id = visit.id(WebhookId)
+    webhook_id = request.id(WebhookId)
     try:
-        webhook = await access.update_webhook(visit.deps, visit.actor, webhook_id, _wanted(visit.form))
+        webhook = await access.update_webhook(request.deps, request.actor, webhook_id, _wanted(request.form))
     except (InvalidInput, Conflict) as refused:
-        return page(visit, WebhookFormPage(_about(visit.form, refused), str(webhook_id)), 422)
-    return visit.go(LIST, f"{webhook.name} was saved.")
+        return page(request, WebhookFormPage(_about(request.form, refused), str(webhook_id)), 422)
+    return request.go(LIST, f"{webhook.name} was saved.")
 
 
-async def show_test(visit: Visit) -> Response:
+async def show_test(request: ConsoleRequest) -> Response:
     """Call Me Back is what is tested by default."""
-    webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    return page(visit, TestPage(webhook, Form.of(event_type=EventType.CALL_ME_BACK.value)))
+    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    return page(request, TestPage(webhook, Form.of(event_type=EventType.CALL_ME_BACK.value)))
 
 
-async def test(visit: Visit) -> Response:
+async def test(request: ConsoleRequest) -> Response:
     """One attempt; its page is that of any delivery."""
-    wanted = visit.form.text("event_type")
+    wanted = request.form.text("event_type")
     kind = EventType(wanted) if wanted in set(EventType) else EventType.CALL_ME_BACK
-    tried = await access.send_test(visit.deps, visit.actor, visit.id(WebhookId), kind)
-    return visit.go(f"/console/webhook-events/{tried.delivery.id}")
+    tried = await access.send_test(request.deps, request.actor, request.id(WebhookId), kind)
+    return request.go(f"/console/webhook-events/{tried.delivery.id}")
 
 
-async def pause(visit: Visit) -> Response:
+async def pause(request: ConsoleRequest) -> Response:
     """Keeps events without sending them."""
-    webhook = await access.set_paused(visit.deps, visit.actor, visit.id(WebhookId), paused=True)
-    return visit.go(LIST, f"{webhook.name} is paused. Events wait for up to 30 days.")
+    webhook = await access.set_paused(request.deps, request.actor, request.id(WebhookId), paused=True)
+    return request.go(LIST, f"{webhook.name} is paused. Events wait for up to 30 days.")
 
 
-async def resume(visit: Visit) -> Response:
+async def resume(request: ConsoleRequest) -> Response:
     """Sends what has become due meanwhile."""
-    webhook = await access.set_paused(visit.deps, visit.actor, visit.id(WebhookId), paused=False)
-    return visit.go(LIST, f"{webhook.name} is active again. Waiting events are being sent.")
+    webhook = await access.set_paused(request.deps, request.actor, request.id(WebhookId), paused=False)
+    return request.go(LIST, f"{webhook.name} is active again. Waiting events are being sent.")
 
 
-async def show_rotate(visit: Visit) -> Response:
+async def show_rotate(request: ConsoleRequest) -> Response:
     """A day is enough for most receivers to change."""
-    webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    return page(visit, RotatePage(webhook, Form.of(overlap="24"), OVERLAPS))
+    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    return page(request, RotatePage(webhook, Form.of(overlap="24"), OVERLAPS))
 
 
-async def rotate(visit: Visit) -> Response:
+async def rotate(request: ConsoleRequest) -> Response:
     """A new secret, shown once."""
-    form, webhook_id = visit.form, visit.id(WebhookId)
+    form, webhook_id = request.form, request.id(WebhookId)
     if form.text("overlap") not in OVERLAPS:
-        webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
+        webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
         refused = InvalidInput("choose how long to keep the current secret", field="overlap")
-        return page(visit, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
+        return page(request, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
     overlap = timedelta(hours=int(form.text("overlap")))
-    made = await access.rotate_secret(visit.deps, visit.actor, webhook_id, overlap)
-    return await _shown_once(visit, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
+    made = await access.rotate_secret(request.deps, request.actor, webhook_id, overlap)
+    return await _shown_once(request, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
 
 
-async def show_secret(visit: Visit) -> Response:
+async def show_secret(request: ConsoleRequest) -> Response:
     """The secret that was just made, once."""
     to_do = "If you did not save the secret, open the webhook's menu in the list and rotate it."
     otherwise = ShownBeforePage("This secret has already been shown", to_do, ("Webhooks", LIST))
-    return await shown_page(visit, SecretPage, otherwise)
+    return await shown_page(request, SecretPage, otherwise)
 
 
-async def _shown_once(visit: Visit, webhook: Webhook, secret: str, old_until: str) -> Response:
-    return await show_once(visit, f"{LIST}/shown", SecretPage(webhook.name, str(webhook.id), secret, old_until))
+async def _shown_once(request: ConsoleRequest, webhook: Webhook, secret: str, old_until: str) -> Response:
+    return await show_once(request, f"{LIST}/shown", SecretPage(webhook.name, str(webhook.id), secret, old_until))
 
 
-async def ask_delete(visit: Visit) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    waiting = await access.count_waiting(visit.deps, visit.actor, webhook.id)
+    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    waiting = await access.count_waiting(request.deps, request.actor, webhook.id)
+    count = display_names.count(waiting, "delivery").capitalize()
     more = " or more" if waiting >= access.MOST_COUNTED else ""
     return confirm(
-        visit,
+        request,
         Confirm(
             title=f"Delete {webhook.name}?",
             lost=[
                 "It gets no more events.",
-                f"{words.count(waiting, 'delivery').capitalize()}{more} that are still waiting will not be sent."
-                if waiting
-                else "No deliveries are waiting.",
+                f"{count}{more} that are still waiting will not be sent." if waiting else "No deliveries are waiting.",
                 "Its secret is deleted. Past deliveries stay in the log for 30 days.",
             ],
             button="Delete webhook",
@@ -208,43 +207,47 @@ async def ask_delete(visit: Visit) -> Response:
     )
 
 
-async def delete(visit: Visit) -> Response:
+async def delete(request: ConsoleRequest) -> Response:
     """Ends it."""
-    webhook = await access.delete_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    return visit.go(LIST, f"{webhook.name} was deleted.")
+    webhook = await access.delete_webhook(request.deps, request.actor, request.id(WebhookId))
+    return request.go(LIST, f"{webhook.name} was deleted.")
 
 
-async def show_recover(visit: Visit) -> Response:
+async def show_recover(request: ConsoleRequest) -> Response:
     """Since the oldest event that failed, so that whoever comes from the mail about it finds it; else the last day."""
-    webhook = await access.get_webhook(visit.deps, visit.actor, visit.id(WebhookId))
-    oldest = await access.oldest_recoverable(visit.deps, visit.actor, webhook.id)
-    since = local_text(oldest or visit.deps.clock.now() - timedelta(days=1), visit.zone)
-    return page(visit, RecoverPage(webhook, Form.of(since=since), None))
+    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    oldest = await access.oldest_recoverable(request.deps, request.actor, webhook.id)
+    since = local_text(oldest or request.deps.clock.now() - timedelta(days=1), request.zone)
+    return page(request, RecoverPage(webhook, Form.of(since=since), None))
 
 
-async def count_recoverable(visit: Visit) -> Response:
+async def count_recoverable(request: ConsoleRequest) -> Response:
     """The dry run: says how many, and sends nothing."""
-    form, webhook_id = visit.form, visit.id(WebhookId)
-    webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
+    form, webhook_id = request.form, request.id(WebhookId)
+    webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
     try:
-        count = await access.count_recoverable(visit.deps, visit.actor, webhook_id, instant(form, "since", visit.zone))
+        count = await access.count_recoverable(
+            request.deps, request.actor, webhook_id, instant(form, "since", request.zone)
+        )
     except InvalidInput as refused:
-        return page(visit, RecoverPage(webhook, form.refused(refused), None), 422)
-    return page(visit, RecoverPage(webhook, form, count))
+        return page(request, RecoverPage(webhook, form.refused(refused), None), 422)
+    return page(request, RecoverPage(webhook, form, count))
 
 
-async def recover(visit: Visit) -> Response:
+async def recover(request: ConsoleRequest) -> Response:
     """Sends them again."""
-    webhook_id = visit.id(WebhookId)
-    webhook = await access.get_webhook(visit.deps, visit.actor, webhook_id)
+    webhook_id = request.id(WebhookId)
+    webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
     try:
-        count = await access.recover(visit.deps, visit.actor, webhook_id, instant(visit.form, "since", visit.zone))
+        count = await access.recover(
+            request.deps, request.actor, webhook_id, instant(request.form, "since", request.zone)
+        )
     except InvalidInput as refused:
-        return page(visit, RecoverPage(webhook, visit.form.refused(refused), None), 422)
+        return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
     verb = "is" if count == 1 else "are"
-    return visit.go(
+    return request.go(
         f"/console/webhook-events?webhook={webhook_id}",
-        f"{words.count(count, 'delivery').capitalize()} {verb} being sent again.",
+        f"{display_names.count(count, 'delivery').capitalize()} {verb} being sent again.",
     )
 
 

@@ -13,7 +13,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
-from callmark.kit.live import move_clock
+from callmark.kit.heartbeats import move_clock
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, magic, store, wire
 from callmark.surfaces.emulator.answers import answer_routes

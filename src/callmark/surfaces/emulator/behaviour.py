@@ -4,8 +4,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.calls.model import CallEvent
-from callmark.kit.chance import chance
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.seeded_random import chance
 from callmark.surfaces.emulator.model import MOST_RINGS, Script
 
 RING_S = 0.2

@@ -21,7 +21,7 @@ from callmark.kit.errors import (
     Unavailable,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.call import Family, Route
+from callmark.surfaces.api.route import ApiRoute, Family
 from callmark.surfaces.emulator import store
 from callmark.surfaces.emulator.store import Faults
 from callmark.surfaces.emulator.wire import FaultsIn
@@ -95,7 +95,7 @@ class Interceptor:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
-    async def __call__(self, route: Route) -> None:
+    async def __call__(self, route: ApiRoute) -> None:
         """Raises the error that this request is to be answered with, if any."""
         if not route.path.startswith(_FROM_THE_CONTRACT):
             return
@@ -107,7 +107,7 @@ class Interceptor:
             raise _error(slug, route)
 
 
-def _error(slug: str, route: Route) -> AppError:
+def _error(slug: str, route: ApiRoute) -> AppError:
     if slug == InvalidInput.slug and route.family is Family.B:
         return InvalidInput("Request body is invalid: malformed JSON")
     return _ERRORS[slug]()

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from callmark.domain.calls.model import CallEvent, CallSource
-from callmark.domain.personalisation.frames import Identity, RecordRef, Withdraw
+from callmark.domain.personalisation.handset_messages import Identity, RecordRef, Withdraw
 from callmark.domain.resolution.model import Offers
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.ids import random_uuid

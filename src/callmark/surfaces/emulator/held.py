@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from uuid import UUID
 
-from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.handset_messages import Identity
 from callmark.kit.clock import from_ms, iso_ms
 
 MOST_HELD = 1000

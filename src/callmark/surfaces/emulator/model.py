@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 from callmark.domain.calls.model import CallSource
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation.frames import Identity
+from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.own_zone import zone_of

@@ -11,7 +11,7 @@ from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
-from callmark.domain.numbers import look_up
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.records import CATALOGUE
@@ -101,7 +101,9 @@ class Page:
 
     async def _listed(self, account_id: AccountId) -> str:
         """The least of the account's newest listed numbers, empty when it has none."""
-        found = await look_up.search_numbers(self._deps, account_id, look_up.Search(state=NumberState.LISTED))
+        found = await number_search.search_numbers(
+            self._deps, account_id, number_search.Search(state=NumberState.LISTED)
+        )
         return min((one.number.phone_number for one in found), default="")
 
     async def _account(self, account: Account) -> AccountLine:

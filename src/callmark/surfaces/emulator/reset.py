@@ -18,7 +18,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.kit import mail
 from callmark.kit.due_work import make_periodic_due
 from callmark.kit.errors import Unavailable
-from callmark.kit.live import clock_offset, reset_clock
+from callmark.kit.heartbeats import clock_offset, reset_clock
 from callmark.surfaces.emulator import control, sink_store, store
 from callmark.surfaces.emulator.line import CLOCK_TOPIC
 

@@ -19,8 +19,8 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.gateway import metrics
 from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.http_verbs import Twin
 from callmark.surfaces.gateway.stream import Stream, send_page
-from callmark.surfaces.gateway.twin import Twin
 
 log = structlog.get_logger(__name__)
 

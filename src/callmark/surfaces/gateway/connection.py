@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from callmark.domain.handsets.model import Registration
-from callmark.domain.personalisation.frames import Withdraw
+from callmark.domain.personalisation.handset_messages import Withdraw
 from callmark.kit.ids import new_id
 from callmark.surfaces.gateway import metrics, wire
 

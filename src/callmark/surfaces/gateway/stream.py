@@ -17,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import encode_identity, encode_withdraw
+from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
 from callmark.kit.fabric import Attachment

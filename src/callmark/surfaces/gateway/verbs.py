@@ -17,7 +17,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Registration
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import RecordRef
+from callmark.domain.personalisation.handset_messages import RecordRef
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import Resolution

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation.frames import Identity, RecordRef
+from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
 from callmark.kit.ids import new_id
@@ -146,7 +146,7 @@ class FeedbackFrame(FeedbackBody, kw_only=True, frozen=True, tag="feedback"):
 HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame | FeedbackFrame
 
 
-# to the handset (identity and withdraw: domain/handsets/frames.py) --------------------------------------------------
+# to the handset (identity and withdraw: domain/personalisation/handset_messages.py) -----------------------------------
 
 
 class Welcome(Struct, frozen=True, tag="welcome"):

@@ -65,7 +65,7 @@ def _viewed(deps: Deps, roles: frozenset[str]) -> list[_Viewed]:
     if "api" in roles:
         found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, _RELEASE)))
     if "gateway" in roles:
-        from callmark.surfaces.gateway.twin import TABLE
+        from callmark.surfaces.gateway.http_verbs import TABLE
         from callmark.surfaces.reference.handset_doc import handset_openapi
 
         told = handset_openapi(TABLE, url, _RELEASE)

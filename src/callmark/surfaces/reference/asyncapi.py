@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from callmark.domain.personalisation.frames import Identity, Withdraw
+from callmark.domain.personalisation.handset_messages import Identity, Withdraw
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.components import Json, component_schemas
 

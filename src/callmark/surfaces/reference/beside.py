@@ -13,7 +13,7 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.call import Doc, ErrorDoc
+from callmark.surfaces.api.route import Doc, ErrorDoc
 from callmark.surfaces.bodies import NotUtf8
 from callmark.surfaces.reference.components import HEADERS, JSON, Errors, Json, component_schemas, headers_of
 from callmark.surfaces.reference.fields import described

@@ -17,8 +17,8 @@ from callmark.kit.errors import (
     UnsupportedEncoding,
     UnsupportedMedia,
 )
-from callmark.surfaces.api.call import ErrorDoc, Family, Route
 from callmark.surfaces.api.idempotency import KEY_ERRORS
+from callmark.surfaces.api.route import ApiRoute, ErrorDoc, Family
 from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, capital
 from callmark.surfaces.bodies import NotUtf8
 
@@ -71,7 +71,7 @@ def headers_of(status: int, *, limited: bool, keyed: bool = False) -> Json:
     return {name: {"$ref": f"{_HEADERS}{name}"} for name in names}
 
 
-def shared_errors(route: Route) -> list[ErrorDoc]:
+def shared_errors(route: ApiRoute) -> list[ErrorDoc]:
     """The errors that a route has by what it is: guarded, with a body, limited."""
     errors: list[ErrorDoc] = [*KEY_ERRORS] if route.keyed else []
     if route.feature:
@@ -94,7 +94,7 @@ def shared_errors(route: Route) -> list[ErrorDoc]:
     return errors
 
 
-def _errors_of_bodies(route: Route) -> list[ErrorDoc]:
+def _errors_of_bodies(route: ApiRoute) -> list[ErrorDoc]:
     message = NotUtf8(17).message
     newer = route.family is Family.B
     return [

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
-from callmark.surfaces.api.call import Doc, ErrorDoc, ParamDoc
+from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
 from callmark.surfaces.emulator import mails, sinks, wire
 from callmark.surfaces.emulator.faults import FaultsOut
 from callmark.surfaces.emulator.model import Screen

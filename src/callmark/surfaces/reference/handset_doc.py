@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput
-from callmark.surfaces.api.call import Doc
+from callmark.surfaces.api.route import Doc
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import FROM_HANDSET, IDENTITY, LISTED, OFFERS, RECORD
 from callmark.surfaces.reference.beside import About, Operation, Security, bearer, document_of, told_by

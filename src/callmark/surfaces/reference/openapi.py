@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from callmark.domain.limits.model import Bucket
-from callmark.surfaces.api.call import Doc, Family, ParamDoc, Route
 from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
 from callmark.surfaces.api.idempotency import KEY_PARAM
+from callmark.surfaces.api.route import ApiRoute, Doc, Family, ParamDoc
 from callmark.surfaces.api.routes import FamilyB
 from callmark.surfaces.reference import webhooks
 from callmark.surfaces.reference.components import (
@@ -48,7 +48,7 @@ Every answer carries `X-Request-Id`. For the gateway that handsets connect to, s
 _CLIENT_ID = ParamDoc("clientAccountId", "The client account.", UUID, "path", required=True, example=ACCOUNT_ID)
 
 
-def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
+def openapi(routes: Sequence[ApiRoute], public_url: str, version: str) -> Json:
     """The whole document. Raises LookupError for a route without a `doc`."""
     documented = [(route, _doc(route)) for route in routes]
     types = [kind for _, doc in documented for kind in (doc.request, doc.response) if kind is not None]
@@ -90,7 +90,7 @@ def openapi(routes: Sequence[Route], public_url: str, version: str) -> Json:
     return document
 
 
-def _doc(route: Route) -> Doc:
+def _doc(route: ApiRoute) -> Doc:
     if route.doc is None:
         raise LookupError(f"{route.method} {route.path} has no doc")
     return route.doc
@@ -101,7 +101,7 @@ def identity_of(kind: object) -> str:
     return repr(kind)
 
 
-def _operation(route: Route, doc: Doc, schemas: Mapping[str, Json], shared: Errors) -> Json:
+def _operation(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json], shared: Errors) -> Json:
     errors = [*doc.errors, *shared_errors(route)]
     operation: Json = {
         "operationId": operation_id(route),
@@ -148,7 +148,7 @@ _NAMES = {
 """What generated clients call an operation: by its method and the last fixed part of its path. Never changed again."""
 
 
-def operation_id(route: Route) -> str:
+def operation_id(route: ApiRoute) -> str:
     """The operation's name; those of call personalisation end with their generation. Raises LookupError without one."""
     fixed = [part for part in route.path.strip("/").split("/") if not part.startswith("{")]
     last = " ".join(fixed[-2:]) if fixed[-1] == "cancel" else fixed[-1]
@@ -158,7 +158,7 @@ def operation_id(route: Route) -> str:
     return f"{name}V{fixed[0].removeprefix('v') if fixed[0] in {'v2', 'v3'} else 1}"
 
 
-def _description(route: Route, doc: Doc) -> str:
+def _description(route: ApiRoute, doc: Doc) -> str:
     told = [doc.description]
     if route.bucket:
         limit = _limit(route.bucket)
@@ -178,7 +178,7 @@ def _seconds(window_s: int) -> str:
     return "second" if window_s == 1 else f"{window_s} seconds"
 
 
-def _parameters(route: Route, doc: Doc) -> list[ParamDoc]:
+def _parameters(route: ApiRoute, doc: Doc) -> list[ParamDoc]:
     known = {"clientAccountId": _CLIENT_ID} | {param.name: param for param in doc.params if param.place == "path"}
     names = re.findall(r"{(\w+)}", route.path)
     in_path = [known.get(name, ParamDoc(name, f"The {name}.", UUID, "path")) for name in names]
@@ -198,7 +198,7 @@ def parameter(param: ParamDoc) -> Json:
     return told | ({"example": param.example} if param.example is not None else {})
 
 
-def _success(route: Route, doc: Doc, schemas: Mapping[str, Json]) -> Json:
+def _success(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json]) -> Json:
     headers = headers_of(doc.status, limited=(route.bucket or route.counts) is not None, keyed=route.keyed)
     answer: Json = {"description": "Success.", "headers": headers}
     if doc.response is not None:

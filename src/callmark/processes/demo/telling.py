@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from callmark.processes.demo_teller import Teller
+from callmark.processes.demo.teller import Teller
 
 _OK = 200
 

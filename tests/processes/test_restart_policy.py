@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import pytest
 
 from callmark.kit.errors import SetupError
-from callmark.processes import keeper
+from callmark.processes import restart_policy
 from callmark.processes.board import Board, read_board
-from callmark.processes.keeper import Pace, keep
+from callmark.processes.restart_policy import Pace, keep
 
 
 class Flickering:
@@ -23,7 +23,7 @@ class Flickering:
 
     async def start(self) -> None:
         self.starts += 1
-        if self.starts == keeper.MANY + 1:
+        if self.starts == restart_policy.MANY + 1:
             self.enough.set()
 
     async def wait(self) -> int:
@@ -102,7 +102,7 @@ async def test_what_a_part_says_of_itself_is_noted() -> None:
             return {"deliveries": "stands still for 9 s"}
 
     board = Board()
-    assert await keeper.note(Half(), board)
+    assert await restart_policy.note(Half(), board)
     assert read_board(board.fd) == {"flickering": "deliveries: stands still for 9 s"}
     board.say("flickering", "")
     assert read_board(board.fd) == {}

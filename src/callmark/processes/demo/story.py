@@ -9,10 +9,10 @@ import httpx
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import to_ms
-from callmark.processes.demo_answers import Answers, story_webhook
-from callmark.processes.demo_credentials import AccountOut, Credentials
-from callmark.processes.demo_teller import Teller
-from callmark.processes.demo_telling import StoryFailed, Telling, expect, until
+from callmark.processes.demo.answers import Answers, story_webhook
+from callmark.processes.demo.credentials import AccountOut, Credentials
+from callmark.processes.demo.teller import Teller
+from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
 
 BULK_RECEIVER, REAL_TIME_RECEIVER = "919900000001", "919900000002"
 HANDSETS_WITHIN_S = 20.0

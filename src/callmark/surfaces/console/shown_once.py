@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from callmark.domain.accounts import handovers
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.observed import is_head
 
 Shown = TypeVar("Shown", bound=Page)
@@ -26,18 +26,18 @@ class ShownBeforePage(Page):
     back: tuple[str, str]
 
 
-async def show_once(visit: Visit, to: str, shown: Page) -> Response:
+async def show_once(request: ConsoleRequest, to: str, shown: Page) -> Response:
     """To the page below `to` that shows this context, once, to this session alone."""
-    assert visit.session  # noqa: S101 - the route's admission has seen to it
-    token = await handovers.hand_to_session(visit.deps, visit.session, shown.template, msgspec.json.encode(shown))
-    return visit.go(f"{to}/{token}")
+    assert request.session  # noqa: S101 - the route's admission has seen to it
+    token = await handovers.hand_to_session(request.deps, request.session, shown.template, msgspec.json.encode(shown))
+    return request.go(f"{to}/{token}")
 
 
-async def shown_page(visit: Visit, kind: type[Shown], otherwise: ShownBeforePage) -> Response:
+async def shown_page(request: ConsoleRequest, kind: type[Shown], otherwise: ShownBeforePage) -> Response:
     """The page whose context was handed over, or what says that it was shown before. `HEAD` takes nothing."""
-    assert visit.session  # noqa: S101 - as above
-    read = handovers.look if is_head(visit.request.scope) else handovers.take
-    content = await read(visit.deps, visit.session, kind.template, str(visit.request.path_params["token"]))
+    assert request.session  # noqa: S101 - as above
+    read = handovers.look if is_head(request.http.scope) else handovers.take
+    content = await read(request.deps, request.session, kind.template, str(request.http.path_params["token"]))
     if content is None:
-        return page(visit, otherwise, _GONE)
-    return page(visit, msgspec.json.decode(content, type=kind))
+        return page(request, otherwise, _GONE)
+    return page(request, msgspec.json.decode(content, type=kind))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.personalisation.judge import (
+from callmark.domain.personalisation.validation import (
     V1,
     V2,
     V3,

@@ -18,8 +18,8 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet, ProcessNode
 from callmark.kit.errors import NotFound
-from callmark.processes.demo_credentials import FeatureSetOut, StructureOut
-from callmark.processes.demo_people import give_process
+from callmark.processes.demo.credentials import FeatureSetOut, StructureOut
+from callmark.processes.demo.people import give_process
 
 _HOURS = "mon-sat 10:00-18:00"
 _ZONE = "Asia/Kolkata"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmark.domain.numbers.lists import MOST_LINES, ListReading, Rejected, read_list
+from callmark.domain.numbers.number_list_parser import MOST_LINES, ListReading, Rejected, read_list
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import parse_digits
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from callmark.domain.calls import queries
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation import days
-from callmark.domain.personalisation.days import Days
+from callmark.domain.personalisation import daily_figures as record_figures
+from callmark.domain.personalisation.daily_figures import Days
 from callmark.kit.db import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
@@ -20,13 +20,13 @@ _TAIL = 1_000
 
 async def read_days(deps: Deps, account_id: AccountId) -> Days:
     """The account's last days, the calls of the last minutes with them."""
-    found = await days.read_days(deps, account_id)
+    found = await record_figures.read_days(deps, account_id)
     async with deps.db.connection() as tx:
-        mark = await days.read_calls_mark(tx)
+        mark = await record_figures.read_calls_mark(tx)
         rows = await queries.firsts_between(tx, mark, deps.clock.now() + timedelta(seconds=1), _TAIL)
         own = [one for one in await _counted(tx, rows) if one[0] == account_id and one[1] == found.today.day]
     shown = sum(by for _, _, count, by in own if count == "shown")
-    return days.add_to_today(found, shown=shown, answered=sum(by for *_, by in own) - shown)
+    return record_figures.add_to_today(found, shown=shown, answered=sum(by for *_, by in own) - shown)
 
 
 async def count_calls(deps: Deps) -> None:
@@ -38,11 +38,11 @@ async def count_calls(deps: Deps) -> None:
 
 async def _count(deps: Deps) -> bool:
     async with deps.db.transaction() as tx:
-        mark = await days.lock_calls_mark(tx)
+        mark = await record_figures.lock_calls_mark(tx)
         rows = await queries.firsts_between(tx, mark, deps.clock.now() - _OPEN_FOR, _A_STEP)
-        await days.add_calls(tx, await _counted(tx, rows))
+        await record_figures.add_calls(tx, await _counted(tx, rows))
         if rows:
-            await days.set_calls_mark(tx, rows[-1]["reported_at"], rows[-1]["id"])
+            await record_figures.set_calls_mark(tx, rows[-1]["reported_at"], rows[-1]["id"])
     return len(rows) == _A_STEP
 
 
@@ -52,7 +52,7 @@ async def _counted(tx: Tx, rows: Sequence[Row]) -> list[tuple[AccountId, date, s
     if not told:
         return []
     around: tuple[datetime, datetime] = told[0]["reported_at"], told[-1]["reported_at"]
-    owners = await days.owners_of(tx, [(row["record_id"], row["receiver_number"]) for row in told], around)
+    owners = await record_figures.owners_of(tx, [(row["record_id"], row["receiver_number"]) for row in told], around)
     return list(_added(told, owners))
 
 

@@ -11,11 +11,11 @@ from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import SessionId
 from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.surfaces.console.confirm import Confirm, confirm
-from callmark.surfaces.console.entry import Access, get, post
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
-from callmark.surfaces.console.visit import Form, Visit
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import Access, get, post
 
 ME = "/console/me"
 _BROWSERS = ("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")
@@ -43,46 +43,46 @@ class MePage(Page):
     shortest: int = SHORTEST
 
 
-async def show(visit: Visit) -> Response:
+async def show(request: ConsoleRequest) -> Response:
     """The page."""
-    return await _page(visit, Form())
+    return await _page(request, Form())
 
 
-async def change_password(visit: Visit) -> Response:
+async def change_password(request: ConsoleRequest) -> Response:
     """Takes the old and the new password; every other session ends."""
-    form, session = visit.form, _session(visit)
+    form, session = request.form, _session(request)
     try:
         await door.change_password(
-            visit.deps, session, form.text("old_password"), form.new_password(), visit.origin.address
+            request.deps, session, form.text("old_password"), form.new_password(), request.origin.address
         )
     except InvalidInput as refused:
-        return await _page(visit, Form().refused(refused), 422)
+        return await _page(request, Form().refused(refused), 422)
     except TooManyRequests as refused:
-        return await _page(visit, Form({}, {"": retry_text(refused)}), 429)
-    return visit.go(ME, "Your password was changed. You are signed out everywhere else.")
+        return await _page(request, Form({}, {"": retry_text(refused)}), 429)
+    return request.go(ME, "Your password was changed. You are signed out everywhere else.")
 
 
-async def change_zone(visit: Visit) -> Response:
+async def change_zone(request: ConsoleRequest) -> Response:
     """Takes the time zone in which pages show times."""
-    form = visit.form
+    form = request.form
     try:
-        await door.set_zone(visit.deps, _session(visit).person, form.text("zone"))
+        await door.set_zone(request.deps, _session(request).person, form.text("zone"))
     except InvalidInput:
-        return await _page(visit, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
-    return visit.go(ME, f"Times are now shown in {form.text('zone')}.")
+        return await _page(request, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
+    return request.go(ME, f"Times are now shown in {form.text('zone')}.")
 
 
-async def end_one(visit: Visit) -> Response:
+async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
-    session_id = visit.id(SessionId)
-    await door.end_session(visit.deps, _session(visit).person, session_id)
-    return visit.go(ME, "The session was signed out.")
+    session_id = request.id(SessionId)
+    await door.end_session(request.deps, _session(request).person, session_id)
+    return request.go(ME, "The session was signed out.")
 
 
-async def ask_end_others(visit: Visit) -> Response:
+async def ask_end_others(request: ConsoleRequest) -> Response:
     """Asks before signing out everywhere else."""
     return confirm(
-        visit,
+        request,
         Confirm(
             title="Sign out everywhere else?",
             lost=["All your other sessions end immediately. Unsaved input there is lost."],
@@ -93,20 +93,20 @@ async def ask_end_others(visit: Visit) -> Response:
     )
 
 
-async def end_others(visit: Visit) -> Response:
+async def end_others(request: ConsoleRequest) -> Response:
     """Signs every other session out."""
-    await door.end_other_sessions(visit.deps, _session(visit))
-    return visit.go(ME, "You are signed out everywhere else.")
+    await door.end_other_sessions(request.deps, _session(request))
+    return request.go(ME, "You are signed out everywhere else.")
 
 
-async def _page(visit: Visit, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
-    this = _session(visit)
-    found = await door.list_sessions(visit.deps, this.person)
+async def _page(request: ConsoleRequest, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
+    this = _session(request)
+    found = await door.list_sessions(request.deps, this.person)
     lines = [SessionLine(session, device_of(session.user_agent), session.id == this.id) for session in found]
     zones = zone_options()
-    if not any(visit.zone.key == name for _, names in zones for name, _ in names):
-        zones = [("Now", [(visit.zone.key, visit.zone.key)]), *zones]
-    return page(visit, MePage(form, zone_form or Form.of(zone=visit.zone.key), zones, lines), status)
+    if not any(request.zone.key == name for _, names in zones for name, _ in names):
+        zones = [("Now", [(request.zone.key, request.zone.key)]), *zones]
+    return page(request, MePage(form, zone_form or Form.of(zone=request.zone.key), zones, lines), status)
 
 
 def device_of(user_agent: str) -> str:
@@ -116,9 +116,9 @@ def device_of(user_agent: str) -> str:
     return " on ".join(filter(None, (browser, system))) or user_agent[:60] or "unknown browser"
 
 
-def _session(visit: Visit) -> Session:
-    assert visit.session  # noqa: S101 - the route's admission has seen to it
-    return visit.session
+def _session(request: ConsoleRequest) -> Session:
+    assert request.session  # noqa: S101 - the route's admission has seen to it
+    return request.session
 
 
 ROUTES = (

@@ -14,8 +14,8 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
-from callmark.domain.personalisation import day_queries
-from callmark.domain.personalisation.day_queries import Added
+from callmark.domain.personalisation import daily_queries as day_queries
+from callmark.domain.personalisation.daily_queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx

@@ -8,8 +8,8 @@ import pytest
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock, ProductClock, SystemClock
 from callmark.kit.errors import Unavailable
+from callmark.kit.heartbeats import LiveProcess, move_clock
 from callmark.kit.ids import new_id
-from callmark.kit.live import LiveProcess, move_clock
 
 
 async def test_every_live_process_has_the_new_time_when_the_move_is_answered(deps: Deps) -> None:

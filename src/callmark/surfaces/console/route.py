@@ -1,4 +1,4 @@
-"""A line of the console's route table."""
+"""A line of the console's route table: its path, its handler, and what a person must be allowed to do."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from enum import Enum
 from starlette.responses import Response
 
 from callmark.domain.policy.model import Action
-from callmark.surfaces.console.visit import Visit
+from callmark.surfaces.console.request import ConsoleRequest
 
-Handler = Callable[[Visit], Awaitable[Response]]
+Handler = Callable[[ConsoleRequest], Awaitable[Response]]
 
 
 class Access(Enum):
@@ -20,22 +20,22 @@ class Access(Enum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ConsoleRoute:
     """Method, path below `/console`, handler, and what the visitor must be allowed to do."""
 
     method: str
     path: str
     handler: Handler
-    action: Action | Access
+    needs: Action | Access
     largest_bytes: int = 256 * 1024
     """Largest body; pages that take files say more."""
 
 
-def get(path: str, handler: Handler, action: Action | Access) -> Entry:
+def get(path: str, handler: Handler, needs: Action | Access) -> ConsoleRoute:
     """A page."""
-    return Entry("GET", path, handler, action)
+    return ConsoleRoute("GET", path, handler, needs)
 
 
-def post(path: str, handler: Handler, action: Action | Access, *, largest_bytes: int = 256 * 1024) -> Entry:
+def post(path: str, handler: Handler, needs: Action | Access, *, largest_bytes: int = 256 * 1024) -> ConsoleRoute:
     """A form's target."""
-    return Entry("POST", path, handler, action, largest_bytes)
+    return ConsoleRoute("POST", path, handler, needs, largest_bytes)

@@ -10,7 +10,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Registration
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.frames import RecordRef, identity_of
+from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
 from callmark.kit.phone import parse_loose

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from callmark.kit.errors import SetupError
-from callmark.processes.units import ProcessUnit
+from callmark.processes.process_specs import ProcessUnit
 
 
 async def test_a_child_takes_no_code_from_the_directory_it_was_started_in(

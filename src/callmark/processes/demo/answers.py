@@ -18,8 +18,8 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.signing import PREFIX
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict
-from callmark.processes.demo_credentials import AccountOut
-from callmark.processes.demo_telling import StoryFailed, Telling, expect, until
+from callmark.processes.demo.credentials import AccountOut
+from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
 
 RECEIVER = "919900000003"
 SINK = "demo-story"

@@ -18,10 +18,10 @@ from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, default_data_dir, read_settings
 from callmark.processes.compose import open_deps
-from callmark.processes.demo_credentials import Credentials, read_credentials, write_credentials, write_env
-from callmark.processes.demo_seed import seed
-from callmark.processes.demo_story import Story
-from callmark.processes.demo_teller import Teller
+from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials, write_env
+from callmark.processes.demo.seed import seed
+from callmark.processes.demo.story import Story
+from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import ROLES, Running, Supervisor
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk

@@ -14,8 +14,8 @@ from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
 from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
-from callmark.domain.personalisation.judge import Fault, Field
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.validation import Fault, Field
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.model import FeatureSetState, PhoneType

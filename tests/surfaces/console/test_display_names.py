@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from callmark.surfaces.console import words
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import human, told
 
 NOW = datetime(2026, 1, 12, 14, 5, 33, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_the_exact_time_names_its_zone() -> None:
     ],
 )
 def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str) -> None:
-    assert words.share(part, whole).replace("\N{NO-BREAK SPACE}", " ") == said
+    assert display_names.share(part, whole).replace("\N{NO-BREAK SPACE}", " ") == said
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_share_is_never_nicer_than_the_truth(part: int, whole: int, said: str)
     [(2_097_152, "2 MB"), (8 * 1024 * 1024, "8 MB"), (1_572_864, "1.5 MB"), (262_144, "256 KB"), (900, "900 bytes")],
 )
 def test_an_amount_of_data_is_told_in_human_units(number: int, said: str) -> None:
-    assert words.size(number) == said
+    assert display_names.size(number) == said
 
 
 @pytest.mark.parametrize(
@@ -82,4 +82,4 @@ def test_an_amount_of_data_is_told_in_human_units(number: int, said: str) -> Non
     ],
 )
 def test_a_number_has_one_spelling_that_stays_on_a_line(number: str, shown: str) -> None:
-    assert words.phone(number) == shown.replace(" ", "\N{NO-BREAK SPACE}")
+    assert display_names.phone(number) == shown.replace(" ", "\N{NO-BREAK SPACE}")

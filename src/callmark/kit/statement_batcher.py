@@ -42,7 +42,7 @@ class _Line:
         self.items = GATHERED_ITEMS.labels(statement.__name__)
 
 
-class Gather:
+class StatementBatcher:
     """Runs statements over gathered items; `lanes` is how many transactions of one statement may run at once."""
 
     def __init__(self, db: Database | KeptConnections, *, lanes: int = 1) -> None:

@@ -21,15 +21,9 @@ from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import NotFound, SetupError
 from callmark.kit.ids import parse_uuid
-from callmark.processes.demo_credentials import (
-    AccountOut,
-    Credentials,
-    LabelOut,
-    LabelsOut,
-    Operator,
-)
-from callmark.processes.demo_people import seed_members, seed_operator
-from callmark.processes.demo_structure import Branch, seed_branch
+from callmark.processes.demo.credentials import AccountOut, Credentials, LabelOut, LabelsOut, Operator
+from callmark.processes.demo.people import seed_members, seed_operator
+from callmark.processes.demo.structure import Branch, seed_branch
 from callmark.surfaces.emulator.guard import emulator_token
 
 DEMO = "Demo"

@@ -4,15 +4,16 @@ from uuid import UUID
 
 from tests.factories import Cast, make_cast, phone
 
-from callmark.domain.calls import days as call_days
+from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
-from callmark.domain.personalisation import days, service
-from callmark.domain.personalisation.judge import V2, NewRecord
+from callmark.domain.personalisation import daily_figures as record_figures
+from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import new_id
 from callmark.worker import run as worker
@@ -36,8 +37,8 @@ def long_after(deps: Deps) -> Deps:
 
 async def count_all(deps: Deps) -> None:
     """Runs the counting jobs as they will run some time later."""
-    await days.count_days(long_after(deps))
-    await call_days.count_calls(long_after(deps))
+    await record_figures.count_days(long_after(deps))
+    await call_figures.count_calls(long_after(deps))
 
 
 async def records_of(deps: Deps, cast: Cast, batch: Batch) -> list[StoredRecord]:
@@ -59,10 +60,10 @@ async def test_the_newest_batches_show_before_the_job_has_counted_them(deps: Dep
     cast = await make_cast(deps)
     await submit(deps, cast, 3, bad=2)
     await submit(deps, cast, 0, bad=1)
-    today = (await call_days.read_days(deps, cast.account.id)).today
+    today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.accepted, today.waiting, today.invalid) == (6, 5, 1)
     await worker.run_due_once(deps)
-    today = (await call_days.read_days(deps, cast.account.id)).today
+    today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.accepted, today.valid, today.waiting, today.pushed) == (6, 3, 0, 0)
     assert today.failures[Outcome.NOT_REGISTERED] == 3
 
@@ -72,14 +73,14 @@ async def test_counting_changes_no_figure_and_never_counts_twice(deps: Deps) -> 
     await submit(deps, cast, 4, bad=1)
     await worker.run_due_once(deps)
     waiting = await submit(deps, cast, 2)
-    before = await call_days.read_days(deps, cast.account.id)
+    before = await call_figures.read_days(deps, cast.account.id)
     for _ in range(2):
         await count_all(deps)
-        assert await call_days.read_days(deps, cast.account.id) == before
+        assert await call_figures.read_days(deps, cast.account.id) == before
     await worker.run_due_once(deps)
     for _ in range(2):
         await count_all(deps)
-    today = (await call_days.read_days(deps, cast.account.id)).today
+    today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.accepted, today.waiting, today.failed, today.invalid) == (7, 0, 6, 1)
     assert waiting.record_count == 2
 
@@ -90,13 +91,13 @@ async def test_a_record_counts_as_shown_and_answered_once_however_often_it_rings
     await called(deps, record, CallEvent.SHOWN, CallEvent.MISSED)
     await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
     await called(deps, record, CallEvent.SHOWN, CallEvent.ANSWERED)
-    before = (await call_days.read_days(deps, cast.account.id)).today
+    before = (await call_figures.read_days(deps, cast.account.id)).today
     assert (before.shown, before.answered) == (1, 1)
     await count_all(deps)
     await count_all(deps)
-    assert (await call_days.read_days(deps, cast.account.id)).today == before
+    assert (await call_figures.read_days(deps, cast.account.id)).today == before
     charlie = await make_cast(deps)
-    assert (await call_days.read_days(deps, charlie.account.id)).today.shown == 0
+    assert (await call_figures.read_days(deps, charlie.account.id)).today.shown == 0
 
 
 async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -> None:
@@ -108,7 +109,7 @@ async def test_a_late_delivery_moves_from_the_failed_to_the_pushed(deps: Deps) -
     await service.acknowledge(deps, [record.key])
     await count_all(deps)
     await count_all(deps)
-    today = (await call_days.read_days(deps, cast.account.id)).today
+    today = (await call_figures.read_days(deps, cast.account.id)).today
     assert (today.pushed, today.late, today.failed) == (1, 1, 0)
 
 
@@ -120,20 +121,20 @@ async def test_a_day_is_its_own_and_days_without_anything_are_there(deps: Deps, 
     clock.advance(timedelta(days=1))
     await worker.prepare(deps)
     await submit(deps, cast, 1)
-    found = await call_days.read_days(deps, cast.account.id)
+    found = await call_figures.read_days(deps, cast.account.id)
     assert [day.accepted for day in found.days[-3:]] == [0, 2, 1]
-    assert len(found.days) == days.DAYS
+    assert len(found.days) == record_figures.DAYS
 
 
 async def test_a_page_does_not_count_a_flood_itself(deps: Deps) -> None:
     cast = await make_cast(deps)
     for _ in range(11):
         await submit(deps, cast, 0, bad=500)
-    behind = await call_days.read_days(deps, cast.account.id)
+    behind = await call_figures.read_days(deps, cast.account.id)
     assert behind.is_behind
     assert behind.today.accepted == 0
     await count_all(deps)
-    caught_up = await call_days.read_days(deps, cast.account.id)
+    caught_up = await call_figures.read_days(deps, cast.account.id)
     assert not caught_up.is_behind
     assert caught_up.today.accepted == 5_500
 
@@ -143,7 +144,7 @@ async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: De
     async with deps.db.transaction() as tx:
         await tx.execute("UPDATE installation SET clock_version = clock_version")  # somebody who has written
         batch = await submit(deps, cast)
-        await days.count_days(long_after(deps))
+        await record_figures.count_days(long_after(deps))
         async with deps.db.connection() as other:
             mark: UUID = await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'")
         began = await tx.fetchval("SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")

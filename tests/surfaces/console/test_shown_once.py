@@ -18,7 +18,7 @@ from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid, sha256
-from callmark.surfaces.console.entry import Access
+from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
 
@@ -156,8 +156,8 @@ async def test_every_form_is_answered_by_a_redirect_or_by_itself(
     for entry in TABLE:
         if entry.method != "POST" or entry.path in _CHANGE_NOTHING:
             continue
-        by = stage.olive if entry.action is Action.OPERATE else stage.alice
-        if entry.action is Access.ANYBODY:
+        by = stage.olive if entry.needs is Action.OPERATE else stage.alice
+        if entry.needs is Access.ANYBODY:
             by = browse()
             await by.get("/console/sign-in")
         path = f"/console{re.sub(r'{[^}]+}', str(random_uuid()), entry.path)}"

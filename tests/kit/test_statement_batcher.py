@@ -9,8 +9,8 @@ import asyncpg
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict
-from callmark.kit.gather import Gather
 from callmark.kit.ids import new_id
+from callmark.kit.statement_batcher import StatementBatcher
 
 
 class Ledger:
@@ -34,7 +34,7 @@ async def count(deps: Deps, ids: Sequence[UUID]) -> int:
 
 
 async def test_items_that_arrive_together_share_commits(deps: Deps) -> None:
-    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
     statement = ledger.write
     ids = [new_id() for _ in range(50)]
     await asyncio.gather(*(gather(statement, [one]) for one in ids))
@@ -44,7 +44,7 @@ async def test_items_that_arrive_together_share_commits(deps: Deps) -> None:
 
 
 async def test_one_bad_item_spoils_only_itself(deps: Deps) -> None:
-    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
     statement = ledger.write
     taken = new_id()
     await gather(statement, [taken])
@@ -69,7 +69,7 @@ async def test_a_domain_error_of_one_item_is_only_its_callers(deps: Deps) -> Non
         if bad in items:
             raise Conflict("not that one")
 
-    gather = Gather(deps.db, lanes=1)
+    gather = StatementBatcher(deps.db, lanes=1)
     results = await asyncio.gather(
         *(gather(refuse, [one]) for one in [new_id(), bad, new_id()]), return_exceptions=True
     )
@@ -77,7 +77,7 @@ async def test_a_domain_error_of_one_item_is_only_its_callers(deps: Deps) -> Non
 
 
 async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps) -> None:
-    gather, ledger = Gather(deps.db, lanes=1), Ledger()
+    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
     statement = ledger.write
     ids = [new_id() for _ in range(3)]
     tasks = [asyncio.create_task(gather(statement, [one])) for one in ids]

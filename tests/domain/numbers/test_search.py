@@ -18,10 +18,11 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import caller_queries, look_up, page_queries
+from callmark.domain.numbers import caller_queries, page_queries
+from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.look_up import Search, search_for, span_of
 from callmark.domain.numbers.model import JobKind, ListedCaller, NumberState
+from callmark.domain.numbers.search import Search, search_for, span_of
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet, Within
 from callmark.kit.clock import FakeClock
@@ -45,7 +46,7 @@ class Shop:
     async def page(
         self, within: Within | FeatureSetId | None = None, *, page: int = 1, limit: int = 1000
     ) -> tuple[list[PhoneNumber], int]:
-        found = await look_up.read_page(self.deps, self.account_id, within, page=page, limit=limit)
+        found = await number_search.read_page(self.deps, self.account_id, within, page=page, limit=limit)
         return [one.number.phone_number for one in found.numbers], found.total
 
 
@@ -73,7 +74,7 @@ async def shop(deps: Deps, clock: FakeClock) -> Shop:
 
 @pytest.mark.parametrize("limit", [1, 5, 7, 24, 25, 1000])
 async def test_pages_run_newest_first_without_gap_or_repetition(shop: Shop, limit: int) -> None:
-    count = look_up.page_count(len(shop.all), limit)
+    count = number_search.page_count(len(shop.all), limit)
     read: list[PhoneNumber] = []
     for page in range(1, count + 1):
         found, total = await shop.page(page=page, limit=limit)
@@ -111,10 +112,10 @@ async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) ->
 
 
 async def test_a_number_shows_its_names(shop: Shop) -> None:
-    top = (await look_up.find_number(shop.deps, shop.account_id, shop.in_set["Top"][0]))[0].names
+    top = (await number_search.find_number(shop.deps, shop.account_id, shop.in_set["Top"][0]))[0].names
     assert (top.department, top.operation, top.process, top.sub_process) == ("Retail", "Delivery", "Last mile", "")
     assert (top.feature_set_name, top.label_name, top.call_me_back) == ("Top", "Acme Deliveries", False)
-    sub = (await look_up.find_number(shop.deps, shop.account_id, shop.in_set["Sub"][0]))[0].names
+    sub = (await number_search.find_number(shop.deps, shop.account_id, shop.in_set["Sub"][0]))[0].names
     assert (sub.process, sub.sub_process) == ("Last mile", "Evening")
 
 
@@ -122,20 +123,20 @@ async def test_numbers_of_a_group_are_there_with_empty_places(shop: Shop) -> Non
     listed = await make_listed(shop.deps, account_id=shop.account_id, name="Old console", is_number_group=True)
     (first, *_), total = await shop.page()
     assert (first, total) == (listed.number, len(shop.all) + 1)
-    names = (await look_up.find_number(shop.deps, shop.account_id, listed.number))[0].names
+    names = (await number_search.find_number(shop.deps, shop.account_id, listed.number))[0].names
     assert (names.department, names.operation, names.process, names.feature_set_name) == ("", "", "", "Old console")
 
 
 async def test_a_number_is_found_with_the_job_that_works_on_it(shop: Shop) -> None:
     one = shop.all[0]
-    assert (await look_up.find_number(shop.deps, shop.account_id, one))[1] is None
+    assert (await number_search.find_number(shop.deps, shop.account_id, one))[1] is None
     await numbers.delist(shop.deps, shop.account_id, shop.sets["Care"], [one], ALICE)
-    details, job = await look_up.find_number(shop.deps, shop.account_id, one)
+    details, job = await number_search.find_number(shop.deps, shop.account_id, one)
     assert details.number.state is NumberState.DELISTING
     assert job
     assert job.kind is JobKind.DELIST
     with pytest.raises(NotFound):
-        await look_up.find_number(shop.deps, (await make_business(shop.deps)).account_id, one)
+        await number_search.find_number(shop.deps, (await make_business(shop.deps)).account_id, one)
 
 
 async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> None:
@@ -143,7 +144,7 @@ async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> No
     await numbers.delist(shop.deps, shop.account_id, shop.sets["Sub"], [one], ALICE)
 
     async def found(wanted: Search) -> list[PhoneNumber]:
-        rows = await look_up.search_numbers(shop.deps, shop.account_id, wanted)
+        rows = await number_search.search_numbers(shop.deps, shop.account_id, wanted)
         return [row.number.phone_number for row in rows]
 
     assert await found(Search()) == shop.all
@@ -163,9 +164,9 @@ async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> No
 async def test_a_search_is_turned_page_by_page(shop: Shop) -> None:
     read: list[PhoneNumber] = []
     before = None
-    while page := await look_up.search_numbers(shop.deps, shop.account_id, before=before, limit=5):
+    while page := await number_search.search_numbers(shop.deps, shop.account_id, before=before, limit=5):
         read += [one.number.phone_number for one in page]
-        before = look_up.page_of(page[-1].number)
+        before = number_search.page_of(page[-1].number)
     assert read == shop.all
 
 

@@ -16,10 +16,12 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from callmark.domain.access.model import Actor, Operating, may
+from callmark.domain.access.model import Actor as SessionActor
+from callmark.domain.access.model import Operating
 from callmark.domain.accounts.session_model import Origin, Session
 from callmark.domain.deps import Deps
-from callmark.domain.policy.model import Action, Role
+from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Action, Actor, Path, Role, may
 from callmark.kit.errors import AppError, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
@@ -70,11 +72,11 @@ class Form:
 
 
 @dataclass
-class Visit:
+class ConsoleRequest:
     """One request. Handlers get it already admitted: session, CSRF token and the route's action are checked."""
 
     deps: Deps
-    request: Request
+    http: Request
     session: Session | None
     origin: Origin
     csrf_key: str
@@ -82,14 +84,14 @@ class Visit:
     new_cookies: list[cookies.Cookie] = field(default_factory=list[cookies.Cookie])
 
     @cached_property
-    def actor(self) -> Actor:
+    def actor(self) -> SessionActor:
         """Who acts for which account. Only on pages of a business."""
         found = self.actor_or_none
         assert found  # noqa: S101 - the route's admission has seen to it
         return found
 
     @cached_property
-    def actor_or_none(self) -> Actor | None:
+    def actor_or_none(self) -> SessionActor | None:
         """Who acts for which account; None without a session, and for an operator who acts for none."""
         return _actor_of(self.session, self.origin.address) if self.session else None
 
@@ -98,6 +100,18 @@ class Visit:
         """The operator at work. Only on operator pages."""
         assert self.session  # noqa: S101 - the route's admission has seen to it
         return Operating(self.session.email, self.session.name, self.origin.address, self.session)
+
+    @cached_property
+    def by(self) -> Actor:
+        """Who acts, for use cases: a member, or an operator (for an account or none). Not without a session."""
+        assert self.session  # noqa: S101 - the route's admission has seen to it
+        return self.session.actor(self.origin.address)
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account that the session acts for. Only on pages of a business."""
+        assert self.session and self.session.account_id  # noqa: S101, PT018 - the route's admission has seen to it
+        return self.session.account_id
 
     @property
     def zone(self) -> ZoneInfo:
@@ -117,7 +131,7 @@ class Visit:
     def sent_csrf(self) -> str:
         """The token that came with the form."""
         in_form = self.sent.get("csrf") if self.sent else ""
-        return self.request.headers.get("x-csrf-token") or (in_form if isinstance(in_form, str) else "")
+        return self.http.headers.get("x-csrf-token") or (in_form if isinstance(in_form, str) else "")
 
     def file(self, name: str) -> UploadFile | None:
         """A file that was sent, None when none was chosen. Raises InvalidInput for one over the page's limit."""
@@ -128,39 +142,40 @@ class Visit:
 
     def id(self, kind: Callable[[UUID], Id], name: str = "id") -> Id:
         """An id of the path. Raises NotFound when it cannot be one."""
-        parsed = parse_uuid(str(self.request.path_params[name]))
+        parsed = parse_uuid(str(self.http.path_params[name]))
         if parsed is None:
             raise NotFound
         return kind(parsed)
 
     def query(self, name: str) -> str:
         """A query parameter, empty when it was not sent."""
-        return self.request.query_params.get(name, "")
+        return self.http.query_params.get(name, "")
 
     @property
     def path(self) -> str:
         """The path that was asked for."""
-        return self.request.scope["path"]
+        return self.http.scope["path"]
 
     @property
     def address(self) -> str:
         """Path and query as they were sent, whatever `Host` says."""
-        query = self.request.scope["query_string"].decode("latin-1")
+        query = self.http.scope["query_string"].decode("latin-1")
         return f"{quote(self.path)}?{query}" if query else quote(self.path)
 
     @property
     def request_id(self) -> str:
         """What the request is called in the log and in the answer's `X-Request-Id`."""
-        return self.request.scope.get("callmark.request_id", "")
+        return self.http.scope.get("callmark.request_id", "")
 
     @property
     def is_htmx(self) -> bool:
         """Whether htmx asks, for a part of the page."""
-        return self.request.headers.get("hx-request") == "true"
+        return self.http.headers.get("hx-request") == "true"
 
-    def may(self, action: Action, path: tuple[UUID, ...] = ()) -> bool:
+    def may(self, action: Action, path: Path = ()) -> bool:
         """Whether to show a button."""
-        return self.actor_or_none is not None and may(self.actor, action, path)
+        session = self.session
+        return session is not None and session.account_id is not None and may(self.by, session.features, action, path)
 
     def go(self, to: str, said: str = "", kind: str = "success") -> Response:
         """To another page of ours after a change, which shows `said` once."""
@@ -169,11 +184,11 @@ class Visit:
         return RedirectResponse(to, 303)
 
 
-def _actor_of(live: Session, address: str) -> Actor | None:
+def _actor_of(live: Session, address: str) -> SessionActor | None:
     """The actor of a session; None for an operator who acts for no account."""
     if live.account_id is None:
         return None
-    return Actor(
+    return SessionActor(
         account_id=live.account_id,
         account_name=live.account_name,
         email=live.email,

@@ -12,7 +12,7 @@ import structlog
 
 from callmark.kit.errors import SetupError
 from callmark.kit.tasks import end
-from callmark.processes.units import Unit, how_it_ended
+from callmark.processes.process_specs import Unit, how_it_ended
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Role
 from callmark.kit.ids import random_text
-from callmark.processes.demo_credentials import MemberOut, Operator
+from callmark.processes.demo.credentials import MemberOut, Operator
 
 OPERATOR_EMAIL = "olive@operator.example"
 _PASSWORD_LENGTH = 16

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation.judge import Faulty, NewRecord, Rules, all_faults
 from callmark.domain.personalisation.known import known_to
+from callmark.domain.personalisation.validation import Faulty, NewRecord, Rules, all_faults
 from callmark.kit.clock import to_ms
 
 

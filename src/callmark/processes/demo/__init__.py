@@ -1,0 +1,1 @@
+"""`callmark demo`: the platform with sample accounts, and the story it tells."""

@@ -1,0 +1,95 @@
+"""What a line of the API's route table says: path, handler, feature, limits, and what the reference tells of it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, Literal
+
+from callmark.domain.limits.model import Bucket
+from callmark.domain.policy.plan import Feature
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.http import Response
+
+Handler = Callable[[ApiRequest], Awaitable[Response]]
+
+
+class Family(Enum):
+    """How faults of the request's body are told (contract, section 1.6)."""
+
+    A = auto()
+    B = auto()
+
+
+@dataclass(frozen=True)
+class ErrorDoc:
+    """An error answer of one route. `slug` is empty in the Family B envelope, where `field` stands instead.
+
+    `bare`: the body is the message alone, as the published page of log downloads shows it (contract, section 8).
+    """
+
+    status: int
+    slug: str
+    message: str
+    when: str
+    field: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class ParamDoc:
+    """A parameter of one route. Path parameters that are not listed are taken to be UUIDs."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    place: Literal["query", "header", "path"] = "query"
+    required: bool = False
+    example: Any = None
+
+
+@dataclass(frozen=True)
+class Doc:
+    """What the API reference tells of a route (surfaces/reference makes OpenAPI of it).
+
+    `request` and `response` are types that msgspec can make a JSON Schema of: Structs whose every field is
+    `Annotated[type, Meta(description=…)]`, arrays of them, or None for no body. They may be documentation Structs
+    beside the ones that are really decoded. Examples map a sentence to a value; each must fit its schema.
+    `errors` are the route's own; 401 and 403 (a route with a feature), 413, 415, 429 (one with a bucket), 500 and 503
+    are added by themselves.
+    """
+
+    summary: str
+    description: str
+    tag: str
+    response: Any
+    request: Any = None
+    status: int = 200
+    requests: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    responses: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    errors: Sequence[ErrorDoc] = ()
+    params: Sequence[ParamDoc] = ()
+
+
+@dataclass(frozen=True)
+class ApiRoute:
+    """One line of the table: `path` has `{names}`; without a `feature` the route needs no token."""
+
+    method: str
+    path: str
+    handler: Handler
+    feature: Feature | None = None
+    bucket: Bucket | None = None
+    """What admission counts its requests in."""
+    family: Family = Family.A
+    doc: Doc | None = None
+    keyed: bool = False
+    """Whether it heeds `Idempotency-Key`."""
+    counts: Bucket | None = None
+    """What the handler itself counts in; announced on every answer, and put right by the handler once it knows."""
+    or_feature: Feature | None = None
+    """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Every feature that will do; none for a route that needs no token."""
+        return tuple(one for one in (self.feature, self.or_feature) if one)
