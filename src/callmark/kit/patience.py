@@ -1,7 +1,7 @@
 """How long whoever waits for an answer waits for our engines: carried through a request by a context variable.
 
 Only waiting for engines counts, not what a slow client takes to send its body. `kit.db` cuts a connection whose time
-is up; `kit.gather` and whoever pushes stop to wait. Without a patience the bounds of `kit.db` alone hold.
+is up; `kit.statement_batcher` and whoever pushes stop to wait. Without a patience the bounds of `kit.db` alone hold.
 """
 
 import asyncio
