@@ -155,9 +155,3 @@ async def makes_of(tx: Tx, phones: Collection[PhoneNumber]) -> list[tuple[PhoneN
         list(phones),
     )
     return [(PhoneNumber(row[0]), row[1], row[2]) for row in rows]
-
-
-async def make_of_each(tx: Tx, phones: Sequence[PhoneNumber]) -> list[tuple[str, str] | None]:
-    """For each number: OS and app version of its live registration, or None."""
-    found = {phone: (os, version) for phone, os, version in await makes_of(tx, set(phones))}
-    return [found.get(phone) for phone in phones]

@@ -31,6 +31,7 @@ from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.phone import PhoneNumber, shorten
 
 __all__ = [
+    "Make",
     "Registered",
     "announce_stream",
     "authenticate",
@@ -39,16 +40,20 @@ __all__ = [
     "ended_among",
     "forget",
     "list_apps",
+    "makes",
     "mark_forgotten",
     "mark_revoked",
     "reach",
-    "reach_one",
+    "reach_by",
     "recheck",
     "register",
     "revoke_app",
 ]
 
 log = structlog.get_logger(__name__)
+
+Make = tuple[str, str]
+"""Operating system and app version of a live registration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +159,18 @@ async def ended_among(deps: Deps, registrations: Collection[Registration]) -> di
 
 async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str) -> dict[PhoneNumber, Reach]:
     """Whether each receiver's handset can show a pushed identity, in one query."""
-    found = dict.fromkeys(receivers, Reach.NOT_REGISTERED)
-    for phone, os, version in await queries.makes_of(tx, found.keys()):
-        found[phone] = reach_of(os, version, min_app_version)
-    return found
+    found = await makes(tx, receivers)
+    return {phone: reach_by(found.get(phone), min_app_version) for phone in receivers}
 
 
-async def reach_one(deps: Deps, receiver: PhoneNumber) -> Reach:
-    """Whether a receiver's handset can show a pushed identity; looked up together with those of other requests."""
-    make: tuple[str, str] | None
-    (make,) = await deps.gather(queries.make_of_each, [receiver])
-    return reach_of(make[0], make[1], deps.settings.min_app_version) if make else Reach.NOT_REGISTERED
+async def makes(tx: Tx, receivers: Collection[PhoneNumber]) -> dict[PhoneNumber, Make]:
+    """The handset of each receiver that has one. One query."""
+    return {phone: (os, version) for phone, os, version in await queries.makes_of(tx, receivers)}
+
+
+def reach_by(make: Make | None, min_app_version: str) -> Reach:
+    """Whether a receiver with this handset can be shown a pushed identity."""
+    return reach_of(*make, min_app_version) if make else Reach.NOT_REGISTERED
 
 
 async def _announce(deps: Deps, takeover: Takeover) -> None:

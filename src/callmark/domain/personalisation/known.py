@@ -1,9 +1,11 @@
 """What the judge must know from outside a record: the account's labels, and which callers others have listed."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label
@@ -13,8 +15,22 @@ from callmark.kit.db import Tx
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
 
-_Asked = tuple[AccountId, UUID, PhoneNumber | None]
-"""Whose record it is, which label it names, and its caller where that is looked up."""
+
+class _Asked(NamedTuple):
+    """Whose record it is, which label it names, its caller where that is looked up, its receiver where it is one."""
+
+    account_id: AccountId
+    label_id: UUID
+    caller: PhoneNumber | None
+    receiver: PhoneNumber | None
+
+
+class _Found(NamedTuple):
+    """What there is of that."""
+
+    label: Label | None
+    is_foreign: bool
+    make: handsets.Make | None
 
 
 async def known_to(
@@ -38,24 +54,41 @@ async def known_to(
     return Known(by_text, default, frozenset(one for one, holder in holders.items() if holder != account_id))
 
 
-async def known_to_one(deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord) -> Known:
-    """As `known_to` for one record; as a rule it names its label and is looked up with those of other requests."""
+async def look_up_one(
+    deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord
+) -> tuple[Known, handsets.Make | None]:
+    """As `known_to` for one record, and its receiver's handset; as a rule it is looked up with other requests' records.
+
+    The rule is that it names its label.
+    """
     text, allow_foreign = record.label_id, deps.settings.foreign_callers == "allow"
     label_id = parse_uuid(text) if isinstance(text, str) else None
+    receiver = _phone(record.receiver, rules)
     if label_id is None:
         async with deps.db.connection() as tx:
-            return await known_to(tx, account_id, rules, (record,), allow_foreign=allow_foreign)
-    caller = rules.parse_phone(record.caller) if isinstance(record.caller, str) and not allow_foreign else None
-    ((label, is_foreign),) = await deps.gather(_known_each, [(account_id, label_id, caller)])
-    foreign = frozenset({caller}) if caller and is_foreign else frozenset[PhoneNumber]()
-    return Known({str(text): label} if label else {}, None, foreign)
+            known = await known_to(tx, account_id, rules, (record,), allow_foreign=allow_foreign)
+            return known, (await handsets.makes(tx, (receiver,))).get(receiver) if receiver else None
+    caller = None if allow_foreign else _phone(record.caller, rules)
+    found: _Found
+    (found,) = await deps.gather(_look_up_each, [_Asked(account_id, label_id, caller, receiver)])
+    foreign = frozenset({caller}) if caller and found.is_foreign else frozenset[PhoneNumber]()
+    return Known({str(text): found.label} if found.label else {}, None, foreign), found.make
 
 
-async def _known_each(tx: Tx, asked: Sequence[_Asked]) -> list[tuple[Label | None, bool]]:
-    """The label of each, and whether another account holds the caller."""
-    found = await labels.dynamic_each(tx, [(account_id, label_id) for account_id, label_id, _ in asked])
-    holders = await numbers.holders(tx, {caller for _, _, caller in asked if caller})
+def _phone(written: object, rules: Rules) -> PhoneNumber | None:
+    return rules.parse_phone(written) if isinstance(written, str) else None
+
+
+async def _look_up_each(tx: Tx, asked: Sequence[_Asked]) -> list[_Found]:
+    """The label of each, whether another account holds the caller, and the receiver's handset. Three statements."""
+    found = await labels.dynamic_each(tx, [(one.account_id, one.label_id) for one in asked])
+    holders = await numbers.holders(tx, {one.caller for one in asked if one.caller})
+    makes = await handsets.makes(tx, {one.receiver for one in asked if one.receiver})
     return [
-        (label, caller is not None and holders.get(caller, account_id) != account_id)
-        for label, (account_id, _, caller) in zip(found, asked, strict=True)
+        _Found(
+            label,
+            is_foreign=one.caller is not None and holders.get(one.caller, one.account_id) != one.account_id,
+            make=makes.get(one.receiver) if one.receiver else None,
+        )
+        for label, one in zip(found, asked, strict=True)
     ]

@@ -17,7 +17,7 @@ from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation import batch_queries, queries, upload_queries
 from callmark.domain.personalisation import daily_queries as day_queries
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
-from callmark.domain.personalisation.known import known_to, known_to_one
+from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
 from callmark.domain.personalisation.validation import Faulty, GoodRecord, Known, NewRecord, Rules, judge
 from callmark.kit import patience
@@ -118,9 +118,9 @@ async def push_now(
     """
     began = deps.real_clock.now()
     now = deps.clock.now()
-    known = await known_to_one(deps, account_id, rules, record)
+    known, make = await look_up_one(deps, account_id, rules, record)
     good = judge(record, rules, known, to_ms(now))
-    reach = await handsets.reach_one(deps, good.receiver_number)
+    reach = handsets.reach_by(make, deps.settings.min_app_version)
     batch_id = BatchId(new_id())
     single = _single(account_id, good, known, now)
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), also)
