@@ -257,7 +257,7 @@ class Worker:
         try:
             return await self.claim(work, most)
         except AppError as exc:
-            log.warning("claim_failed", work=work.name, error=str(getattr(exc, "reason", exc)))
+            log.warning("claim_failed", work=work.name, error=exc.detail)
             await self._real.sleep(POLL)
             return []
 
@@ -271,7 +271,7 @@ class Worker:
             raise
         except AppError as exc:
             result, due_at = "put_off", self._clock.now() + work.retry_after
-            log.warning("work_put_off", work=work.name, key=str(claimed.row[0]), error=str(getattr(exc, "reason", exc)))
+            log.warning("work_put_off", work=work.name, key=str(claimed.row[0]), error=exc.detail)
         except Exception:
             result, due_at = "failed", self._clock.now() + 10 * work.retry_after
             log.exception("work_failed", work=work.name, key=str(claimed.row[0]))

@@ -40,6 +40,11 @@ class AppError(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def detail(self) -> str:
+        """What happened, for logs: more than callers are told where the cause is inside."""
+        return self.message
+
 
 class InvalidInput(AppError):
     """Change the request: `field` (empty when the body as a whole is meant) is what is wrong with it."""
@@ -172,10 +177,14 @@ class UnsupportedEncoding(UnsupportedMedia):
 
 
 class Conflict(AppError):
-    """The present state forbids it; the text says which state."""
+    """The present state forbids it; the text says which state, `field` which value it is about (empty: none)."""
 
     slug = "conflict"
     status = 409
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class StillRunning(Conflict):
@@ -219,6 +228,11 @@ class Unavailable(AppError):
     def __init__(self, reason: str) -> None:
         super().__init__("service unavailable. please try again later.")
         self.reason = reason
+
+    @property
+    def detail(self) -> str:
+        """Which engine cannot be reached, and how that showed."""
+        return self.reason
 
 
 class EngineRefuses(Unavailable):

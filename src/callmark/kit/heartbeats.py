@@ -82,7 +82,7 @@ class LiveProcess:
             try:
                 await self._refresh()
             except AppError as exc:
-                log.debug("heartbeat_missed", error=str(getattr(exc, "reason", exc)))
+                log.debug("heartbeat_missed", error=exc.detail)
             except Exception:
                 log.exception("heartbeat_failed")
 

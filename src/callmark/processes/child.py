@@ -88,7 +88,7 @@ def main() -> None:
     try:
         uvloop.run(_run(settings, args.kind, args.admin_port, frozenset(args.roles.split(",")), line, health))
     except AppError as exc:
-        error = getattr(exc, "reason", exc.message)
+        error = exc.detail
         log.error("process_cannot_run", error=error)  # noqa: TRY400 - the text says it all
         line.tell(Ready(error=error))
         sys.exit(1)

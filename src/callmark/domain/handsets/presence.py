@@ -38,7 +38,7 @@ async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodb
     try:
         await deps.gather(presence_queries.note, [Went(number, stream, lost_at)])
     except AppError as exc:
-        log.warning("stream_end_not_noted", error=str(getattr(exc, "reason", exc)))
+        log.warning("stream_end_not_noted", error=exc.detail)
 
 
 async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
@@ -48,7 +48,7 @@ async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
     try:
         found = await deps.gather(presence_queries.lost_since, [(number, since) for number in asked])
     except AppError as exc:
-        log.warning("presence_not_known", error=str(getattr(exc, "reason", exc)))
+        log.warning("presence_not_known", error=exc.detail)
         return set()
     return {number for number, is_near in zip(asked, found, strict=True) if is_near}
 

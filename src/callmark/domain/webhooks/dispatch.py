@@ -95,7 +95,7 @@ class Dispatcher:
                 try:
                     await self._turn()
                 except AppError as exc:
-                    log.warning("dispatch_put_off", error=str(getattr(exc, "reason", exc)))
+                    log.warning("dispatch_put_off", error=exc.detail)
                     await self._deps.real_clock.sleep(POLL)
                 await self._first_news()
                 if loop.time() - looked_at >= POLL.total_seconds():
@@ -276,7 +276,7 @@ class Dispatcher:
                         until = self._deps.real_clock.now() + LEASE
                         kept = await queue_queries.renew(tx, self._lease_id, self._held, until)
                 except AppError as exc:
-                    log.warning("lease_not_written", error=str(getattr(exc, "reason", exc)))
+                    log.warning("lease_not_written", error=exc.detail)
                     continue
                 except Exception:
                     log.exception("lease_not_written")

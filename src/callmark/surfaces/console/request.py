@@ -22,7 +22,7 @@ from callmark.domain.accounts.session_model import Origin, Session
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, Role, may
-from callmark.kit.errors import AppError, InvalidInput, NotFound
+from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.bodies import LargeFile
@@ -65,7 +65,7 @@ class Form:
 
     def refused(self, error: AppError) -> "Form":
         """The form with what the use case said beside the field it means."""
-        name = error.field if isinstance(error, InvalidInput) else ""
+        name = error.field if isinstance(error, InvalidInput | Conflict) else ""
         said = error.for_people if isinstance(error, InvalidInput) else error.message
         message = said[:1].upper() + said[1:]
         return Form(self.values, {**self.errors, name: message})

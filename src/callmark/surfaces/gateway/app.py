@@ -141,7 +141,7 @@ class Gateway:
                     await presence.find_lost(self._deps)
                     found = True
             except AppError as exc:
-                log.warning("gateway_beat_missed", error=str(getattr(exc, "reason", exc)))
+                log.warning("gateway_beat_missed", error=exc.detail)
             except Exception:
                 log.exception("gateway_beat_missed")
             await self._deps.real_clock.sleep(presence.BEAT_EVERY)
@@ -152,7 +152,7 @@ class Gateway:
             try:
                 await self.close_ended(self.streams())
             except AppError as exc:
-                log.warning("handsets_not_checked", error=str(getattr(exc, "reason", exc)))
+                log.warning("handsets_not_checked", error=exc.detail)
             except Exception:
                 log.exception("handsets_not_checked")
 
@@ -184,7 +184,7 @@ class Gateway:
                     await _sync_whole(self._deps, stream)
                     break
                 except AppError as exc:
-                    log.warning("handset_not_synced", error=str(getattr(exc, "reason", exc)))
+                    log.warning("handset_not_synced", error=exc.detail)
                     await self._deps.real_clock.sleep(timedelta(seconds=1))
 
     def run(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
