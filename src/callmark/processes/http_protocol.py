@@ -24,12 +24,13 @@ _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with six differences.
+    """uvicorn's, with seven differences.
 
-    The application may cut the connection without an answer (the emulator's sinks do); what is no HTTP gets the error
-    envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
-    one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
-    and a connection on which nothing comes is closed, before a request, within its head and within its body.
+    The application may cut the connection without an answer (the emulator's sinks do); it may ask to be told that the
+    server stops (`on_shutdown`, for answers that have no end); what is no HTTP gets the error envelope too (contract
+    D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a request
+    without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); and a connection on
+    which nothing comes is closed, before a request, within its head and within its body.
     """
 
     def __init__(
@@ -89,6 +90,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes += len(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
             self._refuse(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
+
+    def shutdown(self) -> None:
+        """The server stops: an answer that would go on for ever is told, so that it ends."""
+        super().shutdown()
+        cycle: Any = self.cycle  # None before the first request
+        if cycle and not cycle.response_complete:
+            cycle.scope["extensions"]["callmark.connection"].get("on_shutdown", _nothing)()
 
     def handle_websocket_upgrade(self) -> None:
         """The connection is a WebSocket's from now on, which has time limits of its own."""
@@ -154,6 +162,10 @@ class HttpProtocol(HttpToolsProtocol):
         status = f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n"
         self.transport.write(status.encode() + head + b"\r\n" + answer.body)
         self.transport.close()
+
+
+def _nothing() -> None:
+    """Most answers end by themselves."""
 
 
 class _OneWrite:
