@@ -34,7 +34,7 @@ _SINK = re.compile(r"/emulator/v1/sinks/[^/]+")
 _NO_ORIGIN_RULE = re.compile(r"/console(/.*)?")
 """The console has sessions, and its own rule for what other sites' pages send."""
 
-_PAGE = re.compile(r"/|/emulator(/handsets(/[^/]*)?|/mails(/[^/]*)?)?")
+_PAGE = re.compile(r"/|/emulator(/client|/handsets(/[^/]*)?|/mails(/[^/]*)?)?")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 _ORIGIN = re.compile(rf"https?://(?P<host>{_HOST.pattern})")
 _LONGEST_SAID = 100

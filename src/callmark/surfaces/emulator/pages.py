@@ -1,4 +1,4 @@
-"""The emulator's pages: a virtual handset, the wall of them, the emulator's controls. Their data come by scripts."""
+"""The emulator's pages: a virtual handset, the wall of them, the controls, an example client. Scripts fill them."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,9 +37,10 @@ def headers(public_url: str) -> dict[str, str]:
 
 
 def page_routes(deps: Deps) -> list[BaseRoute]:
-    """`/emulator`, `/emulator/handsets` and `/emulator/handsets/{phone}`."""
+    """`/emulator`, `/emulator/client`, `/emulator/handsets` and `/emulator/handsets/{phone}`."""
     return [
         Route("/emulator", _page(deps, "emulator.html"), methods=["GET"]),
+        Route("/emulator/client", _page(deps, "client.html"), methods=["GET"]),
         Route("/emulator/handsets", _page(deps, "wall.html"), methods=["GET"]),
         Route("/emulator/handsets/{phone}", _handset(deps), methods=["GET"]),
     ]
