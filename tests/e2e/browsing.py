@@ -33,7 +33,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-_EXPECTED_WHILE_AWAY = re.compile(r"WebSocket connection to 'ws://|ERR_CONNECTION_REFUSED")
+_EXPECTED_WHILE_AWAY = re.compile("ERR_(CONNECTION_(REFUSED|RESET)|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE)")
 _numbers = count(919911000001)
 
 
@@ -159,7 +159,7 @@ class Tabs:
         return page
 
     def handset(self, number: str, **options: Any) -> Page:
-        """A tab that has become the handset."""
+        """A tab that shows the handset."""
         page = self.open(f"/emulator/handsets/{number}", **options)
         expect(state_of(page)).not_to_have_text("connecting…")
         return page

@@ -4,11 +4,10 @@ from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.e2e import browsing
-from tests.e2e.browsing import Demo, Tabs, overflowing, ring, state_of
+from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of
 
 REASON = "Your parcel arrives today"
 STRANGER = "918049998888"
@@ -71,8 +70,9 @@ def test_a_pushed_record_shows_on_a_call_that_ends_by_its_script(demo: Demo, tab
     assert demo.call(number, "answered")["outcome"] == "answered"
     assert demo.call(number, "rejected", STRANGER)["name"] is None
     outcomes(page, "rejected", "answered", "missed")
-    unreceived = page.evaluate("number => JSON.parse(localStorage[`callmark.handset.${number}`]).reports", number)
-    assert unreceived == []
+    page.reload()
+    outcomes(page, "rejected", "answered", "missed")
+    expect(page.locator("[data-held] .cm-held-name")).to_have_text(["Acme Deliveries"])
 
 
 def test_the_user_answers_rejects_or_lets_it_ring(demo: Demo, tabs: Tabs) -> None:
@@ -90,10 +90,12 @@ def test_the_user_answers_rejects_or_lets_it_ring(demo: Demo, tabs: Tabs) -> Non
     page.get_by_role("button", name="Reject").click()
     outcomes(page, "rejected", "answered")
     expect(page.locator("[data-home]")).to_be_visible()
-    page.clock.install()
-    ring(page, UNLISTED)
-    page.clock.fast_forward(20_000)
-    expect(page.locator("[data-call-state=missed]")).to_be_visible()
+    with ThreadPoolExecutor(1) as other:
+        body = {"caller": UNLISTED, "receiver": number}
+        called = other.submit(lambda: demo.http.post("/emulator/v1/calls", json=body).json())
+        expect(page.locator("[data-call-state=ringing]")).to_be_visible()
+        expect(page.locator("[data-call-state=missed]")).to_be_visible()
+        assert called.result()["outcome"] == "missed"
     outcomes(page, "missed", "rejected", "answered")
 
 
@@ -192,19 +194,57 @@ def test_it_takes_its_handset_back_after_the_farm_was_killed(demo: Demo, tabs: T
     outcomes(page, "missed")
 
 
-def test_a_second_tab_takes_over_and_the_farm_takes_back_what_both_leave(demo: Demo, tabs: Tabs) -> None:
+def test_all_tabs_of_a_handset_show_the_same_and_any_may_act(demo: Demo, tabs: Tabs) -> None:
     number = demo.handset()
-    first = tabs.handset(number)
-    second = tabs.handset(number, beside=first)
-    expect(state_of(first)).to_have_text("open elsewhere")
-    expect(first.locator("[data-state-why]")).to_contain_text("another tab now uses this handset")
-    expect(state_of(second)).to_have_text("connected")
-    first.get_by_role("button", name="Use it here").click()
-    expect(state_of(second)).to_have_text("open elsewhere")
-    expect(state_of(first)).to_have_text("connected")
+    first, second = tabs.handset(number), tabs.handset(number)
+    demo.push(number, dynamic_call_reason=REASON)
+    for page in (first, second):
+        expect(page.locator("[data-held] li")).to_have_count(1)
+    ring(first)
+    shows(second, "Acme Deliveries", REASON)
+    second.get_by_role("button", name="Answer").click()
+    for page in (first, second):
+        expect(page.locator("[data-call-state=answered]")).to_be_visible()
+    first.get_by_role("button", name="End call").click()
+    for page in (first, second):
+        outcomes(page, "answered")
+        expect(page.locator("[data-call]")).to_be_hidden()
+
+
+def test_a_handset_without_a_tab_goes_on_as_before(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    tabs.handset(number)
     tabs.close()
     assert demo.push(number)["status_info"]["status"] == "success"
     assert demo.call(number, "missed")["name"] == "Acme Deliveries"
+    page = tabs.handset(number)
+    outcomes(page, "missed")
+    expect(page.locator("[data-held] li")).to_have_count(1)
+
+
+def test_a_tab_that_nobody_sees_lets_its_stream_go_and_shows_all_when_it_is_seen_again(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page, wall = tabs.handset(number), tabs.open("/emulator/handsets")
+    about = (
+        wall.locator(".cm-wall-phone")
+        .filter(has=wall.get_by_label(f"Open the handset {number}"))
+        .locator("[data-about]")
+    )
+    expect(about).to_contain_text("open in a tab")
+    page.evaluate(BECOMES, "hidden")
+    expect(about).not_to_contain_text("open in a tab", timeout=10_000)
+    demo.push(number)
+    assert demo.call(number, "rejected")["outcome"] == "rejected"
+    expect(page.locator("[data-history] li")).to_have_count(0)
+    page.evaluate(BECOMES, "visible")
+    outcomes(page, "rejected")
+    expect(page.locator("[data-held] li")).to_have_count(1)
+
+
+BECOMES = """state => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => state === "hidden" });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 def test_a_handset_registered_on_another_device_is_signed_out_with_the_reason(demo: Demo, tabs: Tabs) -> None:
@@ -302,49 +342,26 @@ def test_the_emulators_page_moves_the_clock_sets_faults_and_seed_and_makes_hands
     assert overflowing(page) == []
 
 
-HELD_IN_THE_BROWSER = """async () => {
-  const { Held, MOST_HELD } = await import("/static/emulator/held.js");
-  const one = (id, caller, starts, ends, accepted = id) => ({
-    id: `${id}`.padStart(5, "0"), caller_number: caller, starts_at: starts, accepted_at: accepted, position: 0,
-    record: { ends_at: ends },
-  });
-  const pair = new Held();
-  for (let id = 1; id <= MOST_HELD + 1; id += 1) if (!pair.hold(one(id, "a", 0, 1000 + id), 500)) return "pair refused";
-  const nested = new Held();
-  nested.hold(one(1, "a", 0, 20), 0);
-  nested.hold(one(2, "a", 0, 10), 0);
-  const full = new Held();
-  for (let id = 1; id <= MOST_HELD; id += 1) full.hold(one(id, `${id}`, 0, 1000), 0);
-  return {
-    pair: [pair.size, Number(pair.showing("a", 1500).id)],
-    nested: [9, 10].map((at) => Number(nested.showing("a", at).id)),
-    withdrawn: [pair.withdraw(pair.list()[0].id), nested.withdraw("00002")],
-    full: [full.hold(one(5000, "7", 0, 1000), 0), full.hold(one(5001, "new", 0, 1000), 0), full.refused, full.size],
-    ended: [full.hold(one(5002, "new", 1000, 2000), 1000), full.size],
-  };
-}"""
-
-
-def test_the_browsers_memory_has_the_rules_of_the_farms(tabs: Tabs) -> None:
-    assert tabs.open("/emulator").evaluate(HELD_IN_THE_BROWSER) == {
-        "pair": [1, 1001],
-        "nested": [2, 1],
-        "withdrawn": [True, False],
-        "full": [True, False, 1, 1000],
-        "ended": [True, 1],
-    }
-
-
-def test_another_sites_page_gets_no_line(demo: Demo) -> None:
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "Origin": "https://elsewhere.example",
-    }
-    for path in ("/emulator/v1/handsets/919900000001/line", "/emulator/v1/watch"):
-        assert httpx.get(f"{demo.http.base_url}{path}", headers=upgrade, trust_env=False).status_code == 403
+def test_the_example_client_registers_syncs_holds_and_shows(demo: Demo, tabs: Tabs) -> None:
+    number = demo.handset()
+    page = tabs.open("/emulator/client")
+    page.get_by_label("App credential").fill(demo.credentials["handset_app_key"])
+    page.get_by_label("Number").fill(number)
+    page.get_by_role("button", name="Register and connect").click()
+    expect(page.locator("[data-state]")).to_have_text(f"connected as {number}")
+    assert demo.push(number, dynamic_call_reason=REASON)["status_info"]["status"] == "success"
+    expect(page.locator("[data-held]")).to_have_text("1")
+    page.get_by_label("Caller").fill(CALLER)
+    page.get_by_role("button", name="Ring").click()
+    expect(page.locator("[data-name]")).to_have_text("Acme Deliveries")
+    expect(page.locator("[data-reason]")).to_have_text(REASON)
+    page.get_by_label("Caller").fill(STRANGER)
+    page.get_by_role("button", name="Ring").click()
+    expect(page.locator("[data-name]")).to_contain_text("this handset has no call record of this caller")
+    page.get_by_label("App credential").fill("cmapp_wrong")
+    page.get_by_role("button", name="Register and connect").click()
+    expect(page.locator("[data-state]")).not_to_contain_text("connected as")
+    tabs.complaints.remove("error: Failed to load resource: the server responded with a status of 401 (Unauthorized)")
 
 
 def test_the_pages_follow_a_strict_policy_and_every_module_is_short() -> None:

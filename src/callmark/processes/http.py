@@ -60,8 +60,7 @@ class Server(uvicorn.Server):
                 ws=WebSocketProtocol,
                 ws_ping_interval=20,
                 ws_ping_timeout=25,
-                # Of our own pages, which tell what a screen offers; the gateway bounds its frames itself.
-                ws_max_size=262_144,
+                ws_max_size=262_144,  # the gateway bounds its frames itself
                 ws_per_message_deflate=False,
                 lifespan="on",
                 access_log=False,

@@ -59,7 +59,7 @@ class Emulated:
 @asynccontextmanager
 async def emulated(deps: Deps, data: Path, *, serve: bool = True, farm: bool = True) -> AsyncGenerator[Emulated]:
     """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 0.5 s without an answer."""
-    port = _free_port()
+    port = free_port()
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=0.5)
     here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
     async with AsyncExitStack() as stack:
@@ -87,10 +87,10 @@ async def serving(deps: Deps, port: int) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def farming(deps: Deps) -> AsyncGenerator[Farm]:
+async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
     """A farm with a connection of its own to NATS; returns once it listens."""
     async with _own_fabric(deps) as own, httpx.AsyncClient(trust_env=False) as http:
-        farm = Farm(own, http)
+        farm = Farm(own, http, **options)
         try:
             await farm.start()
             await control.ask(deps, control.Count(), control.Counted)
@@ -118,7 +118,8 @@ def _client(url: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, event_hooks={"response": [check_answer]})
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     sock = open_socket("127.0.0.1", 0)
     port = sock.getsockname()[1]
     sock.close()

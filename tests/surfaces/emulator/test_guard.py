@@ -53,6 +53,9 @@ GUARDED = (
     ("PUT", "/emulator/v1/sinks/crm"),
     ("DELETE", "/emulator/v1/sinks/crm"),
     ("DELETE", "/emulator/v1/mails"),
+    ("GET", "/emulator/live"),
+    ("GET", "/emulator/live/919900000001"),
+    ("POST", "/emulator/live/919900000001"),
     ("POST", "/emulator/v1/reset"),
     ("POST", "/emulator/v1/clock"),
     ("POST", "/emulator/v1/sinks/crm/requests"),
@@ -123,6 +126,8 @@ async def test_a_link_on_another_site_leads_to_a_page_but_not_into_the_control_a
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert (await client.get("/", headers=link)).status_code == 200
     assert (await client.get("/emulator/mails", headers=link)).status_code == 200
+    assert (await client.get("/emulator/client", headers=link)).status_code == 200
+    assert (await client.get("/emulator/live", headers=link)).status_code == 403
     assert (await client.get("/emulator/v1/mails", headers=link)).status_code == 403
     assert (await client.get("/emulator", headers={**link, "Sec-Fetch-Dest": "iframe"})).status_code == 403
 
@@ -165,6 +170,7 @@ async def test_a_body_that_does_not_say_that_it_is_json_is_refused(client: httpx
         ("PUT", "sinks/crm"),
         ("POST", "reset"),
         ("POST", "calls"),
+        ("POST", "../live/919900000001"),
     ):
         answer = await client.request(method, f"/emulator/v1/{path}", content=sent, headers=headers)
         assert (answer.status_code, answer.json()["slug"]) == (415, "unsupported-media-type"), path
@@ -198,11 +204,10 @@ async def test_no_websocket_opens_for_a_page_of_another_site(deps: Deps, tmp_pat
     async with emulated(deps, tmp_path) as emulator:
         await emulator.make("919811110077")
         token = await _token_of(emulator, "919811110077")
-        for path in ("emulator/v1/handsets/919811110077/line", "emulator/v1/watch", "handset/v1/stream"):
-            with pytest.raises(InvalidStatus) as refused:
-                await _open(emulator, path, token, "https://evil.example")
-            assert refused.value.response.status_code == 403
-        assert await _open(emulator, "handset/v1/stream", token, f"http://127.0.0.1:{emulator.port}") == "welcome"
+        with pytest.raises(InvalidStatus) as refused:
+            await _open(emulator, token, "https://evil.example")
+        assert refused.value.response.status_code == 403
+        assert await _open(emulator, token, f"http://127.0.0.1:{emulator.port}") == "welcome"
 
 
 async def _token_of(emulator: Emulated, phone: str) -> str:
@@ -210,8 +215,8 @@ async def _token_of(emulator: Emulated, phone: str) -> str:
         return str(await tx.fetchval("SELECT token FROM virtual_handset WHERE phone_number = $1", phone))
 
 
-async def _open(emulator: Emulated, path: str, token: str, origin: str) -> str:
+async def _open(emulator: Emulated, token: str, origin: str) -> str:
     offered = [Subprotocol("callmark.v1"), Subprotocol(f"bearer.{token}")]
-    url = f"ws://127.0.0.1:{emulator.port}/{path}"
+    url = f"ws://127.0.0.1:{emulator.port}/handset/v1/stream"
     async with connect(url, subprotocols=offered, additional_headers={"Origin": origin}, proxy=None) as stream:
         return str(json.loads(await stream.recv())["type"])

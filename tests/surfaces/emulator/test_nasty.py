@@ -7,18 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 from tests.factories import phone
 from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
 from tests.surfaces.emulator.running import Emulated
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from callmark.surfaces.emulator.app import Emulator
 
 MAGICIAN = "919900000016"
-LONGEST_MESSAGE = 10_000
-NORMAL, UNSAID, NOT_TEXT, TOO_LARGE, NO_HANDSET = 1000, 1005, 1007, 1009, 4404
 QUERY = ("caller", "page", "limit", "after", "to", "q")
 BODIES = (
     b"null",
@@ -38,6 +34,8 @@ BODIES = (
     b'{"phone_number":"919900112233","app_version":"\\u0000","os":"\\ud83d"}',
     b'{"caller":"\\u0000","receiver":"\\ud83d"}',
     b'{"business_number":"\\u0000","campaign_id":"\\u0000","call_type":"\\ud83d","answers":[]}',
+    b'{"act":"ring","caller":"\\u0000","call":"x","step":"\\ud83d"}',
+    b'{"act":"call_me_back","call":"00000000-0000-0000-0000-000000000000","slot":"x","answers":[{}]}',
     b'{"status":200,"headers":{"a":"\\u0000"},"body":"\\u0000","delay_s":1e-400}',
 )
 
@@ -49,11 +47,14 @@ class Attacked:
     http: httpx.AsyncClient
     url: str
     routes: list[Route]
-    sockets: list[WebSocketRoute]
 
     async def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         url = httpx.URL(self.url).copy_with(raw_path=path.encode())
-        answer = await self.http.request(method, url, **more)
+        async with self.http.stream(method, url, **more) as answer:
+            if answer.headers.get("content-type", "").startswith("text/event-stream"):  # it has no end
+                assert (await anext(answer.aiter_lines())).startswith("event: ")
+                return answer
+            await answer.aread()
         assert answer.status_code < 500, (method, path[:200], more, answer.text)
         assert answer.headers["x-request-id"]
         if answer.status_code >= 400 and method != "HEAD":
@@ -75,10 +76,9 @@ def filled(path: str, segment: str) -> str:
 @pytest.fixture
 async def attacked(emulator: Emulated) -> AsyncGenerator[Attacked]:
     url = f"http://127.0.0.1:{emulator.port}"
-    found = Emulator(emulator.deps).routes
+    routes = [one for one in Emulator(emulator.deps).routes if isinstance(one, Route)]
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
-        routes = [one for one in found if isinstance(one, Route)]
-        yield Attacked(http, url, routes, [one for one in found if isinstance(one, WebSocketRoute)])
+        yield Attacked(http, url, routes)
 
 
 async def test_no_path_makes_the_emulator_fail(attacked: Attacked) -> None:
@@ -111,26 +111,3 @@ async def test_no_header_makes_the_emulator_fail(attacked: Attacked) -> None:
             for without in ((), ("Host", "Origin", "Sec-Fetch-Site")):  # the guard refuses most of the first
                 sent = headers(of_round, without=without)
                 await attacked.send(method, path, headers=sent, content=b"[]" if method != "GET" else None)
-
-
-@pytest.mark.parametrize("at", [0, 1], ids=["line", "watch"])
-async def test_no_message_makes_a_line_of_a_page_fail(attacked: Attacked, at: int) -> None:
-    texts = [body.decode("latin-1") for body in BODIES if len(body) < LONGEST_MESSAGE]
-    talks = [(segment, "{}") for segment in SEGMENTS]
-    talks += [(MAGICIAN, message) for message in (*texts, b"\xff", "a" * LONGEST_MESSAGE)]
-    for segment, message in talks:
-        ended = await talked(attacked.url.replace("http", "ws") + filled(attacked.sockets[at].path, segment), message)
-        assert ended in {400, 403, 404, NORMAL, UNSAID, NOT_TEXT, TOO_LARGE, NO_HANDSET}, (segment[:100], message[:100])
-
-
-async def talked(url: str, message: str | bytes) -> int:
-    """How a line ended that was sent this message: by which HTTP status or close code."""
-    try:
-        async with connect(url, proxy=None) as socket:
-            await socket.send(message)
-            await socket.close()
-            return socket.close_code or 0
-    except InvalidStatus as exc:
-        return exc.response.status_code
-    except ConnectionClosed as exc:
-        return exc.rcvd.code if exc.rcvd else 0

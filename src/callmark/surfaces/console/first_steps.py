@@ -1,7 +1,7 @@
 """The first steps of a new account: a card on Home, and a page of their own for who has hidden it.
 
-In emulator mode the phone is inside the card: the page becomes a virtual handset, as the emulator's own pages do, and
-the demo's receiver takes the webhook. Without the emulator the steps that need them say what to do instead.
+In emulator mode the phone is inside the card: a virtual handset, shown as the emulator's own pages show it, and the
+demo's receiver takes the webhook. Without the emulator the steps that need them say what to do instead.
 """
 
 import shlex

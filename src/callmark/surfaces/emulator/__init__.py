@@ -1,7 +1,7 @@
 """The emulator: a movable clock, virtual handsets and their control API, in emulator mode only (docs/emulator.md).
 
-farm.py is the process of all virtual handsets, handset.py one of them (a real gateway client), held.py what it holds;
-app.py the control API, which asks the farm over the fabric (control.py); page.py the demo's first page.
-A browser page can be a handset: pages.py serves it, line.py says how it takes a handset over, lines.py (farm) and
-pages_line.py (HTTP process) do it.
+farm.py is the process of all virtual handsets. handset.py is one of them (a real gateway client), held.py what it
+holds, call_screen.py what a person sees and does on it. app.py is the control API, which asks the farm over the fabric
+(control.py). pages.py serves the pages; live.py keeps them current and takes their gestures. page.py is the demo's
+first page.
 """

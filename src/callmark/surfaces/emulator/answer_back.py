@@ -1,7 +1,6 @@
 """What the receivers of virtual handsets answer after a call, said through the gateway as plain HTTP.
 
-So it needs no stream of ours: a handset that is a browser page answers like any other. What the gateway refuses is told
-with what it would have taken.
+To scripts, what the gateway refuses is told with what it would have taken.
 """
 
 import msgspec
@@ -20,6 +19,7 @@ from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control
 from callmark.surfaces.emulator.model import VirtualHandset
 from callmark.surfaces.emulator.network import Network
+from callmark.surfaces.emulator.wire import AnswerIn
 from callmark.surfaces.gateway.wire import CallMeBackBody, ResolveAnswer, ResolveBody
 
 log = structlog.get_logger(__name__)
@@ -28,14 +28,14 @@ MOST_TOLD = 20
 """Slots that an error lists."""
 
 
-class _FeedbackOut(Struct, frozen=True):
-    """As the gateway takes it, ids as the caller of the control API wrote them: judging them is the gateway's."""
+class FeedbackOut(Struct, frozen=True):
+    """Feedback as the gateway takes it, ids as they were written: to judge them is the gateway's."""
 
     call_id: str
     business_number: str
     campaign_id: str
     call_type: str
-    answers: list[control.Said]
+    answers: list[AnswerIn]
 
 
 class AnswerBack:
@@ -45,9 +45,12 @@ class AnswerBack:
         self._deps = deps
         self._network = network
 
+    async def say(self, handset: VirtualHandset, verb: str, body: Struct) -> bytes:
+        """The gateway's answer. Raises what it refuses it with; Conflict when the handset is not online."""
+        return await self._network.say(verb, _token_of(handset), body)
+
     async def ask_back(self, handset: VirtualHandset, ask: control.AskBack) -> control.AskedBack:
         """Asks to be called back. Raises what the gateway refuses it with; Conflict when the handset is not online."""
-        token = _token_of(handset)
         body = CallMeBackBody(
             request_id=random_uuid(),
             business_number=ask.business_number,
@@ -57,16 +60,16 @@ class AnswerBack:
             alternate_number=ask.alternate_number,
         )
         try:
-            await self._network.say("call_me_back", token, body)
+            await self.say(handset, "call_me_back", body)
         except (InvalidInput, Conflict) as exc:
             raise await self._explained(exc, handset, ask.business_number, CallEvent.MISSED) from exc
         return control.AskedBack(body.request_id)
 
-    async def ask_back_by_script(self, handset: VirtualHandset, caller: PhoneNumber, offers: Offers) -> None:
-        """After a missed call: asks for the first slot, if the caller offers to call back at all."""
+    async def ask_back_by_script(self, handset: VirtualHandset, caller: PhoneNumber, offers: Offers) -> bool:
+        """After a missed call: asks for the first slot, if the caller offers to call back at all; whether it has."""
         slot = offers.slots[0] if offers.slots else None
         if not offers.call_me_back or (offers.slot_picker and slot is None):
-            return
+            return False
         ask = control.AskBack(
             receiver=handset.phone_number,
             business_number=caller,
@@ -79,6 +82,8 @@ class AnswerBack:
             await self.ask_back(handset, ask)
         except AppError as exc:
             log.warning("not_asked_back", phone=shorten(handset.phone_number), error=exc.message)
+            return False
+        return True
 
     async def respond(self, handset: VirtualHandset, respond: control.Respond) -> control.Responded:
         """Answers a campaign after the newest call of that type.
@@ -86,7 +91,7 @@ class AnswerBack:
         Raises what the gateway refuses it with; Conflict without such a call, after one that was answered about, and
         for a handset that is not online.
         """
-        token = _token_of(handset)
+        _token_of(handset)
         business, outcomes = respond.business_number, ENDS_AS[respond.call_type]
         call = await calls.newest_call(self._deps, handset.phone_number, business, outcomes)
         if call is None:
@@ -96,9 +101,9 @@ class AnswerBack:
         if await feedback.answer_about(self._deps, handset.phone_number, call.id):
             raise Conflict(f"the newest {respond.call_type.value} call from {business} already has an answer")
         call_id = str(call.id)
-        body = _FeedbackOut(call_id, business, respond.campaign_id, respond.call_type.value, respond.answers)
+        body = FeedbackOut(call_id, business, respond.campaign_id, respond.call_type.value, respond.answers)
         try:
-            await self._network.say("feedback", token, body)
+            await self.say(handset, "feedback", body)
         except (InvalidInput, Conflict) as exc:
             raise await self._explained(exc, handset, business, outcomes[0]) from exc
         return control.Responded(call.id)
@@ -111,7 +116,7 @@ class AnswerBack:
             return type(exc)(f"{exc.message}; {_CALL_FIRST} with outcome {needs.value}")
         ask = ResolveBody(caller_number=business, time_zone=handset.time_zone)
         try:
-            told = await self._network.say("resolve", _token_of(handset), ask)
+            told = await self.say(handset, "resolve", ask)
         except AppError:
             return exc
         known = _known(exc.message, msgspec.json.decode(told, type=ResolveAnswer))

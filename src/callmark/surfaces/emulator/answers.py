@@ -39,7 +39,7 @@ def answer_routes(deps: Deps) -> list[BaseRoute]:
             business_number=wire.phone(body.business_number, "business_number"),
             campaign_id=body.campaign_id,
             call_type=wire.call_type(body.call_type),
-            answers=[control.Said(one.question_id, one.answer) for one in body.answers],
+            answers=body.answers,
         )
         done = await control.ask(deps, respond, control.Responded)
         return render(wire.FeedbackOut(done.call_id, respond.business_number, respond.campaign_id, respond.call_type))

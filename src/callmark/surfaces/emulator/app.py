@@ -18,11 +18,11 @@ from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, magic, store, wire
 from callmark.surfaces.emulator.answers import answer_routes
 from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
+from callmark.surfaces.emulator.live import Live
 from callmark.surfaces.emulator.mails import mail_routes
 from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
 from callmark.surfaces.emulator.page import Page
 from callmark.surfaces.emulator.pages import page_routes
-from callmark.surfaces.emulator.pages_line import PageLines
 from callmark.surfaces.emulator.reset import reset, tell_of_clock
 from callmark.surfaces.emulator.routing import control_route
 from callmark.surfaces.emulator.sinks import sink_routes
@@ -35,7 +35,7 @@ class Emulator:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._clock_moves = asyncio.Lock()
-        self._lines = PageLines(deps)
+        self._live = Live(deps)
         self.routes: list[BaseRoute] = [
             control_route("clock", GET=self.get_clock, POST=self.post_clock),
             control_route("handsets", GET=self.list_handsets, POST=self.make_handset),
@@ -48,14 +48,14 @@ class Emulator:
             *answer_routes(deps),
             *mail_routes(deps),
             *sink_routes(deps),
-            *self._lines.routes,
+            *self._live.routes,
             *page_routes(deps),
             Route("/", Page(deps).show, methods=["GET"]),
         ]
 
     async def start(self) -> None:
-        """Listens for what the farm asks of browser pages; the handsets live in a process of their own."""
-        await self._lines.start()
+        """Listens to the handsets, which live in a process of their own, for the pages that show them."""
+        await self._live.start()
 
     async def stop(self) -> None:
         """Nothing to stop."""

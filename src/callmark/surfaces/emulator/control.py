@@ -1,4 +1,4 @@
-"""What the control API asks of the farm, over the fabric, and what the farm answers."""
+"""What HTTP processes ask of the farm, over the fabric, and what the farm answers and announces."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -13,9 +13,18 @@ from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator.gestures import Gesture
 from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
+from callmark.surfaces.emulator.view import HandsetGlimpse, HandsetView
+from callmark.surfaces.emulator.wire import AnswerIn
 
 TOPIC = "emulator.farm"
+CHANGED = "emulator.changed"
+"""Announced with the numbers of handsets that somebody looks at, when something that shows of them has changed."""
+
+CLOCK_MOVED = "emulator.clock"
+"""Announced when the clock has been moved and every process knows it."""
+
 READY_WITHIN_S = 8.0
 """How long the farm waits for a handset to become as online as it should be, before it answers all the same."""
 
@@ -70,13 +79,6 @@ class AskBack(Struct, frozen=True, kw_only=True, tag="ask_back"):
     alternate_number: PhoneNumber | None
 
 
-class Said(Struct, frozen=True):
-    """What the receiver says to one question."""
-
-    question_id: str
-    answer: str
-
-
 class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
     """The receiver answers a campaign after the newest call of that type; answered by `Responded`."""
 
@@ -84,7 +86,24 @@ class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
     business_number: PhoneNumber
     campaign_id: str
     call_type: CallType
-    answers: list[Said]
+    answers: list[AnswerIn]
+
+
+class Show(Struct, frozen=True, tag="show"):
+    """What the handset shows now to whoever looks at its page; answered by `Shows`."""
+
+    receiver: PhoneNumber
+
+
+class Survey(Struct, frozen=True, tag="survey"):
+    """What all handsets show; answered by `Surveyed`."""
+
+
+class Perform(Struct, frozen=True, tag="perform"):
+    """A person does something with the handset on its page; answered by `Performed`."""
+
+    receiver: PhoneNumber
+    gesture: Gesture
 
 
 class Count(Struct, frozen=True, tag="count"):
@@ -103,7 +122,10 @@ class Reset(Struct, frozen=True, tag="reset"):
     """Back to the handsets as seeded, freshly installed; answered by `Done` when they are as online as they should."""
 
 
-Question = Make | Change | Remove | Look | Ring | AskBack | Respond | Count | TakeSeed | TakeFaults | Reset
+OnHandset = Look | Ring | AskBack | Respond | Show | Perform
+"""What is asked of one handset as its receiver knows it."""
+
+Question = OnHandset | Make | Change | Remove | Survey | Count | TakeSeed | TakeFaults | Reset
 
 
 class Made(Struct, frozen=True, tag="made"):
@@ -143,6 +165,24 @@ class Responded(Struct, frozen=True, tag="responded"):
     call_id: UUID
 
 
+class Shows(Struct, frozen=True, tag="shows"):
+    """What the handset's page shows."""
+
+    view: HandsetView
+
+
+class Surveyed(Struct, frozen=True, tag="surveyed"):
+    """What the wall shows, by number."""
+
+    handsets: list[HandsetGlimpse]
+
+
+class Performed(Struct, frozen=True, tag="performed"):
+    """It is done, unless the person must correct a `problem` first, in their words."""
+
+    problem: str
+
+
 class Done(Struct, frozen=True, tag="done"):
     """It is so."""
 
@@ -161,8 +201,9 @@ class Refused(Struct, frozen=True, tag="refused"):
     message: str
 
 
-Answer = Made | Removed | Shown | Rung | AskedBack | Responded | Done | Counted | Refused
-_A = TypeVar("_A", Made, Removed, Shown, Rung, AskedBack, Responded, Done, Counted)
+AnswerOnHandset = Shown | Rung | AskedBack | Responded | Shows | Performed
+Answer = AnswerOnHandset | Made | Removed | Surveyed | Done | Counted | Refused
+_A = TypeVar("_A", Made, Removed, Shown, Rung, AskedBack, Responded, Shows, Surveyed, Performed, Done, Counted)
 
 _questions = msgspec.json.Decoder(Question)
 _answers = msgspec.json.Decoder(Answer)
@@ -173,9 +214,9 @@ def decode_question(data: bytes) -> Question:
     return _questions.decode(data)
 
 
-async def ask(deps: Deps, question: Question, kind: type[_A]) -> _A:
+async def ask(deps: Deps, question: Question, kind: type[_A], within: timedelta = _WITHIN) -> _A:
     """The farm's answer. Raises what the farm refused it with; Unavailable when the farm does not run."""
-    came = _answers.decode(await deps.fabric.ask(TOPIC, msgspec.json.encode(question), _WITHIN))
+    came = _answers.decode(await deps.fabric.ask(TOPIC, msgspec.json.encode(question), within))
     if isinstance(came, Refused):
         raise _error_of(came)
     assert isinstance(came, kind)  # noqa: S101 - each question has one kind of answer

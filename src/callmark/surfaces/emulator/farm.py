@@ -17,13 +17,17 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
-from callmark.surfaces.emulator.behaviour import Conditions, ringing
+from callmark.surfaces.emulator.audience import Audience
+from callmark.surfaces.emulator.behaviour import RING_S, Conditions, ringing
+from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallScreen
+from callmark.surfaces.emulator.gestures import Act
 from callmark.surfaces.emulator.guard import keep_token
 from callmark.surfaces.emulator.handset import Handset
-from callmark.surfaces.emulator.lines import Lines
+from callmark.surfaces.emulator.looking import look
 from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.model import Memory, Screen, Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import Screen, Seen, VirtualHandset, nothing
 from callmark.surfaces.emulator.network import AT_ONCE, AppCredential, Network
+from callmark.surfaces.emulator.showing import glimpse_of, view_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +36,12 @@ _T = TypeVar("_T")
 CREDENTIAL_FILE = "virtual-handsets-credential"
 LONGEST_WAIT_S = 5.0
 """The gateway is ours and near: handsets of the emulator look for it more often than real ones would."""
+
+ON_WALL_FOR_S = 5.0
+"""How long the wall shows a call that has ended, where nobody looks at the handset itself."""
+
+SEEN_RING_S = 2.5
+"""How long a script's call rings on a handset whose page is open, so that a person sees it."""
 
 
 async def run_farm(deps: Deps) -> None:
@@ -48,13 +58,17 @@ async def run_farm(deps: Deps) -> None:
 
 
 class Farm:
-    """The virtual handsets of an installation, by number."""
+    """The virtual handsets of an installation, by number, and the screens of those that have rung.
 
-    def __init__(self, deps: Deps, http: httpx.AsyncClient) -> None:
+    `rings_out_s` is how long a call rings that a person placed.
+    """
+
+    def __init__(self, deps: Deps, http: httpx.AsyncClient, *, rings_out_s: float = RINGS_OUT_S) -> None:
         self._deps = deps
         self._handsets: dict[PhoneNumber, Handset] = {}
         self._locks: dict[PhoneNumber, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._conditions = Conditions()
+        self._audience = Audience(deps.fabric)
         credential = AppCredential(deps, deps.settings.data / CREDENTIAL_FILE)
         self._network = Network(
             deps.public_url,
@@ -66,14 +80,16 @@ class Farm:
             longest_wait_s=LONGEST_WAIT_S,
             conditions=self._conditions,
         )
+        self._network.on_change = self._audience.changed
         self._answers = AnswerBack(deps, self._network)
-        self._lines = Lines(deps, self._handsets, self._locks.__getitem__, self._save)
+        self._screens: dict[PhoneNumber, CallScreen] = {}
+        self._rings_out_s = rings_out_s
 
     def trouble(self) -> str:
         """What is missing of what the emulator promises: its magic receivers are connected, unless one was changed."""
         phones = [one.handset.phone_number for one in MAGIC]
         wanted = [phone for phone in phones if phone in self._handsets and self._handsets[phone].is_wanted]
-        away = [phone for phone in wanted if not self._connected(phone) and not self._lines.held(phone)]
+        away = [phone for phone in wanted if not self._handsets[phone].connected]
         return f"{len(away)} of {len(wanted)} are not connected" if away else ""
 
     async def start(self) -> None:
@@ -82,7 +98,6 @@ class Farm:
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             handset.start()
         await self._deps.fabric.listen(control.TOPIC, self._answer)
-        await self._lines.start()
         await self._take_seed()  # again, now that whoever sets another tells us
         await self._take_faults()
         self._deps.health.ask("handsets", self.trouble)
@@ -90,7 +105,8 @@ class Farm:
 
     async def stop(self) -> None:
         """Closes every stream."""
-        await self._lines.stop()
+        for screen in self._screens.values():
+            screen.stop()
         await asyncio.gather(*(handset.stop() for handset in self._handsets.values()))
 
     async def _load(self) -> list[VirtualHandset]:
@@ -131,8 +147,6 @@ class Farm:
                 answer = await self._change(question)
             case control.Remove():
                 answer = await self._remove(question.phone_number)
-            case control.Look() | control.Ring() | control.AskBack() | control.Respond():
-                answer = await self._act(question)
             case control.TakeSeed():
                 await self._take_seed()
             case control.TakeFaults():
@@ -141,14 +155,14 @@ class Farm:
                 await self._reset()
             case control.Count():
                 answer = self._count()
+            case control.Survey():
+                answer = self._survey()
             case _:
-                assert_never(question)
+                answer = await self._on_handset(question)
         return answer
 
-    async def _act(
-        self, question: control.Look | control.Ring | control.AskBack | control.Respond
-    ) -> control.Shown | control.Rung | control.AskedBack | control.Responded:
-        """What happens on one handset as its receiver knows it."""
+    async def _on_handset(self, question: control.OnHandset) -> control.AnswerOnHandset:
+        """What is asked of one handset as its receiver knows it."""
         match question:
             case control.Look():
                 return control.Shown(await self._look(question.receiver, question.caller))
@@ -158,6 +172,10 @@ class Farm:
                 return await self._answers.ask_back(self._find(question.receiver).row, question)
             case control.Respond():
                 return await self._answers.respond(self._find(question.receiver).row, question)
+            case control.Show():
+                return self._show(self._find(question.receiver))
+            case control.Perform():
+                return await self._perform(question)
             case _:
                 assert_never(question)
 
@@ -199,7 +217,7 @@ class Farm:
         async with self._locks[row.phone_number]:
             if old := self._handsets.pop(row.phone_number, None):
                 await old.stop()
-            await self._lines.end(row.phone_number, "the app was reinstalled on this number", again=True)
+            self._forget_screen(row.phone_number)
             await self._save(row)
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             return await _begin(handset)
@@ -214,11 +232,6 @@ class Farm:
             if change.script is not msgspec.UNSET:
                 handset.begin_anew()
             same_app = (row.os, row.app_version) == (handset.row.os, handset.row.app_version)
-            if same_app and self._lines.held(row.phone_number):
-                handset.behave(row)
-                await self._save(row)
-                return control.Made(row, await self._lines.become(row), self._memory(handset))
-            await self._lines.end(row.phone_number, "the app was updated and has registered again", again=True)
             if (row.os, row.app_version, row.online) == (handset.row.os, handset.row.app_version, handset.row.online):
                 handset.behave(row)
                 await self._save(row)
@@ -235,7 +248,6 @@ class Farm:
         async with self._locks[phone]:
             handset = self._find(phone)
             await handset.stop()
-            await self._lines.end(phone, "this handset was removed")
             try:
                 if handset.row.token:
                     await self._network.forget(handset.row.token)
@@ -245,37 +257,71 @@ class Farm:
                 handset.start()
                 raise
             del self._handsets[phone]
+            self._forget_screen(phone)
+            self._audience.changed(phone)
         log.info("handset_removed", phone=shorten(phone))
         return control.Removed()
 
     async def _look(self, receiver: PhoneNumber, caller: PhoneNumber) -> Screen:
-        if screen := await self._lines.look(receiver, caller):
-            return screen
         handset = self._handsets.get(receiver)
-        return (await handset.look(caller) if handset else _nobody(receiver)).screen()
+        return (await look(handset, caller) if handset else _nobody(receiver)).screen()
 
     async def _ring(self, ring: control.Ring) -> control.Rung:
+        """Rings longer where a person looks on, who may be quicker than the script; else only the wall may show it."""
         if (handset := self._handsets.get(ring.receiver)) is None:
             return control.Rung(_nobody(ring.receiver).screen(), ring.outcome or CallEvent.MISSED)
         how = ringing(handset.row.script, ring.outcome)
-        if showed := await self._lines.ring(ring.receiver, ring.caller, how.outcome):
-            rung = control.Rung(showed.screen, showed.outcome or how.outcome)
+        screen = self._screen(handset)
+        if self._audience.watches(ring.receiver):
+            call = await screen.ring(ring.caller, SEEN_RING_S, how.outcome)
         else:
-            rung = control.Rung((await handset.ring(ring.caller, how)).screen(), how.outcome)
-            if handset.row.script.call_me_back and how.outcome is CallEvent.MISSED and handset.connected:
-                await self._answers.ask_back_by_script(handset.row, ring.caller, rung.screen.offers)
-        self._lines.note(ring.receiver, ring.caller, rung.outcome, rung.screen)
-        return rung
+            shows = {"ended_for_s": ON_WALL_FOR_S, "talks_for_s": ON_WALL_FOR_S}
+            call = await screen.ring(ring.caller, how.rings * RING_S, how.outcome, **shows)
+        return control.Rung(call.seen.screen(), call.outcome or how.outcome)
+
+    # pages ------------------------------------------------------------------------------------------------------------
+
+    def _show(self, handset: Handset) -> control.Shows:
+        phone = handset.row.phone_number
+        self._audience.looks_at(phone)
+        return control.Shows(view_of(handset, self._screens.get(phone)))
+
+    def _survey(self) -> control.Surveyed:
+        self._audience.looks_at_wall()
+        return control.Surveyed(
+            [
+                glimpse_of(one, self._screens.get(phone), is_watched=self._audience.watches(phone))
+                for phone, one in sorted(self._handsets.items())
+            ]
+        )
+
+    async def _perform(self, asked: control.Perform) -> control.Performed:
+        handset = self._find(asked.receiver)
+        if asked.gesture.act is not Act.SIGN_IN:
+            return control.Performed(await self._screen(handset).perform(asked.gesture))
+        async with self._locks[asked.receiver]:
+            if handset.lost:
+                await handset.stop()
+                if not handset.row.registered:
+                    handset.reinstalled(msgspec.structs.replace(handset.row, registered=True))
+                    await self._save(handset.row)
+                await _begin(handset)
+        return control.Performed("")
+
+    def _screen(self, handset: Handset) -> CallScreen:
+        phone = handset.row.phone_number
+        if (screen := self._screens.get(phone)) is None:
+            screen = CallScreen(handset, self._answers, self._audience.changed, rings_out_s=self._rings_out_s)
+            self._screens[phone] = screen
+        return screen
+
+    def _forget_screen(self, phone: PhoneNumber) -> None:
+        if screen := self._screens.pop(phone, None):
+            screen.stop()
 
     def _count(self) -> control.Counted:
-        memories = {phone: self._memory(handset) for phone, handset in self._handsets.items()}
-        return control.Counted(memories, [phone for phone in self._handsets if self._connected(phone)])
-
-    def _memory(self, handset: Handset) -> Memory:
-        return self._lines.memory(handset.row.phone_number) or handset.memory
-
-    def _connected(self, phone: PhoneNumber) -> bool:
-        return self._handsets[phone].connected or self._lines.connected(phone)
+        memories = {phone: handset.memory for phone, handset in self._handsets.items()}
+        return control.Counted(memories, [phone for phone, handset in self._handsets.items() if handset.connected])
 
     def _find(self, phone: PhoneNumber) -> Handset:
         if (handset := self._handsets.get(phone)) is None:

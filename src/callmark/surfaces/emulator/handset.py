@@ -17,17 +17,16 @@ import structlog
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef, Withdraw
-from callmark.domain.resolution.model import Offers
 from callmark.kit.errors import AppError, Unavailable
-from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
-from callmark.surfaces.emulator.behaviour import RING_S, Behaviour, Ringing
+from callmark.surfaces.emulator.behaviour import Behaviour
 from callmark.surfaces.emulator.held import Held
-from callmark.surfaces.emulator.model import Memory, Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import HandsetStatus, Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.network import Network
+from callmark.surfaces.emulator.reports import Reports
 from callmark.surfaces.gateway.wire import (
     MOST_HELD,
     AckFrame,
@@ -44,75 +43,99 @@ from callmark.surfaces.gateway.wire import (
 
 log = structlog.get_logger(__name__)
 
-CONNECT_WITHIN_S = 2.0
-MOST_REPORTS = 200
 NO_CODE, TOKEN_ENDED, REPLACED, SUPERSEDED = 1006, 4401, 4409, 4410
+_LOST = {
+    REPLACED: "is not connected; another stream with its token replaced it",
+    SUPERSEDED: "is no longer registered; its number was registered on another device",
+}
 
 _decode = msgspec.json.Decoder(Identity | Withdraw | Welcome | Synced | Resolved | Received | Failed).decode
 _Question = SyncFrame | ResolveFrame | CallFrame
 
 
 class Handset:
-    """One virtual handset. `row` is what it is now; `ready` is set once it is as online as it should be."""
+    """One virtual handset: `row` is what it is now, `held` its memory.
+
+    `ready` is set once it is as online as it should be, `synced` while its stream is open and synced. `lost` says, to
+    be read after its number, that somebody else took its place at the gateway; it is empty while nobody has.
+    """
 
     __slots__ = (
         "_asking",
         "_background",
         "_behaviour",
-        "_held",
         "_ids",
         "_life",
-        "_lost",
         "_network",
         "_reports",
         "_stream",
-        "_synced",
         "_syncing",
+        "held",
+        "lost",
         "ready",
         "row",
+        "synced",
     )
 
     def __init__(self, row: VirtualHandset, network: Network) -> None:
         self.row = row
         self.ready = asyncio.Event()
         self._network = network
-        self._held = Held()
+        self.held = Held()
         self._ids = count(1)
         self._behaviour = Behaviour(row.phone_number, network.conditions)
-        self._reports: dict[str, CallFrame] = {}
+        self._reports = Reports()
         self._asking = Asking()
         self._background: set[asyncio.Task[None]] = set()
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
-        self._synced = asyncio.Event()
+        self.synced = asyncio.Event()
         self._syncing = False
-        self._lost = ""
+        self.lost = ""
 
     # life -------------------------------------------------------------------------------------------------------------
 
     @property
     def connected(self) -> bool:
         """Whether its stream is open and synced."""
-        return self._synced.is_set()
+        return self.synced.is_set()
+
+    @property
+    def status(self) -> HandsetStatus:
+        """How it stands with the gateway."""
+        if self.lost:
+            return HandsetStatus.TAKEN if self.row.registered else HandsetStatus.SIGNED_OUT
+        if not self.row.registered:
+            return HandsetStatus.UNREGISTERED
+        if not self.row.online:
+            return HandsetStatus.OFFLINE
+        if self.connected:
+            return HandsetStatus.ONLINE
+        return HandsetStatus.RECONNECTING if self.ready.is_set() else HandsetStatus.CONNECTING
 
     @property
     def memory(self) -> Memory:
         """How much it holds, and how much it had no room for."""
-        return Memory(len(self._held), self._held.refused)
+        return Memory(len(self.held), self.held.refused)
 
     @property
     def is_wanted(self) -> bool:
         """Whether its stream should be open: a registered app, online, that nobody took the place of."""
-        return self.row.registered and self.row.online and not self._lost
+        return self.row.registered and self.row.online and not self.lost
+
+    def now_ms(self) -> int:
+        """The product clock."""
+        return self._network.now_ms()
 
     def start(self) -> None:
         """Begins to live: registers if need be and connects if online. An unregistered one does nothing."""
         self.ready.clear()
-        self._lost = ""
+        self.lost = ""
         if self.row.registered:
             self._life = asyncio.create_task(self._live())
         else:
             self.ready.set()
+        self._changed()
 
     async def stop(self) -> None:
         """Closes the stream; what it holds and has to report stays."""
@@ -121,21 +144,16 @@ class Handset:
             await asyncio.wait({self._life})
             self._life = None
 
-    async def lend(self) -> None:
-        """Stops, so that a browser page can be this handset: afterwards `row` has a token, unless there is no app."""
-        await self.stop()
-        self._lost = ""
-        if self.row.registered and self.row.token is None:
-            await self._register()
-
     def reinstalled(self, row: VirtualHandset) -> None:
         """It becomes `row`, holding nothing; to be called while stopped."""
         self.row = row
-        self._held.clear()
+        self.held.clear()
+        self._changed()
 
     def behave(self, row: VirtualHandset) -> None:
         """It becomes `row`, from the next push on."""
         self.row = row
+        self._changed()
 
     def begin_anew(self) -> None:
         """Its count of pushes and its draws at random start over."""
@@ -156,7 +174,7 @@ class Handset:
                 log.info("handset_not_connected", phone=shorten(self.row.phone_number), error=_text(exc))
             except Exception:
                 log.exception("handset_failed", phone=shorten(self.row.phone_number))
-            if code in (REPLACED, SUPERSEDED):
+            if code in _LOST:
                 await self._give_up(code)
                 break
             if code == TOKEN_ENDED:
@@ -171,13 +189,16 @@ class Handset:
         await self._network.save(self.row)
 
     async def _give_up(self, code: int) -> None:
+        self.lost = _LOST[code]
         if code == REPLACED:
-            self._lost = "is not connected; another stream with its token replaced it"
+            self._changed()
             return
-        self._lost = "is no longer registered; its number was registered on another device"
         self.reinstalled(msgspec.structs.replace(self.row, registered=False, token=None))
         with contextlib.suppress(AppError):
             await self._network.save(self.row)
+
+    def _changed(self) -> None:
+        self._network.on_change(self.row.phone_number)
 
     async def _hold_stream(self) -> tuple[int, bool]:
         """Holds a stream to its end: the close code, and whether it had got as far as being synced."""
@@ -195,10 +216,11 @@ class Handset:
     def _disconnected(self) -> None:
         self._stream = None
         self._syncing = False
-        self._synced.clear()
+        self.synced.clear()
         for task in self._background:
             task.cancel()
         self._asking.lose()
+        self._changed()
 
     # frames -----------------------------------------------------------------------------------------------------------
 
@@ -211,8 +233,9 @@ class Handset:
             case Identity():
                 await self._push_came(frame)
             case Withdraw():
-                if self._held.withdraw(frame.record.id) and not self._syncing:
+                if self.held.withdraw(frame.record.id) and not self._syncing:
                     self._spawn(self._catch_up)
+                self._changed()
             case Welcome():
                 self._spawn(self._sync)
             case Synced() | Resolved() | Received():
@@ -225,9 +248,11 @@ class Handset:
     async def _push_came(self, identity: Identity) -> None:
         if self._behaviour.forgot(identity.id):
             return
-        if not self._syncing and identity.id not in self._held and self._behaviour.loses(self.row.script):
+        if not self._syncing and identity.id not in self.held and self._behaviour.loses(self.row.script):
             return
-        if not self._held.hold(identity, self._network.now_ms()):
+        has_room = self.held.hold(identity, self._network.now_ms())
+        self._changed()
+        if not has_room:
             log.warning("handset_full", phone=shorten(self.row.phone_number))
             return
         if self.row.script.ack_delay_s:
@@ -244,16 +269,12 @@ class Handset:
 
     def _answered(self, frame: Answer) -> None:
         if isinstance(frame, Received):
-            self._reports.pop(frame.re, None)
+            self._reports.received(frame.re)
         self._asking.answered(frame)
 
     def _refused(self, frame: Failed) -> None:
         log.warning("frame_refused", phone=shorten(self.row.phone_number), slug=frame.slug, message=frame.message)
-        report = self._reports.get(frame.re or "")
-        if report and frame.slug in TRY_AGAIN:
-            self._spawn(partial(self._report_again, report))
-        elif report:
-            del self._reports[report.id]
+        self._reports.refused(frame.re or "", self._report_later if frame.slug in TRY_AGAIN else None)
         self._asking.answered(frame)
 
     async def _send(self, frame: AckFrame | _Question) -> None:
@@ -279,16 +300,17 @@ class Handset:
     async def _sync(self) -> None:
         """Gets what it missed; then sends the reports that nobody has received yet."""
         await self._catch_up()
-        self._synced.set()
+        self.synced.set()
         self.ready.set()
-        for report in list(self._reports.values()):
+        self._changed()
+        for report in self._reports.list():
             await self._send(report)
 
     async def _catch_up(self) -> None:
         """Gets what it misses, page by page."""
         self._syncing = True
-        self._held.drop_ended(self._network.now_ms())
-        for held in self._held.pages(MOST_HELD):
+        self.held.drop_ended(self._network.now_ms())
+        for held in self.held.pages(MOST_HELD):
             cursor, more = None, True
             while more:
                 try:
@@ -302,88 +324,31 @@ class Handset:
 
     # calls ------------------------------------------------------------------------------------------------------------
 
-    async def look(self, caller: PhoneNumber) -> Seen:
-        """What would show if `caller` rang now: from what it holds, else from `resolve` when online."""
-        number = self.row.phone_number
-        if not self.row.registered:
-            return nothing(f"{number} {self._lost or 'is not registered, so no app on it can receive pushes'}")
-        now_ms = self._network.now_ms()
-        held = self._held.showing(caller, now_ms)
-        if held:
-            why = f"call record {held.id} is this caller's newest record on the handset with an open window"
-            return Seen(held, CallSource.CALL_RECORD, why, await self._offers(caller))
-        if not self.row.online:
-            return nothing(f"the handset is offline and {self._held.why_nothing(caller, now_ms)}")
-        return await self._resolve(caller)
-
-    async def _offers(self, caller: PhoneNumber) -> Offers:
-        """What may be offered after a call whose identity is held; nothing when that cannot be asked now."""
-        if not self.connected:
-            return Offers()
-        with contextlib.suppress(AppError):
-            answer = await self._ask(self._who(caller))
-            assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
-            return answer.offers
-        return Offers()
-
-    def _who(self, caller: PhoneNumber) -> ResolveFrame:
-        return ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
-
-    async def _resolve(self, caller: PhoneNumber) -> Seen:
-        try:
-            answer = await self._ask_who(caller)
-        except (TimeoutError, AppError) as exc:
-            lost = (
-                f"{self.row.phone_number} {self._lost}" if self._lost else f"the gateway does not answer: {_text(exc)}"
-            )
-            return nothing(f"the handset has no record of this caller, and {lost}")
+    async def resolve(self, caller: PhoneNumber) -> Resolved:
+        """What the gateway says of a caller. Raises as `Asking.ask` does."""
+        frame = ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
+        answer = await self._ask(frame)
         assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
-        return Seen(answer.identity, answer.source, answer.why, answer.offers)
+        return answer
 
-    async def _ask_who(self, caller: PhoneNumber) -> Answer:
-        """The answer to `resolve`; asked again on the next stream when this one ends under it."""
-        try:
-            return await self._ask_once(caller)
-        except Unavailable:
-            if self.connected or self._lost:
-                raise
-            return await self._ask_once(caller)
+    async def report(self, call_id: UUID, caller: PhoneNumber, seen: Seen, event: CallEvent) -> None:
+        """Reports one fact of a call: online, returns once the gateway has it; else it is kept until then.
 
-    async def _ask_once(self, caller: PhoneNumber) -> Answer:
-        if self._lost:
-            raise Unavailable("gateway: the stream was abandoned")
-        async with asyncio.timeout(CONNECT_WITHIN_S):
-            await self._synced.wait()
-        return await self._ask(self._who(caller))
-
-    async def ring(self, caller: PhoneNumber, how: Ringing) -> Seen:
-        """A call: what shows, reported with its outcome. Online, returns once the gateway has received both reports."""
-        seen = await self.look(caller)
-        call_id = random_uuid()
-        if seen.identity:
-            await self._report(call_id, caller, seen, CallEvent.SHOWN)
-        await self._network.pause(how.rings * RING_S)
-        await self._report(call_id, caller, seen, how.outcome)
-        return seen
-
-    async def _report(self, call_id: UUID, caller: PhoneNumber, seen: Seen, event: CallEvent) -> None:
-        """Reports one fact of a call, at once or when it is online again; without an app there is nobody to report."""
+        Without an app there is nobody to report.
+        """
         if not self.row.registered:
             return
-        record = seen.identity.record if isinstance(seen.identity, Identity) else None
-        report = CallFrame(
-            id=self._id("c"), call_id=call_id, caller_number=caller, event=event, source=seen.source, record=record
-        )
-        if len(self._reports) >= MOST_REPORTS:
-            del self._reports[next(iter(self._reports))]
-        self._reports[report.id] = report
+        report = self._reports.add(self._id("c"), call_id, caller, seen, event)
         if self.connected:
             with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused for good
                 await self._ask(report)
 
-    async def _report_again(self, report: CallFrame) -> None:
-        await self._network.pause(1)
-        await self._send(report)
+    def _report_later(self, report: CallFrame) -> None:
+        async def again() -> None:
+            await self._network.pause(1)
+            await self._send(report)
+
+        self._spawn(again)
 
 
 def _text(exc: Exception) -> str:

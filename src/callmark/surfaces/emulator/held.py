@@ -1,6 +1,7 @@
 """The identities a handset holds, and which of them shows: pure rules of docs/gateway.md, "Which record shows"."""
 
 from collections.abc import Iterable
+from heapq import nlargest
 from itertools import islice
 from uuid import UUID
 
@@ -98,6 +99,10 @@ class Held:
         """The ids in lists of at most `size`; one empty list when nothing is held."""
         ids = iter(self._by_id)
         return [list(islice(ids, size)) for _ in range(max(-(-len(self._by_id) // size), 1))]
+
+    def newest(self, most: int) -> list[Identity]:
+        """At most so many, the newest accepted first."""
+        return nlargest(most, self._by_id.values(), key=_age)
 
     def showing(self, caller: str, now_ms: int) -> Identity | None:
         """What shows when `caller` rings: of those whose window is open the newest accepted, else None."""

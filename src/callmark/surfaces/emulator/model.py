@@ -1,6 +1,7 @@
 """What a virtual handset is, and what its screen shows."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -57,6 +58,20 @@ class VirtualHandset(Struct, frozen=True, kw_only=True):
     def time_zone(self) -> str:
         """The zone it is in, by name or as an offset from UTC."""
         return self.script.time_zone or zone_of(self.phone_number)
+
+
+class HandsetStatus(StrEnum):
+    """How a handset stands with the gateway, as its page says it."""
+
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    RECONNECTING = "reconnecting"
+    OFFLINE = "offline"
+    UNREGISTERED = "unregistered"
+    TAKEN = "taken"
+    """Another stream with its token took the place of its own."""
+    SIGNED_OUT = "signed-out"
+    """Its number was registered on another device."""
 
 
 class Memory(Struct, frozen=True):

@@ -18,6 +18,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable
+from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.behaviour import Conditions
 from callmark.surfaces.emulator.model import VirtualHandset
 from callmark.surfaces.gateway.wire import MOST_FROM_SERVER_BYTES, RegistrationAnswer, RegistrationBody
@@ -36,6 +37,12 @@ APP_NAME = "Virtual handsets"
 
 Save = Callable[[VirtualHandset], Awaitable[None]]
 """Keeps what a handset has become (a new token, the end of its registration)."""
+
+OnChange = Callable[[PhoneNumber], None]
+
+
+def _nobody_looks(_: PhoneNumber) -> None:
+    """Nobody looks at these handsets."""
 
 
 class AppCredential:
@@ -63,6 +70,7 @@ class Network:
     """Registers, forgets and connects handsets at the gateway under `base_url`.
 
     `longest_wait_s` bounds the pause before a handset connects again; `conditions` hold for all handsets alike.
+    `on_change` is called with the number of a handset when something that shows of it has changed.
     """
 
     def __init__(
@@ -87,6 +95,7 @@ class Network:
         self._longest_wait_s = longest_wait_s
         self.save = save
         self.conditions = conditions or Conditions()
+        self.on_change: OnChange = _nobody_looks
 
     def now_ms(self) -> int:
         """The product clock."""

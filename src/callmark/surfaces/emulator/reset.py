@@ -20,7 +20,6 @@ from callmark.kit.due_work import make_periodic_due
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, reset_clock
 from callmark.surfaces.emulator import control, sink_store, store
-from callmark.surfaces.emulator.line import CLOCK_TOPIC
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +51,7 @@ async def reset(deps: Deps) -> None:
 
 async def tell_of_clock(deps: Deps) -> None:
     """Wakes the workers, and the pages that show the time."""
-    for topic in (CLOCK_TOPIC, *(f"wake.{work}" for work in WORK)):
+    for topic in (control.CLOCK_MOVED, *(f"wake.{work}" for work in WORK)):
         await deps.fabric.announce(topic)
 
 

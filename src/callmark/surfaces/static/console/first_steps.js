@@ -1,5 +1,6 @@
-/* The phone in the card of first steps: a virtual handset, as the emulator's own pages are one (emulator/phone.js). */
+/* The phone in the card of first steps: a virtual handset, shown as the emulator's own pages show it (emulator/phone.js). */
 import { AfterView } from "../emulator/after_view.js";
+import { ask } from "../emulator/api.js";
 import { drawDevice, STATUS } from "../emulator/device.js";
 import { Phone } from "../emulator/phone.js";
 
@@ -52,15 +53,16 @@ function say(text) {
 
 /** Waits until the phone is online, for some seconds at most. */
 async function online() {
-  for (let waited = 0; !phone.connected && waited < 5000; waited += 100)
+  for (let waited = 0; phone.status !== "online" && waited < 5000; waited += 100) {
     await new Promise((done) => setTimeout(done, 100));
-  return phone.connected;
+  }
+  return phone.status === "online";
 }
 
 function ring(button) {
   told = "";
   [rangBy, wasThere] = [button.id, false];
-  phone.ring(caller);
+  phone.gesture("ring", { caller }).then((problem) => problem && say(problem));
   place.scrollIntoView({ block: "nearest" });
 }
 
@@ -93,37 +95,24 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-first-ring]");
   if (button) ring(button);
 });
-part("answer").addEventListener("click", () => phone.answer());
-part("reject").addEventListener("click", () => phone.reject());
-part("hang-up").addEventListener("click", () => phone.hangUp());
+phone.listen(device);
 take.addEventListener("click", () => {
   told = "";
-  if (phone.status === "signed-out") phone.signInAgain();
-  else begin();
+  if (phone.status === "gone") make();
+  else phone.gesture("sign_in").then((problem) => problem && say(problem));
 });
-window.addEventListener("pagehide", () => phone.stop());
-window.addEventListener("pageshow", (event) => event.persisted && begin());
 phone.addEventListener("change", () => requestAnimationFrame(draw));
 setInterval(draw, 500);
 
-/** Makes the handset if the emulator has none of this number (after a reset), and becomes it. */
-async function begin() {
+/** Makes the handset if the emulator has none of this number (after a reset). */
+async function make() {
   try {
-    const all = await (await fetch("/emulator/v1/handsets")).json();
-    if (!all.some((one) => one.phone_number === number)) {
-      const headers = { "Content-Type": "application/json" };
-      const made = await fetch("/emulator/v1/handsets", {
-        method: "POST",
-        headers,
-        body: JSON.stringify({ phone_number: number }),
-      });
-      if (!made.ok) throw new Error((await made.json()).message);
-    }
-    phone.start();
+    const all = await ask("GET", "handsets");
+    if (!all.some((one) => one.phone_number === number)) await ask("POST", "handsets", { phone_number: number });
   } catch (error) {
     say(`The phone cannot be reached: ${error.message}`);
   }
 }
 
-begin();
+make().then(() => phone.start());
 draw();

@@ -1,8 +1,7 @@
-// Draws what may be said after a call into the device (templates/device.html), and takes it down from its forms.
+// Draws what may be said after a call into the device (templates/device.html), and sends what its forms hold.
 import { readable, setText } from "./device.js";
 
 const SLOT_MS = 30 * 60 * 1000;
-const CLOSES_AFTER_MS = 6000;
 const LONGEST_ANSWER = 1000;
 const RATINGS = ["1", "2", "3", "4", "5"];
 
@@ -10,7 +9,8 @@ export class AfterView {
   #root;
   #phone;
   #drawn = "";
-  #timer = 0;
+  #error = "";
+  #isSending = false;
 
   constructor(root, phone) {
     this.#root = root;
@@ -18,32 +18,33 @@ export class AfterView {
     this.#part("callback").addEventListener("submit", (event) => this.#askBack(event));
     this.#part("not-interested").addEventListener("click", () => this.#notInterested());
     this.#part("feedback").addEventListener("submit", (event) => this.#answer(event));
-    for (const skip of root.querySelectorAll("[data-skip]")) skip.addEventListener("click", () => phone.skipAfter());
+    for (const skip of root.querySelectorAll("[data-skip]")) {
+      skip.addEventListener("click", () => this.#say("skip", { step: phone.after?.step }));
+    }
   }
 
   draw() {
-    const { after, call } = this.#phone;
-    const shown = after && !call ? after : null;
-    this.#part("after").hidden = !shown;
-    if (!shown) {
+    const { after } = this.#phone;
+    this.#part("after").hidden = !after;
+    if (!after) {
       this.#drawn = "";
       return;
     }
-    const key = `${shown.call.id} ${shown.step}`;
+    const key = `${after.call.id} ${after.step}`;
     if (key !== this.#drawn) {
       this.#drawn = key;
-      this.#build(shown);
+      this.#error = "";
+      this.#build(after);
     }
-    setText(this.#part("after-error"), shown.error);
-    this.#part("after-error").hidden = !shown.error;
-    for (const button of this.#part("after").querySelectorAll("button")) button.disabled = shown.sending;
+    setText(this.#part("after-error"), this.#error);
+    this.#part("after-error").hidden = !this.#error;
+    for (const button of this.#part("after").querySelectorAll("button")) button.disabled = this.#isSending;
   }
 
   #build(after) {
-    clearTimeout(this.#timer);
     const { step, call } = after;
     const who = call.screen.name ?? readable(call.caller);
-    const rang = call.state === "missed" ? "Missed call" : "Call";
+    const rang = call.outcome === "missed" ? "Missed call" : "Call";
     const titles = { callback: `${rang} from ${who}`, feedback: who, thanks: "Thank you" };
     setText(this.#part("after-title"), titles[step]);
     setText(this.#part("after-thanks"), after.thanks);
@@ -51,54 +52,47 @@ export class AfterView {
     for (const name of ["callback", "feedback", "thanks"]) this.#part(name).hidden = name !== step;
     if (step === "callback") this.#buildCallback(after);
     else if (step === "feedback") this.#part("questions").replaceChildren(...after.questions.map(question));
-    else this.#timer = setTimeout(() => this.#phone.skipAfter(), CLOSES_AFTER_MS);
     this.#part("after").scrollTop = 0;
   }
 
-  #buildCallback({ offers }) {
+  #buildCallback({ slots, slot_picker: picker }) {
     this.#part("callback").reset();
-    const days = grouped(offers.slots);
-    this.#part("slots").replaceChildren(...[...days].map(([day, slots], at) => dayOfSlots(day, slots, at === 0)));
-    this.#part("slots-box").hidden = !offers.slot_picker;
-    this.#part("slots-none").hidden = !offers.slot_picker || offers.slots.length > 0;
-    this.#part("ask-back").hidden = offers.slot_picker && !offers.slots.length;
+    const days = grouped(slots);
+    this.#part("slots").replaceChildren(...[...days].map(([day, of], at) => dayOfSlots(day, of, at === 0)));
+    this.#part("slots-box").hidden = !picker;
+    this.#part("slots-none").hidden = !picker || slots.length > 0;
+    this.#part("ask-back").hidden = picker && !slots.length;
   }
 
-  async #askBack(event) {
+  #askBack(event) {
     event.preventDefault();
-    const { after } = this.#phone;
     const form = new FormData(event.target);
-    const slot = form.get("slot");
-    if (after.offers.slot_picker && !slot) return this.#complain("Choose a time first.");
-    const alternate = form.get("alternate").replace(/[\s+()-]/g, "");
-    if (alternate && !/^\d{7,15}$/.test(alternate)) {
-      return this.#complain("Enter the other number with its country code, 7 to 15 digits in total.");
-    }
-    const when = slot ? ` on ${dayName(dayOf(slot))} at ${timeOf(slot)}` : "";
-    const said = { slot, alternate, simUnknown: form.has("sim"), interested: true };
-    return this.#phone.sayAfter(() => after.askBack(said, `You will be called back${when}.`));
+    this.#say("call_me_back", {
+      slot: form.get("slot"),
+      sim_unknown: form.has("sim"),
+      alternate_number: form.get("alternate").trim(),
+    });
   }
 
   #notInterested() {
-    const { after } = this.#phone;
-    const simUnknown = new FormData(this.#part("callback")).has("sim");
-    const said = { slot: null, alternate: "", simUnknown, interested: false };
-    this.#phone.sayAfter(() => after.askBack(said, "The business will see that you are not interested."));
+    const form = new FormData(this.#part("callback"));
+    this.#say("call_me_back", { interested: false, sim_unknown: form.has("sim") });
   }
 
   #answer(event) {
     event.preventDefault();
-    const { after } = this.#phone;
     const form = new FormData(event.target);
-    const answers = after.questions
-      .map((one) => ({ question_id: one.id, answer: form.get(one.id) ?? "" }))
-      .filter((one) => one.answer.trim());
-    if (!answers.length) return this.#complain("Answer a question first.");
-    return this.#phone.sayAfter(() => after.answer(answers, "Your answer was sent."));
+    const answers = this.#phone.after.questions.map((one) => ({ question_id: one.id, answer: form.get(one.id) ?? "" }));
+    this.#say("feedback", { answers });
   }
 
-  #complain(text) {
-    this.#phone.after.complain(text);
+  async #say(act, said) {
+    if (this.#isSending || !this.#phone.after) return;
+    this.#isSending = true;
+    this.#error = "";
+    this.draw();
+    this.#error = await this.#phone.gesture(act, { call: this.#phone.after.call.id, ...said });
+    this.#isSending = false;
     this.draw();
   }
 

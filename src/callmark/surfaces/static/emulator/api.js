@@ -4,7 +4,7 @@ const note = () => document.querySelector("[data-note]");
 export async function ask(method, path, body) {
   const json =
     body === undefined ? {} : { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
-  const answer = await fetch(`/emulator/v1/${path}`, { method, ...json });
+  const answer = await fetch(path.startsWith("/") ? path : `/emulator/v1/${path}`, { method, ...json });
   const text = await answer.text();
   const came = text ? JSON.parse(text) : null;
   if (!answer.ok) throw new Error(came?.message ?? `status ${answer.status}`);

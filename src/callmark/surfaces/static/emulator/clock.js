@@ -9,11 +9,6 @@ export class ProductClock {
     this.#at = performance.now();
   }
 
-  /** It is `ms` at least: what told the time may have come late, and something that has happened since says so. */
-  isPast(ms) {
-    if (this.now() < ms) this.set(ms);
-  }
-
   now() {
     return this.#told + (performance.now() - this.#at);
   }

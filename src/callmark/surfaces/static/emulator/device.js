@@ -10,6 +10,7 @@ export const STATUS = {
   "signed-out": "signed out",
   taken: "open elsewhere",
   gone: "gone",
+  away: "reconnecting…",
 };
 
 const OUTCOMES = { answered: "Answered", missed: "Missed call", rejected: "Rejected" };
@@ -31,15 +32,18 @@ export function drawDevice(root, view) {
   setText(part("status"), STATUS[view.status]);
   setText(part("own-number"), readable(view.number));
   root.dataset.status = view.status;
-  root.dataset.callState = view.call?.state ?? "";
+  root.dataset.callState = view.call ? stateOf(view.call) : "";
   part("home").hidden = Boolean(view.call || view.after);
   part("call").hidden = !view.call;
   if (view.call) drawCall(part, view);
   drawRecents(part("recents"), view);
 }
 
+const stateOf = (call) => call.outcome ?? "ringing";
+
 function drawCall(part, { call, now }) {
-  const { screen, state } = call;
+  const { screen } = call;
+  const state = stateOf(call);
   const seconds = countdown(now - (call.ended ?? now));
   setText(part("call-state"), state === "ringing" ? "Incoming call" : state === "answered" ? seconds : OUTCOMES[state]);
   setText(part("name"), screen.name ?? readable(call.caller));

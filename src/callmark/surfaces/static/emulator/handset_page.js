@@ -1,9 +1,8 @@
 // The page of one handset: its device, and beside it what it holds, its calls and its switches.
 import { AfterView } from "./after_view.js";
-import { change } from "./api.js";
+import { change, say } from "./api.js";
 import { countdown, instant } from "./clock.js";
-import { drawDevice, readable, setText, STATUS } from "./device.js";
-import { MOST_HELD } from "./held.js";
+import { drawDevice, readable, STATUS, setText } from "./device.js";
 import { Phone } from "./phone.js";
 
 const main = document.querySelector("[data-phone]");
@@ -16,13 +15,14 @@ let seen = null;
 
 const EXPLAINED = {
   connecting: "Connecting to the gateway.",
-  online: "Connected to the gateway. This page is the handset.",
+  online: "Connected to the gateway.",
   offline: "Offline. Pushes to this number fail now. Records that are still valid arrive when it is online again.",
   reconnecting: "The connection is lost. Reconnecting.",
   unregistered: "No app is registered on this number, so pushes find no user and nothing is shown.",
   "signed-out": "Signed out",
-  taken: "This page is no longer the handset",
+  taken: "The handset is no longer connected",
   gone: "This handset does not exist",
+  away: "Waiting for the virtual handsets",
 };
 
 function draw() {
@@ -31,8 +31,8 @@ function draw() {
   const zone = phone.handset?.time_zone;
   drawDevice(device, { number, zone, now, status, call, after, history });
   afterView.draw();
-  if (call && call !== seen) device.scrollIntoView({ block: "nearest" }); // on a small screen its buttons are above
-  seen = call;
+  if (call && call.id !== seen) device.scrollIntoView({ block: "nearest" }); // on a small screen its buttons are above
+  seen = call?.id;
   setText(part("clock"), instant(now));
   setText(part("state"), STATUS[phone.status]);
   part("state").dataset.state = phone.status;
@@ -47,7 +47,7 @@ function draw() {
 
 function drawSwitch() {
   const online = part("online");
-  online.disabled = !phone.handset || ["taken", "gone", "unregistered", "signed-out"].includes(phone.status);
+  online.disabled = !phone.handset || ["taken", "away", "unregistered", "signed-out"].includes(phone.status);
   if (phone.handset && document.activeElement !== online) online.checked = phone.handset.online;
   if (!phone.handset) return;
   const { os, app_version: version, script } = phone.handset;
@@ -56,14 +56,15 @@ function drawSwitch() {
 }
 
 function drawHeld(now) {
-  const list = phone.held.list();
+  const { held: list, memory, most_held: most } = phone.handset ?? { held: [], memory: { held: 0, refused: 0 } };
   part("held-none").hidden = list.length > 0;
-  const { refused } = phone.held;
-  part("held-full").hidden = !refused;
+  part("held-full").hidden = !memory.refused;
   setText(
     part("held-full"),
-    `Full: the handset stores at most ${MOST_HELD} records. It did not acknowledge ${refused} more.`,
+    `Full: the handset stores at most ${most} records. It did not acknowledge ${memory.refused} more.`,
   );
+  part("held-more").hidden = memory.held === list.length;
+  setText(part("held-more"), `The newest ${list.length} of ${memory.held} are listed.`);
   const key = list.map((one) => one.id).join();
   const rows = part("held");
   if (rows.dataset.key !== key) {
@@ -110,25 +111,21 @@ function historyRow(one) {
   return row;
 }
 
-part("answer").addEventListener("click", () => phone.answer());
-part("reject").addEventListener("click", () => phone.reject());
-part("hang-up").addEventListener("click", () => phone.hangUp());
-part("sign-in").addEventListener("click", () => phone.signInAgain());
-part("take-back").addEventListener("click", () => phone.start());
+const note = (problem) => say(problem, true);
+phone.listen(device);
+for (const name of ["sign-in", "take-back"])
+  part(name).addEventListener("click", () => phone.gesture("sign_in").then(note));
 part("online").addEventListener("change", (event) => {
   event.target.blur();
   change("PATCH", `handsets/${phone.number}`, { online: event.target.checked });
 });
 part("ring").addEventListener("submit", (event) => {
   event.preventDefault();
-  const caller = new FormData(event.target).get("caller").replace(/[\s+()-]/g, "");
-  if (phone.handset && /^\d{6,15}$/.test(caller)) phone.ring(caller);
+  phone.gesture("ring", { caller: new FormData(event.target).get("caller") }).then(note);
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") phone.reject();
+  if (event.key === "Escape") phone.touch("reject");
 });
-window.addEventListener("pagehide", () => phone.stop());
-window.addEventListener("pageshow", (event) => event.persisted && phone.start());
 phone.addEventListener("change", () => requestAnimationFrame(draw));
 setInterval(draw, 500);
 phone.start();

@@ -1,0 +1,227 @@
+"""The live part of the pages: what handsets show goes out as server-sent events, a person's gestures come in by POST.
+
+The handsets live in the farm's process. A page may be served by any HTTP process, which asks the farm for what shows
+(`control.Show`), again when the farm announces that it has changed, and every second: so it is right also when an
+announcement was lost, and says so when there is no farm.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import BaseRoute
+
+from callmark.domain.deps import Deps
+from callmark.kit import patience
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import AppError, NotFound, Unavailable
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator import control, wire
+from callmark.surfaces.emulator.gestures import Gesture
+from callmark.surfaces.emulator.routing import json_route
+from callmark.surfaces.http import Response, render
+
+log = structlog.get_logger(__name__)
+
+PATH = "/emulator/live"
+ASKED_EVERY_S = 1.0
+ANSWERED_WITHIN = timedelta(seconds=3)
+HEARTBEAT_S = 5.0
+AT_MOST_EVERY_S = 0.05
+"""Changes that come faster are shown together."""
+
+MOST_STREAMS = 200
+"""Of one process: a page that is not read holds its stream."""
+
+_WALL = PhoneNumber("")
+
+
+class GestureOut(msgspec.Struct, frozen=True):
+    """What the person must correct first, in their words; None when it is done."""
+
+    problem: str | None
+
+
+class _Reader:
+    """One page's stream."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.is_over = False
+
+    def end(self) -> None:
+        """The server stops."""
+        self.is_over = True
+        self.wake.set()
+
+
+class _Feed:
+    """What shows of one handset, or of all, kept current while pages read it. `latest` is empty before it is known."""
+
+    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
+        self.latest = b""
+        self.readers: set[_Reader] = set()
+        self._read = read
+        self._hint = asyncio.Event()
+        with patience.endless():  # it outlives the request that starts it
+            self._task = asyncio.create_task(self._keep_current())
+
+    def hint(self) -> None:
+        """It has changed."""
+        self._hint.set()
+
+    def wake(self) -> None:
+        """Has every page told again."""
+        for reader in self.readers:
+            reader.wake.set()
+
+    def close(self) -> None:
+        """Nobody reads it any more."""
+        self._task.cancel()
+
+    async def _keep_current(self) -> None:
+        while True:
+            self._hint.clear()
+            try:
+                latest = await self._read()
+            except Exception:
+                log.exception("feed_failed")
+                latest = self.latest
+            if latest != self.latest:
+                self.latest = latest
+                self.wake()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASKED_EVERY_S):
+                    await self._hint.wait()
+            await asyncio.sleep(AT_MOST_EVERY_S)
+
+
+class Live:
+    """The streams and gestures of one HTTP process."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._feeds: dict[PhoneNumber, _Feed] = {}
+        self._streams = 0
+        self.routes: list[BaseRoute] = [
+            json_route(PATH, GET=self.watch_wall),
+            json_route(PATH + "/{phone}", GET=self.watch, POST=self.gesture),
+        ]
+
+    async def start(self) -> None:
+        """Listens to the farm, and to moves of the clock."""
+        await self._deps.fabric.listen(control.CHANGED, self._on_change)
+        await self._deps.fabric.listen(control.CLOCK_MOVED, self._on_clock)
+
+    async def watch(self, request: Request) -> StreamingResponse:
+        """What one handset shows, as events."""
+        return self._stream(request, wire.phone(request.path_params["phone"], "the phone number in the path"))
+
+    async def watch_wall(self, request: Request) -> StreamingResponse:
+        """What all handsets show, as events."""
+        return self._stream(request, _WALL)
+
+    async def gesture(self, request: Request) -> Response:
+        """A person does something with a handset."""
+        receiver = wire.phone(request.path_params["phone"], "the phone number in the path")
+        perform = control.Perform(receiver, await wire.read(request, Gesture))
+        performed = await control.ask(self._deps, perform, control.Performed)
+        return render(GestureOut(performed.problem or None))
+
+    # streams ----------------------------------------------------------------------------------------------------------
+
+    def _stream(self, request: Request, phone: PhoneNumber) -> StreamingResponse:
+        if self._streams >= MOST_STREAMS:
+            raise Unavailable("emulator: too many pages are open")
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        reader = _Reader()
+        connection = request.scope.get("extensions", {}).get("callmark.connection")
+        if connection is not None:
+            connection["on_shutdown"] = reader.end
+        return StreamingResponse(self._events(phone, reader), media_type="text/event-stream", headers=headers)
+
+    async def _events(self, phone: PhoneNumber, reader: _Reader) -> AsyncIterator[bytes]:
+        """Everything at first, then what is new; the clock each time, which is the heartbeat too.
+
+        A page that reads slowly is told less often: it gets what shows by then.
+        """
+        feed = self._join(phone, reader)
+        sent = b""
+        try:
+            while not reader.is_over:
+                reader.wake.clear()
+                clock, latest = _event("clock", to_ms(self._deps.clock.now())), feed.latest
+                yield clock if latest == sent else clock + latest
+                sent = latest
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await reader.wake.wait()
+        finally:
+            self._leave(phone, reader)
+
+    def _join(self, phone: PhoneNumber, reader: _Reader) -> _Feed:
+        self._streams += 1
+        if (feed := self._feeds.get(phone)) is None:
+            feed = self._feeds[phone] = _Feed(self._read_wall if phone == _WALL else _HandsetReading(self._deps, phone))
+        feed.readers.add(reader)
+        return feed
+
+    def _leave(self, phone: PhoneNumber, reader: _Reader) -> None:
+        self._streams -= 1
+        feed = self._feeds[phone]
+        feed.readers.discard(reader)
+        if not feed.readers:
+            feed.close()
+            del self._feeds[phone]
+
+    async def _read_wall(self) -> bytes:
+        try:
+            surveyed = await control.ask(self._deps, control.Survey(), control.Surveyed, ANSWERED_WITHIN)
+        except AppError as exc:
+            return _event("away", _reason(exc))
+        return _event("handsets", surveyed.handsets)
+
+    # announcements ----------------------------------------------------------------------------------------------------
+
+    async def _on_change(self, message: bytes) -> None:
+        for phone in (_WALL, *msgspec.json.decode(message, type=list[PhoneNumber])):
+            if feed := self._feeds.get(phone):
+                feed.hint()
+
+    async def _on_clock(self, _: bytes) -> None:
+        for feed in self._feeds.values():
+            feed.wake()
+
+
+class _HandsetReading:
+    """Reads what one handset shows, and knows whether there was one before."""
+
+    def __init__(self, deps: Deps, phone: PhoneNumber) -> None:
+        self._deps = deps
+        self._phone = phone
+        self._was_there = False
+
+    async def __call__(self) -> bytes:
+        """The event to send."""
+        try:
+            shown = await control.ask(self._deps, control.Show(self._phone), control.Shows, ANSWERED_WITHIN)
+        except NotFound as exc:
+            return _event("gone", "this handset was removed" if self._was_there else exc.message)
+        except AppError as exc:
+            return _event("away", _reason(exc))
+        self._was_there = True
+        return _event("handset", shown.view)
+
+
+def _event(name: str, data: object) -> bytes:
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(data))
+
+
+def _reason(exc: AppError) -> str:
+    log.info("farm_away", error=getattr(exc, "reason", exc.message))
+    return "their process does not answer"
