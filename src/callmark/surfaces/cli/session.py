@@ -6,6 +6,9 @@ How to reach a running installation is the composition root's to know: it hands 
 
 import asyncio
 import functools
+import getpass
+import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -18,6 +21,7 @@ import click
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.output import Output
 
@@ -85,6 +89,15 @@ async def _run(opening: AbstractAsyncContextManager[Deps], use: Callable[[Deps],
                 "Warning: NATS cannot be reached. Connected handsets get the changes at their next sync.", err=True
             )
         await use(deps)
+
+
+def operator_at_terminal() -> Actor:
+    """Who runs the command, as `user@host`. A container's user may have no name: then it is its number."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = str(os.getuid())
+    return Actor(ActorKind.COMMAND_LINE, f"{user}@{socket.gethostname()}")
 
 
 def sure(question: str, *, yes: bool) -> None:
