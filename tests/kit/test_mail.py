@@ -15,10 +15,10 @@ from tests.kit.test_outbound import certificate
 from callmark.domain.deps import Deps
 from callmark.kit import mail, smtp
 from callmark.kit.clock import FakeClock
-from callmark.kit.due_work import Worker
 from callmark.kit.errors import SetupError
 from callmark.kit.mail import Mail, MailState
 from callmark.kit.settings import Settings, read_settings
+from callmark.kit.work import Worker
 from callmark.processes.doctor import Finding, examine
 
 FROM = "Callmark <no-reply@callmark.example>"

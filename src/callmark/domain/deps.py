@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from callmark.domain.work_names import WorkName
 from callmark.kit.clock import Clock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
 from callmark.kit.settings import Settings
 from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.work import wake_topic
 
 
 @dataclass(frozen=True)
@@ -25,3 +27,8 @@ class Deps:
 
     health: Health = field(default_factory=Health)
     """Whether the parts of this process do their work."""
+
+    async def wake(self, *works: WorkName) -> None:
+        """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""
+        for work in works:
+            await self.fabric.announce(wake_topic(work))

@@ -17,9 +17,9 @@ import structlog
 
 from callmark.kit.clock import Clock
 from callmark.kit.db import Database
-from callmark.kit.due_work import Claimed, Work
 from callmark.kit.mail import Mail, MailState, count_waiting, delete_older, mail_of
 from callmark.kit.settings import Settings
+from callmark.kit.work import Claimed, Work
 
 if TYPE_CHECKING:
     import aiosmtplib

@@ -18,9 +18,10 @@ from callmark.domain.personalisation import daily_figures as record_figures
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions, switches, uploads
 from callmark.domain.webhooks import jobs as webhooks
+from callmark.domain.work_names import WorkName
 from callmark.kit import smtp
-from callmark.kit.due_work import Claimed, Work, Worker
 from callmark.kit.tasks import run_all
+from callmark.kit.work import Claimed, Work, Worker
 
 Job = Callable[[Deps], Awaitable[object]]
 
@@ -57,7 +58,7 @@ def periodic(deps: Deps) -> Work:
         await job(deps)
         return deps.clock.now() + every
 
-    return Work(name="periodic", table="periodic_job", key="name", columns="name", run=run, at_once=4)
+    return Work(name=WorkName.PERIODIC, table="periodic_job", key="name", columns="name", run=run, at_once=4)
 
 
 def works(deps: Deps) -> list[Work]:

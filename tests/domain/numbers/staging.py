@@ -17,8 +17,8 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, Published
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet, NewFeatureSet, PhoneType
-from callmark.kit.due_work import Worker
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.work import Worker
 
 ALICE = "alice@acme.example"
 

@@ -25,9 +25,9 @@ from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.kit.clock import FakeClock
-from callmark.kit.due_work import LEASE, Worker
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.work import LEASE, Worker
 
 OPERATOR = "operator@localhost"
 

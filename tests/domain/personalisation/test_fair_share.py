@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service
 from callmark.domain.personalisation.model import Batch, Outcome
 from callmark.kit.clock import FakeClock
-from callmark.kit.due_work import Worker
+from callmark.kit.work import Worker
 
 CROWD = 77
 

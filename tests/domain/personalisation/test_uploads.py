@@ -11,8 +11,8 @@ from callmark.domain.personalisation.upload_columns import find_columns, read_fi
 from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
 from callmark.domain.personalisation.upload_preview import UploadPreview, Wish, preview_upload
 from callmark.domain.personalisation.validation import Field
-from callmark.kit.due_work import Worker
 from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.work import Worker
 from callmark.tables.reader import Reading
 
 

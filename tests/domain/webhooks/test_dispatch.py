@@ -24,10 +24,10 @@ from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Database, Tx
-from callmark.kit.due_work import LEASE
 from callmark.kit.fabric import Fabric, OnMessage
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Patience
+from callmark.kit.work import LEASE
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, switches, uploads
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import FakeClock
-from callmark.kit.due_work import LEASE, Work, Worker
+from callmark.kit.work import LEASE, Work, Worker
 
 
 @dataclass

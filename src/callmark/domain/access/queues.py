@@ -10,11 +10,13 @@ from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import switches, uploads
 from callmark.domain.webhooks.backlog import Backlog, read_backlog
-from callmark.kit import due_work, smtp
+from callmark.domain.work_names import WorkName
 from callmark.kit import mail as mails
-from callmark.kit.due_work import PeriodicJob, Queue
+from callmark.kit import smtp
+from callmark.kit import work as due_work
 from callmark.kit.errors import NotFound
 from callmark.kit.mail import Mail
+from callmark.kit.work import PeriodicJob, Queue
 
 MOST_MAILS = 50
 
@@ -53,7 +55,7 @@ async def send_again(deps: Deps, operating: Operating, mail_id: MailId) -> str:
         if not found:
             raise NotFound("This mail is not waiting to be sent. It may have been sent in the meantime.")
         await change.note("mail.sent_again", found[0])
-    await deps.fabric.announce("wake.mails")
+    await deps.wake(WorkName.MAILS)
     return found[0]
 
 
@@ -63,5 +65,5 @@ async def send_all_again(deps: Deps, operating: Operating) -> int:
         found = await mails.send_again(change.tx, None, deps.clock.now())
         if found:
             await change.note("mail.sent_again", "every mail that could not be sent", mails=len(found))
-    await deps.fabric.announce("wake.mails")
+    await deps.wake(WorkName.MAILS)
     return len(found)

@@ -6,6 +6,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import ListingJob, Review
+from callmark.domain.work_names import WorkName
 from callmark.kit.errors import NotFound
 
 LONGEST_REASON = reviews.LONGEST_REASON
@@ -31,7 +32,7 @@ async def approve(deps: Deps, operating: Operating, job_id: ListingJobId) -> Lis
     async with changing(deps, operating) as change:
         job = await reviews.approve(change.deps, job_id, operating.email)
         await change.note("listing.approved", str(job.id), account_id=job.account_id, numbers=job.number_count)
-    await deps.fabric.announce("wake.listing_jobs")
+    await deps.wake(WorkName.LISTING_JOBS)
     return job
 
 
@@ -42,5 +43,5 @@ async def reject(deps: Deps, operating: Operating, job_id: ListingJobId, reason:
         await change.note(
             "listing.rejected", str(job.id), account_id=job.account_id, numbers=job.number_count, why=job.why
         )
-    await deps.fabric.announce("wake.listing_jobs")
+    await deps.wake(WorkName.LISTING_JOBS)
     return job

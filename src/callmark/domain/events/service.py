@@ -7,11 +7,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import queries
 from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
-
-WAKE = "deliveries"
-"""What workers that deliver events are woken by."""
 
 
 async def append(
@@ -35,7 +33,7 @@ async def append(
 
 async def announce(deps: Deps) -> None:
     """Wakes the workers that deliver events; a hint, they poll as well."""
-    await deps.fabric.announce(f"wake.{WAKE}")
+    await deps.wake(WorkName.DELIVERIES)
 
 
 async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int) -> tuple[list[Event], int]:

@@ -9,8 +9,9 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.domain.structure import service as structure
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
-from callmark.kit.due_work import Claimed, Work
+from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ def listing_jobs(deps: Deps) -> Work:
         return deps.clock.now()
 
     return Work(
-        name="listing_jobs",
+        name=WorkName.LISTING_JOBS,
         table="listing_job",
         key="id",
         columns="id",

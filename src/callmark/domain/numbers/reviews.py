@@ -9,6 +9,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
+from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.text import clean_line
 
@@ -64,7 +65,7 @@ async def _reviewed(deps: Deps, job_id: ListingJobId, why: str | None, reviewed_
         if job is None:
             _found(await queries.select_job(tx, job_id))
             raise Conflict("this request is not awaiting review")
-    await deps.fabric.announce("wake.listing_jobs")
+    await deps.wake(WorkName.LISTING_JOBS)
     log.info("listing_reviewed", job=str(job_id), approved=why is None, by=reviewed_by_email)
     return job
 

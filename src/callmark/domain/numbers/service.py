@@ -25,6 +25,7 @@ from callmark.domain.numbers.sort_request import Asked, read_asked, sort_deliste
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet
 from callmark.domain.structure.number_groups import keep_number_group
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, Unavailable
 from callmark.kit.ids import new_id
@@ -288,7 +289,7 @@ async def _carried_out(deps: Deps, use: Callable[[Tx], Awaitable[_Answer]]) -> _
         except queries.Deadlocked:
             continue
         if answer.job_id is not None:
-            await deps.fabric.announce("wake.listing_jobs")
+            await deps.wake(WorkName.LISTING_JOBS)
         return answer
     raise Unavailable("postgresql: other requests are working on the same numbers")
 

@@ -17,6 +17,7 @@ from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation import daily_queries as day_queries
 from callmark.domain.personalisation.daily_queries import Added
 from callmark.domain.personalisation.model import Batch, Outcome
+from callmark.domain.work_names import WorkName
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
@@ -176,7 +177,7 @@ async def _count_batches(deps: Deps) -> bool:
             await day_queries.set_mark(tx, "batches", None, step[-1][0].id)
     if left:
         log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
-        await deps.fabric.announce("wake.batches")
+        await deps.wake(WorkName.BATCHES)
     return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before)
 
 

@@ -17,9 +17,10 @@ from callmark.domain.personalisation.batches import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.domain.personalisation.switches import LOOK_AFTER, tell_if_suspended
-from callmark.kit.due_work import Claimed, Work
+from callmark.domain.work_names import WorkName
 from callmark.kit.fanout import Answer
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ def batches(deps: Deps) -> Work:
         return await run_batch(deps, claimed)
 
     return Work(
-        name="batches",
+        name=WorkName.BATCHES,
         table="batch",
         key="id",
         columns="id, account_id, accepted_at, record_count, ends_from, ends_to",

@@ -20,6 +20,7 @@ from callmark.domain.personalisation.handset_messages import encode_identity, en
 from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
 from callmark.domain.personalisation.validation import Faulty, GoodRecord, Known, NewRecord, Rules, judge
+from callmark.domain.work_names import WorkName
 from callmark.kit import patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Tx
@@ -84,7 +85,7 @@ async def submit_batch(
         if also is not None:
             await also(tx, batch_id)
     if has_work:
-        await deps.fabric.announce("wake.batches")
+        await deps.wake(WorkName.BATCHES)
     return batch
 
 

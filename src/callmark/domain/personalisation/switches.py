@@ -17,9 +17,10 @@ from callmark.domain.personalisation import queries, switch_queries
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import as_push
+from callmark.domain.work_names import WorkName
 from callmark.kit.clock import LAST_MS, from_ms
-from callmark.kit.due_work import Claimed, Work
 from callmark.kit.fanout import Answer
+from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +40,7 @@ def switches(deps: Deps) -> Work:
         return await _run(deps, AccountId(claimed.row["account_id"]), claimed.row["switched_at"])
 
     return Work(
-        name="switches",
+        name=WorkName.SWITCHES,
         table="account_switch",
         key="account_id",
         columns="account_id, switched_at",
@@ -51,8 +52,7 @@ def switches(deps: Deps) -> Work:
 
 async def wake(deps: Deps) -> None:
     """Hints to a worker that an account was switched; not inside a transaction."""
-    await deps.fabric.announce("wake.switches")
-    await deps.fabric.announce("wake.batches")
+    await deps.wake(WorkName.SWITCHES, WorkName.BATCHES)
 
 
 async def tell_if_suspended(deps: Deps, batch: Batch) -> None:

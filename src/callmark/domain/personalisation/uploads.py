@@ -22,10 +22,11 @@ from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.switches import LOOK_AFTER
 from callmark.domain.personalisation.upload_model import Part, Row, Upload, parts_of
 from callmark.domain.policy.plan import Feature
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
-from callmark.kit.due_work import Claimed, Work
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
+from callmark.kit.work import Claimed, Work
 
 PAGE = 25
 _AT_ONCE = 2
@@ -96,7 +97,7 @@ async def submit_upload(
 
 async def announce(deps: Deps) -> None:
     """Wakes a worker for what was uploaded; not inside a transaction."""
-    await deps.fabric.announce("wake.uploads")
+    await deps.wake(WorkName.UPLOADS)
 
 
 async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
@@ -174,7 +175,7 @@ def uploads(deps: Deps) -> Work:
         return deps.clock.now()
 
     return Work(
-        name="uploads",
+        name=WorkName.UPLOADS,
         table="upload",
         key="id",
         columns="id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at,"

@@ -18,19 +18,19 @@ from time import perf_counter
 import structlog
 
 from callmark.domain.deps import Deps
-from callmark.domain.events import service as events
 from callmark.domain.ids import DeliveryId, WebhookId
 from callmark.domain.webhooks import attempts, failures, queue_queries
 from callmark.domain.webhooks.failures import Enqueue
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
 from callmark.domain.webhooks.queue_queries import Ended
 from callmark.domain.webhooks.signing import Opener
-from callmark.kit.due_work import LEASE, POLL
+from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import WORK_SECONDS
 from callmark.kit.outbound import Outbound
 from callmark.kit.tasks import end
+from callmark.kit.work import LEASE, POLL, wake_topic
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +41,6 @@ _TURN = timedelta(seconds=10)
 """How long a webhook is attended to while others wait for their turn."""
 
 _RECORD_TRIES = 10
-
-_PART = "deliveries"
 
 STOP_WITHIN_S = 1.5
 """How long attempts under way may take to end when the worker stops: what was answered should not be sent again."""
@@ -84,13 +82,13 @@ class Dispatcher:
 
         Attempts under way get a moment to end; the rest are cut and made again by the next worker.
         """
-        self._deps.health.turned(_PART)
-        await self._deps.fabric.listen(f"wake.{events.WAKE}", self._woken)
+        self._deps.health.turned(WorkName.DELIVERIES)
+        await self._deps.fabric.listen(wake_topic(WorkName.DELIVERIES), self._woken)
         loop = asyncio.get_running_loop()
         looked_at = loop.time()
         async with self._leases_kept():
             while True:
-                self._deps.health.turned(_PART)
+                self._deps.health.turned(WorkName.DELIVERIES)
                 self._news.clear()
                 try:
                     await self._turn()
@@ -209,7 +207,7 @@ class Dispatcher:
             self._failure = exc
             await self._put_off()
         finally:
-            WORK_SECONDS.labels("deliveries", result).observe(perf_counter() - began)
+            WORK_SECONDS.labels(WorkName.DELIVERIES, result).observe(perf_counter() - began)
             held.in_flight.discard(due.delivery_id)
             held.look = held.look or held.more
             self._news.set()

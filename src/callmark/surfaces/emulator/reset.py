@@ -15,16 +15,14 @@ from callmark.domain.idempotency import service as idempotency
 from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.work_names import WorkName
 from callmark.kit import mail
-from callmark.kit.due_work import make_periodic_due
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, reset_clock
+from callmark.kit.work import make_periodic_due
 from callmark.surfaces.emulator import control, sink_store, store
 
 log = structlog.get_logger(__name__)
-
-WORK = ("batches", "deliveries", "listing_jobs", "mails", "periodic", "uploads")
-"""Kinds of due work that a moved clock may have made due."""
 
 _TRIES = 20
 _PAUSE = timedelta(milliseconds=100)
@@ -51,8 +49,8 @@ async def reset(deps: Deps) -> None:
 
 async def tell_of_clock(deps: Deps) -> None:
     """Wakes the workers, and the pages that show the time."""
-    for topic in (control.CLOCK_MOVED, *(f"wake.{work}" for work in WORK)):
-        await deps.fabric.announce(topic)
+    await deps.fabric.announce(control.CLOCK_MOVED)
+    await deps.wake(*WorkName)
 
 
 async def _forget_patiently(deps: Deps) -> None:

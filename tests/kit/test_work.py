@@ -11,9 +11,9 @@ from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
-from callmark.kit.due_work import LEASE, Claimed, Work, Worker
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import random_text
+from callmark.kit.work import LEASE, Claimed, Work, Worker, wake_topic
 
 Run = Callable[[Claimed], Awaitable[datetime | None]]
 
@@ -174,7 +174,7 @@ async def test_a_wake_runs_new_work_at_once_and_a_stopped_worker_gives_its_lease
     working = asyncio.create_task(chores.worker().run([work]))
     await asyncio.wait([working], timeout=0.05)  # it waits for its poll now
     await chores.add("sweep")
-    await chores.deps.fabric.announce(f"wake.{work.name}")
+    await chores.deps.fabric.announce(wake_topic(work.name))
     await asyncio.wait_for(started.wait(), 0.8)
     working.cancel()
     await asyncio.wait([working])

@@ -234,7 +234,7 @@ class Worker:
         wake = asyncio.Event()
         places = _Places(work, wake.set)
         self._health.turned(work.name)
-        await self._fabric.listen(f"wake.{work.name}", _setter(wake))
+        await self._fabric.listen(wake_topic(work.name), _setter(wake))
         async with self._leases_kept(work, places.held.values):
             try:
                 while True:
@@ -322,6 +322,11 @@ async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) 
 async def make_periodic_due(tx: Tx, now: datetime) -> None:
     """Every periodic job is due now, taken from whoever runs it: what that run would write is of another time."""
     await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
+
+
+def wake_topic(name: str) -> str:
+    """What a worker that does the work of this name listens to."""
+    return f"wake.{name}"
 
 
 def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:

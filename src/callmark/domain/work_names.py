@@ -1,0 +1,15 @@
+"""Every kind of background work by its name: in the log, in metrics, and in what wakes the workers that do it."""
+
+from enum import StrEnum
+
+
+class WorkName(StrEnum):
+    """A kind of background work. What each does is in `domain.background`."""
+
+    BATCHES = "batches"
+    UPLOADS = "uploads"
+    SWITCHES = "switches"
+    LISTING_JOBS = "listing_jobs"
+    DELIVERIES = "deliveries"
+    MAILS = "mails"
+    PERIODIC = "periodic"
