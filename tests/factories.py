@@ -1,6 +1,7 @@
 """Makes valid things for tests: sensible by default, so that a test says only what matters to it."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -13,6 +14,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Batch
+from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import Rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
@@ -48,6 +53,12 @@ async def make_label(
         sub_category=53,
         created_by_email="alice@acme.example",
     )
+
+
+async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted]) -> Batch:
+    """A batch, accepted and not pushed."""
+    async with deps.db.transaction() as tx:
+        return await personalisation.submit_batch(tx, deps, account_id, rules, submitted)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from tests.factories import Cast, make_cast, phone
+from tests.factories import Cast, make_cast, phone, submit_batch
 
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls import service as calls
@@ -24,7 +24,7 @@ async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Bat
     now = to_ms(deps.clock.now())
     good = [NewRecord("918040001234", phone(), str(cast.label.id), None, None, now, now + 3_600_000)] * count
     wrong = [NewRecord("918040001234", "no number", str(cast.label.id), None, None, now, now + 3_600_000)] * bad
-    return await service.submit_batch(
+    return await submit_batch(
         deps, cast.account.id, V2, [Submitted(record, lambda: b"{}") for record in [*good, *wrong]]
     )
 

@@ -6,7 +6,7 @@ from functools import partial
 import msgspec
 import pytest
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
-from tests.factories import make_label, phone
+from tests.factories import make_label, phone, submit_batch
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
@@ -32,7 +32,7 @@ def record(deps: Deps, label: Label, caller: str, **changed: object) -> NewRecor
 
 async def submitted(deps: Deps, label: Label, *callers: str, rules: Rules = V1) -> list[StoredRecord]:
     sent = [Submitted(record(deps, label, caller), partial(bytes, b"{}")) for caller in callers]
-    batch = await personalisation.submit_batch(deps, label.account_id, rules, sent)
+    batch = await submit_batch(deps, label.account_id, rules, sent)
     return await personalisation.batch_status(deps, label.account_id, batch.id)
 
 

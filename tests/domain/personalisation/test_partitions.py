@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from tests.factories import Cast, make_cast, phone
+from tests.factories import Cast, make_cast, phone, submit_batch
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -25,9 +25,7 @@ def new_record(cast: Cast, receiver: str, starts_at: datetime, ends_at: datetime
 
 
 async def submit(deps: Deps, cast: Cast, *records: NewRecord) -> Batch:
-    return await personalisation.submit_batch(
-        deps, cast.account.id, V1, [Submitted(record, lambda: b"{}") for record in records]
-    )
+    return await submit_batch(deps, cast.account.id, V1, [Submitted(record, lambda: b"{}") for record in records])
 
 
 async def only(deps: Deps, batch: Batch) -> StoredRecord:

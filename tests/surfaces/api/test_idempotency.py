@@ -12,6 +12,7 @@ from tests.surfaces.api.extending import Business, business, hold_all, register
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
+from callmark.domain.ids import KeyId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V1, NewRecord
@@ -197,10 +198,14 @@ async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps,
     claim = await idempotency.claim(deps, account, IdempotencyKey("k"), b"1")
     assert isinstance(claim, Claim)
     await idempotency.give_back(deps, claim)
-    also = surface.kept_with_batch(
-        surface.ApiRequest(deps, account, {}, "", b"", claim), lambda _: surface.Response(200)
-    )
+    request = surface.ApiRequest(deps, account, {}, "", b"", KeyId(claim.lease_id), "", claim)
     empty = Submitted(NewRecord(*[None] * 7), lambda: b"{}")
+
+    async def work() -> None:
+        async with deps.db.transaction() as tx:
+            await personalisation.submit_batch(tx, deps, account, V1, [empty])
+            await surface.kept(tx, request, surface.Response(200))
+
     with pytest.raises(StillRunning):
-        await personalisation.submit_batch(deps, account, V1, [empty], also=also)
+        await work()
     assert await batches(acme) == 0

@@ -20,7 +20,7 @@ import structlog
 from click.testing import CliRunner
 from PIL import Image
 from tests.engines import SECRET_KEY, Engines
-from tests.factories import make_cast, phone
+from tests.factories import make_cast, phone, submit_batch
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -251,7 +251,7 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, 
     clock.advance(deps.real_clock.now() - clock.now())  # the command's clock is not moved
     cast = await make_cast(deps)
     receivers = [phone(), "not a number"]
-    batch = await personalisation.submit_batch(
+    batch = await submit_batch(
         deps, cast.account.id, V2, [submitted(deps, receiver, str(cast.label.id)) for receiver in receivers]
     )
     clock.advance(timedelta(milliseconds=12))
@@ -278,9 +278,7 @@ async def test_a_batch_is_listed_with_the_timeline_of_each_record(shell: Shell, 
 async def test_a_record_is_shown_and_withdrawn(shell: Shell, deps: Deps, clock: FakeClock) -> None:
     clock.advance(deps.real_clock.now() - clock.now())
     cast = await make_cast(deps)
-    batch = await personalisation.submit_batch(
-        deps, cast.account.id, V2, [submitted(deps, phone(), str(cast.label.id))]
-    )
+    batch = await submit_batch(deps, cast.account.id, V2, [submitted(deps, phone(), str(cast.label.id))])
     (record,) = await personalisation.timelines(deps, batch.id, None)
     on = (str(record.key.id), "--account", str(cast.account.id))
     shown = shell.json("record", "show", *on)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.domain.personalisation.test_daily_figures import called, submit
-from tests.factories import Cast, make_label, phone
+from tests.factories import Cast, make_label, phone, submit_batch
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -205,7 +205,7 @@ async def test_an_invalid_record_shows_what_was_sent_and_never_as_markup(
 ) -> None:
     evil = "<img src=x onerror=alert(1)>"
     bad = Submitted(NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), f'{{"receiver":"{evil}"}}'.encode)
-    batch = await service.submit_batch(deps, business.account.id, V2, [bad])
+    batch = await submit_batch(deps, business.account.id, V2, [bad])
     record = await only(deps, batch)
     for path in (f"records/{record.key.id}", f"batches/{batch.id}", "records"):
         shown = await alice.get(f"/console/{path}")

@@ -209,6 +209,11 @@ async def select_key_id(tx: Tx, account_id: AccountId, reference: KeyReference) 
     return KeyId(found) if found else None
 
 
+async def select_key_name(tx: Tx, key_id: KeyId) -> str:
+    """The name of a key, revoked or not; empty for none."""
+    return await tx.fetchval("SELECT name FROM api_key WHERE id = $1", key_id) or ""
+
+
 async def update_key(tx: Tx, key_id: KeyId, name: str, description: str, features: Iterable[Feature]) -> None:
     """Changes what may be changed of a key."""
     await tx.execute(

@@ -142,6 +142,12 @@ async def key_id_of(deps: Deps, account_id: AccountId, reference: KeyReference) 
     return found
 
 
+async def key_name(deps: Deps, key_id: KeyId) -> str:
+    """What a key is called, also one that was deleted meanwhile."""
+    async with deps.db.connection() as tx:
+        return await queries.select_key_name(tx, key_id)
+
+
 async def update_key(
     deps: Deps,
     account_id: AccountId,

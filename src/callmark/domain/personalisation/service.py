@@ -1,6 +1,6 @@
 """Use cases of call personalisation: submit a batch, push one now, read status, acknowledge, withdraw."""
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,6 +13,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
+from callmark.domain.idempotency import service as idempotency
+from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation import batch_queries, queries, upload_queries
 from callmark.domain.personalisation import daily_queries as day_queries
@@ -23,16 +25,13 @@ from callmark.domain.personalisation.validation import Faulty, GoodRecord, Known
 from callmark.domain.work_names import WorkName
 from callmark.kit import patience
 from callmark.kit.clock import to_ms
-from callmark.kit.db import Tx
+from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 
 log = structlog.get_logger(__name__)
-
-Also = Callable[[Tx, BatchId], Awaitable[None]]
-"""What a caller wants written in the transaction that writes a batch; what it raises undoes both."""
 
 TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
@@ -66,26 +65,23 @@ class PushResult:
 
 
 async def submit_batch(
-    deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted], *, also: Also | None = None
+    tx: Transaction, deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted]
 ) -> Batch:
-    """The batch, once it and all its records are written; good ones will be pushed, bad ones carry their fault.
+    """The batch, written with all its records; good ones will be pushed once committed, bad ones carry their fault.
 
-    The batch row is the work: due now. Records keep the order of `submitted` (1 to 500). `also` is written with them.
+    The batch row is the work: due now. Records keep the order of `submitted` (1 to 500).
     """
     now = deps.clock.now()
     batch_id = BatchId(new_id())
-    async with deps.db.transaction() as tx:
-        allow_foreign = deps.settings.foreign_callers == "allow"
-        known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
-        rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
-        ends = [row[1] for row in rows]
-        batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-        has_work = any(row[12] is _PENDING for row in rows)
-        await queries.insert_batch(tx, batch, now if has_work else None, rows)
-        if also is not None:
-            await also(tx, batch_id)
+    allow_foreign = deps.settings.foreign_callers == "allow"
+    known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
+    rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
+    ends = [row[1] for row in rows]
+    batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
+    has_work = any(row[12] is _PENDING for row in rows)
+    await queries.insert_batch(tx, batch, now if has_work else None, rows)
     if has_work:
-        await deps.wake(WorkName.BATCHES)
+        tx.after_commit(partial(deps.wake, WorkName.BATCHES))
     return batch
 
 
@@ -110,12 +106,12 @@ def _row(
 
 
 async def push_now(
-    deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord, *, also: Also | None = None
+    deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord, *, claim: Claim | None = None
 ) -> PushResult:
     """Judges, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
 
-    The record is committed before it is pushed. Should this process die in between, a worker finishes it. `also` is
-    written with the record, in a transaction of their own instead of one gathered with other requests'.
+    The record is committed before it is pushed. Should this process die in between, a worker finishes it. A `claim` is
+    tied to the record's batch, in a transaction of their own instead of one gathered with other requests'.
     """
     began = deps.real_clock.now()
     now = deps.clock.now()
@@ -124,7 +120,7 @@ async def push_now(
     reach = handsets.reach_by(make, deps.settings.min_app_version)
     batch_id = BatchId(new_id())
     single = _single(account_id, good, known, now)
-    await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), also)
+    await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), claim)
     if reach is Reach.REACHABLE:
         taken_s = (deps.real_clock.now() - began).total_seconds()
         with patience.waiting() as left_s:
@@ -136,13 +132,13 @@ async def push_now(
     return PushResult(batch_id, outcome)
 
 
-async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], also: Also | None) -> None:
-    if also is None:
+async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], claim: Claim | None) -> None:
+    if claim is None:
         await deps.gather(queries.insert_singles, [row])
         return
     async with deps.db.transaction() as tx:
         await queries.insert_singles(tx, [row])
-        await also(tx, batch_id)
+        await idempotency.attach_batch(tx, claim, batch_id)
 
 
 def _single(account_id: AccountId, good: GoodRecord, known: Known, now: datetime) -> OpenRecord:

@@ -204,16 +204,15 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
     if part is None:
         return False
 
-    async def tie(tx: Tx, batch_id: BatchId) -> None:
-        if not await upload_queries.mark_submitted(tx, upload.id, part, batch_id):
-            raise _Taken("this part is already submitted")
-
     rules = upload_model.rules_for(upload.region)
     submitted = [
         Submitted(upload_model.as_record(row.values), partial(upload_model.as_sent, row.values)) for row in part.records
     ]
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
-        await service.submit_batch(deps, upload.account_id, rules, submitted, also=tie)
+        async with deps.db.transaction() as tx:
+            batch = await service.submit_batch(tx, deps, upload.account_id, rules, submitted)
+            if not await upload_queries.mark_submitted(tx, upload.id, part, batch.id):
+                raise _Taken("this part is already submitted")
     return True
 
 

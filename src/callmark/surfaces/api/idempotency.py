@@ -1,7 +1,8 @@
 """`Idempotency-Key`: a POST that is sent again is answered again, not done again (docs/extensions.md).
 
-A key is claimed before the handler runs. The handler keeps its answer: in the very transaction of the work where it
-can, else tied to its batch, so that a repetition after a crash finds what was done.
+A key is claimed before the handler runs. The handler keeps its answer in the transaction that does the work (`kept`).
+A real-time push ties its claim to its batch there instead, so that a repetition after a crash finds what was done, and
+keeps its answer once it has one (`kept_alone`).
 """
 
 import hashlib
@@ -12,10 +13,9 @@ from starlette.types import Scope
 
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KEPT_FOR, LONGEST_KEY, KeptAnswer, parse_key
-from callmark.domain.ids import BatchId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.service import Also, PushResult
+from callmark.domain.personalisation.service import PushResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.surfaces.api.request import ApiRequest
@@ -69,39 +69,24 @@ async def answer_once(
     try:
         return await route.handler(request)
     except InvalidInput as exc:
-        return await kept(request, refused(exc))
+        return await kept_alone(request, refused(exc))
     except Exception:
         await idempotency.give_back(request.deps, claim)
         raise
 
 
-def kept_with_batch(request: ApiRequest, answer: Callable[[BatchId], Response]) -> Also | None:
-    """Keeps the answer in the transaction that writes the batch; None for a request without a key."""
-    claim = request.claim
-    if claim is None:
-        return None
+async def kept(tx: Tx, request: ApiRequest, answer: Response) -> Response:
+    """The answer, kept under the request's key if it has one, in the transaction that does the work.
 
-    async def keep(tx: Tx, batch_id: BatchId) -> None:
-        given = answer(batch_id)
-        await idempotency.keep(tx, claim, KeptAnswer(given.status, given.body))
-
-    return keep
+    Raises StillRunning, and so undoes the work, when another request has taken the key over.
+    """
+    if request.claim is not None:
+        await idempotency.keep(tx, request.claim, KeptAnswer(answer.status, answer.body))
+    return answer
 
 
-def tied_to_batch(request: ApiRequest) -> Also | None:
-    """Notes the batch with the key in the transaction that writes it; None for a request without a key."""
-    claim = request.claim
-    if claim is None:
-        return None
-
-    async def attach(tx: Tx, batch_id: BatchId) -> None:
-        await idempotency.attach_batch(tx, claim, batch_id)
-
-    return attach
-
-
-async def kept(request: ApiRequest, answer: Response) -> Response:
-    """The answer, kept under the request's key if it has one."""
+async def kept_alone(request: ApiRequest, answer: Response) -> Response:
+    """The answer to work that is done, or that was none, kept under the request's key if it has one."""
     if request.claim is not None:
         await idempotency.keep_alone(request.deps, request.claim, KeptAnswer(answer.status, answer.body))
     return answer

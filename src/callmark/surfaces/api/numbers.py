@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KeptAnswer
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
@@ -20,6 +19,7 @@ from callmark.kit.clock import iso_us
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
@@ -40,25 +40,25 @@ _decoder = msgspec.json.Decoder(NumbersIn).decode
 async def publish_numbers(request: ApiRequest) -> Response:
     """`POST …/feature_sets/{featureSetId}/numbers/publish`: written, not yet listed, when it answers."""
     sent, feature_set_id = _sent(request), _feature_set_id(request)
-    maker = await accounts.creator_email(request.deps, request.account_id)
+    by = await actor_of(request)
 
     def told(answer: Published) -> Response:
         return render(_published_out(str(request.account_id), answer))
 
     kept = _kept(request, told)
-    return told(await numbers.publish(request.deps, request.account_id, feature_set_id, sent, maker, also=kept))
+    return told(await numbers.publish(request.deps, request.account_id, feature_set_id, sent, by.email, also=kept))
 
 
 async def delist_numbers(request: ApiRequest) -> Response:
     """`POST …/feature_sets/{featureSetId}/numbers/delist`: written, not yet gone, when it answers."""
     sent, feature_set_id = _sent(request), _feature_set_id(request)
-    asker = await accounts.creator_email(request.deps, request.account_id)
+    by = await actor_of(request)
 
     def told(answer: Delisted) -> Response:
         return render(_delisted_out(str(request.account_id), answer))
 
     kept = _kept(request, told)
-    return told(await numbers.delist(request.deps, request.account_id, feature_set_id, sent, asker, also=kept))
+    return told(await numbers.delist(request.deps, request.account_id, feature_set_id, sent, by.email, also=kept))
 
 
 async def list_numbers(request: ApiRequest) -> Response:

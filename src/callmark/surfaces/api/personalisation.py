@@ -3,7 +3,6 @@
 Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)", "Batch status"), D5, D8 to D10.
 """
 
-from callmark.domain.ids import BatchId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
@@ -11,7 +10,7 @@ from callmark.domain.personalisation.validation import Fault, Faulty, Field
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.idempotency import earlier_push, kept, kept_with_batch, tied_to_batch
+from callmark.surfaces.api.idempotency import earlier_push, kept, kept_alone
 from callmark.surfaces.api.personalisation_out import (
     BatchOut,
     RealTimeOut,
@@ -41,13 +40,11 @@ def push_bulk(generation: Generation) -> Handler:
 
     async def handle(request: ApiRequest) -> Response:
         submitted = read_batch(generation, request.body)
-        batch = await personalisation.submit_batch(
-            request.deps, request.account_id, generation.rules, submitted, also=kept_with_batch(request, answer)
-        )
-        return answer(batch.id)
-
-    def answer(batch_id: BatchId) -> Response:
-        return render(BatchOut(str(batch_id)) if generation.newer else _uploaded(str(batch_id)))
+        deps = request.deps
+        async with deps.db.transaction() as tx:
+            batch = await personalisation.submit_batch(tx, deps, request.account_id, generation.rules, submitted)
+            out = BatchOut(str(batch.id)) if generation.newer else _uploaded(str(batch.id))
+            return await kept(tx, request, render(out))
 
     return handle
 
@@ -60,11 +57,11 @@ def push_real_time(generation: Generation) -> Handler:
         result = await earlier_push(request)
         try:
             result = result or await personalisation.push_now(
-                request.deps, request.account_id, generation.rules, record, also=tied_to_batch(request)
+                request.deps, request.account_id, generation.rules, record, claim=request.claim
             )
         except Faulty as bad:
             raise invalid(generation, bad) from bad
-        return await kept(request, answer(result))
+        return await kept_alone(request, answer(result))
 
     def answer(result: PushResult) -> Response:
         if result.outcome is Outcome.SUCCESS:

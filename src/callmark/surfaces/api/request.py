@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.http import Header
@@ -21,6 +21,12 @@ class ApiRequest:
     path: dict[str, str]
     query_string: str
     body: bytes
+    key_id: KeyId
+    """The API key that asks; `surfaces.api.actor` makes an actor of it for use cases that need one."""
+
+    address: str
+    """The network address that the request came from."""
+
     claim: Claim | None = None
     """The right to do a request that carries an idempotency key."""
 

@@ -14,8 +14,9 @@ from msgspec import Meta
 from starlette.types import Receive, Scope, Send
 
 from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import Admission
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
 from callmark.domain.policy.plan import Feature
 from callmark.kit import patience
@@ -54,7 +55,7 @@ log = structlog.get_logger(__name__)
 LARGEST_BODY_BYTES = 1 << 20
 REAL_TIME_S = 2.9
 """How long a real-time push waits for engines and handset. Source: contract D46, an answer within 3 s."""
-_NOBODY = UUID(int=0)
+_NOBODY = Admission(AccountId(UUID(int=0)), KeyId(UUID(int=0)), None)
 _NONE: frozenset[Feature] = frozenset()
 _PUSH = Feature.CALL_PERSONALISATION
 _NUMBERS = Feature.NUMBER_MANAGEMENT
@@ -171,10 +172,10 @@ class Api:
     async def _answer(
         self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
-        account, features = AccountId(_NOBODY), _NONE
+        admission, features = _NOBODY, _NONE
         if route.or_feature is not None:
-            account, features = await self._admit_by_any(route, path, bearer(scope))
-            scope["account"] = str(account)
+            admission, features = await self._admit_by_any(route, path, bearer(scope))
+            scope["account"] = str(admission.account_id)
         elif route.feature is not None:
             token = bearer(scope)
             if not token:
@@ -182,8 +183,7 @@ class Api:
             admission = await credentials.admit(
                 self._deps, token, path["clientAccountId"], feature=route.feature, bucket=route.bucket
             )
-            account = admission.account_id
-            scope["account"] = str(account)
+            scope["account"] = str(admission.account_id)
             if admission.allowance:
                 headers += rate_headers(admission.allowance)
                 if not admission.allowance.granted:
@@ -193,20 +193,21 @@ class Api:
             check_media_type(scope)
             body = await read_text(scope, receive, LARGEST_BODY_BYTES)
         query = scope["query_string"].decode("latin-1")
-        request = ApiRequest(self._deps, account, path, query, body, features=features, headers=headers)
+        address = client[0] if (client := scope["client"]) else ""
+        asked = (admission.account_id, path, query, body, admission.key_id, address)
+        request = ApiRequest(self._deps, *asked, features=features, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, request, keys, partial(_refused, route.family))
         return await route.handler(request)
 
     async def _admit_by_any(
         self, route: ApiRoute, path: dict[str, str], token: str
-    ) -> tuple[AccountId, frozenset[Feature]]:
-        """The account, and those of the route's features that the token may use; Forbidden when it may use none."""
-        allowed: dict[Feature, AccountId] = {}
+    ) -> tuple[Admission, frozenset[Feature]]:
+        """The admission, and those of the route's features that the token may use; Forbidden when it may use none."""
+        allowed: dict[Feature, Admission] = {}
         for feature in route.features:
             with contextlib.suppress(Forbidden):
-                admission = await credentials.admit(self._deps, token, path["clientAccountId"], feature=feature)
-                allowed[feature] = admission.account_id
+                allowed[feature] = await credentials.admit(self._deps, token, path["clientAccountId"], feature=feature)
         if not allowed:
             raise Forbidden
         return next(iter(allowed.values())), frozenset(allowed)

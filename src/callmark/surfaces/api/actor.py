@@ -1,0 +1,16 @@
+"""Who acts when a request of the API changes something."""
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.credentials import service as credentials
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.surfaces.api.request import ApiRequest
+
+
+async def actor_of(request: ApiRequest) -> Actor:
+    """The API key of the request; what it makes names the account's oldest admin as maker.
+
+    Two statements, so not for the routes that push.
+    """
+    maker = await accounts.creator_email(request.deps, request.account_id)
+    key_name = await credentials.key_name(request.deps, request.key_id)
+    return Actor(ActorKind.API_KEY, maker, address=request.address, key_name=key_name)
