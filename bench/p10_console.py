@@ -225,14 +225,8 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     await _fill_records(sql, on, now)
     await _fill_rest(sql, account, seeded, hook.webhook.id, now)
     await sql.execute("VACUUM ANALYZE")
-    ids: dict[str, object] = {
-        "/batches": await sql.fetchval("SELECT id FROM batch ORDER BY id DESC LIMIT 1"),
-        "/records": await sql.fetchval("SELECT id FROM call_record WHERE outcome = 'success' LIMIT 1"),
-        "/webhook-events": await sql.fetchval("SELECT id FROM delivery ORDER BY created_at DESC LIMIT 1"),
+    ids = await _ids_of(sql) | {
         "/numbers": CALLER,
-        "/numbers/jobs": await sql.fetchval("SELECT id FROM listing_job LIMIT 1"),
-        "/call-reasons": await sql.fetchval("SELECT id FROM call_reason LIMIT 1"),
-        "/operator/handset-apps": await sql.fetchval("SELECT id FROM handset_app LIMIT 1"),
         "/callbacks/configurations": seeded.feature_sets[0].id,
         "/feature-sets": seeded.feature_sets[0].id,
         "/structure": seeded.structure.process_id,
@@ -246,6 +240,17 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     await sql.close()
     print(f"p10: written in {time.perf_counter() - began:.0f} s")
     return ids
+
+
+async def _ids_of(sql: Any) -> dict[str, object]:  # noqa: ANN401 - asyncpg has no types
+    return {
+        "/batches": await sql.fetchval("SELECT id FROM batch ORDER BY id DESC LIMIT 1"),
+        "/records": await sql.fetchval("SELECT id FROM call_record WHERE outcome = 'success' LIMIT 1"),
+        "/webhook-events": await sql.fetchval("SELECT id FROM delivery ORDER BY created_at DESC LIMIT 1"),
+        "/numbers/jobs": await sql.fetchval("SELECT id FROM listing_job LIMIT 1"),
+        "/call-reasons": await sql.fetchval("SELECT id FROM call_reason LIMIT 1"),
+        "/operator/handset-apps": await sql.fetchval("SELECT id FROM handset_app LIMIT 1"),
+    }
 
 
 async def _fill_records(sql: Any, on: Stage, now: datetime) -> None:  # noqa: ANN401 - asyncpg has no types

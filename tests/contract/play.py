@@ -50,7 +50,7 @@ Send = Callable[[Request], Awaitable[Answer]]
 async def in_process(deps: Deps) -> AsyncGenerator[Send]:
     """Sends straight into our ASGI application."""
     app: ASGIApp = build_app(deps, frozenset({"api"}))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:  # pyright: ignore[reportArgumentType] - two spellings of the ASGI type
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
 
         async def send(request: Request) -> Answer:
             url = request.path if request.path.startswith("http") else "http://callmark.test" + request.path

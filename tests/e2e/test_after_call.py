@@ -76,6 +76,23 @@ def title(page: Page, text: str) -> None:
     expect(page.locator("[data-after-title]")).to_have_text(text)
 
 
+def ask_back(page: Page) -> None:
+    """Asks for half past nine at another number, after what is missing or wrong was said."""
+    page.get_by_role("button", name="Call me back").click()
+    expect(page.locator("[data-after-error]")).to_have_text("Choose a time first.")
+    days = page.locator(".cm-day")
+    assert days.count() in {7, 8}
+    days.nth(1).locator("summary").click()
+    days.nth(1).get_by_text(re.compile("^09:30")).click()
+    page.get_by_label("Call me at another number").fill("12")
+    page.get_by_role("button", name="Call me back").click()
+    expect(page.locator("[data-after-error]")).to_contain_text("with its country code")
+    expect(page.locator("[data-after-error]")).to_be_in_viewport()
+    page.get_by_label("Call me at another number").fill("+91 99001 12233")
+    page.get_by_label("The call came to a SIM").check()
+    page.get_by_role("button", name="Call me back").click()
+
+
 @pytest.mark.parametrize(("width", "dark"), [(390, True), (1200, False)])
 def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
     scene: Scene,
@@ -91,19 +108,7 @@ def test_after_a_missed_call_one_asks_to_be_called_back_and_gives_feedback(
     page.get_by_role("button", name="Reject").click()
     title(page, "Call from Acme Deliveries")
     assert overflowing(page) == []
-    page.get_by_role("button", name="Call me back").click()
-    expect(page.locator("[data-after-error]")).to_have_text("Choose a time first.")
-    days = page.locator(".cm-day")
-    assert days.count() in {7, 8}
-    days.nth(1).locator("summary").click()
-    days.nth(1).get_by_text(re.compile("^09:30")).click()
-    page.get_by_label("Call me at another number").fill("12")
-    page.get_by_role("button", name="Call me back").click()
-    expect(page.locator("[data-after-error]")).to_contain_text("with its country code")
-    expect(page.locator("[data-after-error]")).to_be_in_viewport()
-    page.get_by_label("Call me at another number").fill("+91 99001 12233")
-    page.get_by_label("The call came to a SIM").check()
-    page.get_by_role("button", name="Call me back").click()
+    ask_back(page)
     expect(page.locator("[data-after-thanks]")).to_contain_text("at 09:30.")
     assert overflowing(page) == []
     page.get_by_role("button", name="Send answer").click()

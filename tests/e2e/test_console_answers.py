@@ -15,10 +15,8 @@ def open_menu(page: Page, label: str) -> None:
     page.locator(f"summary[aria-label='{label}']").click()
 
 
-def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> None:
-    sink = f"{console.demo.http.base_url}/emulator/v1/sinks/shop?key=s%2fecret"
-    console.demo.http.put("/emulator/v1/sinks/shop", json={"status": 500, "body": "<h1>Broken</h1>"})
-    page = console.signed_in("admin")
+def make_webhook(page: Page, sink: str) -> None:
+    """Creates the webhook `shop`, an address that is refused first, and copies its secret."""
     open_menu(page, "Manage this account")
     page.get_by_role("complementary").get_by_role("link", name="Manage Webhooks").click()
     page.get_by_role("link", name="Create webhook").first.click()
@@ -33,6 +31,12 @@ def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> 
     page.get_by_role("button", name="Copy signing secret").click()
     assert page.evaluate("navigator.clipboard.readText()").startswith("whsec_")
     check_page(page)
+
+
+def test_a_webhook_is_made_tested_repaired_and_deleted(console: ConsoleTabs) -> None:
+    console.demo.http.put("/emulator/v1/sinks/shop", json={"status": 500, "body": "<h1>Broken</h1>"})
+    page = console.signed_in("admin")
+    make_webhook(page, f"{console.demo.http.base_url}/emulator/v1/sinks/shop?key=s%2fecret")
     page.get_by_role("link", name="Test Webhook").click()
     check_page(page)
     page.get_by_role("button", name="Test URL").click()
@@ -87,8 +91,8 @@ def test_a_failed_event_is_sent_again_and_the_page_follows(console: ConsoleTabs)
     expect(page.locator(".an-attempt")).to_have_count(2)
 
 
-def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: ConsoleTabs, tmp_path: Path) -> None:
-    page = console.signed_in("process_owner")
+def set_hours(page: Page) -> None:
+    """Sets the hours of the demo's configuration, with the preview of what receivers may choose."""
     page.get_by_role("link", name="Call Me Back").click()
     page.get_by_role("link", name="Configurations").click()
     check_page(page)
@@ -105,6 +109,11 @@ def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: Consol
     check_page(page)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text(re.compile(r"Mon.Fri 10:00.14:00"))).to_be_visible()
+
+
+def test_hours_are_set_with_a_preview_and_a_request_is_worked_on(console: ConsoleTabs, tmp_path: Path) -> None:
+    page = console.signed_in("process_owner")
+    set_hours(page)
     receiver = console.demo.handset()
     console.demo.call(receiver, "missed")
     asked = {"business_number": CALLER, "slot": console.demo.screen(receiver)["offers"]["slots"][0]}

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 from tests.e2e.console_browsing import ConsoleTabs, check_page, looked_at
 from tests.factories import logo
 
@@ -42,6 +42,24 @@ def test_a_label_and_a_call_reason_are_made_with_a_preview(console: ConsoleTabs,
     looked_at(page)
 
 
+def find_it(page: Page, receiver: str) -> None:
+    """The receiver's record among the records, in its batch, and in the figures of the day."""
+    page.goto("/console/records")
+    page.get_by_label("Receiver number").fill(receiver)
+    expect(page).to_have_url(re.compile(f"receiver={receiver}"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+    looked_at(page)
+    page.goto("/console/batches")
+    looked_at(page)
+    page.get_by_role("row").nth(1).get_by_role("link").first.click()
+    looked_at(page)
+    page.goto("/console")
+    expect(page.locator("[data-chart] canvas")).to_be_visible()
+    looked_at(page)
+    page.get_by_text("Show as table").click()
+    check_page(page)
+
+
 def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: ConsoleTabs) -> None:
     receiver = console.demo.handset()
     page = console.signed_in()
@@ -71,20 +89,7 @@ def test_a_record_pushed_by_hand_shows_when_it_rings_and_is_withdrawn(console: C
     page.get_by_role("dialog").get_by_role("button", name="Withdraw").click()
     expect(page.get_by_text("The record was withdrawn")).to_be_visible()
     assert console.demo.screen(receiver, caller=CALLER)["name"] is None
-    page.goto("/console/records")
-    page.get_by_label("Receiver number").fill(receiver)
-    expect(page).to_have_url(re.compile(f"receiver={receiver}"))
-    expect(page.locator("tbody tr")).to_have_count(1)
-    looked_at(page)
-    page.goto("/console/batches")
-    looked_at(page)
-    page.get_by_role("row").nth(1).get_by_role("link").first.click()
-    looked_at(page)
-    page.goto("/console")
-    expect(page.locator("[data-chart] canvas")).to_be_visible()
-    looked_at(page)
-    page.get_by_text("Show as table").click()
-    check_page(page)
+    find_it(page, receiver)
 
 
 def test_a_file_is_uploaded_followed_and_its_results_downloaded(console: ConsoleTabs, tmp_path: Path) -> None:

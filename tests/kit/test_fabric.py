@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -208,6 +208,13 @@ async def test_a_question_is_answered_and_nobody_listening_is_unavailable(sender
         await sender.ask("nobody", b"", timedelta(seconds=1))
 
 
+def setting(event: asyncio.Event) -> Callable[[], Coroutine[None, None, None]]:
+    async def set_it() -> None:
+        event.set()
+
+    return set_it
+
+
 async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when_it_is_back(
     own_directory: Path, installation: UUID
 ) -> None:
@@ -222,13 +229,10 @@ async def test_losing_nats_ends_pushes_under_way_and_everything_works_again_when
         if payload == b"answer":
             gateway.acknowledge(reply)
 
-    async def reconnected() -> None:
-        back.set()
-
     async def hear(message: bytes) -> None:
         await heard(message.decode())
 
-    gateway.on_reconnect(reconnected)
+    gateway.on_reconnect(setting(back))
     await gateway.attach(PHONE, in_task(on_push))
     await gateway.listen("news", hear)
     under_way = asyncio.create_task(push(sender, Push(PHONE, "r1", b"x"), within=timedelta(seconds=30)))

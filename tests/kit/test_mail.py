@@ -79,7 +79,7 @@ async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post)
     assert came["Message-ID"] == f"<{(await post.only()).id}@callmark.example>"
     text, html = came.iter_parts()
     assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
-    assert text.get_content().strip() == "Hello."  # type: ignore[attr-defined] - an EmailMessage, which typeshed does not say
+    assert text.get_content().strip() == "Hello."
     sent = await post.only()
     assert (sent.state, sent.attempt_count, sent.last_error) == (MailState.SENT, 1, None)
 

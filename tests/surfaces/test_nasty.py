@@ -85,7 +85,7 @@ class Attacked:
 async def attacked(deps: Deps) -> AsyncGenerator[Attacked]:
     cast = await make_cast(deps)
     app = build_app(deps, frozenset({"api", "gateway"}))
-    transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType] - two spellings of the ASGI type
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport) as http:
         yield Attacked(http, str(cast.account.id), cast.token)
 
@@ -216,7 +216,7 @@ async def test_a_bug_is_answered_in_the_envelope_and_logged_once_with_its_reques
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    transport = httpx.ASGITransport(Observed(broken), raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - as above
+    transport = httpx.ASGITransport(Observed(broken), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
         with capture_logs() as logs:
             answer = await http.get("/", headers={"X-Request-Id": "mine"})
@@ -232,7 +232,7 @@ async def test_a_bug_below_the_router_is_answered_alike_and_logged_once(deps: De
 
     lost: Any = Gone()
     app = build_app(replace(deps, db=lost), frozenset({"api", "gateway"}))
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # pyright: ignore[reportArgumentType] - as above
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
         with capture_logs() as logs:
             answer = await http.get(f"/logos/{'a' * 64}.png")

@@ -47,7 +47,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     # what comes -------------------------------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """A client has connected; its first request is waited for."""
         super().connection_made(transport)
         self._wait(self._head_within_s)

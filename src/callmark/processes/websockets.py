@@ -54,7 +54,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if hasattr(self, "scope"):
             self._frames = Frames(self)
-            extensions: dict[str, Any] = self.scope["extensions"]  # pyright: ignore[reportAssignmentType, reportTypedDictNotRequiredAccess] - uvicorn sets it
+            extensions: dict[str, Any] = self.scope["extensions"]  # pyright: ignore[reportTypedDictNotRequiredAccess] - uvicorn sets it
             extensions["callmark.frames"] = self._frames
 
     def handle_text(self, event: Frame) -> None:

@@ -61,14 +61,19 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     whole.router.redirect_slashes = False
     # Without Starlette's own outermost layer, which answers a bug in plain text and has it logged twice: Observed does.
     whole.middleware_stack = ExceptionMiddleware(whole.router, handlers=_HANDLERS)
-    rest: ASGIApp = whole
-    if deps.settings.emulator:
-        from callmark.surfaces.emulator.guard import Guard
-
-        rest = Guard(whole, deps)
-        stream = Guard(stream, deps) if stream else None
+    rest = _guarded(whole, deps)
+    stream = _guarded(stream, deps) if stream else None
     direct = _split(Api(deps, before) if "api" in roles else rest, rest)
     return Observed(direct if stream is None else _beside(stream, direct))
+
+
+def _guarded(app: ASGIApp, deps: Deps) -> ASGIApp:
+    """The same, in emulator mode behind the question who may use it."""
+    if not deps.settings.emulator:
+        return app
+    from callmark.surfaces.emulator.guard import Guard
+
+    return Guard(app, deps)
 
 
 async def _nothing() -> None:

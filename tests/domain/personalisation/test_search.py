@@ -2,19 +2,19 @@ from tests.domain.personalisation.test_daily_figures import submit
 from tests.factories import make_cast
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import BatchId, RecordId
+from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation import search
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.search import FoundRecords, Place, WantedBatches, WantedRecords
 from callmark.kit.phone import PhoneNumber
 
 
-async def walk(deps: Deps, account: object, wanted: WantedRecords) -> list[tuple[BatchId, int]]:
+async def walk(deps: Deps, account: AccountId, wanted: WantedRecords) -> list[tuple[BatchId, int]]:
     """Every page of a search, joined."""
     found: list[tuple[BatchId, int]] = []
     after: Place | None = None
     while True:
-        page: FoundRecords = await search.find_records(deps, account, wanted, after)  # type: ignore[arg-type]
+        page: FoundRecords = await search.find_records(deps, account, wanted, after)
         assert len(page.records) <= search.PAGE
         found += [(record.batch_id, record.position) for record in page.records]
         if page.next is None:

@@ -68,7 +68,7 @@ class Business:
 async def business(deps: Deps) -> AsyncGenerator[Business]:
     """A business of its own, in process."""
     cast = await make_cast(deps)
-    transport = httpx.ASGITransport(build_app(deps, frozenset({"api"})))  # pyright: ignore[reportArgumentType] - two spellings of the ASGI type
+    transport = httpx.ASGITransport(build_app(deps, frozenset({"api"})))
     auth = {"Authorization": f"Bearer {cast.token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test", headers=auth) as http:
         yield Business(deps, cast, http)

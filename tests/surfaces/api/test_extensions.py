@@ -100,14 +100,19 @@ async def test_a_records_timeline_has_its_values_instants_and_calls_and_only_its
         "submitted": None,
         "calls": [{"call_id": str(call_id), "shown_at": now, "outcome": "missed", "ended_at": now}],
     }
-    for path in (f"records/{listed['record_id']}", f"batches/{batch}", f"batches/{batch}/funnel"):
+    await are_unknown(borealis, acme, listed["record_id"], batch)
+
+
+async def are_unknown(borealis: Business, acme: Business, record: str, batch: str) -> None:
+    """Another account is answered as for a record and a batch that are not there."""
+    for path in (f"records/{record}", f"batches/{batch}", f"batches/{batch}/funnel"):
         foreign = await borealis.ask(path)
-        unknown = await acme.ask(path.replace(listed["record_id"], str(new_id())).replace(batch, str(new_id())))
+        unknown = await acme.ask(path.replace(record, str(new_id())).replace(batch, str(new_id())))
         assert foreign.status_code == unknown.status_code == 404
         assert foreign.json() == unknown.json()
         assert foreign.json()["slug"] == "not-found"
     assert (await acme.ask("records/no-uuid")).status_code == 404
-    for verb in ("records/" + listed["record_id"], "batches/" + batch):
+    for verb in ("records/" + record, "batches/" + batch):
         assert (await borealis.do(f"{verb}/cancel")).status_code == 404
 
 
@@ -159,15 +164,8 @@ async def test_the_funnel_counts_each_stage_and_why_records_failed(deps: Deps, a
     await report(deps, online, records[0]["record_id"], CallEvent.SHOWN, CallEvent.ANSWERED)
     await report(deps, online, records[1]["record_id"], CallEvent.SHOWN)
     spoof = RecordKey(stranger, deps.clock.now(), (await key_of(deps, records[1]["record_id"])).id)
-    await calls.report(
-        deps,
-        stranger,
-        CallId(random_uuid()),
-        PhoneNumber(CALLER),
-        CallEvent.REJECTED,
-        CallSource.CALL_RECORD,
-        spoof,
-    )
+    rejected = (PhoneNumber(CALLER), CallEvent.REJECTED, CallSource.CALL_RECORD)
+    await calls.report(deps, stranger, CallId(random_uuid()), *rejected, spoof)
     assert (await acme.get(f"records/{records[1]['record_id']}"))["calls"][0]["outcome"] is None
     late = await key_of(deps, records[2]["record_id"])
     await personalisation.acknowledge(deps, [late])

@@ -26,6 +26,12 @@ async def lint(acme: Business, body: object, generation: str = "v2") -> dict[str
     return answer.json()
 
 
+def fault(index: int, field: str, code: str, message: str, hint: str = "") -> dict[str, Any]:
+    """A fault as the dry run tells it, in the batch route's words."""
+    words = {"message": f"Request body is invalid: {message}"} | ({"hint": hint} if hint else {})
+    return {"index": index, "field": field, "code": code, **words}
+
+
 async def test_every_fault_of_every_record_is_told_in_the_words_of_the_batch_route(acme: Business) -> None:
     good = acme.record(phone())
     bad = good | {"receiver_number": "0091 99001-12233", "dynamic_call_reason": "Sale!", "ends_at": "7"}
@@ -33,42 +39,20 @@ async def test_every_fault_of_every_record_is_told_in_the_words_of_the_batch_rou
     told = await lint(acme, {"call_records": [good, bad, seconds]})
     assert told["accepted"] is True
     assert told["counts"] == {"records": 3, "good": 1, "faulty": 2, "faults": 5, "warnings": 0}
-    prefix = "Request body is invalid: "
+    reason = "dynamic_call_reason"
+    characters = f"{reason} contains characters that are not allowed"
     assert told["faults"] == [
-        {
-            "index": 1,
-            "field": "receiver_number",
-            "code": "phone",
-            "message": f"{prefix}receiver_number is not a valid phone number",
-        },
-        {
-            "index": 1,
-            "field": "dynamic_call_reason",
-            "code": "reason_length",
-            "message": f"{prefix}dynamic_call_reason must be between 10 and 100 characters",
-            "hint": "it has 5 characters",
-        },
-        {
-            "index": 1,
-            "field": "dynamic_call_reason",
-            "code": "reason_characters",
-            "message": f"{prefix}dynamic_call_reason contains characters that are not allowed",
-            "hint": "remove '!'",
-        },
-        {
-            "index": 1,
-            "field": "ends_at",
-            "code": "invalid",
-            "message": f"{prefix}ends_at is invalid",
-            "hint": "send a number, without quotes",
-        },
-        {
-            "index": 2,
-            "field": "ends_at",
-            "code": "end_past",
-            "message": f"{prefix}ends_at cannot be before the current timestamp",
-            "hint": "this looks like seconds; send milliseconds",
-        },
+        fault(1, "receiver_number", "phone", "receiver_number is not a valid phone number"),
+        fault(1, reason, "reason_length", f"{reason} must be between 10 and 100 characters", "it has 5 characters"),
+        fault(1, reason, "reason_characters", characters, "remove '!'"),
+        fault(1, "ends_at", "invalid", "ends_at is invalid", "send a number, without quotes"),
+        fault(
+            2,
+            "ends_at",
+            "end_past",
+            "ends_at cannot be before the current timestamp",
+            "this looks like seconds; send milliseconds",
+        ),
     ]
     async with acme.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM batch WHERE account_id = $1", acme.cast.account.id) == 0

@@ -119,7 +119,7 @@ class Browser:
     async def post(self, path: str, values: Mapping[str, object] | None = None, **files: object) -> httpx.Response:
         """Sends a form with this browser's CSRF token, as a page's own form would."""
         data = {"csrf": self.csrf, **(values or {})}
-        return await self.http.post(path, data=data, files=files or None)  # type: ignore[arg-type]
+        return await self.http.post(path, data=data, files=files or None)  # type: ignore[arg-type] - httpx spells its union out
 
     @property
     def csrf(self) -> str:

@@ -1,9 +1,11 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from html import escape
 from uuid import UUID
 
+import httpx
 import pytest
 from tests.factories import make_number_group
 from tests.listed import SOMEBODY, Listed, make_listed, ring
@@ -50,11 +52,11 @@ async def elsewhere(deps: Deps, business: Business) -> Listed:
 async def asks(deps: Deps, listed: Listed, **more: object) -> CallbackRequest:
     """What a new receiver asks for after a missed call."""
     receiver, _ = await ring(deps, listed)
-    return await callbacks.request(deps, receiver, replace(Asked(random_uuid(), listed.number), **more))  # type: ignore[arg-type]
+    return await callbacks.request(deps, receiver, replace(Asked(random_uuid(), listed.number), **more))
 
 
-def rows(response: object) -> int:
-    return response.text.count('data-label="Call"')  # type: ignore[attr-defined]
+def rows(response: httpx.Response) -> int:
+    return response.text.count('data-label="Call"')
 
 
 async def actions(deps: Deps, business: Business) -> list[str]:
@@ -264,25 +266,18 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     slotted = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Slots")
-    await callbacks.set_config(
-        deps,
-        business.account.id,
-        slotted.feature_set_id,
-        name="Weekdays",
-        slot_picker=True,
-        time_zone="UTC",
-        hours="sat 11:00-13:00",
-        created_by_email=SOMEBODY,
-    )
+    config = {"name": "Weekdays", "time_zone": "UTC", "hours": "sat 11:00-13:00", "created_by_email": SOMEBODY}
+    await callbacks.set_config(deps, business.account.id, slotted.feature_set_id, slot_picker=True, **config)
     free = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Any time")
     late, done, later = [
         await asks(deps, slotted, slot=f"2026-01-03T{at}:00+00:00") for at in ("11:00", "11:30", "12:30")
     ]
     newer = await asks(deps, free)
-    assert "Overdue" not in text_of(await (await browse.as_member(business.admin)).get(LIST))
+    alice = await browse.as_member(business.admin)
+    assert "Overdue" not in text_of(await alice.get(LIST))
     clock.advance(timedelta(days=2, hours=2, minutes=59))  # Saturday, 12:59: one slot is still open
     newest = await asks(deps, free)
-    alice = await browse.as_member(business.admin)
+    alice = await browse.as_member(business.admin)  # her session is over
     await alice.post(f"{LIST}/{done.id}/done")
     page = await alice.get(LIST)
     assert text_of(page).count("Overdue") == 1
@@ -290,17 +285,19 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     assert listed == [late.id, newest.id, newer.id, later.id]
     clock.advance(timedelta(minutes=1))
     assert text_of(await alice.get(f"{LIST}?state=new")).count("Overdue") == 2
-    of = (deps, business.account.id)
-    narrowed: dict[str, object] = {"states": work_list.ALL_STATES, "feature_sets": None, "receiver": ""}
+    every = work_list.ALL_STATES
+    turn = partial(
+        work_list.list_to_do, deps, business.account.id, states=every, feature_sets=None, receiver="", limit=1
+    )
     after: Position | None = None
     found: list[UUID] = []
     for _ in range(5):  # pages of one lead through all of them
-        (one,) = await work_list.list_to_do(*of, **narrowed, after=after, limit=1)  # type: ignore[arg-type]
+        (one,) = await turn(after=after)
         found.append(one.id)
         after = Position(one.id, is_overdue(one, clock.now()))
     assert set(found[:2]) == {late.id, later.id}
     assert set(found) == {late.id, later.id, newer.id, newest.id, done.id}
-    assert await work_list.list_to_do(*of, **narrowed, after=after, limit=1) == []  # type: ignore[arg-type]
+    assert await turn(after=after) == []
 
 
 async def test_a_number_groups_switch_is_reached_from_its_numbers_and_turned(

@@ -80,7 +80,7 @@ def parts(value: Any, path: str = "") -> list[tuple[str, dict[str, Any]]]:  # no
         return [one for inside in value for one in parts(inside, path)]  # pyright: ignore[reportUnknownVariableType] - JSON is what it is
     if not isinstance(value, dict):
         return []
-    found: list[tuple[str, dict[str, Any]]] = [(path, value)]  # pyright: ignore[reportUnknownVariableType] - as above
+    found: list[tuple[str, dict[str, Any]]] = [(path, value)]
     for name, inside in value.items():  # pyright: ignore[reportUnknownVariableType] - as above
         if name not in {"example", "examples"}:
             found += parts(inside, f"{path}/{name}")

@@ -37,6 +37,7 @@ env = Environment(
 )
 
 
+@dataclass(frozen=True)
 class Page:
     """A page's context: a frozen dataclass whose fields are the variables of its `template`, beside `layout`."""
 
@@ -72,7 +73,7 @@ class Layout:
 
 def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
     """The page of a context, whole."""
-    values = {field.name: getattr(context, field.name) for field in fields(context)}  # type: ignore[arg-type]
+    values = {field.name: getattr(context, field.name) for field in fields(context)}
     html = env.get_template(context.template).render(layout=layout_of(request), **values)
     return HTMLResponse(html, status)
 
@@ -181,5 +182,5 @@ def _paths(request: Request) -> frozenset[str]:
     return request.app.state.console_paths
 
 
-_globals: dict[str, Any] = env.globals  # pyright: ignore[reportAssignmentType] - jinja types its own globals only
+_globals: dict[str, Any] = env.globals
 _globals |= {"static": assets.url, "human": human, "exact": exact, "told": told, "display_names": display_names}

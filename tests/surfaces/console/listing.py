@@ -1,0 +1,50 @@
+"""Feature sets with numbers, and what a list of numbers does to them, as pages see it."""
+
+import re
+
+from tests.domain.numbers.staging import run_jobs
+from tests.factories import make_label
+from tests.listed import SOMEBODY
+from tests.surfaces.console.browser import (
+    Browser,
+    Business,
+    text_of,
+)
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import FeatureSetId, ProcessId
+from callmark.domain.labels.model import LabelType
+from callmark.domain.numbers import service as numbers
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import NewFeatureSet
+
+NUMBERS = "/console/numbers"
+SETS = "/console/feature-sets"
+
+
+async def make_set(
+    deps: Deps, business: Business, name: str = "Doorstep", process: ProcessId | None = None
+) -> FeatureSetId:
+    """A draft with a label."""
+    label = await make_label(deps, business.account.id, label_type=LabelType.STATIC, name=f"Label of {name}")
+    made = await structure.create_feature_set(
+        deps,
+        business.account.id,
+        process or business.process,
+        NewFeatureSet(name, label_id=label.id),
+        created_by_email=SOMEBODY,
+    )
+    return made.id
+
+
+async def list_in(deps: Deps, business: Business, feature_set_id: FeatureSetId, *listed: str) -> None:
+    """Lists numbers, and waits for it."""
+    await numbers.publish(deps, business.account.id, feature_set_id, listed, SOMEBODY)
+    await run_jobs(deps)
+
+
+async def applied(browser: Browser, at: str, mode: str, text: str, **more: str) -> str:
+    """What the page says after a list went through preview and apply, with what the preview's form holds."""
+    shown = await browser.follow(await browser.post(f"{at}/listing", {"mode": mode, "list": text, **more}))
+    fields = dict(re.findall(r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"', shown.text))
+    return text_of(await browser.follow(await browser.post(f"{at}/listing/apply", {**fields, **more})))

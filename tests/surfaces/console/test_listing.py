@@ -1,0 +1,222 @@
+"""Lists of numbers: preview, apply, delist."""
+
+import re
+
+from tests.domain.numbers.staging import phones, run_jobs, states_of
+from tests.listed import SOMEBODY
+from tests.surfaces.console.browser import (
+    Business,
+    Visitors,
+    errors_of,
+    make_business,
+    text_of,
+)
+from tests.surfaces.console.listing import SETS, applied, list_in, make_set
+
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import NewFeatureSet
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+
+
+async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse")
+    one, two, three, four, held = phones(5)
+    three = PhoneNumber(f"9198{three[3:11]}")
+    foreign = await make_business(deps, "Borealis")
+    await list_in(deps, foreign, await make_set(deps, foreign), held)
+    await list_in(deps, business, here, one)
+    await list_in(deps, business, there, two)
+    paul = await browse.as_member(business.process_owner)
+    text = f"{one}\n+{two}\n{three[:5]} {three[5:]}\nhello\n{held}\n{three}\n{four}\n123"
+    shown = await paul.follow(await paul.post(f"{SETS}/{here}/listing", {"mode": "append", "list": text}))
+    said = text_of(shown)
+    for bucket in (
+        "New: 2",
+        "Already in this feature set: 1",
+        "In another feature set: 1",
+        "Held by another business: 1",
+    ):
+        assert bucket in said
+    assert "Numbers now 1 Numbers afterwards 3" in said
+    assert "1 line repeats a number" in said
+    assert "4 hello its country code does not exist" in said or "4 hello not a phone number" in said
+    assert await states_of(deps, business.account.id) == {"listed": 2}
+    assert "2 numbers are being listed." in await applied(paul, f"{SETS}/{here}", "append", text)
+    assert await states_of(deps, business.account.id) == {"listed": 2, "pending": 2}
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert [(entry.action, entry.details["numbers"]) for entry in log] == [("numbers.listed", 2)]
+    assert three not in str(log[0])
+
+
+async def test_a_file_is_read_with_its_header_and_its_region(deps: Deps, business: Business, browse: Visitors) -> None:
+    here = await make_set(deps, business)
+    alice = await browse.as_member(business.admin)
+    file = ("list.csv", "Name;Phone Number\nOps;080 4000 1234\n".encode("utf-16"), "text/csv")
+    shown = await alice.follow(
+        await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "region": "IN"}, file=file)
+    )
+    assert "New: 1" in text_of(shown)
+    assert 'value="918040001234"' in shown.text
+
+
+async def test_a_list_is_sent_once_and_its_column_can_be_chosen_and_changed(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    one, two = "918040001234", "918040001235"
+    file = ("list.csv", f"Our lines\nMobile;Landline;City\n{one};{two};Pune\n".encode(), "text/csv")
+    asked = await alice.post(at, {"mode": "append"}, file=file)
+    assert asked.status_code == 422
+    assert "Several columns seem to contain phone numbers: Mobile, Landline" in errors_of(asked)["column"]
+    kept = {"mode": "append", **dict(re.findall(r'name="(draft)" value="([^"]+)"', asked.text))}
+    first = await alice.follow(await alice.post(at, {**kept, "column": "1"}))
+    assert f'value="{one}"' in first.text
+    assert "These columns are not used: Landline, City." in text_of(first)
+    assert "This line above the header is not used: line 1: Our lines" in text_of(first)
+    second = await alice.follow(await alice.post(at, {**kept, "column": "2"}))
+    assert f'value="{two}"' in second.text
+    unread = await alice.post(at, {**kept, "column": "3"})
+    assert "line 3 says 'Pune': not a phone number" in errors_of(unread)["list"]
+    charlie_business = await make_business(deps, "Borealis")
+    charlie = await browse.as_member(charlie_business.admin)
+    there = f"{SETS}/{await make_set(deps, charlie_business)}/listing"
+    assert "no longer available" in errors_of(await charlie.post(there, {**kept, "column": "1"}))["list"]
+    assert "no longer available" in errors_of(await alice.post(at, {"mode": "append", "draft": str(new_id())}))["list"]
+
+
+async def test_a_preview_survives_a_reload_and_is_gone_once_it_was_applied(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    one = phones(1)[0]
+    file = ("list.csv", f"Phone;Ruf\n{one};x\nhello;y\n".encode(), "text/csv")
+    answer = await alice.post(at, {"mode": "rewrite"}, file=file)
+    assert answer.status_code == 303
+    preview = answer.headers["location"]
+    for _ in range(2):
+        assert "New: 1" in text_of(await alice.get(preview))
+    back = await alice.get(f"{at}?draft={preview.rpartition('/')[2]}")
+    assert "We kept list.csv" in text_of(back)
+    assert re.search(r'value="rewrite"[^>]* checked', back.text)
+    hidden = r'type="hidden" name="(mode|numbers|rejected|draft)" value="([^"]*)"'
+    fields = dict(re.findall(hidden, (await alice.get(preview)).text))
+    unsure = await alice.post(f"{at}/apply", fields)
+    assert "sure" in errors_of(unsure)
+    assert "2 hello not a phone number" in text_of(unsure) or "3 hello not a phone number" in text_of(unsure)
+    assert (await alice.post(f"{at}/apply", {**fields, "sure": "on"})).status_code == 303
+    assert (await alice.get(preview)).status_code == 404
+
+
+async def test_a_preview_is_found_by_its_account_and_its_feature_set_only(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse")
+    alice = await browse.as_member(business.admin)
+    answer = await alice.post(f"{SETS}/{here}/listing", {"mode": "append", "list": phones(1)[0]})
+    preview = answer.headers["location"]
+    elsewhere = preview.replace(str(here), str(there))
+    unknown = f"{SETS}/{here}/listing/{new_id()}"
+    charlie_business = await make_business(deps, "Borealis")
+    charlie = await browse.as_member(charlie_business.admin)
+    theirs = preview.replace(str(here), str(await make_set(deps, charlie_business)))
+    answers = [
+        await alice.get(elsewhere),
+        await alice.get(unknown),
+        await charlie.get(preview),
+        await charlie.get(theirs),
+    ]
+    assert [one.status_code for one in answers] == [404] * 4
+    assert len({re.sub(r"Alice|Charlie", "", text_of(one).partition("404")[2]) for one in answers[:2]}) == 1
+
+
+async def test_a_file_of_other_figures_lists_nothing_and_names_its_columns(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    refused = await alice.post(at, {"mode": "append", "list": "Customer ID,Account\n1000234567,2000234567"})
+    assert (
+        "No column seems to contain phone numbers; the columns are: Customer ID, Account"
+        in errors_of(refused)["column"]
+    )
+
+
+async def test_lists_that_cannot_be_are_refused_beside_their_field(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    at = f"{SETS}/{await make_set(deps, business)}/listing"
+    alice = await browse.as_member(business.admin)
+    assert "mode" in errors_of(await alice.post(at, {"list": "918040001234"}))
+    assert errors_of(await alice.post(at, {"mode": "append"})) == {"list": "Choose a file, or paste numbers"}
+    kept = await alice.post(at, {"mode": "append", "list": "<b>nobody</b>"})
+    assert "no phone number" in errors_of(kept)["list"]
+    assert "<b>nobody" not in kept.text
+    assert "&lt;b&gt;nobody" in kept.text
+    assert "region" in errors_of(await alice.post(at, {"mode": "append", "list": "918040001234", "region": "QQ"}))
+    long = await alice.post(at, {"mode": "append", "list": "\n".join(phones(100_001))})
+    assert "at most 100,000 numbers" in errors_of(long)["list"]
+    assert (await alice.post(at, {"mode": "append", "list": "1" * 5_000_000})).status_code in {413, 422}
+
+
+async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    here = await make_set(deps, business)
+    one, two, three = phones(3)
+    await list_in(deps, business, here, one, two)
+    alice = await browse.as_member(business.admin)
+    at, text = f"{SETS}/{here}", f"{two}\n{three}\noops"
+    shown = text_of(await alice.follow(await alice.post(f"{at}/listing", {"mode": "rewrite", "list": text})))
+    assert "Numbers now 2 Numbers afterwards 2" in shown
+    assert "1 number will be delisted" in shown
+    fields = {"mode": "rewrite", "numbers": f"{two}\n{three}", "rejected": "1"}
+    unsure = await alice.post(f"{at}/listing/apply", fields)
+    assert unsure.status_code == 422
+    assert "sure" in errors_of(unsure)
+    assert f'value="{two}\n{three}"' in unsure.text
+    assert await states_of(deps, business.account.id) == {"listed": 2}
+    said = await applied(alice, at, "rewrite", text, sure="on")
+    assert "1 number is being listed and 1 number is being delisted." in said
+    await run_jobs(deps)
+    assert await states_of(deps, business.account.id) == {"listed": 2}
+    assert "No changes" in await applied(alice, at, "rewrite", f"{two}\n{three}")
+    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    assert sorted(entry.action for entry in log) == ["numbers.delisted", "numbers.listed"]
+
+
+async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, business: Business, browse: Visitors) -> None:
+    here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse")
+    one, two, three, other = phones(4)
+    await list_in(deps, business, here, one, two, three)
+    await list_in(deps, business, there, other)
+    alice = await browse.as_member(business.admin)
+    at = f"{SETS}/{here}"
+    shown = text_of(
+        await alice.follow(await alice.post(f"{at}/listing", {"mode": "delist", "list": f"{one}\n{other}"}))
+    )
+    assert "Delist: 1" in shown
+    assert "Not in this feature set: 1" in shown
+    assert "1 number is being delisted." in await applied(alice, at, "delist", f"{one}\n{other}")
+    assert "3 numbers in Doorstep leave your account" in text_of(await alice.get(f"{at}/delist-all"))
+    assert "2 numbers are being delisted." in text_of(await alice.follow(await alice.post(f"{at}/delist-all")))
+    await run_jobs(deps)
+    assert await states_of(deps, business.account.id) == {"listed": 1}
+
+
+async def test_listing_without_a_label_leads_to_choosing_one(deps: Deps, business: Business, browse: Visitors) -> None:
+    made = await structure.create_feature_set(
+        deps, business.account.id, business.process, NewFeatureSet("Bare"), created_by_email=SOMEBODY
+    )
+    alice = await browse.as_member(business.admin)
+    fields = {"mode": "append", "numbers": phones(1)[0]}
+    answer = await alice.post(f"{SETS}/{made.id}/listing/apply", fields)
+    assert answer.headers["location"] == f"{SETS}/{made.id}/edit"
+    assert "Choose a label first" in text_of(await alice.follow(answer))
