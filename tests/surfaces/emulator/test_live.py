@@ -242,7 +242,7 @@ async def test_a_page_says_that_the_number_was_registered_elsewhere_and_signs_in
     async with watching(emulator, number) as page:
         await page.until(lambda page: page.handset.get("status") == "online")
         _, credential = await handsets.create_app(emulator.deps, "Another app")
-        await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")  # type: ignore[arg-type] - its own
+        await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
         await page.until(lambda page: page.handset["status"] == "signed-out")
         assert page.handset["reason"] == "its number was registered on another device"
         await gesture(emulator, number, "sign_in")

@@ -181,9 +181,8 @@ async def ask_publish(request: ConsoleRequest) -> Response:
     identity = await access.identity_of(request.deps, request.actor, one)
     if one.label_id is None:
         reasons = ["A published feature set needs a label. Choose one first."]
-        return page(
-            request, Blocked(f"{one.name} cannot be published yet", reasons, ("Choose a label", f"{back}/edit"), back)
-        )
+        to = ("Choose a label", f"{back}/edit")
+        return page(request, Blocked(f"{one.name} cannot be published yet", reasons, to, back))
     lost = [
         f"Its listed numbers (currently {one.number_count:,}) show {identity.name} from the next call.",
         f"Call reason: {identity.reason}" if identity.reason else "They show no call reason.",

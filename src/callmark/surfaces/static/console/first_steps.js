@@ -1,4 +1,4 @@
-/* The phone in the card of first steps: a virtual handset, shown as the emulator's own pages show it (emulator/phone.js). */
+/* The phone in the card of first steps: a virtual handset, shown as the emulator's own pages do (emulator/phone.js). */
 import { AfterView } from "../emulator/after_view.js";
 import { ask } from "../emulator/api.js";
 import { drawDevice, STATUS } from "../emulator/device.js";
