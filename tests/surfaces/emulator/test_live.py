@@ -224,6 +224,18 @@ async def test_what_is_said_after_a_call_goes_step_by_step_on_every_page(emulato
     assert '"answer":"Yes"' in answered
 
 
+async def test_a_call_that_no_page_showed_is_in_the_history_and_offers_nothing(emulator: Emulated) -> None:
+    listed, number = await make_listed(emulator.deps), phone()
+    await offer_everything(emulator.deps, listed)
+    await emulator.make(number)
+    shown = await emulator.call(number, listed.number, "rejected")
+    assert shown["offers"]["call_me_back"] is True
+    async with watching(emulator, number) as page:
+        await page.until(lambda page: page.outcome == "rejected")
+        await page.until(lambda page: page.outcome is None)
+        assert (page.step, [one["outcome"] for one in page.handset["history"]]) == (None, ["rejected"])
+
+
 async def test_a_step_is_skipped_once_however_many_pages_skip_it(emulator: Emulated) -> None:
     listed, number = await make_listed(emulator.deps), phone()
     await offer_everything(emulator.deps, listed)

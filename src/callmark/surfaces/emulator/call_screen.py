@@ -5,7 +5,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import structlog
 
@@ -26,11 +26,22 @@ log = structlog.get_logger(__name__)
 RINGS_OUT_S = 20.0
 """How long a call rings that a person placed from the page."""
 
-ENDED_FOR_S, TALKS_FOR_S = 1.5, 2.5
-"""How long a call stays on the screen after its end, and a script's call after its answer."""
-
 THANKS_FOR_S = 6.0
 MOST_HISTORY = 50
+
+
+class CallPlan(NamedTuple):
+    """How a call goes: it rings `ring_s` unless a person is quicker, and ends with `unanswered` when nobody is.
+
+    It stays on the screen for `ended_for_s`, an answered one for `talks_for_s` (None: until the person hangs up). Then
+    the screen offers what may be said about it, unless the call `is_unseen`.
+    """
+
+    ring_s: float
+    unanswered: CallEvent
+    ended_for_s: float = 1.5
+    talks_for_s: float | None = 2.5
+    is_unseen: bool = False
 
 
 class CallScreen:
@@ -67,34 +78,23 @@ class CallScreen:
 
     # calls ------------------------------------------------------------------------------------------------------------
 
-    async def ring(
-        self,
-        caller: PhoneNumber,
-        ring_s: float,
-        unanswered: CallEvent,
-        *,
-        ended_for_s: float = ENDED_FOR_S,
-        talks_for_s: float | None = TALKS_FOR_S,
-    ) -> PhoneCall:
-        """A call to its end: what showed and how it ended. Online, returns once the gateway has received its reports.
-
-        It rings `ring_s`, unless a person is quicker, and stays on the screen for `ended_for_s`; an answered one for
-        `talks_for_s`, or with None until the person hangs up.
-        """
-        call = await self._begin(caller, unanswered)
+    async def ring(self, caller: PhoneNumber, plan: CallPlan) -> PhoneCall:
+        """A call to its end: what showed, how it ended. Online, returns once the gateway has received its reports."""
+        call = await self._begin(caller, plan.unanswered)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ring_s):
+            async with asyncio.timeout(plan.ring_s):
                 await call.decided.wait()
-        outcome = call.decide(unanswered)
+        outcome = call.decide(plan.unanswered)
         call.ended_ms = self._handset.now_ms()
         self.history.appendleft(call.past(outcome))
         self._changed()
         await self._handset.report(call.id, caller, call.seen, outcome)
         call.reported.set()
         call.asked_back = outcome is CallEvent.MISSED and await self._ask_back_by_script(call)
-        shows_for_s = talks_for_s if outcome is CallEvent.ANSWERED else ended_for_s
+        shows_for_s = plan.talks_for_s if outcome is CallEvent.ANSWERED else plan.ended_for_s
         if self._call is call and shows_for_s is not None:
-            self._later(shows_for_s, partial(self._clear, call))
+            clear = self._show if plan.is_unseen else partial(self._clear, call)
+            self._later(shows_for_s, clear)
         return call
 
     async def _begin(self, caller: PhoneNumber, unanswered: CallEvent) -> PhoneCall:
@@ -161,8 +161,8 @@ class CallScreen:
     def _place(self, typed: str) -> str:
         if (caller := parse_loose(digits(typed))) is None:
             return "Enter the caller's number with its country code, 7 to 15 digits in total."
-        ring = self.ring(caller, self._rings_out_s, CallEvent.MISSED, talks_for_s=None)
-        task = asyncio.create_task(ring)
+        plan = CallPlan(self._rings_out_s, CallEvent.MISSED, talks_for_s=None)
+        task = asyncio.create_task(self.ring(caller, plan))
         self._ringing.add(task)
         task.add_done_callback(self._ringing.discard)
         return ""

@@ -19,7 +19,7 @@ from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.audience import Audience
 from callmark.surfaces.emulator.behaviour import RING_S, Conditions, ringing
-from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallScreen
+from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallPlan, CallScreen
 from callmark.surfaces.emulator.gestures import Act
 from callmark.surfaces.emulator.guard import keep_token
 from callmark.surfaces.emulator.handset import Handset
@@ -271,12 +271,10 @@ class Farm:
         if (handset := self._handsets.get(ring.receiver)) is None:
             return control.Rung(_nobody(ring.receiver).screen(), ring.outcome or CallEvent.MISSED)
         how = ringing(handset.row.script, ring.outcome)
-        screen = self._screen(handset)
+        plan = CallPlan(how.rings * RING_S, how.outcome, ON_WALL_FOR_S, ON_WALL_FOR_S, is_unseen=True)
         if self._audience.watches(ring.receiver):
-            call = await screen.ring(ring.caller, SEEN_RING_S, how.outcome)
-        else:
-            shows = {"ended_for_s": ON_WALL_FOR_S, "talks_for_s": ON_WALL_FOR_S}
-            call = await screen.ring(ring.caller, how.rings * RING_S, how.outcome, **shows)
+            plan = CallPlan(SEEN_RING_S, how.outcome)
+        call = await self._screen(handset).ring(ring.caller, plan)
         return control.Rung(call.seen.screen(), call.outcome or how.outcome)
 
     # pages ------------------------------------------------------------------------------------------------------------
