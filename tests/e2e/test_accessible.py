@@ -11,6 +11,7 @@ PAGES = {
     "/emulator/handsets": "[data-device][data-status=online]",
     "/emulator/handsets/919900000004": "[data-device][data-status=online]",
     "/emulator/mails": "main",
+    "/emulator/client": "main",
     "/docs": ".opblock",
     "/docs/handset": ".opblock",
     "/docs/emulator": ".opblock",

@@ -344,6 +344,12 @@ async def test_a_page_that_reads_nothing_holds_nobody_up(emulator: Emulated) -> 
     writer.close()
 
 
+def test_the_docs_show_the_example_client() -> None:
+    root = Path(__file__).parents[3]
+    script = (root / "src/callmark/surfaces/static/emulator/client.js").read_text()
+    assert f"```js\n{script}```\n" in (root / "docs/gateway.md").read_text()
+
+
 @pytest.mark.parametrize("number", ["12x", "%00"])
 async def test_what_is_no_number_has_no_page(emulator: Emulated, number: str) -> None:
     assert (await emulator.http.get(f"/emulator/live/{number}")).status_code == 400
