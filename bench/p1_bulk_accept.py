@@ -11,6 +11,7 @@ from bench.load import closed_loop, request
 from bench.report import Row, rate
 from bench.stage import Stage, numbers, psql, stage
 from callmark.domain.personalisation.queries import COPIED
+from callmark.kit.db import own_names
 
 BATCHES = 300
 SIZE = 500
@@ -55,7 +56,7 @@ async def _copy(on: Stage) -> float:
     columns = ", ".join(COPIED)
     file = on.data.parent / "rows.bin"
     async with on.deps.db.connection() as tx:
-        day = await tx.fetchval("SELECT tableoid::regclass::text FROM call_record LIMIT 1")
+        day = own_names(await tx.fetchval("SELECT tableoid::regclass::text FROM call_record LIMIT 1"))
         await tx.execute(f"CREATE TABLE ceiling (LIKE {day} INCLUDING ALL) WITH (fillfactor = 60)")
     await asyncio.to_thread(_psql, dsn, f"\\copy (SELECT {columns} FROM call_record) TO '{file}' (FORMAT binary)")
     async with on.deps.db.connection() as tx:

@@ -10,10 +10,10 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import LiteralString, Self, TypeVar
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
+from callmark.kit.db import connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
@@ -105,14 +105,14 @@ class Databases:
 
     def give_back(self, engines: Engines) -> None:
         """Drops the database, whoever is still connected to it, while the next test runs."""
-        name = re.findall(r"@/(\w+)\?", engines.dsn)[0]
+        name = own_names(re.findall(r"@/(\w+)\?", engines.dsn)[0])
         self._dropping.append(self._start(_execute(self._engines.dsn, f'DROP DATABASE "{name}" WITH (FORCE)')))
 
     def _start(self, work: Coroutine[None, None, _T]) -> Future[_T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _make(self) -> Engines:
-        name = f"callmark_{random_text(12).lower()}"
+        name = own_names(f"callmark_{random_text(12).lower()}")
         await _execute(self._engines.dsn, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
         dsn = _named(self._engines.dsn, name)
         # NATS is shared: subjects carry the installation's id, so each database needs another.
@@ -120,7 +120,7 @@ class Databases:
         return Engines(dsn, self._engines.nats_url)
 
 
-async def _execute(dsn: str, statement: str, *args: object) -> None:
+async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:
     async with connect(dsn) as tx:
         await tx.execute(statement, *args)
 

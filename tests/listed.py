@@ -1,6 +1,7 @@
 """A published feature set with one listed number, whose calls receivers answer back to."""
 
 from dataclasses import dataclass
+from typing import LiteralString
 
 from tests.factories import make_feature_set, make_label, make_number_group, phone
 
@@ -15,6 +16,7 @@ from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallId, FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.structure.model import NewFeatureSet
+from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 
@@ -64,19 +66,19 @@ async def make_listed(
     return Listed(account_id, feature_set_id, number)
 
 
-async def set_switch(deps: Deps, listed: Listed, switch: str, *, on: bool) -> None:
+async def set_switch(deps: Deps, listed: Listed, switch: LiteralString, *, on: bool) -> None:
     """Turns a switch of the feature set: `call_me_back` or `survey`."""
     async with deps.db.connection() as tx:
-        await tx.execute(f"UPDATE feature_set SET {switch} = $2 WHERE id = $1", listed.feature_set_id, on)  # noqa: S608 - a test names it
+        await tx.execute(f"UPDATE feature_set SET {switch} = $2 WHERE id = $1", listed.feature_set_id, on)
 
 
-async def set_state(deps: Deps, listed: Listed, table: str, state: str) -> None:
+async def set_state(deps: Deps, listed: Listed, table: LiteralString, state: str) -> None:
     """Puts the number (`number`), its `feature_set` or its `client_account` into another state."""
     key = {"number": "phone_number", "feature_set": "id", "client_account": "id"}[table]
     value = {"number": listed.number, "feature_set": listed.feature_set_id, "client_account": listed.account_id}[table]
     async with deps.db.connection() as tx:
         because = ", why = 'not ours'" if state == "failed" else ""
-        await tx.execute(f"UPDATE {table} SET state = $2{because} WHERE {key} = $1", value, state)  # noqa: S608 - a test names it
+        await tx.execute(f"UPDATE {table} SET state = $2{because} WHERE {own_names(key)} = $1", value, state)
 
 
 HOURS = "sat 11:00-12:00"

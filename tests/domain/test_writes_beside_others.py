@@ -26,7 +26,7 @@ from callmark.domain.webhooks import log_queries, queue_queries
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, Due, Secrets, Verdict
 from callmark.domain.webhooks.queue_queries import Ended
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Connection, Database, Tx, connect
+from callmark.kit.db import Connection, Database, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id
@@ -185,7 +185,7 @@ async def test_records_that_move_to_the_partition_of_their_day_meanwhile_are_set
             " INSERT INTO call_record_moved SELECT * FROM moved",
             day,
         )
-        bounds = f"FROM ('{day.isoformat()}') TO ('{(day + timedelta(days=1)).isoformat()}')"
+        bounds = own_names(f"FROM ('{day.isoformat()}') TO ('{(day + timedelta(days=1)).isoformat()}')")
         await tx.execute(f"ALTER TABLE call_record ATTACH PARTITION call_record_moved FOR VALUES {bounds}")
 
     await server.beside(make_day, succeeded(keys))

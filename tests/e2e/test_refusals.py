@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.serving import run
 from tests.engines import Engines
 
-from callmark.kit.db import connect
+from callmark.kit.db import connect, own_names
 from callmark.kit.ids import new_id
 
 COMMANDS = [["migrate"], ["serve", "--port", "0"], ["account", "list"]]
@@ -26,7 +26,7 @@ def stranger(engines: Engines) -> Generator[str]:
 
 async def _execute(dsn: str, statement: str) -> None:
     async with connect(dsn) as tx:
-        await tx.execute(statement)
+        await tx.execute(own_names(statement))
 
 
 def _refusal(command: list[str], dsn: str, engines: Engines) -> str:

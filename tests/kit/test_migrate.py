@@ -10,14 +10,14 @@ from tools.schema_dump import FILE, dump
 
 from callmark.kit import migrate
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
+from callmark.kit.db import connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import random_text
 
 
 @pytest.fixture
 async def empty_database(engines: Engines) -> AsyncGenerator[str]:
-    name = "migrate_" + random_text(12).lower()
+    name = own_names("migrate_" + random_text(12).lower())
     async with connect(engines.dsn) as tx:
         await tx.execute(f'CREATE DATABASE "{name}"')
     yield engines.dsn.replace(urlsplit(engines.dsn).path, f"/{name}", 1)

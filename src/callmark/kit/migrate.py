@@ -6,7 +6,7 @@ from importlib import resources
 import asyncpg
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect
+from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 
@@ -59,7 +59,7 @@ async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[M
         for step in due:
             async with tx.transaction():
                 await tx.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'")
-                await tx.execute(step.sql)
+                await tx.execute(own_names(step.sql))
                 await tx.execute(
                     "INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now()
                 )

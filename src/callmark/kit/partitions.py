@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import LiteralString
 
 import structlog
 
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import Database, Tx, own_names
 
 log = structlog.get_logger(__name__)
 
@@ -22,21 +23,21 @@ _DAY = timedelta(days=1)
 class DailyTable:
     """A table partitioned by the day of `column`; `<name>_rest` is its default partition."""
 
-    name: str
-    column: str
-    fillfactor: int = 100
+    name: LiteralString
+    column: LiteralString
+    fillfactor: LiteralString = "100"
     retention_days: int | None = LOG_DAYS
     """None: as long as call records, which is a setting."""
 
-    def of(self, day: date) -> str:
+    def of(self, day: date) -> LiteralString:
         """The name of a day's partition."""
-        return f"{self.name}_{day:%Y%m%d}"
+        return own_names(f"{self.name}_{day:%Y%m%d}")
 
 
 DAILY_TABLES = (
-    DailyTable("call_record", "ends_at", fillfactor=60, retention_days=None),
+    DailyTable("call_record", "ends_at", fillfactor="60", retention_days=None),
     DailyTable("event", "created_at"),
-    DailyTable("delivery", "created_at", fillfactor=70),
+    DailyTable("delivery", "created_at", fillfactor="70"),
     DailyTable("attempt", "began_at"),
 )
 
@@ -71,14 +72,14 @@ async def _make(tx: Tx, table: DailyTable, day: date) -> None:
     name, start, end = table.of(day), _start(day), _start(day + _DAY)
     await tx.execute(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL) WITH (fillfactor = {table.fillfactor})")
     await tx.execute(
-        f"WITH moved AS (DELETE FROM {table.name}_rest WHERE {table.column} >= $1 AND {table.column} < $2 RETURNING *)"  # noqa: S608 - names of our own tables
+        f"WITH moved AS (DELETE FROM {table.name}_rest WHERE {table.column} >= $1 AND {table.column} < $2 RETURNING *)"
         f" INSERT INTO {name} SELECT * FROM moved",
         start,
         end,
     )
     await tx.execute(
         f"ALTER TABLE {table.name} ATTACH PARTITION {name}"
-        f" FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')"
+        + own_names(f" FOR VALUES FROM ('{start.isoformat()}') TO ('{end.isoformat()}')")
     )
 
 
@@ -87,7 +88,7 @@ async def _drop(tx: Tx, table: DailyTable, days: Iterable[date], oldest: date) -
         if day < oldest:
             await tx.execute(f"DROP TABLE {table.of(day)}")
             log.info("partition_dropped", table=table.name, day=str(day))
-    await tx.execute(f"DELETE FROM {table.name}_rest WHERE {table.column} < $1", _start(oldest))  # noqa: S608 - names of our own tables
+    await tx.execute(f"DELETE FROM {table.name}_rest WHERE {table.column} < $1", _start(oldest))
 
 
 def _start(day: date) -> datetime:

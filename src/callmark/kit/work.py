@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import structlog
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Database, Row, Tx
+from callmark.kit.db import Database, Row, Tx, own_names
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
@@ -91,40 +91,40 @@ class Work:
     """
 
     name: str
-    table: str
-    key: str
-    columns: str
+    table: LiteralString
+    key: LiteralString
+    columns: LiteralString
     run: Callable[[Claimed], Awaitable[datetime | None]]
     at_once: int
     retry_after: timedelta = timedelta(seconds=1)
     ready: Callable[[], bool] = lambda: True
     most_held: int = 2048
-    owner: str | None = None
+    owner: LiteralString | None = None
     share: int = 256
 
     @property
-    def claim_sql(self) -> str:
+    def claim_sql(self) -> LiteralString:
         """Takes up to $4 rows due at $1 (product) whose lease, if any, ended before $2 (real), oldest first.
 
         Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """
         free = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
         if self.owner is None:
-            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"  # noqa: S608 - names of our own tables
+            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"
         else:
-            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} AND {self.key} = ANY (ARRAY ({self._turns}))"  # noqa: S608 - as above
+            chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} AND {self.key} = ANY (ARRAY ({self._turns}))"
         return (
-            f"UPDATE {self.table} SET lease_id = $3, leased_until = $2::timestamptz + $5 WHERE {self.key} IN ("  # noqa: S608 - as above
+            f"UPDATE {self.table} SET lease_id = $3, leased_until = $2::timestamptz + $5 WHERE {self.key} IN ("
             f"{chosen} FOR UPDATE SKIP LOCKED) RETURNING {self.columns}"
         )
 
     @property
-    def _turns(self) -> str:
+    def _turns(self) -> LiteralString:
         """The keys whose turn it is: of each owner's oldest due rows, leased ones counted, those that are free.
 
         Owners are found by one look into the index for each, however many rows they have.
         """
-        table, key, owner = self.table, self.key, self.owner
+        table, key, owner = self.table, self.key, self.owner or ""
         return f"""
             WITH RECURSIVE owner AS (
               (SELECT {owner} AS id FROM {table} WHERE due_at IS NOT NULL ORDER BY {owner} LIMIT 1)
@@ -135,33 +135,27 @@ class Work:
             SELECT w.{key} FROM owner o CROSS JOIN LATERAL (
               SELECT t.{key}, t.due_at, t.leased_until, row_number() OVER (ORDER BY t.due_at, t.{key}) AS turn FROM (
                 SELECT {key}, due_at, leased_until FROM {table} d WHERE d.{owner} = o.id AND d.due_at <= $1
-                ORDER BY d.due_at, d.{key} LIMIT {self.share}
+                ORDER BY d.due_at, d.{key} LIMIT {own_names(str(self.share))}
               ) t
             ) w
             WHERE w.leased_until IS NULL OR w.leased_until < $2 ORDER BY w.turn, w.due_at LIMIT $4
-        """  # noqa: S608 - names of our own tables
+        """
 
     @property
-    def release_sql(self) -> str:
+    def release_sql(self) -> LiteralString:
         """Drops lease $2 of row $1, which stays due; does nothing when the lease is another's."""
-        return (
-            f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL"  # noqa: S608 - names of our own tables
-            f" WHERE {self.key} = $1 AND lease_id = $2"
-        )
+        return f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL WHERE {self.key} = $1 AND lease_id = $2"
 
     @property
-    def renew_sql(self) -> str:
+    def renew_sql(self) -> LiteralString:
         """Extends the leases $2 of rows $1 to $3; leaves out those whose lease is another's."""
-        return (
-            f"UPDATE {self.table} SET leased_until = $3"  # noqa: S608 - names of our own tables
-            f" WHERE {self.key} = ANY ($1) AND lease_id = ANY ($2::uuid[])"
-        )
+        return f"UPDATE {self.table} SET leased_until = $3 WHERE {self.key} = ANY ($1) AND lease_id = ANY ($2::uuid[])"
 
     @property
-    def finish_sql(self) -> str:
+    def finish_sql(self) -> LiteralString:
         """Sets the next due instant $3 of row $1 and drops lease $2; does nothing when the lease is another's."""
         return (
-            f"UPDATE {self.table} SET due_at = $3, lease_id = NULL, leased_until = NULL"  # noqa: S608 - names of our own tables
+            f"UPDATE {self.table} SET due_at = $3, lease_id = NULL, leased_until = NULL"
             f" WHERE {self.key} = $1 AND lease_id = $2"
         )
 
@@ -278,7 +272,7 @@ class Worker:
         WORK_SECONDS.labels(work.name, result).observe(perf_counter() - began)
         await self._write(work.finish_sql, claimed, due_at)
 
-    async def _write(self, statement: str, claimed: Claimed, *args: object) -> None:
+    async def _write(self, statement: LiteralString, claimed: Claimed, *args: object) -> None:
         """Runs a statement on a row we hold. Where PostgreSQL is away the lease runs out and the row is run again."""
         try:
             async with self._db.connection() as tx:
@@ -339,7 +333,7 @@ def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
 async def look_at(tx: Tx, work: Work, now: datetime, real_now: datetime) -> Queue:
     """How that work stands. Index `<table>_due_<owner>`, or `<table>_due`."""
     row = await tx.fetchrow(
-        "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"  # noqa: S608 - names of our own tables
+        "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"
         " count(*) FILTER (WHERE NOT held AND due_at <= $1) AS waiting,"
         " count(*) FILTER (WHERE NOT held AND due_at > $1) AS later,"
         " min(due_at) FILTER (WHERE NOT held AND due_at <= $1) AS oldest_due_at"

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 from hypothesis import given
@@ -208,7 +208,7 @@ async def crowded(deps: Deps) -> AsyncGenerator[tuple[Tx, Business]]:
             raise Undone
 
 
-async def plan_of(tx: Tx, query: str, *args: object) -> str:
+async def plan_of(tx: Tx, query: LiteralString, *args: object) -> str:
     return "\n".join(row[0] for row in await tx.fetch(f"EXPLAIN {query}", *args))
 
 
@@ -268,11 +268,11 @@ class Asked:
         self._tx = tx
         self.plans: list[str] = []
 
-    async def fetch(self, query: str, *args: object) -> list[page_queries.Row]:
+    async def fetch(self, query: LiteralString, *args: object) -> list[page_queries.Row]:
         self.plans.append(await plan_of(self._tx, query, *args))
         return await self._tx.fetch(query, *args)
 
-    async def fetchval(self, query: str, *args: object) -> object:
+    async def fetchval(self, query: LiteralString, *args: object) -> object:
         self.plans.append(await plan_of(self._tx, query, *args))
         return await self._tx.fetchval(query, *args)
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 
 import msgspec
 import pytest
@@ -153,7 +153,7 @@ async def test_a_listed_number_shows_its_feature_sets_identity_on_every_register
     ],
 )
 async def test_a_number_that_is_not_listed_any_more_shows_nothing_and_says_why(
-    deps: Deps, table: str, state: str, why: str
+    deps: Deps, table: LiteralString, state: str, why: str
 ) -> None:
     listed, owner = await make_listed(deps), await make_handset(deps, phone())
     await set_state(deps, listed, table, state)
@@ -222,7 +222,7 @@ class Explaining:
         self._tx = tx
         self.plan = ""
 
-    async def fetch(self, query: str, *args: object) -> list[Any]:
+    async def fetch(self, query: LiteralString, *args: object) -> list[Any]:
         self.plan += "\n".join(row[0] for row in await self._tx.fetch(f"EXPLAIN {query}", *args))
         return []
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import msgspec
@@ -194,7 +194,7 @@ class Explaining:
         self._tx = tx
         self.plan = ""
 
-    async def fetch(self, query: str, *args: object) -> list[Any]:
+    async def fetch(self, query: LiteralString, *args: object) -> list[Any]:
         self.plan = "\n".join(row[0] for row in await self._tx.fetch(f"EXPLAIN {query}", *args))
         return []
 

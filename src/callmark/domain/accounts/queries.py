@@ -38,7 +38,7 @@ async def insert_account(tx: Tx, account: Account) -> None:
 async def select_account(tx: Tx, account_id: AccountId) -> Account | None:
     """The account, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1",  # noqa: S608 - our own column list
+        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1",
         account_id,
     )
     return _account(row) if row else None
@@ -47,7 +47,7 @@ async def select_account(tx: Tx, account_id: AccountId) -> Account | None:
 async def lock_account(tx: Tx, account_id: AccountId) -> Account | None:
     """The account, its row locked until the transaction ends; other rows may still refer to it meanwhile."""
     row = await tx.fetchrow(
-        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1 FOR NO KEY UPDATE",  # noqa: S608 - our own column list
+        f"SELECT {_ACCOUNT} FROM client_account WHERE id = $1 FOR NO KEY UPDATE",
         account_id,
     )
     return _account(row) if row else None
@@ -55,7 +55,7 @@ async def lock_account(tx: Tx, account_id: AccountId) -> Account | None:
 
 async def select_accounts(tx: Tx) -> list[Account]:
     """All accounts, oldest first."""
-    rows = await tx.fetch(f"SELECT {_ACCOUNT} FROM client_account ORDER BY created_at, id")  # noqa: S608 - our own column list
+    rows = await tx.fetch(f"SELECT {_ACCOUNT} FROM client_account ORDER BY created_at, id")
     return [_account(row) for row in rows]
 
 
@@ -65,7 +65,7 @@ async def search_accounts(
     """Accounts, newest first, those after the key `after`; `text` is part of a name, or how an id begins or ends."""
     at, account_id = after or (None, None)
     rows = await tx.fetch(
-        f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"  # noqa: S608 - our own column list
+        f"SELECT {_ACCOUNT} FROM client_account WHERE ($1 = '' OR strpos(lower(name), lower($1)) > 0"
         " OR starts_with(id::text, lower($1)) OR length($1) >= 8 AND right(id::text, length($1)) = lower($1))"
         " AND ($2::text IS NULL OR state = $2)"
         " AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))"
@@ -100,7 +100,7 @@ async def update_account(
 ) -> Account | None:
     """Sets what is not None; the account as it is then, or None when there is no such account."""
     row = await tx.fetchrow(
-        "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"  # noqa: S608 - our own column list
+        "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"
         " state = coalesce($4, state), requires_code = coalesce($5, requires_code)"
         f" WHERE id = $1 RETURNING {_ACCOUNT}",
         account_id,
@@ -163,7 +163,7 @@ async def _insert_member(tx: Tx, member: Member) -> str:
 async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
     """The member of that account, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2",  # noqa: S608 - our own column list
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2",
         account_id,
         member_id,
     )
@@ -173,7 +173,7 @@ async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> M
 async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
     """The account's members, oldest first. Index member_account."""
     rows = await tx.fetch(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",  # noqa: S608 - our own column list
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",
         account_id,
     )
     return [_member(row) for row in rows]
@@ -182,7 +182,7 @@ async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
 async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
     """The member of that account, its row locked until the transaction ends, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE",  # noqa: S608 - our own column list
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE",
         account_id,
         member_id,
     )

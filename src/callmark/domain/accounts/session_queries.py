@@ -291,7 +291,7 @@ async def take_handover(
     tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
 ) -> bytes | None:
     """Deletes and gives what was stored for this session, or for this person, or for nobody by name; None otherwise."""
-    statement = f"DELETE FROM handed_over WHERE {_MINE} RETURNING sealed"  # noqa: S608 - our own text
+    statement = f"DELETE FROM handed_over WHERE {_MINE} RETURNING sealed"
     return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
 
 
@@ -299,7 +299,7 @@ async def select_handover(
     tx: Tx, sha256: bytes, kind: str, session_id: SessionId, person: Person, now: datetime
 ) -> bytes | None:
     """As `take_handover`, without deleting it."""
-    statement = f"SELECT sealed FROM handed_over WHERE {_MINE}"  # noqa: S608 - our own text
+    statement = f"SELECT sealed FROM handed_over WHERE {_MINE}"
     return await tx.fetchval(statement, sha256, kind, session_id, person.member_id, person.operator_id, now)
 
 

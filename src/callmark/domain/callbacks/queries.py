@@ -30,7 +30,7 @@ async def put_config(tx: Tx, config: CallbackConfig) -> None:
         ON CONFLICT ON CONSTRAINT callback_config_one_each DO UPDATE SET
           name = excluded.name, slot_picker = excluded.slot_picker, time_zone = excluded.time_zone,
           hours = excluded.hours, updated_at = excluded.updated_at
-        """,  # noqa: S608 - a constant list of columns
+        """,
         config.id,
         config.account_id,
         config.feature_set_id,
@@ -47,7 +47,7 @@ async def put_config(tx: Tx, config: CallbackConfig) -> None:
 async def select_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig | None:
     """The feature set's configuration, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_CONFIG} FROM callback_config WHERE feature_set_id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_CONFIG} FROM callback_config WHERE feature_set_id = $2 AND account_id = $1",
         account_id,
         feature_set_id,
     )
@@ -57,7 +57,7 @@ async def select_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
 async def select_configs(tx: Tx, account_id: AccountId) -> list[CallbackConfig]:
     """The account's configurations, newest first. Index callback_config_account."""
     rows = await tx.fetch(
-        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1 ORDER BY created_at DESC, id DESC",  # noqa: S608 - a constant list of columns
+        f"SELECT {_CONFIG} FROM callback_config WHERE account_id = $1 ORDER BY created_at DESC, id DESC",
         account_id,
     )
     return [_config(row) for row in rows]
@@ -89,7 +89,7 @@ async def insert_request(tx: Tx, request: CallbackRequest) -> bool:
     Waits for a transaction that is writing the same one.
     """
     tag = await tx.execute(
-        f"INSERT INTO callback_request ({_REQUEST})"  # noqa: S608 - a constant list of columns
+        f"INSERT INTO callback_request ({_REQUEST})"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         " ON CONFLICT ON CONSTRAINT callback_request_once DO NOTHING",
         request.id,
@@ -116,7 +116,7 @@ async def insert_request(tx: Tx, request: CallbackRequest) -> bool:
 async def find_repeated(tx: Tx, receiver: PhoneNumber, request_id: UUID) -> CallbackRequest | None:
     """The request a receiver made under this request id, or None. Index callback_request_once."""
     row = await tx.fetchrow(
-        f"SELECT {_REQUEST} FROM callback_request WHERE receiver_number = $1 AND request_id = $2",  # noqa: S608 - a constant list of columns
+        f"SELECT {_REQUEST} FROM callback_request WHERE receiver_number = $1 AND request_id = $2",
         receiver,
         request_id,
     )
@@ -138,7 +138,7 @@ async def count_of_pair(tx: Tx, receiver: PhoneNumber, business: PhoneNumber, si
 async def select_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
     """The account's request, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_REQUEST} FROM callback_request WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_REQUEST} FROM callback_request WHERE id = $2 AND account_id = $1",
         account_id,
         request_id,
     )
@@ -167,7 +167,7 @@ async def select_requests(
     not_done = "" if RequestState.DONE in states else " AND state <> 'done'"
     begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if receiver else " AND $7 = ''"
     rows = await tx.fetch(
-        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"  # noqa: S608 - constants
+        f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"
         " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6))"
         " AND ($8::timestamptz IS NULL OR (state <> 'done' AND coalesce(slot_starts_at <= $8, false)) = $9)"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
@@ -209,7 +209,7 @@ async def take_request(
 ) -> CallbackRequest | None:
     """Gives a new request to `email`; None when there is none, or it is not new."""
     row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'taken', handled_by_email = $3, handled_at = $4"  # noqa: S608 - a constant list of columns
+        "UPDATE callback_request SET state = 'taken', handled_by_email = $3, handled_at = $4"
         f" WHERE id = $2 AND account_id = $1 AND state = 'new' RETURNING {_REQUEST}",
         account_id,
         request_id,
@@ -224,7 +224,7 @@ async def end_request(
 ) -> CallbackRequest | None:
     """Marks a request as done by `email`; None when there is none, or it is done already."""
     row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'done', handled_by_email = $3, handled_at = $4"  # noqa: S608 - a constant list of columns
+        "UPDATE callback_request SET state = 'done', handled_by_email = $3, handled_at = $4"
         f" WHERE id = $2 AND account_id = $1 AND state <> 'done' RETURNING {_REQUEST}",
         account_id,
         request_id,
@@ -237,7 +237,7 @@ async def end_request(
 async def reopen_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
     """Makes a request new again; None when there is none, it is new, or the receiver was not interested."""
     row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'new', handled_by_email = NULL, handled_at = NULL"  # noqa: S608 - a constant list of columns
+        "UPDATE callback_request SET state = 'new', handled_by_email = NULL, handled_at = NULL"
         f" WHERE id = $2 AND account_id = $1 AND state <> 'new' AND is_interested RETURNING {_REQUEST}",
         account_id,
         request_id,

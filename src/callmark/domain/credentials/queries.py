@@ -185,7 +185,7 @@ async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
 async def live_keys(tx: Tx, account_id: AccountId) -> list[ApiKey]:
     """The account's live keys, oldest first."""
     rows = await tx.fetch(
-        f"SELECT {_KEY} FROM api_key WHERE account_id = $1 AND revoked_at IS NULL ORDER BY created_at, id",  # noqa: S608 - our own column list
+        f"SELECT {_KEY} FROM api_key WHERE account_id = $1 AND revoked_at IS NULL ORDER BY created_at, id",
         account_id,
     )
     return [_key(row) for row in rows]
@@ -194,7 +194,7 @@ async def live_keys(tx: Tx, account_id: AccountId) -> list[ApiKey]:
 async def find_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
     """One live key, locked until the transaction ends."""
     row = await tx.fetchrow(
-        f"SELECT {_KEY} FROM api_key WHERE id = $1 AND account_id = $2 AND revoked_at IS NULL FOR NO KEY UPDATE",  # noqa: S608 - our own column list
+        f"SELECT {_KEY} FROM api_key WHERE id = $1 AND account_id = $2 AND revoked_at IS NULL FOR NO KEY UPDATE",
         key_id,
         account_id,
     )

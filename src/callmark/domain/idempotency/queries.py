@@ -1,6 +1,7 @@
 """The SQL of idempotency keys."""
 
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from callmark.domain.idempotency.model import Claim, IdempotencyKey
@@ -71,9 +72,9 @@ async def keep(tx: Tx, claim: Claim, status: int, body: bytes) -> bool:
     return await _held(tx, "status = $4, body = $5, lease_id = NULL, leased_until = NULL", claim, status, body)
 
 
-async def _held(tx: Tx, change: str, claim: Claim, *values: object) -> bool:
+async def _held(tx: Tx, change: LiteralString, claim: Claim, *values: object) -> bool:
     tag = await tx.execute(
-        f"UPDATE idempotency_key SET {change} WHERE account_id = $1 AND key = $2 AND lease_id = $3",  # noqa: S608 - our own column lists
+        f"UPDATE idempotency_key SET {change} WHERE account_id = $1 AND key = $2 AND lease_id = $3",
         claim.account_id,
         claim.key,
         claim.lease_id,

@@ -19,7 +19,7 @@ _LABEL = (
 async def insert_label(tx: Tx, label: Label) -> None:
     """Writes a new label; its logo must be stored already."""
     await tx.execute(
-        f"INSERT INTO label ({_LABEL}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - a constant list of columns
+        f"INSERT INTO label ({_LABEL}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         label.id,
         label.account_id,
         label.label_type,
@@ -36,7 +36,7 @@ async def insert_label(tx: Tx, label: Label) -> None:
 async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
     """The account's living label of any type, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
         account_id,
         label_id,
     )
@@ -46,7 +46,7 @@ async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Labe
 async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
     """As `select_label`, the row locked until the transaction ends."""
     row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
         account_id,
         label_id,
     )
@@ -56,7 +56,7 @@ async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label 
 async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
     """The account's living labels of both types, newest first. Index label_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",
         account_id,
     )
     return [_label(row) for row in rows]
@@ -65,7 +65,7 @@ async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
 async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: int) -> list[Label]:
     """Up to `limit` living dynamic labels after the newest `skip`, newest first. Index label_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"
         " ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
         account_id,
         limit,
@@ -77,7 +77,7 @@ async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: i
 async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> list[Label]:
     """The account's living dynamic labels among `ids`, in no order; by primary key."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE id = ANY ($2::uuid[]) AND account_id = $1"  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE id = ANY ($2::uuid[]) AND account_id = $1"
         " AND deleted_at IS NULL AND label_type = 'dynamic'",
         account_id,
         ids,
@@ -88,7 +88,7 @@ async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -
 async def select_dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
     """For each (account, label id): the account's living dynamic label, or None; by primary key."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL AND label_type = 'dynamic'",  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL AND label_type = 'dynamic'",
         [label_id for _, label_id in wanted],
     )
     found = {(label.account_id, label.id): label for label in map(_label, rows)}
@@ -98,7 +98,7 @@ async def select_dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) 
 async def select_default_dynamic(tx: Tx, account_id: AccountId) -> Label | None:
     """The living dynamic label marked default, else the oldest, else None."""
     row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"  # noqa: S608 - a constant list of columns
+        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"
         " ORDER BY is_default DESC, created_at, id LIMIT 1",
         account_id,
     )

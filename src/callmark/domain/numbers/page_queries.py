@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import Names, Number, NumberState
@@ -91,13 +92,13 @@ class Pages:
     $1 is what it is a page of, $2 how many, $3 how many to pass over.
     """
 
-    rows: tuple[str, str]
-    keys: tuple[str, str]
+    rows: tuple[LiteralString, LiteralString]
+    keys: tuple[LiteralString, LiteralString]
 
 
-def _pages(where: str) -> Pages:
-    def both_ways(columns: str) -> tuple[str, str]:
-        head = f"SELECT {columns} FROM number WHERE {where} ORDER BY "  # noqa: S608 - constant parts
+def _pages(where: LiteralString) -> Pages:
+    def both_ways(columns: LiteralString) -> tuple[LiteralString, LiteralString]:
+        head = f"SELECT {columns} FROM number WHERE {where} ORDER BY "
         return (
             head + "created_at DESC, phone_number DESC LIMIT $2 OFFSET $3",
             head + "created_at, phone_number LIMIT $2 OFFSET $3",
@@ -142,7 +143,7 @@ async def _page(tx: Tx, pages: Pages, span: Span, of: object, *more: object) -> 
 
 async def _numbers(tx: Tx, numbers: Sequence[PhoneNumber]) -> list[Number]:
     """Those of `numbers` that there are, in their order. Primary key."""
-    rows = await tx.fetch(f"SELECT {_NUMBER} FROM number WHERE phone_number = ANY ($1::text[])", numbers)  # noqa: S608 - a constant list of columns
+    rows = await tx.fetch(f"SELECT {_NUMBER} FROM number WHERE phone_number = ANY ($1::text[])", numbers)
     found = {number.phone_number: number for number in map(number_of, rows)}
     return [found[number] for number in numbers if number in found]
 
@@ -150,7 +151,7 @@ async def _numbers(tx: Tx, numbers: Sequence[PhoneNumber]) -> list[Number]:
 async def select_number(tx: Tx, account_id: AccountId, number: PhoneNumber) -> Number | None:
     """The account's number, or None. Primary key."""
     row = await tx.fetchrow(
-        f"SELECT {_NUMBER} FROM number WHERE phone_number = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_NUMBER} FROM number WHERE phone_number = $2 AND account_id = $1",
         account_id,
         number,
     )
@@ -203,7 +204,7 @@ async def search(
     at, last = before or (None, None)
     unlisted = wanted.state is not None and wanted.state is not NumberState.LISTED
     rows = await tx.fetch(
-        f"SELECT {_NUMBER} FROM number WHERE account_id = $1"  # noqa: S608 - constant parts
+        f"SELECT {_NUMBER} FROM number WHERE account_id = $1"
         + (" AND phone_number >= $2 AND phone_number < $2 || ':'" if wanted.number_prefix else " AND $2::text IS NULL")
         + (_NAMED if wanted.name_prefix else " AND $3::text IS NULL")
         + (" AND feature_set_id = $4" if wanted.feature_set_id else " AND $4::uuid IS NULL")

@@ -148,7 +148,7 @@ async def select_rest(
 async def insert_job(tx: Tx, job: ListingJob) -> None:
     """Writes a job; it is due at once unless it waits for a review."""
     await tx.execute(
-        f"INSERT INTO listing_job ({_JOB}, due_at)"  # noqa: S608 - a constant list of columns
+        f"INSERT INTO listing_job ({_JOB}, due_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
         job.id,
         job.account_id,
@@ -171,7 +171,7 @@ async def insert_job(tx: Tx, job: ListingJob) -> None:
 async def select_job(tx: Tx, job_id: ListingJobId, account_id: AccountId | None = None) -> ListingJob | None:
     """The job, of that account if one is given, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_JOB} FROM listing_job WHERE id = $1 AND account_id = coalesce($2, account_id)",  # noqa: S608 - a constant list of columns
+        f"SELECT {_JOB} FROM listing_job WHERE id = $1 AND account_id = coalesce($2, account_id)",
         job_id,
         account_id,
     )
@@ -188,7 +188,7 @@ async def select_jobs(
     """Up to `limit` jobs of the account before that key, newest first. Index listing_job_account_newest."""
     at, last = before or (None, None)
     rows = await tx.fetch(
-        f"SELECT {_JOB} FROM listing_job"  # noqa: S608 - a constant list of columns
+        f"SELECT {_JOB} FROM listing_job"
         " WHERE account_id = $1 AND ($2::uuid[] IS NULL OR feature_set_id = ANY ($2))"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4::uuid))"
         " ORDER BY requested_at DESC, id DESC LIMIT $5",
@@ -219,7 +219,7 @@ async def select_reviews(tx: Tx, limit: int) -> list[Review]:
         JOIN feature_set f ON f.id = j.feature_set_id
         LEFT JOIN label l ON l.id = f.label_id
         WHERE j.state = 'in_review' ORDER BY j.requested_at, j.id LIMIT $1
-        """,  # noqa: S608 - a constant list of columns
+        """,
         limit,
     )
     return [
@@ -239,7 +239,7 @@ async def review_job(
 ) -> ListingJob | None:
     """The job, now due: approved, or (`why`) rejected; None when it does not wait for a review."""
     row = await tx.fetchrow(
-        "UPDATE listing_job SET state = 'running', why = $2, reviewed_by_email = $3, reviewed_at = $4, due_at = $4"  # noqa: S608 - a constant list of columns
+        "UPDATE listing_job SET state = 'running', why = $2, reviewed_by_email = $3, reviewed_at = $4, due_at = $4"
         f" WHERE id = $1 AND state = 'in_review' RETURNING {_JOB}",
         job_id,
         why,

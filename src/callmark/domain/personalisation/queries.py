@@ -256,7 +256,7 @@ async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RE
     Index `call_record_batch`, partitions pruned by its range.
     """
     rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record"
         " WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND position > $4 ORDER BY position LIMIT $5",
         batch.id,
         batch.ends_from,
@@ -270,7 +270,7 @@ async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RE
 async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
     """A batch's records that have no outcome yet, in the order of submission."""
     rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
         " WHERE r.batch_id = $1 AND r.ends_at BETWEEN $2 AND $3 AND r.outcome = 'pending' AND r.withdrawn_at IS NULL"
         " ORDER BY r.position",
         batch.id,
@@ -288,7 +288,7 @@ async def for_handset(
     None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned.
     """
     rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
         " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
         " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
         " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
@@ -329,7 +329,7 @@ async def newest_open_each(
     """
     receivers, callers, nows = zip(*asked, strict=True)
     rows = await tx.fetch(
-        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"  # noqa: S608 - our own column list
+        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"
         " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
         " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
         " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
@@ -354,7 +354,7 @@ async def latest_of_pair(
     With an account, of its records only.
     """
     row = await tx.fetchrow(
-        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"
         " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
         receiver,
         caller,
@@ -367,7 +367,7 @@ async def latest_of_pair(
 async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredRecord | None:
     """A record by its id alone. Index `call_record_id` over all partitions."""
     row = await tx.fetchrow(
-        f"SELECT {STORED} FROM call_record WHERE id = $1 AND account_id = $2",  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE id = $1 AND account_id = $2",
         record_id,
         account_id,
     )
@@ -377,7 +377,7 @@ async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredR
 async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None:
     """Marks a record as withdrawn; one still pending fails. None when it was withdrawn before."""
     row = await tx.fetchrow(
-        "UPDATE call_record SET withdrawn_at = $4,"  # noqa: S608 - our own column list
+        "UPDATE call_record SET withdrawn_at = $4,"
         " settled_at = CASE WHEN outcome = 'pending' THEN $4 ELSE settled_at END,"
         " outcome = CASE WHEN outcome = 'pending' THEN 'failed_to_push' ELSE outcome END"
         f" WHERE receiver_number = $1 AND ends_at = $2 AND id = $3 AND withdrawn_at IS NULL RETURNING {STORED}",

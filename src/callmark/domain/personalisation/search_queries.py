@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
@@ -30,7 +31,7 @@ async def select_batches(
     Index batch_account_newest.
     """
     rows = await tx.fetch(
-        f"SELECT {_BATCH} FROM batch WHERE account_id = $1"  # noqa: S608 - our own column list
+        f"SELECT {_BATCH} FROM batch WHERE account_id = $1"
         " AND ($2::timestamptz IS NULL OR accepted_at >= $2) AND ($3::timestamptz IS NULL OR accepted_at < $3)"
         " AND ($4::boolean IS NULL OR (due_at IS NULL) = $4)"
         " AND ($5::timestamptz IS NULL OR (accepted_at, id) < ($5, $6::uuid))"
@@ -49,7 +50,7 @@ async def select_batches(
 async def batches_from(tx: Tx, account_id: AccountId, at: datetime, batch_id: UUID, limit: int) -> list[Batch]:
     """An account's batches, newest first, beginning with that one. Index batch_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_BATCH} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"  # noqa: S608 - our own column list
+        f"SELECT {_BATCH} FROM batch WHERE account_id = $1 AND (accepted_at, id) <= ($2, $3)"
         " ORDER BY accepted_at DESC, id DESC LIMIT $4",
         account_id,
         at,
@@ -75,7 +76,7 @@ async def records_of(
     Index `call_record_batch`, partitions pruned by the range of all.
     """
     rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE batch_id = ANY ($1::uuid[]) AND ends_at BETWEEN $2 AND $3"
         " AND ($4::text IS NULL OR caller_number = $4) AND ($5::text IS NULL OR outcome = $5)"
         " AND ($6 = '' OR starts_with(receiver_number, $6)) AND ($7 = '' OR starts_with(caller_number, $7))"
         f" AND {_id_fits('$8')}",
@@ -93,7 +94,7 @@ async def records_of(
 async def records_in(tx: Tx, batch: Batch, outcome: Outcome, after: int, limit: int) -> list[StoredRecord]:
     """A batch's records of one outcome in the order of submission, behind position `after`."""
     rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND outcome = $4"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND outcome = $4"
         " AND position > $5 ORDER BY position LIMIT $6",
         batch.id,
         batch.ends_from,
@@ -121,7 +122,7 @@ async def records_to(
     Primary key: an index probe for each day that is kept.
     """
     rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"  # noqa: S608 - our own column list
+        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND account_id = $2"
         " AND ($3::text IS NULL OR caller_number = $3) AND ($4::text IS NULL OR outcome = $4)"
         f" AND {_id_fits('$8')}"
         " AND ($5::timestamptz IS NULL OR (ends_at, id) < ($5, $6::uuid)) ORDER BY ends_at DESC, id DESC LIMIT $7",
@@ -136,7 +137,7 @@ async def records_to(
     return [stored_of(row) for row in rows]
 
 
-def _id_fits(part: str) -> str:
+def _id_fits(part: LiteralString) -> LiteralString:
     """Whether the record's or its batch's id begins or ends like the parameter `part`; an empty one fits all."""
     return (
         f"({part} = '' OR right(id::text, length({part})) = {part} OR starts_with(id::text, {part})"

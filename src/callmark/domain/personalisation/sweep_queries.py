@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from callmark.kit.db import Tx
+from callmark.kit.db import Tx, own_names
 
 
 class OpenBatch(NamedTuple):
@@ -83,7 +83,7 @@ async def fail_ended_in(tx: Tx, part: Part, blocks: range, now: datetime) -> int
     """
     try:
         tag = await tx.execute(
-            f"UPDATE {part.name} SET outcome = 'failed_to_push', settled_at = $1"  # noqa: S608 - the name of a partition of ours, from the catalogue
+            f"UPDATE {own_names(part.name)} SET outcome = 'failed_to_push', settled_at = $1"
             " WHERE ctid >= $2::tid AND ctid < $3::tid AND outcome = 'pending' AND ends_at < $1",
             now,
             (blocks.start, 0),

@@ -35,7 +35,7 @@ async def open_of(tx: Tx, batches: Sequence[Batch], now: datetime) -> list[OpenR
     Index `call_record_batch`, partitions pruned by the batches' ends.
     """
     rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"  # noqa: S608 - our own column list
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
         " WHERE r.batch_id = ANY ($1::uuid[]) AND r.ends_at > $2 AND r.ends_at <= $3"
         " AND r.withdrawn_at IS NULL AND r.outcome IN ('pending', 'success', 'failed_to_push')",
         [batch.id for batch in batches],

@@ -18,7 +18,7 @@ _rows = msgspec.json.Decoder(list[upload_model.Row])
 async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[upload_model.Row]], now: datetime) -> None:
     """Writes an upload, due now, with its rows."""
     await tx.execute(
-        f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608 - a constant list of columns
+        f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         upload.id,
         upload.account_id,
         upload.file_name,
@@ -40,7 +40,7 @@ async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[upload_
 async def select_upload(tx: Tx, account_id: AccountId, upload_id: UUID) -> Upload | None:
     """The account's upload, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_UPLOAD} FROM upload WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_UPLOAD} FROM upload WHERE id = $2 AND account_id = $1",
         account_id,
         upload_id,
     )
@@ -52,7 +52,7 @@ async def select_uploads(
 ) -> list[Upload]:
     """An account's uploads, newest first, after the key. Index upload_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_UPLOAD} FROM upload WHERE account_id = $1"  # noqa: S608 - a constant list of columns
+        f"SELECT {_UPLOAD} FROM upload WHERE account_id = $1"
         " AND ($2::timestamptz IS NULL OR (created_at, id) < ($2, $3::uuid))"
         " ORDER BY created_at DESC, id DESC LIMIT $4",
         account_id,

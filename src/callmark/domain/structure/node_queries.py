@@ -27,7 +27,7 @@ async def insert_department(tx: Tx, department: Department) -> None:
 async def select_department(tx: Tx, account_id: AccountId, department_id: DepartmentId) -> Department | None:
     """The account's department, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_DEPARTMENT} FROM department WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_DEPARTMENT} FROM department WHERE id = $2 AND account_id = $1",
         account_id,
         department_id,
     )
@@ -36,7 +36,7 @@ async def select_department(tx: Tx, account_id: AccountId, department_id: Depart
 
 async def select_departments(tx: Tx, account_id: AccountId) -> list[Department]:
     """All departments of the account, in no order."""
-    rows = await tx.fetch(f"SELECT {_DEPARTMENT} FROM department WHERE account_id = $1", account_id)  # noqa: S608 - a constant list of columns
+    rows = await tx.fetch(f"SELECT {_DEPARTMENT} FROM department WHERE account_id = $1", account_id)
     return [_department(row) for row in rows]
 
 
@@ -66,7 +66,7 @@ async def insert_operation(tx: Tx, operation: Operation) -> None:
 async def select_operation(tx: Tx, account_id: AccountId, operation_id: OperationId) -> Operation | None:
     """The account's operation, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_OPERATION} FROM calling_operation WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_OPERATION} FROM calling_operation WHERE id = $2 AND account_id = $1",
         account_id,
         operation_id,
     )
@@ -78,7 +78,7 @@ async def select_operations(
 ) -> list[Operation]:
     """The operations of the account, or of one of its departments, in no order."""
     rows = await tx.fetch(
-        f"SELECT {_OPERATION} FROM calling_operation"  # noqa: S608 - a constant list of columns
+        f"SELECT {_OPERATION} FROM calling_operation"
         " WHERE account_id = $1 AND ($2::uuid IS NULL OR department_id = $2)",
         account_id,
         department_id,
@@ -94,7 +94,7 @@ async def delete_operation(tx: Tx, operation_id: OperationId) -> None:
 async def insert_process(tx: Tx, process: Process) -> None:
     """Writes a new process or sub-process, whose name is free where it hangs."""
     await tx.execute(
-        f"INSERT INTO calling_process ({_PROCESS}) VALUES ($1, $2, $3, $4, $5, $6)",  # noqa: S608 - a constant list of columns
+        f"INSERT INTO calling_process ({_PROCESS}) VALUES ($1, $2, $3, $4, $5, $6)",
         process.id,
         process.account_id,
         process.operation_id,
@@ -107,7 +107,7 @@ async def insert_process(tx: Tx, process: Process) -> None:
 async def select_process(tx: Tx, account_id: AccountId, process_id: ProcessId) -> Process | None:
     """The account's process or sub-process, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_PROCESS} FROM calling_process WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_PROCESS} FROM calling_process WHERE id = $2 AND account_id = $1",
         account_id,
         process_id,
     )
@@ -116,7 +116,7 @@ async def select_process(tx: Tx, account_id: AccountId, process_id: ProcessId) -
 
 async def select_processes(tx: Tx, account_id: AccountId) -> list[Process]:
     """All processes and sub-processes of the account, in no order."""
-    rows = await tx.fetch(f"SELECT {_PROCESS} FROM calling_process WHERE account_id = $1", account_id)  # noqa: S608 - a constant list of columns
+    rows = await tx.fetch(f"SELECT {_PROCESS} FROM calling_process WHERE account_id = $1", account_id)
     return [_process(row) for row in rows]
 
 

@@ -41,7 +41,7 @@ _PLACED = (
 async def lock_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
     """The account's feature set or number group, its row locked until the transaction ends; None for an unknown one."""
     row = await tx.fetchrow(
-        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",  # noqa: S608 - a constant list of columns
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",
         account_id,
         feature_set_id,
     )
@@ -63,7 +63,7 @@ async def add_to_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> 
 async def insert_feature_set(tx: Tx, feature_set: FeatureSet) -> None:
     """Writes a new feature set, whose name is free where it hangs."""
     await tx.execute(
-        f"INSERT INTO feature_set ({_FEATURE_SET})"  # noqa: S608 - a constant list of columns
+        f"INSERT INTO feature_set ({_FEATURE_SET})"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         feature_set.id,
         feature_set.account_id,
@@ -110,7 +110,7 @@ async def delete_feature_set(tx: Tx, feature_set_id: FeatureSetId) -> None:
 async def select_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
     """The account's feature set or number group, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1",  # noqa: S608 - a constant list of columns
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1",
         account_id,
         feature_set_id,
     )
@@ -120,7 +120,7 @@ async def select_feature_set(tx: Tx, account_id: AccountId, feature_set_id: Feat
 async def select_in_structure(tx: Tx, account_id: AccountId) -> list[FeatureSet]:
     """The account's feature sets, number groups left out, in no order."""
     rows = await tx.fetch(
-        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NOT NULL",  # noqa: S608 - a constant list of columns
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NOT NULL",
         account_id,
     )
     return [_feature_set(row) for row in rows]
@@ -183,7 +183,7 @@ async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
 async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> FeatureSet | None:
     """The account's number group of that name, whatever its case. Index feature_set_name_unique."""
     row = await tx.fetchrow(
-        f"SELECT {_FEATURE_SET} FROM feature_set"  # noqa: S608 - a constant list of columns
+        f"SELECT {_FEATURE_SET} FROM feature_set"
         " WHERE account_id = $1 AND process_id IS NULL AND lower(name) = lower($2)",
         account_id,
         name,
@@ -194,7 +194,7 @@ async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> Featu
 async def select_number_groups(tx: Tx, account_id: AccountId) -> list[FeatureSet]:
     """The account's number groups, by name. Index feature_set_name_unique."""
     rows = await tx.fetch(
-        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY lower(name), id",  # noqa: S608 - a constant list of columns
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY lower(name), id",
         account_id,
     )
     return [_feature_set(row) for row in rows]

@@ -51,7 +51,7 @@ async def list_(deps: Deps, out: Output) -> None:
 @group.command
 @id_argument
 @operator
-async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID) -> None:
     """Show one client account."""
     out.item(_row(await accounts.get_account(deps, account_id(id))))
 
@@ -68,7 +68,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the a
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     name: str | None,
     features: frozenset[Feature] | None,
     state: AccountState | None,

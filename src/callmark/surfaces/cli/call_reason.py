@@ -48,7 +48,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one call reason."""
     out.item(_row(await library.get_call_reason(deps, account_id(account), CallReasonId(id))))
 
@@ -58,7 +58,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @account_option
 @_text_option
 @operator
-async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) -> None:  # noqa: A002 - the argument's name on the screen
+async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) -> None:
     """Change the wording; feature sets that use it show the new text from the next call."""
     changed = await library.update_call_reason(deps, account_id(account), CallReasonId(id), text=text)
     out.item(_row(changed), "Call reason updated.")
@@ -69,7 +69,7 @@ async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) ->
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a call reason that no feature set uses."""
     reason = await library.get_call_reason(deps, account_id(account), CallReasonId(id))
     sure(f"Delete {reason.text!r}?", yes=yes)

@@ -133,7 +133,7 @@ async def requests(
 @account_option
 @_email_option
 @operator
-async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
+async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
     who = email or await accounts.creator_email(deps, account_id(account))
     out.item(_row(await work_list.take(deps, account_id(account), CallbackRequestId(id), who)), "Request assigned.")
@@ -144,7 +144,7 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 @account_option
 @_email_option
 @operator
-async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:  # noqa: A002 - the argument's name on the screen
+async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Mark a request as done, after the callback."""
     who = email or await accounts.creator_email(deps, account_id(account))
     out.item(

@@ -140,7 +140,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one campaign with its questions."""
     out.item(_row(await feedback.get_campaign(deps, account_id(account), CampaignId(id)), out))
 
@@ -156,7 +156,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     calls: frozenset[CallType] | None,
@@ -181,7 +181,7 @@ async def update(
 @id_argument
 @account_option
 @operator
-async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Start a draft; a live campaign can no longer be changed."""
     campaign = await feedback.make_live(deps, account_id(account), CampaignId(id))
     out.item(_row(campaign, out), "Campaign is live.")
@@ -192,7 +192,7 @@ async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @account_option
 @yes_option
 @operator
-async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """End a live campaign. This cannot be undone."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
     sure(f"End {campaign.name!r}? You cannot start it again.", yes=yes)
@@ -204,7 +204,7 @@ async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) ->
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a draft, or an ended campaign and its answers."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
     sure(f"Delete {campaign.name!r} and its answers?", yes=yes)
@@ -216,7 +216,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 @id_argument
 @account_option
 @operator
-async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show a campaign's results so far, question by question."""
     found = await feedback.results(deps, account_id(account), CampaignId(id))
     if out.as_json:

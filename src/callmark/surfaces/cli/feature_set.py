@@ -128,7 +128,7 @@ async def list_(
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one feature set or number group."""
     out.item(await _told(deps, await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))))
 
@@ -153,7 +153,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     description: str | None,
@@ -191,7 +191,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @click.option("--process", type=click.UUID, required=True, metavar="ID", help="The new process or sub-process.")
 @operator
-async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:
     """Move a feature set and its numbers to another process."""
     moved = await structure.move_feature_set(deps, account_id(account), FeatureSetId(id), ProcessId(process))
     out.item(await _told(deps, moved), "Feature set moved.")
@@ -201,7 +201,7 @@ async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) 
 @id_argument
 @account_option
 @operator
-async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Publish a feature set; its listed numbers show its identity from the next call."""
     published = await structure.publish_feature_set(deps, account_id(account), FeatureSetId(id))
     out.item(await _told(deps, published), "Feature set published.")
@@ -211,7 +211,7 @@ async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # 
 @id_argument
 @account_option
 @operator
-async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Unpublish a feature set; its numbers stay listed but show nothing from the next call."""
     unpublished = await structure.unpublish_feature_set(deps, account_id(account), FeatureSetId(id))
     out.item(await _told(deps, unpublished), "Feature set unpublished.")
@@ -222,7 +222,7 @@ async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a feature set that has no numbers, with its Call Me Back configuration and campaigns."""
     found = await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))
     sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)

@@ -44,7 +44,7 @@ async def list_(deps: Deps, out: Output) -> None:
 @id_argument
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
     """Revoke a handset app and end every registration made with its key."""
     sure("Revoke this app? All handsets registered with it are unregistered.", yes=yes)
     app = await handsets.revoke_app(deps, HandsetAppId(id))

@@ -72,7 +72,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one API key, without its secret."""
     out.item(_row(await credentials.get_key(deps, account_id(account), KeyId(id))))
 
@@ -87,7 +87,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     description: str | None,
@@ -106,7 +106,7 @@ async def update(
 @account_option
 @yes_option
 @operator
-async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Replace an API key with a new pair; the old pair and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
     sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop working at once.", yes=yes)
@@ -118,7 +118,7 @@ async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: b
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete an API key; the key and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
     sure(f"Delete {key.name!r}? The key and every token made from it stop working at once.", yes=yes)

@@ -101,7 +101,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one label."""
     out.item(_row(deps, await labels.get_label(deps, account_id(account), LabelId(id))))
 
@@ -118,7 +118,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     logo: Path | None,
@@ -149,7 +149,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a label; new call records can no longer use it."""
     label = await labels.get_label(deps, account_id(account), LabelId(id))
     sure(f"Delete {label.name!r}? New call records that use it are refused.", yes=yes)

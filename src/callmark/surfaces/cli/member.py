@@ -82,7 +82,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one member."""
     out.item(_row(await accounts.get_member(deps, account_id(account), MemberId(id))))
 
@@ -98,7 +98,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     role: Role | None,
@@ -117,7 +117,7 @@ async def update(
 @id_argument
 @account_option
 @operator
-async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Send an invited member the link to choose a password, or send it again."""
     owner = await accounts.get_account(deps, account_id(account))
     member = await accounts.get_member(deps, owner.id, MemberId(id))
@@ -132,7 +132,7 @@ async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @account_option
 @password_option
 @operator
-async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:  # noqa: A002 - the argument's name on the screen
+async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:
     """Set a member's console password and sign them out everywhere."""
     member = await accounts.get_member(deps, account_id(account), MemberId(id))
     await links.set_password(deps, member, read_password(password_file))
@@ -144,7 +144,7 @@ async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_fi
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a member. This cannot be undone."""
     member = await accounts.get_member(deps, account_id(account), MemberId(id))
     sure(f"Delete {member.email}? This cannot be undone.", yes=yes)

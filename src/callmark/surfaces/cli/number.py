@@ -285,7 +285,7 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
 @review.command
 @id_argument
 @operator
-async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def approve(deps: Deps, out: Output, id: UUID) -> None:
     """Approve a request; its numbers are then listed."""
     out.item(job_row(await reviews.approve(deps, ListingJobId(id), OPERATOR_EMAIL)), "Approved.")
 
@@ -296,7 +296,7 @@ async def approve(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - th
     "--reason", required=True, help="The reason, at most 200 characters; the business sees it next to each number."
 )
 @operator
-async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:  # noqa: A002 - the argument's name on the screen
+async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:
     """Reject a request; its numbers become failed and show the reason."""
     out.item(job_row(await reviews.reject(deps, ListingJobId(id), reason, OPERATOR_EMAIL)), "Rejected.")
 

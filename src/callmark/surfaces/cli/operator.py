@@ -42,7 +42,7 @@ async def list_(deps: Deps, out: Output) -> None:
 @group.command
 @id_argument
 @operator
-async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID) -> None:
     """Show one operator."""
     out.item(_row(await operators.get_operator(deps, OperatorId(id))))
 
@@ -51,7 +51,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:  # noqa: A002 - the a
 @id_argument
 @password_option
 @operator
-async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:  # noqa: A002 - as above
+async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:
     """Set an operator's password and sign them out everywhere."""
     await operators.get_operator(deps, OperatorId(id))
     changed = await operators.set_operator_password(deps, OperatorId(id), read_password(password_file))
@@ -62,7 +62,7 @@ async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None
 @id_argument
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:  # noqa: A002 - as above
+async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
     """Delete an operator and sign them out. This cannot be undone."""
     found = await operators.get_operator(deps, OperatorId(id))
     sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)

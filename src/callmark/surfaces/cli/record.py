@@ -47,7 +47,7 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> N
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one call record with its timeline and the calls it was shown in."""
     record = await personalisation.find_record(deps, account_id(account), id)
     _show(out, record, await calls.calls_of_record(deps, record.key.id))
@@ -58,7 +58,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 @account_option
 @yes_option
 @operator
-async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Withdraw a call record from its handset."""
     record = await personalisation.find_record(deps, account_id(account), id)
     sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)

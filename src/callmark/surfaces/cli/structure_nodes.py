@@ -66,7 +66,7 @@ async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one department."""
     out.item(_department_row(await nodes.get_department(deps, account_id(account), DepartmentId(id))))
 
@@ -76,7 +76,7 @@ async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> N
 @account_option
 @_name_option
 @operator
-async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:  # noqa: A002 - the argument's name on the screen
+async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
     """Rename a department."""
     changed = await nodes.rename_department(deps, account_id(account), DepartmentId(id), name=name)
     out.item(_department_row(changed), "Department renamed.")
@@ -87,7 +87,7 @@ async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, na
 @account_option
 @yes_option
 @operator
-async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a department that has no operations."""
     found = await nodes.get_department(deps, account_id(account), DepartmentId(id))
     sure(f"Delete the department {found.name!r}?", yes=yes)
@@ -137,7 +137,7 @@ async def list_operations(deps: Deps, out: Output, account: UUID, department_id:
 @id_argument
 @account_option
 @operator
-async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one operation."""
     out.item(_operation_row(await nodes.get_operation(deps, account_id(account), OperationId(id))))
 
@@ -147,7 +147,7 @@ async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> No
 @account_option
 @yes_option
 @operator
-async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete an operation that has no processes."""
     found = await nodes.get_operation(deps, account_id(account), OperationId(id))
     sure(f"Delete the operation {found.name!r}?", yes=yes)
@@ -195,7 +195,7 @@ async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: U
     "--operation", "operation_id", type=click.UUID, required=True, metavar="ID", help="The new operation's id."
 )
 @operator
-async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operation_id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operation_id: UUID) -> None:
     """Move a process and everything in it to another operation."""
     moved = await nodes.move_process(deps, account_id(account), ProcessId(id), operation_id=OperationId(operation_id))
     out.item(_process_row(moved), "Process moved.")
@@ -237,7 +237,7 @@ async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id:
 @account_option
 @click.option("--process", "process_id", type=click.UUID, required=True, metavar="ID", help="The new process's id.")
 @operator
-async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, process_id: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, process_id: UUID) -> None:
     """Move a sub-process and its feature sets to another process."""
     moved = await nodes.move_sub_process(deps, account_id(account), ProcessId(id), process_id=ProcessId(process_id))
     out.item(_process_row(moved), "Sub-process moved.")
@@ -247,7 +247,7 @@ async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, pro
 @id_argument
 @account_option
 @operator
-async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one."""
     out.item(_process_row(await nodes.get_process(deps, account_id(account), ProcessId(id))))
 
@@ -257,7 +257,7 @@ async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None
 @account_option
 @_name_option
 @operator
-async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:  # noqa: A002 - the argument's name on the screen
+async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
     """Rename one."""
     out.item(_process_row(await nodes.rename_process(deps, account_id(account), ProcessId(id), name=name)), "Renamed.")
 
@@ -267,7 +267,7 @@ async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name:
 @account_option
 @yes_option
 @operator
-async def delete_process(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete_process(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete one that is empty."""
     found = await nodes.get_process(deps, account_id(account), ProcessId(id))
     sure(f"Delete {found.name!r}?", yes=yes)

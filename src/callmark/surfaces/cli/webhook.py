@@ -125,7 +125,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one webhook."""
     out.item(_row(await webhooks.get_webhook(deps, account_id(account), WebhookId(id))))
 
@@ -146,7 +146,7 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noq
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,  # noqa: A002 - the argument's name on the screen
+    id: UUID,
     account: UUID,
     name: str | None,
     url: str | None,
@@ -175,7 +175,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a webhook; events that wait for it are not sent."""
     webhook = await webhooks.get_webhook(deps, account_id(account), WebhookId(id))
     sure(f"Delete {webhook.name!r}? Events that wait for it will not be sent.", yes=yes)
@@ -194,7 +194,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     help="Hours during which the old secret stays valid.",
 )
 @operator
-async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:  # noqa: A002 - the argument's name on the screen
+async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:
     """Replace a webhook's signing secret and print the new one."""
     made = await webhooks.rotate_secret(
         deps, account_id(account), WebhookId(id), overlap=timedelta(hours=overlap_hours)
@@ -206,7 +206,7 @@ async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours
 @id_argument
 @account_option
 @operator
-async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Pause a webhook: keep its events and send nothing until you resume it."""
     out.item(_row(await webhooks.pause_webhook(deps, account_id(account), WebhookId(id))), "Webhook paused.")
 
@@ -215,7 +215,7 @@ async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # no
 @id_argument
 @account_option
 @operator
-async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Resume a paused webhook and send everything that is due."""
     out.item(_row(await webhooks.resume_webhook(deps, account_id(account), WebhookId(id))), "Webhook resumed.")
 
@@ -225,7 +225,7 @@ async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @account_option
 @click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
-async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:  # noqa: A002 - the argument's name on the screen
+async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:
     """Send a sample event once and print the result."""
     made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), EventType(event))
     accepted = made.delivery.state is DeliveryState.SUCCESS
@@ -271,7 +271,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
 @id_argument
 @account_option
 @operator
-async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one delivery with its body and all attempts."""
     _print_details(out, await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(id)))
 
@@ -280,7 +280,7 @@ async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  #
 @id_argument
 @account_option
 @operator
-async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # noqa: A002 - the argument's name on the screen
+async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Send one delivery again, now."""
     again = await deliveries_log.resend(deps, account_id(account), DeliveryId(id))
     out.item(_delivery_row(again), "Sending it again now.")
@@ -292,7 +292,7 @@ async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:  # n
 @click.option("--since", type=_instant, required=True, help="Events since this UTC time: 2026-01-01T10:00:00Z.")
 @click.option("--dry-run", is_flag=True, help="Count them without sending.")
 @operator
-async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datetime, *, dry_run: bool) -> None:  # noqa: A002 - the argument's name on the screen
+async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datetime, *, dry_run: bool) -> None:
     """Send again every failed event since a given time."""
     instant = _utc(since)
     if instant is None:
