@@ -19,9 +19,11 @@ from tests.waiting import until
 
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordId, WebhookId
-from callmark.domain.personalisation import batch_queries, queries, sweep_queries
+from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
-from callmark.domain.personalisation.sweep_queries import OpenBatch
+from callmark.domain.personalisation.sweeping import queries as sweep_queries
+from callmark.domain.personalisation.sweeping.queries import OpenBatch
 from callmark.domain.webhooks import log_queries, queue_queries
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, Due, Secrets, Verdict
 from callmark.domain.webhooks.queue_queries import Ended

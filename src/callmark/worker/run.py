@@ -14,9 +14,12 @@ from callmark.domain.exports import jobs as exports
 from callmark.domain.handsets import presence
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.numbers import jobs as numbers
-from callmark.domain.personalisation import daily_figures as record_figures
 from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import partitions, switches, uploads
+from callmark.domain.personalisation import partitions
+from callmark.domain.personalisation.daily_figures import jobs as record_figures
+from callmark.domain.personalisation.suspension import jobs as switches
+from callmark.domain.personalisation.sweeping.jobs import sweep
+from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.webhooks import jobs as webhooks
 from callmark.domain.work_names import WorkName
 from callmark.kit import smtp
@@ -45,7 +48,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
     "call_days": (timedelta(seconds=30), call_figures.count_calls),
-    "sweep": (timedelta(seconds=30), personalisation.sweep),
+    "sweep": (timedelta(seconds=30), sweep),
 }
 """How often each job comes round, by the product clock; each runs once however many workers there are."""
 

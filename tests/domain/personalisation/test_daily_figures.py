@@ -9,8 +9,9 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
-from callmark.domain.personalisation import daily_figures as record_figures
 from callmark.domain.personalisation import service
+from callmark.domain.personalisation.daily_figures import jobs
+from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2, NewRecord
@@ -37,7 +38,7 @@ def long_after(deps: Deps) -> Deps:
 
 async def count_all(deps: Deps) -> None:
     """Runs the counting jobs as they will run some time later."""
-    await record_figures.count_days(long_after(deps))
+    await jobs.count_days(long_after(deps))
     await call_figures.count_calls(long_after(deps))
 
 
@@ -144,7 +145,7 @@ async def test_a_batch_whose_transaction_is_still_open_is_not_passed_by(deps: De
     async with deps.db.transaction() as tx:
         await tx.execute("UPDATE installation SET clock_version = clock_version")  # somebody who has written
         batch = await submit(deps, cast)
-        await record_figures.count_days(long_after(deps))
+        await jobs.count_days(long_after(deps))
         async with deps.db.connection() as other:
             mark: UUID = await other.fetchval("SELECT up_to_id FROM count_mark WHERE what = 'batches'")
         began = await tx.fetchval("SELECT xact_start FROM pg_stat_activity WHERE pid = pg_backend_pid()")

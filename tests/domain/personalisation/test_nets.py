@@ -6,8 +6,10 @@ from tests.domain.personalisation.test_daily_figures import count_all, long_afte
 from tests.factories import Cast, make_cast
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import batch_queries, jobs, service
+from callmark.domain.personalisation import service
+from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome
+from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.kit.clock import FakeClock
 from callmark.worker.run import run_due_once
 
@@ -61,7 +63,7 @@ async def test_a_record_left_pending_by_a_batch_marked_done_fails_after_its_wind
     batch = await submit(deps, cast, count=3)
     await mark_done(deps, batch)
     clock.advance(timedelta(hours=2))
-    await jobs.sweep(deps)
+    await sweep(deps)
     assert await outcomes(deps, cast, batch) == {Outcome.FAILED_TO_PUSH}
 
 
@@ -72,11 +74,11 @@ async def test_a_record_left_pending_by_a_batch_counted_as_done_fails_after_its_
     batch = await submit(deps, cast, count=3)
     await run_due_once(deps)
     await count_all(deps)
-    await jobs.sweep(deps)
+    await sweep(deps)
     async with deps.db.connection() as tx:
         await tx.execute("UPDATE call_record SET outcome = 'pending', settled_at = NULL WHERE batch_id = $1", batch.id)
     clock.advance(timedelta(hours=2))
-    await jobs.sweep(deps)
+    await sweep(deps)
     assert await outcomes(deps, cast, batch) == {Outcome.FAILED_TO_PUSH}
 
 

@@ -9,10 +9,11 @@ from tests.factories import Cast, make_cast, phone, submit_batch
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation import jobs, partitions, queries
+from callmark.domain.personalisation import partitions, queries
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1, NewRecord
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import Conflict
@@ -91,10 +92,10 @@ async def test_what_is_pending_past_its_window_is_swept_to_failed(deps: Deps, cl
     cast = await make_cast(deps)
     batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(minutes=1)))
     clock.advance(timedelta(minutes=1))
-    await jobs.sweep(deps)
+    await sweep(deps)
     assert (await only(deps, batch)).outcome is Outcome.PENDING  # it ends at this very instant
     clock.advance(timedelta(milliseconds=1))
-    await jobs.sweep(deps)
+    await sweep(deps)
     assert (await only(deps, batch)).outcome is Outcome.FAILED_TO_PUSH
 
 

@@ -3,9 +3,9 @@ from tests.factories import make_cast
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.personalisation import search
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.search import FoundRecords, Place, WantedBatches, WantedRecords
+from callmark.domain.personalisation.search import service as search
+from callmark.domain.personalisation.search.service import FoundRecords, Place, WantedBatches, WantedRecords
 from callmark.kit.phone import PhoneNumber
 
 

@@ -5,11 +5,13 @@ import pytest
 from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import service, uploads
+from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.upload_columns import find_columns, read_file, rows_of, unused_columns
-from callmark.domain.personalisation.upload_model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
-from callmark.domain.personalisation.upload_preview import UploadPreview, Wish, preview_upload
+from callmark.domain.personalisation.uploads import jobs
+from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
+from callmark.domain.personalisation.uploads.model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
+from callmark.domain.personalisation.uploads.preview import UploadPreview, Wish, preview_upload
 from callmark.domain.personalisation.validation import Field
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.work import Worker
@@ -47,7 +49,7 @@ async def take(deps: Deps, cast: Cast, text: str | bytes, *, region: str = "") -
 
 async def run(deps: Deps) -> int:
     """Submits what is due."""
-    return await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(uploads.uploads(deps))
+    return await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(jobs.uploads(deps))
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ async def test_a_file_becomes_batches_of_five_hundred_and_no_row_is_submitted_tw
 async def test_two_workers_at_the_same_upload_leave_one_batch_for_each_part(deps: Deps) -> None:
     cast = await make_cast(deps)
     upload = await take(deps, cast, "receiver\n" + "\n".join(phone() for _ in range(600)))
-    work = uploads.uploads(deps)
+    work = jobs.uploads(deps)
     (claimed,) = await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).claim(work, 1)
     await asyncio.gather(*(work.run(claimed) for _ in range(4)))  # the lease of a slow worker has run out
     async with deps.db.connection() as tx:

@@ -21,7 +21,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import jobs, partitions
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.batch_queries import counts_of
+from callmark.domain.personalisation.batches.queries import counts_of
 from callmark.domain.personalisation.model import RecordKey
 from callmark.domain.personalisation.queries import find_batch
 from callmark.kit.clock import FakeClock, iso_ms

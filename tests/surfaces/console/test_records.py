@@ -19,9 +19,10 @@ from callmark.domain.audit.model import AuditFilter
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
-from callmark.domain.personalisation import search, service
+from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.search import WantedBatches
+from callmark.domain.personalisation.search import service as search
+from callmark.domain.personalisation.search.service import WantedBatches
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import FakeClock

@@ -14,7 +14,7 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
-from callmark.domain.personalisation import uploads
+from callmark.domain.personalisation.uploads import service as uploads
 from callmark.kit.clock import FakeClock
 from callmark.worker import run as worker
 

@@ -24,8 +24,12 @@ from tests.surfaces.gateway.helpers import (
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import jobs, switches, uploads
+from callmark.domain.personalisation import jobs
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.suspension import jobs as switches
+from callmark.domain.personalisation.sweeping.jobs import sweep
+from callmark.domain.personalisation.uploads import jobs as upload_jobs
+from callmark.domain.personalisation.uploads import service as uploads
 from callmark.kit.clock import FakeClock
 from callmark.kit.work import LEASE, Work, Worker
 
@@ -118,17 +122,17 @@ async def test_a_batch_whose_window_ends_during_the_suspension_fails(scene: Scen
     (record,) = await store_records(scene.deps, scene.cast, new_record(scene.deps, scene.cast, scene.owner.number))
     await scene.work(jobs.batches(scene.deps))
     clock.advance(timedelta(hours=2))
-    await jobs.sweep(scene.deps)
+    await sweep(scene.deps)
     assert await outcome_of(scene.deps, scene.cast, record.key.id) is Outcome.FAILED_TO_PUSH
 
 
 async def test_an_upload_goes_on_when_the_account_is_active_again(scene: Scene) -> None:
     upload = await take(scene.deps, scene.cast, f"phone\n{scene.owner.number}\n")
     await scene.switch(AccountState.SUSPENDED)
-    await scene.work(uploads.uploads(scene.deps))
+    await scene.work(upload_jobs.uploads(scene.deps))
     assert await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id) == []
     await scene.switch(AccountState.ACTIVE)
-    await scene.work(uploads.uploads(scene.deps))
+    await scene.work(upload_jobs.uploads(scene.deps))
     assert len(await uploads.batches_of(scene.deps, scene.cast.account.id, upload.id)) == 1
 
 

@@ -19,7 +19,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.numbers import search as number_search
-from callmark.domain.personalisation import switches
+from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks

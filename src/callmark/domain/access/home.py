@@ -9,7 +9,7 @@ from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
-from callmark.domain.personalisation.daily_figures import Days
+from callmark.domain.personalisation.daily_figures.service import Days
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Within

@@ -8,7 +8,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import MailId
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import switches, uploads
+from callmark.domain.personalisation.suspension import jobs as switches
+from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.webhooks.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
 from callmark.kit import mail as mails

@@ -14,14 +14,25 @@ from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import BatchId
-from callmark.domain.personalisation import batches, dry_run, search, service, upload_model, upload_preview, uploads
-from callmark.domain.personalisation.batches import Withdrawal
-from callmark.domain.personalisation.funnel import Stages
+from callmark.domain.personalisation import dry_run, service
+from callmark.domain.personalisation.batches import service as batches
+from callmark.domain.personalisation.batches.model import Stages
+from callmark.domain.personalisation.batches.service import Withdrawal
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.search import FoundRecords, ListedBatch, Place, WantedBatches, WantedRecords
-from callmark.domain.personalisation.upload_model import Upload
-from callmark.domain.personalisation.upload_preview import UploadPreview, Wish
-from callmark.domain.personalisation.uploads import Progress, RowResult
+from callmark.domain.personalisation.search import service as search
+from callmark.domain.personalisation.search.service import (
+    FoundRecords,
+    ListedBatch,
+    Place,
+    WantedBatches,
+    WantedRecords,
+)
+from callmark.domain.personalisation.uploads import model as upload_model
+from callmark.domain.personalisation.uploads import preview as upload_preview
+from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.personalisation.uploads.model import Upload
+from callmark.domain.personalisation.uploads.preview import UploadPreview, Wish
+from callmark.domain.personalisation.uploads.service import Progress, RowResult
 from callmark.domain.personalisation.validation import Faulty, NewRecord
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution

@@ -8,7 +8,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials import usage
 from callmark.domain.credentials.usage import TokensUsed
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation.daily_figures import Figures
+from callmark.domain.personalisation.daily_figures.service import Figures
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 

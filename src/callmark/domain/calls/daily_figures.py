@@ -7,8 +7,8 @@ from uuid import UUID
 from callmark.domain.calls import queries
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation import daily_figures as record_figures
-from callmark.domain.personalisation.daily_figures import Days
+from callmark.domain.personalisation.daily_figures import service as record_figures
+from callmark.domain.personalisation.daily_figures.service import Days
 from callmark.kit.db import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""What workers do for call personalisation: push due batches, sweep what its window has left behind."""
+"""What workers do for call personalisation: push due batches."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +12,11 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Reach
-from callmark.domain.personalisation import queries, sweeping
-from callmark.domain.personalisation.batches import look_again
+from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
-from callmark.domain.personalisation.switches import LOOK_AFTER, tell_if_suspended
+from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, tell_if_suspended
 from callmark.domain.work_names import WorkName
 from callmark.kit.fanout import Answer
 from callmark.kit.phone import PhoneNumber
@@ -133,8 +133,3 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
 
 def _outcome(answer: Answer) -> Outcome:
     return Outcome.SUCCESS if answer is Answer.ACKNOWLEDGED else Outcome.FAILED_TO_PUSH
-
-
-async def sweep(deps: Deps) -> None:
-    """Fails records still pending past their window (contract D28), also while NATS is away."""
-    await sweeping.sweep(deps)

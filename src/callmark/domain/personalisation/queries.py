@@ -389,6 +389,12 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
     return stored_of(row) if row else None
 
 
+async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
+    """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment."""
+    await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
+
+
 async def delete_all(tx: Tx) -> None:
-    """Empties batches and all days of records, under their exclusive locks."""
-    await tx.execute("TRUNCATE batch, call_record")
+    """Empties batches, records, uploads and figures, under their exclusive locks; marks go back to the beginning."""
+    await tx.execute("TRUNCATE batch, call_record, upload, upload_part, record_day, uncounted_batch")
+    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")

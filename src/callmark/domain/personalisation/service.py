@@ -16,8 +16,7 @@ from callmark.domain.handsets.model import Reach
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.personalisation import batch_queries, queries, upload_queries
-from callmark.domain.personalisation import daily_queries as day_queries
+from callmark.domain.personalisation import queries
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
@@ -212,7 +211,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) ->
     while record.withdrawn_at is None:  # more than once only where its row was moved to another partition meanwhile
         async with deps.db.transaction() as tx:
             withdrawn = await queries.withdraw(tx, record.key, now)
-            await batch_queries.note_withdrawal(tx, record.batch_id, now)
+            await queries.note_withdrawal(tx, record.batch_id, now)
         record = withdrawn or await find_record(deps, account_id, record_id)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
@@ -251,8 +250,6 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
 async def forget_all(tx: Tx) -> None:
     """Deletes every batch and call record (emulator: reset); handsets are not told."""
     await queries.delete_all(tx)
-    await day_queries.delete_all(tx)
-    await upload_queries.delete_all(tx)
 
 
 async def newest_open_each(

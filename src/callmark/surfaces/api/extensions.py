@@ -8,8 +8,8 @@ from uuid import UUID
 
 from callmark.domain.calls import service as calls
 from callmark.domain.limits.model import EXTENSIONS, LINT
-from callmark.domain.personalisation import batches
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.domain.policy.plan import Feature

@@ -12,9 +12,9 @@ from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FileDraftId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.number_list_parser import known_region
-from callmark.domain.personalisation.upload_columns import COLUMNS
-from callmark.domain.personalisation.upload_model import LARGEST_BYTES, MOST_ROWS, Defaults
-from callmark.domain.personalisation.upload_preview import FaultKind, Sample, UploadPreview, Wish
+from callmark.domain.personalisation.uploads.columns import COLUMNS
+from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, Defaults
+from callmark.domain.personalisation.uploads.preview import FaultKind, Sample, UploadPreview, Wish
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput

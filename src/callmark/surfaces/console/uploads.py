@@ -11,7 +11,7 @@ from callmark.domain.access import records as access
 from callmark.domain.access.records import Progress, RowResult, Upload
 from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.upload_columns import COLUMNS
+from callmark.domain.personalisation.uploads.columns import COLUMNS
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us

@@ -7,15 +7,15 @@ from uuid import UUID
 import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.personalisation import upload_model
-from callmark.domain.personalisation.upload_model import Part, Upload
+from callmark.domain.personalisation.uploads import model
+from callmark.domain.personalisation.uploads.model import Part, Upload
 from callmark.kit.db import Row, Tx
 
 _UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
-_rows = msgspec.json.Decoder(list[upload_model.Row])
+_rows = msgspec.json.Decoder(list[model.Row])
 
 
-async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[upload_model.Row]], now: datetime) -> None:
+async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[model.Row]], now: datetime) -> None:
     """Writes an upload, due now, with its rows."""
     await tx.execute(
         f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -128,11 +128,6 @@ async def batch_ids(tx: Tx, upload_id: UploadId) -> list[BatchId]:
 async def delete_before(tx: Tx, instant: datetime) -> None:
     """Forgets uploads that were made before `instant` and are done."""
     await tx.execute("DELETE FROM upload WHERE created_at < $1 AND due_at IS NULL", instant)
-
-
-async def delete_all(tx: Tx) -> None:
-    """Empties the tables (emulator: reset)."""
-    await tx.execute("TRUNCATE upload, upload_part")
 
 
 def upload_of(row: Row) -> Upload:

@@ -5,15 +5,10 @@ Every statement is bounded by the batch's range of ends, so that the planner vis
 
 from datetime import datetime
 
-from callmark.domain.ids import BatchId, RecordId
+from callmark.domain.ids import RecordId
 from callmark.domain.personalisation.model import Batch, RecordKey
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
-
-
-async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
-    """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment."""
-    await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
 
 
 async def withdraw_batch(tx: Tx, batch: Batch, now: datetime) -> int:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import Label
-from callmark.domain.personalisation import upload_columns, upload_model
 from callmark.domain.personalisation.known import known_to
-from callmark.domain.personalisation.upload_columns import NOWHERE, Unused
-from callmark.domain.personalisation.upload_model import Defaults, Row
+from callmark.domain.personalisation.uploads import columns as file_columns
+from callmark.domain.personalisation.uploads import model
+from callmark.domain.personalisation.uploads.columns import NOWHERE, Unused
+from callmark.domain.personalisation.uploads.model import Defaults, Row
 from callmark.domain.personalisation.validation import Fault, Faulty, Field, GoodRecord, Known, Rules, all_faults, judge
 from callmark.kit.clock import to_ms
 from callmark.tables.model import Table
@@ -76,8 +77,8 @@ class UploadPreview:
 async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, wish: Wish) -> UploadPreview:
     """The preview, as of now. Raises InvalidInput about `file`, `encoding` or `sheet`."""
     table, columns, rows = await to_thread(_read, file, wish)
-    rules = upload_model.rules_for(wish.reading.region)
-    records = [upload_model.as_record(row.values) for row in rows]
+    rules = model.rules_for(wish.reading.region)
+    records = [model.as_record(row.values) for row in rows]
     allow_foreign = deps.settings.foreign_callers == "allow"
     async with deps.db.connection() as tx:
         known = await known_to(tx, account_id, rules, records, allow_foreign=allow_foreign)
@@ -86,11 +87,9 @@ async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, wish: W
 
 
 def _read(file: bytes, wish: Wish) -> tuple[Table, dict[Field, int], list[Row]]:
-    table = upload_columns.read_file(file, wish.reading)
-    columns = upload_columns.find_columns(table, wish.chosen, wish.reading.region)
-    rows = [
-        upload_model.filled(row, wish.defaults) for row in upload_columns.rows_of(table, columns, wish.reading.region)
-    ]
+    table = file_columns.read_file(file, wish.reading)
+    columns = file_columns.find_columns(table, wish.chosen, wish.reading.region)
+    rows = [model.filled(row, wish.defaults) for row in file_columns.rows_of(table, columns, wish.reading.region)]
     return table, columns, rows
 
 
@@ -103,7 +102,7 @@ class _Judging:
 
     def faults_of(self, row: Row) -> list[Faulty]:
         """Everything wrong with a row's record; most have nothing, which is found out sooner."""
-        record = upload_model.as_record(row.values)
+        record = model.as_record(row.values)
         try:
             judge(record, self.rules, self.known, self.now_ms)
         except Faulty:
@@ -115,7 +114,7 @@ class _Judging:
         faults = [] if row.fault else self.faults_of(row)
         if row.fault or faults:
             return Sample(row, None, None, faults)
-        record = judge(upload_model.as_record(row.values), self.rules, self.known, self.now_ms)
+        record = judge(model.as_record(row.values), self.rules, self.known, self.now_ms)
         labels = (*self.known.by_text.values(), self.known.default)
         return Sample(row, record, next(one for one in labels if one and one.id == record.label_id), [])
 
@@ -135,7 +134,7 @@ def _judged(table: Table, columns: dict[Field, int], rows: Sequence[Row], judgin
             _count(kinds, one.field, one.fault, (row.line, text, _reason(one, text, judging.region)))
     samples = [judging.sample(row) for row in rows[:_SAMPLES]]
     ordered = sorted(kinds.values(), key=lambda kind: -kind.count)
-    unused = upload_columns.unused_columns(table, columns)
+    unused = file_columns.unused_columns(table, columns)
     return UploadPreview(table, columns, unused, list(rows), samples, ordered, good_count)
 
 

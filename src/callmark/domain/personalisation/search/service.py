@@ -13,9 +13,9 @@ from uuid import UUID
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
-from callmark.domain.personalisation import search_queries
 from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.queries import find_batch, find_record
+from callmark.domain.personalisation.search import queries
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
@@ -87,7 +87,7 @@ async def list_batches(
 ) -> tuple[list[ListedBatch], tuple[datetime, UUID] | None]:
     """A page of the account's batches, newest first, and the key of the next one."""
     async with deps.db.connection() as tx:
-        found = await search_queries.select_batches(
+        found = await queries.select_batches(
             tx,
             account_id,
             between=(wanted.since, wanted.until),
@@ -97,7 +97,7 @@ async def list_batches(
             id_part=wanted.id_part,
         )
         shown = found[:BATCH_PAGE]
-        rows = await search_queries.outcomes_by_batch(tx, [batch for batch, _ in shown])
+        rows = await queries.outcomes_by_batch(tx, [batch for batch, _ in shown])
     outcomes: dict[BatchId, dict[Outcome, int]] = {}
     for row in rows:
         outcomes.setdefault(BatchId(row["batch_id"]), {})[Outcome(row["outcome"])] = row["n"]
@@ -114,7 +114,7 @@ async def list_in_batch(
         batch = await find_batch(tx, batch_id)
         if batch is None or batch.account_id != account_id:
             raise NotFound
-        return await search_queries.records_in(tx, batch, outcome, after, limit)
+        return await queries.records_in(tx, batch, outcome, after, limit)
 
 
 async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords, after: Place | None) -> FoundRecords:
@@ -127,7 +127,7 @@ async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords,
             return FoundRecords([record], None)
         if wanted.receiver is None:
             return await _walk(tx, account_id, wanted, after)
-        found = await search_queries.records_to(
+        found = await queries.records_to(
             tx,
             account_id,
             wanted.receiver,
@@ -150,7 +150,7 @@ async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Pla
         batches = await _next_batches(tx, account_id, wanted, at)
         if not batches:
             return FoundRecords(found, None)
-        records = await search_queries.records_of(
+        records = await queries.records_of(
             tx,
             batches,
             wanted.caller,
@@ -173,13 +173,11 @@ async def _next_batches(tx: Tx, account_id: AccountId, wanted: WantedRecords, at
     """The batches to look into next: enough for a page, or many where few records will be wanted."""
     most = _VISITED_AT_ONCE if wanted.is_narrow else 2 * PAGE
     if at is None:
-        first = await search_queries.select_batches(
-            tx, account_id, between=(None, None), is_done=None, after=None, limit=1
-        )
+        first = await queries.select_batches(tx, account_id, between=(None, None), is_done=None, after=None, limit=1)
         if not first:
             return []
         at = Place(first[0][0].accepted_at, first[0][0].id, -1)
-    batches = await search_queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most)
+    batches = await queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most)
     if batches and batches[0].id == at.batch_id and at.position >= batches[0].record_count - 1:
         batches = batches[1:]
     chosen: list[Batch] = []

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from callmark.domain.personalisation.upload_model import LONGEST_CELL, MOST_ROWS, Row
+from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, Row
 from callmark.domain.personalisation.validation import Field
 from callmark.kit.errors import InvalidInput
 from callmark.tables.columns import key, match, nearest, says_phone

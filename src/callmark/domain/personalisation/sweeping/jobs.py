@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation import sweep_queries
-from callmark.domain.personalisation.sweep_queries import OpenBatch, Part
+from callmark.domain.personalisation.sweeping import queries
+from callmark.domain.personalisation.sweeping.queries import OpenBatch, Part
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +32,11 @@ async def sweep(deps: Deps) -> None:
     """Fails every record that is pending past its window; safe to repeat and to run beside itself."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        batches = await sweep_queries.open_batches(tx, now)
+        batches = await queries.open_batches(tx, now)
     count = 0
     for some in _in_steps(batches):
         async with deps.db.connection() as tx:
-            count += await sweep_queries.fail_ended_of(tx, some, now)
+            count += await queries.fail_ended_of(tx, some, now)
     if count:
         log.info("records_swept", count=count)
     if left := await _look_through(deps, now):
@@ -59,15 +59,15 @@ def _in_steps(batches: Sequence[OpenBatch]) -> Generator[list[OpenBatch]]:
 async def _look_through(deps: Deps, now: datetime) -> int:
     """Reads the days in which windows have ended since the last time, from the oldest day on the first time."""
     async with deps.db.connection() as tx:
-        since = await sweep_queries.swept_to(tx)
-        parts = _parts_between(await sweep_queries.parts(tx), since, now)
+        since = await queries.swept_to(tx)
+        parts = _parts_between(await queries.parts(tx), since, now)
     if since and since <= now < since + _EVERY and sum(part.blocks for part in parts) > _SMALL:
         return 0
     count = 0
     for part in parts:
         count += await _look_through_part(deps, part, now)
     async with deps.db.connection() as tx:
-        await sweep_queries.set_swept_to(tx, now)
+        await queries.set_swept_to(tx, now)
     return count
 
 
@@ -83,7 +83,7 @@ async def _look_through_part(deps: Deps, part: Part, now: datetime) -> int:
     count = 0
     for first in range(0, part.blocks, _BLOCKS):
         async with deps.db.connection() as tx:  # one for each step, so that a long look holds none
-            failed = await sweep_queries.fail_ended_in(tx, part, range(first, first + _BLOCKS), now)
+            failed = await queries.fail_ended_in(tx, part, range(first, first + _BLOCKS), now)
         if failed is None:
             break
         count += failed

@@ -13,10 +13,11 @@ import structlog
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation import queries, switch_queries
+from callmark.domain.personalisation import queries as record_queries
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import as_push
+from callmark.domain.personalisation.suspension import queries
 from callmark.domain.work_names import WorkName
 from callmark.kit.clock import LAST_MS, from_ms
 from callmark.kit.fanout import Answer
@@ -59,7 +60,7 @@ async def tell_if_suspended(deps: Deps, batch: Batch) -> None:
     """For a worker that has just pushed the batch: its account may have been suspended meanwhile."""
     async with deps.db.connection() as tx:
         if await accounts.is_suspended(tx, batch.account_id):
-            await _withdraw(deps, await switch_queries.open_of(tx, [batch], deps.clock.now()))
+            await _withdraw(deps, await queries.open_of(tx, [batch], deps.clock.now()))
 
 
 async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> datetime | None:
@@ -67,7 +68,7 @@ async def _run(deps: Deps, account_id: AccountId, switched_at: datetime) -> date
     async with deps.db.connection() as tx:
         is_suspended = await accounts.is_suspended(tx, account_id)
         if not is_suspended:
-            await switch_queries.make_due(tx, account_id, now)
+            await queries.make_due(tx, account_id, now)
     told, before = 0, _END
     while page := await _page(deps, account_id, before, is_suspended=is_suspended):
         batches, records = page
@@ -92,8 +93,8 @@ async def _page(
     async with deps.db.connection() as tx:
         if await accounts.is_suspended(tx, account_id) != is_suspended:
             return None
-        batches = await switch_queries.open_batches(tx, account_id, now, before, _BATCHES_A_PAGE)
-        return (batches, await switch_queries.open_of(tx, batches, now)) if batches else None
+        batches = await queries.open_batches(tx, account_id, now, before, _BATCHES_A_PAGE)
+        return (batches, await queries.open_of(tx, batches, now)) if batches else None
 
 
 async def _withdraw(deps: Deps, records: list[OpenRecord]) -> None:
@@ -110,4 +111,4 @@ async def _bring_back(deps: Deps, records: list[OpenRecord]) -> None:
         at = deps.clock.now()
         held = [records[i].key for i, answer in group if answer is Answer.ACKNOWLEDGED]
         if held:
-            await deps.gather(queries.settle, [Settlement(key, Outcome.SUCCESS, sent_at, at) for key in held])
+            await deps.gather(record_queries.settle, [Settlement(key, Outcome.SUCCESS, sent_at, at) for key in held])

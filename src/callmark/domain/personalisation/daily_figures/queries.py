@@ -206,9 +206,3 @@ async def waiting_of(tx: Tx, account_id: AccountId) -> list[Row]:
 async def drop_days_before(tx: Tx, day: date) -> None:
     """Forgets the figures of days before `day`."""
     await tx.execute("DELETE FROM record_day WHERE day < $1", day)
-
-
-async def delete_all(tx: Tx) -> None:
-    """Empties the figures; marks go back to the beginning (emulator: reset)."""
-    await tx.execute("TRUNCATE record_day, uncounted_batch")
-    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")

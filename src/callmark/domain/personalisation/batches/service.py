@@ -8,8 +8,9 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation import batch_queries, queries
-from callmark.domain.personalisation.funnel import Stages, stages
+from callmark.domain.personalisation import queries as record_queries
+from callmark.domain.personalisation.batches import queries
+from callmark.domain.personalisation.batches.model import Stages, stages
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
 from callmark.kit.db import Tx
@@ -42,15 +43,15 @@ async def read_page(deps: Deps, account_id: AccountId, batch_id: UUID, *, after:
     """Up to `limit` records behind position `after`. Raises NotFound, also for another account's batch."""
     async with deps.db.connection() as tx:
         batch = await _find(tx, account_id, batch_id)
-        records = await queries.records_of(tx, batch, after, limit)
-        return Page(batch, await batch_queries.is_done(tx, batch), records)
+        records = await record_queries.records_of(tx, batch, after, limit)
+        return Page(batch, await queries.is_done(tx, batch), records)
 
 
 async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Stages:
     """How far the batch's records got, in one statement beside the batch's own. Raises NotFound as above."""
     async with deps.db.connection() as tx:
         batch = await _find(tx, account_id, batch_id)
-        rows = await batch_queries.counts_of(tx, batch, deps.clock.now())
+        rows = await queries.counts_of(tx, batch, deps.clock.now())
     return stages(batch, rows)
 
 
@@ -62,10 +63,10 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID) -> W
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         batch = await _find(tx, account_id, batch_id)
-        count = await batch_queries.withdraw_batch(tx, batch, now)
-        await batch_queries.note_withdrawal(tx, batch.id, now)
-        rows = await batch_queries.counts_of(tx, batch, now)
-        keys = await batch_queries.withdrawn_of(tx, batch, now)
+        count = await queries.withdraw_batch(tx, batch, now)
+        await record_queries.note_withdrawal(tx, batch.id, now)
+        rows = await queries.counts_of(tx, batch, now)
+        keys = await queries.withdrawn_of(tx, batch, now)
     await _tell(deps, keys)
     log.info("batch_withdrawn", batch=str(batch.id), records=count)
     by_outcome = {row["outcome"]: row for row in rows}
@@ -86,8 +87,8 @@ async def look_again(deps: Deps, batch: Batch) -> bool:
     """
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        has_withdrawals, is_done = await batch_queries.look_at(tx, batch)
-        keys = await batch_queries.withdrawn_of(tx, batch, now) if has_withdrawals else []
+        has_withdrawals, is_done = await queries.look_at(tx, batch)
+        keys = await queries.withdrawn_of(tx, batch, now) if has_withdrawals else []
     await _tell(deps, keys)
     return is_done
 
@@ -98,7 +99,7 @@ async def _tell(deps: Deps, keys: Sequence[RecordKey]) -> None:
 
 
 async def _find(tx: Tx, account_id: AccountId, batch_id: UUID) -> Batch:
-    batch = await queries.find_batch(tx, batch_id)
+    batch = await record_queries.find_batch(tx, batch_id)
     if batch is None or batch.account_id != account_id:
         raise NotFound
     return batch

@@ -1,0 +1,111 @@
+"""The job that counts an account's records by day.
+
+It follows the batches in the order of their ids and counts each once, when it is done. What handsets take late is found
+by an index of its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, BatchId
+from callmark.domain.personalisation.daily_figures import queries
+from callmark.domain.personalisation.daily_figures.queries import Added
+from callmark.domain.personalisation.model import Batch, Outcome
+from callmark.domain.work_names import WorkName
+from callmark.kit.clock import to_ms
+from callmark.kit.db import Tx
+
+log = structlog.get_logger(__name__)
+
+_KEPT_DAYS = 400
+_SKEW = timedelta(seconds=5)
+"""How long ago an id may have been made, by clocks a little apart, before its transaction began to write."""
+_IN_FLIGHT = timedelta(seconds=30)
+"""How long a statement that was given its instant may take to be committed."""
+_BATCHES_A_STEP = 2_000
+_RECORDS_A_STEP = 20_000
+_MOST_STEPS = 25
+
+
+async def count_days(deps: Deps) -> None:
+    """Counts what has come since the last time, in steps of bounded size; at most so many, then others have a turn."""
+    for _ in range(_MOST_STEPS):
+        if not await _count_batches(deps):
+            break
+    for _ in range(_MOST_STEPS):
+        if not await _count_late(deps):
+            break
+    async with deps.db.connection() as tx:
+        await queries.drop_days_before(tx, (deps.clock.now() - timedelta(days=_KEPT_DAYS)).date())
+
+
+async def _count_batches(deps: Deps) -> bool:
+    """One step; whether there may be more. Each batch is counted once: the mark moves in the same transaction.
+
+    One that is nobody's work any more while records of it have no outcome is not counted: it is due again.
+    """
+    async with deps.db.transaction() as tx:
+        _, mark = await queries.lock_mark(tx, "batches")
+        new = await queries.batches_between(tx, mark, await _settled_ids(deps, tx), _BATCHES_A_STEP)
+        step = _first_of(new)
+        before = await queries.take_done(tx, _RECORDS_A_STEP // 500)
+        done = before + [batch for batch, is_done in step if is_done]
+        outcomes = await queries.outcomes_of(tx, done)
+        left = [batch for batch in done if Outcome.PENDING in outcomes.get(batch.id, {})]
+        if later := [batch for batch, is_done in step if not is_done] + left:
+            await queries.put_off(tx, later)
+        if left:
+            await queries.make_due_again(tx, left, deps.clock.now())
+        await queries.add(tx, _added([batch for batch in done if batch not in left], outcomes))
+        if step:
+            await queries.set_mark(tx, "batches", None, step[-1][0].id)
+    if left:
+        log.warning("batches_due_again", batches=[str(batch.id) for batch in left])
+        await deps.wake(WorkName.BATCHES)
+    return len(step) < len(new) or len(new) == _BATCHES_A_STEP or bool(before)
+
+
+async def _settled_ids(deps: Deps, tx: Tx) -> UUID:
+    """Below it, every batch that will ever be written is written: no transaction begun so early is still open."""
+    now = deps.real_clock.now()
+    oldest = await queries.oldest_writer(tx)
+    until = min(now, oldest) if oldest else now
+    return UUID(int=to_ms(until - _SKEW) << 80)  # a UUIDv7 begins with 48 bits of milliseconds
+
+
+def _first_of(batches: Sequence[tuple[Batch, bool]]) -> list[tuple[Batch, bool]]:
+    """As many of the first as make a step."""
+    records = 0
+    for i, (batch, _) in enumerate(batches):
+        records += batch.record_count
+        if records >= _RECORDS_A_STEP:
+            return list(batches[: i + 1])
+    return list(batches)
+
+
+def _added(done: Sequence[Batch], outcomes: Mapping[BatchId, Mapping[str, int]]) -> Iterable[Added]:
+    for batch in done:
+        day = batch.accepted_at.date()
+        yield batch.account_id, day, "accepted", batch.record_count
+        for outcome, count in outcomes.get(batch.id, {}).items():
+            yield batch.account_id, day, outcome, count
+
+
+async def _count_late(deps: Deps) -> bool:
+    """One step of what handsets took after a first failure; whether there may be more."""
+    async with deps.db.transaction() as tx:
+        mark = await queries.lock_mark(tx, "late")
+        rows = await queries.late_between(tx, mark, deps.clock.now() - _IN_FLIGHT, _BATCHES_A_STEP)
+        added: list[Added] = []
+        for row in rows:
+            account_id, day = AccountId(row["account_id"]), row["accepted_at"].date()
+            added += [(account_id, day, "late", 1), (account_id, day, "success", 1)]
+            added.append((account_id, day, row["first_outcome"], -1))
+        await queries.add(tx, added)
+        if rows:
+            await queries.set_mark(tx, "late", rows[-1]["delivered_late_at"], rows[-1]["id"])
+    return len(rows) == _BATCHES_A_STEP

@@ -1,0 +1,1 @@
+"""Lists of batches and call records for people."""

@@ -1,0 +1,1 @@
+"""What a suspension of an account does to its open records."""

@@ -1,0 +1,1 @@
+"""Fails what its window has left pending."""

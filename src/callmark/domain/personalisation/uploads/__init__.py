@@ -1,0 +1,1 @@
+"""Uploaded files of call records: read, previewed, submitted as batches, reported row by row."""
