@@ -9,7 +9,10 @@ PYTEST_ARGS ?=
 # What failed beside everything else is run once more by itself; what fails again fails the run. Both are printed.
 AGAIN = echo "once more, by itself:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
-.PHONY: setup demo test check bench lock assets format clean
+CHECKS := types python sql imports words pages scripts sizes
+MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
+
+.PHONY: setup demo test check bench lock assets format clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -19,13 +22,38 @@ demo: setup ## The main job on embedded engines; prints the story and the addres
 test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS) || { test $$? -eq 1 && $(AGAIN) $(PYTEST_ARGS); }
 
-check: setup $(STAMP)/node ## Format, lint, types, import rules, words
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/lint-imports
-	$(BIN)/codespell
-	$(BIN)/python tools/check_words.py
-	tools/node.sh node_modules/pyright/index.js
+# The checks run beside each other, each with its output in one piece.
+check: setup $(STAMP)/node ## Format, lint, types, import rules, words, sizes
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going $(CHECKS:%=check-%)
+
+check-types:
+	@tools/node.sh node_modules/pyright/index.js
+
+check-python:
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/python -m tools.check_ignores
+
+check-sql:
+	@$(BIN)/python -m tools.check_migrations
+	@$(BIN)/sqlfluff lint --quiet $(MIGRATIONS)
+	@$(BIN)/squawk --reporter gcc $(MIGRATIONS)
+
+check-imports:
+	@$(BIN)/lint-imports >$(STAMP)/imports.log || { cat $(STAMP)/imports.log; exit 1; }
+
+check-words:
+	@$(BIN)/codespell
+	@$(BIN)/python -m tools.check_words
+
+check-pages:
+	@$(BIN)/djlint --lint --quiet src/callmark/surfaces/*/templates
+
+check-scripts:
+	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings src/callmark/surfaces/static
+
+check-sizes:
+	@$(BIN)/python -m tools.check_sizes
 
 bench: setup ## Each figure beside its ceiling in the same run
 	$(BIN)/python -m bench
@@ -33,6 +61,7 @@ bench: setup ## Each figure beside its ceiling in the same run
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	tools/node.sh node_modules/@biomejs/biome/bin/biome check --write src/callmark/surfaces/static
 
 lock: $(STAMP)/uv ## Compiles requirements/ and package-lock.json again
 	tools/lock.sh
@@ -46,6 +75,7 @@ $(STAMP)/uv: requirements/uv.txt
 $(STAMP)/installed: $(STAMP)/uv requirements/all.txt pyproject.toml
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/all.txt requirements/uv.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@tools/hooks/install
 	@touch $@
 
 # Node comes from the machine or, where it has none, from a wheel (see tools/node.sh).

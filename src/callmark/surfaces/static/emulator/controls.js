@@ -1,6 +1,6 @@
 // The emulator's page: clock, faults, seed, reset, handsets - each a request of the control API.
 import { ask, change, say } from "./api.js";
-import { ProductClock, instant } from "./clock.js";
+import { instant, ProductClock } from "./clock.js";
 import { setText } from "./device.js";
 
 const clock = new ProductClock();
