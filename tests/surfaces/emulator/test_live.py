@@ -62,7 +62,8 @@ class Screen:
 
     @property
     def handset(self) -> dict[str, Any]:
-        return self.seen.get("handset", {})
+        shown = self.seen.get("handset", {})
+        return shown | shown.get("glimpse", {})
 
     @property
     def outcome(self) -> str | None:

@@ -8,6 +8,9 @@ from callmark.kit.fabric import Fabric
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control
 
+WALL = PhoneNumber("")
+"""In the place of a number: all handsets."""
+
 WATCHES_FOR_S = 3.0
 """How long whoever asks for what shows counts as looking; pages' processes ask every second."""
 
@@ -22,28 +25,21 @@ class Audience:
     def __init__(self, fabric: Fabric) -> None:
         self._fabric = fabric
         self._until: dict[PhoneNumber, float] = {}
-        self._wall_until = 0.0
         self._changed: set[PhoneNumber] = set()
         self._announcing: asyncio.Task[None] | None = None
 
     def looks_at(self, phone: PhoneNumber) -> None:
-        """Somebody looks at this handset."""
+        """Somebody looks at this handset, or at `WALL`."""
         self._until = {one: until for one, until in self._until.items() if until > _now()}
         self._until[phone] = _now() + WATCHES_FOR_S
 
-    def looks_at_wall(self) -> None:
-        """Somebody looks at all of them."""
-        self._wall_until = _now() + WATCHES_FOR_S
-
     def watches(self, phone: PhoneNumber) -> bool:
-        """Whether a page of this handset is open."""
-        return self._until.get(phone, 0.0) > _now()
+        """Whether a page of this handset, or `WALL`, is open."""
+        return bool(self._until) and self._until.get(phone, 0.0) > _now()
 
     def changed(self, phone: PhoneNumber) -> None:
         """Something that shows of this handset has changed."""
-        if not self._until and self._wall_until < _now():
-            return
-        if self.watches(phone) or self._wall_until > _now():
+        if self.watches(phone) or self.watches(WALL):
             self._changed.add(phone)
             if self._announcing is None or self._announcing.done():
                 self._announcing = asyncio.create_task(self._announce())

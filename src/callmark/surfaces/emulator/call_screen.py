@@ -19,7 +19,7 @@ from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.looking import look
 from callmark.surfaces.emulator.network import OnChange
 from callmark.surfaces.emulator.phone_call import PhoneCall
-from callmark.surfaces.emulator.view import AfterCallOnScreen, CallOnScreen, PastCall, Step
+from callmark.surfaces.emulator.view import AfterCallOnScreen, CallOnScreen, Step
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +50,7 @@ class CallScreen:
     def __init__(
         self, handset: Handset, answers: AnswerBack, on_change: OnChange, *, rings_out_s: float = RINGS_OUT_S
     ) -> None:
-        self.history: deque[PastCall] = deque(maxlen=MOST_HISTORY)
+        self.history: deque[CallOnScreen] = deque(maxlen=MOST_HISTORY)
         self._handset = handset
         self._answers = answers
         self._on_change = on_change
@@ -86,7 +86,7 @@ class CallScreen:
                 await call.decided.wait()
         outcome = call.decide(plan.unanswered)
         call.ended_ms = self._handset.now_ms()
-        self.history.appendleft(call.past(outcome))
+        self.history.appendleft(call.on_screen())
         self._changed()
         await self._handset.report(call.id, caller, call.seen, outcome)
         call.reported.set()

@@ -17,7 +17,7 @@ from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
-from callmark.surfaces.emulator.audience import Audience
+from callmark.surfaces.emulator.audience import WALL, Audience
 from callmark.surfaces.emulator.behaviour import RING_S, Conditions, ringing
 from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallPlan, CallScreen
 from callmark.surfaces.emulator.gestures import Act
@@ -285,7 +285,7 @@ class Farm:
         return control.Shows(view_of(handset, self._screens.get(phone)))
 
     def _survey(self) -> control.Surveyed:
-        self._audience.looks_at_wall()
+        self._audience.looks_at(WALL)
         return control.Surveyed(
             [
                 glimpse_of(one, self._screens.get(phone), is_watched=self._audience.watches(phone))

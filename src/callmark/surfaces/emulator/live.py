@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import structlog
@@ -22,6 +23,7 @@ from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, NotFound, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, wire
+from callmark.surfaces.emulator.audience import WALL
 from callmark.surfaces.emulator.gestures import Gesture
 from callmark.surfaces.emulator.routing import json_route
 from callmark.surfaces.http import Response, render
@@ -37,8 +39,6 @@ AT_MOST_EVERY_S = 0.05
 
 MOST_STREAMS = 200
 """Of one process: a page that is not read holds its stream."""
-
-_WALL = PhoneNumber("")
 
 
 class GestureOut(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class _Reader:
 class _Feed:
     """What shows of one handset, or of all, kept current while pages read it. `latest` is empty before it is known."""
 
-    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
+    def __init__(self, read: Callable[[bytes], Awaitable[bytes]]) -> None:
         self.latest = b""
         self.readers: set[_Reader] = set()
         self._read = read
@@ -88,7 +88,7 @@ class _Feed:
         while True:
             self._hint.clear()
             try:
-                latest = await self._read()
+                latest = await self._read(self.latest)
             except Exception:
                 log.exception("feed_failed")
                 latest = self.latest
@@ -124,7 +124,7 @@ class Live:
 
     async def watch_wall(self, request: Request) -> StreamingResponse:
         """What all handsets show, as events."""
-        return self._stream(request, _WALL)
+        return self._stream(request, WALL)
 
     async def gesture(self, request: Request) -> Response:
         """A person does something with a handset."""
@@ -167,7 +167,7 @@ class Live:
     def _join(self, phone: PhoneNumber, reader: _Reader) -> _Feed:
         self._streams += 1
         if (feed := self._feeds.get(phone)) is None:
-            feed = self._feeds[phone] = _Feed(self._read_wall if phone == _WALL else _HandsetReading(self._deps, phone))
+            feed = self._feeds[phone] = _Feed(partial(self._read, phone))
         feed.readers.add(reader)
         return feed
 
@@ -179,17 +179,26 @@ class Live:
             feed.close()
             del self._feeds[phone]
 
-    async def _read_wall(self) -> bytes:
+    async def _read(self, phone: PhoneNumber, before: bytes) -> bytes:
+        """What shows now, as an event; `before` is the one of the last time."""
         try:
-            surveyed = await control.ask(self._deps, control.Survey(), control.Surveyed, ANSWERED_WITHIN)
+            if phone == WALL:
+                surveyed = await control.ask(self._deps, control.Survey(), control.Surveyed, ANSWERED_WITHIN)
+                return _event("handsets", surveyed.handsets)
+            shown = await control.ask(self._deps, control.Show(phone), control.Shows, ANSWERED_WITHIN)
+            return _event("handset", shown.view)
+        except NotFound as exc:
+            was_there = before.startswith(b"event: handset")
+            gone = _event("gone", "this handset was removed" if was_there else exc.message)
+            return before if before.startswith(b"event: gone") else gone
         except AppError as exc:
-            return _event("away", _reason(exc))
-        return _event("handsets", surveyed.handsets)
+            log.info("farm_away", error=getattr(exc, "reason", exc.message))
+            return _event("away", "their process does not answer")
 
     # announcements ----------------------------------------------------------------------------------------------------
 
     async def _on_change(self, message: bytes) -> None:
-        for phone in (_WALL, *msgspec.json.decode(message, type=list[PhoneNumber])):
+        for phone in (WALL, *msgspec.json.decode(message, type=list[PhoneNumber])):
             if feed := self._feeds.get(phone):
                 feed.hint()
 
@@ -198,30 +207,5 @@ class Live:
             feed.wake()
 
 
-class _HandsetReading:
-    """Reads what one handset shows, and knows whether there was one before."""
-
-    def __init__(self, deps: Deps, phone: PhoneNumber) -> None:
-        self._deps = deps
-        self._phone = phone
-        self._was_there = False
-
-    async def __call__(self) -> bytes:
-        """The event to send."""
-        try:
-            shown = await control.ask(self._deps, control.Show(self._phone), control.Shows, ANSWERED_WITHIN)
-        except NotFound as exc:
-            return _event("gone", "this handset was removed" if self._was_there else exc.message)
-        except AppError as exc:
-            return _event("away", _reason(exc))
-        self._was_there = True
-        return _event("handset", shown.view)
-
-
 def _event(name: str, data: object) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), msgspec.json.encode(data))
-
-
-def _reason(exc: AppError) -> str:
-    log.info("farm_away", error=getattr(exc, "reason", exc.message))
-    return "their process does not answer"

@@ -9,7 +9,7 @@ from callmark.domain.resolution.model import Offers
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.model import Seen
-from callmark.surfaces.emulator.view import CallOnScreen, PastCall
+from callmark.surfaces.emulator.view import CallOnScreen
 
 
 class PhoneCall:
@@ -37,7 +37,7 @@ class PhoneCall:
         return self.outcome
 
     def on_screen(self) -> CallOnScreen:
-        """As pages show it."""
+        """As pages show it, and as the history keeps it once it has ended."""
         return CallOnScreen(
             id=self.id,
             caller=self.caller,
@@ -45,16 +45,4 @@ class PhoneCall:
             began=self.began_ms,
             ended=self.ended_ms,
             screen=msgspec.structs.replace(self.seen.screen(), offers=Offers()),  # those show after the call
-        )
-
-    def past(self, outcome: CallEvent) -> PastCall:
-        """As the history keeps it."""
-        screen = self.seen.screen()
-        return PastCall(
-            at=self.began_ms,
-            caller=self.caller,
-            outcome=outcome,
-            name=screen.name,
-            call_reason=screen.call_reason,
-            why=screen.why,
         )

@@ -14,7 +14,7 @@ from callmark.surfaces.emulator.model import HandsetStatus, Memory, Screen, Scri
 
 
 class CallOnScreen(Struct, frozen=True, kw_only=True):
-    """The call on a handset's screen; `outcome` is None while it rings. Instants: the product clock's milliseconds."""
+    """A call as screens and histories show it; `outcome` is None while it rings. Instants in product milliseconds."""
 
     id: UUID
     caller: PhoneNumber
@@ -22,17 +22,6 @@ class CallOnScreen(Struct, frozen=True, kw_only=True):
     began: int
     ended: int | None
     screen: Screen
-
-
-class PastCall(Struct, frozen=True, kw_only=True):
-    """A line of a handset's call history."""
-
-    at: int
-    caller: PhoneNumber
-    outcome: CallEvent
-    name: str | None
-    call_reason: str | None
-    why: str
 
 
 class Step(StrEnum):
@@ -67,14 +56,15 @@ class HandsetGlimpse(Struct, frozen=True, kw_only=True):
     memory: Memory
     is_watched: bool
     call: CallOnScreen | None
-    history: list[PastCall]
+    history: list[CallOnScreen]
 
 
-class HandsetView(HandsetGlimpse, frozen=True, kw_only=True):
+class HandsetView(Struct, frozen=True, kw_only=True):
     """A handset as its own page shows it; `reason` says why its status is what it is, where that needs words."""
 
+    glimpse: HandsetGlimpse
     reason: str
     held: list[Identity]
-    """The newest of what it holds; `memory` has the count of all."""
+    """The newest of what it holds; the glimpse's `memory` has the count of all."""
     most_held: int
     after: AfterCallOnScreen | None

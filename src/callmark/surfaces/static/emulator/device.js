@@ -72,7 +72,7 @@ function drawRecents(list, { history, zone }) {
   const key =
     history
       .slice(0, 3)
-      .map((one) => `${one.at}${one.outcome}`)
+      .map((one) => `${one.id}`)
       .join() + zone;
   if (list.dataset.key === key) return;
   list.dataset.key = key;
@@ -83,9 +83,9 @@ function recent(one, zone) {
   const item = document.createElement("li");
   item.dataset.outcome = one.outcome;
   const name = document.createElement("bdi");
-  name.textContent = one.name ?? readable(one.caller);
+  name.textContent = one.screen.name ?? readable(one.caller);
   const time = document.createElement("time");
-  time.textContent = clockTime(one.at, zone);
+  time.textContent = clockTime(one.began, zone);
   item.append(name, time);
   return item;
 }

@@ -42,7 +42,7 @@ function draw() {
   drawSwitch();
   drawHeld(now);
   drawHistory();
-  setText(part("shown-why"), phone.call?.screen.why ?? phone.history[0]?.why ?? "No call yet.");
+  setText(part("shown-why"), phone.call?.screen.why ?? phone.history[0]?.screen.why ?? "No call yet.");
 }
 
 function drawSwitch() {
@@ -94,20 +94,20 @@ function heldRow(one) {
 }
 
 function drawHistory() {
-  const key = `${phone.history.length}:${phone.history[0]?.at}:${phone.history[0]?.outcome}`;
+  const key = phone.history[0]?.id ?? "";
   if (key === drawn) return;
   drawn = key;
   part("history-none").hidden = phone.history.length > 0;
-  part("history").replaceChildren(...phone.history.slice(0, 20).map(historyRow));
+  part("history").replaceChildren(...phone.history.map(historyRow));
 }
 
-function historyRow(one) {
+function historyRow({ outcome, caller, began, screen }) {
   const row = part("history-row").content.firstElementChild.cloneNode(true);
-  row.dataset.outcome = one.outcome;
-  row.querySelector(".cm-outcome").textContent = one.outcome;
-  row.querySelector(".cm-who").textContent = one.name ?? readable(one.caller);
-  row.querySelector(".cm-said").textContent = one.name ? (one.call_reason ?? "") : one.why;
-  row.querySelector("time").textContent = instant(one.at);
+  row.dataset.outcome = outcome;
+  row.querySelector(".cm-outcome").textContent = outcome;
+  row.querySelector(".cm-who").textContent = screen.name ?? readable(caller);
+  row.querySelector(".cm-said").textContent = screen.name ? (screen.call_reason ?? "") : screen.why;
+  row.querySelector("time").textContent = instant(began);
   return row;
 }
 

@@ -16,7 +16,7 @@ export class Phone extends EventTarget {
     this.number = number;
     this.#feed = new Feed(`/emulator/live/${number}`, {
       clock: (now) => this.clock.set(now),
-      handset: (handset) => this.#become(handset.status, handset.reason, handset),
+      handset: ({ glimpse, ...more }) => this.#become(glimpse.status, more.reason, { ...glimpse, ...more }),
       gone: (reason) => this.#become("gone", reason, null),
       away: (reason) => this.#become("away", reason, this.handset),
       broken: () => this.#become("reconnecting", "", this.handset),
