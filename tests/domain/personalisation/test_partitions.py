@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from tests.engines import Engines
 from tests.factories import Cast, make_cast, phone, submit_batch
 
 from callmark.domain.deps import Deps
@@ -11,11 +12,12 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions, queries
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.model import Batch, Outcome, Settlement, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1, NewRecord
 from callmark.kit.clock import FakeClock, to_ms
+from callmark.kit.db import connect
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
 from callmark.worker.run import run_due_once
@@ -86,6 +88,32 @@ async def test_the_ring_time_look_up_visits_the_days_of_an_open_window_only(deps
     text = "\n".join(row[0] for row in plan)
     assert text.count("Scan") <= 3, text
     assert "Seq Scan" not in text, text
+
+
+async def test_settling_on_a_day_without_statistics_reads_what_it_settles_and_no_more(
+    engines: Engines, deps: Deps, clock: FakeClock
+) -> None:
+    clock.advance(timedelta(days=16_000))
+    await partitions.keep_partitions(deps)
+    cast, now = await make_cast(deps), clock.now()
+    window = (now, now + timedelta(hours=1))
+    async with connect(engines.dsn) as tx:
+        await tx.execute("SET plan_cache_mode = force_generic_plan")
+        await queries.settle(
+            tx, [settled(await only(deps, await submit(deps, cast, new_record(cast, phone(), *window))))]
+        )
+        many = [await submit(deps, cast, *(new_record(cast, phone(), *window) for _ in range(500))) for _ in range(4)]
+        records = await personalisation.timelines(deps, many[0].id, None)
+        async with tx.transaction():
+            await queries.settle(tx, list(map(settled, records[:5])))  # by the plan kept from when the day was empty
+            read = await tx.fetchval(
+                "SELECT sum(idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname ~ '^call_rec'"
+            )
+    assert read < 20  # of 2,001
+
+
+def settled(record: StoredRecord) -> Settlement:
+    return Settlement(record.key, Outcome.SUCCESS, None, record.accepted_at)
 
 
 async def test_what_is_pending_past_its_window_is_swept_to_failed(deps: Deps, clock: FakeClock) -> None:
