@@ -14,6 +14,7 @@ from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything
 from tests.surfaces.emulator.running import Emulated, emulated, farming, free_port, serving
 from tests.surfaces.gateway.helpers import CALLER, push
+from websockets.asyncio.client import connect
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
@@ -22,6 +23,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import new_id
+from callmark.surfaces.emulator.handset import REPLACED
 from callmark.surfaces.emulator.live import MOST_STREAMS
 from callmark.worker.run import prepare
 
@@ -260,6 +262,46 @@ async def test_a_page_says_that_the_number_was_registered_elsewhere_and_signs_in
         assert page.handset["reason"] == "its number was registered on another device"
         await gesture(emulator, number, "sign_in")
         await page.until(lambda page: page.handset["status"] == "online")
+
+
+async def test_a_page_says_that_another_stream_has_its_token_and_takes_it_back(emulator: Emulated) -> None:
+    number = phone()
+    await emulator.make(number)
+    async with emulator.deps.db.connection() as tx:
+        token = await tx.fetchval("SELECT token FROM virtual_handset WHERE phone_number = $1", number)
+    stream = f"ws://127.0.0.1:{emulator.port}/handset/v1/stream"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with watching(emulator, number) as page, connect(stream, additional_headers=headers, proxy=None) as other:
+        await page.until(lambda page: page.handset.get("status") == "taken")
+        assert page.handset["reason"] == "another stream with its token replaced it"
+        await gesture(emulator, number, "sign_in")
+        await page.until(lambda page: page.handset["status"] == "online")
+        await other.wait_closed()
+        assert other.close_code == REPLACED
+
+
+async def test_faults_for_all_handsets_reach_one_whose_page_is_open(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    async with watching(emulator, number) as page:
+        await page.until(lambda page: page.handset.get("status") == "online")
+        await emulator.http.put("/emulator/v1/faults", json={"drop_every": 2})
+        pushed = [await push(emulator.deps, cast, number, caller=caller) for caller in (CALLER, STRANGER)]
+        assert [record.outcome for record in pushed] == ["success", "failed_to_push"]
+        await page.until(lambda page: len(page.handset["held"]) == 1)
+
+
+async def test_a_page_stays_while_the_app_is_installed_again(emulator: Emulated) -> None:
+    cast, number = await make_cast(emulator.deps), phone()
+    await emulator.make(number)
+    await push(emulator.deps, cast, number)
+    await emulator.call(number, CALLER, "missed")
+    async with watching(emulator, number) as page:
+        await page.until(lambda page: bool(page.handset.get("history")))
+        await emulator.make(number, app_version="5.0.0")
+        await page.until(lambda page: page.handset["app_version"] == "5.0.0")
+        assert page.handset["history"] == []
+        assert "gone" not in page.seen
 
 
 async def test_a_page_without_a_farm_says_so_and_recovers(deps: Deps, tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ class Farm:
 
     async def _make(self, row: VirtualHandset) -> control.Made:
         async with self._locks[row.phone_number]:
-            if old := self._handsets.pop(row.phone_number, None):
+            if old := self._handsets.get(row.phone_number):
                 await old.stop()
             self._forget_screen(row.phone_number)
             await self._save(row)

@@ -34,7 +34,7 @@ PATH = "/emulator/live"
 ASKED_EVERY_S = 1.0
 ANSWERED_WITHIN = timedelta(seconds=3)
 HEARTBEAT_S = 5.0
-AT_MOST_EVERY_S = 0.05
+AT_MOST_EVERY_S, WALL_AT_MOST_EVERY_S = 0.05, 0.5
 """Changes that come faster are shown together."""
 
 MOST_STREAMS = 200
@@ -63,7 +63,8 @@ class _Reader:
 class _Feed:
     """What shows of one handset, or of all, kept current while pages read it. `latest` is empty before it is known."""
 
-    def __init__(self, read: Callable[[bytes], Awaitable[bytes]]) -> None:
+    def __init__(self, read: Callable[[bytes], Awaitable[bytes]], at_most_every_s: float) -> None:
+        self._at_most_every_s = at_most_every_s
         self.latest = b""
         self.readers: set[_Reader] = set()
         self._read = read
@@ -98,7 +99,7 @@ class _Feed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ASKED_EVERY_S):
                     await self._hint.wait()
-            await asyncio.sleep(AT_MOST_EVERY_S)
+            await asyncio.sleep(self._at_most_every_s)
 
 
 class Live:
@@ -167,7 +168,8 @@ class Live:
     def _join(self, phone: PhoneNumber, reader: _Reader) -> _Feed:
         self._streams += 1
         if (feed := self._feeds.get(phone)) is None:
-            feed = self._feeds[phone] = _Feed(partial(self._read, phone))
+            at_most_every_s = WALL_AT_MOST_EVERY_S if phone == WALL else AT_MOST_EVERY_S
+            feed = self._feeds[phone] = _Feed(partial(self._read, phone), at_most_every_s)
         feed.readers.add(reader)
         return feed
 
