@@ -1,0 +1,57 @@
+"""The SQL of due deliveries where PostgreSQL knows nothing yet of the day."""
+
+from datetime import datetime
+
+from tests.engines import Engines
+from tests.factories import make_cast
+
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
+from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, Due, Secrets, Verdict
+from callmark.domain.webhooks.queue_queries import Ended
+from callmark.kit.clock import FakeClock
+from callmark.kit.db import Tx, connect
+from callmark.kit.ids import new_id
+
+
+async def fill(tx: Tx, account_id: AccountId, now: datetime, count: int) -> list[DeliveryId]:
+    """Deliveries of one instant; their ids."""
+    rows = await tx.fetch(
+        "INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state)"
+        " SELECT gen_random_uuid(), $1, gen_random_uuid(), gen_random_uuid(), 'cmb', n, $2, 'pending'"
+        " FROM generate_series(1, $3::int) n RETURNING id",
+        account_id,
+        now,
+        count,
+    )
+    return [DeliveryId(row[0]) for row in rows]
+
+
+def delivered(delivery_id: DeliveryId, account_id: AccountId, now: datetime) -> Ended:
+    types = frozenset(EventType)
+    to = Configuration(
+        WebhookId(new_id()), account_id, "hook", "https://example.com", Secrets(b""), *(True, True, False), types
+    )
+    attempt = Attempt(new_id(), 1, now, 5, "https://example.com", "", 200, "", b"", None)
+    due = Due(delivery_id, now, EventId(new_id()), 0, 0, b"{}", to)
+    return Ended(due, attempt, Verdict(DeliveryState.SUCCESS, None), now)
+
+
+async def test_a_day_without_statistics_is_not_read_to_record_what_became_of_a_few(
+    engines: Engines, deps: Deps, clock: FakeClock
+) -> None:
+    account_id, now = (await make_cast(deps)).account.id, clock.now()
+    async with connect(engines.dsn) as tx:
+        await tx.execute("SET plan_cache_mode = force_generic_plan")
+        await queue_queries.record(tx, [delivered(DeliveryId(new_id()), account_id, now)])  # its plan is kept from here
+        ids = await fill(tx, account_id, now, 2000)
+        async with tx.transaction():
+            await queue_queries.record_within(tx, [delivered(one, account_id, now) for one in ids[:5]])
+            read = await tx.fetchval(
+                "SELECT sum(idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname ~ '^deliver'"
+            )
+            done = await tx.fetchval("SELECT count(*) FROM delivery WHERE state = 'success'")
+    assert done == 5
+    assert read < 20  # of 2,000
