@@ -10,7 +10,7 @@ from typing import Any
 from tests.listed import SOMEBODY, Listed, make_listed, ring
 
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
@@ -30,7 +30,7 @@ async def asked_to_call_back(deps: Deps, listed: Listed | None = None, **said: A
     """A receiver of the listed number (a new account's by default) asks to be called back."""
     listed = listed or await make_listed(deps)
     receiver, _ = await ring(deps, listed)
-    await callbacks.request(deps, receiver, Asked(random_uuid(), listed.number, **said))
+    await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number, **said))
     return listed
 
 

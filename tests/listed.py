@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import LiteralString
 
+from tests.actors import ALICE
 from tests.factories import make_feature_set, make_label, make_number_group, phone
 
 from callmark.domain.accounts import service as accounts
@@ -106,7 +107,7 @@ async def offer_everything(
         slot_picker=True,
         time_zone="Asia/Kolkata",
         hours=hours,
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     draft = await feedback.create_campaign(
         deps,

@@ -16,7 +16,7 @@ from tests.waiting import in_task
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
@@ -145,7 +145,7 @@ class Cast:
     async def _ask_to_be_called_back(self) -> None:
         listed = await make_listed(self.deps, account_id=self.account(""))
         receiver, _ = await ring(self.deps, listed)
-        await callbacks.request(self.deps, receiver, Asked(random_uuid(), listed.number))
+        await callbacks.request(self.deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
 
     async def _answer_a_survey(self, prefix: str) -> None:
         listed = await make_listed(self.deps, account_id=self.account(prefix))

@@ -23,7 +23,9 @@ AppError
 """
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+_T = TypeVar("_T")
 
 _FIELD_WORDS = {"url": "URL", "label_id": "label", "call_reason_id": "call reason", "sub_category": "category"}
 """How people call fields whose name is no word; others are read with spaces."""
@@ -247,3 +249,10 @@ class SetupError(AppError):
     """An installation cannot start or be reached as it is set up; the text says what to change."""
 
     slug = "setup-error"
+
+
+def found(value: _T | None, message: str = "resource not found") -> _T:
+    """The value. Raises NotFound with that message when there is none."""
+    if value is None:
+        raise NotFound(message)
+    return value

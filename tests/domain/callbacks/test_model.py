@@ -10,10 +10,10 @@ import pytest
 
 from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import (
-    Asked,
     CallbackRequest,
+    CallbackTerms,
+    NewCallbackRequest,
     RequestState,
-    Terms,
     check_hours,
     chosen_slot,
     config_name,
@@ -28,9 +28,9 @@ from callmark.kit.zones import device_zone
 NOW = datetime(2026, 1, 1, 10, 0, 5, tzinfo=UTC)
 INDIA = ZoneInfo("Asia/Kolkata")
 SOME_ID = UUID(int=7)
-PICKER = Terms("Weekday callbacks", slot_picker=True, time_zone=INDIA, hours=parse_hours("sat 11:00-12:00"))
-PLAIN = Terms("Weekday callbacks", slot_picker=False, time_zone=INDIA)
-ASKED = Asked(SOME_ID, PhoneNumber("918040001234"))
+PICKER = CallbackTerms("Weekday callbacks", slot_picker=True, time_zone=INDIA, hours=parse_hours("sat 11:00-12:00"))
+PLAIN = CallbackTerms("Weekday callbacks", slot_picker=False, time_zone=INDIA)
+ASKED = NewCallbackRequest(SOME_ID, PhoneNumber("918040001234"))
 REQUEST = CallbackRequest(
     id=CallbackRequestId(SOME_ID),
     account_id=AccountId(SOME_ID),

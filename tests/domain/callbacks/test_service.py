@@ -7,19 +7,29 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from tests.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.factories import phone
-from tests.listed import SOMEBODY, Listed, bodies, make_listed, ring, set_switch
+from tests.listed import Listed, bodies, make_listed, ring, set_switch
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
-from callmark.domain.callbacks.model import Asked, CallbackConfig, CallbackOffer, CallbackRequest, RequestState
+from callmark.domain.callbacks.model import (
+    CallbackConfig,
+    CallbackOffer,
+    CallbackRequest,
+    NewCallbackRequest,
+    RequestState,
+)
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import service as numbers
+from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -39,7 +49,7 @@ async def configure(deps: Deps, listed: Listed) -> CallbackConfig:
         slot_picker=True,
         time_zone="Asia/Kolkata",
         hours=HOURS,
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
 
 
@@ -50,52 +60,92 @@ async def offered(deps: Deps, listed: Listed) -> CallbackOffer | None:
         return await callbacks.offered(tx, caller, deps.clock.now(), device_zone("Asia/Dubai"))
 
 
-def asked(listed: Listed) -> Asked:
-    return Asked(random_uuid(), listed.number)
+def asked(listed: Listed) -> NewCallbackRequest:
+    return NewCallbackRequest(random_uuid(), listed.number)
 
 
 async def test_a_feature_set_has_one_configuration_and_a_part_not_given_stays(deps: Deps, clock: FakeClock) -> None:
     listed = await make_listed(deps)
     of = (deps, listed.account_id, listed.feature_set_id)
-    first = await callbacks.set_config(*of, created_by_email=SOMEBODY)
+    first = await callbacks.set_config(*of, by=ALICE)
     assert (first.name, first.slot_picker, first.time_zone.key) == ("Delivery default", False, "UTC")
     clock.advance(timedelta(hours=1))
     second = await configure(deps, listed)
     assert (second.id, second.created_at, second.updated_at) == (first.id, first.created_at, clock.now())
-    third = await callbacks.set_config(*of, name="Callbacks", created_by_email="bob@acme.example")
+    third = await callbacks.set_config(*of, name="Callbacks", by=BOB)
     assert third == replace(second, name="Callbacks")
     assert await callbacks.get_config(*of) == third
     assert await callbacks.list_configs(deps, listed.account_id) == [third]
     assert hours_text(third.hours) == HOURS
-    await callbacks.delete_config(*of)
-    for gone in (callbacks.get_config, callbacks.delete_config):
-        with pytest.raises(NotFound):
-            await gone(*of)
+    assert await callbacks.delete_config(*of, by=ALICE) == third
+    with pytest.raises(NotFound):
+        await callbacks.get_config(*of)
+    with pytest.raises(NotFound):
+        await callbacks.delete_config(*of, by=ALICE)
 
 
 async def test_a_configuration_that_cannot_be_used_is_refused(deps: Deps) -> None:
     listed = await make_listed(deps)
     of = (deps, listed.account_id, listed.feature_set_id)
     with pytest.raises(InvalidInput, match="hours are required"):
-        await callbacks.set_config(*of, slot_picker=True, created_by_email=SOMEBODY)
+        await callbacks.set_config(*of, slot_picker=True, by=ALICE)
     with pytest.raises(InvalidInput, match="time zone"):
-        await callbacks.set_config(*of, time_zone="Mars/Olympus", created_by_email=SOMEBODY)
+        await callbacks.set_config(*of, time_zone="Mars/Olympus", by=ALICE)
     with pytest.raises(NotFound):
-        await callbacks.set_config(
-            deps, listed.account_id, FeatureSetId(new_id()), name="Mine", created_by_email=SOMEBODY
-        )
+        await callbacks.set_config(deps, listed.account_id, FeatureSetId(new_id()), name="Mine", by=ALICE)
 
 
 async def test_another_accounts_configuration_is_not_found(deps: Deps) -> None:
     alices, charlies = await make_listed(deps), await make_listed(deps)
     await configure(deps, alices)
     foreign = (deps, charlies.account_id, alices.feature_set_id)
-    for use in (callbacks.get_config, callbacks.delete_config):
-        with pytest.raises(NotFound):
-            await use(*foreign)
     with pytest.raises(NotFound):
-        await callbacks.set_config(*foreign, name="Mine", created_by_email="charlie@borealis.example")
+        await callbacks.get_config(*foreign)
+    with pytest.raises(NotFound):
+        await callbacks.delete_config(*foreign, by=CHARLIE)
+    with pytest.raises(NotFound):
+        await callbacks.set_config(*foreign, name="Mine", by=CHARLIE)
     assert await callbacks.list_configs(deps, charlies.account_id) == []
+
+
+async def test_an_owner_configures_its_place_alone_and_number_groups_are_of_the_whole_account(deps: Deps) -> None:
+    near = await make_listed(deps)
+    far = await make_listed(deps, account_id=near.account_id)
+    group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
+    account = (deps, near.account_id)
+    olivia = owner_of((await structure.get_placed(*account, near.feature_set_id)).place.process_id)
+    assert (await callbacks.set_config(*account, near.feature_set_id, by=olivia)).created_by_email == olivia.email
+    assert not (await callbacks.set_offered(*account, near.feature_set_id, by=olivia, on=False)).call_me_back
+    for outside in (far, group):
+        of = (*account, outside.feature_set_id)
+        await callbacks.set_config(*of, by=ALICE)
+        for refused in (
+            callbacks.set_config(*of, by=olivia),
+            callbacks.set_offered(*of, by=olivia, on=False),
+            callbacks.delete_config(*of, by=olivia),
+            callbacks.delete_config(*account, near.feature_set_id, by=owner_of(None)),
+        ):
+            with pytest.raises(NotFound):
+                await refused
+    await callbacks.delete_config(*account, near.feature_set_id, by=olivia)
+
+
+async def test_who_changed_a_configuration_is_in_the_audit_log(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    of = (deps, listed.account_id, listed.feature_set_id)
+    await configure(deps, listed)
+    await callbacks.set_config(*of, by=BOB, slot_picker=False)
+    await callbacks.set_offered(*of, by=BOB, on=False)
+    await callbacks.delete_config(*of, by=BOB)
+    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    told = {"feature_set": "Delivery default", "time_zone": "Asia/Kolkata", "hours": HOURS}
+    switched = {"feature_set_id": str(listed.feature_set_id), "call_me_back": False}
+    assert [(one.actor_email, one.action, one.subject, one.details) for one in log] == [
+        (ALICE.email, "callback_config.changed", "Weekday callbacks", told | {"slot_picker": True}),
+        (BOB.email, "callback_config.changed", "Weekday callbacks", told | {"slot_picker": False}),
+        (BOB.email, "feature_set.changed", "Delivery default", switched),
+        (BOB.email, "callback_config.deleted", "Weekday callbacks", {"feature_set": "Delivery default"}),
+    ]
 
 
 async def test_the_offer_has_the_configurations_slots_in_the_devices_zone(deps: Deps) -> None:

@@ -6,20 +6,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.listed import SOMEBODY, Listed, make_listed, ring
+from tests.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.listed import Listed, make_listed, ring
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import jobs, work_list
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked, CallbackRequest, RequestState
+from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallbackRequestId
+from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
 
 
-def asked(listed: Listed) -> Asked:
-    return Asked(random_uuid(), listed.number)
+def asked(listed: Listed) -> NewCallbackRequest:
+    return NewCallbackRequest(random_uuid(), listed.number)
 
 
 async def make_requests(deps: Deps, clock: FakeClock, listed: Listed, count: int) -> list[CallbackRequest]:
@@ -47,19 +51,19 @@ async def test_a_request_is_taken_by_one_and_done_once(deps: Deps, clock: FakeCl
     listed = await make_listed(deps)
     (made,) = await make_requests(deps, clock, listed, 1)
     of = (deps, listed.account_id, made.id)
-    taken = await work_list.take(*of, "alice@acme.example")
+    taken = await work_list.take(*of, by=ALICE)
     assert taken == replace(
         made, state=RequestState.TAKEN, handled_by_email="alice@acme.example", handled_at=clock.now()
     )
-    assert await work_list.take(*of, "alice@acme.example") == taken
+    assert await work_list.take(*of, by=ALICE) == taken
     with pytest.raises(Conflict, match="taken by alice"):
-        await work_list.take(*of, "bob@acme.example")
+        await work_list.take(*of, by=BOB)
     clock.advance(timedelta(minutes=5))
-    done = await work_list.finish(*of, "bob@acme.example")
+    done = await work_list.finish(*of, by=BOB)
     assert (done.state, done.handled_by_email, done.handled_at) == (RequestState.DONE, "bob@acme.example", clock.now())
-    assert await work_list.finish(*of, "alice@acme.example") == done
+    assert await work_list.finish(*of, by=ALICE) == done
     with pytest.raises(Conflict, match="already done"):
-        await work_list.take(*of, "alice@acme.example")
+        await work_list.take(*of, by=ALICE)
     assert await work_list.get_request(*of) == done
 
 
@@ -67,12 +71,12 @@ async def test_a_request_is_reopened_for_whoever_takes_it_next(deps: Deps, clock
     listed = await make_listed(deps)
     (made,) = await make_requests(deps, clock, listed, 1)
     of = (deps, listed.account_id, made.id)
-    assert await work_list.reopen(*of) == made
-    await work_list.take(*of, "alice@acme.example")
-    assert await work_list.reopen(*of) == made
-    await work_list.finish(*of, "alice@acme.example")
-    assert await work_list.reopen(*of) == made
-    assert (await work_list.take(*of, "bob@acme.example")).handled_by_email == "bob@acme.example"
+    assert await work_list.reopen(*of, by=ALICE) == made
+    await work_list.take(*of, by=ALICE)
+    assert await work_list.reopen(*of, by=ALICE) == made
+    await work_list.finish(*of, by=ALICE)
+    assert await work_list.reopen(*of, by=ALICE) == made
+    assert (await work_list.take(*of, by=BOB)).handled_by_email == "bob@acme.example"
 
 
 async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> None:
@@ -80,7 +84,7 @@ async def test_a_receiver_who_is_not_interested_is_never_to_do(deps: Deps) -> No
     receiver, _ = await ring(deps, listed)
     made = await callbacks.request(deps, receiver, replace(asked(listed), is_interested=False))
     with pytest.raises(Conflict, match="not interested"):
-        await work_list.reopen(deps, listed.account_id, made.id)
+        await work_list.reopen(deps, listed.account_id, made.id, by=ALICE)
     assert await work_list.get_request(deps, listed.account_id, made.id) == made
 
 
@@ -91,12 +95,11 @@ async def test_requests_are_narrowed_to_feature_sets_and_to_the_beginning_of_a_n
     other = await make_listed(deps, account_id=listed.account_id)
     (one,), (two,) = await make_requests(deps, clock, listed, 1), await make_requests(deps, clock, other, 1)
 
-    async def found(**more: Any) -> list[CallbackRequest]:
-        return await work_list.list_requests(deps, listed.account_id, **more)
+    async def found(**wanted: Any) -> list[CallbackRequest]:
+        return await work_list.list_requests(deps, listed.account_id, RequestFilter(**wanted))
 
     assert await found() == [two, one]
-    assert await found(feature_sets=[listed.feature_set_id]) == [one]
-    assert await found(feature_sets=[]) == []
+    assert await found(feature_set_id=listed.feature_set_id) == [one]
     assert await found(receiver=one.receiver_number) == [one]
     assert await found(receiver=one.receiver_number[:4]) == [two, one]
     assert await found(receiver=one.receiver_number[1:]) == []
@@ -106,9 +109,8 @@ async def test_requests_are_narrowed_to_feature_sets_and_to_the_beginning_of_a_n
 async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock: FakeClock) -> None:
     listed = await make_listed(deps)
     for made in await make_requests(deps, clock, listed, 5):
-        who = ("alice@acme.example", "bob@acme.example")
         ended = await asyncio.gather(
-            *[work_list.take(deps, listed.account_id, made.id, email) for email in who], return_exceptions=True
+            *[work_list.take(deps, listed.account_id, made.id, by=by) for by in (ALICE, BOB)], return_exceptions=True
         )
         assert sorted(type(one).__name__ for one in ended) == ["CallbackRequest", "Conflict"]
 
@@ -116,11 +118,48 @@ async def test_of_two_who_take_one_request_at_once_one_has_it(deps: Deps, clock:
 async def test_requests_are_counted_and_listed_by_state(deps: Deps, clock: FakeClock) -> None:
     listed = await make_listed(deps)
     new, taken, done = await make_requests(deps, clock, listed, 3)
-    taken = await work_list.take(deps, listed.account_id, taken.id, SOMEBODY)
-    done = await work_list.finish(deps, listed.account_id, done.id, SOMEBODY)
+    taken = await work_list.take(deps, listed.account_id, taken.id, by=ALICE)
+    done = await work_list.finish(deps, listed.account_id, done.id, by=ALICE)
     assert await work_list.count_requests(deps, listed.account_id) == dict.fromkeys(RequestState, 1)
     for state, one in zip(RequestState, (new, taken, done), strict=True):
-        assert await work_list.list_requests(deps, listed.account_id, states=frozenset({state})) == [one]
+        assert await work_list.list_requests(deps, listed.account_id, RequestFilter(frozenset({state}))) == [one]
+
+
+async def test_an_owner_sees_and_moves_the_requests_of_its_place_alone(deps: Deps, clock: FakeClock) -> None:
+    near = await make_listed(deps)
+    far = await make_listed(deps, account_id=near.account_id)
+    group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
+    made = [(await make_requests(deps, clock, one, 1))[0] for one in (near, far, group)]
+    of = (deps, near.account_id)
+    process = (await structure.get_placed(*of, near.feature_set_id)).place.process_id
+    for by, seen in ((ALICE, made), (owner_of(process), made[:1]), (owner_of(None), [])):
+        listed = await work_list.list_to_do(*of, by.scope, RequestFilter(), after=None, limit=9)
+        assert {one.id for one in listed} == {one.id for one in seen}
+        assert await work_list.count_new(*of, by.scope, 9) == len(seen)
+    elsewhere = RequestFilter(feature_set_id=far.feature_set_id)
+    assert await work_list.list_to_do(*of, owner_of(process).scope, elsewhere, after=None, limit=9) == []
+    for use in (work_list.take, work_list.finish, work_list.reopen):
+        for one in made[1:]:
+            with pytest.raises(NotFound):
+                await use(*of, one.id, by=owner_of(process))
+    assert (await work_list.take(*of, made[0].id, by=owner_of(process))).state is RequestState.TAKEN
+
+
+async def test_a_step_that_changes_something_is_in_the_audit_log(deps: Deps, clock: FakeClock) -> None:
+    listed = await make_listed(deps)
+    (made,) = await make_requests(deps, clock, listed, 1)
+    of = (deps, listed.account_id, made.id)
+    for use in (work_list.take, work_list.finish, work_list.reopen):
+        await use(*of, by=ALICE)
+        await use(*of, by=ALICE)
+    await work_list.take(*of, by=ALICE, email=BOB.email)
+    with pytest.raises(Conflict):
+        await work_list.take(*of, by=ALICE)
+    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    steps = [f"callback.{step}" for step in ("taken", "done", "reopened", "taken")]
+    assert [(one.actor_email, one.action) for one in log] == [(ALICE.email, step) for step in steps]
+    assert {(one.subject, str(one.details)) for one in log} == {("Delivery default", f"{{'request_id': '{made.id}'}}")}
+    assert (await work_list.get_request(*of)).handled_by_email == BOB.email
 
 
 async def test_another_accounts_request_is_not_found(deps: Deps, clock: FakeClock) -> None:
@@ -129,11 +168,9 @@ async def test_another_accounts_request_is_not_found(deps: Deps, clock: FakeCloc
     foreign = (deps, charlies.account_id, made.id)
     with pytest.raises(NotFound):
         await work_list.get_request(*foreign)
-    with pytest.raises(NotFound):
-        await work_list.reopen(*foreign)
-    for use in (work_list.take, work_list.finish):
+    for use in (work_list.take, work_list.finish, work_list.reopen):
         with pytest.raises(NotFound):
-            await use(*foreign, "charlie@borealis.example")
+            await use(*foreign, by=CHARLIE)
     with pytest.raises(NotFound):
         await work_list.list_requests(deps, charlies.account_id, after=made.id)
     assert await work_list.list_requests(deps, charlies.account_id) == []

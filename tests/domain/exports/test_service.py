@@ -7,8 +7,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from tests.actors import ALICE
 from tests.exporting import answered, as_cells, asked_to_call_back, export, make_survey, payloads, rows
-from tests.listed import SOMEBODY, make_listed
+from tests.listed import make_listed
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
@@ -47,7 +48,7 @@ async def test_a_csv_file_has_the_payloads_fields_as_columns_and_a_line_for_each
         slot_picker=True,
         time_zone="Asia/Kolkata",
         hours="sat 11:00-12:00",
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     await asked_to_call_back(deps, listed, slot=SLOT)
     await asked_to_call_back(deps, listed, is_interested=False)

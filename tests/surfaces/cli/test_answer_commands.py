@@ -9,7 +9,7 @@ from tests.listed import Listed, make_listed, ring
 from tests.surfaces.cli.test_operator_commands import NOBODY, Here
 
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.answers import Answered, answer
@@ -124,7 +124,7 @@ async def test_call_me_back_is_configured_and_its_requests_are_worked_off(
         "feature_set_id": str(listed.feature_set_id)
     }
     receiver, _ = await ring(deps, listed, CallEvent.MISSED)
-    await callbacks.request(deps, receiver, Asked(random_uuid(), listed.number))
+    await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
     (waiting,) = await run(here, "callback", "requests", *of(listed), "--state", "new")
     assert (waiting["receiver_number"], waiting["is_interested"]) == (receiver, True)
     taken = await run(here, "callback", "take", waiting["id"], *of(listed), "--email", "bob@acme.example")

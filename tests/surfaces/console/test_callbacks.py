@@ -1,14 +1,14 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from html import escape
 from uuid import UUID
 
 import httpx
 import pytest
+from tests.actors import ALICE
 from tests.factories import make_number_group
-from tests.listed import SOMEBODY, Listed, make_listed, ring
+from tests.listed import Listed, make_listed, ring
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -25,8 +25,16 @@ from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
-from callmark.domain.callbacks.model import Asked, CallbackRequest, Position, RequestState, is_overdue
+from callmark.domain.callbacks.model import (
+    CallbackRequest,
+    NewCallbackRequest,
+    RequestFilter,
+    RequestState,
+    WorkListPosition,
+    is_overdue,
+)
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
 
@@ -52,7 +60,7 @@ async def elsewhere(deps: Deps, business: Business) -> Listed:
 async def asks(deps: Deps, listed: Listed, **more: object) -> CallbackRequest:
     """What a new receiver asks for after a missed call."""
     receiver, _ = await ring(deps, listed)
-    return await callbacks.request(deps, receiver, replace(Asked(random_uuid(), listed.number), **more))
+    return await callbacks.request(deps, receiver, replace(NewCallbackRequest(random_uuid(), listed.number), **more))
 
 
 def rows(response: httpx.Response) -> int:
@@ -253,7 +261,7 @@ async def refuses(browser: Browser, feature_set_id: UUID) -> None:
 
 async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
     listed = await make_listed(deps, account_id=business.account.id, process_id=business.process, name=EVIL)
-    await callbacks.set_config(deps, business.account.id, listed.feature_set_id, name=EVIL, created_by_email=SOMEBODY)
+    await callbacks.set_config(deps, business.account.id, listed.feature_set_id, name=EVIL, by=ALICE)
     await asks(deps, listed)
     alice = await browse.as_member(business.admin)
     for path in (LIST, CONFIGS, f"{CONFIGS}/{listed.feature_set_id}", f"{CONFIGS}/{listed.feature_set_id}/delete"):
@@ -266,8 +274,16 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     slotted = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Slots")
-    config = {"name": "Weekdays", "time_zone": "UTC", "hours": "sat 11:00-13:00", "created_by_email": SOMEBODY}
-    await callbacks.set_config(deps, business.account.id, slotted.feature_set_id, slot_picker=True, **config)
+    await callbacks.set_config(
+        deps,
+        business.account.id,
+        slotted.feature_set_id,
+        name="Weekdays",
+        slot_picker=True,
+        time_zone="UTC",
+        hours="sat 11:00-13:00",
+        by=ALICE,
+    )
     free = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Any time")
     late, done, later = [
         await asks(deps, slotted, slot=f"2026-01-03T{at}:00+00:00") for at in ("11:00", "11:30", "12:30")
@@ -285,19 +301,17 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     assert listed == [late.id, newest.id, newer.id, later.id]
     clock.advance(timedelta(minutes=1))
     assert text_of(await alice.get(f"{LIST}?state=new")).count("Overdue") == 2
-    every = work_list.ALL_STATES
-    turn = partial(
-        work_list.list_to_do, deps, business.account.id, states=every, feature_sets=None, receiver="", limit=1
-    )
-    after: Position | None = None
+    of = (deps, business.account.id)
+    narrowed = (WHOLE_ACCOUNT, RequestFilter())
+    after: WorkListPosition | None = None
     found: list[UUID] = []
     for _ in range(5):  # pages of one lead through all of them
-        (one,) = await turn(after=after)
+        (one,) = await work_list.list_to_do(*of, *narrowed, after=after, limit=1)
         found.append(one.id)
-        after = Position(one.id, is_overdue(one, clock.now()))
+        after = WorkListPosition(one.id, is_overdue(one, clock.now()))
     assert set(found[:2]) == {late.id, later.id}
     assert set(found) == {late.id, later.id, newer.id, newest.id, done.id}
-    assert await turn(after=after) == []
+    assert await work_list.list_to_do(*of, *narrowed, after=after, limit=1) == []
 
 
 async def test_a_number_groups_switch_is_reached_from_its_numbers_and_turned(

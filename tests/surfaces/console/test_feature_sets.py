@@ -1,6 +1,7 @@
 from dataclasses import replace
 from html import escape
 
+from tests.actors import ALICE
 from tests.factories import make_label, phone
 from tests.listed import QUESTIONS, SOMEBODY
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
@@ -132,7 +133,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
         slot_picker=False,
         time_zone="UTC",
         hours="",
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     await feedback.create_campaign(
         deps,

@@ -10,7 +10,7 @@ from tests.listed import make_listed, offer_everything, ring
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_business
 
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
@@ -59,7 +59,7 @@ async def _things(deps: Deps, business: Business, process: ProcessId) -> list[st
     account = business.account.id
     listed = await make_listed(deps, account_id=account, process_id=process, name=f"Far {new_id()}")
     receiver, _ = await ring(deps, listed)
-    asked = await callbacks.request(deps, receiver, Asked(random_uuid(), listed.number))
+    asked = await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
     campaign = await offer_everything(deps, listed)
     draft = await make_feature_set(deps, account, process, NewFeatureSet(f"Draft {new_id()}"))
     label = await make_label(deps, account)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.actors import ALICE
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
 from tests.surfaces.emulator.running import Emulated
@@ -210,7 +211,7 @@ async def test_the_magic_receiver_asks_to_be_called_back_after_each_missed_call(
     assert {request.slot_starts_at and request.slot_starts_at.isoformat() for request in requests} == {
         "2026-01-03T05:30:00+00:00"
     }
-    await callbacks.delete_config(emulator.deps, on.listed.account_id, on.listed.feature_set_id)
+    await callbacks.delete_config(emulator.deps, on.listed.account_id, on.listed.feature_set_id, by=ALICE)
     await emulator.call(MAGICIAN, on.listed.number, "missed")
     newest, *_ = await work_list.list_requests(emulator.deps, on.listed.account_id)
     assert (newest.slot_starts_at, newest.is_interested) == (None, True)

@@ -36,11 +36,12 @@ async def figures(deps: Deps, actor: Actor) -> HomeFigures:
     """The figures of the actor's account; of what hangs on a place, those of its own. Raises Forbidden."""
     check(actor, Action.HOME)
     account_id = actor.account_id
+    scope = actor.session.actor(actor.address).scope
     sets = await _own_sets(deps, actor)
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(
         days=await call_figures.read_days(deps, account_id) if offers(actor, Action.RECORDS_VIEW) else None,
-        callbacks_waiting=await work_list.count_new(deps, account_id, sets, MOST)
+        callbacks_waiting=await work_list.count_new(deps, account_id, scope, MOST)
         if offers(actor, Action.CALLBACKS_VIEW)
         else None,
         feedback_today=await feedback.count_answers(deps, account_id, midnight, sets, MOST)

@@ -1,7 +1,7 @@
 """Call Me Back: what a feature set offers after a missed call, and what receivers ask for (contract 9.4, 12.4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from uuid import UUID
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, slots
 from callmark.domain.events.model import epoch_text
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.text import clean_line
 
@@ -40,7 +40,7 @@ class CallbackConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CallbackTerms:
     """The part of a configuration that an offer and a request need."""
 
     name: str
@@ -62,7 +62,7 @@ class CallbackOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NewCallbackRequest:
     """What a handset asks for. `request_id` is of its own making: repeated, it changes nothing.
 
     `slot` is one of the offered slots as it was given. `is_sim_unknown`: the call came to a SIM of the device whose
@@ -111,8 +111,20 @@ class CallbackRequest:
     handled_at: datetime | None
 
 
+ALL_STATES = frozenset(RequestState)
+
+
 @dataclass(frozen=True)
-class Position:
+class RequestFilter:
+    """Which requests of an account; None leaves a part out. `receiver`: the digits a number begins with."""
+
+    states: frozenset[RequestState] = ALL_STATES
+    feature_set_id: FeatureSetId | None = None
+    receiver: str = ""
+
+
+@dataclass(frozen=True)
+class WorkListPosition:
     """Where a page of the work list ended."""
 
     id: CallbackRequestId
@@ -123,6 +135,34 @@ def is_overdue(request: CallbackRequest, now: datetime) -> bool:
     """Whether the slot has passed and nobody says that the call was made."""
     slot = request.slot_starts_at
     return slot is not None and request.state is not RequestState.DONE and slot + SLOT <= now
+
+
+def taken_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequest:
+    """The request, taken by `email`, who is going to call back; unchanged when it was theirs already. Raises Conflict.
+
+    The Conflict says that another has taken it, or that it is done.
+    """
+    if request.state is RequestState.DONE:
+        raise Conflict("this request is already done")
+    if request.state is RequestState.NEW:
+        return replace(request, state=RequestState.TAKEN, handled_by_email=email, handled_at=now)
+    if request.handled_by_email != email:
+        raise Conflict(f"this request is taken by {request.handled_by_email}")
+    return request
+
+
+def done_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequest:
+    """The request, done by `email`, whoever had taken it; unchanged when it was done already."""
+    if request.state is RequestState.DONE:
+        return request
+    return replace(request, state=RequestState.DONE, handled_by_email=email, handled_at=now)
+
+
+def reopened(request: CallbackRequest) -> CallbackRequest:
+    """The request, new again, for whoever takes it next. Raises Conflict when the receiver was not interested."""
+    if not request.is_interested:
+        raise Conflict("the receiver was not interested; there is nothing to do")
+    return replace(request, state=RequestState.NEW, handled_by_email=None, handled_at=None)
 
 
 def config_name(text: str) -> str:
@@ -136,13 +176,13 @@ def check_hours(hours: Week, *, slot_picker: bool) -> None:
         raise InvalidInput("hours are required with a slot picker", field="hours")
 
 
-def offer_of(terms: Terms, now: datetime, zone: tzinfo) -> CallbackOffer:
+def offer_of(terms: CallbackTerms, now: datetime, zone: tzinfo) -> CallbackOffer:
     """What is offered at `now`; slots as texts in the device's own zone, `2026-01-03T09:00:00+04:00`."""
     starts = slots(terms.hours, terms.time_zone, now) if terms.slot_picker else []
     return CallbackOffer(terms.name, terms.slot_picker, [start.astimezone(zone).isoformat() for start in starts])
 
 
-def chosen_slot(asked: Asked, terms: Terms, now: datetime) -> datetime | None:
+def chosen_slot(asked: NewCallbackRequest, terms: CallbackTerms, now: datetime) -> datetime | None:
     """When the slot that was asked for begins; None where there is none to choose. Raises InvalidInput about `slot`.
 
     It must be one that is offered at `now`, in whichever zone it is written: the device may have moved meanwhile.

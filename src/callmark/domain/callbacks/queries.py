@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.hours_reader import parse_hours
-from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState, Terms
+from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, CallbackTerms, RequestFilter, RequestState
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
@@ -63,15 +63,17 @@ async def select_configs(tx: Tx, account_id: AccountId) -> list[CallbackConfig]:
     return [_config(row) for row in rows]
 
 
-async def delete_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> bool:
-    """Removes the feature set's configuration; whether it had one."""
-    tag = await tx.execute(
-        "DELETE FROM callback_config WHERE feature_set_id = $2 AND account_id = $1", account_id, feature_set_id
+async def delete_config(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig | None:
+    """Removes the feature set's configuration; what it was, None when it had none."""
+    row = await tx.fetchrow(
+        f"DELETE FROM callback_config WHERE feature_set_id = $2 AND account_id = $1 RETURNING {_CONFIG}",
+        account_id,
+        feature_set_id,
     )
-    return tag == "DELETE 1"
+    return _config(row) if row else None
 
 
-async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> Terms | None:
+async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackTerms | None:
     """What the feature set's configuration says to an offer, or None without one. Index callback_config_one_each."""
     row = await tx.fetchrow(
         "SELECT name, slot_picker, time_zone, hours FROM callback_config WHERE feature_set_id = $2 AND account_id = $1",
@@ -79,7 +81,9 @@ async def select_terms(tx: Tx, account_id: AccountId, feature_set_id: FeatureSet
         feature_set_id,
     )
     return (
-        Terms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), parse_hours(row["hours"])) if row else None
+        CallbackTerms(row["name"], row["slot_picker"], ZoneInfo(row["time_zone"]), parse_hours(row["hours"]))
+        if row
+        else None
     )
 
 
@@ -145,39 +149,47 @@ async def select_request(tx: Tx, account_id: AccountId, request_id: CallbackRequ
     return _request(row) if row else None
 
 
+async def lock_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
+    """As `select_request`, the row locked until the transaction ends."""
+    row = await tx.fetchrow(
+        f"SELECT {_REQUEST} FROM callback_request WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",
+        account_id,
+        request_id,
+    )
+    return _request(row) if row else None
+
+
 async def select_requests(
     tx: Tx,
     account_id: AccountId,
+    wanted: RequestFilter,
     *,
-    states: frozenset[RequestState],
-    feature_sets: Collection[FeatureSetId] | None,
-    receiver: str,
+    among: Collection[FeatureSetId] | None,
     before: tuple[datetime, UUID] | None,
     limit: int,
     overdue: tuple[datetime, bool] | None = None,
 ) -> list[CallbackRequest]:
-    """Up to `limit` of the account's requests in these states, newest first, older than the one at `before`.
+    """Up to `limit` of the account's wanted requests, newest first, older than the one at `before`.
 
-    `overdue`: only those that are not done and whose slot began by that instant, or only the others.
-
-    Of these feature sets (None: of all), from numbers that begin with `receiver`. Index
-    callback_request_account_newest, or callback_request_to_do when nothing done is wanted; callback_request_once for a
-    receiver.
+    Only to the feature sets `among` (None: to all). `overdue`: only those that are not done and whose slot began by
+    that instant, or only the others. Index callback_request_account_newest, or callback_request_to_do when nothing done
+    is wanted; callback_request_once for a receiver.
     """
-    not_done = "" if RequestState.DONE in states else " AND state <> 'done'"
-    begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if receiver else " AND $7 = ''"
+    not_done = "" if RequestState.DONE in wanted.states else " AND state <> 'done'"
+    begins = " AND receiver_number >= $7 AND receiver_number < $7 || ':'" if wanted.receiver else " AND $7 = ''"
     rows = await tx.fetch(
         f"SELECT {_REQUEST} FROM callback_request WHERE account_id = $1 AND state = ANY ($2::text[]){not_done}{begins}"
-        " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6))"
+        " AND ($6::uuid[] IS NULL OR feature_set_id = ANY ($6)) AND ($10::uuid IS NULL OR feature_set_id = $10)"
         " AND ($8::timestamptz IS NULL OR (state <> 'done' AND coalesce(slot_starts_at <= $8, false)) = $9)"
         " AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4)) ORDER BY requested_at DESC, id DESC LIMIT $5",
         account_id,
-        [state.value for state in states],
+        [state.value for state in wanted.states],
         *(before or (None, None)),
         limit,
-        feature_sets,
-        receiver,
+        among,
+        wanted.receiver,
         *(overdue or (None, None)),
+        wanted.feature_set_id,
     )
     return [_request(row) for row in rows]
 
@@ -190,8 +202,8 @@ async def count_requests(tx: Tx, account_id: AccountId) -> dict[RequestState, in
     return dict.fromkeys(RequestState, 0) | {RequestState(row["state"]): row["n"] for row in rows}
 
 
-async def count_new(tx: Tx, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int) -> int:
-    """How many of the account's requests nobody has taken, `most` at the highest; of these feature sets (None: of all).
+async def count_new(tx: Tx, account_id: AccountId, among: Collection[FeatureSetId] | None, most: int) -> int:
+    """How many of the account's requests nobody has taken, `most` at the highest; to the feature sets `among`, or all.
 
     Index callback_request_to_do.
     """
@@ -199,50 +211,20 @@ async def count_new(tx: Tx, account_id: AccountId, feature_sets: Collection[Feat
         "SELECT count(*) FROM (SELECT FROM callback_request WHERE account_id = $1 AND state <> 'done' AND state = 'new'"
         " AND ($2::uuid[] IS NULL OR feature_set_id = ANY ($2)) LIMIT $3) AS waiting",
         account_id,
-        feature_sets,
+        among,
         most,
     )
 
 
-async def take_request(
-    tx: Tx, account_id: AccountId, request_id: CallbackRequestId, email: str, now: datetime
-) -> CallbackRequest | None:
-    """Gives a new request to `email`; None when there is none, or it is not new."""
-    row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'taken', handled_by_email = $3, handled_at = $4"
-        f" WHERE id = $2 AND account_id = $1 AND state = 'new' RETURNING {_REQUEST}",
-        account_id,
-        request_id,
-        email,
-        now,
+async def update_request(tx: Tx, request: CallbackRequest) -> None:
+    """Sets the state of a locked request, and who handles it."""
+    await tx.execute(
+        "UPDATE callback_request SET state = $2, handled_by_email = $3, handled_at = $4 WHERE id = $1",
+        request.id,
+        request.state.value,
+        request.handled_by_email,
+        request.handled_at,
     )
-    return _request(row) if row else None
-
-
-async def end_request(
-    tx: Tx, account_id: AccountId, request_id: CallbackRequestId, email: str, now: datetime
-) -> CallbackRequest | None:
-    """Marks a request as done by `email`; None when there is none, or it is done already."""
-    row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'done', handled_by_email = $3, handled_at = $4"
-        f" WHERE id = $2 AND account_id = $1 AND state <> 'done' RETURNING {_REQUEST}",
-        account_id,
-        request_id,
-        email,
-        now,
-    )
-    return _request(row) if row else None
-
-
-async def reopen_request(tx: Tx, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest | None:
-    """Makes a request new again; None when there is none, it is new, or the receiver was not interested."""
-    row = await tx.fetchrow(
-        "UPDATE callback_request SET state = 'new', handled_by_email = NULL, handled_at = NULL"
-        f" WHERE id = $2 AND account_id = $1 AND state <> 'new' AND is_interested RETURNING {_REQUEST}",
-        account_id,
-        request_id,
-    )
-    return _request(row) if row else None
 
 
 async def drop_requested_before(tx: Tx, instant: datetime) -> int:

@@ -3,13 +3,23 @@
 What a business does with the requests is in `work_list`.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from callmark.domain.audit import service as audit
 from callmark.domain.callbacks import model, queries
-from callmark.domain.callbacks.hours import CLOSED
+from callmark.domain.callbacks.hours import CLOSED, hours_text
 from callmark.domain.callbacks.hours_reader import parse_hours
-from callmark.domain.callbacks.model import Asked, CallbackConfig, CallbackOffer, CallbackRequest, RequestState, Terms
+from callmark.domain.callbacks.model import (
+    CallbackConfig,
+    CallbackOffer,
+    CallbackRequest,
+    CallbackTerms,
+    NewCallbackRequest,
+    RequestState,
+)
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
@@ -17,10 +27,12 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
+from callmark.domain.policy.model import Actor
 from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSet
-from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.structure import visible_sets
+from callmark.domain.structure.model import FeatureSet, FeatureSetChange
+from callmark.kit.db import Joined, Tx
+from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.text import kept_or
@@ -28,6 +40,7 @@ from callmark.kit.zones import time_zone as zone_named
 
 _UTC = ZoneInfo("UTC")
 _DAY = timedelta(days=1)
+_NO_CONFIG = "no Call Me Back configuration for this feature set in this account"
 
 
 async def set_config(
@@ -35,11 +48,11 @@ async def set_config(
     account_id: AccountId,
     feature_set_id: FeatureSetId,
     *,
+    by: Actor,
     name: str | None = None,
     slot_picker: bool | None = None,
     time_zone: str | None = None,
     hours: str | None = None,
-    created_by_email: str,
 ) -> CallbackConfig:
     """The configuration of a feature set or number group after the change: its only one, made when it has none.
 
@@ -49,7 +62,7 @@ async def set_config(
     """
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        feature_set = _found(await structure.lock_feature_set(tx, account_id, feature_set_id))
+        feature_set = await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
         old = await queries.select_config(tx, account_id, feature_set_id)
         terms = _terms_of(old) if old else _default(feature_set.name)
         config = CallbackConfig(
@@ -60,19 +73,26 @@ async def set_config(
             slot_picker=terms.slot_picker if slot_picker is None else slot_picker,
             time_zone=terms.time_zone if time_zone is None else zone_named(time_zone),
             hours=terms.hours if hours is None else parse_hours(hours),
-            created_by_email=old.created_by_email if old else created_by_email,
+            created_by_email=old.created_by_email if old else by.email,
             created_at=old.created_at if old else now,
             updated_at=now,
         )
         model.check_hours(config.hours, slot_picker=config.slot_picker)
         await queries.put_config(tx, config)
+        facts = _facts(config, feature_set, hours)
+        await audit.note(tx, by, "callback_config.changed", config.name, account_id=account_id, at=now, **facts)
     return config
 
 
 async def get_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig:
     """The feature set's configuration. Raises NotFound when it has none, or there is no such feature set."""
+    return found(await find_config(deps, account_id, feature_set_id), _NO_CONFIG)
+
+
+async def find_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> CallbackConfig | None:
+    """The feature set's configuration, None when it has none."""
     async with deps.db.connection() as tx:
-        return _config_found(await queries.select_config(tx, account_id, feature_set_id))
+        return await queries.select_config(tx, account_id, feature_set_id)
 
 
 async def list_configs(deps: Deps, account_id: AccountId) -> list[CallbackConfig]:
@@ -81,11 +101,31 @@ async def list_configs(deps: Deps, account_id: AccountId) -> list[CallbackConfig
         return await queries.select_configs(tx, account_id)
 
 
-async def delete_config(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> None:
+async def set_offered(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor, on: bool
+) -> FeatureSet:
+    """The feature set or number group, which offers a call back from now on or not. Raises NotFound, InvalidInput."""
+    async with deps.db.transaction() as tx:
+        await visible_sets.check_visible(tx, account_id, feature_set_id, by.scope)
+        wanted = FeatureSetChange(call_me_back=on)
+        new = await structure.update_feature_set(replace(deps, db=Joined(tx)), account_id, feature_set_id, wanted)
+        facts = {"feature_set_id": str(new.id), "call_me_back": on}
+        await audit.note(tx, by, "feature_set.changed", new.name, account_id=account_id, at=deps.clock.now(), **facts)
+    return new
+
+
+async def delete_config(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, *, by: Actor
+) -> CallbackConfig:
     """Removes the feature set's configuration; with its switch still on, the default applies. Raises NotFound."""
-    async with deps.db.connection() as tx:
-        if not await queries.delete_config(tx, account_id, feature_set_id):
-            _config_found(None)
+    async with deps.db.transaction() as tx:
+        feature_set = await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
+        gone = found(await queries.delete_config(tx, account_id, feature_set_id), _NO_CONFIG)
+        facts = {"feature_set": feature_set.name}
+        await audit.note(
+            tx, by, "callback_config.deleted", gone.name, account_id=account_id, at=deps.clock.now(), **facts
+        )
+    return gone
 
 
 async def offered(tx: Tx, listed: ListedCaller, now: datetime, handset_zone: tzinfo) -> CallbackOffer | None:
@@ -100,7 +140,7 @@ async def offered(tx: Tx, listed: ListedCaller, now: datetime, handset_zone: tzi
     return model.offer_of(await _terms(tx, listed), now, handset_zone)
 
 
-async def request(deps: Deps, receiver: PhoneNumber, asked: Asked) -> CallbackRequest:
+async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) -> CallbackRequest:
     """Keeps what a receiver asks for and appends its `cmb` event, both or neither; committed on return.
 
     A request id that the receiver used before changes nothing and answers the same, whatever else it says now. Raises
@@ -119,8 +159,8 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: Asked) -> CallbackRe
             kept = await queries.find_repeated(tx, receiver, asked.request_id)
             return kept or made
         payload = model.payload_of(made, zone)
+        tx.after_commit(partial(events.announce, deps))
         await events.append(tx, made.account_id, EventType.CALL_ME_BACK, payload, made.requested_at)
-    await events.announce(deps)
     return made
 
 
@@ -129,7 +169,9 @@ async def forget_all(tx: Tx) -> None:
     await queries.delete_all_requests(tx)
 
 
-async def _judged(tx: Tx, receiver: PhoneNumber, asked: Asked, now: datetime) -> tuple[CallbackRequest, ZoneInfo]:
+async def _judged(
+    tx: Tx, receiver: PhoneNumber, asked: NewCallbackRequest, now: datetime
+) -> tuple[CallbackRequest, ZoneInfo]:
     """The request as it is to be stored, and the business's zone."""
     listed = await numbers.answered_caller(tx, asked.business_number)
     if listed is None or not listed.call_me_back:
@@ -168,27 +210,25 @@ async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime
         raise Conflict("this receiver has reached the limit of callback requests to this number within 24 hours")
 
 
-async def _terms(tx: Tx, listed: ListedCaller) -> Terms:
+async def _terms(tx: Tx, listed: ListedCaller) -> CallbackTerms:
     terms = await queries.select_terms(tx, listed.account_id, listed.feature_set_id)
     return terms or _default(listed.feature_set_name)
 
 
-def _terms_of(config: CallbackConfig) -> Terms:
-    return Terms(config.name, config.slot_picker, config.time_zone, config.hours)
+def _terms_of(config: CallbackConfig) -> CallbackTerms:
+    return CallbackTerms(config.name, config.slot_picker, config.time_zone, config.hours)
 
 
-def _default(feature_set_name: str) -> Terms:
+def _default(feature_set_name: str) -> CallbackTerms:
     """What applies where the switch is on and nothing is configured."""
-    return Terms(feature_set_name, slot_picker=False, time_zone=_UTC, hours=CLOSED)
+    return CallbackTerms(feature_set_name, slot_picker=False, time_zone=_UTC, hours=CLOSED)
 
 
-def _found(feature_set: FeatureSet | None) -> FeatureSet:
-    if feature_set is None:
-        raise NotFound("no feature set with this id in this account")
-    return feature_set
-
-
-def _config_found(config: CallbackConfig | None) -> CallbackConfig:
-    if config is None:
-        raise NotFound("no Call Me Back configuration for this feature set in this account")
-    return config
+def _facts(config: CallbackConfig, feature_set: FeatureSet, hours: str | None) -> dict[str, object]:
+    """What the audit log keeps of a change; hours as they were written."""
+    return {
+        "feature_set": feature_set.name,
+        "slot_picker": config.slot_picker,
+        "time_zone": config.time_zone.key,
+        "hours": hours_text(config.hours) if hours is None else hours,
+    }

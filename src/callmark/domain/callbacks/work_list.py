@@ -1,85 +1,78 @@
 """What a business does with the requests of its receivers: read them, take one, be done with it."""
 
-from collections.abc import Collection
+from collections.abc import Callable
+from functools import partial
 
-from callmark.domain.callbacks import queries
+from callmark.domain.audit import service as audit
+from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import SLOT
-from callmark.domain.callbacks.model import CallbackRequest, Position, RequestState
+from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, WorkListPosition
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
-from callmark.kit.errors import Conflict, NotFound
+from callmark.domain.ids import AccountId, CallbackRequestId
+from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.structure import visible_sets
+from callmark.kit.errors import found
 
-ALL_STATES = frozenset(RequestState)
+_UNKNOWN = "no callback request with this id in this account"
+_ALL = RequestFilter()
 
 
 async def list_requests(
     deps: Deps,
     account_id: AccountId,
+    wanted: RequestFilter = _ALL,
     *,
-    states: frozenset[RequestState] = ALL_STATES,
-    feature_sets: Collection[FeatureSetId] | None = None,
-    receiver: str = "",
     after: CallbackRequestId | None = None,
     limit: int = 100,
 ) -> list[CallbackRequest]:
-    """Up to `limit` of the account's requests in these states, newest first, those that follow the one of id `after`.
+    """Up to `limit` of the account's wanted requests, newest first, those that follow the one of id `after`.
 
-    Of these feature sets, or of all (None); from numbers that begin with the digits `receiver`. Raises NotFound when
-    there is none of the id `after` (any more).
+    Raises NotFound when there is none of the id `after` (any more).
     """
     async with deps.db.connection() as tx:
         before = None
         if after is not None:
-            last = _found(await queries.select_request(tx, account_id, after))
+            last = found(await queries.select_request(tx, account_id, after), _UNKNOWN)
             before = last.requested_at, last.id
-        return await queries.select_requests(
-            tx,
-            account_id,
-            states=states,
-            feature_sets=feature_sets,
-            receiver=receiver,
-            before=before,
-            limit=limit,
-        )
+        return await queries.select_requests(tx, account_id, wanted, among=None, before=before, limit=limit)
 
 
 async def list_to_do(
     deps: Deps,
     account_id: AccountId,
+    scope: Scope,
+    wanted: RequestFilter,
     *,
-    states: frozenset[RequestState],
-    feature_sets: Collection[FeatureSetId] | None,
-    receiver: str,
-    after: Position | None,
+    after: WorkListPosition | None,
     limit: int,
 ) -> list[CallbackRequest]:
-    """As `list_requests`, but those come first whose slot has passed and who wait for a call still.
+    """As `list_requests`, inside the scope; first come those whose slot has passed and who wait for a call still.
 
     Raises NotFound when there is none at `after` (any more).
     """
     due = deps.clock.now() - SLOT
     async with deps.db.connection() as tx:
+        among = await visible_sets.visible_ids(tx, account_id, scope)
         before = None
         if after is not None:
-            last = _found(await queries.select_request(tx, account_id, after.id))
+            last = found(await queries.select_request(tx, account_id, after.id), _UNKNOWN)
             before = last.requested_at, last.id
-        found: list[CallbackRequest] = []
+        listed: list[CallbackRequest] = []
         for is_overdue in (True, False):
             if after and after.is_overdue and not is_overdue:
                 before = None  # the others begin from their newest
             if after and not after.is_overdue and is_overdue:
                 continue
-            found += await queries.select_requests(
+            listed += await queries.select_requests(
                 tx,
                 account_id,
-                states=states,
-                feature_sets=feature_sets,
-                receiver=receiver,
+                wanted,
+                among=among,
                 before=before,
-                limit=limit - len(found),
+                limit=limit - len(listed),
                 overdue=(due, is_overdue),
             )
-        return found
+        return listed
 
 
 async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState, int]:
@@ -88,56 +81,55 @@ async def count_requests(deps: Deps, account_id: AccountId) -> dict[RequestState
         return await queries.count_requests(tx, account_id)
 
 
-async def count_new(deps: Deps, account_id: AccountId, feature_sets: Collection[FeatureSetId] | None, most: int) -> int:
-    """How many requests nobody has taken, `most` at the highest; of these feature sets, or of all (None)."""
+async def count_new(deps: Deps, account_id: AccountId, scope: Scope, most: int) -> int:
+    """How many requests inside the scope nobody has taken, `most` at the highest."""
     async with deps.db.connection() as tx:
-        return await queries.count_new(tx, account_id, feature_sets, most)
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        return await queries.count_new(tx, account_id, among, most)
 
 
 async def get_request(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest:
     """The request; NotFound when the account has none of this id."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_request(tx, account_id, request_id))
+        return found(await queries.select_request(tx, account_id, request_id), _UNKNOWN)
 
 
-async def take(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, email: str) -> CallbackRequest:
-    """The request, taken by `email`, who is going to call back; unchanged when it was theirs already.
+async def take(
+    deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
+) -> CallbackRequest:
+    """The request, taken by the actor or by `email`, who is going to call back. As `model.taken_by`; NotFound."""
+    step = partial(model.taken_by, email=email or by.email, now=deps.clock.now())
+    return await _change(deps, account_id, request_id, by, "callback.taken", step)
 
-    Raises NotFound, or Conflict when another has taken it or it is done.
-    """
+
+async def finish(
+    deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor, email: str = ""
+) -> CallbackRequest:
+    """The request, done by the actor or by `email`; unchanged when it was done already. Raises NotFound."""
+    step = partial(model.done_by, email=email or by.email, now=deps.clock.now())
+    return await _change(deps, account_id, request_id, by, "callback.done", step)
+
+
+async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor) -> CallbackRequest:
+    """The request, new again, for whoever takes it next; unchanged when it was new. As `model.reopened`; NotFound."""
+    return await _change(deps, account_id, request_id, by, "callback.reopened", model.reopened)
+
+
+async def _change(
+    deps: Deps,
+    account_id: AccountId,
+    request_id: CallbackRequestId,
+    by: Actor,
+    action: str,
+    step: Callable[[CallbackRequest], CallbackRequest],
+) -> CallbackRequest:
+    """A step of a request's life, noted when it changed something."""
     async with deps.db.transaction() as tx:
-        taken = await queries.take_request(tx, account_id, request_id, email, deps.clock.now())
-        if taken is not None:
-            return taken
-        there = _found(await queries.select_request(tx, account_id, request_id))
-    if there.state is RequestState.DONE:
-        raise Conflict("this request is already done")
-    if there.handled_by_email != email:
-        raise Conflict(f"this request is taken by {there.handled_by_email}")
-    return there
-
-
-async def finish(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, email: str) -> CallbackRequest:
-    """The request, done by `email`, whoever had taken it; unchanged when it was done already. Raises NotFound."""
-    async with deps.db.transaction() as tx:
-        done = await queries.end_request(tx, account_id, request_id, email, deps.clock.now())
-        return done or _found(await queries.select_request(tx, account_id, request_id))
-
-
-async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId) -> CallbackRequest:
-    """The request, new again, for whoever takes it next; unchanged when it was new. Raises NotFound.
-
-    Conflict when the receiver was not interested: there is nothing to do.
-    """
-    async with deps.db.transaction() as tx:
-        reopened = await queries.reopen_request(tx, account_id, request_id)
-        there = reopened or _found(await queries.select_request(tx, account_id, request_id))
-    if not there.is_interested:
-        raise Conflict("the receiver was not interested; there is nothing to do")
-    return there
-
-
-def _found(request: CallbackRequest | None) -> CallbackRequest:
-    if request is None:
-        raise NotFound("no callback request with this id in this account")
-    return request
+        old = found(await queries.lock_request(tx, account_id, request_id), _UNKNOWN)
+        await visible_sets.check_visible(tx, account_id, old.feature_set_id, by.scope)
+        new = step(old)
+        if new != old:
+            await queries.update_request(tx, new)
+            facts = {"request_id": str(request_id)}
+            await audit.note(tx, by, action, new.feature_set_name, account_id=account_id, at=deps.clock.now(), **facts)
+    return new

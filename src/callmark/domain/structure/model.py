@@ -17,6 +17,7 @@ from callmark.domain.ids import (
     OperationId,
     ProcessId,
 )
+from callmark.domain.policy.model import Path
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import clean_line
 
@@ -113,6 +114,18 @@ class Place:
     process_name: str
     sub_process_id: ProcessId | None
     sub_process_name: str
+
+    @property
+    def path(self) -> Path:
+        """The ids from the department down."""
+        whole = (self.department_id, self.operation_id, self.process_id)
+        return (*whole, self.sub_process_id) if self.sub_process_id else whole
+
+    @property
+    def trail(self) -> str:
+        """The names from the department down, for a line of text."""
+        names = (self.department_name, self.operation_name, self.process_name, self.sub_process_name)
+        return " › ".join(name for name in names if name)  # noqa: RUF001 - the sign between crumbs
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The SQL of feature sets."""
 
 from datetime import datetime
+from uuid import UUID
 
 from callmark.domain.ids import (
     AccountId,
@@ -178,6 +179,16 @@ async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
     """The account's feature set with its place; None for an unknown one and for a number group."""
     row = await tx.fetchrow(_PLACED + "WHERE f.account_id = $1 AND f.id = $2", account_id, feature_set_id)
     return _placed(row) if row else None
+
+
+async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[Placed]:
+    """Feature sets on and below a node of any kind (None: all), with their places, in no order; no number groups."""
+    rows = await tx.fetch(
+        _PLACED + "WHERE f.account_id = $1 AND ($2::uuid IS NULL OR $2 IN (d.id, o.id, p.id, p.parent_id))",
+        account_id,
+        node_id,
+    )
+    return [_placed(row) for row in rows]
 
 
 async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> FeatureSet | None:

@@ -13,6 +13,7 @@ from callmark.domain.feedback.model import CampaignState, CampaignType, NewQuest
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.domain.numbers import jobs
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.structure import library, nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
@@ -156,11 +157,11 @@ async def _call_me_back(
             deps,
             account_id,
             feature_set_id,
+            by=Actor(ActorKind.MEMBER, made_by),
             name=name,
             slot_picker=True,
             time_zone=_ZONE,
             hours=_HOURS,
-            created_by_email=made_by,
         )
 
 

@@ -8,11 +8,19 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
-from callmark.domain.callbacks.model import CallbackConfig, CallbackRequest, RequestState
+from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
 
 _CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
 _COLUMNS = ("id", "business_number", "receiver_number", "requested_at", "slot_starts_at", "state", "handled_by_email")
@@ -61,11 +69,11 @@ async def set_(
         deps,
         account_id(account),
         FeatureSetId(feature_set),
+        by=operator_at_terminal(),
         name=name,
         slot_picker=slot_picker,
         time_zone=time_zone,
         hours=hours,
-        created_by_email=await accounts.creator_email(deps, account_id(account)),
     )
     out.item(_config_row(config), "Call Me Back configured.")
 
@@ -98,7 +106,7 @@ async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, y
     """Delete a feature set's configuration; while its switch is on, callbacks are offered without slots."""
     config = await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))
     sure(f"Delete {config.name!r}? Receivers can no longer choose a slot.", yes=yes)
-    await callbacks.delete_config(deps, config.account_id, config.feature_set_id)
+    await callbacks.delete_config(deps, config.account_id, config.feature_set_id, by=operator_at_terminal())
     out.done({"feature_set_id": config.feature_set_id}, f"Configuration {config.name!r} deleted.")
 
 
@@ -121,7 +129,7 @@ async def requests(
     found = await work_list.list_requests(
         deps,
         account_id(account),
-        states=frozenset(states) or work_list.ALL_STATES,
+        RequestFilter(frozenset(states) or ALL_STATES),
         after=CallbackRequestId(after) if after else None,
         limit=limit,
     )
@@ -136,7 +144,8 @@ async def requests(
 async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
     who = email or await accounts.creator_email(deps, account_id(account))
-    out.item(_row(await work_list.take(deps, account_id(account), CallbackRequestId(id), who)), "Request assigned.")
+    of = deps, account_id(account), CallbackRequestId(id)
+    out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=who)), "Request assigned.")
 
 
 @group.command
@@ -147,9 +156,8 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Mark a request as done, after the callback."""
     who = email or await accounts.creator_email(deps, account_id(account))
-    out.item(
-        _row(await work_list.finish(deps, account_id(account), CallbackRequestId(id), who)), "Request marked as done."
-    )
+    of = deps, account_id(account), CallbackRequestId(id)
+    out.item(_row(await work_list.finish(*of, by=operator_at_terminal(), email=who)), "Request marked as done.")
 
 
 def _config_row(config: CallbackConfig) -> Row:

@@ -8,13 +8,22 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from callmark.domain.access import callbacks as access
 from callmark.domain.access import exports
-from callmark.domain.access.callbacks import RequestFilter
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import SLOT
-from callmark.domain.callbacks.model import UNKNOWN_CLIENT, CallbackRequest, Position, RequestState, is_overdue
+from callmark.domain.callbacks.model import (
+    ALL_STATES,
+    UNKNOWN_CLIENT,
+    CallbackRequest,
+    RequestFilter,
+    RequestState,
+    WorkListPosition,
+    is_overdue,
+)
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.policy.model import Action
+from callmark.domain.structure import visible_sets
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
@@ -27,18 +36,20 @@ LIST = "/console/callbacks"
 _PAGE = 50
 _OVERDUE = "-overdue"
 _UTC = ZoneInfo("UTC")
+_MOST_COUNTED = 1_000
+"""Where counting of new requests stops."""
 VIEWS = {
     "": frozenset({RequestState.NEW, RequestState.TAKEN}),
     "new": frozenset({RequestState.NEW}),
     "taken": frozenset({RequestState.TAKEN}),
     "done": frozenset({RequestState.DONE}),
-    "all": frozenset(RequestState),
+    "all": ALL_STATES,
 }
 """The tabs by their `state`; what is to do comes first."""
 
 
 @dataclass(frozen=True)
-class Row:
+class RequestRow:
     """A request as people work on it: the number to call, and when, by the business's own clocks."""
 
     request: CallbackRequest
@@ -54,7 +65,7 @@ class RequestsPage(Page):
     """A page of the list. `here` is its own address, where the buttons of a row come back to."""
 
     template: ClassVar[str] = "callback_requests/list.html"
-    rows: list[Row]
+    rows: list[RequestRow]
     wanted: dict[str, str]
     new: str
     sets: list[tuple[str, str]]
@@ -81,17 +92,19 @@ async def show_list(request: ConsoleRequest) -> Response:
     narrowed = RequestFilter(
         VIEWS[state], FeatureSetId(feature_set_id) if feature_set_id else None, _digits(wanted["q"])
     )
-    found = await access.list_requests(request.deps, request.actor, narrowed, after, _PAGE + 1)
-    zones = await access.zones(request.deps, request.actor)
-    new = await access.count_new(request.deps, request.actor)
+    deps, account_id, scope = request.deps, request.account_id, request.by.scope
+    found = await work_list.list_to_do(deps, account_id, scope, narrowed, after=after, limit=_PAGE + 1)
+    zones = {one.feature_set_id: one.time_zone for one in await callbacks.list_configs(deps, account_id)}
+    new = await work_list.count_new(deps, account_id, scope, _MOST_COUNTED)
+    sets = await visible_sets.list_visible(deps, account_id, scope)
     shown = found[:_PAGE]
     return page(
         request,
         RequestsPage(
-            [_row(one, zones.get(one.feature_set_id, _UTC), request.actor.email, now) for one in shown],
+            [_row(one, zones.get(one.feature_set_id, _UTC), request.by.email, now) for one in shown],
             wanted,
-            f"{new:,}{'+' if new >= access.MOST_COUNTED else ''}" if new else "",
-            await _sets(request),
+            f"{new:,}{'+' if new >= _MOST_COUNTED else ''}" if new else "",
+            [(str(one.feature_set.id), one.feature_set.name) for one in sets],
             is_narrowed=bool(wanted["q"] or wanted["set"]),
             url=LIST,
             here=with_query(LIST, **wanted, after=request.query("after")),
@@ -103,17 +116,17 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def take(request: ConsoleRequest) -> Response:
     """Says to the others who is going to call."""
-    return await _step(request, access.take, "is now assigned to you")
+    return await _step(request, work_list.take, "is now assigned to you")
 
 
 async def finish(request: ConsoleRequest) -> Response:
     """Off the list."""
-    return await _step(request, access.finish, "is marked as done")
+    return await _step(request, work_list.finish, "is marked as done")
 
 
 async def reopen(request: ConsoleRequest) -> Response:
     """On the list again, for whoever takes it."""
-    return await _step(request, access.reopen, "is new again")
+    return await _step(request, work_list.reopen, "is new again")
 
 
 async def show_export(request: ConsoleRequest) -> Response:
@@ -142,34 +155,29 @@ async def _step(request: ConsoleRequest, step: _Step, said: str) -> Response:
     asked = request.form.text("back")
     back = asked if asked == LIST or asked.startswith(f"{LIST}?") else LIST
     try:
-        found = await step(request.deps, request.actor, request.id(CallbackRequestId))
+        found = await step(request.deps, request.account_id, request.id(CallbackRequestId), by=request.by)
     except Conflict as refused:
         return request.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
     return request.go(back, f"The request of {display_names.phone(found.receiver_number)} {said}.")
-
-
-async def _sets(request: ConsoleRequest) -> list[tuple[str, str]]:
-    every = await access.list_configs(request.deps, request.actor)
-    return [(str(one.own.feature_set.id), one.own.feature_set.name) for one in every]
 
 
 def _key(last: CallbackRequest, now: datetime) -> str:
     return f"{last.id}{_OVERDUE if is_overdue(last, now) else ''}"
 
 
-def _after(request: ConsoleRequest) -> Position | None:
+def _after(request: ConsoleRequest) -> WorkListPosition | None:
     text = request.query("after")
     found = parse_uuid(text.removesuffix(_OVERDUE))
-    return Position(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
+    return WorkListPosition(CallbackRequestId(found), text.endswith(_OVERDUE)) if found else None
 
 
-def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> Row:
+def _row(found: CallbackRequest, zone: ZoneInfo, email: str, now: datetime) -> RequestRow:
     number, note = found.alternate_number or found.receiver_number, ""
     if found.is_sim_unknown:
         note = f"{UNKNOWN_CLIENT}: call answered on another SIM"
     elif found.alternate_number:
         note = f"requested from {display_names.phone(found.receiver_number)}"
-    return Row(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
+    return RequestRow(found, number, note, _slot(found, zone), found.handled_by_email == email, is_overdue(found, now))
 
 
 def _slot(found: CallbackRequest, zone: ZoneInfo) -> str:

@@ -1,18 +1,21 @@
 """Call Me Back configurations: one for each feature set, with the slots its users see (contract, 12.4)."""
 
 from dataclasses import dataclass
-from itertools import zip_longest
+from datetime import datetime, tzinfo
+from itertools import groupby, zip_longest
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from callmark.domain.access import callbacks as access
-from callmark.domain.access.callbacks import Configured, Day
-from callmark.domain.access.offers import OwnSet
-from callmark.domain.callbacks.hours import CLOSED, Week
-from callmark.domain.callbacks.model import LONGEST_NAME
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, slots
+from callmark.domain.callbacks.hours_reader import parse_hours
+from callmark.domain.callbacks.model import LONGEST_NAME, CallbackConfig, check_hours, config_name
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
+from callmark.domain.structure import visible_sets
+from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names
@@ -29,7 +32,7 @@ _PAGE = 50
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpeningRow:
     """A row of the editor: from and to on one weekday, `HH:MM` or empty. `shown` numbers it for people."""
 
     opens: str
@@ -38,11 +41,19 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class ConfiguredSet:
+    """A feature set with its configuration, None when it has none (then a call back has no time)."""
+
+    own: VisibleFeatureSet
+    config: CallbackConfig | None
+
+
+@dataclass(frozen=True)
 class ConfigsPage(Page):
     """A page of the feature sets of the actor's place, each with its hours in words."""
 
     template: ClassVar[str] = "callbacks/list.html"
-    found: list[tuple[Configured, str]]
+    found: list[tuple[ConfiguredSet, str]]
     text: str
     url: str
     next: str
@@ -50,10 +61,17 @@ class ConfigsPage(Page):
 
 
 @dataclass(frozen=True)
-class Preview:
+class SlotDay:
+    """A day with the slots a user sees on it, first and last instant of each as clocks of the user's zone show them."""
+
+    slots: list[tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True)
+class SlotPreview:
     """What a user in another zone would see, or why there is nothing to see."""
 
-    days: list[Day]
+    days: list[SlotDay]
     trouble: str
     zone: str
 
@@ -63,12 +81,12 @@ class ConfigPage(Page):
     """The form of a configuration. `days` are the rows of each weekday, `zones` the regions with their names."""
 
     template: ClassVar[str] = "callbacks/form.html"
-    own: OwnSet
+    own: VisibleFeatureSet
     form: Form
     is_there: bool
-    days: list[tuple[str, str, list[Opened]]]
+    days: list[tuple[str, str, list[OpeningRow]]]
     zones: list[tuple[str, list[tuple[str, str]]]]
-    preview: Preview
+    preview: SlotPreview
     url: str
     longest_name: int = LONGEST_NAME
 
@@ -77,9 +95,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     """Feature sets by name."""
     text = request.query("q")
     found = [
-        one
-        for one in await access.list_configs(request.deps, request.actor)
-        if text.strip().casefold() in one.own.feature_set.name.casefold()
+        one for one in await _configured(request) if text.strip().casefold() in one.own.feature_set.name.casefold()
     ]
     after = decode_key(request.query("after"), 2)
     start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
@@ -99,7 +115,7 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_config(request: ConsoleRequest) -> Response:
     """The form with what the feature set has, or with what is usual."""
-    found = await access.get_config(request.deps, request.actor, request.id(FeatureSetId))
+    found = await _find(request)
     config = found.config
     form = Form.of(
         name=config.name if config else found.own.feature_set.name,
@@ -113,20 +129,18 @@ async def show_config(request: ConsoleRequest) -> Response:
 
 async def preview(request: ConsoleRequest) -> Response:
     """The form as it was typed, with its preview; nothing is kept."""
-    return _form_page(
-        request, await access.get_config(request.deps, request.actor, request.id(FeatureSetId)), request.form
-    )
+    return _form_page(request, await _find(request), request.form)
 
 
 async def save(request: ConsoleRequest) -> Response:
     """Keeps it; from the next missed call on it counts."""
-    form, feature_set_id = request.form, request.id(FeatureSetId)
-    found = await access.get_config(request.deps, request.actor, feature_set_id)
+    form, found = request.form, await _find(request)
     try:
-        config = await access.set_config(
+        config = await callbacks.set_config(
             request.deps,
-            request.actor,
-            feature_set_id,
+            request.account_id,
+            found.own.feature_set.id,
+            by=request.by,
             name=form.text("name"),
             slot_picker=form.is_on("slot_picker"),
             time_zone=form.text("time_zone"),
@@ -140,14 +154,14 @@ async def save(request: ConsoleRequest) -> Response:
 async def offer(request: ConsoleRequest) -> Response:
     """Turns the switch of a feature set or number group: whether a call back is offered at all."""
     feature_set_id, on = request.id(FeatureSetId), request.form.text("call_me_back") == "on"
-    one = await access.set_offered(request.deps, request.actor, feature_set_id, on=on)
+    one = await callbacks.set_offered(request.deps, request.account_id, feature_set_id, by=request.by, on=on)
     said = "offers Call Me Back from the next missed call" if on else "no longer offers Call Me Back"
     return request.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what stays."""
-    found = await access.get_config(request.deps, request.actor, request.id(FeatureSetId))
+    found = await _find(request)
     one = found.own.feature_set
     return confirm(
         request,
@@ -169,11 +183,27 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Back to what applies without a configuration."""
-    gone = await access.delete_config(request.deps, request.actor, request.id(FeatureSetId))
-    return request.go(LIST, f"{gone.own.feature_set.name} no longer has a configuration.")
+    one = (await _find(request)).own.feature_set
+    await callbacks.delete_config(request.deps, request.account_id, one.id, by=request.by)
+    return request.go(LIST, f"{one.name} no longer has a configuration.")
 
 
-def _form_page(request: ConsoleRequest, found: Configured, form: Form, status: int = 200) -> Response:
+async def _configured(request: ConsoleRequest) -> list[ConfiguredSet]:
+    """Every feature set of the actor's place, by name."""
+    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
+    listed = await callbacks.list_configs(request.deps, request.account_id)
+    configs = {config.feature_set_id: config for config in listed}
+    return [ConfiguredSet(own, configs.get(own.feature_set.id)) for own in visible]
+
+
+async def _find(request: ConsoleRequest) -> ConfiguredSet:
+    """The feature set that the path names. Raises NotFound."""
+    of = request.deps, request.account_id, request.id(FeatureSetId)
+    own = await visible_sets.get_visible(*of, request.by.scope)
+    return ConfiguredSet(own, await callbacks.find_config(*of))
+
+
+def _form_page(request: ConsoleRequest, found: ConfiguredSet, form: Form, status: int = 200) -> Response:
     own = found.own
     context = ConfigPage(
         own,
@@ -187,18 +217,26 @@ def _form_page(request: ConsoleRequest, found: Configured, form: Form, status: i
     return page(request, context, status)
 
 
-def _preview(request: ConsoleRequest, form: Form) -> Preview:
+def _preview(request: ConsoleRequest, form: Form) -> SlotPreview:
     """By the clocks of `seen_in`, which need not be the business's."""
     seen_in = form.text("seen_in") or request.zone.key
     try:
-        week = access.read_week(_text_of(form), name=form.text("name"), slot_picker=form.is_on("slot_picker"))
+        config_name(form.text("name"))
+        week = parse_hours(_text_of(form))
+        check_hours(week, slot_picker=form.is_on("slot_picker"))
         zone, seen_zone = time_zone(form.text("time_zone")), time_zone(seen_in, "seen_in")
     except InvalidInput as refused:
         said = refused.for_people
-        return Preview([], said[:1].upper() + said[1:], seen_in)
+        return SlotPreview([], said[:1].upper() + said[1:], seen_in)
     if not form.is_on("slot_picker"):
-        return Preview([], "", seen_in)
-    return Preview(access.preview(week, zone, request.deps.clock.now(), seen_zone), "", seen_in)
+        return SlotPreview([], "", seen_in)
+    return SlotPreview(_slot_days(week, zone, request.deps.clock.now(), seen_zone), "", seen_in)
+
+
+def _slot_days(week: Week, zone: ZoneInfo, now: datetime, seen_in: tzinfo) -> list[SlotDay]:
+    """The slots that a user in `seen_in` would be offered at `now`, by that user's days."""
+    seen = [(start.astimezone(seen_in), (start + SLOT).astimezone(seen_in)) for start in slots(week, zone, now)]
+    return [SlotDay(list(on_it)) for _, on_it in groupby(seen, key=lambda slot: slot[0].date())]
 
 
 def _fields(week: Week) -> dict[str, list[str]]:
@@ -211,13 +249,13 @@ def _fields(week: Week) -> dict[str, list[str]]:
     return fields
 
 
-def _rows(form: Form) -> list[tuple[str, str, list[Opened]]]:
+def _rows(form: Form) -> list[tuple[str, str, list[OpeningRow]]]:
     """Of each weekday: its number, name and rows, with a free one at the end."""
-    days: list[tuple[str, str, list[Opened]]] = []
+    days: list[tuple[str, str, list[OpeningRow]]] = []
     for number, name in enumerate(DAYS):
         pairs = [pair for pair in _pairs(form, number) if any(pair)]
         rows = [*pairs, ("", "")]
-        days.append((str(number), name, [Opened(*row, at + 1) for at, row in enumerate(rows)]))
+        days.append((str(number), name, [OpeningRow(*row, at + 1) for at, row in enumerate(rows)]))
     return days
 
 
@@ -239,7 +277,7 @@ def _pairs(form: Form, number: int) -> list[tuple[str, str]]:
     return [(a.strip(), b.strip()) for a, b in zip_longest(opens, closes, fillvalue="")]
 
 
-def _key(one: Configured) -> tuple[str, str]:
+def _key(one: ConfiguredSet) -> tuple[str, str]:
     return one.own.feature_set.name, str(one.own.feature_set.id)
 
 

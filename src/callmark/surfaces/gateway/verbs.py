@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks.model import Asked
+from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
@@ -116,7 +116,7 @@ async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackB
     """Keeps what the receiver asks for, committed on return, and logs it; a repeated request id changes nothing."""
     business = _number(body.business_number, "business_number")
     alternate = _number(body.alternate_number, "alternate_number") if body.alternate_number else None
-    asked = Asked(body.request_id, business, body.interested, body.slot, body.sim_unknown, alternate)
+    asked = NewCallbackRequest(body.request_id, business, body.interested, body.slot, body.sim_unknown, alternate)
     request = await callbacks.request(deps, registration.phone_number, asked)
     log.info(
         "call_back_asked",

@@ -1,0 +1,81 @@
+"""Feature sets and number groups as somebody sees them: those inside a scope.
+
+A number group has no place in the structure, so only who sees the whole account sees it.
+"""
+
+from dataclasses import dataclass
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, FeatureSetId
+from callmark.domain.policy.model import Path, Scope
+from callmark.domain.structure import queries
+from callmark.domain.structure.model import FeatureSet, Placed
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound, found
+
+_UNKNOWN = "no feature set with this id in this account"
+
+
+@dataclass(frozen=True)
+class VisibleFeatureSet:
+    """A feature set or number group, the ids from its department down, and their names in a line of text."""
+
+    feature_set: FeatureSet
+    path: Path
+    where: str
+
+
+async def list_visible(deps: Deps, account_id: AccountId, scope: Scope) -> list[VisibleFeatureSet]:
+    """All of them inside the scope, by name; number groups at the end."""
+    if scope.is_nowhere:
+        return []
+    async with deps.db.connection() as tx:
+        placed = await queries.select_placed_below(tx, account_id, scope.node_id)
+        groups = await queries.select_number_groups(tx, account_id) if scope.is_whole_account else []
+    placed.sort(key=lambda one: (one.feature_set.name.casefold(), str(one.feature_set.id)))
+    return [*map(_of_structure, placed), *map(_of_account, groups)]
+
+
+async def get_visible(
+    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope
+) -> VisibleFeatureSet:
+    """One of them. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        if (placed := await queries.select_placed(tx, account_id, feature_set_id)) is not None:
+            scope.check(placed.place.path)
+            return _of_structure(placed)
+        scope.check(())
+        return _of_account(found(await queries.select_feature_set(tx, account_id, feature_set_id), _UNKNOWN))
+
+
+async def lock_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope) -> FeatureSet:
+    """One of them, locked until the transaction ends. Raises NotFound."""
+    await check_visible(tx, account_id, feature_set_id, scope)
+    return found(await queries.lock_feature_set(tx, account_id, feature_set_id), _UNKNOWN)
+
+
+async def check_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope) -> None:
+    """Raises NotFound for one outside the scope. The whole account also has in it those that are deleted."""
+    if scope.is_whole_account:
+        return
+    placed = await queries.select_placed(tx, account_id, feature_set_id)
+    if placed is None:
+        raise NotFound
+    scope.check(placed.place.path)
+
+
+async def visible_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[FeatureSetId] | None:
+    """The ids of all of them; None for the whole account, which also has in it those that are deleted."""
+    if scope.is_whole_account:
+        return None
+    if scope.node_id is None:
+        return []
+    return [one.feature_set.id for one in await queries.select_placed_below(tx, account_id, scope.node_id)]
+
+
+def _of_structure(placed: Placed) -> VisibleFeatureSet:
+    return VisibleFeatureSet(placed.feature_set, placed.place.path, placed.place.trail)
+
+
+def _of_account(group: FeatureSet) -> VisibleFeatureSet:
+    return VisibleFeatureSet(group, (), "Number group")
