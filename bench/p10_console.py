@@ -29,7 +29,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import Action, Role
+from callmark.domain.policy.model import SYSTEM, Action, Role
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
@@ -209,7 +209,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
         on.deps, account, email=EMAIL, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE
     )
     await links.set_password(on.deps, member, password)
-    key = await credentials.create_key(on.deps, account, name="console", features=[])
+    key = await credentials.create_key(on.deps, account, name="console", features=[], by=SYSTEM)
     label = await make_label(on.deps, account, LabelType.STATIC)
     seeded = await seed_branch(on.deps, account, BRANCH, label.id, EMAIL)
     hook = await webhooks.create_webhook(

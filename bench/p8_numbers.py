@@ -16,6 +16,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
@@ -146,7 +147,9 @@ async def _department(bare: Any, account: AccountId) -> UUID:  # noqa: ANN401 - 
 
 
 async def _headers(on: Stage, account: AccountId) -> dict[str, str]:
-    key = await credentials.create_key(on.deps, account, name="numbers", features=[Feature.NUMBER_MANAGEMENT])
+    key = await credentials.create_key(
+        on.deps, account, name="numbers", features=[Feature.NUMBER_MANAGEMENT], by=SYSTEM
+    )
     made = await credentials.create_token(on.deps, str(account), str(key.key_id), key.api_key)
     return {"Authorization": f"Bearer {made.token}"}
 

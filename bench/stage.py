@@ -22,6 +22,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
 from callmark.kit.engines.binaries import choose_postgres
@@ -103,7 +104,9 @@ async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> st
 async def _account(deps: Deps) -> Account:
     account = await accounts.create_account(deps, "Bench")
     label = await make_label(deps, account.id, LabelType.DYNAMIC)
-    key = await credentials.create_key(deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION])
+    key = await credentials.create_key(
+        deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION], by=SYSTEM
+    )
     tokens = [
         (await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)).token
         for _ in range(TOKENS_PER_ACCOUNT)

@@ -18,6 +18,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
@@ -125,7 +126,7 @@ class Cast:
 async def make_cast(deps: Deps, *, features: frozenset[Feature] = frozenset(Feature)) -> Cast:
     """Alice's account, ready to push."""
     account = await accounts.create_account(deps, "Acme")
-    key = await credentials.create_key(deps, account.id, name="key", features=features)
+    key = await credentials.create_key(deps, account.id, name="key", features=features, by=SYSTEM)
     made = await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)
     label = await make_label(deps, account.id)
     return Cast(account, str(key.key_id), key.api_key, made.token, label)

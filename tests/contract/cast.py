@@ -28,6 +28,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.ids import AccountId, KeyId, LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.fabric import Attachment
@@ -124,9 +125,9 @@ class Cast:
             return
         match what:
             case "delete_key":
-                await credentials.delete_key(self.deps, self.account(""), self._key_id())
+                await credentials.delete_key(self.deps, self.account(""), self._key_id(), by=SYSTEM)
             case "regenerate_key":
-                new = await credentials.regenerate_key(self.deps, self.account(""), self._key_id())
+                new = await credentials.regenerate_key(self.deps, self.account(""), self._key_id(), by=SYSTEM)
                 self.values.names |= {"new_key_id": str(new.key_id), "new_api_key": str(new.api_key)}
             case "suspend_account":
                 await accounts.update_account(self.deps, self.account(""), state=AccountState.SUSPENDED)
@@ -173,9 +174,7 @@ class Cast:
         await self._key(prefix, account.id, _ALL)
 
     async def _key(self, prefix: str, account_id: AccountId, features: frozenset[Feature]) -> None:
-        key = await credentials.create_key(
-            self.deps, account_id, name=f"{prefix}key", features=features, created_by_email=EMAIL
-        )
+        key = await credentials.create_key(self.deps, account_id, name=f"{prefix}key", features=features, by=SYSTEM)
         self.values.names |= {f"{prefix}key_id": str(key.key_id), f"{prefix}api_key": str(key.api_key)}
 
     async def _label(self, name: str, prefix: str, shown: str, kind: LabelType = LabelType.DYNAMIC) -> None:

@@ -8,11 +8,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.auditing import log_of
 from tests.factories import phone
 from tests.listed import Listed, bodies, make_listed, ring, set_switch
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
@@ -137,7 +136,7 @@ async def test_who_changed_a_configuration_is_in_the_audit_log(deps: Deps) -> No
     await callbacks.set_config(*of, by=BOB, slot_picker=False)
     await callbacks.set_offered(*of, by=BOB, on=False)
     await callbacks.delete_config(*of, by=BOB)
-    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    log = (await log_of(deps, listed.account_id))[::-1]
     told = {"feature_set": "Delivery default", "time_zone": "Asia/Kolkata", "hours": HOURS}
     switched = {"feature_set_id": str(listed.feature_set_id), "call_me_back": False}
     assert [(one.actor_email, one.action, one.subject, one.details) for one in log] == [

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.auditing import log_of
 from tests.listed import Listed, make_listed, ring
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import jobs, work_list
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
@@ -155,7 +154,7 @@ async def test_a_step_that_changes_something_is_in_the_audit_log(deps: Deps, clo
     await work_list.take(*of, by=ALICE, email=BOB.email)
     with pytest.raises(Conflict):
         await work_list.take(*of, by=ALICE)
-    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    log = (await log_of(deps, listed.account_id))[::-1]
     steps = [f"callback.{step}" for step in ("taken", "done", "reopened", "taken")]
     assert [(one.actor_email, one.action) for one in log] == [(ALICE.email, step) for step in steps]
     assert {(one.subject, str(one.details)) for one in log} == {("Delivery default", f"{{'request_id': '{made.id}'}}")}

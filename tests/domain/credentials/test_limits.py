@@ -10,6 +10,7 @@ from tests.factories import Cast, make_cast
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, Bucket
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
@@ -116,29 +117,29 @@ async def test_regenerating_or_deleting_a_key_stops_its_pair_and_tokens_at_once(
     cast = await make_cast(deps)
     account = str(cast.account.id)
     (key,) = await credentials.list_keys(deps, cast.account.id)
-    fresh = await credentials.regenerate_key(deps, cast.account.id, key.id)
+    fresh = await credentials.regenerate_key(deps, cast.account.id, key.id, by=SYSTEM)
     with pytest.raises(Unauthenticated):
         await credentials.admit(deps, cast.token, account)
     with pytest.raises(Unauthenticated):
         await credentials.create_token(deps, account, cast.key_id, cast.api_key)
     token = await credentials.create_token(deps, account, str(fresh.key_id), fresh.api_key)
-    await credentials.delete_key(deps, cast.account.id, fresh.key_id)
+    await credentials.delete_key(deps, cast.account.id, fresh.key_id, by=SYSTEM)
     with pytest.raises(Unauthenticated):
         await credentials.admit(deps, token.token, account)
     with pytest.raises(NotFound):
-        await credentials.delete_key(deps, cast.account.id, fresh.key_id)
+        await credentials.delete_key(deps, cast.account.id, fresh.key_id, by=SYSTEM)
 
 
 async def test_a_sixth_live_key_is_refused_and_a_deleted_one_frees_its_place(deps: Deps) -> None:
     cast = await make_cast(deps)
     made = [
-        await credentials.create_key(deps, cast.account.id, name=f"k{i}", features=[Feature.CALL_ME_BACK])
+        await credentials.create_key(deps, cast.account.id, name=f"k{i}", features=[Feature.CALL_ME_BACK], by=SYSTEM)
         for i in range(4)
     ]
     with pytest.raises(Conflict):
-        await credentials.create_key(deps, cast.account.id, name="sixth", features=[])
-    await credentials.delete_key(deps, cast.account.id, made[0].key_id)
-    assert await credentials.create_key(deps, cast.account.id, name="again", features=[])
+        await credentials.create_key(deps, cast.account.id, name="sixth", features=[], by=SYSTEM)
+    await credentials.delete_key(deps, cast.account.id, made[0].key_id, by=SYSTEM)
+    assert await credentials.create_key(deps, cast.account.id, name="again", features=[], by=SYSTEM)
 
 
 async def test_a_key_gives_access_to_its_own_features_only_and_a_change_holds_at_once(deps: Deps) -> None:
@@ -147,7 +148,7 @@ async def test_a_key_gives_access_to_its_own_features_only_and_a_change_holds_at
     with pytest.raises(Forbidden):
         await credentials.admit(deps, cast.token, account, feature=Feature.CALL_PERSONALISATION)
     (key,) = await credentials.list_keys(deps, cast.account.id)
-    await credentials.update_key(deps, cast.account.id, key.id, features=[Feature.CALL_PERSONALISATION])
+    await credentials.update_key(deps, cast.account.id, key.id, features=[Feature.CALL_PERSONALISATION], by=SYSTEM)
     assert await credentials.admit(deps, cast.token, account, feature=Feature.CALL_PERSONALISATION)
 
 

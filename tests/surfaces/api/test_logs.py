@@ -14,6 +14,7 @@ from tests.listed import Listed, make_listed
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import KeyId
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.app import build_app
@@ -132,6 +133,6 @@ async def test_a_key_needs_the_feature_of_the_log(deps: Deps, http: httpx.AsyncC
 async def test_a_link_outlives_its_key(deps: Deps, http: httpx.AsyncClient, cast: Cast, listed: Listed) -> None:
     del listed
     url = await link(http, cast)
-    await credentials.delete_key(deps, cast.account.id, KeyId(UUID(cast.key_id)))
+    await credentials.delete_key(deps, cast.account.id, KeyId(UUID(cast.key_id)), by=SYSTEM)
     assert (await ask(http, cast, f"callback-logs/summary{RANGE}")).status_code == 401
     assert (await http.get(url)).status_code == 200

@@ -1,12 +1,12 @@
 """Account settings, the audit log, and an operator who acts for a business."""
 
+from tests.auditing import log_of
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_operator, text_of
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 
 
 async def test_an_admin_changes_the_name_and_asks_for_codes(deps: Deps, business: Business, browse: Visitors) -> None:
@@ -59,7 +59,7 @@ async def test_what_an_operator_does_for_a_business_is_in_its_log(
     await olive.post("/console/operator/stop-acting")
     (key,) = await credentials.list_keys(deps, business.account.id)
     assert key.created_by_email == operator.email
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["operator.stopped", "key.created", "operator.acts"]
     assert all(entry.by_operator and entry.actor_email == operator.email for entry in log)
     alice = await browse.as_member(business.admin)
@@ -70,6 +70,6 @@ async def test_what_an_operator_does_for_a_business_is_in_its_log(
 async def test_a_change_that_fails_leaves_no_line_in_the_log(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     for number in range(5):
-        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[])
+        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[], by=SYSTEM)
     await alice.post("/console/keys/new", {"name": "sixth", "features": "call_me_back"})
-    assert await audit.list_entries(deps, business.account.id, AuditFilter()) == []
+    assert await log_of(deps, business.account.id) == []

@@ -7,6 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 from tests.actors import ALICE
+from tests.auditing import log_of
 from tests.factories import make_number_group
 from tests.listed import Listed, make_listed, ring
 from tests.surfaces.console.browser import (
@@ -20,8 +21,6 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
@@ -68,7 +67,7 @@ def rows(response: httpx.Response) -> int:
 
 
 async def actions(deps: Deps, business: Business) -> list[str]:
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     return [entry.action for entry in reversed(log)]
 
 

@@ -3,11 +3,10 @@ from html import escape, unescape
 
 import httpx
 import pytest
+from tests.auditing import log_of
 from tests.listed import QUESTIONS, SOMEBODY, Listed, make_listed, ring, set_switch
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
@@ -72,7 +71,7 @@ def texts_of(response: httpx.Response) -> list[str]:
 
 
 async def actions(deps: Deps, business: Business) -> list[str]:
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     return [entry.action for entry in reversed(log)]
 
 

@@ -2,12 +2,11 @@ from dataclasses import replace
 from html import escape
 
 from tests.actors import ALICE
+from tests.auditing import log_of
 from tests.factories import make_label, phone
 from tests.listed import QUESTIONS, SOMEBODY
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
@@ -111,7 +110,7 @@ async def test_a_set_is_published_and_unpublished_and_each_says_what_happens(
     assert "show nothing from the next call" in text_of(await alice.get(f"{at}/unpublish"))
     await alice.follow(await alice.post(f"{at}/unpublish"))
     assert "only a published feature set" in text_of(await alice.follow(await alice.post(f"{at}/unpublish")))
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == [
         "feature_set.unpublished",
         "feature_set.published",

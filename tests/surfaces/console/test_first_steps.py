@@ -16,6 +16,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service as personalisation
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.settings import Secret
 from callmark.worker import run as worker
@@ -83,9 +84,7 @@ async def test_steps_tick_by_what_is_there(deps: Deps, business: Business, brows
     record = (await personalisation.batch_status(deps, business.account.id, batch.id))[0]
     await called(deps, record, CallEvent.SHOWN)
     assert await ticks(alice) == 2
-    made = await credentials.create_key(
-        deps, business.account.id, name="CRM", features=[*Feature], created_by_email="alice@acme.example"
-    )
+    made = await credentials.create_key(deps, business.account.id, name="CRM", features=[*Feature], by=SYSTEM)
     card = text_of(await alice.get("/console/first-steps"))
     assert (card.count(TICK), "Waiting for the first request with CRM" in card) == (2, True)
     assert str(made.key_id) not in card

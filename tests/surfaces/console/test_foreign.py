@@ -17,6 +17,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import ProcessId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet
@@ -81,7 +82,7 @@ async def far(deps: Deps, business: Business) -> Far:
     sub_process = await nodes.create_sub_process(deps, account, process.id, name="Farther")
     above = [str(one) for one in (business.other_department, operation.id, sub_process.id, business.admin.id)]
     other = await make_business(deps, "Borealis")
-    key = await credentials.create_key(deps, other.account.id, name="theirs", features=[])
+    key = await credentials.create_key(deps, other.account.id, name="theirs", features=[], by=SYSTEM)
     hook = await webhooks.create_webhook(
         deps,
         other.account.id,

@@ -1,12 +1,12 @@
 from html import escape
 
+from tests.auditing import log_of
 from tests.surfaces.console.browser import Business, Visitors, errors_of, make_operator, text_of
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 
 BOTH = ["call_personalisation", "number_management"]
 
@@ -40,7 +40,7 @@ async def test_a_sixth_key_and_a_key_for_nothing_are_refused_and_what_was_typed_
     unnamed = await alice.post("/console/keys/new", {"name": " ", "features": BOTH})
     assert errors_of(unnamed) == {"name": "Name is required"}
     for number in range(5):
-        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[])
+        await credentials.create_key(deps, business.account.id, name=f"k{number}", features=[], by=SYSTEM)
     sixth = await alice.post("/console/keys/new", {"name": "sixth", "features": BOTH})
     assert sixth.status_code == 422
     assert "5 API keys" in errors_of(sixth)[""]
@@ -52,7 +52,7 @@ async def test_a_key_is_changed_regenerated_and_deleted_each_after_being_asked(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
     alice = await browse.as_member(business.admin)
-    made = await credentials.create_key(deps, business.account.id, name="old", features=[])
+    made = await credentials.create_key(deps, business.account.id, name="old", features=[], by=SYSTEM)
     edit = f"/console/keys/{made.reference}/edit"
     assert 'value="old"' in (await alice.get(edit)).text
     done = await alice.follow(await alice.post(edit, {"name": "new", "features": BOTH}))
@@ -65,14 +65,14 @@ async def test_a_key_is_changed_regenerated_and_deleted_each_after_being_asked(
     assert (await alice.get(edit)).status_code == 404
     await alice.follow(await alice.post(f"/console/keys/{key.reference}/delete"))
     assert await credentials.list_keys(deps, business.account.id) == []
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["key.deleted", "key.regenerated", "key.changed"]
     assert {entry.actor_email for entry in log} == {business.admin.email}
 
 
 async def test_a_keys_name_is_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
     evil = '"><img src=x onerror=alert(1)>'
-    made = await credentials.create_key(deps, business.account.id, name=evil, description=evil, features=[])
+    made = await credentials.create_key(deps, business.account.id, name=evil, description=evil, features=[], by=SYSTEM)
     alice = await browse.as_member(business.admin)
     for path in ("", f"/{made.reference}/edit", f"/{made.reference}/regenerate", f"/{made.reference}/delete"):
         shown = await alice.get(f"/console/keys{path}")
@@ -87,7 +87,7 @@ async def test_no_page_of_a_business_shows_a_key_id_whole_again(
     await alice.post("/console/keys/new", {"name": "dialer", "features": BOTH})
     (first,) = await credentials.list_keys(deps, business.account.id)
     await alice.post(f"/console/keys/{first.reference}/edit", {"name": "phone system", "features": BOTH})
-    made = await credentials.regenerate_key(deps, business.account.id, first.id)
+    made = await credentials.regenerate_key(deps, business.account.id, first.id, by=SYSTEM)
     await credentials.create_token(deps, str(business.account.id), str(made.key_id), made.api_key)
     await alice.post(f"/console/keys/{made.reference}/regenerate")
     (key,) = await credentials.list_keys(deps, business.account.id)
@@ -113,7 +113,7 @@ async def test_an_operator_finds_the_whole_key_id_in_the_log(deps: Deps, busines
 
 async def test_the_key_of_another_account_is_at_no_address(deps: Deps, business: Business, browse: Visitors) -> None:
     other = await accounts.create_account(deps, "Globex")
-    made = await credentials.create_key(deps, other.id, name="theirs", features=[])
+    made = await credentials.create_key(deps, other.id, name="theirs", features=[], by=SYSTEM)
     alice = await browse.as_member(business.admin)
     for page in ("edit", "regenerate", "delete"):
         assert (await alice.get(f"/console/keys/{made.reference}/{page}")).status_code == 404

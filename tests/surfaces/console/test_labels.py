@@ -1,11 +1,10 @@
 from html import escape
 
 import pytest
+from tests.auditing import log_of
 from tests.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
@@ -82,7 +81,7 @@ async def test_a_label_is_changed_made_default_and_deleted(deps: Deps, business:
     assert "The oldest dynamic label becomes the default" in asked
     await alice.follow(await alice.post(f"{path}/delete"))
     assert (await alice.get(f"{path}/edit")).status_code == 404
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["label.deleted", "label.made_default", "label.changed"]
 
 

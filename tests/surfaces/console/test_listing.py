@@ -2,6 +2,7 @@
 
 import re
 
+from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, run_jobs, states_of
 from tests.listed import SOMEBODY
 from tests.surfaces.console.browser import (
@@ -13,8 +14,6 @@ from tests.surfaces.console.browser import (
 )
 from tests.surfaces.console.listing import SETS, applied, list_in, make_set
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet
@@ -49,7 +48,7 @@ async def test_a_list_is_previewed_line_by_line_and_bucket_by_bucket_then_listed
     assert await states_of(deps, business.account.id) == {"listed": 2}
     assert "2 numbers are being listed." in await applied(paul, f"{SETS}/{here}", "append", text)
     assert await states_of(deps, business.account.id) == {"listed": 2, "pending": 2}
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [(entry.action, entry.details["numbers"]) for entry in log] == [("numbers.listed", 2)]
     assert three not in str(log[0])
 
@@ -188,7 +187,7 @@ async def test_a_rewrite_delists_the_rest_once_one_is_sure_of_rejected_lines(
     await run_jobs(deps)
     assert await states_of(deps, business.account.id) == {"listed": 2}
     assert "No changes" in await applied(alice, at, "rewrite", f"{two}\n{three}")
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert sorted(entry.action for entry in log) == ["numbers.delisted", "numbers.listed"]
 
 

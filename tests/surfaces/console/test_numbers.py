@@ -1,6 +1,7 @@
 import re
 from html import escape
 
+from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, reviewing, run_jobs, states_of
 from tests.factories import make_number_group
 from tests.listed import SOMEBODY
@@ -17,8 +18,6 @@ from tests.surfaces.console.browser import (
 )
 from tests.surfaces.console.listing import NUMBERS, SETS, list_in, make_set
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
@@ -201,7 +200,7 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         assert "<i>no" not in told
         assert "Listed" in text_of(await alice.get(f"{NUMBERS}/{good}"))
         assert (await alice.get(at)).status_code == 404
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["listing.rejected", "listing.approved"]
     assert all(entry.by_operator for entry in log)
 

@@ -1,6 +1,7 @@
 """Accounts as operators see them: found, created, changed, suspended; the first admin invited."""
 
 import pytest
+from tests.auditing import log_of
 from tests.surfaces.console.browser import (
     Business,
     Visitors,
@@ -14,12 +15,10 @@ from tests.surfaces.console.browser import (
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, MemberState
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Role
+from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Forbidden
 from callmark.kit.ids import parse_uuid, random_text
@@ -32,7 +31,7 @@ def url_of(business: Business) -> str:
 
 
 async def actions_of(deps: Deps, account_id: AccountId) -> list[str]:
-    return [entry.action for entry in await audit.list_entries(deps, account_id, AuditFilter())]
+    return [entry.action for entry in await log_of(deps, account_id)]
 
 
 async def test_an_account_is_created_with_its_features_and_its_first_admin_comes_in(
@@ -84,7 +83,7 @@ async def test_a_suspended_account_is_refused_until_it_is_restored(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
     account_id = business.account.id
-    key = await credentials.create_key(deps, account_id, name="dialer", features=[Feature.CALL_ME_BACK])
+    key = await credentials.create_key(deps, account_id, name="dialer", features=[Feature.CALL_ME_BACK], by=SYSTEM)
     alice, olive = await browse.as_member(business.admin), await browse.as_operator(await make_operator(deps))
     asked = text_of(await olive.get(f"{url_of(business)}/suspend"))
     assert "The API refuses all its requests (1 key)." in asked
@@ -107,7 +106,7 @@ async def test_name_and_features_are_changed_and_noted(deps: Deps, business: Bus
     await olive.follow(await olive.post(url_of(business), {"name": "Acme & Sons", "features": "number_management"}))
     account = await accounts.get_account(deps, business.account.id)
     assert (account.name, account.features) == ("Acme & Sons", {Feature.NUMBER_MANAGEMENT})
-    (entry,) = await audit.list_entries(deps, account.id, AuditFilter())
+    (entry,) = await log_of(deps, account.id)
     assert (entry.action, entry.actor_email, entry.by_operator) == ("account.changed", operator.email, True)
     assert entry.details == {"features": ["number_management"]}
 
@@ -142,7 +141,7 @@ async def test_an_accounts_name_is_text_and_nothing_else(deps: Deps, browse: Vis
 async def test_an_operator_sees_counts_of_a_business_and_none_of_its_things(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await credentials.create_key(deps, business.account.id, name="dialer of Acme", features=[])
+    await credentials.create_key(deps, business.account.id, name="dialer of Acme", features=[], by=SYSTEM)
     olive = await browse.as_operator(await make_operator(deps))
     page = text_of(await olive.get(url_of(business)))
     assert "API keys 1 of 5" in page

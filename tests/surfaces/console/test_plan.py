@@ -12,7 +12,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import ProcessId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import PLAN, Action
+from callmark.domain.policy.model import PLAN, SYSTEM, Action
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSetChange, NewFeatureSet
@@ -102,11 +102,11 @@ async def test_a_key_gives_access_to_features_of_the_plan_and_keeps_those_it_has
     deps: Deps, business: Business
 ) -> None:
     account_id = business.account.id
-    made = await credentials.create_key(deps, account_id, name="all", features=ALL_FEATURES)
+    made = await credentials.create_key(deps, account_id, name="all", features=ALL_FEATURES, by=SYSTEM)
     await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
     with pytest.raises(InvalidInput, match=LACKING):
-        await credentials.create_key(deps, account_id, name="more", features=[Feature.NUMBER_MANAGEMENT])
-    kept = await credentials.update_key(deps, account_id, made.key_id, name="renamed", features=ALL_FEATURES)
+        await credentials.create_key(deps, account_id, name="more", features=[Feature.NUMBER_MANAGEMENT], by=SYSTEM)
+    kept = await credentials.update_key(deps, account_id, made.key_id, name="renamed", features=ALL_FEATURES, by=SYSTEM)
     assert kept.features == ALL_FEATURES
 
 

@@ -1,9 +1,8 @@
 import pytest
+from tests.auditing import log_of
 from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.structure import library
 from callmark.domain.structure.model import NewFeatureSet
@@ -22,7 +21,7 @@ async def test_a_call_reason_is_added_reworded_and_removed(deps: Deps, business:
     assert "Your parcel is late" in text_of(await alice.get(f"{path}/delete"))
     assert "was removed" in text_of(await alice.follow(await alice.post(f"{path}/delete")))
     assert await library.list_call_reasons(deps, business.account.id) == []
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [one.action for one in log] == ["call_reason.deleted", "call_reason.changed", "call_reason.created"]
 
 

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.auditing import log_of
 from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label, phone, submit_batch
 from tests.surfaces.console.browser import (
@@ -14,8 +15,6 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
@@ -77,7 +76,7 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
     assert (record.caller_number, record.key.receiver_number) == ("918040001234", receiver)
     assert record.starts_at == deps.clock.now() + timedelta(hours=3)
     assert record.key.ends_at == deps.clock.now() + timedelta(hours=5)
-    (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter())
+    (entry,) = await log_of(deps, business.account.id)
     assert entry.action == "record.pushed"
     assert receiver not in str(entry)
 

@@ -14,7 +14,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
-from callmark.domain.policy.model import Action
+from callmark.domain.policy.model import SYSTEM, Action
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid, sha256
@@ -42,7 +42,7 @@ async def _new_key(stage: Stage) -> httpx.Response:
 
 
 async def _regenerated(stage: Stage) -> httpx.Response:
-    await credentials.create_key(stage.deps, stage.business.account.id, name="old", features=[])
+    await credentials.create_key(stage.deps, stage.business.account.id, name="old", features=[], by=SYSTEM)
     page = await stage.alice.get("/console/keys")
     path = page.text.partition('/regenerate"')[0].rpartition('"')[2]
     return await stage.alice.post(f"{path}/regenerate")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from tests.auditing import log_of
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -20,8 +21,6 @@ from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.accounts.session_model import Origin
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import Role
 from callmark.kit.clock import FakeClock
@@ -307,7 +306,7 @@ async def test_new_passwords_are_noted(deps: Deps, business: Business, browse: V
     await stranger.post("/console/forgot", {"email": business.admin.email})
     token = await mailed_token(deps, business.admin.email)
     await stranger.post(f"/console/reset/{token}", {"password": PASSWORD, "again": PASSWORD})
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [(entry.action, entry.address) for entry in log] == [
         ("password.reset", "198.51.100.9"),
         ("password.changed", "203.0.113.7"),

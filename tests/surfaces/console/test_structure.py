@@ -1,12 +1,11 @@
 from html import escape
 
+from tests.auditing import log_of
 from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import MemberState
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperationId
 from callmark.domain.policy.model import Role
@@ -53,7 +52,7 @@ async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
         assert f'id="n-{node.id}"' in shown.text
     assert "2 operations, no feature sets, no numbers" in text_of(shown)
     assert f"/console/feature-sets/new?process={sub.id}" in links_of(shown)
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["structure.created"] * 5
 
 
@@ -94,7 +93,7 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     lost = text_of(await alice.get(f"{TREE}/{business.process}/delete"))
     assert f"{business.process_owner.email} loses access" in lost
     await alice.follow(await alice.post(f"{TREE}/{business.process}/delete"))
-    log = await audit.list_entries(deps, business.account.id, AuditFilter())
+    log = await log_of(deps, business.account.id)
     assert [entry.action for entry in log] == ["structure.deleted", "structure.moved", "structure.renamed"]
 
 

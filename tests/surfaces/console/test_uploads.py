@@ -6,12 +6,11 @@ from html import unescape
 
 import httpx
 import msgspec
+from tests.auditing import log_of
 from tests.books import book
 from tests.factories import make_label, phone
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, make_business, text_of
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
 from callmark.domain.personalisation.uploads import service as uploads
@@ -66,7 +65,7 @@ async def test_a_file_is_taken_followed_and_reported_row_by_row(
     assert rows[0]["label_id"] == str(label.id)
     assert rows[1]["dynamic_call_reason"].startswith("'=")  # what a spreadsheet would run stays a text
     assert "sheet" in text_of(await alice.get("/console/uploads"))
-    (entry,) = await audit.list_entries(deps, business.account.id, AuditFilter())
+    (entry,) = await log_of(deps, business.account.id)
     assert (entry.action, entry.details["records"]) == ("upload.created", 2)
     charlie = await browse.as_member((await make_business(deps, "Borealis")).admin)
     for foreign in (path, f"{path}/progress", f"{path}/results.csv"):

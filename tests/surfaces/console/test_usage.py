@@ -7,6 +7,7 @@ from tests.surfaces.console.browser import Business, Visitors, make_business, te
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.limits.model import BATCH, REAL_TIME
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock
 
@@ -15,7 +16,7 @@ USAGE = "/console/usage"
 
 async def token_of(deps: Deps, business: Business, name: str = "dialer") -> str:
     account = business.account.id
-    key = await credentials.create_key(deps, account, name=name, features=[Feature.CALL_PERSONALISATION])
+    key = await credentials.create_key(deps, account, name=name, features=[Feature.CALL_PERSONALISATION], by=SYSTEM)
     return (await credentials.create_token(deps, str(account), str(key.key_id), key.api_key)).token
 
 
@@ -56,7 +57,7 @@ async def test_the_tenth_token_says_when_the_next_may_be_created(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     account = business.account.id
-    key = await credentials.create_key(deps, account, name="dialer", features=[])
+    key = await credentials.create_key(deps, account, name="dialer", features=[], by=SYSTEM)
     for _ in range(10):
         await credentials.create_token(deps, str(account), str(key.key_id), key.api_key)
         clock.advance(timedelta(minutes=1))
@@ -72,7 +73,7 @@ async def test_another_accounts_tokens_and_those_of_deleted_keys_are_not_shown(
     await token_of(deps, await make_business(deps, "Charlie"), "dialer of Charlie")
     await token_of(deps, business, "deleted dialer")
     (key,) = await credentials.list_keys(deps, business.account.id)
-    await credentials.delete_key(deps, business.account.id, key.id)
+    await credentials.delete_key(deps, business.account.id, key.id, by=SYSTEM)
     alice = await browse.as_member(business.admin)
     page = text_of(await alice.get(USAGE))
     assert "dialer" not in page

@@ -5,6 +5,7 @@ from html import escape
 
 import pytest
 from aiohttp import web
+from tests.auditing import log_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.surfaces.console.browser import (
     Browser,
@@ -17,8 +18,6 @@ from tests.surfaces.console.browser import (
     visitors,
 )
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE
@@ -42,7 +41,7 @@ class Desk:
     alice: Browser
 
     async def actions(self) -> list[str]:
-        log = await audit.list_entries(self.stage.deps, self.business.account.id, AuditFilter())
+        log = await log_of(self.stage.deps, self.business.account.id)
         return [entry.action for entry in reversed(log)]
 
 
@@ -73,7 +72,7 @@ async def test_a_webhook_is_made_and_its_secret_shown_this_once(desk: Desk) -> N
     for path in (LIST, f"{LIST}/{webhook.id}/edit", EVENTS):
         assert secret not in (await desk.alice.get(path)).text
     assert "no events sent" in text_of(await desk.alice.get(LIST))
-    (entry,) = await audit.list_entries(desk.stage.deps, desk.business.account.id, AuditFilter())
+    (entry,) = await log_of(desk.stage.deps, desk.business.account.id)
     assert (entry.action, entry.subject) == ("webhook.created", "orders")
     assert "s%2fecret" not in str(entry.details)
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from callmark.domain.access.model import Actor, check
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
-from callmark.domain.credentials import usage
-from callmark.domain.credentials.usage import TokensUsed
+from callmark.domain.credentials.model import TokensUsed
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.daily_figures.service import Figures
 from callmark.domain.policy.model import Action
@@ -29,7 +28,7 @@ async def read_usage(deps: Deps, actor: Actor) -> Usage:
     check(actor, Action.USAGE_VIEW)
     found = await call_figures.read_days(deps, actor.account_id)
     return Usage(
-        await usage.tokens_used(deps, actor.account_id),
+        await credentials.tokens_used(deps, actor.account_id),
         len(await credentials.list_keys(deps, actor.account_id)),
         len(await webhooks.list_webhooks(deps, actor.account_id)),
         found.today,

@@ -1,5 +1,6 @@
 """Keys, tokens and their rules (contract, section 3)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,6 +65,26 @@ class Admission:
     account_id: AccountId
     key_id: KeyId
     allowance: Allowance | None
+
+
+@dataclass(frozen=True)
+class TokenUse:
+    """A live token: its key's name and the end of its Key ID, until when, requests its windows hold by bucket."""
+
+    key_name: str
+    key_ending: str
+    created_at: datetime
+    expires_at: datetime
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TokensUsed:
+    """Tokens created in the last 30 minutes, when the next may be created if that is not now, and the live ones."""
+
+    recent: int
+    next_at: datetime | None
+    tokens: list[TokenUse]
 
 
 def ending(key_id: KeyId) -> str:

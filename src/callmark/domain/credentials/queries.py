@@ -1,6 +1,6 @@
 """The SQL of keys and tokens."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -11,7 +11,10 @@ from callmark.domain.limits.model import Bucket
 from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 
-_KEY = "id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"
+_LIVE = (
+    "SELECT id, reference, account_id, name, description, features, created_by_email, created_at, last_used_at"
+    " FROM api_key WHERE account_id = $1 AND revoked_at IS NULL"
+)
 
 
 def _key(row: Row) -> ApiKey:
@@ -28,7 +31,7 @@ def _key(row: Row) -> ApiKey:
     )
 
 
-class Knock(NamedTuple):
+class AdmissionRequest(NamedTuple):
     """A request that wants to be admitted: who shows which token where, for which feature, out of which bucket."""
 
     token_sha256: bytes
@@ -38,7 +41,7 @@ class Knock(NamedTuple):
     at: datetime
 
 
-async def admit(tx: Tx, knocks: Sequence[Knock]) -> list[Row | None]:
+async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None]:
     """For each: its token's account and key, whether they are `allowed` here, and one request taken out of the bucket.
 
     None: no live token of a live key. One statement, so that revocation holds at once and nothing is cached. The token
@@ -64,16 +67,16 @@ async def admit(tx: Tx, knocks: Sequence[Knock]) -> list[Row | None]:
         LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
           token.per, token.at) w ON true
         """,
-        [knock.token_sha256 for knock in knocks],
-        [knock.account_id for knock in knocks],
-        [knock.feature for knock in knocks],
-        [knock.at for knock in knocks],
-        [knock.bucket and knock.bucket.name for knock in knocks],
-        [knock.bucket and knock.bucket.quota for knock in knocks],
-        [knock.bucket and knock.bucket.window for knock in knocks],
+        [one.token_sha256 for one in requests],
+        [one.account_id for one in requests],
+        [one.feature for one in requests],
+        [one.at for one in requests],
+        [one.bucket and one.bucket.name for one in requests],
+        [one.bucket and one.bucket.quota for one in requests],
+        [one.bucket and one.bucket.window for one in requests],
     )
     found = {row["number"]: row for row in rows}
-    return [found.get(number) for number in range(1, len(knocks) + 1)]
+    return [found.get(number) for number in range(1, len(requests) + 1)]
 
 
 async def find_pair(tx: Tx, account_id: UUID, key_id: UUID) -> Row | None:
@@ -182,31 +185,22 @@ async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
     )
 
 
-async def live_keys(tx: Tx, account_id: AccountId) -> list[ApiKey]:
+async def select_keys(tx: Tx, account_id: AccountId) -> list[ApiKey]:
     """The account's live keys, oldest first."""
-    rows = await tx.fetch(
-        f"SELECT {_KEY} FROM api_key WHERE account_id = $1 AND revoked_at IS NULL ORDER BY created_at, id",
-        account_id,
-    )
+    rows = await tx.fetch(_LIVE + " ORDER BY created_at, id", account_id)
     return [_key(row) for row in rows]
 
 
-async def find_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
-    """One live key, locked until the transaction ends."""
-    row = await tx.fetchrow(
-        f"SELECT {_KEY} FROM api_key WHERE id = $1 AND account_id = $2 AND revoked_at IS NULL FOR NO KEY UPDATE",
-        key_id,
-        account_id,
-    )
+async def select_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
+    """One live key."""
+    row = await tx.fetchrow(_LIVE + " AND id = $2", account_id, key_id)
     return _key(row) if row else None
 
 
-async def select_key_id(tx: Tx, account_id: AccountId, reference: KeyReference) -> KeyId | None:
-    """The Key ID of a live key. Index api_key_reference."""
-    found: UUID | None = await tx.fetchval(
-        "SELECT id FROM api_key WHERE reference = $1 AND account_id = $2 AND revoked_at IS NULL", reference, account_id
-    )
-    return KeyId(found) if found else None
+async def select_key_by_reference(tx: Tx, account_id: AccountId, reference: KeyReference) -> ApiKey | None:
+    """One live key. Index api_key_reference."""
+    row = await tx.fetchrow(_LIVE + " AND reference = $2", account_id, reference)
+    return _key(row) if row else None
 
 
 async def select_key_name(tx: Tx, key_id: KeyId) -> str:
@@ -214,14 +208,20 @@ async def select_key_name(tx: Tx, key_id: KeyId) -> str:
     return await tx.fetchval("SELECT name FROM api_key WHERE id = $1", key_id) or ""
 
 
-async def update_key(tx: Tx, key_id: KeyId, name: str, description: str, features: Iterable[Feature]) -> None:
-    """Changes what may be changed of a key."""
+async def lock_key(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey | None:
+    """One live key, locked until the transaction ends."""
+    row = await tx.fetchrow(_LIVE + " AND id = $2 FOR NO KEY UPDATE", account_id, key_id)
+    return _key(row) if row else None
+
+
+async def update_key(tx: Tx, key: ApiKey) -> None:
+    """Writes what may be changed of a key."""
     await tx.execute(
         "UPDATE api_key SET name = $2, description = $3, features = $4 WHERE id = $1",
-        key_id,
-        name,
-        description,
-        sorted(features),
+        key.id,
+        key.name,
+        key.description,
+        sorted(key.features),
     )
 
 

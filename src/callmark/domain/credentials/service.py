@@ -10,6 +10,7 @@ import structlog
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
+from callmark.domain.audit import service as audit
 from callmark.domain.credentials import queries
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
@@ -22,11 +23,15 @@ from callmark.domain.credentials.model import (
     ApiKey,
     NewKey,
     NewToken,
+    TokensUsed,
+    TokenUse,
+    ending,
     looks_like_token,
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
-from callmark.domain.limits.model import TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
+from callmark.domain.limits.model import BUCKETS, TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
@@ -36,7 +41,6 @@ from callmark.kit.text import clean_line, kept_or
 log = structlog.get_logger(__name__)
 
 _NOBODY = UUID(int=0)
-_NO_KEY = "no API key with this id in this account"
 _REFUSED = "invalid api_key or key_id"
 
 
@@ -51,8 +55,8 @@ async def admit(
     if not looks_like_token(token):
         raise Unauthenticated
     now = deps.clock.now()
-    knock = queries.Knock(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
-    (row,) = await deps.gather(queries.admit, [knock])
+    asked = queries.AdmissionRequest(sha256(token), parse_uuid(account) or _NOBODY, feature, bucket, now)
+    (row,) = await deps.gather(queries.admit, [asked])
     if row is None:
         raise Unauthenticated
     if not row["allowed"]:
@@ -93,30 +97,19 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
 
 
 async def create_key(
-    deps: Deps,
-    account_id: AccountId,
-    *,
-    name: str,
-    description: str = "",
-    features: Iterable[Feature],
-    created_by_email: str = "",
+    deps: Deps, account_id: AccountId, *, by: Actor, name: str, description: str = "", features: Iterable[Feature]
 ) -> NewKey:
     """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
-    name, description = _name(name), _description(description)
+    name, description, features = _name(name), _description(description), frozenset(features)
     async with deps.db.transaction() as tx:
-        features = frozenset(features)
         check_wanted((await accounts.lock_account(tx, account_id)).features, features, (), "features")
-        if len(await queries.live_keys(tx, account_id)) >= MOST_KEYS:
+        if len(await queries.select_keys(tx, account_id)) >= MOST_KEYS:
             raise Conflict(f"an account can have {MOST_KEYS} API keys at the same time. delete one first.")
-        key = ApiKey(
-            KeyId(new_id()),
-            KeyReference(random_uuid()),
-            account_id,
-            name,
-            description,
-            features,
-            created_by_email,
-            deps.clock.now(),
+        now = deps.clock.now()
+        key_id, reference = KeyId(new_id()), KeyReference(random_uuid())
+        key = ApiKey(key_id, reference, account_id, name, description, features, by.email, now)
+        await audit.note(
+            tx, by, "key.created", name, account_id=account_id, at=now, key_id=str(key.id), features=sorted(features)
         )
         return await _store(tx, key)
 
@@ -124,22 +117,19 @@ async def create_key(
 async def list_keys(deps: Deps, account_id: AccountId) -> list[ApiKey]:
     """The account's live keys, oldest first."""
     async with deps.db.connection() as tx:
-        return await queries.live_keys(tx, account_id)
+        return await queries.select_keys(tx, account_id)
 
 
 async def get_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> ApiKey:
     """One live key. Raises NotFound."""
-    async with deps.db.transaction() as tx:
-        return await _find(tx, account_id, key_id)
-
-
-async def key_id_of(deps: Deps, account_id: AccountId, reference: KeyReference) -> KeyId:
-    """The Key ID of the live key that pages address by `reference`. Raises NotFound."""
     async with deps.db.connection() as tx:
-        found = await queries.select_key_id(tx, account_id, reference)
-    if found is None:
-        raise NotFound(_NO_KEY)
-    return found
+        return _found(await queries.select_key(tx, account_id, key_id))
+
+
+async def get_key_by_reference(deps: Deps, account_id: AccountId, reference: KeyReference) -> ApiKey:
+    """The live key that pages address by `reference`. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_key_by_reference(tx, account_id, reference))
 
 
 async def key_name(deps: Deps, key_id: KeyId) -> str:
@@ -153,13 +143,14 @@ async def update_key(
     account_id: AccountId,
     key_id: KeyId,
     *,
+    by: Actor,
     name: str | None = None,
     description: str | None = None,
     features: Iterable[Feature] | None = None,
 ) -> ApiKey:
     """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
-        key = await _find(tx, account_id, key_id)
+        key = _found(await queries.lock_key(tx, account_id, key_id))
         if features is not None:
             features = frozenset(features)
             check_wanted((await accounts.lock_account(tx, account_id)).features, features, key.features, "features")
@@ -169,24 +160,69 @@ async def update_key(
             description=kept_or(key.description, description, _description),
             features=key.features if features is None else features,
         )
-        await queries.update_key(tx, key_id, changed.name, changed.description, changed.features)
+        await queries.update_key(tx, changed)
+        await audit.note(
+            tx,
+            by,
+            "key.changed",
+            changed.name,
+            account_id=account_id,
+            at=deps.clock.now(),
+            key_id=str(key_id),
+            features=sorted(changed.features),
+        )
     return changed
 
 
-async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> NewKey:
+async def regenerate_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Actor) -> NewKey:
     """A new pair in the place of the old one, which stops at once with every token made from it (contract D37)."""
     async with deps.db.transaction() as tx:
-        key = await _find(tx, account_id, key_id)
+        key = _found(await queries.lock_key(tx, account_id, key_id))
         now = deps.clock.now()
         await queries.revoke_key(tx, key_id, now)
-        return await _store(tx, replace(key, id=KeyId(new_id()), reference=KeyReference(random_uuid()), created_at=now))
+        new = replace(key, id=KeyId(new_id()), reference=KeyReference(random_uuid()), created_at=now)
+        await audit.note(
+            tx,
+            by,
+            "key.regenerated",
+            key.name,
+            account_id=account_id,
+            at=now,
+            old_key_id=str(key_id),
+            key_id=str(new.id),
+        )
+        return await _store(tx, new)
 
 
-async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId) -> None:
-    """Ends a key and every token made from it at once; its place is free. Raises NotFound."""
+async def delete_key(deps: Deps, account_id: AccountId, key_id: KeyId, *, by: Actor) -> ApiKey:
+    """Ends a key and every token made from it at once; its place is free. What it was. Raises NotFound."""
     async with deps.db.transaction() as tx:
-        await _find(tx, account_id, key_id)
-        await queries.revoke_key(tx, key_id, deps.clock.now())
+        key = _found(await queries.lock_key(tx, account_id, key_id))
+        now = deps.clock.now()
+        await queries.revoke_key(tx, key_id, now)
+        await audit.note(tx, by, "key.deleted", key.name, account_id=account_id, at=now, key_id=str(key_id))
+    return key
+
+
+async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
+    """What the account has used of its token limit, and each live token of its requests; newest token first."""
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
+        live = await queries.live_tokens(tx, account_id, now)
+        used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, now)
+    next_at = recent[-TOKENS_QUOTA] + TOKENS_WINDOW if len(recent) >= TOKENS_QUOTA else None
+    tokens = [
+        TokenUse(
+            row["name"],
+            ending(KeyId(row["key_id"])),
+            row["created_at"],
+            row["expires_at"],
+            {bucket.name: used.get((row["sha256"], bucket.name), 0) for bucket in BUCKETS},
+        )
+        for row in live
+    ]
+    return TokensUsed(len(recent), next_at, tokens)
 
 
 async def forget_dead_tokens(deps: Deps) -> int:
@@ -215,10 +251,9 @@ async def _store(tx: Tx, key: ApiKey) -> NewKey:
     return NewKey(key.id, secret, key.reference)
 
 
-async def _find(tx: Tx, account_id: AccountId, key_id: KeyId) -> ApiKey:
-    key = await queries.find_key(tx, account_id, key_id)
+def _found(key: ApiKey | None) -> ApiKey:
     if key is None:
-        raise NotFound(_NO_KEY)
+        raise NotFound("no API key with this id in this account")
     return key
 
 

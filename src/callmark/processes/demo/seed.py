@@ -17,7 +17,7 @@ from callmark.domain.ids import KeyId
 from callmark.domain.labels import categories, logo
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import Role
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import NotFound, SetupError
 from callmark.kit.ids import parse_uuid
@@ -147,9 +147,9 @@ async def _key(deps: Deps, account: Account, one: _Seed, before: AccountOut | No
             return before.key_id, before.api_key
     for key in await keys.list_keys(deps, account.id):
         if key.name == DEMO:
-            await keys.delete_key(deps, account.id, key.id)
-    admin = one.members[0][1]
-    made = await keys.create_key(deps, account.id, name=DEMO, features=ALL_FEATURES, created_by_email=admin)
+            await keys.delete_key(deps, account.id, key.id, by=SYSTEM)
+    admin = Actor(ActorKind.MEMBER, one.members[0][1])
+    made = await keys.create_key(deps, account.id, by=admin, name=DEMO, features=ALL_FEATURES)
     return str(made.key_id), made.api_key
 
 

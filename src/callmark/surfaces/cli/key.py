@@ -18,6 +18,7 @@ from callmark.surfaces.cli.session import (
     at_least_one,
     id_argument,
     operator,
+    operator_at_terminal,
     sure,
     yes_option,
 )
@@ -49,10 +50,10 @@ async def create(
     new = await credentials.create_key(
         deps,
         owner.id,
+        by=operator_at_terminal(),
         name=name,
         description=description,
         features=owner.features if features is None else features,
-        created_by_email=await accounts.creator_email(deps, owner.id),
     )
     out.item(_pair(new), "API key created.", _ONCE)
 
@@ -96,7 +97,13 @@ async def update(
     """Rename an API key, or change its access; tokens made from it follow at once."""
     at_least_one(name, description, features)
     key = await credentials.update_key(
-        deps, account_id(account), KeyId(id), name=name, description=description, features=features
+        deps,
+        account_id(account),
+        KeyId(id),
+        by=operator_at_terminal(),
+        name=name,
+        description=description,
+        features=features,
     )
     out.item(_row(key), "API key updated.")
 
@@ -110,7 +117,8 @@ async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: b
     """Replace an API key with a new pair; the old pair and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
     sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop working at once.", yes=yes)
-    out.item(_pair(await credentials.regenerate_key(deps, key.account_id, key.id)), "API key regenerated.", _ONCE)
+    new = await credentials.regenerate_key(deps, key.account_id, key.id, by=operator_at_terminal())
+    out.item(_pair(new), "API key regenerated.", _ONCE)
 
 
 @group.command
@@ -122,7 +130,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     """Delete an API key; the key and its tokens stop working at once."""
     key = await credentials.get_key(deps, account_id(account), KeyId(id))
     sure(f"Delete {key.name!r}? The key and every token made from it stop working at once.", yes=yes)
-    await credentials.delete_key(deps, key.account_id, key.id)
+    await credentials.delete_key(deps, key.account_id, key.id, by=operator_at_terminal())
     out.done({"key_id": key.id}, f"API key {key.name!r} deleted.")
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import keys as access
+from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey, NewKey, ending
 from callmark.domain.ids import KeyReference
 from callmark.domain.policy.model import Action
@@ -74,62 +74,60 @@ class FirstRequestPart(Page):
 
 async def show_keys(request: ConsoleRequest) -> Response:
     """All keys."""
-    found = await access.list_keys(request.deps, request.actor)
-    return page(request, KeysPage(found.keys, found.features, str(request.actor.account_id)))
+    keys = await credentials.list_keys(request.deps, request.account_id)
+    return page(request, KeysPage(keys, request.features, str(request.account_id)))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every feature is chosen, as most want."""
-    features = await access.features(request.deps, request.actor)
-    return page(request, KeyFormPage(Form.of(features=[*features]), features, ""))
+    return page(request, KeyFormPage(Form.of(features=[*request.features]), request.features, ""))
 
 
 async def create(request: ConsoleRequest) -> Response:
     """Makes a key and shows it once."""
     form = request.form
     try:
-        made = await access.create_key(
+        made = await credentials.create_key(
             request.deps,
-            request.actor,
+            request.account_id,
+            by=request.by,
             name=form.text("name"),
             description=form.text("description"),
-            wanted=_features(form),
+            features=_features(form),
         )
     except (InvalidInput, Conflict) as refused:
-        features = await access.features(request.deps, request.actor)
-        return page(request, KeyFormPage(form.refused(refused), features, ""), 422)
+        return page(request, KeyFormPage(form.refused(refused), request.features, ""), 422)
     return await _shown_once(request, form.text("name").strip(), made)
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the key has."""
-    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
-    features = await access.features(request.deps, request.actor)
+    key = await _key(request)
     form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(request, KeyFormPage(form, features, str(key.reference)))
+    return page(request, KeyFormPage(form, request.features, str(key.reference)))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
-    form, reference = request.form, request.id(KeyReference)
+    form, key = request.form, await _key(request)
     try:
-        key = await access.update_key(
+        changed = await credentials.update_key(
             request.deps,
-            request.actor,
-            reference,
+            request.account_id,
+            key.id,
+            by=request.by,
             name=form.text("name"),
             description=form.text("description"),
-            wanted=_features(form),
+            features=_features(form),
         )
     except InvalidInput as refused:
-        features = await access.features(request.deps, request.actor)
-        return page(request, KeyFormPage(form.refused(refused), features, str(reference)), 422)
-    return request.go(LIST, f"{key.name} was saved.")
+        return page(request, KeyFormPage(form.refused(refused), request.features, str(key.reference)), 422)
+    return request.go(LIST, f"{changed.name} was saved.")
 
 
 async def ask_regenerate(request: ConsoleRequest) -> Response:
     """Says what a new pair ends."""
-    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    key = await _key(request)
     return confirm(
         request,
         Confirm(
@@ -147,8 +145,8 @@ async def ask_regenerate(request: ConsoleRequest) -> Response:
 
 async def regenerate(request: ConsoleRequest) -> Response:
     """A new pair in its place, shown once."""
-    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
-    made = await access.regenerate_key(request.deps, request.actor, key.reference)
+    key = await _key(request)
+    made = await credentials.regenerate_key(request.deps, request.account_id, key.id, by=request.by)
     return await _shown_once(request, key.name, made)
 
 
@@ -160,13 +158,13 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 async def show_first_request(request: ConsoleRequest) -> Response:
     """Whether the key has made a token yet, for the page that shows the new pair."""
-    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    key = await _key(request)
     return page(request, FirstRequestPart(str(key.reference), key.last_used_at))
 
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    key = await access.get_key(request.deps, request.actor, request.id(KeyReference))
+    key = await _key(request)
     return confirm(
         request,
         Confirm(
@@ -185,12 +183,13 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Ends a key."""
-    key = await access.delete_key(request.deps, request.actor, request.id(KeyReference))
+    key = await _key(request)
+    await credentials.delete_key(request.deps, request.account_id, key.id, by=request.by)
     return request.go(LIST, f"{key.name} was deleted.")
 
 
 async def _shown_once(request: ConsoleRequest, name: str, made: NewKey) -> Response:
-    account, key_id = str(request.actor.account_id), str(made.key_id)
+    account, key_id = str(request.account_id), str(made.key_id)
     text = msgspec.json.format(
         msgspec.json.encode({"client_account_id": account, "key_id": key_id, "api_key": made.api_key}), indent=2
     ).decode()
@@ -200,8 +199,16 @@ async def _shown_once(request: ConsoleRequest, name: str, made: NewKey) -> Respo
     return await show_once(request, f"{LIST}/shown", shown)
 
 
+async def _key(request: ConsoleRequest) -> ApiKey:
+    """The key of the address, which does not carry its Key ID (contract D47)."""
+    return await credentials.get_key_by_reference(request.deps, request.account_id, request.id(KeyReference))
+
+
 def _features(form: Form) -> list[Feature]:
-    return [feature for feature in Feature if feature.value in form.all("features")]
+    chosen = [feature for feature in Feature if feature.value in form.all("features")]
+    if not chosen:
+        raise InvalidInput("choose at least one feature", field="features")
+    return chosen
 
 
 ROUTES = (

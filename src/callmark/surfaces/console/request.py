@@ -22,6 +22,7 @@ from callmark.domain.accounts.session_model import Origin, Session
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, Role, may
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
@@ -112,6 +113,12 @@ class ConsoleRequest:
         """The account that the session acts for. Only on pages of a business."""
         assert self.session and self.session.account_id  # noqa: S101, PT018 - the route's admission has seen to it
         return self.session.account_id
+
+    @property
+    def features(self) -> list[Feature]:
+        """What that account subscribes to, in the order of their declaration."""
+        assert self.session  # noqa: S101 - the route's admission has seen to it
+        return [feature for feature in Feature if feature in self.session.features]
 
     @property
     def zone(self) -> ZoneInfo:

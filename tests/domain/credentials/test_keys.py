@@ -1,0 +1,53 @@
+"""Who made and changed a key stands in the audit log, in the same transaction."""
+
+import pytest
+from tests.auditing import log_of
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.credentials import service as credentials
+from callmark.domain.deps import Deps
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.policy.plan import Feature
+from callmark.kit.errors import InvalidInput, NotFound
+
+ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.7")
+OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@host")
+BOTH = [Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK]
+
+
+async def test_each_change_of_a_key_is_audited_with_its_key_id(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme")).id
+    made = await credentials.create_key(deps, acme, by=ALICE, name=" dialer ", features=BOTH)
+    await credentials.update_key(deps, acme, made.key_id, by=OLIVE, name="phone system")
+    again = await credentials.regenerate_key(deps, acme, made.key_id, by=ALICE)
+    assert (await credentials.delete_key(deps, acme, again.key_id, by=ALICE)).name == "phone system"
+    old, new, features = str(made.key_id), str(again.key_id), ["call_me_back", "number_management"]
+    assert [(one.action, one.subject, one.details) for one in await log_of(deps, acme)] == [
+        ("key.deleted", "phone system", {"key_id": new}),
+        ("key.regenerated", "phone system", {"old_key_id": old, "key_id": new}),
+        ("key.changed", "phone system", {"key_id": old, "features": features}),
+        ("key.created", "dialer", {"key_id": old, "features": features}),
+    ]
+
+
+async def test_a_key_names_who_made_it_and_an_operator_at_a_terminal_is_marked_in_the_log(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme")).id
+    await credentials.create_key(deps, acme, by=OLIVE, name="dialer", features=BOTH)
+    (key,) = await credentials.list_keys(deps, acme)
+    (line,) = await log_of(deps, acme)
+    assert (key.created_by_email, line.actor_email, line.by_operator) == ("olive@host", "olive@host", True)
+
+
+async def test_a_change_that_is_refused_leaves_key_and_log_as_they_were(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme", [Feature.NUMBER_MANAGEMENT])).id
+    globex = (await accounts.create_account(deps, "Globex")).id
+    made = await credentials.create_key(deps, acme, by=ALICE, name="dialer", features=[])
+    before = await credentials.get_key(deps, acme, made.key_id), await log_of(deps, acme)
+    with pytest.raises(InvalidInput):
+        await credentials.update_key(deps, acme, made.key_id, by=ALICE, name="new", features=BOTH)
+    for change in (credentials.delete_key, credentials.regenerate_key):
+        with pytest.raises(NotFound):
+            await change(deps, globex, made.key_id, by=ALICE)
+    with pytest.raises(NotFound):
+        await credentials.get_key_by_reference(deps, globex, made.reference)
+    assert (await credentials.get_key(deps, acme, made.key_id), await log_of(deps, acme)) == before
