@@ -58,3 +58,27 @@ async def test_a_gathered_statement_goes_on_for_those_who_have_patience(deps: De
     with pytest.raises(Unavailable, match="service unavailable"):
         await first
     assert await second == [0.0]
+
+
+async def test_an_answer_is_waited_for_as_long_as_the_patience_lasts() -> None:
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    with patience.of(total_s=0.05), pytest.raises(TimeoutError):
+        await patience.wait_for(answer)
+    assert answer.done()  # whoever was to set it can see that nobody waits
+
+
+async def come(loop: asyncio.AbstractEventLoop) -> str:
+    answer: asyncio.Future[str] = loop.create_future()
+    loop.call_later(0.02, answer.set_result, "come")
+    return await patience.wait_for(answer)
+
+
+async def test_what_an_answer_took_is_taken_off_the_total() -> None:
+    with patience.of(total_s=90):
+        assert await come(asyncio.get_running_loop()) == "come"
+        assert patience.left_s() < 90
+
+
+async def test_a_patience_without_an_end_waits_for_its_answer() -> None:
+    with patience.of():
+        assert await come(asyncio.get_running_loop()) == "come"
