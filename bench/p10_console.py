@@ -29,7 +29,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import SYSTEM, Action, Role
+from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind, Role
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
@@ -218,7 +218,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
         name="bench",
         url="https://hooks.bench.example/",
         event_types=list(EventType),
-        created_by_email=EMAIL,
+        by=Actor(ActorKind.MEMBER, EMAIL),
     )
     assert on.deps.settings.postgres_dsn
     sql = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal(), command_timeout=600)

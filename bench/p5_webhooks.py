@@ -22,6 +22,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 
 ACCOUNTS = 100
@@ -74,7 +75,7 @@ async def run() -> list[Row]:
         figure = EVENTS / (perf_counter() - began)
         print(f"p5: processor time per delivery: {per_item(before, seconds_by_kind(on.pid), EVENTS)}")
         for account, webhook in made[::10]:
-            await webhooks.update_webhook(on.deps, account, webhook, url=f"{there.url}/hang")
+            await webhooks.update_webhook(on.deps, account, webhook, url=f"{there.url}/hang", by=SYSTEM)
         await there.taken()
         await _open_loop(on, [account for account, _ in made])
         await asyncio.sleep(3)
@@ -117,7 +118,7 @@ async def _bare(url: str) -> float:
 async def _subscribed(on: Stage, url: str) -> tuple[AccountId, webhooks.WebhookId]:
     account = await accounts.create_account(on.deps, "Bench")
     made = await webhooks.create_webhook(
-        on.deps, account.id, name="bench", url=url, event_types=list(EventType), created_by_email="bench@acme.example"
+        on.deps, account.id, name="bench", url=url, event_types=list(EventType), by=SYSTEM
     )
     return account.id, made.webhook.id
 
@@ -125,7 +126,7 @@ async def _subscribed(on: Stage, url: str) -> tuple[AccountId, webhooks.WebhookI
 async def _paused(on: Stage, made: Sequence[tuple[AccountId, webhooks.WebhookId]], *, paused: bool) -> None:
     turn = webhooks.pause_webhook if paused else webhooks.resume_webhook
     for account, webhook in made:
-        await turn(on.deps, account, webhook)
+        await turn(on.deps, account, webhook, by=SYSTEM)
 
 
 async def _append(on: Stage, account: AccountId, count: int) -> None:

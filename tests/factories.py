@@ -18,7 +18,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
@@ -26,6 +26,9 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, FeatureSet, NewFeatureSet, Operation, Process
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+
+ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
+"""An admin of the account."""
 
 
 def logo(size: int = 200) -> bytes:

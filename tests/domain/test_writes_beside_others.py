@@ -24,9 +24,9 @@ from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
-from callmark.domain.webhooks import log_queries, queue_queries
-from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, Due, Secrets, Verdict
-from callmark.domain.webhooks.queue_queries import Ended
+from callmark.domain.webhooks import delivery_queries, dispatch_queries
+from callmark.domain.webhooks.dispatch_queries import EndedAttempt
+from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import Connection, Database, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
@@ -215,10 +215,10 @@ async def test_a_batch_ends_with_its_record_and_not_before(server: Server) -> No
 TYPES = frozenset(EventType)
 
 
-async def make_deliveries(server: Server, webhook_id: WebhookId, state: DeliveryState) -> list[Due]:
+async def make_deliveries(server: Server, webhook_id: WebhookId, state: DeliveryState) -> list[DueDelivery]:
     to = Configuration(webhook_id, ACCOUNT, "hook", "https://example.com", Secrets(b""), *(True, True, False), TYPES)
     found = [
-        Due(DeliveryId(new_id()), NOW - timedelta(hours=i % 30), EventId(new_id()), 0, 0, b"{}", to)
+        DueDelivery(DeliveryId(new_id()), NOW - timedelta(hours=i % 30), EventId(new_id()), 0, 0, b"{}", to)
         for i in range(ROWS)
     ]
     ended_at = NOW if state is DeliveryState.FAILED else None
@@ -244,15 +244,15 @@ async def states(server: Server, webhook_id: WebhookId) -> dict[str, int]:
     return {row["state"]: row["n"] for row in rows}
 
 
-def touch(deliveries: Sequence[Due]) -> Write:
+def touch(deliveries: Sequence[DueDelivery]) -> Write:
     return lambda tx: tx.execute(
         "UPDATE delivery SET mailed_at = $2 WHERE id = ANY ($1::uuid[])", [due.delivery_id for due in deliveries], NOW
     )
 
 
-def delivered(due: Due) -> Ended:
+def delivered(due: DueDelivery) -> EndedAttempt:
     attempt = Attempt(new_id(), 1, NOW, 5, "https://example.com", "", 200, "", b"", None)
-    return Ended(due, attempt, Verdict(DeliveryState.SUCCESS, None), NOW)
+    return EndedAttempt(due, attempt, Verdict(DeliveryState.SUCCESS, None), NOW)
 
 
 async def test_every_delivery_moves_on_beside_another_change_of_some(server: Server) -> None:
@@ -260,7 +260,7 @@ async def test_every_delivery_moves_on_beside_another_change_of_some(server: Ser
         webhook_id = WebhookId(new_id())
         deliveries = await make_deliveries(server, webhook_id, DeliveryState.PENDING)
         ended = [delivered(due) for due in deliveries]
-        await server.beside(touch(deliveries[:2]), lambda tx, ended=ended: queue_queries.record(tx, ended))
+        await server.beside(touch(deliveries[:2]), lambda tx, ended=ended: dispatch_queries.record(tx, ended))
         assert await states(server, webhook_id) == {"success": ROWS}
 
 
@@ -270,7 +270,7 @@ async def test_every_failed_delivery_is_recovered_beside_another_change_of_some(
         deliveries = await make_deliveries(server, webhook_id, DeliveryState.FAILED)
 
         async def recover(tx: Tx, webhook_id: WebhookId = webhook_id) -> None:
-            assert await log_queries.recover(tx, webhook_id, NOW - timedelta(days=3), TYPES, NOW) == ROWS
+            assert await delivery_queries.recover(tx, webhook_id, NOW - timedelta(days=3), TYPES, NOW) == ROWS
 
         await server.beside(touch(deliveries[:2]), recover)
         assert await states(server, webhook_id) == {"pending": ROWS}

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from tests.domain.webhooks.receiving import PAYLOAD, Receiver, receiver
 from tests.e2e.play import OwnEngines, deps_of, own_engines, serving
+from tests.factories import ALICE
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
@@ -37,9 +38,7 @@ async def engines() -> AsyncGenerator[OwnEngines]:
 
 async def subscribed(deps: Deps, url: str) -> AccountId:
     account = await accounts.create_account(deps, "Acme")
-    await webhooks.create_webhook(
-        deps, account.id, name="orders", url=url, event_types=list(EventType), created_by_email="alice@acme.example"
-    )
+    await webhooks.create_webhook(deps, account.id, name="orders", url=url, event_types=list(EventType), by=ALICE)
     return account.id
 
 

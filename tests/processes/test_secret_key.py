@@ -9,6 +9,7 @@ import pytest
 import standardwebhooks
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
+from tests.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import MemberState
@@ -51,7 +52,7 @@ class Here:
         """Whether the next delivery of the one webhook is signed with this secret."""
         async with receiver() as there:
             (webhook,) = await webhooks.list_webhooks(self.stage.deps, self.stage.account_id)
-            await webhooks.update_webhook(self.stage.deps, self.stage.account_id, webhook.id, url=there.url)
+            await webhooks.update_webhook(self.stage.deps, self.stage.account_id, webhook.id, url=there.url, by=ALICE)
             await self.stage.append()
             assert await self.stage.run_due() == 1
         try:
@@ -82,7 +83,7 @@ async def test_a_rotation_changes_the_key_and_no_receiver_notices(here: Here) ->
     (here.data / OLD_FILE).unlink()
     assert await here.verifies(made.secret)  # by the process that began with the first key
     new = await webhooks.rotate_secret(
-        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP
+        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP, by=ALICE
     )
     started = await here.started()
     assert started.secret_key
@@ -168,7 +169,7 @@ async def test_a_lost_key_is_replaced_and_the_admins_are_told(here: Here) -> Non
     assert "orders" in mail["plain"]
     assert "/console/webhooks" in mail["plain"]
     new = await webhooks.rotate_secret(
-        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP
+        here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP, by=ALICE
     )
     assert await here.verifies(new.secret)
 

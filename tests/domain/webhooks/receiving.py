@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 from aiohttp import web
+from tests.factories import ALICE
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
@@ -15,10 +16,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId
-from callmark.domain.webhooks import log as deliveries
+from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher
-from callmark.domain.webhooks.model import Delivery, Details, Webhook
+from callmark.domain.webhooks.model import Delivery, DeliveryDetails, Webhook
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.db import Tx
 from callmark.kit.outbound import Outbound, Patience
@@ -175,7 +176,7 @@ class Stage:
             name=name,
             url=url,
             event_types=types,
-            created_by_email="alice@acme.example",
+            by=ALICE,
             honours_retry_after=retry_after,
             stops_on_gone=gone,
         )
@@ -190,7 +191,7 @@ class Stage:
     async def log(self) -> list[Delivery]:
         return await deliveries.list_deliveries(self.deps, self.account_id, limit=1000)
 
-    async def only(self) -> Details:
+    async def only(self) -> DeliveryDetails:
         (delivery,) = await self.log()
         return await deliveries.delivery_details(self.deps, self.account_id, delivery.id)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged
+from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
@@ -31,6 +32,6 @@ async def test_deliveries_are_told_by_why_they_wait(deps: Deps, stage: Stage, cl
         clock.advance(timedelta(seconds=5))
         await charlie.append(1)
         assert await read_backlog(deps) == Backlog(3, 0, 0, 0, began, is_more=False)
-        await webhooks.pause_webhook(deps, stage.account_id, webhook.id)
+        await webhooks.pause_webhook(deps, stage.account_id, webhook.id, by=ALICE)
         found = await read_backlog(deps)
         assert (found.waiting, found.paused, found.oldest_due_at) == (1, 2, clock.now())

@@ -12,13 +12,14 @@ from typing import cast
 import pytest
 from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
+from tests.factories import ALICE
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
-from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks import dispatch_queries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.domain.webhooks.model import DeliveryState
@@ -89,7 +90,7 @@ async def test_a_deletion_ends_what_waits_and_leaves_what_is_under_way_its_resul
         await stage.append(10)
         working = asyncio.create_task(stage.dispatcher().run())
         await there.has(4)
-        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         told.release()  # the place of the first lets the dispatcher look for more
         await until(lambda: has(DeliveryState.WEBHOOK_NOT_FOUND, 6))
         for _ in range(3):
@@ -148,7 +149,7 @@ async def test_what_a_killed_worker_had_under_way_is_attempted_again_when_its_le
         (event,) = await stage.append()
         async with deps.db.connection() as tx:  # a worker takes it and is killed
             claim = (tx, new_id(), deps.clock.now(), real.now(), LEASE, 10)
-            assert webhook.id in await queue_queries.claim_webhooks(*claim)
+            assert webhook.id in await dispatch_queries.claim_webhooks(*claim)
         next_worker = Dispatcher(deps, stage.outbound, stage.mails.enqueue)
         real.advance(LEASE)
         assert await next_worker.run_due() == 0

@@ -5,26 +5,27 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import health
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.delivery_queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.health import LATE_AFTER, Health, judge
-from callmark.domain.webhooks.log_queries import Outcome, Waiting
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.clock import FakeClock
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
-NOTHING = Waiting(None, 0)
+NOTHING = WaitingDeliveries(None, 0)
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-def yes(ago: timedelta) -> Outcome:
-    return Outcome(NOW - ago, None)
+def yes(ago: timedelta) -> AttemptOutcome:
+    return AttemptOutcome(NOW - ago, None)
 
 
-def no(ago: timedelta) -> Outcome:
-    return Outcome(NOW - ago, "the answer was 500")
+def no(ago: timedelta) -> AttemptOutcome:
+    return AttemptOutcome(NOW - ago, "the answer was 500")
 
 
 @pytest.mark.parametrize(
@@ -35,13 +36,19 @@ def no(ago: timedelta) -> Outcome:
         ([yes(_MINUTE), no(26 * _DAY)], NOTHING, (Health.WORKING, NOW - _MINUTE)),
         ([yes(20 * _DAY)], NOTHING, (Health.WORKING, NOW - 20 * _DAY)),
         ([no(_MINUTE), no(5 * _MINUTE), yes(6 * _MINUTE)], NOTHING, (Health.FAILING, NOW - 5 * _MINUTE)),
-        ([no(2 * _DAY)], Waiting(NOW + _DAY, 1), (Health.FAILING, NOW - 2 * _DAY)),
-        ([yes(_DAY)], Waiting(NOW - LATE_AFTER, 0), (Health.LATE, NOW - LATE_AFTER)),
-        ([], Waiting(NOW - _MINUTE, 0), (Health.LATE, NOW - _MINUTE)),
-        ([yes(timedelta(seconds=1))], Waiting(NOW - _MINUTE, 0), (Health.WORKING, NOW - timedelta(seconds=1))),
+        ([no(2 * _DAY)], WaitingDeliveries(NOW + _DAY, 1), (Health.FAILING, NOW - 2 * _DAY)),
+        ([yes(_DAY)], WaitingDeliveries(NOW - LATE_AFTER, 0), (Health.LATE, NOW - LATE_AFTER)),
+        ([], WaitingDeliveries(NOW - _MINUTE, 0), (Health.LATE, NOW - _MINUTE)),
+        (
+            [yes(timedelta(seconds=1))],
+            WaitingDeliveries(NOW - _MINUTE, 0),
+            (Health.WORKING, NOW - timedelta(seconds=1)),
+        ),
     ],
 )
-def test_health_is_about_now(outcomes: list[Outcome], waiting: Waiting, found: tuple[Health, datetime | None]) -> None:
+def test_health_is_about_now(
+    outcomes: list[AttemptOutcome], waiting: WaitingDeliveries, found: tuple[Health, datetime | None]
+) -> None:
     assert judge(None, outcomes, waiting, NOW) == found
     assert judge(NOW - _DAY, outcomes, waiting, NOW) == (Health.PAUSED, NOW - _DAY)
 
@@ -75,5 +82,5 @@ async def test_health_follows_what_happens(stage: Stage, clock: FakeClock) -> No
         clock.advance(SCHEDULE[0])
         await stage.run_due()
         assert await look() == (Health.WORKING, 0)
-        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         assert await look() == (Health.PAUSED, 0)

@@ -14,7 +14,7 @@ from callmark.domain.webhooks.model import (
     SCHEDULE,
     Configuration,
     DeliveryState,
-    Due,
+    DueDelivery,
     Secrets,
     judge,
     next_attempt_at,
@@ -39,7 +39,7 @@ TO = Configuration(
     is_deleted=False,
     event_types=frozenset(EventType),
 )
-DUE = Due(DeliveryId(ONE), NOW, EventId(ONE), 0, 0, b"{}", TO)
+DUE = DueDelivery(DeliveryId(ONE), NOW, EventId(ONE), 0, 0, b"{}", TO)
 
 
 def answered(status: int, retry: str | None = None) -> Answered:

@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, staged, status
+from tests.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Role
-from callmark.domain.webhooks import log as deliveries
+from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit.clock import FakeClock
@@ -123,7 +124,7 @@ async def test_each_attempt_uses_the_address_that_is_valid_then(stage: Stage, cl
         webhook = await stage.webhook(old.url)
         await stage.append()
         await stage.run_due()
-        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url=new.url)
+        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url=new.url, by=ALICE)
         clock.advance(SCHEDULE[0])
         await stage.run_due()
         assert (len(old.requests), len(new.requests)) == (1, 1)
@@ -137,7 +138,7 @@ async def test_a_deletion_between_attempts_ends_the_delivery_when_its_retry_is_d
         webhook = await stage.webhook(there.url)
         await stage.append(7)
         await stage.run_due()
-        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         assert {one.state for one in await stage.log()} == {DeliveryState.RESCHEDULED}
         clock.advance(SCHEDULE[0])
         assert await stage.run_due() == 0
@@ -200,7 +201,7 @@ async def test_how_a_receiver_fails_is_told_in_words(stage: Stage, clock: FakeCl
             await stage.run_due()
             told[name] = (await stage.only()).attempts[-1].error
             clock.advance(SCHEDULE[len(told) - 1])
-    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url="http://127.0.0.1:1/")
+    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, url="http://127.0.0.1:1/", by=ALICE)
     await stage.run_due()
     told["closed port"] = (await stage.only()).attempts[-1].error
     assert told == {
@@ -251,10 +252,10 @@ async def test_retry_after_delays_only_where_the_webhook_says_so(stage: Stage, c
 async def test_a_paused_webhook_rests_and_then_gets_everything(stage: Stage) -> None:
     async with receiver() as there:
         webhook = await stage.webhook(there.url)
-        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         await stage.append(3)
         assert await stage.run_due() == 0
-        await webhooks.resume_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.resume_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         assert await stage.run_due() == 3
         assert len(there.requests) == 3
 
@@ -308,7 +309,7 @@ async def test_a_retry_of_a_type_that_was_removed_is_not_sent(stage: Stage, cloc
         await stage.append(6)
         await stage.run_due()
         types = [EventType.USER_FEEDBACK]
-        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types)
+        await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types, by=ALICE)
         clock.advance(SCHEDULE[0])
         assert await stage.run_due() == 0
         assert len(there.requests) == 6
@@ -317,9 +318,9 @@ async def test_a_retry_of_a_type_that_was_removed_is_not_sent(stage: Stage, cloc
         (DeliveryState.WEBHOOK_NOT_FOUND, 1, clock.now(), None)
     }
     with pytest.raises(Conflict, match="no longer receives events of this type"):
-        await deliveries.resend(stage.deps, stage.account_id, found[0].id)
-    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=list(EventType))
-    assert (await deliveries.resend(stage.deps, stage.account_id, found[0].id)).state is DeliveryState.PENDING
+        await deliveries.resend(stage.deps, stage.account_id, found[0].id, by=ALICE)
+    await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=list(EventType), by=ALICE)
+    assert (await deliveries.resend(stage.deps, stage.account_id, found[0].id, by=ALICE)).state is DeliveryState.PENDING
 
 
 async def test_a_type_that_is_back_before_its_retry_is_sent(stage: Stage, clock: FakeClock) -> None:
@@ -328,7 +329,7 @@ async def test_a_type_that_is_back_before_its_retry_is_sent(stage: Stage, clock:
         await stage.append()
         await stage.run_due()
         for types in ([EventType.USER_FEEDBACK], list(EventType)):
-            await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types)
+            await webhooks.update_webhook(stage.deps, stage.account_id, webhook.id, event_types=types, by=ALICE)
         clock.advance(SCHEDULE[0])
         await stage.run_due()
     assert (await stage.only()).delivery.state is DeliveryState.SUCCESS

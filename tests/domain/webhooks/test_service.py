@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from tests.domain.webhooks.receiving import Stage, staged
+from tests.factories import ALICE
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
@@ -35,7 +39,7 @@ async def test_a_sixth_webhook_is_refused_also_when_six_are_made_at_once(stage: 
     assert sum(isinstance(one, Conflict) for one in made) == 1
     living = await webhooks.list_webhooks(stage.deps, stage.account_id)
     assert len(living) == 5
-    await webhooks.delete_webhook(stage.deps, stage.account_id, living[0].id)
+    await webhooks.delete_webhook(stage.deps, stage.account_id, living[0].id, by=ALICE)
     await stage.webhook(URL, name=living[0].name)  # place and name are free at once
 
 
@@ -46,8 +50,8 @@ async def test_a_name_is_unique_whatever_its_case_among_the_accounts_living_ones
             await stage.webhook(URL, name=name)
     second = await stage.webhook(URL, name="other")
     with pytest.raises(Conflict, match="already exists"):
-        await webhooks.update_webhook(stage.deps, stage.account_id, second.id, name="Größe")
-    same = await webhooks.update_webhook(stage.deps, stage.account_id, first.id, name="GRÖßE")
+        await webhooks.update_webhook(stage.deps, stage.account_id, second.id, name="Größe", by=ALICE)
+    same = await webhooks.update_webhook(stage.deps, stage.account_id, first.id, name="GRÖßE", by=ALICE)
     assert same.name == "GRÖßE"
     await (await stage.another_account()).webhook(URL, name="Größe")
 
@@ -69,14 +73,14 @@ async def test_what_cannot_be_is_not_made(stage: Stage) -> None:
             name="a",
             url=URL,
             event_types=list(EventType),
-            created_by_email="alice@acme.example",
+            by=ALICE,
         )
 
 
 async def test_an_update_changes_what_it_names(stage: Stage) -> None:
     made = await stage.webhook(URL)
     changed = await webhooks.update_webhook(
-        stage.deps, stage.account_id, made.id, event_types=[EventType.USER_FEEDBACK], stops_on_gone=True
+        stage.deps, stage.account_id, made.id, event_types=[EventType.USER_FEEDBACK], stops_on_gone=True, by=ALICE
     )
     assert (changed.name, changed.url, changed.event_types) == (made.name, URL, {EventType.USER_FEEDBACK})
     assert (changed.honours_retry_after, changed.stops_on_gone) == (False, True)
@@ -85,25 +89,48 @@ async def test_an_update_changes_what_it_names(stage: Stage) -> None:
 
 async def test_pausing_and_resuming_may_be_repeated(stage: Stage) -> None:
     made = await stage.webhook(URL)
-    paused = await webhooks.pause_webhook(stage.deps, stage.account_id, made.id)
+    paused = await webhooks.pause_webhook(stage.deps, stage.account_id, made.id, by=ALICE)
     assert paused.paused_at
-    assert await webhooks.pause_webhook(stage.deps, stage.account_id, made.id) == paused
+    assert await webhooks.pause_webhook(stage.deps, stage.account_id, made.id, by=ALICE) == paused
     for _ in range(2):
-        assert (await webhooks.resume_webhook(stage.deps, stage.account_id, made.id)).paused_at is None
+        assert (await webhooks.resume_webhook(stage.deps, stage.account_id, made.id, by=ALICE)).paused_at is None
 
 
 async def test_another_accounts_webhook_is_not_found(stage: Stage) -> None:
     made = await stage.webhook(URL)
     charlie = await stage.another_account()
     for use in (
-        webhooks.get_webhook,
         webhooks.update_webhook,
         webhooks.delete_webhook,
         webhooks.pause_webhook,
         webhooks.resume_webhook,
     ):
         with pytest.raises(NotFound):
-            await use(charlie.deps, charlie.account_id, made.id)
+            await use(charlie.deps, charlie.account_id, made.id, by=ALICE)
         with pytest.raises(NotFound):
-            await use(stage.deps, stage.account_id, WebhookId(uuid4()))
+            await use(stage.deps, stage.account_id, WebhookId(uuid4()), by=ALICE)
+    with pytest.raises(NotFound):
+        await webhooks.get_webhook(charlie.deps, charlie.account_id, made.id)
     assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == made
+
+
+async def test_every_change_is_in_the_audit_log_without_the_address(stage: Stage) -> None:
+    of = (stage.deps, stage.account_id, (await stage.webhook(URL)).id)
+    await webhooks.update_webhook(*of, name="Orders 2", by=ALICE)
+    await webhooks.update_webhook(*of, url="https://hooks.acme.example/new?key=abc", by=ALICE)
+    await webhooks.rotate_secret(*of, overlap=timedelta(hours=2), by=ALICE)
+    await webhooks.pause_webhook(*of, by=ALICE)
+    await webhooks.resume_webhook(*of, by=ALICE)
+    await webhooks.delete_webhook(*of, by=ALICE)
+    entries = (await audit.list_entries(stage.deps, stage.account_id, AuditFilter()))[::-1]
+    assert [(one.action, one.details.get("is_address_new")) for one in entries] == [
+        ("webhook.created", True),
+        ("webhook.changed", False),
+        ("webhook.changed", True),
+        ("webhook.rotated", None),
+        ("webhook.paused", None),
+        ("webhook.resumed", None),
+        ("webhook.deleted", None),
+    ]
+    assert {one.actor_email for one in entries} == {ALICE.email}
+    assert all(one.details["webhook_id"] == str(of[2]) and "abc" not in str(one.details) for one in entries)

@@ -7,6 +7,7 @@ import pytest
 import standardwebhooks
 import svix
 from tests.domain.webhooks.receiving import Received, Stage, receiver, staged
+from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
@@ -58,7 +59,7 @@ async def test_after_a_rotation_both_secrets_verify_until_the_overlap_ends(stage
     async with receiver() as there:
         first = await stage.created(there.url)
         second = await webhooks.rotate_secret(
-            stage.deps, stage.account_id, first.webhook.id, overlap=timedelta(hours=1)
+            stage.deps, stage.account_id, first.webhook.id, overlap=timedelta(hours=1), by=ALICE
         )
         for pause in (timedelta(), timedelta(hours=1) - timedelta(seconds=1), timedelta(seconds=1)):
             clock.advance(pause)
@@ -72,7 +73,7 @@ async def test_after_a_rotation_both_secrets_verify_until_the_overlap_ends(stage
 async def test_a_rotation_without_overlap_ends_the_old_secret_at_once(stage: Stage) -> None:
     async with receiver() as there:
         first = await stage.created(there.url)
-        await webhooks.rotate_secret(stage.deps, stage.account_id, first.webhook.id, overlap=timedelta())
+        await webhooks.rotate_secret(stage.deps, stage.account_id, first.webhook.id, overlap=timedelta(), by=ALICE)
         await stage.append()
         await stage.run_due()
     assert not verifies(first.secret, there.requests[0])
@@ -82,7 +83,7 @@ async def test_an_overlap_is_bounded(stage: Stage) -> None:
     made = await stage.webhook("https://hooks.acme.example/")
     for overlap in (timedelta(seconds=-1), timedelta(days=7, seconds=1)):
         with pytest.raises(InvalidInput, match="overlap"):
-            await webhooks.rotate_secret(stage.deps, stage.account_id, made.id, overlap=overlap)
+            await webhooks.rotate_secret(stage.deps, stage.account_id, made.id, overlap=overlap, by=ALICE)
 
 
 async def test_no_secret_is_stored_in_clear(stage: Stage) -> None:
@@ -105,7 +106,9 @@ async def test_every_earlier_secret_signs_until_its_own_overlap_ends(stage: Stag
         made = [await stage.created(there.url)]
         webhook = made[0].webhook.id
         made += [
-            await webhooks.rotate_secret(stage.deps, stage.account_id, webhook, overlap=timedelta(hours=hours))
+            await webhooks.rotate_secret(
+                stage.deps, stage.account_id, webhook, overlap=timedelta(hours=hours), by=ALICE
+            )
             for hours in (5, 1)
         ]
         assert made[-1].webhook.old_secret_until == clock.now() + timedelta(hours=5)
@@ -123,7 +126,7 @@ async def test_earlier_secrets_are_bounded_and_those_that_ended_do_not_count(sta
     made = await stage.webhook("https://hooks.acme.example/")
 
     async def rotate(overlap: timedelta) -> None:
-        await webhooks.rotate_secret(stage.deps, stage.account_id, made.id, overlap=overlap)
+        await webhooks.rotate_secret(stage.deps, stage.account_id, made.id, overlap=overlap, by=ALICE)
 
     for _ in range(MOST_OLD_SECRETS):
         await rotate(timedelta(hours=1))

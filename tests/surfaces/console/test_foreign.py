@@ -17,7 +17,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import ProcessId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet
@@ -89,7 +89,7 @@ async def far(deps: Deps, business: Business) -> Far:
         name="theirs",
         url="https://example.com/hook",
         event_types=[EventType.CALL_ME_BACK],
-        created_by_email=other.admin.email,
+        by=Actor(ActorKind.MEMBER, other.admin.email),
     )
     label = await make_label(deps, other.account.id)
     owned = [

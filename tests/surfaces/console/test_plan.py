@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tests.factories import make_branch, make_label
+from tests.factories import ALICE, make_branch, make_label
 from tests.surfaces.console.browser import Business, Visitors
 
 from callmark.domain.accounts import service as accounts
@@ -76,7 +76,7 @@ async def test_a_webhook_takes_event_types_of_the_plan_and_keeps_those_it_has(
         name="both",
         url="https://hooks.example",
         event_types=[*EventType],
-        created_by_email="a@b.example",
+        by=ALICE,
     )
     await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
     with pytest.raises(InvalidInput, match=f"User Feedback {LACKING}"):
@@ -86,9 +86,11 @@ async def test_a_webhook_takes_event_types_of_the_plan_and_keeps_those_it_has(
             name="new",
             url="https://hooks.example",
             event_types=[EventType.USER_FEEDBACK],
-            created_by_email="a@b.example",
+            by=ALICE,
         )
-    kept = await webhooks.update_webhook(deps, account_id, both.webhook.id, name="renamed", event_types=[*EventType])
+    kept = await webhooks.update_webhook(
+        deps, account_id, both.webhook.id, name="renamed", event_types=[*EventType], by=ALICE
+    )
     assert kept.event_types == frozenset(EventType)
     admin = await browse.as_member(business.admin)
     form = (await admin.get("/console/webhooks/new")).text

@@ -14,7 +14,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
-from callmark.domain.policy.model import SYSTEM, Action
+from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid, sha256
@@ -60,7 +60,7 @@ async def _rotated(stage: Stage) -> httpx.Response:
         name="crm",
         url="https://example.com/hook",
         event_types=[EventType.CALL_ME_BACK],
-        created_by_email=stage.business.admin.email,
+        by=Actor(ActorKind.MEMBER, stage.business.admin.email),
     )
     return await stage.alice.post(f"/console/webhooks/{made.webhook.id}/rotate", {"overlap": "24"})
 

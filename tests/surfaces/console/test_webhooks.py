@@ -158,7 +158,7 @@ async def test_a_test_shows_the_receivers_answer_at_once_and_as_text(desk: Desk)
     assert EVIL not in shown.text
     assert "<script>alert" not in shown.text
     assert "test" in text_of(await desk.alice.get(EVENTS))
-    assert await desk.actions() == ["webhook.tested"]
+    assert await desk.actions() == ["webhook.created", "webhook.tested"]
     assert not any("resend" in link for link in links_of(shown))
 
 
@@ -182,7 +182,7 @@ async def test_a_webhook_is_paused_and_resumed_and_deleted_with_what_waits(desk:
     gone = await desk.alice.follow(await desk.alice.post(f"{LIST}/{webhook.id}/delete"))
     assert "orders was deleted" in text_of(gone)
     assert (await desk.alice.get(f"{LIST}/{webhook.id}/edit")).status_code == 404
-    assert await desk.actions() == ["webhook.paused", "webhook.resumed", "webhook.deleted"]
+    assert await desk.actions() == ["webhook.created", "webhook.paused", "webhook.resumed", "webhook.deleted"]
 
 
 @pytest.mark.parametrize(("hours", "said"), [("0", "no longer valid"), ("24", "valid for 24 hours")])
@@ -246,7 +246,7 @@ async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(
     shown = await desk.alice.get(f"{EVENTS}/{delivery.id}")
     assert "Success" in text_of(shown)
     assert shown.text.count("an-attempt-line") == 2
-    assert await desk.actions() == ["delivery.resent"]
+    assert await desk.actions() == ["webhook.created", "delivery.resent"]
 
 
 async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, clock: FakeClock) -> None:
@@ -269,7 +269,7 @@ async def test_what_failed_is_counted_first_and_then_sent_again(desk: Desk, cloc
     assert "Nothing to recover" in text_of(nothing)
     wrong = await desk.alice.post(f"{LIST}/{webhook.id}/recover", {"since": "yesterday"})
     assert errors_of(wrong) == {"since": "Choose a day and a time"}
-    assert await desk.actions() == ["webhook.recovered"]
+    assert await desk.actions() == ["webhook.created", "webhook.recovered"]
 
 
 async def test_names_are_never_taken_for_markup_and_anothers_webhook_is_not_there(desk: Desk, deps: Deps) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from standardwebhooks import Webhook
+from tests.factories import ALICE
 from tests.surfaces.emulator.running import Emulated, emulated, serving
 from tests.waiting import until
 
@@ -18,7 +19,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Role
-from callmark.domain.webhooks import log as deliveries
+from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
@@ -181,7 +182,7 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
         name="orders",
         url=sink["url"],
         event_types=list(EventType),
-        created_by_email=alice,
+        by=ALICE,
     )
     async with deps.db.transaction() as tx:
         event = await events.append(tx, account.id, EventType.CALL_ME_BACK, {"is_interested": True}, clock.now())
@@ -194,7 +195,7 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
         (told,) = (await emulator.http.get("/emulator/v1/mails")).json()
         assert (told["to"], str(event.id) in told["text"]) == (alice, True)
         await put(emulator, "orders", status=204)
-        await deliveries.resend(deps, account.id, delivery.id)
+        await deliveries.resend(deps, account.id, delivery.id, by=ALICE)
         assert await Dispatcher(deps, outbound, mail.enqueue).run_due() == 1
     came = await requests(emulator, "orders")
     assert len(came) == 9
@@ -239,7 +240,7 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
             name="orders",
             url=sink["url"],
             event_types=list(EventType),
-            created_by_email="alice@acme.example",
+            by=ALICE,
         )
         async with deps.db.transaction() as tx:
             await events.append(tx, account, EventType.CALL_ME_BACK, {}, deps.clock.now())

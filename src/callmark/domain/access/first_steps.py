@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from callmark.domain.access import feature_sets, labels, numbers, records, structure, webhooks
+from callmark.domain.access import feature_sets, labels, numbers, records, structure
 from callmark.domain.access.feature_sets import hung_in
 from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.access.numbers import Mode
 from callmark.domain.access.structure import Node
-from callmark.domain.access.webhooks import Wanted
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
@@ -26,7 +25,8 @@ from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import FeatureSet, NewFeatureSet
-from callmark.domain.webhooks import log
+from callmark.domain.webhooks import deliveries
+from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import Delivery, DeliveryState
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict, NotFound
@@ -96,14 +96,14 @@ async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
     dynamic = await labels.list_dynamic(deps, actor)
     keys = await credentials.list_keys(deps, account_id)
     days = await call_figures.read_days(deps, account_id)
-    arrived = log.Filters(state=DeliveryState.SUCCESS)
-    deliveries = await log.list_deliveries(deps, account_id, arrived, limit=_LOOKED_AT)
+    arrived = deliveries.DeliveryFilter(state=DeliveryState.SUCCESS)
+    newest = await deliveries.list_deliveries(deps, account_id, arrived, limit=_LOOKED_AT)
     return FirstSteps(
         label=_first(dynamic),
         is_shown=any(day.shown for day in days.days),
         key=_first([key for key in keys if key.last_used_at]) or _first(keys[::-1]),
         is_prepared=bool(sink_url) and await _is_prepared(deps, actor, sink_url),
-        delivered=_first([one for one in deliveries if not one.is_test]),
+        delivered=_first([one for one in newest if not one.is_test]),
         can_push=Feature.CALL_PERSONALISATION in features,
         can_be_answered=features >= _NEEDED_TO_ANSWER,
     )
@@ -139,8 +139,15 @@ async def prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
 
 
 async def _prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
-    if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, actor)):
-        await webhooks.create_webhook(deps, actor, Wanted(NAME, sink_url, [EventType.CALL_ME_BACK]))
+    if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, actor.account_id)):
+        await webhooks.create_webhook(
+            deps,
+            actor.account_id,
+            name=NAME,
+            url=sink_url,
+            event_types=[EventType.CALL_ME_BACK],
+            by=actor.session.actor(actor.address),
+        )
     feature_set = await _feature_set(deps, actor)
     caller, _ = demo_numbers(actor.account_id)
     await numbers.apply(deps, actor, feature_set.id, [caller], Mode.APPEND)
@@ -151,7 +158,9 @@ async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:
     found = await number_search.find_numbers(deps, actor.account_id, [caller])
     if not any(one.state is NumberState.LISTED for one in found):
         return False
-    return any(one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, actor))
+    return any(
+        one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, actor.account_id)
+    )
 
 
 async def _feature_set(deps: Deps, actor: Actor) -> FeatureSet:

@@ -14,7 +14,6 @@ from callmark.domain.policy.model import Action, Role
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import Within
 from callmark.domain.webhooks import health
-from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.health import WebhookHealth
 
 MOST = 1_000
@@ -47,7 +46,7 @@ async def figures(deps: Deps, actor: Actor) -> HomeFigures:
         feedback_today=await feedback.count_answers(deps, account_id, midnight, sets, MOST)
         if offers(actor, Action.FEEDBACK_VIEW)
         else None,
-        webhooks=await healths(deps, actor) if offers(actor, Action.WEBHOOKS_VIEW) else None,
+        webhooks=await health.list_health(deps, account_id) if offers(actor, Action.WEBHOOKS_VIEW) else None,
     )
 
 
@@ -64,8 +63,3 @@ async def _own_sets(deps: Deps, actor: Actor) -> list[FeatureSetId] | None:
     }[actor.role]
     placed, _ = await structure.list_placed(deps, actor.account_id, within, page=1, limit=_MOST_SETS)
     return [one.feature_set.id for one in placed]
-
-
-async def healths(deps: Deps, actor: Actor) -> list[WebhookHealth]:
-    """How each of the account's webhooks does now; whoever asks has been checked."""
-    return [await health.look(deps, webhook) for webhook in await webhooks.list_webhooks(deps, actor.account_id)]

@@ -5,20 +5,20 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
-from callmark.domain.webhooks.model import Attempt, Due, Verdict, is_success, judge
+from callmark.domain.webhooks.model import Attempt, DueDelivery, Verdict, is_success, judge
 from callmark.domain.webhooks.signing import Opener
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
 
 
-class Made(NamedTuple):
+class MadeAttempt(NamedTuple):
     """An attempt, and what it makes of its delivery."""
 
     attempt: Attempt
     verdict: Verdict
 
 
-async def make(deps: Deps, outbound: Outbound, opener: Opener, due: Due) -> Made:
+async def make(deps: Deps, outbound: Outbound, opener: Opener, due: DueDelivery) -> MadeAttempt:
     """Posts a delivery's body once, by the configuration that `due` carries. Writes nothing."""
     began_at, began = deps.clock.now(), perf_counter()
     secrets = signing.living(due.to.secrets, due.to.webhook_id, opener, began_at)
@@ -30,9 +30,9 @@ async def make(deps: Deps, outbound: Outbound, opener: Opener, due: Due) -> Made
     match result:
         case Answered():
             answer = (result.status, result.headers, result.body)
-            return Made(Attempt(*head, *answer, _why(result), result.note), verdict)
+            return MadeAttempt(Attempt(*head, *answer, _why(result), result.note), verdict)
         case Unreachable():
-            return Made(Attempt(*head, None, None, None, result.error), verdict)
+            return MadeAttempt(Attempt(*head, None, None, None, result.error), verdict)
 
 
 def _why(result: Answered) -> str | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import queue_queries
+from callmark.domain.webhooks import dispatch_queries
 
 MOST_COUNTED = 10_000
 
@@ -28,7 +28,7 @@ class Backlog:
 async def read_backlog(deps: Deps) -> Backlog:
     """As of now."""
     async with deps.db.connection() as tx:
-        row = await queue_queries.count_backlog(tx, deps.clock.now(), deps.real_clock.now(), MOST_COUNTED + 1)
+        row = await dispatch_queries.count_backlog(tx, deps.clock.now(), deps.real_clock.now(), MOST_COUNTED + 1)
     return Backlog(
         row["waiting"],
         row["retrying"],

@@ -19,10 +19,10 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks import attempts, failures, queue_queries
+from callmark.domain.webhooks import attempts, dispatch_queries, failures
+from callmark.domain.webhooks.dispatch_queries import EndedAttempt
 from callmark.domain.webhooks.failures import Enqueue
-from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
-from callmark.domain.webhooks.queue_queries import Ended
+from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, Unavailable
@@ -134,7 +134,7 @@ class Dispatcher:
         if room > 0:
             now = self._deps.real_clock.now()
             async with self._deps.db.connection() as tx:
-                claimed = await queue_queries.claim_webhooks(
+                claimed = await dispatch_queries.claim_webhooks(
                     tx, self._lease_id, self._deps.clock.now(), now, LEASE, room
                 )
             self._held |= {webhook: _Held(now) for webhook in claimed}
@@ -155,7 +155,7 @@ class Dispatcher:
             self._held[webhook].look = False
             busy |= self._held[webhook].in_flight
         async with self._deps.db.connection() as tx:
-            found = await queue_queries.take_due(
+            found = await dispatch_queries.take_due(
                 tx, self._lease_id, hungry, self._deps.clock.now(), self._deps.real_clock.now()
             )
         await self._end_unwanted([due for due in found if not due.is_wanted and due.delivery_id not in busy])
@@ -172,12 +172,12 @@ class Dispatcher:
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
-    async def _end_unwanted(self, found: Iterable[Due]) -> None:
+    async def _end_unwanted(self, found: Iterable[DueDelivery]) -> None:
         """No attempt for a webhook that was deleted or has left the event's type (contract, section 9.2, D54)."""
         now = self._deps.clock.now()
         gone = Verdict(DeliveryState.WEBHOOK_NOT_FOUND, None)
-        if ended := [Ended(due, None, gone, now) for due in found]:
-            await self._deps.gather(queue_queries.record, ended)
+        if ended := [EndedAttempt(due, None, gone, now) for due in found]:
+            await self._deps.gather(dispatch_queries.record, ended)
             for due in found:
                 self._held[due.to.webhook_id].look = True  # there may be more
             self._news.set()
@@ -189,17 +189,17 @@ class Dispatcher:
             self._look_around = True
             self._news.set()
         async with self._deps.db.transaction() as tx:
-            await queue_queries.give_back(tx, self._lease_id, given, self._deps.clock.now())
+            await dispatch_queries.give_back(tx, self._lease_id, given, self._deps.clock.now())
 
     # attempts ---------------------------------------------------------------------------------------------------------
 
-    async def _attend(self, due: Due, held: _Held) -> None:
+    async def _attend(self, due: DueDelivery, held: _Held) -> None:
         began = perf_counter()
         result = "failed"
         try:
             made = await attempts.make(self._deps, self._outbound, self._opener, due)
             _log(due, made.attempt, made.verdict)
-            await self._record(Ended(due, made.attempt, made.verdict, self._deps.clock.now()))
+            await self._record(EndedAttempt(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value
             self._made += 1
         except Exception as exc:  # a bug, or PostgreSQL stays away: the delivery is due still
@@ -217,14 +217,14 @@ class Dispatcher:
         self._news.set()
         await self._deps.real_clock.sleep(10 * POLL)
 
-    async def _record(self, ended: Ended) -> None:
+    async def _record(self, ended: EndedAttempt) -> None:
         """Writes the result, patiently: an event that was delivered should not be sent again for want of a note."""
         for left in reversed(range(_RECORD_TRIES)):
             try:
                 if ended.verdict.state is DeliveryState.FAILED:
                     await failures.record_and_tell(self._deps, ended, self._enqueue)
                 else:
-                    await self._deps.gather(queue_queries.record, [ended])
+                    await self._deps.gather(dispatch_queries.record, [ended])
             except Unavailable:
                 if not left:
                     raise
@@ -272,7 +272,7 @@ class Dispatcher:
                 try:
                     async with self._deps.db.connection() as tx:
                         until = self._deps.real_clock.now() + LEASE
-                        kept = await queue_queries.renew(tx, self._lease_id, self._held, until)
+                        kept = await dispatch_queries.renew(tx, self._lease_id, self._held, until)
                 except AppError as exc:
                     log.warning("lease_not_written", error=exc.detail)
                     continue
@@ -282,7 +282,7 @@ class Dispatcher:
                 self._held = {webhook: held for webhook, held in self._held.items() if webhook in kept}
 
 
-def _log(due: Due, attempt: Attempt, verdict: Verdict) -> None:
+def _log(due: DueDelivery, attempt: Attempt, verdict: Verdict) -> None:
     """One line an attempt; the address stays out of it, because it may carry the business's key."""
     log.info(
         "attempt",

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 from callmark.domain.accounts import mails
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import queue_queries
-from callmark.domain.webhooks.queue_queries import Ended
+from callmark.domain.webhooks import dispatch_queries
+from callmark.domain.webhooks.dispatch_queries import EndedAttempt
 from callmark.kit.clock import iso_ms
 from callmark.kit.db import Tx
 
@@ -21,11 +21,11 @@ class Enqueue(Protocol):
         ...
 
 
-async def record_and_tell(deps: Deps, ended: Ended, enqueue: Enqueue) -> None:
+async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> None:
     """Writes a last failed attempt and queues the mails about it, in one transaction; one mail per delivery, once."""
     async with deps.db.transaction() as tx:
-        await queue_queries.record_within(tx, [ended])
-        if not await queue_queries.mark_mailed(tx, ended.due, ended.at):
+        await dispatch_queries.record_within(tx, [ended])
+        if not await dispatch_queries.mark_mailed(tx, ended.due, ended.at):
             return
         account = await accounts.find_account(tx, ended.due.to.account_id)
         subject = f"{account.name}: webhook {ended.due.to.name} could not get an event"
@@ -34,7 +34,7 @@ async def record_and_tell(deps: Deps, ended: Ended, enqueue: Enqueue) -> None:
             await enqueue(tx, to=address, subject=subject, text=text, html=page, now=ended.at)
 
 
-def _lines(ended: Ended, account_name: str) -> list[str]:
+def _lines(ended: EndedAttempt, account_name: str) -> list[str]:
     due, attempt = ended.due, ended.attempt
     return [
         (
@@ -52,7 +52,7 @@ def _lines(ended: Ended, account_name: str) -> list[str]:
     ]
 
 
-def _links(deps: Deps, ended: Ended) -> list[tuple[str, str]]:
+def _links(deps: Deps, ended: EndedAttempt) -> list[tuple[str, str]]:
     console, webhook_id = f"{deps.public_url}/console", ended.due.to.webhook_id
     return [
         ("Open the event", f"{console}/webhook-events/{ended.due.delivery_id}"),

@@ -8,8 +8,10 @@ from itertools import takewhile
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
-from callmark.domain.webhooks import log_queries
-from callmark.domain.webhooks.log_queries import Outcome, Waiting
+from callmark.domain.ids import AccountId
+from callmark.domain.webhooks import delivery_queries
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.delivery_queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import Webhook
 
 LATE_AFTER = timedelta(seconds=15)
@@ -45,20 +47,25 @@ class WebhookHealth:
     newest_at: datetime | None
 
 
+async def list_health(deps: Deps, account_id: AccountId) -> list[WebhookHealth]:
+    """How each of the account's webhooks does, oldest first. NotFound for an unknown account."""
+    return [await look(deps, webhook) for webhook in await webhooks.list_webhooks(deps, account_id)]
+
+
 async def look(deps: Deps, webhook: Webhook) -> WebhookHealth:
     """As of now."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        outcomes = await log_queries.select_outcomes(tx, webhook.id, oldest_shown(now), now)
-        waiting = await log_queries.select_waiting(tx, webhook.id)
-        newest_at = await log_queries.select_newest(tx, webhook.id, oldest_shown(now))
+        outcomes = await delivery_queries.select_outcomes(tx, webhook.id, oldest_shown(now), now)
+        waiting = await delivery_queries.select_waiting(tx, webhook.id)
+        newest_at = await delivery_queries.select_newest(tx, webhook.id, oldest_shown(now))
     health, since = judge(webhook.paused_at, outcomes, waiting, now)
     last = outcomes[0] if outcomes else None
     return WebhookHealth(webhook, health, since, last and last.at, last and last.error, waiting.retries, newest_at)
 
 
 def judge(
-    paused_at: datetime | None, outcomes: Sequence[Outcome], waiting: Waiting, now: datetime
+    paused_at: datetime | None, outcomes: Sequence[AttemptOutcome], waiting: WaitingDeliveries, now: datetime
 ) -> tuple[Health, datetime | None]:
     """The health, and since when it is so. `outcomes` are those of the newest attempts, the last one first."""
     last = outcomes[0] if outcomes else None

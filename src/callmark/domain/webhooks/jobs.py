@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import queue_queries, signing
+from callmark.domain.webhooks import dispatch_queries, signing
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.kit import mail
 from callmark.kit.outbound import Outbound, allowed_networks
@@ -31,4 +31,4 @@ async def dispatch_due(deps: Deps) -> int:
 async def forget_old_deliveries(deps: Deps) -> None:
     """Drops what still waits (for a paused webhook) when its days in the log are over."""
     async with deps.db.connection() as tx:
-        await queue_queries.delete_older(tx, deps.clock.now() - timedelta(days=LOG_DAYS))
+        await dispatch_queries.delete_older(tx, deps.clock.now() - timedelta(days=LOG_DAYS))

@@ -109,7 +109,7 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueDelivery:
     """A delivery whose next attempt is due. `failures` counts those of the present schedule, `attempt_count` all."""
 
     delivery_id: DeliveryId
@@ -180,7 +180,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Details:
+class DeliveryDetails:
     """A delivery with its body as it is sent, and its attempts, oldest first."""
 
     delivery: Delivery
@@ -196,7 +196,7 @@ def webhook_name(text: str) -> str:
 def refuse_taken(name: str, others: Collection[Webhook]) -> None:
     """Raises Conflict when one of the account's other webhooks has this name, whatever its case (contract D36)."""
     if any(other.name.casefold() == name.casefold() for other in others):
-        raise Conflict(f"a webhook named {name!r} already exists")
+        raise Conflict(f"a webhook named {name!r} already exists", field="name")
 
 
 def webhook_url(text: str, allowed: Sequence[Network]) -> str:
@@ -266,7 +266,7 @@ def next_attempt_at(
     return failed_at + min(max(planned, asked), 2 * planned)
 
 
-def judge(result: Answered | Unreachable, due: Due, now: datetime, real_now: datetime) -> Verdict:
+def judge(result: Answered | Unreachable, due: DueDelivery, now: datetime, real_now: datetime) -> Verdict:
     """What the result of an attempt that ended at `now` makes of its delivery.
 
     Any 2xx is success (contract D19), unless the answer did not come to its end in time (contract D48).

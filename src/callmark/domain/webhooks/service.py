@@ -1,24 +1,27 @@
-"""Use cases of webhooks: what an account has configured. The log is in `log.py`, attempts in `dispatch.py`."""
+"""Use cases of webhooks: what an account has configured. What they were sent is in `deliveries.py`."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypedDict, Unpack
 
 import structlog
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.webhooks import log_queries, model, queries, signing
+from callmark.domain.webhooks import delivery_queries, model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, MOST_WEBHOOKS, Webhook
-from callmark.kit.db import Tx
+from callmark.domain.work_names import WorkName
+from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import allowed_networks
-from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +41,7 @@ async def create_webhook(
     name: str,
     url: str,
     event_types: Collection[EventType],
-    created_by_email: str,
+    by: Actor,
     honours_retry_after: bool = False,
     stops_on_gone: bool = False,
 ) -> NewSecret:
@@ -56,7 +59,7 @@ async def create_webhook(
         event_types=model.subscription(event_types),
         honours_retry_after=honours_retry_after,
         stops_on_gone=stops_on_gone,
-        created_by_email=created_by_email,
+        created_by_email=by.email,
         created_at=now,
         updated_at=now,
     )
@@ -67,6 +70,7 @@ async def create_webhook(
         sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
         await _refuse_without_room(tx, webhook)
         await queries.insert_webhook(tx, webhook, sealed)
+        await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, signing.shown(secret))
 
@@ -96,18 +100,20 @@ async def get_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) 
         return _only(await queries.select_webhooks(tx, account_id), webhook_id)
 
 
+class WebhookChange(TypedDict, total=False):
+    """What may change of a webhook; None leaves a part as it is."""
+
+    name: str | None
+    url: str | None
+    event_types: Collection[EventType] | None
+    honours_retry_after: bool | None
+    stops_on_gone: bool | None
+
+
 async def update_webhook(
-    deps: Deps,
-    account_id: AccountId,
-    webhook_id: WebhookId,
-    *,
-    name: str | None = None,
-    url: str | None = None,
-    event_types: Collection[EventType] | None = None,
-    honours_retry_after: bool | None = None,
-    stops_on_gone: bool | None = None,
+    deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor, **change: Unpack[WebhookChange]
 ) -> Webhook:
-    """The webhook after the change (None leaves a part as it is), which rules every attempt from now on.
+    """The webhook after the change, which rules every attempt from now on.
 
     Also those of events that wait already; the types rule which new events it gets. Raises as `create_webhook` does.
     """
@@ -115,35 +121,44 @@ async def update_webhook(
         account = await accounts.lock_account(tx, account_id)
         all_ = await queries.select_webhooks(tx, account_id)
         old = _only(all_, webhook_id)
-        new = replace(
-            old,
-            name=kept_or(old.name, name, model.webhook_name),
-            url=old.url if url is None else model.webhook_url(url, allowed_networks(deps.settings)),
-            event_types=old.event_types if event_types is None else model.subscription(event_types),
-            honours_retry_after=old.honours_retry_after if honours_retry_after is None else honours_retry_after,
-            stops_on_gone=old.stops_on_gone if stops_on_gone is None else stops_on_gone,
-            updated_at=deps.clock.now(),
-        )
+        new = replace(old, **_checked(deps, change), updated_at=deps.clock.now())
         check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
         model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
         await queries.update_webhook(tx, new)
+        facts = {**_facts(new), "is_address_new": old.url != new.url}
+        await _note(tx, by, "webhook.changed", new, new.updated_at, **facts)
     return new
 
 
-async def delete_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> None:
-    """Ends the webhook; its name and place are free at once. Raises NotFound.
+def _checked(deps: Deps, change: WebhookChange) -> dict[str, Any]:
+    """The parts that change, as they are stored. Raises InvalidInput."""
+    stored: dict[str, Callable[[Any], object]] = {
+        "name": model.webhook_name,
+        "url": lambda url: model.webhook_url(url, allowed_networks(deps.settings)),
+        "event_types": model.subscription,
+    }
+    return {part: stored.get(part, bool)(value) for part, value in change.items() if value is not None}
+
+
+async def delete_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
+    """Ends the webhook; what it was. Its name and place are free at once. Raises NotFound.
 
     What waits for it ends as `webhook_not_found` when its next attempt would be due.
     """
+    now = deps.clock.now()
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
-        _only(await queries.select_webhooks(tx, account_id), webhook_id)
-        await queries.mark_deleted(tx, webhook_id, deps.clock.now())
+        webhook = _only(await queries.select_webhooks(tx, account_id), webhook_id)
+        await queries.mark_deleted(tx, webhook_id, now)
+        await _note(tx, by, "webhook.deleted", webhook, now)
+        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_deleted", webhook=str(webhook_id))
-    await events.announce(deps)
+    return webhook
 
 
-async def rotate_secret(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta) -> NewSecret:
+async def rotate_secret(
+    deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta, by: Actor
+) -> NewSecret:
     """A new secret; the present one signs beside it for `overlap` (at most seven days), so that receivers can change.
 
     One that was replaced earlier goes on until its own overlap ends (contract D53b). Raises NotFound, InvalidInput,
@@ -159,39 +174,56 @@ async def rotate_secret(deps: Deps, account_id: AccountId, webhook_id: WebhookId
         sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook_id.bytes)
         changed = model.rotated(await queries.select_secrets(tx, webhook_id), sealed, now + overlap, now)
         await queries.update_secrets(tx, webhook_id, changed, now)
+        hours = round(overlap.total_seconds() / 3600)
+        await _note(tx, by, "webhook.rotated", webhook, now, overlap_hours=hours)
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
     until = max((one.until for one in changed.old), default=None)
     return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), signing.shown(secret))
 
 
-async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> Webhook:
+async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
     """Makes no attempts from now on; events go on to be kept for it. Safe to repeat. Raises NotFound."""
-    return await _set_paused(deps, account_id, webhook_id, paused=True)
+    return await _set_paused(deps, account_id, webhook_id, paused=True, by=by)
 
 
-async def resume_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> Webhook:
+async def resume_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
     """Attempts what has become due meanwhile, and goes on. Safe to repeat. Raises NotFound."""
-    webhook = await _set_paused(deps, account_id, webhook_id, paused=False)
-    await events.announce(deps)
-    return webhook
+    return await _set_paused(deps, account_id, webhook_id, paused=False, by=by)
 
 
 async def forget_all(tx: Tx) -> None:
     """Deletes every delivery and attempt (emulator: reset); webhooks stay."""
-    await log_queries.delete_all(tx)
+    await delivery_queries.delete_all(tx)
 
 
-async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, paused: bool) -> Webhook:
-    now = deps.clock.now()
+async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, paused: bool, by: Actor) -> Webhook:
+    now, done = deps.clock.now(), "paused" if paused else "resumed"
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _only(await queries.select_webhooks(tx, account_id), webhook_id)
+        await _note(tx, by, f"webhook.{done}", old, now)
         if (old.paused_at is not None) == paused:
             return old
         new = replace(old, paused_at=now if paused else None, updated_at=now)
         await queries.update_webhook(tx, new)
+        if not paused:
+            tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_paused" if paused else "webhook_resumed", webhook=str(webhook_id))
     return new
+
+
+async def _note(tx: Transaction, by: Actor, action: str, webhook: Webhook, at: datetime, **facts: object) -> None:
+    webhook_id = str(webhook.id)
+    await audit.note(tx, by, action, webhook.name, account_id=webhook.account_id, at=at, webhook_id=webhook_id, **facts)
+
+
+def _facts(webhook: Webhook) -> dict[str, object]:
+    """What the audit log keeps of it. Not the address, because it may carry the business's key."""
+    return {
+        "event_types": sorted(webhook.event_types),
+        "honours_retry_after": webhook.honours_retry_after,
+        "stops_on_gone": webhook.stops_on_gone,
+    }
 
 
 def _only(webhooks: Collection[Webhook], webhook_id: WebhookId) -> Webhook:

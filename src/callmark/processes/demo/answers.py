@@ -14,6 +14,7 @@ from uuid import UUID
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.signing import PREFIX
 from callmark.kit.clock import to_ms
@@ -33,7 +34,7 @@ async def story_webhook(deps: Deps, account: AccountOut, base_url: str) -> Async
     account_id = AccountId(UUID(account.client_account_id))
     for one in await webhooks.list_webhooks(deps, account_id):
         if one.name == WEBHOOK:  # of a start that was cut short
-            await webhooks.delete_webhook(deps, account_id, one.id)
+            await webhooks.delete_webhook(deps, account_id, one.id, by=SYSTEM)
     try:
         made = await webhooks.create_webhook(
             deps,
@@ -41,7 +42,7 @@ async def story_webhook(deps: Deps, account: AccountOut, base_url: str) -> Async
             name=WEBHOOK,
             url=f"{base_url}/emulator/v1/sinks/{SINK}",
             event_types=list(EventType),
-            created_by_email=account.members[0].email,
+            by=SYSTEM,
         )
     except Conflict:
         yield None
@@ -49,7 +50,7 @@ async def story_webhook(deps: Deps, account: AccountOut, base_url: str) -> Async
     try:
         yield made.secret
     finally:
-        await webhooks.delete_webhook(deps, account_id, made.webhook.id)
+        await webhooks.delete_webhook(deps, account_id, made.webhook.id, by=SYSTEM)
 
 
 class Answers:

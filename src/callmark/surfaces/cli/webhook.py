@@ -6,14 +6,13 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks import log as deliveries_log
+from callmark.domain.webhooks import deliveries as delivery_log
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.log import Filters
-from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryState, Details, Webhook
+from callmark.domain.webhooks.deliveries import DeliveryFilter
+from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
@@ -22,6 +21,7 @@ from callmark.surfaces.cli.session import (
     at_least_one,
     id_argument,
     operator,
+    operator_at_terminal,
     sure,
     yes_option,
 )
@@ -104,7 +104,7 @@ async def create(
         name=name,
         url=url,
         event_types=events,
-        created_by_email=await accounts.creator_email(deps, account_id(account)),
+        by=operator_at_terminal(),
         honours_retry_after=honour_retry_after,
         stops_on_gone=stop_on_410,
     )
@@ -161,6 +161,7 @@ async def update(  # noqa: PLR0913 - a parameter for each option
         deps,
         account_id(account),
         WebhookId(id),
+        by=operator_at_terminal(),
         name=name,
         url=url,
         event_types=events,
@@ -179,7 +180,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     """Delete a webhook; events that wait for it are not sent."""
     webhook = await webhooks.get_webhook(deps, account_id(account), WebhookId(id))
     sure(f"Delete {webhook.name!r}? Events that wait for it will not be sent.", yes=yes)
-    await webhooks.delete_webhook(deps, webhook.account_id, webhook.id)
+    await webhooks.delete_webhook(deps, webhook.account_id, webhook.id, by=operator_at_terminal())
     out.done({"id": webhook.id}, f"Webhook {webhook.name!r} deleted.")
 
 
@@ -196,8 +197,9 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 @operator
 async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:
     """Replace a webhook's signing secret and print the new one."""
+    overlap = timedelta(hours=overlap_hours)
     made = await webhooks.rotate_secret(
-        deps, account_id(account), WebhookId(id), overlap=timedelta(hours=overlap_hours)
+        deps, account_id(account), WebhookId(id), overlap=overlap, by=operator_at_terminal()
     )
     out.item({**_row(made.webhook), "secret": made.secret}, "Secret replaced.", _SHOWN_ONCE)
 
@@ -208,7 +210,8 @@ async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours
 @operator
 async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Pause a webhook: keep its events and send nothing until you resume it."""
-    out.item(_row(await webhooks.pause_webhook(deps, account_id(account), WebhookId(id))), "Webhook paused.")
+    webhook = await webhooks.pause_webhook(deps, account_id(account), WebhookId(id), by=operator_at_terminal())
+    out.item(_row(webhook), "Webhook paused.")
 
 
 @group.command
@@ -217,7 +220,8 @@ async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Resume a paused webhook and send everything that is due."""
-    out.item(_row(await webhooks.resume_webhook(deps, account_id(account), WebhookId(id))), "Webhook resumed.")
+    webhook = await webhooks.resume_webhook(deps, account_id(account), WebhookId(id), by=operator_at_terminal())
+    out.item(_row(webhook), "Webhook resumed.")
 
 
 @group.command
@@ -227,7 +231,9 @@ async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:
     """Send a sample event once and print the result."""
-    made = await deliveries_log.send_test(deps, account_id(account), WebhookId(id), EventType(event))
+    made = await delivery_log.send_test(
+        deps, account_id(account), WebhookId(id), EventType(event), by=operator_at_terminal()
+    )
     accepted = made.delivery.state is DeliveryState.SUCCESS
     said = "The receiver accepted the event." if accepted else "The receiver did not accept the event."
     _print_details(out, made, said)
@@ -255,15 +261,15 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
     limit: int,
 ) -> None:
     """List deliveries, newest first."""
-    last = await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(after)) if after else None
-    filters = Filters(
+    last = await delivery_log.delivery_details(deps, account_id(account), DeliveryId(after)) if after else None
+    filters = DeliveryFilter(
         WebhookId(webhook) if webhook else None,
         state,
         EventType(event) if event else None,
         _utc(since),
-        deliveries_log.page_after([last.delivery]) if last else None,
+        delivery_log.page_after([last.delivery]) if last else None,
     )
-    found = await deliveries_log.list_deliveries(deps, account_id(account), filters, limit=limit)
+    found = await delivery_log.list_deliveries(deps, account_id(account), filters, limit=limit)
     out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No deliveries match.")
 
 
@@ -273,7 +279,7 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
 @operator
 async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one delivery with its body and all attempts."""
-    _print_details(out, await deliveries_log.delivery_details(deps, account_id(account), DeliveryId(id)))
+    _print_details(out, await delivery_log.delivery_details(deps, account_id(account), DeliveryId(id)))
 
 
 @group.command
@@ -282,7 +288,7 @@ async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Send one delivery again, now."""
-    again = await deliveries_log.resend(deps, account_id(account), DeliveryId(id))
+    again = await delivery_log.resend(deps, account_id(account), DeliveryId(id), by=operator_at_terminal())
     out.item(_delivery_row(again), "Sending it again now.")
 
 
@@ -297,10 +303,15 @@ async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datet
     instant = _utc(since)
     if instant is None:
         raise InvalidInput("since is required", field="since")
-    found = await deliveries_log.recover(deps, account_id(account), WebhookId(id), since=instant, dry_run=dry_run)
-    what = "1 delivery" if found.count == 1 else f"{found.count} deliveries"
+    of = deps, account_id(account), WebhookId(id)
+    count = (
+        await delivery_log.count_recoverable(*of, since=instant)
+        if dry_run
+        else await delivery_log.recover(*of, since=instant, by=operator_at_terminal())
+    )
+    what = "1 delivery" if count == 1 else f"{count} deliveries"
     said = f"Sent again: {what}." if not dry_run else f"To be sent again: {what}."
-    out.done({"count": found.count, "dry_run": dry_run}, said)
+    out.done({"count": count, "dry_run": dry_run}, said)
 
 
 def _utc(instant: datetime | None) -> datetime | None:
@@ -355,7 +366,7 @@ def _attempt_row(one: Attempt) -> Row:
     }
 
 
-def _print_details(out: Output, found: Details, said: str = "") -> None:
+def _print_details(out: Output, found: DeliveryDetails, said: str = "") -> None:
     attempts: Sequence[Row] = [_attempt_row(one) for one in found.attempts]
     row = {**_delivery_row(found.delivery), "body": found.body}
     if out.as_json:

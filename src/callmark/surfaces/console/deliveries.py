@@ -8,11 +8,12 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import webhooks as access
-from callmark.domain.access.webhooks import Filters
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.policy.model import Action
+from callmark.domain.webhooks import deliveries
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.deliveries import DeliveryFilter
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict
@@ -33,7 +34,7 @@ _WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RESCHEDULED})
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownAttempt:
     """An attempt as the page shows it: its answer's body as text, whatever it was."""
 
     attempt: Attempt
@@ -65,7 +66,7 @@ class DeliveryPage(Page):
     template: ClassVar[str] = "deliveries/delivery.html"
     delivery: Delivery
     body: str
-    attempts: list[Shown]
+    attempts: list[ShownAttempt]
     is_waiting: bool
     is_close: bool
     may_resend: bool
@@ -75,16 +76,20 @@ class DeliveryPage(Page):
 async def show_list(request: ConsoleRequest) -> Response:
     """The account's deliveries, newest first."""
     wanted = {name: request.query(name) for name in ("q", "webhook", "state", "type", "span")}
-    webhooks = await access.list_webhooks(request.deps, request.actor)
+    endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
     filters, is_possible = _filters(wanted, request.deps.clock.now(), _after(request))
-    found = await access.list_deliveries(request.deps, request.actor, filters, _PAGE + 1) if is_possible else []
+    found = (
+        await deliveries.list_deliveries(request.deps, request.account_id, filters, limit=_PAGE + 1)
+        if is_possible
+        else []
+    )
     shown = found[:_PAGE]
     last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
     return page(
         request,
         DeliveriesPage(
             shown,
-            webhooks,
+            endpoints,
             wanted,
             {name: label for name, (label, _) in SPANS.items()},
             is_narrowed=any(wanted.values()),
@@ -97,16 +102,16 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_delivery(request: ConsoleRequest) -> Response:
     """One delivery."""
-    found = await access.get_delivery(request.deps, request.actor, request.id(DeliveryId))
-    webhooks = await access.list_webhooks(request.deps, request.actor)
+    found = await deliveries.delivery_details(request.deps, request.account_id, request.id(DeliveryId))
+    endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
     delivery = found.delivery
-    is_there = any(webhook.id == delivery.webhook_id for webhook in webhooks)
+    is_there = any(webhook.id == delivery.webhook_id for webhook in endpoints)
     return page(
         request,
         DeliveryPage(
             delivery,
             _pretty(found.body),
-            [Shown(one, _text(one.answer_body)) for one in reversed(found.attempts)],
+            [ShownAttempt(one, _text(one.answer_body)) for one in reversed(found.attempts)],
             is_waiting=delivery.state in _WAITING,
             is_close=delivery.next_attempt_at is not None
             and delivery.next_attempt_at <= request.deps.clock.now() + _SOON,
@@ -121,18 +126,18 @@ async def resend(request: ConsoleRequest) -> Response:
     delivery_id = request.id(DeliveryId)
     to = f"{LIST}/{delivery_id}"
     try:
-        await access.resend(request.deps, request.actor, delivery_id)
+        await deliveries.resend(request.deps, request.account_id, delivery_id, by=request.by)
     except Conflict as refused:
         return request.go(to, f"Not sent again: {refused.message}.", "danger")
     return request.go(to, "The event is being sent again.")
 
 
-def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[Filters, bool]:
+def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[DeliveryFilter, bool]:
     """The filters, and whether anything can fit them: what cannot be an event's id fits nothing."""
     webhook_id, event_id = parse_uuid(wanted["webhook"]), parse_uuid(wanted["q"].strip())
     part = id_part(wanted["q"]) or ""
     span = SPANS.get(wanted["span"])
-    filters = Filters(
+    filters = DeliveryFilter(
         webhook_id=WebhookId(webhook_id) if webhook_id else None,
         state=DeliveryState(wanted["state"]) if wanted["state"] in set(DeliveryState) else None,
         event_type=EventType(wanted["type"]) if wanted["type"] in set(EventType) else None,

@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from starlette.responses import Response
 
-from callmark.domain.access import webhooks as access
-from callmark.domain.access.webhooks import Wanted
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.policy.model import Action
+from callmark.domain.webhooks import deliveries, health
+from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
@@ -23,6 +23,9 @@ from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.shown_once import ShownBeforePage, show_once, shown_page
 
 LIST = "/console/webhooks"
+MOST_COUNTED = 1_000
+"""Where counting of what waits stops."""
+
 OVERLAPS = {"0": "none", "1": "1 hour", "24": "24 hours", "168": "7 days"}
 """How long an old secret may go on signing, by hours; the longest is the domain's own limit."""
 
@@ -34,7 +37,7 @@ class WebhooksPage(Page):
     template: ClassVar[str] = "webhooks/list.html"
     webhooks: list[tuple[WebhookHealth, int]]
     most: int = MOST_WEBHOOKS
-    most_counted: int = access.MOST_COUNTED
+    most_counted: int = MOST_COUNTED
 
 
 @dataclass(frozen=True)
@@ -89,27 +92,29 @@ class RecoverPage(Page):
 
 async def show_list(request: ConsoleRequest) -> Response:
     """All webhooks."""
-    return page(request, WebhooksPage(await access.list_health(request.deps, request.actor)))
+    found = await health.list_health(request.deps, request.account_id)
+    return page(request, WebhooksPage([(one, await _count_waiting(request, one.webhook)) for one in found]))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
     """The empty form; every type of the account's plan is chosen, as most want."""
-    offered = [kind for kind in EventType if kind.feature in request.actor.session.features]
+    features = request.session.features if request.session else ()
+    offered = [kind for kind in EventType if kind.feature in features]
     return page(request, WebhookFormPage(Form.of(event_types=[*offered]), ""))
 
 
 async def create(request: ConsoleRequest) -> Response:
     """Makes a webhook and shows its secret once."""
     try:
-        made = await access.create_webhook(request.deps, request.actor, _wanted(request.form))
+        made = await webhooks.create_webhook(request.deps, request.account_id, by=request.by, **_typed(request.form))
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(_about(request.form, refused), ""), 422)
+        return page(request, WebhookFormPage(request.form.refused(refused), ""), 422)
     return await _shown_once(request, made.webhook, made.secret, "")
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the webhook has."""
-    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    webhook = await _webhook(request)
     form = Form.of(
         name=webhook.name,
         url=webhook.url,
@@ -124,15 +129,17 @@ async def edit(request: ConsoleRequest) -> Response:
     """Changes it, also for what waits already."""
     webhook_id = request.id(WebhookId)
     try:
-        webhook = await access.update_webhook(request.deps, request.actor, webhook_id, _wanted(request.form))
+        webhook = await webhooks.update_webhook(
+            request.deps, request.account_id, webhook_id, by=request.by, **_typed(request.form)
+        )
     except (InvalidInput, Conflict) as refused:
-        return page(request, WebhookFormPage(_about(request.form, refused), str(webhook_id)), 422)
+        return page(request, WebhookFormPage(request.form.refused(refused), str(webhook_id)), 422)
     return request.go(LIST, f"{webhook.name} was saved.")
 
 
 async def show_test(request: ConsoleRequest) -> Response:
     """Call Me Back is what is tested by default."""
-    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    webhook = await _webhook(request)
     return page(request, TestPage(webhook, Form.of(event_type=EventType.CALL_ME_BACK.value)))
 
 
@@ -140,37 +147,39 @@ async def test(request: ConsoleRequest) -> Response:
     """One attempt; its page is that of any delivery."""
     wanted = request.form.text("event_type")
     kind = EventType(wanted) if wanted in set(EventType) else EventType.CALL_ME_BACK
-    tried = await access.send_test(request.deps, request.actor, request.id(WebhookId), kind)
+    tried = await deliveries.send_test(request.deps, request.account_id, request.id(WebhookId), kind, by=request.by)
     return request.go(f"/console/webhook-events/{tried.delivery.id}")
 
 
 async def pause(request: ConsoleRequest) -> Response:
     """Keeps events without sending them."""
-    webhook = await access.set_paused(request.deps, request.actor, request.id(WebhookId), paused=True)
+    webhook = await webhooks.pause_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
     return request.go(LIST, f"{webhook.name} is paused. Events wait for up to 30 days.")
 
 
 async def resume(request: ConsoleRequest) -> Response:
     """Sends what has become due meanwhile."""
-    webhook = await access.set_paused(request.deps, request.actor, request.id(WebhookId), paused=False)
+    webhook = await webhooks.resume_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
     return request.go(LIST, f"{webhook.name} is active again. Waiting events are being sent.")
 
 
 async def show_rotate(request: ConsoleRequest) -> Response:
     """A day is enough for most receivers to change."""
-    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
+    webhook = await _webhook(request)
     return page(request, RotatePage(webhook, Form.of(overlap="24"), OVERLAPS))
 
 
 async def rotate(request: ConsoleRequest) -> Response:
     """A new secret, shown once."""
-    form, webhook_id = request.form, request.id(WebhookId)
+    form = request.form
     if form.text("overlap") not in OVERLAPS:
-        webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
+        webhook = await _webhook(request)
         refused = InvalidInput("choose how long to keep the current secret", field="overlap")
         return page(request, RotatePage(webhook, form.refused(refused), OVERLAPS), 422)
     overlap = timedelta(hours=int(form.text("overlap")))
-    made = await access.rotate_secret(request.deps, request.actor, webhook_id, overlap)
+    made = await webhooks.rotate_secret(
+        request.deps, request.account_id, request.id(WebhookId), overlap=overlap, by=request.by
+    )
     return await _shown_once(request, made.webhook, made.secret, OVERLAPS[form.text("overlap")])
 
 
@@ -187,10 +196,10 @@ async def _shown_once(request: ConsoleRequest, webhook: Webhook, secret: str, ol
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
-    waiting = await access.count_waiting(request.deps, request.actor, webhook.id)
+    webhook = await _webhook(request)
+    waiting = await _count_waiting(request, webhook)
     count = display_names.count(waiting, "delivery").capitalize()
-    more = " or more" if waiting >= access.MOST_COUNTED else ""
+    more = " or more" if waiting >= MOST_COUNTED else ""
     return confirm(
         request,
         Confirm(
@@ -209,26 +218,25 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Ends it."""
-    webhook = await access.delete_webhook(request.deps, request.actor, request.id(WebhookId))
+    webhook = await webhooks.delete_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
     return request.go(LIST, f"{webhook.name} was deleted.")
 
 
 async def show_recover(request: ConsoleRequest) -> Response:
     """Since the oldest event that failed, so that whoever comes from the mail about it finds it; else the last day."""
-    webhook = await access.get_webhook(request.deps, request.actor, request.id(WebhookId))
-    oldest = await access.oldest_recoverable(request.deps, request.actor, webhook.id)
+    webhook = await _webhook(request)
+    oldest = await deliveries.oldest_recoverable(request.deps, request.account_id, webhook.id)
     since = local_text(oldest or request.deps.clock.now() - timedelta(days=1), request.zone)
     return page(request, RecoverPage(webhook, Form.of(since=since), None))
 
 
 async def count_recoverable(request: ConsoleRequest) -> Response:
     """The dry run: says how many, and sends nothing."""
-    form, webhook_id = request.form, request.id(WebhookId)
-    webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
+    form = request.form
+    webhook = await _webhook(request)
     try:
-        count = await access.count_recoverable(
-            request.deps, request.actor, webhook_id, instant(form, "since", request.zone)
-        )
+        since = instant(form, "since", request.zone)
+        count = await deliveries.count_recoverable(request.deps, request.account_id, webhook.id, since=since)
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, form.refused(refused), None), 422)
     return page(request, RecoverPage(webhook, form, count))
@@ -236,23 +244,31 @@ async def count_recoverable(request: ConsoleRequest) -> Response:
 
 async def recover(request: ConsoleRequest) -> Response:
     """Sends them again."""
-    webhook_id = request.id(WebhookId)
-    webhook = await access.get_webhook(request.deps, request.actor, webhook_id)
+    webhook = await _webhook(request)
     try:
-        count = await access.recover(
-            request.deps, request.actor, webhook_id, instant(request.form, "since", request.zone)
-        )
+        since = instant(request.form, "since", request.zone)
+        count = await deliveries.recover(request.deps, request.account_id, webhook.id, since=since, by=request.by)
     except InvalidInput as refused:
         return page(request, RecoverPage(webhook, request.form.refused(refused), None), 422)
     verb = "is" if count == 1 else "are"
     return request.go(
-        f"/console/webhook-events?webhook={webhook_id}",
+        f"/console/webhook-events?webhook={webhook.id}",
         f"{display_names.count(count, 'delivery').capitalize()} {verb} being sent again.",
     )
 
 
-def _wanted(form: Form) -> Wanted:
-    return Wanted(
+class _Typed(TypedDict):
+    """What a form says about a webhook."""
+
+    name: str
+    url: str
+    event_types: list[EventType]
+    honours_retry_after: bool
+    stops_on_gone: bool
+
+
+def _typed(form: Form) -> _Typed:
+    return _Typed(
         name=form.text("name"),
         url=form.text("url").strip(),
         event_types=[kind for kind in EventType if kind.value in form.all("event_types")],
@@ -261,12 +277,13 @@ def _wanted(form: Form) -> Wanted:
     )
 
 
-def _about(form: Form, refused: InvalidInput | Conflict) -> Form:
-    """The form with what was refused beside its field: of the conflicts, a taken name has one, a sixth webhook none."""
-    if isinstance(refused, Conflict):
-        field = "name" if "named" in refused.message else ""
-        return form.refused(InvalidInput(refused.message, field=field))
-    return form.refused(refused)
+async def _webhook(request: ConsoleRequest) -> Webhook:
+    """The webhook that the path names. Raises NotFound."""
+    return await webhooks.get_webhook(request.deps, request.account_id, request.id(WebhookId))
+
+
+async def _count_waiting(request: ConsoleRequest, webhook: Webhook) -> int:
+    return await deliveries.count_waiting(request.deps, request.account_id, webhook.id, MOST_COUNTED)
 
 
 ROUTES = (

@@ -18,7 +18,7 @@ _FROM = "delivery d JOIN webhook w ON w.id = d.webhook_id LEFT JOIN waiting_deli
 _CHUNK = 2000
 
 
-class Filters(NamedTuple):
+class DeliveryFilter(NamedTuple):
     """Which deliveries of an account; None leaves a filter out. `after` is the last one of the page before.
 
     The `oldest` parameter of reading queries is apart: only what was created after it is shown (contract D53).
@@ -68,7 +68,9 @@ async def insert_test(tx: Tx, delivery: Delivery, body: str, attempt: Attempt) -
     )
 
 
-async def select_page(tx: Tx, account_id: AccountId, filters: Filters, oldest: datetime, limit: int) -> list[Delivery]:
+async def select_page(
+    tx: Tx, account_id: AccountId, filters: DeliveryFilter, oldest: datetime, limit: int
+) -> list[Delivery]:
     """Up to `limit` deliveries of the account, newest first. Index delivery_account_newest, or that of a webhook."""
     after_at, after_id = filters.after or (None, None)
     rows = await tx.fetch(
@@ -242,21 +244,21 @@ def _delivery(row: Row) -> Delivery:
     )
 
 
-class Outcome(NamedTuple):
+class AttemptOutcome(NamedTuple):
     """When an attempt ended, and what went wrong; None for a success."""
 
     at: datetime
     error: str | None
 
 
-class Waiting(NamedTuple):
+class WaitingDeliveries(NamedTuple):
     """Of what waits: when the first is due, and how many have failed before, up to a bound."""
 
     first_due_at: datetime | None
     retries: int
 
 
-async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: datetime) -> list[Outcome]:
+async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: datetime) -> list[AttemptOutcome]:
     """Of the attempts of a webhook's newest deliveries, and of those that wait for a retry, the newest first.
 
     Up to 200; tests do not count. Indexes delivery_webhook_newest, waiting_delivery_due.
@@ -276,10 +278,10 @@ async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: 
         oldest,
         now,
     )
-    return [Outcome(row["at"], row["error"]) for row in rows]
+    return [AttemptOutcome(row["at"], row["error"]) for row in rows]
 
 
-async def select_waiting(tx: Tx, webhook_id: WebhookId) -> Waiting:
+async def select_waiting(tx: Tx, webhook_id: WebhookId) -> WaitingDeliveries:
     """What waits for a webhook; retries are counted up to 1,000. Index waiting_delivery_due."""
     row = await tx.fetchrow(
         "SELECT (SELECT due_at FROM waiting_delivery WHERE webhook_id = $1 ORDER BY due_at LIMIT 1) AS first_due_at,"
@@ -288,7 +290,7 @@ async def select_waiting(tx: Tx, webhook_id: WebhookId) -> Waiting:
         webhook_id,
     )
     assert row is not None  # noqa: S101 - one row without FROM
-    return Waiting(row["first_due_at"], row["retries"])
+    return WaitingDeliveries(row["first_due_at"], row["retries"])
 
 
 async def select_newest(tx: Tx, webhook_id: WebhookId, oldest: datetime) -> datetime | None:

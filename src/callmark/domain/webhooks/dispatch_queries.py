@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from uuid import UUID
 
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, Due, Verdict
+from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
 from callmark.kit.db import Connection, Row, Tx
 
@@ -68,10 +68,10 @@ WHERE id = $1 AND created_at = $2
 """
 
 
-class Ended(NamedTuple):
+class EndedAttempt(NamedTuple):
     """What became of an attempt, or (None) that none was made; `at` is when it ended."""
 
-    due: Due
+    due: DueDelivery
     attempt: Attempt | None
     verdict: Verdict
     at: datetime
@@ -143,7 +143,7 @@ async def give_back(tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now
 
 async def take_due(
     tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now: datetime, real_now: datetime
-) -> list[Due]:
+) -> list[DueDelivery]:
     """The first due deliveries of each of `webhooks` that is still held and not paused, by due instant and number.
 
     As many each as may be in flight, those in flight among them; of a deleted webhook more, to end them. Index
@@ -169,7 +169,7 @@ async def take_due(
         _MOST_ENDED,
     )
     return [
-        Due(
+        DueDelivery(
             DeliveryId(row["delivery_id"]),
             row["created_at"],
             EventId(row["event_id"]),
@@ -182,13 +182,13 @@ async def take_due(
     ]
 
 
-async def record(tx: Tx, ended: Sequence[Ended]) -> None:
+async def record(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
     """As `record_within`, gathered from many attempts, on a connection without a transaction: in one of its own."""
     async with cast("Connection", tx).transaction():
         await record_within(tx, ended)
 
 
-async def record_within(tx: Tx, ended: Sequence[Ended]) -> None:
+async def record_within(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
     """Writes attempts and moves their deliveries on, in the transaction that is open.
 
     An attempt that another worker's overtook (its number is taken) is logged and moves nothing, except that success is
@@ -201,7 +201,7 @@ async def record_within(tx: Tx, ended: Sequence[Ended]) -> None:
             await _move_one(tx, one)
 
 
-def _recorded(ordered: Sequence[Ended]) -> list[object]:
+def _recorded(ordered: Sequence[EndedAttempt]) -> list[object]:
     """The parameters of `_RECORD`: a list for each column, then the bounds of the partitions looked into."""
     attempts = [one.attempt for one in ordered]
     days = [one.due.created_at for one in ordered]
@@ -228,11 +228,11 @@ def _recorded(ordered: Sequence[Ended]) -> list[object]:
     ]
 
 
-def _ended_at(one: Ended) -> datetime | None:
+def _ended_at(one: EndedAttempt) -> datetime | None:
     return one.at if one.verdict.due_at is None else None
 
 
-async def _move_one(tx: Tx, one: Ended) -> None:
+async def _move_one(tx: Tx, one: EndedAttempt) -> None:
     await tx.execute(
         _MOVE_ONE,
         one.due.delivery_id,
@@ -244,7 +244,7 @@ async def _move_one(tx: Tx, one: Ended) -> None:
     )
 
 
-async def mark_mailed(tx: Tx, due: Due, now: datetime) -> bool:
+async def mark_mailed(tx: Tx, due: DueDelivery, now: datetime) -> bool:
     """Notes that a failed delivery is told of by mail; false when it was before, or is not failed."""
     tag = await tx.execute(
         "UPDATE delivery SET mailed_at = $3 WHERE id = $1 AND created_at = $2 AND mailed_at IS NULL AND state = $4",

@@ -9,13 +9,14 @@ from functools import partial
 import msgspec
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
+from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.domain.webhooks import log as deliveries
+from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.log import Filters
+from callmark.domain.webhooks.deliveries import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
@@ -38,7 +39,9 @@ async def test_a_test_is_one_attempt_whose_result_is_there_at_once(stage: Stage,
     async with receiver(status(500, 200)) as there:
         webhook = await stage.webhook(there.url)
         found = [
-            await deliveries.send_test(stage.deps, stage.account_id, webhook.id, kind, outbound=stage.outbound)
+            await deliveries.send_test(
+                stage.deps, stage.account_id, webhook.id, kind, outbound=stage.outbound, by=ALICE
+            )
             for _ in range(2)
         ]
         assert await stage.run_due() == 0
@@ -58,10 +61,10 @@ async def test_a_test_is_one_attempt_whose_result_is_there_at_once(stage: Stage,
 async def test_a_test_goes_to_a_paused_webhook_and_cannot_be_resent(stage: Stage) -> None:
     async with receiver() as there:
         webhook = await stage.webhook(there.url)
-        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id)
-        made = await deliveries.send_test(stage.deps, stage.account_id, webhook.id, outbound=stage.outbound)
+        await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
+        made = await deliveries.send_test(stage.deps, stage.account_id, webhook.id, outbound=stage.outbound, by=ALICE)
     with pytest.raises(Conflict, match="test"):
-        await deliveries.resend(stage.deps, stage.account_id, made.delivery.id)
+        await deliveries.resend(stage.deps, stage.account_id, made.delivery.id, by=ALICE)
 
 
 async def test_the_log_is_filtered_and_paged_newest_first(stage: Stage, clock: FakeClock) -> None:
@@ -74,20 +77,20 @@ async def test_the_log_is_filtered_and_paged_newest_first(stage: Stage, clock: F
         await stage.append(1, EventType.CALL_ME_BACK)
         await stage.run_due()
 
-    async def count(filters: Filters) -> int:
+    async def count(filters: DeliveryFilter) -> int:
         return len(await deliveries.list_deliveries(stage.deps, stage.account_id, filters))
 
-    assert await count(Filters()) == 3
-    assert await count(Filters(webhook_id=first.id)) == 3
-    assert await count(Filters(state=DeliveryState.SUCCESS)) == 3
-    assert await count(Filters(state=DeliveryState.FAILED)) == 0
-    assert await count(Filters(event_type=EventType.USER_FEEDBACK)) == 0
-    assert await count(Filters(since=since)) == 1
-    assert await count(Filters(event_id=(await stage.log())[0].event_id)) == 1
+    assert await count(DeliveryFilter()) == 3
+    assert await count(DeliveryFilter(webhook_id=first.id)) == 3
+    assert await count(DeliveryFilter(state=DeliveryState.SUCCESS)) == 3
+    assert await count(DeliveryFilter(state=DeliveryState.FAILED)) == 0
+    assert await count(DeliveryFilter(event_type=EventType.USER_FEEDBACK)) == 0
+    assert await count(DeliveryFilter(since=since)) == 1
+    assert await count(DeliveryFilter(event_id=(await stage.log())[0].event_id)) == 1
     whole = await stage.log()
     assert whole == sorted(whole, key=lambda one: (one.created_at, one.id), reverse=True)
     paged = await deliveries.list_deliveries(stage.deps, stage.account_id, limit=2)
-    rest = Filters(after=deliveries.page_after(paged))
+    rest = DeliveryFilter(after=deliveries.page_after(paged))
     assert [*paged, *await deliveries.list_deliveries(stage.deps, stage.account_id, rest)] == whole
 
 
@@ -100,7 +103,9 @@ async def test_a_failed_delivery_is_resent_with_a_schedule_of_its_own_and_no_sec
         await exhaust(stage, clock)
         delivery = (await stage.only()).delivery
         assert delivery.state is DeliveryState.FAILED
-        await asyncio.gather(*(deliveries.resend(stage.deps, stage.account_id, delivery.id) for _ in range(3)))
+        await asyncio.gather(
+            *(deliveries.resend(stage.deps, stage.account_id, delivery.id, by=ALICE) for _ in range(3))
+        )
         assert await stage.run_due() == 1
         again = await stage.only()
         assert (again.delivery.state, again.delivery.next_attempt_at) == (
@@ -119,7 +124,7 @@ async def test_resending_what_waits_keeps_its_place_in_the_schedule(stage: Stage
         await stage.webhook(there.url)
         await stage.append()
         await stage.run_due()
-        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id, by=ALICE)
         await stage.run_due()
         assert len(there.requests) == 2
     assert (await stage.only()).delivery.next_attempt_at == clock.now() + SCHEDULE[1]
@@ -130,7 +135,7 @@ async def test_a_delivered_event_can_be_sent_again(stage: Stage) -> None:
         await stage.webhook(there.url)
         await stage.append()
         await stage.run_due()
-        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+        await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id, by=ALICE)
         await stage.run_due()
         assert len({request.event_id for request in there.requests}) == 1
         assert len(there.requests) == 2
@@ -141,9 +146,9 @@ async def test_nothing_is_resent_to_a_deleted_webhook(stage: Stage) -> None:
         webhook = await stage.webhook(there.url)
         await stage.append()
         await stage.run_due()
-        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id)
+        await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         with pytest.raises(Conflict, match="deleted"):
-            await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id)
+            await deliveries.resend(stage.deps, stage.account_id, (await stage.only()).delivery.id, by=ALICE)
 
 
 async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage: Stage, clock: FakeClock) -> None:
@@ -160,10 +165,10 @@ async def test_what_failed_since_an_instant_is_counted_and_then_recovered(stage:
         assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 5, DeliveryState.SUCCESS: 1}
         before = len(there.requests)
         recover = (stage.deps, stage.account_id, webhook.id)
-        assert (await deliveries.recover(*recover, since=since, dry_run=True)).count == 3
+        assert await deliveries.count_recoverable(*recover, since=since) == 3
         assert await stage.run_due() == 0
-        assert (await deliveries.recover(*recover, since=since)).count == 3
-        assert (await deliveries.recover(*recover, since=since)).count == 0
+        assert await deliveries.recover(*recover, since=since, by=ALICE) == 3
+        assert await deliveries.recover(*recover, since=since, by=ALICE) == 0
         assert await stage.run_due() == 3
         assert len(there.requests) == before + 3
     assert Counter(one.state for one in await stage.log()) == {DeliveryState.FAILED: 2, DeliveryState.SUCCESS: 4}
@@ -173,12 +178,12 @@ async def test_what_waits_for_a_webhook_is_counted_up_to_a_most(stage: Stage) ->
     async with receiver() as there:
         webhook = await stage.webhook(there.url)
         of = (stage.deps, stage.account_id, webhook.id)
-        await webhooks.pause_webhook(*of)
+        await webhooks.pause_webhook(*of, by=ALICE)
         await stage.append(3)
         await stage.run_due()
         assert await deliveries.count_waiting(*of, 1_000) == 3
         assert await deliveries.count_waiting(*of, 2) == 2
-        await webhooks.resume_webhook(*of)
+        await webhooks.resume_webhook(*of, by=ALICE)
         await stage.run_due()
         assert await deliveries.count_waiting(*of, 1_000) == 0
     charlies = await stage.another_account()
@@ -194,13 +199,13 @@ async def test_another_accounts_log_is_not_seen(stage: Stage) -> None:
         delivery = (await stage.only()).delivery
         charlie = await stage.another_account()
         assert await charlie.log() == []
-        for use in (deliveries.delivery_details, deliveries.resend):
+        for use in (deliveries.delivery_details, partial(deliveries.resend, by=ALICE)):
             with pytest.raises(NotFound):
                 await use(charlie.deps, charlie.account_id, delivery.id)
         with pytest.raises(NotFound):
-            await deliveries.send_test(charlie.deps, charlie.account_id, webhook.id, outbound=stage.outbound)
+            await deliveries.send_test(charlie.deps, charlie.account_id, webhook.id, outbound=stage.outbound, by=ALICE)
         with pytest.raises(NotFound):
-            await deliveries.recover(charlie.deps, charlie.account_id, webhook.id, since=delivery.created_at)
+            await deliveries.recover(charlie.deps, charlie.account_id, webhook.id, since=delivery.created_at, by=ALICE)
 
 
 async def test_an_event_is_shown_and_sent_again_until_thirty_days_after_it_to_the_second(
@@ -212,18 +217,18 @@ async def test_an_event_is_shown_and_sent_again_until_thirty_days_after_it_to_th
         await exhaust(stage, clock)
     delivery = (await stage.only()).delivery
     clock.advance(event.created_at + timedelta(days=30) - timedelta(seconds=1) - clock.now())
-    recover = partial(
-        deliveries.recover, stage.deps, stage.account_id, webhook.id, since=event.created_at, dry_run=True
+    recoverable = partial(
+        deliveries.count_recoverable, stage.deps, stage.account_id, webhook.id, since=event.created_at
     )
     assert (await stage.only()).attempts
     assert await events.events_after(stage.deps, stage.account_id, 0, 10) == ([event], 1)
-    assert (await recover()).count == 1
+    assert await recoverable() == 1
     assert await deliveries.oldest_recoverable(stage.deps, stage.account_id, webhook.id) == event.created_at
     clock.advance(timedelta(seconds=2))
     assert await stage.log() == []
     assert await events.events_after(stage.deps, stage.account_id, 0, 10) == ([], 1)
-    assert (await recover()).count == 0
+    assert await recoverable() == 0
     assert await deliveries.oldest_recoverable(stage.deps, stage.account_id, webhook.id) is None
-    for use in (deliveries.delivery_details, deliveries.resend):
+    for use in (deliveries.delivery_details, partial(deliveries.resend, by=ALICE)):
         with pytest.raises(NotFound):
             await use(stage.deps, stage.account_id, delivery.id)

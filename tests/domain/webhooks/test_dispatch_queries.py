@@ -8,9 +8,9 @@ from tests.factories import make_cast
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks import queue_queries
-from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, Due, Secrets, Verdict
-from callmark.domain.webhooks.queue_queries import Ended
+from callmark.domain.webhooks import dispatch_queries
+from callmark.domain.webhooks.dispatch_queries import EndedAttempt
+from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Tx, connect
 from callmark.kit.ids import new_id
@@ -29,14 +29,14 @@ async def fill(tx: Tx, account_id: AccountId, now: datetime, count: int) -> list
     return [DeliveryId(row[0]) for row in rows]
 
 
-def delivered(delivery_id: DeliveryId, account_id: AccountId, now: datetime) -> Ended:
+def delivered(delivery_id: DeliveryId, account_id: AccountId, now: datetime) -> EndedAttempt:
     types = frozenset(EventType)
     to = Configuration(
         WebhookId(new_id()), account_id, "hook", "https://example.com", Secrets(b""), *(True, True, False), types
     )
     attempt = Attempt(new_id(), 1, now, 5, "https://example.com", "", 200, "", b"", None)
-    due = Due(delivery_id, now, EventId(new_id()), 0, 0, b"{}", to)
-    return Ended(due, attempt, Verdict(DeliveryState.SUCCESS, None), now)
+    due = DueDelivery(delivery_id, now, EventId(new_id()), 0, 0, b"{}", to)
+    return EndedAttempt(due, attempt, Verdict(DeliveryState.SUCCESS, None), now)
 
 
 async def test_a_day_without_statistics_is_not_read_to_record_what_became_of_a_few(
@@ -45,10 +45,11 @@ async def test_a_day_without_statistics_is_not_read_to_record_what_became_of_a_f
     account_id, now = (await make_cast(deps)).account.id, clock.now()
     async with connect(engines.dsn) as tx:
         await tx.execute("SET plan_cache_mode = force_generic_plan")
-        await queue_queries.record(tx, [delivered(DeliveryId(new_id()), account_id, now)])  # its plan is kept from here
+        kept = [delivered(DeliveryId(new_id()), account_id, now)]
+        await dispatch_queries.record(tx, kept)  # its plan is kept from here
         ids = await fill(tx, account_id, now, 2000)
         async with tx.transaction():
-            await queue_queries.record_within(tx, [delivered(one, account_id, now) for one in ids[:5]])
+            await dispatch_queries.record_within(tx, [delivered(one, account_id, now) for one in ids[:5]])
             read = await tx.fetchval(
                 "SELECT sum(idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname ~ '^deliver'"
             )
