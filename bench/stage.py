@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -119,12 +119,12 @@ async def make_label(deps: Deps, account: AccountId, label_type: LabelType) -> L
     return await labels.create_label(
         deps,
         account,
+        by=replace(SYSTEM, email="bench@acme.example"),
         label_type=label_type,
         name="Acme Deliveries",
         logo_png=initial_logo("Acme"),
         category=8,
         sub_category=53,
-        created_by_email="bench@acme.example",
     )
 
 

@@ -50,12 +50,12 @@ async def make_label(
     return await labels.create_label(
         deps,
         account_id,
+        by=SYSTEM,
         label_type=label_type,
         name=name,
         logo_png=logo(),
         category=8,
         sub_category=53,
-        created_by_email="alice@acme.example",
     )
 
 

@@ -27,8 +27,8 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import AccountId, KeyId, LabelId
 from callmark.domain.labels import service as labels
-from callmark.domain.labels.model import LabelType
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.labels.model import LabelChange, LabelType
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.fabric import Attachment
@@ -42,6 +42,7 @@ SHORT_DEADLINE_S = 0.5
 """What a silent handset costs a sample."""
 
 EMAIL = "ops@acme.example"
+OPS = Actor(ActorKind.MEMBER, EMAIL)
 TOKENS = {
     "token": "",
     "second_token": "",
@@ -133,7 +134,7 @@ class Cast:
                 await accounts.update_account(self.deps, self.account(""), state=AccountState.SUSPENDED)
             case "mark_second_label_default":
                 label = LabelId(UUID(self.values.names["second_label"]))
-                await labels.update_label(self.deps, self.account(""), label, make_default=True)
+                await labels.update_label(self.deps, self.account(""), label, LabelChange(make_default=True), by=OPS)
             case "somebody_asks_to_be_called_back":
                 await self._ask_to_be_called_back()
             case "somebody_answers_a_survey":
@@ -181,12 +182,12 @@ class Cast:
         label = await labels.create_label(
             self.deps,
             self.account(prefix),
+            by=OPS,
             label_type=kind,
             name=shown,
             logo_png=_logo(),
             category=8,
             sub_category=53,
-            created_by_email=EMAIL,
         )
         self.values.names[name] = str(label.id)
         self.clock.advance(timedelta(seconds=1))

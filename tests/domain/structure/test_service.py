@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from tests.factories import make_branch, make_feature_set, make_label, make_number_group
+from tests.factories import ALICE, make_branch, make_feature_set, make_label, make_number_group
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -67,7 +67,7 @@ async def test_only_a_living_static_label_of_the_account_can_be_taken(
     deps: Deps, alices: AccountId, charlies: AccountId
 ) -> None:
     deleted = await static_label(deps, alices)
-    await labels.delete_label(deps, alices, deleted.id)
+    await labels.delete_label(deps, alices, deleted.id, by=ALICE)
     dynamic, foreign = await make_label(deps, alices), await static_label(deps, charlies)
     made = await make_feature_set(deps, alices)
     for label_id in (deleted.id, dynamic.id, foreign.id, LabelId(uuid4())):
@@ -90,10 +90,10 @@ async def test_a_label_that_a_feature_set_has_is_not_deleted(deps: Deps, alices:
     label = await static_label(deps, alices)
     made = await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label.id))
     with pytest.raises(Conflict, match="used by a feature set"):
-        await labels.delete_label(deps, alices, label.id)
+        await labels.delete_label(deps, alices, label.id, by=ALICE)
     assert await labels.get_label(deps, alices, label.id) == label
     await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
-    await labels.delete_label(deps, alices, label.id)
+    await labels.delete_label(deps, alices, label.id, by=ALICE)
 
 
 async def test_a_label_deleted_while_it_is_being_taken_is_either_kept_or_refused(deps: Deps, alices: AccountId) -> None:
@@ -102,11 +102,11 @@ async def test_a_label_deleted_while_it_is_being_taken_is_either_kept_or_refused
         label = await static_label(deps, alices)
         taken, deleted = await asyncio.gather(
             structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label.id)),
-            labels.delete_label(deps, alices, label.id),
+            labels.delete_label(deps, alices, label.id, by=ALICE),
             return_exceptions=True,
         )
         kept = not isinstance(taken, BaseException) and isinstance(deleted, Conflict)
-        refused = isinstance(taken, InvalidInput) and deleted is None
+        refused = isinstance(taken, InvalidInput) and isinstance(deleted, Label)
         assert kept or refused
         await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from callmark.domain.access import feature_sets, labels, numbers, records, structure
+from callmark.domain.access import feature_sets, numbers, records, structure
 from callmark.domain.access.feature_sets import hung_in
 from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.access.numbers import Mode
@@ -16,6 +16,7 @@ from callmark.domain.credentials.model import ApiKey
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
+from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
@@ -93,7 +94,7 @@ async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
     check(actor, Action.KEYS_MANAGE)
     account_id = actor.account_id
     features = (await accounts.get_account(deps, account_id)).features
-    dynamic = await labels.list_dynamic(deps, actor)
+    dynamic = await labels.list_for_records(deps, actor.account_id)
     keys = await credentials.list_keys(deps, account_id)
     days = await call_figures.read_days(deps, account_id)
     arrived = deliveries.DeliveryFilter(state=DeliveryState.SUCCESS)
@@ -114,7 +115,7 @@ async def push(deps: Deps, actor: Actor) -> StoredRecord:
 
     Raises Forbidden, NotFound without a label, and `records.Refused`.
     """
-    label = _first(await labels.list_dynamic(deps, actor))
+    label = _first(await labels.list_for_records(deps, actor.account_id))
     if label is None:
         raise NotFound
     caller, receiver = demo_numbers(actor.account_id)
@@ -183,18 +184,19 @@ async def _process(deps: Deps, actor: Actor, tree: list[Node]) -> UUID:
 
 async def _static_label(deps: Deps, actor: Actor) -> Label:
     """A label that a feature set can show: one there is, else the dynamic one once more as a static one."""
-    found = [one.label for one in await labels.list_labels(deps, actor)]
+    found = await labels.list_labels(deps, actor.account_id)
     if static := _first([label for label in found if label.label_type is LabelType.STATIC]):
         return static
-    dynamic = _first(await labels.list_dynamic(deps, actor))
+    dynamic = _first(await labels.list_for_records(deps, actor.account_id))
     if dynamic is None:
         raise NotFound
     return await labels.create_label(
         deps,
-        actor,
+        actor.account_id,
+        by=actor.by,
         label_type=LabelType.STATIC,
         name=dynamic.name,
-        logo=dynamic.logo_sha256.hex(),
+        logo_png=await labels.kept_logo(deps, dynamic.logo_sha256.hex()),
         category=dynamic.category,
         sub_category=dynamic.sub_category,
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId
+from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import OF_PLACE, PLAN, RANK, Action, Path, Role, allows
 from callmark.domain.policy.plan import check_plan
 from callmark.kit.errors import Forbidden, NotFound
@@ -24,6 +25,11 @@ class Actor:
     is_operator: bool
     address: str
     session: Session
+
+    @property
+    def by(self) -> policy.Actor:
+        """The same person as use cases take it."""
+        return self.session.actor(self.address)
 
 
 @dataclass(frozen=True)

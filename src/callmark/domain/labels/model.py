@@ -34,6 +34,22 @@ class Label:
     created_at: datetime
 
 
+@dataclass(frozen=True)
+class LabelChange:
+    """What to change of a label; None leaves a part as it is."""
+
+    name: str | None = None
+    category: int | None = None
+    sub_category: int | None = None
+    logo_png: bytes | None = None
+    make_default: bool = False
+
+    @property
+    def is_of_content(self) -> bool:
+        """Whether more is to change than which label is the default."""
+        return (self.name, self.category, self.sub_category, self.logo_png) != (None, None, None, None)
+
+
 def label_name(text: str) -> str:
     """The name as it is stored: outer spaces dropped, 1 to 39 code points (contract D34, D52). Raises InvalidInput."""
     return clean_line(text, "name", longest=LONGEST_NAME, what="label name")

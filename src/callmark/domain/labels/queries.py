@@ -11,15 +11,18 @@ from callmark.domain.labels.model import Label, LabelType
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 
-_LABEL = (
-    "id, account_id, label_type, name, category, sub_category, logo_sha256, is_default, created_by_email, created_at"
+_SELECT = (
+    "SELECT id, account_id, label_type, name, category, sub_category, logo_sha256, is_default, created_by_email,"
+    " created_at FROM label"
 )
+_DYNAMIC = f"{_SELECT} WHERE deleted_at IS NULL AND label_type = 'dynamic' AND"
 
 
 async def insert_label(tx: Tx, label: Label) -> None:
     """Writes a new label; its logo must be stored already."""
     await tx.execute(
-        f"INSERT INTO label ({_LABEL}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO label (id, account_id, label_type, name, category, sub_category, logo_sha256, is_default,"
+        " created_by_email, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         label.id,
         label.account_id,
         label.label_type,
@@ -36,7 +39,7 @@ async def insert_label(tx: Tx, label: Label) -> None:
 async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
     """The account's living label of any type, or None."""
     row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+        f"{_SELECT} WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
         account_id,
         label_id,
     )
@@ -46,7 +49,7 @@ async def select_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Labe
 async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label | None:
     """As `select_label`, the row locked until the transaction ends."""
     row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
+        f"{_SELECT} WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE",
         account_id,
         label_id,
     )
@@ -56,7 +59,7 @@ async def lock_label(tx: Tx, account_id: AccountId, label_id: LabelId) -> Label 
 async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
     """The account's living labels of both types, newest first. Index label_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",
+        f"{_SELECT} WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC",
         account_id,
     )
     return [_label(row) for row in rows]
@@ -65,8 +68,7 @@ async def select_labels(tx: Tx, account_id: AccountId) -> list[Label]:
 async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: int) -> list[Label]:
     """Up to `limit` living dynamic labels after the newest `skip`, newest first. Index label_account_newest."""
     rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"
-        " ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
+        f"{_DYNAMIC} account_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3",
         account_id,
         limit,
         skip,
@@ -74,34 +76,28 @@ async def select_dynamic_page(tx: Tx, account_id: AccountId, skip: int, limit: i
     return [_label(row) for row in rows]
 
 
+async def select_for_records(tx: Tx, account_id: AccountId) -> list[Label]:
+    """The account's living dynamic labels, the default first, then the oldest. Index label_account_newest."""
+    rows = await tx.fetch(f"{_DYNAMIC} account_id = $1 ORDER BY is_default DESC, created_at, id", account_id)
+    return [_label(row) for row in rows]
+
+
 async def select_dynamic(tx: Tx, account_id: AccountId, ids: Collection[UUID]) -> list[Label]:
     """The account's living dynamic labels among `ids`, in no order; by primary key."""
-    rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE id = ANY ($2::uuid[]) AND account_id = $1"
-        " AND deleted_at IS NULL AND label_type = 'dynamic'",
-        account_id,
-        ids,
-    )
+    rows = await tx.fetch(f"{_DYNAMIC} id = ANY ($2::uuid[]) AND account_id = $1", account_id, ids)
     return [_label(row) for row in rows]
 
 
 async def select_dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list[Label | None]:
     """For each (account, label id): the account's living dynamic label, or None; by primary key."""
-    rows = await tx.fetch(
-        f"SELECT {_LABEL} FROM label WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL AND label_type = 'dynamic'",
-        [label_id for _, label_id in wanted],
-    )
+    rows = await tx.fetch(f"{_DYNAMIC} id = ANY ($1::uuid[])", [label_id for _, label_id in wanted])
     found = {(label.account_id, label.id): label for label in map(_label, rows)}
     return [found.get((account_id, LabelId(label_id))) for account_id, label_id in wanted]
 
 
 async def select_default_dynamic(tx: Tx, account_id: AccountId) -> Label | None:
     """The living dynamic label marked default, else the oldest, else None."""
-    row = await tx.fetchrow(
-        f"SELECT {_LABEL} FROM label WHERE account_id = $1 AND deleted_at IS NULL AND label_type = 'dynamic'"
-        " ORDER BY is_default DESC, created_at, id LIMIT 1",
-        account_id,
-    )
+    row = await tx.fetchrow(f"{_DYNAMIC} account_id = $1 ORDER BY is_default DESC, created_at, id LIMIT 1", account_id)
     return _label(row) if row else None
 
 
@@ -136,21 +132,21 @@ async def hold_static(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
     return found is not None
 
 
-async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> bool:
-    """Ends a living label; whether there was one. The row stays, because records name it.
+async def mark_deleted(tx: Tx, account_id: AccountId, label_id: LabelId, now: datetime) -> Label | None:
+    """Ends a living label; what it was, None when there was none. The row stays, because records name it.
 
     Conflict when a feature set has it, whose reference is to a living label (0004_pre_add_structure_and_numbers.sql).
     """
     try:
-        tag = await tx.execute(
-            "UPDATE label SET deleted_at = $3 WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
+        row = await tx.fetchrow(
+            "UPDATE label SET deleted_at = $3 WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL RETURNING *",
             account_id,
             label_id,
             now,
         )
     except asyncpg.ForeignKeyViolationError as exc:
         raise Conflict("this label is used by a feature set; choose another label there first") from exc
-    return tag == "UPDATE 1"
+    return _label(row) if row else None
 
 
 async def insert_logo(tx: Tx, sha256: bytes, png: bytes) -> None:

@@ -6,15 +6,18 @@ from dataclasses import replace
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import categories, logo, model, queries
-from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.labels.model import Label, LabelChange, LabelType
+from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
+_UNKNOWN = "no label with this id in this account"
 _LAST_OFFSET = 2**63 - 1
 """The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
 
@@ -23,12 +26,12 @@ async def create_label(
     deps: Deps,
     account_id: AccountId,
     *,
+    by: Actor,
     label_type: LabelType,
     name: str,
     logo_png: bytes,
     category: int,
     sub_category: int,
-    created_by_email: str,
 ) -> Label:
     """The new label; `logo_png` is an uploaded file, which is judged and encoded anew.
 
@@ -46,20 +49,21 @@ async def create_label(
         sub_category=sub_category,
         logo_sha256=logo.sha256(png),
         is_default=False,
-        created_by_email=created_by_email,
+        created_by_email=by.email,
         created_at=deps.clock.now(),
     )
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         await queries.insert_logo(tx, label.logo_sha256, png)
         await queries.insert_label(tx, label)
+        await _note(deps, tx, by, "label.created", label, type=label.label_type)
     return label
 
 
 async def get_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> Label:
     """The account's living label of either type; NotFound when it has none of this id."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_label(tx, account_id, label_id))
+        return found(await queries.select_label(tx, account_id, label_id), _UNKNOWN)
 
 
 async def list_labels(deps: Deps, account_id: AccountId) -> list[Label]:
@@ -67,6 +71,12 @@ async def list_labels(deps: Deps, account_id: AccountId) -> list[Label]:
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_labels(tx, account_id)
+
+
+async def list_for_records(deps: Deps, account_id: AccountId) -> list[Label]:
+    """The labels that call records may name, the default first, then the oldest."""
+    async with deps.db.connection() as tx:
+        return await queries.select_for_records(tx, account_id)
 
 
 async def list_dynamic(deps: Deps, account_id: AccountId, *, page: int, limit: int) -> list[Label]:
@@ -77,50 +87,47 @@ async def list_dynamic(deps: Deps, account_id: AccountId, *, page: int, limit: i
 
 
 async def update_label(
-    deps: Deps,
-    account_id: AccountId,
-    label_id: LabelId,
-    *,
-    name: str | None = None,
-    category: int | None = None,
-    sub_category: int | None = None,
-    logo_png: bytes | None = None,
-    make_default: bool = False,
+    deps: Deps, account_id: AccountId, label_id: LabelId, change: LabelChange, *, by: Actor
 ) -> Label:
-    """The label after the change (None leaves a part as it is); records pushed before keep name and logo they had.
+    """The label after the change; records pushed before keep name and logo they had.
 
     Made default, it takes the mark from the one that had it. Raises NotFound, or InvalidInput (also for a static
     label made default, and for a category that does not fit the sub-category that stays).
     """
-    png = None if logo_png is None else await asyncio.to_thread(logo.clean_logo, logo_png)
+    png = None if change.logo_png is None else await asyncio.to_thread(logo.clean_logo, change.logo_png)
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
-        old = _found(await queries.lock_label(tx, account_id, label_id))
+        old = found(await queries.lock_label(tx, account_id, label_id), _UNKNOWN)
         new = replace(
             old,
-            name=kept_or(old.name, name, model.label_name),
-            category=old.category if category is None else category,
-            sub_category=old.sub_category if sub_category is None else sub_category,
+            name=kept_or(old.name, change.name, model.label_name),
+            category=old.category if change.category is None else change.category,
+            sub_category=old.sub_category if change.sub_category is None else change.sub_category,
             logo_sha256=old.logo_sha256 if png is None else logo.sha256(png),
-            is_default=old.is_default or make_default,
+            is_default=old.is_default or change.make_default,
         )
         categories.check(new.category, new.sub_category)
         if png is not None:
             await queries.insert_logo(tx, new.logo_sha256, png)
-        if make_default:
+        if change.make_default:
             await _clear_default_for(tx, new)
         await queries.update_label(tx, new)
+        if change.is_of_content:
+            await _note(deps, tx, by, "label.changed", new, new_logo=png is not None)
+        if change.make_default:
+            await _note(deps, tx, by, "label.made_default", new)
     return new
 
 
-async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId) -> None:
-    """Ends the label: new records cannot name it any more; those pushed before still show it.
+async def delete_label(deps: Deps, account_id: AccountId, label_id: LabelId, *, by: Actor) -> Label:
+    """Ends the label and returns it: new records cannot name it any more; those pushed before still show it.
 
     Raises NotFound, or Conflict while a feature set has it.
     """
     async with deps.db.transaction() as tx:
-        if not await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()):
-            _found(None)
+        label = found(await queries.mark_deleted(tx, account_id, label_id, deps.clock.now()), _UNKNOWN)
+        await _note(deps, tx, by, "label.deleted", label)
+    return label
 
 
 async def static_label_exists(tx: Tx, account_id: AccountId, label_id: LabelId) -> bool:
@@ -150,12 +157,26 @@ def logo_url(public_url: str, label: Label) -> str:
     return model.logo_address(public_url, label.logo_sha256)
 
 
-async def keep_logo(deps: Deps, file: bytes) -> bytes:
-    """The name by content of an uploaded logo, which is judged, encoded anew and kept. Raises InvalidInput."""
+async def keep_logo(deps: Deps, file: bytes) -> str:
+    """The name (its content's hash) under which an uploaded logo is kept, for a form that is to be sent again.
+
+    Raises InvalidInput about `logo`.
+    """
     png = await asyncio.to_thread(logo.clean_logo, file)
     async with deps.db.connection() as tx:
         await queries.insert_logo(tx, logo.sha256(png), png)
-    return logo.sha256(png)
+    return logo.sha256(png).hex()
+
+
+async def kept_logo(deps: Deps, name: str) -> bytes:
+    """The logo that `keep_logo` kept under that name. Raises InvalidInput about `logo`."""
+    try:
+        png = await logo_png(deps, bytes.fromhex(name)) if name else None
+    except ValueError:
+        png = None
+    if png is None:
+        raise InvalidInput("choose a logo", field="logo")
+    return png
 
 
 async def logo_png(deps: Deps, logo_sha256: bytes) -> bytes | None:
@@ -170,7 +191,6 @@ async def _clear_default_for(tx: Tx, label: Label) -> None:
     await queries.clear_default(tx, label.account_id)
 
 
-def _found(label: Label | None) -> Label:
-    if label is None:
-        raise NotFound("no label with this id in this account")
-    return label
+async def _note(deps: Deps, tx: Tx, by: Actor, action: str, label: Label, **facts: object) -> None:
+    facts["label_id"] = str(label.id)
+    await audit.note(tx, by, action, label.name, account_id=label.account_id, at=deps.clock.now(), **facts)

@@ -161,12 +161,12 @@ async def _labels(deps: Deps, account: Account, one: _Seed) -> LabelsOut:
             there[kind, name] = await labels.create_label(
                 deps,
                 account.id,
+                by=Actor(ActorKind.MEMBER, one.members[0][1]),
                 label_type=kind,
                 name=name,
                 logo_png=logo.initial_logo(name),
                 category=categories.category_of(one.sub_category),
                 sub_category=one.sub_category,
-                created_by_email=one.members[0][1],
             )
     out = {wish: LabelOut(str(there[wish].id), there[wish].name) for wish in wanted}
     return LabelsOut(

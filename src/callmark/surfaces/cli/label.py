@@ -5,13 +5,12 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, category_of
 from callmark.domain.labels.logo import initial_logo
-from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.surfaces.cli.choices import read_logo
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
@@ -21,6 +20,7 @@ from callmark.surfaces.cli.session import (
     id_argument,
     json_option,
     operator,
+    operator_at_terminal,
     sure,
     yes_option,
 )
@@ -77,12 +77,12 @@ async def create(
     label = await labels.create_label(
         deps,
         account_id(account),
+        by=operator_at_terminal(),
         label_type=label_type,
         name=name,
         logo_png=initial_logo(name) if picture is None else picture,
         category=category_of(sub_category) if category is None else category,
         sub_category=sub_category,
-        created_by_email=await accounts.creator_email(deps, account_id(account)),
     )
     out.item(_row(deps, label), "Label created.")
 
@@ -135,11 +135,8 @@ async def update(  # noqa: PLR0913 - a parameter for each option
         deps,
         account_id(account),
         LabelId(id),
-        name=name,
-        category=category,
-        sub_category=sub_category,
-        logo_png=read_logo(logo),
-        make_default=make_default,
+        LabelChange(name, category, sub_category, read_logo(logo), make_default),
+        by=operator_at_terminal(),
     )
     out.item(_row(deps, label), "Label updated.")
 
@@ -153,7 +150,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     """Delete a label; new call records can no longer use it."""
     label = await labels.get_label(deps, account_id(account), LabelId(id))
     sure(f"Delete {label.name!r}? New call records that use it are refused.", yes=yes)
-    await labels.delete_label(deps, label.account_id, label.id)
+    await labels.delete_label(deps, label.account_id, label.id, by=operator_at_terminal())
     out.done({"id": label.id}, f"Label {label.name!r} deleted.")
 
 

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import labels as access
-from callmark.domain.access.labels import UsedLabel
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
+from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
-from callmark.domain.labels.model import LONGEST_NAME, Label, LabelType, label_name, logo_address
+from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action
+from callmark.domain.structure import library
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
@@ -34,8 +34,8 @@ CATEGORIES = [
 
 
 @dataclass(frozen=True)
-class Row:
-    """A label as the list shows it."""
+class ListedLabel:
+    """A label as the list shows it; `used_by` names the feature sets that show it."""
 
     label: Label
     logo_url: str
@@ -48,7 +48,7 @@ class LabelsPage(Page):
     """The labels of one kind, or of both."""
 
     template: ClassVar[str] = "labels/list.html"
-    rows: list[Row]
+    rows: list[ListedLabel]
     kind: str
     counts: dict[str, int]
 
@@ -68,10 +68,15 @@ class LabelFormPage(Page):
 
 async def show_labels(request: ConsoleRequest) -> Response:
     """All labels, or those of one type."""
-    found = await access.list_labels(request.deps, request.actor)
+    found = await labels.list_labels(request.deps, request.account_id)
+    users = await library.users(request.deps, request.account_id)
     kind = request.query("type") if request.query("type") in set(LabelType) else ""
-    counts = {kind.value: sum(one.label.label_type is kind for one in found) for kind in LabelType} | {"": len(found)}
-    rows = [_row(request, one) for one in found if kind in {"", one.label.label_type.value}]
+    counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
+    rows = [
+        _listed(request, label, users.of_labels.get(label.id, []))
+        for label in found
+        if kind in {"", label.label_type.value}
+    ]
     return page(request, LabelsPage(rows, kind, counts))
 
 
@@ -89,14 +94,17 @@ async def create(request: ConsoleRequest) -> Response:
         form.errors["label_type"] = "Choose a type"
     if form.errors:
         return _form(request, form, status=422)
+    category, sub_category = _category(form)
     try:
-        label = await access.create_label(
+        label = await labels.create_label(
             request.deps,
-            request.actor,
+            request.account_id,
+            by=request.by,
             label_type=LabelType(kind),
             name=form.text("name"),
-            logo=form.text("kept_logo"),
-            **_category(form),
+            logo_png=await labels.kept_logo(request.deps, form.text("kept_logo")),
+            category=category,
+            sub_category=sub_category,
         )
     except (InvalidInput, Conflict) as refused:
         return _form(request, form.refused(refused), status=422)
@@ -105,58 +113,64 @@ async def create(request: ConsoleRequest) -> Response:
 
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the label has."""
-    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
-    return _form(request, Form.of(name=one.label.name, sub_category=str(one.label.sub_category)), one.label)
+    label = await _label(request)
+    return _form(request, Form.of(name=label.name, sub_category=str(label.sub_category)), label)
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, logo and category; records pushed before keep what they had."""
-    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
-    form = await _judged(request, request.form, needs_logo=False, old_name=one.label.name)
+    old = await _label(request)
+    form = await _judged(request, request.form, needs_logo=False, old_name=old.name)
     if form.errors:
-        return _form(request, form, one.label, status=422)
+        return _form(request, form, old, status=422)
+    kept = form.text("kept_logo")
     try:
-        label = await access.update_label(
+        logo_png = await labels.kept_logo(request.deps, kept) if kept else None
+        label = await labels.update_label(
             request.deps,
-            request.actor,
-            one.label.id,
-            name=form.text("name"),
-            logo=form.text("kept_logo"),
-            **_category(form),
+            request.account_id,
+            old.id,
+            LabelChange(form.text("name"), *_category(form), logo_png),
+            by=request.by,
         )
     except (InvalidInput, Conflict) as refused:
-        return _form(request, form.refused(refused), one.label, status=422)
+        return _form(request, form.refused(refused), old, status=422)
     return request.go(LIST, f"{label.name} was saved.")
 
 
 async def make_default(request: ConsoleRequest) -> Response:
     """Marks the label that stands in where a record names none (contract D11)."""
-    label = await access.make_default(request.deps, request.actor, request.id(LabelId))
+    label = await labels.update_label(
+        request.deps, request.account_id, request.id(LabelId), LabelChange(make_default=True), by=request.by
+    )
     return request.go(LIST, f"{label.name} is now the default.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    one = await access.get_label(request.deps, request.actor, request.id(LabelId))
-    if one.used_by:
-        reasons = [shown_by(one.used_by), "Give them another label first."]
-        return page(request, Blocked(f"{one.label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
-    lost = [f"The label id {one.label.id} can no longer be used in new call records."]
-    if one.label.is_default:
+    label = await _label(request)
+    users = await library.users(request.deps, request.account_id)
+    if label.id in users.of_labels:
+        reasons = [shown_by(users.of_labels[label.id]), "Give them another label first."]
+        return page(request, Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
+    lost = [f"The label id {label.id} can no longer be used in new call records."]
+    if label.is_default:
         lost.append("It is the default label. The oldest dynamic label becomes the default.")
     lost += ["Records that are already pushed still show it.", "This cannot be undone."]
-    return confirm(
-        request, Confirm(f"Delete {one.label.name}?", lost, "Delete label", f"{LIST}/{one.label.id}/delete", LIST)
-    )
+    return confirm(request, Confirm(f"Delete {label.name}?", lost, "Delete label", f"{LIST}/{label.id}/delete", LIST))
 
 
 async def delete(request: ConsoleRequest) -> Response:
     """Ends a label; refused while a feature set shows it."""
     try:
-        label = await access.delete_label(request.deps, request.actor, request.id(LabelId))
+        label = await labels.delete_label(request.deps, request.account_id, request.id(LabelId), by=request.by)
     except Conflict as refused:
         return request.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
     return request.go(LIST, f"{label.name} was deleted.")
+
+
+async def _label(request: ConsoleRequest) -> Label:
+    return await labels.get_label(request.deps, request.account_id, request.id(LabelId))
 
 
 async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_name: str = "") -> Form:
@@ -169,7 +183,7 @@ async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_
     try:
         file = request.file("logo")
         if file is not None:
-            checked.values["kept_logo"] = [await access.keep_logo(request.deps, request.actor, await file.read())]
+            checked.values["kept_logo"] = [await labels.keep_logo(request.deps, await file.read())]
         elif needs_logo and not form.text("kept_logo"):
             raise InvalidInput("choose a logo", field="logo")  # noqa: TRY301 - told like every other trouble of a logo
     except InvalidInput as refused:
@@ -181,9 +195,10 @@ async def _judged(request: ConsoleRequest, form: Form, *, needs_logo: bool, old_
     return checked
 
 
-def _category(form: Form) -> dict[str, int]:
+def _category(form: Form) -> tuple[int, int]:
+    """Category and sub-category."""
     code = _number(form.text("sub_category"))
-    return {"category": categories.category_of(code), "sub_category": code}
+    return categories.category_of(code), code
 
 
 def _number(text: str) -> int:
@@ -201,10 +216,9 @@ def _is_hash(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - SHA-256 in hexadecimal digits
 
 
-def _row(request: ConsoleRequest, one: UsedLabel) -> Row:
-    label = one.label
+def _listed(request: ConsoleRequest, label: Label, used_by: list[str]) -> ListedLabel:
     category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
-    return Row(label, logo_address(request.deps.public_url, label.logo_sha256), category, one.used_by)
+    return ListedLabel(label, logo_address(request.deps.public_url, label.logo_sha256), category, used_by)
 
 
 ROUTES = (

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import labels as label_access
 from callmark.domain.access import reasons as reason_access
 from callmark.domain.access import records as access
+from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, logo_address
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Field, NewRecord
@@ -109,7 +109,7 @@ def window_start(text: str, zone_name: str, now: datetime) -> datetime | None:
 
 async def choices(request: ConsoleRequest) -> list[Choice]:
     """The dynamic labels, the default one first."""
-    found = await label_access.list_dynamic(request.deps, request.actor)
+    found = await labels.list_for_records(request.deps, request.account_id)
     return [Choice(label, logo_address(request.deps.public_url, label.logo_sha256)) for label in found]
 
 

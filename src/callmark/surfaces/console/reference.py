@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import labels
+from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.clock import to_ms
@@ -56,7 +56,7 @@ class ReferencePage(Page):
 async def show_reference(request: ConsoleRequest) -> Response:
     """The page."""
     now = request.deps.clock.now()
-    dynamic = await labels.list_dynamic(request.deps, request.actor)
+    dynamic = await labels.list_for_records(request.deps, request.account_id)
     own = {
         ACCOUNT_ID: str(request.actor.account_id),
         STARTS_AT: to_ms(now) // 1000 * 1000,
