@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from tests.listed import SOMEBODY, Listed, make_listed, ring
+from tests.actors import ALICE
+from tests.listed import Listed, make_listed, ring
 
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
@@ -17,7 +18,7 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.kit.ids import random_uuid
@@ -43,16 +44,16 @@ async def make_survey(deps: Deps, listed: Listed) -> Campaign:
         name="Delivery check",
         campaign_type=CampaignType.QUESTIONS,
         questions=QUESTIONS,
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
-    return await feedback.make_live(deps, listed.account_id, draft.id)
+    return await feedback.make_live(deps, listed.account_id, draft.id, by=ALICE)
 
 
 async def answered(deps: Deps, listed: Listed, survey: Campaign, *texts: str) -> None:
     """A new receiver answers the survey's questions."""
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
     given = [Answer(question.id, text) for question, text in zip(survey.questions, texts, strict=False)]
-    await answer(deps, receiver, Answered(call_id, listed.number, survey.id, CallType.ANSWERED, given))
+    await answer(deps, receiver, NewFeedback(call_id, listed.number, survey.id, CallType.ANSWERED, given))
 
 
 async def payloads(deps: Deps, account_id: AccountId) -> list[dict[str, Any]]:

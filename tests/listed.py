@@ -116,9 +116,9 @@ async def offer_everything(
         name="Delivery check",
         campaign_type=kind,
         questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
-    return await feedback.make_live(deps, listed.account_id, draft.id)
+    return await feedback.make_live(deps, listed.account_id, draft.id, by=ALICE)
 
 
 async def ring(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from PIL import Image
+from tests.actors import ALICE
 from tests.contract.listing import BY_HAND, fresh_numbers
 from tests.contract.planted import PLANTED, needs_static_label, plant
 from tests.contract.templates import Json, Values, placeholders
@@ -21,7 +22,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType, CampaignType
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
@@ -157,13 +158,13 @@ class Cast:
             feature_set_id=listed.feature_set_id,
             name="Delivery check",
             campaign_type=CampaignType.CALL_RATING,
-            created_by_email=EMAIL,
+            by=ALICE,
         )
-        await feedback.make_live(self.deps, listed.account_id, survey.id)
+        await feedback.make_live(self.deps, listed.account_id, survey.id, by=ALICE)
         self.values.names[f"{prefix}survey"] = str(survey.id)
         receiver, call_id = await ring(self.deps, listed, CallEvent.ANSWERED)
         answers = [Answer(survey.questions[0].id, "5")]
-        said = Answered(call_id, listed.number, survey.id, CallType.ANSWERED, answers)
+        said = NewFeedback(call_id, listed.number, survey.id, CallType.ANSWERED, answers)
         await answer(self.deps, receiver, said)
 
     def _key_id(self) -> KeyId:

@@ -7,15 +7,16 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests.actors import ALICE
 from tests.factories import phone
-from tests.listed import SOMEBODY, Listed, bodies, make_listed, ring, set_switch
+from tests.listed import Listed, bodies, make_listed, ring, set_switch
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignType, Feedback, NewQuestion
 from callmark.domain.ids import CallId, FeedbackId
 from callmark.kit.clock import FakeClock
@@ -40,15 +41,15 @@ async def make_live(
         campaign_type=kind,
         call_types=call_types,
         questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
-    return await feedback.make_live(deps, listed.account_id, draft.id)
+    return await feedback.make_live(deps, listed.account_id, draft.id, by=ALICE)
 
 
-def said(campaign: Campaign, listed: Listed, call_id: CallId, *answers: str) -> Answered:
+def said(campaign: Campaign, listed: Listed, call_id: CallId, *answers: str) -> NewFeedback:
     """What the handset sends after an answered call: `answers` to the first questions."""
     given = [Answer(one.id, text) for one, text in zip(campaign.questions, answers or ("Yes",), strict=False)]
-    return Answered(call_id, listed.number, campaign.id, CallType.ANSWERED, given)
+    return NewFeedback(call_id, listed.number, campaign.id, CallType.ANSWERED, given)
 
 
 async def answered_by(deps: Deps, listed: Listed, campaign: Campaign, *answers: str) -> Feedback:
@@ -82,7 +83,7 @@ async def test_a_call_is_answered_about_once(deps: Deps) -> None:
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
     first = await answer(deps, receiver, said(campaign, listed, call_id, "Yes"))
     assert await answer(deps, receiver, said(campaign, listed, call_id, "No")) == first
-    await feedback.end_campaign(deps, listed.account_id, campaign.id)
+    await feedback.end_campaign(deps, listed.account_id, campaign.id, by=ALICE)
     assert await answer(deps, receiver, said(campaign, listed, call_id, "No")) == first
     assert len(await bodies(deps, listed.account_id)) == 1
 
@@ -151,7 +152,7 @@ async def test_the_campaign_must_be_the_numbers_own_live_and_ask_after_such_call
     with pytest.raises(InvalidInput) as refused:
         await answer(deps, receiver, said(missed, alices, call_id))
     assert refused.value.field == "call_type"
-    await feedback.end_campaign(deps, alices.account_id, missed.id)
+    await feedback.end_campaign(deps, alices.account_id, missed.id, by=ALICE)
     with pytest.raises(Conflict, match="not live"):
         await answer(deps, receiver, said(missed, alices, call_id))
 
@@ -221,8 +222,8 @@ async def test_a_deleted_campaigns_answers_go_with_it_and_their_events_stay(deps
     listed = await make_listed(deps)
     campaign = await make_live(deps, listed)
     kept = await answered_by(deps, listed, campaign)
-    await feedback.end_campaign(deps, listed.account_id, campaign.id)
-    await feedback.delete_campaign(deps, listed.account_id, campaign.id)
+    await feedback.end_campaign(deps, listed.account_id, campaign.id, by=ALICE)
+    await feedback.delete_campaign(deps, listed.account_id, campaign.id, by=ALICE)
     async with deps.db.connection() as tx:
         assert not await tx.fetchval("SELECT count(*) FROM feedback WHERE id = $1", kept.id)
     assert len(await bodies(deps, listed.account_id)) == 1

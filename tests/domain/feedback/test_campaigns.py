@@ -4,8 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.listed import SOMEBODY, Listed, make_listed, set_switch
+from tests.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.listed import Listed, make_listed, set_switch
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
@@ -19,6 +22,8 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import Actor
+from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
@@ -29,7 +34,11 @@ REMARK = NewQuestion("Anything else?")
 
 
 async def draft(
-    deps: Deps, listed: Listed, call_types: frozenset[CallType] = feedback.ALL_CALLS, *questions: NewQuestion
+    deps: Deps,
+    listed: Listed,
+    call_types: frozenset[CallType] = feedback.ALL_CALLS,
+    *questions: NewQuestion,
+    by: Actor = ALICE,
 ) -> Campaign:
     return await feedback.create_campaign(
         deps,
@@ -39,7 +48,7 @@ async def draft(
         campaign_type=CampaignType.QUESTIONS,
         call_types=call_types,
         questions=questions or (ON_TIME, REMARK),
-        created_by_email=SOMEBODY,
+        by=by,
     )
 
 
@@ -62,14 +71,14 @@ async def test_a_draft_is_made_changed_and_listed(deps: Deps, clock: FakeClock) 
     clock.advance(timedelta(minutes=1))
     kept = NewQuestion("Were we on time?", ["Yes", "No", "Nearly"], made.questions[0].id)
     changed = await feedback.update_campaign(
-        *of, name="Check", call_types=MISSED, questions=[NewQuestion("What was it?"), kept]
+        *of, name="Check", call_types=MISSED, questions=[NewQuestion("What was it?"), kept], by=ALICE
     )
     assert (changed.name, changed.call_types, changed.updated_at) == ("Check", MISSED, clock.now())
     assert changed.questions[1].id == made.questions[0].id
     assert changed.questions[0].id not in {one.id for one in made.questions}
     assert await feedback.get_campaign(*of) == changed
     assert await feedback.list_campaigns(deps, listed.account_id) == [changed]
-    assert await feedback.update_campaign(*of, name="Check again") != changed
+    assert await feedback.update_campaign(*of, name="Check again", by=ALICE) != changed
 
 
 async def test_questions_are_put_in_another_order(deps: Deps) -> None:
@@ -77,10 +86,10 @@ async def test_questions_are_put_in_another_order(deps: Deps) -> None:
     made = await draft(deps, listed)
     first, second = (one.id for one in made.questions)
     of = (deps, listed.account_id, made.id)
-    assert (await feedback.reorder_questions(*of, [second, first])).questions == made.questions[::-1]
+    assert (await feedback.update_campaign(*of, by=ALICE, order=[second, first])).questions == made.questions[::-1]
     for order in ([first], [first, first], [first, second, QuestionId(new_id())]):
         with pytest.raises(InvalidInput, match="order"):
-            await feedback.reorder_questions(*of, order)
+            await feedback.update_campaign(*of, by=ALICE, order=order)
 
 
 async def test_a_call_rating_has_one_question_of_its_own(deps: Deps) -> None:
@@ -91,7 +100,7 @@ async def test_a_call_rating_has_one_question_of_its_own(deps: Deps) -> None:
         feature_set_id=listed.feature_set_id,
         name="Rating",
         campaign_type=CampaignType.CALL_RATING,
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     assert [(one.text, one.kind) for one in made.questions] == [("How would you rate this call?", QuestionKind.RATING)]
 
@@ -101,11 +110,11 @@ async def test_what_cannot_be_used_is_refused(deps: Deps) -> None:
     made = await draft(deps, listed)
     of = (deps, listed.account_id, made.id)
     with pytest.raises(InvalidInput, match="no question with this id"):
-        await feedback.update_campaign(*of, questions=[NewQuestion("Why?", id=QuestionId(new_id()))])
+        await feedback.update_campaign(*of, questions=[NewQuestion("Why?", id=QuestionId(new_id()))], by=ALICE)
     with pytest.raises(InvalidInput, match="at most 10"):
-        await feedback.update_campaign(*of, questions=[REMARK] * 11)
+        await feedback.update_campaign(*of, questions=[REMARK] * 11, by=ALICE)
     with pytest.raises(InvalidInput, match="call_types"):
-        await feedback.update_campaign(*of, call_types=[])
+        await feedback.update_campaign(*of, call_types=[], by=ALICE)
     with pytest.raises(NotFound):
         await draft(deps, Listed(listed.account_id, FeatureSetId(new_id()), listed.number))
 
@@ -114,25 +123,25 @@ async def test_a_live_campaign_is_not_changed_and_an_ended_one_stays_ended(deps:
     listed = await make_listed(deps)
     of = (deps, listed.account_id, (await draft(deps, listed)).id)
     with pytest.raises(Conflict, match="draft"):
-        await feedback.end_campaign(*of)
-    live = await feedback.make_live(*of)
+        await feedback.end_campaign(*of, by=ALICE)
+    live = await feedback.make_live(*of, by=ALICE)
     assert (live.state, live.live_at) == (CampaignState.LIVE, clock.now())
     for change in (
-        feedback.update_campaign(*of, name="Other"),
-        feedback.reorder_questions(*of, [one.id for one in live.questions]),
-        feedback.make_live(*of),
+        feedback.update_campaign(*of, name="Other", by=ALICE),
+        feedback.update_campaign(*of, by=ALICE, order=[one.id for one in live.questions]),
+        feedback.make_live(*of, by=ALICE),
     ):
         with pytest.raises(Conflict, match="this campaign is live"):
             await change
     with pytest.raises(Conflict, match="end it first"):
-        await feedback.delete_campaign(*of)
+        await feedback.delete_campaign(*of, by=ALICE)
     clock.advance(timedelta(minutes=1))
-    ended = await feedback.end_campaign(*of)
+    ended = await feedback.end_campaign(*of, by=ALICE)
     assert (ended.state, ended.ended_at) == (CampaignState.ENDED, clock.now())
-    assert await feedback.end_campaign(*of) == ended
+    assert await feedback.end_campaign(*of, by=ALICE) == ended
     with pytest.raises(Conflict, match="this campaign is ended"):
-        await feedback.make_live(*of)
-    await feedback.delete_campaign(*of)
+        await feedback.make_live(*of, by=ALICE)
+    await feedback.delete_campaign(*of, by=ALICE)
     with pytest.raises(NotFound):
         await feedback.get_campaign(*of)
 
@@ -141,34 +150,34 @@ async def test_a_campaign_goes_live_with_a_question_and_the_switch_on(deps: Deps
     listed = await make_listed(deps, survey=False)
     of = (deps, listed.account_id, (await draft(deps, listed)).id)
     with pytest.raises(Conflict, match="switch"):
-        await feedback.make_live(*of)
+        await feedback.make_live(*of, by=ALICE)
     await set_switch(deps, listed, "survey", on=True)
-    await feedback.update_campaign(*of, questions=[])
+    await feedback.update_campaign(*of, questions=[], by=ALICE)
     with pytest.raises(InvalidInput, match="needs at least one question"):
-        await feedback.make_live(*of)
-    await feedback.update_campaign(*of, questions=[REMARK])
-    assert await feedback.make_live(*of)
+        await feedback.make_live(*of, by=ALICE)
+    await feedback.update_campaign(*of, questions=[REMARK], by=ALICE)
+    assert await feedback.make_live(*of, by=ALICE)
 
 
 async def test_one_campaign_is_live_for_a_type_of_call(deps: Deps) -> None:
     listed, other = await make_listed(deps), await make_listed(deps)
     answered, missed, both = [await draft(deps, listed, types) for types in (ANSWERED, MISSED, feedback.ALL_CALLS)]
     of = (deps, listed.account_id)
-    await feedback.make_live(*of, answered.id)
-    await feedback.make_live(*of, missed.id)
+    await feedback.make_live(*of, answered.id, by=ALICE)
+    await feedback.make_live(*of, missed.id, by=ALICE)
     with pytest.raises(Conflict, match="another campaign"):
-        await feedback.make_live(*of, both.id)
-    await feedback.make_live(deps, other.account_id, (await draft(deps, other)).id)
+        await feedback.make_live(*of, both.id, by=ALICE)
+    await feedback.make_live(deps, other.account_id, (await draft(deps, other)).id, by=ALICE)
     for ended in (answered, missed):
-        await feedback.end_campaign(*of, ended.id)
-    assert (await feedback.make_live(*of, both.id)).state is CampaignState.LIVE
+        await feedback.end_campaign(*of, ended.id, by=ALICE)
+    assert (await feedback.make_live(*of, both.id, by=ALICE)).state is CampaignState.LIVE
 
 
 async def test_of_two_made_live_at_once_one_is(deps: Deps) -> None:
     listed = await make_listed(deps)
     two = [await draft(deps, listed) for _ in range(2)]
     ended = await asyncio.gather(
-        *[feedback.make_live(deps, listed.account_id, one.id) for one in two], return_exceptions=True
+        *[feedback.make_live(deps, listed.account_id, one.id, by=ALICE) for one in two], return_exceptions=True
     )
     assert sorted(type(one).__name__ for one in ended) == ["Campaign", "Conflict"]
 
@@ -178,15 +187,57 @@ async def test_live_campaigns_are_offered_by_type_of_call_while_the_switch_is_on
     answered, missed = await draft(deps, listed, ANSWERED), await draft(deps, listed, MISSED, REMARK)
     assert await offered(deps, listed) == {}
     for one in (answered, missed):
-        await feedback.make_live(deps, listed.account_id, one.id)
+        await feedback.make_live(deps, listed.account_id, one.id, by=ALICE)
     assert await offered(deps, listed) == {
         CallType.ANSWERED: CampaignOffer(answered.id, answered.name, CampaignType.QUESTIONS, answered.questions),
         CallType.MISSED: CampaignOffer(missed.id, missed.name, CampaignType.QUESTIONS, missed.questions),
     }
-    await feedback.end_campaign(deps, listed.account_id, missed.id)
+    await feedback.end_campaign(deps, listed.account_id, missed.id, by=ALICE)
     assert set(await offered(deps, listed)) == ANSWERED
     await set_switch(deps, listed, "survey", on=False)
     assert await offered(deps, listed) == {}
+
+
+async def test_an_owner_builds_campaigns_for_its_place_alone(deps: Deps) -> None:
+    near = await make_listed(deps)
+    far = await make_listed(deps, account_id=near.account_id)
+    group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
+    account = (deps, near.account_id)
+    olivia = owner_of((await structure.get_placed(*account, near.feature_set_id)).place.process_id)
+    mine = await draft(deps, near, by=olivia)
+    assert mine.created_by_email == olivia.email
+    for outside in (far, group):
+        with pytest.raises(NotFound):
+            await draft(deps, outside, by=olivia)
+        theirs = await draft(deps, outside)
+        for one, by in ((theirs, olivia), (mine, owner_of(None))):
+            for refused in (
+                feedback.update_campaign(*account, one.id, by=by, name="Mine"),
+                feedback.make_live(*account, one.id, by=by),
+                feedback.end_campaign(*account, one.id, by=by),
+                feedback.delete_campaign(*account, one.id, by=by),
+            ):
+                with pytest.raises(NotFound):
+                    await refused
+    assert (await feedback.update_campaign(*account, mine.id, by=olivia, name="Mine")).name == "Mine"
+
+
+async def test_who_did_what_to_a_campaign_is_in_the_audit_log(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    of = (deps, listed.account_id, (await draft(deps, listed)).id)
+    with pytest.raises(Conflict):
+        await feedback.end_campaign(*of, by=BOB)
+    await feedback.update_campaign(*of, by=BOB, name="Check", questions=[REMARK])
+    await feedback.make_live(*of, by=BOB)
+    for _ in range(2):
+        await feedback.end_campaign(*of, by=BOB)
+    await feedback.delete_campaign(*of, by=BOB)
+    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    assert [(one.actor_email, one.action, one.subject, one.details["questions"]) for one in log] == [
+        (ALICE.email, "campaign.created", "Delivery check", 2),
+        *[(BOB.email, f"campaign.{step}", "Check", 1) for step in ("changed", "made_live", "ended", "deleted")],
+    ]
+    assert {(one.details["campaign_id"], one.details["type"]) for one in log} == {(str(of[2]), "questions")}
 
 
 async def test_another_accounts_campaign_is_not_found(deps: Deps) -> None:
@@ -194,18 +245,16 @@ async def test_another_accounts_campaign_is_not_found(deps: Deps) -> None:
     made = await draft(deps, alices)
     foreign = (deps, charlies.account_id, made.id)
     for use in (
-        feedback.get_campaign,
-        feedback.update_campaign,
-        feedback.make_live,
-        feedback.end_campaign,
-        feedback.delete_campaign,
-        feedback.results,
-        feedback.list_answers,
+        feedback.get_campaign(*foreign),
+        feedback.update_campaign(*foreign, by=CHARLIE),
+        feedback.make_live(*foreign, by=CHARLIE),
+        feedback.end_campaign(*foreign, by=CHARLIE),
+        feedback.delete_campaign(*foreign, by=CHARLIE),
+        feedback.results(*foreign),
+        feedback.list_answers(*foreign),
     ):
         with pytest.raises(NotFound):
-            await use(*foreign)
-    with pytest.raises(NotFound):
-        await feedback.reorder_questions(*foreign, [])
+            await use
     with pytest.raises(NotFound):
         await draft(deps, Listed(charlies.account_id, alices.feature_set_id, alices.number))
     assert await feedback.list_campaigns(deps, charlies.account_id) == []

@@ -12,7 +12,7 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
-from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType
 from callmark.domain.ids import CampaignId, QuestionId
 from callmark.kit.ids import parse_uuid, random_uuid
@@ -81,7 +81,7 @@ async def test_results_are_counted_question_by_question(here: Here, deps: Deps, 
     assert campaign
     assert question
     given = [Answer(QuestionId(question), "Yes")]
-    await answer(deps, receiver, Answered(call_id, listed.number, CampaignId(campaign), CallType.ANSWERED, given))
+    await answer(deps, receiver, NewFeedback(call_id, listed.number, CampaignId(campaign), CallType.ANSWERED, given))
     found = await run(here, "campaign", "results", made["id"], *of(listed))
     assert (found["answered"], found["by_call_type"]["answered"]) == (1, 1)
     assert (found["questions"][0]["counts"], found["questions"][1]["answered"]) == ({"Yes": 1, "No": 0}, 0)

@@ -273,16 +273,9 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
     slotted = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Slots")
-    await callbacks.set_config(
-        deps,
-        business.account.id,
-        slotted.feature_set_id,
-        name="Weekdays",
-        slot_picker=True,
-        time_zone="UTC",
-        hours="sat 11:00-13:00",
-        by=ALICE,
-    )
+    of = (deps, business.account.id)
+    config = {"name": "Weekdays", "time_zone": "UTC", "hours": "sat 11:00-13:00"}
+    await callbacks.set_config(*of, slotted.feature_set_id, by=ALICE, slot_picker=True, **config)
     free = await make_listed(deps, account_id=business.account.id, process_id=business.process, name="Any time")
     late, done, later = [
         await asks(deps, slotted, slot=f"2026-01-03T{at}:00+00:00") for at in ("11:00", "11:30", "12:30")
@@ -300,7 +293,6 @@ async def test_who_was_not_called_in_time_is_overdue_and_comes_first(
     assert listed == [late.id, newest.id, newer.id, later.id]
     clock.advance(timedelta(minutes=1))
     assert text_of(await alice.get(f"{LIST}?state=new")).count("Overdue") == 2
-    of = (deps, business.account.id)
     narrowed = (WHOLE_ACCOUNT, RequestFilter())
     after: WorkListPosition | None = None
     found: list[UUID] = []

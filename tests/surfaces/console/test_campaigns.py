@@ -3,17 +3,18 @@ from html import escape, unescape
 
 import httpx
 import pytest
+from tests.actors import ALICE
 from tests.auditing import log_of
-from tests.listed import QUESTIONS, SOMEBODY, Listed, make_listed, ring, set_switch
+from tests.listed import QUESTIONS, Listed, make_listed, ring, set_switch
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.feedback.answers import Answered, answer
+from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignState, CampaignType, NewQuestion
 from callmark.kit.clock import FakeClock
-from callmark.surfaces.console.campaign_builder import Asked, changed
+from callmark.surfaces.console.campaign_builder import QuestionField, changed
 from callmark.surfaces.console.campaign_builder import QuestionKind as Kind
 
 LIST = "/console/campaigns"
@@ -36,19 +37,19 @@ async def draft(
         name=name,
         campaign_type=kind,
         questions=QUESTIONS if kind is CampaignType.QUESTIONS else (),
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
 
 
 async def live(deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUESTIONS) -> Campaign:
-    return await feedback.make_live(deps, listed.account_id, (await draft(deps, listed, kind)).id)
+    return await feedback.make_live(deps, listed.account_id, (await draft(deps, listed, kind)).id, by=ALICE)
 
 
 async def answers(deps: Deps, listed: Listed, campaign: Campaign, *said: str) -> None:
     """What a new receiver answers after an answered call."""
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
     given = [Answer(one.id, text) for one, text in zip(campaign.questions, said, strict=False)]
-    await answer(deps, receiver, Answered(call_id, listed.number, campaign.id, CallType.ANSWERED, given))
+    await answer(deps, receiver, NewFeedback(call_id, listed.number, campaign.id, CallType.ANSWERED, given))
 
 
 def form_of(*questions: tuple[str, str], **more: object) -> dict[str, object]:
@@ -76,7 +77,7 @@ async def actions(deps: Deps, business: Business) -> list[str]:
 
 
 def test_buttons_add_remove_and_move_questions_and_nothing_else() -> None:
-    first, second = Asked("", Kind.TEXT, "first", ""), Asked("", Kind.CHOICE, "second", "a\nb")
+    first, second = QuestionField("", Kind.TEXT, "first", ""), QuestionField("", Kind.CHOICE, "second", "a\nb")
     both = [first, second]
     assert changed(both, "up-1") == changed(both, "down-0") == [second, first]
     assert changed(both, "remove-0") == [second]
@@ -128,7 +129,7 @@ async def test_a_draft_is_changed_and_its_questions_keep_their_ids(
     new = await feedback.get_campaign(deps, business.account.id, campaign.id)
     assert [one.id for one in new.questions] == [second.id, first.id]
     assert (new.name, new.call_types, new.questions[1].options[-1]) == ("Checked", {CallType.MISSED}, "Perhaps")
-    await feedback.make_live(deps, business.account.id, campaign.id)
+    await feedback.make_live(deps, business.account.id, campaign.id, by=ALICE)
     late = await alice.post(url, sent)
     assert late.status_code == 422
     assert "only a draft can be changed" in errors_of(late)[""]
@@ -207,7 +208,7 @@ async def test_results_are_bars_with_their_figures_and_stars(
     assert "No 1 33%" in text_of(shown)
     assert '<rect width="67%"' in shown.text
     assert "1 answer in free text" in text_of(shown)
-    await feedback.end_campaign(deps, business.account.id, questions.id)
+    await feedback.end_campaign(deps, business.account.id, questions.id, by=ALICE)
     rating = await live(deps, listed, CampaignType.CALL_RATING)
     for said in ("5", "4", "4"):
         await answers(deps, listed, rating, said)
@@ -249,7 +250,8 @@ async def test_a_campaign_ends_for_good_and_is_deleted_with_its_answers(
     assert "2 questions and 1 answer" in text_of(await alice.get(f"{url}/delete"))
     await alice.follow(await alice.post(f"{url}/delete"))
     assert (await alice.get(url)).status_code == 404
-    assert await actions(deps, business) == ["campaign.ended", "campaign.deleted"]
+    steps = ["campaign.created", "campaign.made_live", "campaign.ended", "campaign.deleted"]
+    assert await actions(deps, business) == steps
 
 
 async def test_a_campaign_of_another_place_or_account_is_not_there(
@@ -298,11 +300,11 @@ async def test_what_people_type_and_answer_is_never_taken_for_markup(
         name=EVIL,
         campaign_type=CampaignType.QUESTIONS,
         questions=[NewQuestion(EVIL), NewQuestion(f"2{EVIL}", [EVIL, f"2{EVIL}"])],
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     alice = await browse.as_member(business.admin)
     await shows_as_text(alice, [f"{LIST}/{made.id}/edit", f"{LIST}/{made.id}/live"])
-    await feedback.make_live(deps, listed.account_id, made.id)
+    await feedback.make_live(deps, listed.account_id, made.id, by=ALICE)
     await answers(deps, listed, made, f"{EVIL}\n<script>alert(1)</script>", EVIL)
     await shows_as_text(alice, [LIST, *(f"{LIST}/{made.id}{page}" for page in ("", "/answers", "/end", "/delete"))])
 

@@ -141,7 +141,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
         name="Was it fine?",
         campaign_type=CampaignType.QUESTIONS,
         questions=QUESTIONS,
-        created_by_email=SOMEBODY,
+        by=ALICE,
     )
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     assert "configuration Weekdays is deleted too" in lost

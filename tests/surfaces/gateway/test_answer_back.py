@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.applications import Starlette
+from tests.actors import ALICE
 from tests.factories import phone
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state, set_switch
 from tests.surfaces.gateway.helpers import Owner, make_handset, online, served
@@ -219,7 +220,7 @@ async def test_feedback_is_about_a_call_of_that_type_that_was_reported(scene: Sc
 
 async def test_an_ended_campaign_asks_nothing(scene: Scene) -> None:
     call_id = await scene.rung()
-    await feedback.end_campaign(scene.deps, scene.listed.account_id, scene.campaign.id)
+    await feedback.end_campaign(scene.deps, scene.listed.account_id, scene.campaign.id, by=ALICE)
     assert await scene.answer(call_id) == "conflict: this campaign is not live"
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from callmark.domain.access import feedback
 from callmark.domain.access.changes import note
 from callmark.domain.access.model import Actor, check
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.exports import service as exports
 from callmark.domain.exports.model import Export, FileFormat, Link
+from callmark.domain.feedback.model import Campaign
 from callmark.domain.ids import CampaignId
 from callmark.domain.policy.model import Action
 
@@ -29,11 +29,10 @@ async def requests_link(deps: Deps, actor: Actor, wanted: Range) -> Link | None:
     return await _link(deps, actor, _export(actor, EventType.CALL_ME_BACK, None, wanted), "Call Me Back requests")
 
 
-async def answers_link(deps: Deps, actor: Actor, campaign_id: CampaignId, wanted: Range) -> Link | None:
-    """A link to a campaign's answers of a range, None when there is none. Raises Forbidden, NotFound."""
-    found = await feedback.get_campaign(deps, actor, campaign_id)
-    export = _export(actor, EventType.USER_FEEDBACK, campaign_id, wanted)
-    return await _link(deps, actor, export, f"answers to {found.campaign.name}")
+async def answers_link(deps: Deps, actor: Actor, campaign: Campaign, wanted: Range) -> Link | None:
+    """A link to a campaign's answers of a range, None when there is none."""
+    export = _export(actor, EventType.USER_FEEDBACK, campaign.id, wanted)
+    return await _link(deps, actor, export, f"answers to {campaign.name}")
 
 
 def _export(actor: Actor, kind: EventType, campaign_id: CampaignId | None, wanted: Range) -> Export:

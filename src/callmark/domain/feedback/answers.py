@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from callmark.domain.calls import service as calls
@@ -23,7 +24,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class NewFeedback:
     """What a handset sends after one call, which it has reported."""
 
     call_id: CallId
@@ -33,7 +34,7 @@ class Answered:
     answers: Sequence[Answer]
 
 
-async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedback:
+async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Feedback:
     """Keeps the answer and appends its `user_feedback` event, both or neither; committed on return.
 
     A call is answered about once: again, nothing changes and the first answer comes back. Raises InvalidInput for a
@@ -64,8 +65,8 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: Answered) -> Feedb
             kept = await queries.find_of_call(tx, receiver, answered.call_id)
             return kept or made
         payload = model.payload_of(made, campaign, listed.feature_set_name, is_number_group=listed.is_number_group)
+        tx.after_commit(partial(events.announce, deps))
         await events.append(tx, made.account_id, EventType.USER_FEEDBACK, payload, made.responded_at, campaign.id)
-    await events.announce(deps)
     return made
 
 
@@ -82,7 +83,7 @@ async def answer_about(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Fe
         return await queries.find_of_call(tx, receiver, call_id)
 
 
-async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
+async def _asked(tx: Tx, answered: NewFeedback) -> tuple[ListedCaller, Campaign]:
     """The listed number and its campaign, which asks after calls of this type."""
     listed = await numbers.answered_caller(tx, answered.business_number)
     if listed is None or not listed.survey:
@@ -97,7 +98,7 @@ async def _asked(tx: Tx, answered: Answered) -> tuple[ListedCaller, Campaign]:
     return listed, campaign
 
 
-async def _check_call(tx: Tx, receiver: PhoneNumber, answered: Answered) -> None:
+async def _check_call(tx: Tx, receiver: PhoneNumber, answered: NewFeedback) -> None:
     call = await calls.call_in(tx, receiver, answered.call_id)
     if (
         call is None

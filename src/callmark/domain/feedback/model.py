@@ -152,7 +152,7 @@ class QuestionResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
+class CampaignResults:
     """How a campaign was answered: by how many calls, of which type, and question by question in their order."""
 
     campaign: Campaign
@@ -207,6 +207,14 @@ def check_questions(kind: CampaignType, questions: Sequence[Question]) -> None:
         )
     if len({question.id for question in questions}) < len(questions):
         raise InvalidInput("the same question appears twice", field="questions")
+
+
+def in_order(questions: Sequence[Question], order: Sequence[QuestionId]) -> tuple[Question, ...]:
+    """The questions in this order, which names each of them once. Raises InvalidInput."""
+    by_id = {question.id: question for question in questions}
+    if len(order) != len(by_id) or set(order) != set(by_id):
+        raise InvalidInput("the order must list each question of the campaign exactly once", field="order")
+    return tuple(by_id[question_id] for question_id in order)
 
 
 def _wording(text: str, field: str, longest: int, known: Collection[str]) -> str:

@@ -173,9 +173,9 @@ async def select_newest(
 
 
 async def count_since(
-    tx: Tx, account_id: AccountId, since: datetime, feature_sets: Collection[FeatureSetId] | None, most: int
+    tx: Tx, account_id: AccountId, since: datetime, among: Collection[FeatureSetId] | None, most: int
 ) -> int:
-    """How many answers the account's campaigns got since, `most` at the highest; of these feature sets (None: of all).
+    """How many answers the account's campaigns got since, at most `most`; of the feature sets `among`, or of all.
 
     Index feedback_campaign_newest, for each campaign.
     """
@@ -185,7 +185,7 @@ async def count_since(
         " AND ($3::uuid[] IS NULL OR c.feature_set_id = ANY ($3)) LIMIT $4) AS answers",
         account_id,
         since,
-        feature_sets,
+        among,
         most,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import model, queries
 from callmark.domain.feedback.model import (
@@ -14,36 +15,38 @@ from callmark.domain.feedback.model import (
     CallType,
     Campaign,
     CampaignOffer,
+    CampaignResults,
     CampaignState,
     CampaignType,
     Feedback,
     NewQuestion,
     Question,
     QuestionKind,
-    Results,
 )
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSet
+from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.structure import visible_sets
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
 ALL_CALLS = frozenset(CallType)
+_UNKNOWN_ANSWER = "no answer with this id in this campaign"
+_UNKNOWN = "no campaign with this id in this account"
 
 
 async def create_campaign(
     deps: Deps,
     account_id: AccountId,
     *,
+    by: Actor,
     feature_set_id: FeatureSetId,
     name: str,
     campaign_type: CampaignType,
     call_types: Collection[CallType] = ALL_CALLS,
     questions: Sequence[NewQuestion] = (),
-    created_by_email: str,
 ) -> Campaign:
     """The new draft. A call rating without a question gets the usual one.
 
@@ -61,22 +64,23 @@ async def create_campaign(
         call_types=model.checked_call_types(frozenset(call_types)),
         questions=_made(campaign_type, questions, ()),
         state=CampaignState.DRAFT,
-        created_by_email=created_by_email,
+        created_by_email=by.email,
         created_at=now,
         updated_at=now,
         live_at=None,
         ended_at=None,
     )
     async with deps.db.transaction() as tx:
-        _set_found(await structure.lock_feature_set(tx, account_id, feature_set_id))
+        await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
         await queries.insert_campaign(tx, campaign)
+        await _note(tx, by, "campaign.created", campaign, now)
     return campaign
 
 
 async def get_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> Campaign:
     """The campaign; NotFound when the account has none of this id."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_campaign(tx, account_id, campaign_id))
+        return found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
 
 
 async def list_campaigns(deps: Deps, account_id: AccountId) -> list[Campaign]:
@@ -90,53 +94,43 @@ async def update_campaign(
     account_id: AccountId,
     campaign_id: CampaignId,
     *,
+    by: Actor,
     name: str | None = None,
     call_types: Collection[CallType] | None = None,
     questions: Sequence[NewQuestion] | None = None,
+    order: Sequence[QuestionId] | None = None,
 ) -> Campaign:
-    """The draft after the change (None leaves a part as it is); `questions` are all of them, in their new order.
+    """The draft after the change (None leaves a part as it is).
 
-    Raises NotFound, InvalidInput, or Conflict when it is not a draft any more.
+    `questions` are all of them, in their new order; `order` only changes that, and names each of them once. Raises
+    NotFound, InvalidInput, or Conflict when it is not a draft any more.
     """
     async with deps.db.transaction() as tx:
-        old = await _locked_draft(tx, account_id, campaign_id)
+        old = await _locked_draft(tx, account_id, campaign_id, by.scope)
+        made = old.questions if questions is None else _made(old.campaign_type, questions, old.questions)
         new = replace(
             old,
             name=kept_or(old.name, name, model.campaign_name),
             call_types=old.call_types if call_types is None else model.checked_call_types(frozenset(call_types)),
-            questions=old.questions if questions is None else _made(old.campaign_type, questions, old.questions),
+            questions=made if order is None else model.in_order(made, order),
             updated_at=deps.clock.now(),
         )
         await queries.update_campaign(tx, new)
+        await _note(tx, by, "campaign.changed", new, new.updated_at)
     return new
 
 
-async def reorder_questions(
-    deps: Deps, account_id: AccountId, campaign_id: CampaignId, order: Sequence[QuestionId]
-) -> Campaign:
-    """The draft with its questions in this order, which names each once. Raises NotFound, InvalidInput, Conflict."""
-    async with deps.db.transaction() as tx:
-        old = await _locked_draft(tx, account_id, campaign_id)
-        by_id = {question.id: question for question in old.questions}
-        if len(order) != len(by_id) or set(order) != set(by_id):
-            raise InvalidInput("the order must list each question of the campaign exactly once", field="order")
-        questions = tuple(by_id[question_id] for question_id in order)
-        new = replace(old, questions=questions, updated_at=deps.clock.now())
-        await queries.update_campaign(tx, new)
-    return new
-
-
-async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> Campaign:
+async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
     """The campaign, live: from the next call on it is offered where its feature set's numbers are listed.
 
     Raises NotFound, InvalidInput for a draft without a question, or Conflict: not a draft any more, the feature set's
     survey switch is off, or another campaign of the feature set is live for one of its call types.
     """
     async with deps.db.transaction() as tx:
-        there = _found(await queries.select_campaign(tx, account_id, campaign_id))
+        there = found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
         # Before the campaign, as a deletion of the feature set locks them.
-        feature_set = _set_found(await structure.lock_feature_set(tx, account_id, there.feature_set_id))
-        old = await _locked_draft(tx, account_id, campaign_id)
+        feature_set = await visible_sets.lock_visible(tx, account_id, there.feature_set_id, by.scope)
+        old = await _locked_draft(tx, account_id, campaign_id, by.scope)
         if not old.questions:
             raise InvalidInput("a campaign needs at least one question before it goes live", field="questions")
         if not feature_set.survey:
@@ -144,13 +138,14 @@ async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId) 
         now = deps.clock.now()
         new = replace(old, state=CampaignState.LIVE, updated_at=now, live_at=now)
         await queries.update_campaign(tx, new)
+        await _note(tx, by, "campaign.made_live", new, now)
     return new
 
 
-async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> Campaign:
+async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
     """The campaign, ended for good; unchanged when it has ended before. Raises NotFound, Conflict for a draft."""
     async with deps.db.transaction() as tx:
-        old = _found(await queries.lock_campaign(tx, account_id, campaign_id))
+        old = await _locked(tx, account_id, campaign_id, by.scope)
         if old.state is CampaignState.DRAFT:
             raise Conflict("this campaign is a draft; delete it instead")
         if old.state is CampaignState.ENDED:
@@ -158,43 +153,48 @@ async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignI
         now = deps.clock.now()
         new = replace(old, state=CampaignState.ENDED, updated_at=now, ended_at=now)
         await queries.update_campaign(tx, new)
+        await _note(tx, by, "campaign.ended", new, now)
     return new
 
 
-async def delete_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> None:
-    """Removes a draft, or an ended campaign with its answers (events stay). Raises NotFound, Conflict when live."""
+async def delete_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
+    """Removes a draft, or an ended campaign with its answers (events stay); what it was.
+
+    Raises NotFound, Conflict when it is live.
+    """
     async with deps.db.transaction() as tx:
-        campaign = _found(await queries.lock_campaign(tx, account_id, campaign_id))
+        campaign = await _locked(tx, account_id, campaign_id, by.scope)
         if campaign.state is CampaignState.LIVE:
             raise Conflict("this campaign is live; end it first")
         await queries.delete_campaign(tx, campaign_id)
+        await _note(tx, by, "campaign.deleted", campaign, deps.clock.now())
+    return campaign
 
 
-async def results(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> Results:
+async def results(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> CampaignResults:
     """How the campaign was answered so far. Reads all its answers. Raises NotFound."""
     async with deps.db.connection() as tx:
-        campaign = _found(await queries.select_campaign(tx, account_id, campaign_id))
+        campaign = found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
         by_type = await queries.count_by_call_type(tx, campaign_id)
         texts = [question.id for question in campaign.questions if question.kind is QuestionKind.TEXT]
         counted = await queries.count_responses(tx, campaign_id, texts)
     each = [(question, counted.get(question.id, {})) for question in campaign.questions]
-    found = tuple(model.result_of(question, counts, sum(counts.values())) for question, counts in each)
-    return Results(campaign, sum(by_type.values()), by_type, found)
+    results = tuple(model.result_of(question, counts, sum(counts.values())) for question, counts in each)
+    return CampaignResults(campaign, sum(by_type.values()), by_type, results)
 
 
 async def count_answers_to(deps: Deps, account_id: AccountId, campaign_id: CampaignId) -> int:
     """How many calls the campaign was answered about. Raises NotFound."""
     async with deps.db.connection() as tx:
-        _found(await queries.select_campaign(tx, account_id, campaign_id))
+        found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
         return sum((await queries.count_by_call_type(tx, campaign_id)).values())
 
 
-async def count_answers(
-    deps: Deps, account_id: AccountId, since: datetime, feature_sets: Collection[FeatureSetId] | None, most: int
-) -> int:
-    """How many answers came since, `most` at the highest; to campaigns of these feature sets, or of all (None)."""
+async def count_answers(deps: Deps, account_id: AccountId, scope: Scope, since: datetime, most: int) -> int:
+    """How many answers to campaigns inside the scope came since, `most` at the highest."""
     async with deps.db.connection() as tx:
-        return await queries.count_since(tx, account_id, since, feature_sets, most)
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        return await queries.count_since(tx, account_id, since, among, most)
 
 
 async def list_answers(
@@ -202,11 +202,12 @@ async def list_answers(
 ) -> list[Feedback]:
     """Up to `limit` answers to the campaign, newest first, those that follow the one of id `after`. Raises NotFound."""
     async with deps.db.connection() as tx:
-        _found(await queries.select_campaign(tx, account_id, campaign_id))
+        found(await queries.select_campaign(tx, account_id, campaign_id), _UNKNOWN)
         before: tuple[datetime, FeedbackId] | None = None
         if after is not None:
-            if (last := await queries.select_feedback(tx, campaign_id, after)) is None:
-                raise NotFound("no answer with this id in this campaign")
+            last = found(
+                await queries.select_feedback(tx, campaign_id, after), "no answer with this id in this campaign"
+            )
             before = last.responded_at, last.id
         return await queries.select_newest(tx, campaign_id, before, limit)
 
@@ -236,20 +237,28 @@ def _made(kind: CampaignType, new: Sequence[NewQuestion], old: Sequence[Question
     return made
 
 
-async def _locked_draft(tx: Tx, account_id: AccountId, campaign_id: CampaignId) -> Campaign:
-    campaign = _found(await queries.lock_campaign(tx, account_id, campaign_id))
+async def _locked(tx: Tx, account_id: AccountId, campaign_id: CampaignId, scope: Scope) -> Campaign:
+    campaign = found(await queries.lock_campaign(tx, account_id, campaign_id), _UNKNOWN)
+    await visible_sets.check_visible(tx, account_id, campaign.feature_set_id, scope)
+    return campaign
+
+
+async def _locked_draft(tx: Tx, account_id: AccountId, campaign_id: CampaignId, scope: Scope) -> Campaign:
+    campaign = await _locked(tx, account_id, campaign_id, scope)
     if campaign.state is not CampaignState.DRAFT:
         raise Conflict(f"this campaign is {campaign.state.value}; only a draft can be changed")
     return campaign
 
 
-def _found(campaign: Campaign | None) -> Campaign:
-    if campaign is None:
-        raise NotFound("no campaign with this id in this account")
-    return campaign
-
-
-def _set_found(feature_set: FeatureSet | None) -> FeatureSet:
-    if feature_set is None:
-        raise NotFound("no feature set with this id in this account")
-    return feature_set
+async def _note(tx: Tx, by: Actor, action: str, campaign: Campaign, at: datetime) -> None:
+    await audit.note(
+        tx,
+        by,
+        action,
+        campaign.name,
+        account_id=campaign.account_id,
+        at=at,
+        campaign_id=str(campaign.id),
+        type=campaign.campaign_type.value,
+        questions=len(campaign.questions),
+    )

@@ -168,16 +168,17 @@ async def _call_me_back(
 async def _campaign(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, branch: Branch, made_by: str
 ) -> str:
+    by = Actor(ActorKind.MEMBER, made_by)
     for campaign in await feedback.list_campaigns(deps, account_id):
         if campaign.feature_set_id == feature_set_id and campaign.state is CampaignState.LIVE:
             return str(campaign.id)
     made = await feedback.create_campaign(
         deps,
         account_id,
+        by=by,
         feature_set_id=feature_set_id,
         name=branch.campaign,
         campaign_type=CampaignType.QUESTIONS,
         questions=branch.questions,
-        created_by_email=made_by,
     )
-    return str((await feedback.make_live(deps, account_id, made.id)).id)
+    return str((await feedback.make_live(deps, account_id, made.id, by=by)).id)

@@ -5,19 +5,17 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
     CallType,
     Campaign,
+    CampaignResults,
     CampaignType,
     NewQuestion,
-    Question,
     QuestionResult,
-    Results,
 )
-from callmark.domain.ids import CampaignId, FeatureSetId
+from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_id,
@@ -25,6 +23,7 @@ from callmark.surfaces.cli.session import (
     at_least_one,
     id_argument,
     operator,
+    operator_at_terminal,
     sure,
     yes_option,
 )
@@ -115,12 +114,12 @@ async def create(
     campaign = await feedback.create_campaign(
         deps,
         account_id(account),
+        by=operator_at_terminal(),
         feature_set_id=FeatureSetId(feature_set),
         name=name,
         campaign_type=campaign_type,
         call_types=feedback.ALL_CALLS if calls is None else calls,
         questions=questions,
-        created_by_email=await accounts.creator_email(deps, account_id(account)),
     )
     after = f"Next: `callmark campaign live {campaign.id} --account {account}` starts it."
     out.item(_row(campaign, out), "Campaign created.", after)
@@ -168,11 +167,16 @@ async def update(
     if questions and order:
         raise click.UsageError("give either --question or --order, not both")
     owner, campaign_id = account_id(account), CampaignId(id)
-    if order is not None:
-        draft = await feedback.get_campaign(deps, owner, campaign_id)
-        await feedback.reorder_questions(deps, owner, campaign_id, [one.id for one in _ordered(draft, order)])
+    ordered = _ordered(await feedback.get_campaign(deps, owner, campaign_id), order) if order is not None else None
     campaign = await feedback.update_campaign(
-        deps, owner, campaign_id, name=name, call_types=calls, questions=questions or None
+        deps,
+        owner,
+        campaign_id,
+        by=operator_at_terminal(),
+        name=name,
+        call_types=calls,
+        questions=questions or None,
+        order=ordered,
     )
     out.item(_row(campaign, out), "Campaign updated.")
 
@@ -183,7 +187,7 @@ async def update(
 @operator
 async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Start a draft; a live campaign can no longer be changed."""
-    campaign = await feedback.make_live(deps, account_id(account), CampaignId(id))
+    campaign = await feedback.make_live(deps, account_id(account), CampaignId(id), by=operator_at_terminal())
     out.item(_row(campaign, out), "Campaign is live.")
 
 
@@ -196,7 +200,8 @@ async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) ->
     """End a live campaign. This cannot be undone."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
     sure(f"End {campaign.name!r}? You cannot start it again.", yes=yes)
-    out.item(_row(await feedback.end_campaign(deps, campaign.account_id, campaign.id), out), "Campaign ended.")
+    ended = await feedback.end_campaign(deps, campaign.account_id, campaign.id, by=operator_at_terminal())
+    out.item(_row(ended, out), "Campaign ended.")
 
 
 @group.command
@@ -208,7 +213,7 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     """Delete a draft, or an ended campaign and its answers."""
     campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
     sure(f"Delete {campaign.name!r} and its answers?", yes=yes)
-    await feedback.delete_campaign(deps, campaign.account_id, campaign.id)
+    await feedback.delete_campaign(deps, campaign.account_id, campaign.id, by=operator_at_terminal())
     out.done({"id": campaign.id}, f"Campaign {campaign.name!r} deleted.")
 
 
@@ -228,7 +233,7 @@ async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     out.rows([_result_line(one) for one in found.questions], _RESULT_COLUMNS, empty="This campaign has no questions.")
 
 
-def _ordered(draft: Campaign, order: str) -> list[Question]:
+def _ordered(draft: Campaign, order: str) -> list[QuestionId]:
     """The draft's questions by their places in `order`."""
     try:
         places = [int(place) for place in order.split(",")]
@@ -236,7 +241,7 @@ def _ordered(draft: Campaign, order: str) -> list[Question]:
         places = []
     if sorted(places) != list(range(1, len(draft.questions) + 1)):
         raise click.UsageError(f"--order must list each position from 1 to {len(draft.questions)} exactly once")
-    return [draft.questions[place - 1] for place in places]
+    return [draft.questions[place - 1].id for place in places]
 
 
 def _row(campaign: Campaign, out: Output) -> Row:
@@ -268,7 +273,7 @@ def _numbered(campaign: Campaign) -> str:
     return "; ".join(f"{place}. {text}{options}" for place, (text, options) in enumerate(told, 1))
 
 
-def _results_row(found: Results) -> Row:
+def _results_row(found: CampaignResults) -> Row:
     return {
         "id": found.campaign.id,
         "name": found.campaign.name,

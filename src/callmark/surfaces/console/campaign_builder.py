@@ -10,9 +10,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import feedback as access
-from callmark.domain.access.offers import OwnSet
 from callmark.domain.feedback import model
+from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
     DEFAULT_RATING_QUESTION,
     FEWEST_OPTIONS,
@@ -29,7 +28,9 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.domain.structure import visible_sets
+from callmark.domain.structure.visible_sets import VisibleFeatureSet
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.pages import Page, page
@@ -38,10 +39,19 @@ from callmark.surfaces.console.route import get, post
 
 LIST = "/console/campaigns"
 _NOBODY = QuestionId(UUID(int=0))
+_CHOOSE_SET = {"feature_set": "Choose a feature set"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class PlacedCampaign:
+    """A campaign with the feature set whose calls it asks about."""
+
+    campaign: Campaign
+    own: VisibleFeatureSet
+
+
+@dataclass(frozen=True)
+class QuestionField:
     """A question as it stands in the form: options one a line, `is_new` when a button has just added it."""
 
     id: str
@@ -71,8 +81,8 @@ class BuilderPage(Page):
     form: Form
     kind: CampaignType
     campaign_id: str
-    asked: list[Asked]
-    sets: list[OwnSet]
+    asked: list[QuestionField]
+    sets: list[VisibleFeatureSet]
     url: str
     business: str
     longest_name: int = LONGEST_NAME
@@ -89,9 +99,9 @@ async def show_create(request: ConsoleRequest) -> Response:
         return page(request, TypePage())
     is_rating = kind is CampaignType.CALL_RATING
     first = (
-        Asked("", QuestionKind.RATING, DEFAULT_RATING_QUESTION, "")
+        QuestionField("", QuestionKind.RATING, DEFAULT_RATING_QUESTION, "")
         if is_rating
-        else Asked("", QuestionKind.CHOICE, "", "")
+        else QuestionField("", QuestionKind.CHOICE, "", "")
     )
     form = Form.of(call_types=[*CallType], feature_set=request.query("feature_set"))
     return await _builder(request, form, kind, [first])
@@ -103,18 +113,19 @@ async def create(request: ConsoleRequest) -> Response:
     kind = _kind(form.text("type"))
     if kind is None:
         return page(request, TypePage(), 422)
-    asked = asked_in(form)
+    asked = sent_questions(form)
     if form.text("do"):
         return await _builder(request, form, kind, changed(asked, form.text("do")))
     chosen = parse_uuid(form.text("feature_set"))
-    errors = _errors(form, kind, asked) | ({} if chosen else {"feature_set": "Choose a feature set"})
-    if errors:
+    errors = _errors(form, kind, asked) | ({} if chosen else _CHOOSE_SET)
+    if errors or not chosen:
         return await _builder(request, Form(form.values, errors), kind, asked, 422)
     try:
-        made = await access.create_campaign(
+        made = await feedback.create_campaign(
             request.deps,
-            request.actor,
-            feature_set_id=FeatureSetId(chosen) if chosen else None,
+            request.account_id,
+            by=request.by,
+            feature_set_id=FeatureSetId(chosen),
             name=form.text("name"),
             campaign_type=kind,
             call_types=_call_types(form),
@@ -122,31 +133,34 @@ async def create(request: ConsoleRequest) -> Response:
         )
     except InvalidInput as refused:
         return await _builder(request, form.refused(refused), kind, asked, 422)
+    except NotFound:
+        return await _builder(request, Form(form.values, _CHOOSE_SET), kind, asked, 422)
     return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Make it live when it is ready.")
 
 
 async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the draft has."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await find_campaign(request)
     campaign = found.campaign
     form = Form.of(name=campaign.name, call_types=[*campaign.call_types])
-    return await _builder(request, form, campaign.campaign_type, asked_of(campaign), campaign=campaign)
+    return await _builder(request, form, campaign.campaign_type, question_fields(campaign), campaign=campaign)
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes the form, or the draft."""
     form = request.form
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
-    campaign, kind, asked = found.campaign, found.campaign.campaign_type, asked_in(form)
+    found = await find_campaign(request)
+    campaign, kind, asked = found.campaign, found.campaign.campaign_type, sent_questions(form)
     if form.text("do"):
         return await _builder(request, form, kind, changed(asked, form.text("do")), campaign=campaign)
     errors = _errors(form, kind, asked, campaign)
     try:
         if not errors:
-            await access.update_campaign(
+            await feedback.update_campaign(
                 request.deps,
-                request.actor,
+                request.account_id,
                 campaign.id,
+                by=request.by,
                 name=form.text("name"),
                 call_types=_call_types(form),
                 questions=[_new(one) for one in asked],
@@ -158,28 +172,36 @@ async def edit(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{campaign.id}", f"{form.text('name').strip()} was saved.")
 
 
-def asked_of(campaign: Campaign) -> list[Asked]:
+async def find_campaign(request: ConsoleRequest) -> PlacedCampaign:
+    """The campaign that the path names, inside the actor's place. Raises NotFound."""
+    deps, account_id = request.deps, request.account_id
+    campaign = await feedback.get_campaign(deps, account_id, request.id(CampaignId))
+    own = await visible_sets.get_visible(deps, account_id, campaign.feature_set_id, request.by.scope)
+    return PlacedCampaign(campaign, own)
+
+
+def question_fields(campaign: Campaign) -> list[QuestionField]:
     """A campaign's questions as a form or a phone shows them."""
-    return [_asked_of(question) for question in campaign.questions]
+    return [_question_field(question) for question in campaign.questions]
 
 
-def asked_in(form: Form) -> list[Asked]:
+def sent_questions(form: Form) -> list[QuestionField]:
     """The questions of a form that was sent, at most so many as one more than a campaign may have."""
     names = ("question_id", "question_kind", "question_text", "question_options")
     rows = zip_longest(*(form.all(name) for name in names), fillvalue="")
     kinds = set(QuestionKind)
     return [
-        Asked(id_, QuestionKind(kind) if kind in kinds else QuestionKind.TEXT, text, options)
+        QuestionField(id_, QuestionKind(kind) if kind in kinds else QuestionKind.TEXT, text, options)
         for id_, kind, text, options in list(rows)[: MOST_QUESTIONS + 1]
     ]
 
 
-def changed(asked: list[Asked], do: str) -> list[Asked]:
+def changed(asked: list[QuestionField], do: str) -> list[QuestionField]:
     """The questions after a button: `add_choice`, `add_text`, or `remove`, `up`, `down` with a position, as `up-2`."""
     step, _, position = do.partition("-")
     if step in {"add_choice", "add_text"}:
         kind = QuestionKind.CHOICE if step == "add_choice" else QuestionKind.TEXT
-        return [*asked, Asked("", kind, "", "", is_new=True)]
+        return [*asked, QuestionField("", kind, "", "", is_new=True)]
     at = int(position) if position in map(str, range(len(asked))) else len(asked)
     to = {"up": at - 1, "down": at + 1, "remove": at}.get(step, -1)
     if not (at < len(asked) and 0 <= to < len(asked)):
@@ -195,12 +217,13 @@ async def _builder(
     request: ConsoleRequest,
     form: Form,
     kind: CampaignType,
-    asked: list[Asked],
+    asked: list[QuestionField],
     status: int = 200,
     *,
     campaign: Campaign | None = None,
 ) -> Response:
-    sets = [] if campaign else await access.choices(request.deps, request.actor)
+    of = request.deps, request.account_id, request.by.scope
+    sets = [] if campaign else await visible_sets.list_visible(*of)
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
     context = BuilderPage(
         form, kind, str(campaign.id) if campaign else "", asked, sets, url, request.actor.account_name
@@ -208,7 +231,7 @@ async def _builder(
     return page(request, context, status)
 
 
-def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | None = None) -> dict[str, str]:
+def _errors(form: Form, kind: CampaignType, asked: list[QuestionField], old: Campaign | None = None) -> dict[str, str]:
     """What is wrong, each beside its field: a question's is called by its position, `question-0`."""
     errors: dict[str, str] = {}
     known = {str(question.id): question for question in old.questions} if old else {}
@@ -231,7 +254,7 @@ def _errors(form: Form, kind: CampaignType, asked: list[Asked], old: Campaign | 
     return errors
 
 
-def _new(one: Asked) -> NewQuestion:
+def _new(one: QuestionField) -> NewQuestion:
     """The question as the use case takes it. Raises InvalidInput for a choice without options."""
     if one.kind is QuestionKind.CHOICE and not one.lines:
         raise InvalidInput(f"a question must have {FEWEST_OPTIONS} to {MOST_OPTIONS} options", field="questions")
@@ -240,8 +263,8 @@ def _new(one: Asked) -> NewQuestion:
     return NewQuestion(one.text, options, QuestionId(id_) if id_ else None)
 
 
-def _asked_of(question: Question) -> Asked:
-    return Asked(str(question.id), question.kind, question.text, "\n".join(question.options))
+def _question_field(question: Question) -> QuestionField:
+    return QuestionField(str(question.id), question.kind, question.text, "\n".join(question.options))
 
 
 def _call_types(form: Form) -> frozenset[CallType]:

@@ -7,15 +7,21 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import exports
-from callmark.domain.access import feedback as access
-from callmark.domain.access.feedback import OwnCampaign
-from callmark.domain.feedback.model import CallType, CampaignState, Feedback, Results
+from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback.model import CallType, CampaignResults, CampaignState, Feedback
 from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.policy.model import Action
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.domain.structure import visible_sets
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.campaign_builder import LIST, Asked, asked_of
+from callmark.surfaces.console.campaign_builder import (
+    LIST,
+    PlacedCampaign,
+    QuestionField,
+    find_campaign,
+    question_fields,
+)
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
@@ -31,7 +37,7 @@ class CampaignsPage(Page):
     """A page of the campaigns of the actor's place, newest first."""
 
     template: ClassVar[str] = "campaigns/list.html"
-    found: list[OwnCampaign]
+    found: list[PlacedCampaign]
     wanted: dict[str, str]
     is_narrowed: bool
     url: str
@@ -65,8 +71,8 @@ class CampaignPage(Page):
     """One campaign: what it asks, and how it was answered so far."""
 
     template: ClassVar[str] = "campaigns/campaign.html"
-    found: OwnCampaign
-    asked: list[Asked]
+    found: PlacedCampaign
+    asked: list[QuestionField]
     business: str
     answered: int
     calls: list[Bar]
@@ -79,7 +85,7 @@ class AnswersPage(Page):
     """A page of a campaign's answers, newest first."""
 
     template: ClassVar[str] = "campaigns/answers.html"
-    found: OwnCampaign
+    found: PlacedCampaign
     answers: list[Feedback]
     next: str
     first: str
@@ -90,7 +96,7 @@ class AnswersExportPage(Page):
     """The range of a download."""
 
     template: ClassVar[str] = "campaigns/export.html"
-    found: OwnCampaign
+    found: PlacedCampaign
     form: Form
 
 
@@ -100,7 +106,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     text = wanted["q"].strip().casefold()
     found = [
         one
-        for one in await access.list_campaigns(request.deps, request.actor)
+        for one in await _placed(request)
         if text in f"{one.campaign.name}\n{one.own.feature_set.name}".casefold()
         and wanted["state"] in {"", one.campaign.state.value}
         and wanted["type"] in {"", one.campaign.campaign_type.value}
@@ -124,24 +130,26 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_campaign(request: ConsoleRequest) -> Response:
     """One campaign with its results."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    found = await find_campaign(request)
     campaign = found.campaign
-    asked, business = asked_of(campaign), request.actor.account_name
+    asked, business = question_fields(campaign), request.actor.account_name
     if campaign.state is CampaignState.DRAFT:
         return page(request, CampaignPage(found, asked, business, 0, [], [], []))
-    results = await access.results(request.deps, request.actor, campaign.id)
-    newest = await access.list_answers(request.deps, request.actor, campaign.id, None, _NEWEST)
+    results = await feedback.results(request.deps, request.account_id, campaign.id)
+    newest = await feedback.list_answers(request.deps, request.account_id, campaign.id, limit=_NEWEST)
     calls = _bars({display_names.CALL_TYPES[kind]: results.by_call_type.get(kind, 0) for kind in _asked_after(found)})
     return page(request, CampaignPage(found, asked, business, results.answered, calls, _charts(results), newest))
 
 
 async def show_answers(request: ConsoleRequest) -> Response:
     """Each answer with the number that gave it."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    found = await find_campaign(request)
     after = parse_uuid(request.query("after"))
-    answers = await access.list_answers(
-        request.deps, request.actor, found.campaign.id, FeedbackId(after) if after else None, _PAGE + 1
-    )
+    of = request.deps, request.account_id, found.campaign.id
+    try:
+        answers = await feedback.list_answers(*of, after=FeedbackId(after) if after else None, limit=_PAGE + 1)
+    except NotFound:  # the last one of the page before is gone
+        answers = await feedback.list_answers(*of, limit=_PAGE + 1)
     url, shown = f"{LIST}/{found.campaign.id}/answers", answers[:_PAGE]
     following = with_query(url, after=str(shown[-1].id)) if len(answers) > _PAGE else ""
     return page(request, AnswersPage(found, shown, following, url if after else ""))
@@ -149,7 +157,7 @@ async def show_answers(request: ConsoleRequest) -> Response:
 
 async def ask_live(request: ConsoleRequest) -> Response:
     """Says what begins, and that the questions stay as they are."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await find_campaign(request)
     one, campaign = found.own.feature_set, found.campaign
     kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in _asked_after(found))
     return confirm(
@@ -173,7 +181,7 @@ async def make_live(request: ConsoleRequest) -> Response:
     """Asks from the next call on; refused, it says why on the campaign's page."""
     to = f"{LIST}/{request.id(CampaignId)}"
     try:
-        campaign = await access.make_live(request.deps, request.actor, request.id(CampaignId))
+        campaign = await feedback.make_live(request.deps, request.account_id, request.id(CampaignId), by=request.by)
     except (Conflict, InvalidInput) as refused:
         return request.go(to, f"Not made live: {refused.message}.", "danger")
     return request.go(to, f"{campaign.name} is live.")
@@ -181,7 +189,7 @@ async def make_live(request: ConsoleRequest) -> Response:
 
 async def ask_end(request: ConsoleRequest) -> Response:
     """Says that it is for good."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await find_campaign(request)
     campaign = found.campaign
     return confirm(
         request,
@@ -202,7 +210,7 @@ async def end(request: ConsoleRequest) -> Response:
     """Ends it for good."""
     to = f"{LIST}/{request.id(CampaignId)}"
     try:
-        campaign = await access.end_campaign(request.deps, request.actor, request.id(CampaignId))
+        campaign = await feedback.end_campaign(request.deps, request.account_id, request.id(CampaignId), by=request.by)
     except Conflict as refused:
         return request.go(to, f"Not ended: {refused.message}.", "danger")
     return request.go(to, f"{campaign.name} has ended.")
@@ -210,9 +218,9 @@ async def end(request: ConsoleRequest) -> Response:
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says how many answers go with it."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId), Action.FEEDBACK_MANAGE)
+    found = await find_campaign(request)
     campaign = found.campaign
-    answered = await access.count_answers(request.deps, request.actor, campaign.id)
+    answered = await feedback.count_answers_to(request.deps, request.account_id, campaign.id)
     questions = display_names.count(len(campaign.questions), "question")
     return confirm(
         request,
@@ -232,7 +240,9 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 async def delete(request: ConsoleRequest) -> Response:
     """Removes a draft or an ended campaign."""
     try:
-        campaign = await access.delete_campaign(request.deps, request.actor, request.id(CampaignId))
+        campaign = await feedback.delete_campaign(
+            request.deps, request.account_id, request.id(CampaignId), by=request.by
+        )
     except Conflict as refused:
         return request.go(f"{LIST}/{request.id(CampaignId)}", f"Not deleted: {refused.message}.", "danger")
     return request.go(LIST, f"{campaign.name} was deleted.")
@@ -240,16 +250,16 @@ async def delete(request: ConsoleRequest) -> Response:
 
 async def show_export(request: ConsoleRequest) -> Response:
     """The last 30 days, which is all that the log keeps."""
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    found = await find_campaign(request)
     return page(request, AnswersExportPage(found, default_range(request.deps.clock.now(), request.zone)))
 
 
 async def export(request: ConsoleRequest) -> Response:
     """Leads to the file."""
     form = request.form
-    found = await access.get_campaign(request.deps, request.actor, request.id(CampaignId))
+    found = await find_campaign(request)
     try:
-        link = await exports.answers_link(request.deps, request.actor, found.campaign.id, day_range(form, request.zone))
+        link = await exports.answers_link(request.deps, request.actor, found.campaign, day_range(form, request.zone))
     except InvalidInput as refused:
         return page(request, AnswersExportPage(found, form.refused(refused)), 422)
     if link is None:
@@ -258,11 +268,19 @@ async def export(request: ConsoleRequest) -> Response:
     return request.go(path_of(link))
 
 
-def _asked_after(found: OwnCampaign) -> list[CallType]:
+async def _placed(request: ConsoleRequest) -> list[PlacedCampaign]:
+    """The campaigns of the actor's place, newest first."""
+    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
+    sets = {own.feature_set.id: own for own in visible}
+    every = await feedback.list_campaigns(request.deps, request.account_id)
+    return [PlacedCampaign(one, sets[one.feature_set_id]) for one in every if one.feature_set_id in sets]
+
+
+def _asked_after(found: PlacedCampaign) -> list[CallType]:
     return [kind for kind in CallType if kind in found.campaign.call_types]
 
 
-def _charts(results: Results) -> list[Chart]:
+def _charts(results: CampaignResults) -> list[Chart]:
     return [
         Chart(one.question.text, one.answered, _bars(one.counts), one.average, round(one.average or 0))
         for one in results.questions

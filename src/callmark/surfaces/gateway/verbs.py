@@ -132,7 +132,7 @@ async def answer(deps: Deps, registration: Registration, body: FeedbackBody) -> 
     """Keeps the receiver's answers, committed on return, and logs it; a call answered about before changes nothing."""
     business = _number(body.business_number, "business_number")
     given = [Answer(one.question_id, one.answer) for one in body.answers]
-    answered = feedback.Answered(CallId(body.call_id), business, body.campaign_id, body.call_type, given)
+    answered = feedback.NewFeedback(CallId(body.call_id), business, body.campaign_id, body.call_type, given)
     stored = await feedback.answer(deps, registration.phone_number, answered)
     log.info(
         "feedback_given",
