@@ -16,6 +16,7 @@ from callmark.domain.personalisation.model import Batch, Outcome, Settlement, St
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1, NewRecord
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import connect
 from callmark.kit.errors import Conflict
@@ -154,9 +155,9 @@ async def test_a_withdrawn_record_is_not_shown_not_synced_and_not_withdrawn_twic
     cast, receiver = await make_cast(deps), phone()
     batch = await submit(deps, cast, new_record(cast, receiver, clock.now(), clock.now() + timedelta(hours=1)))
     record = await only(deps, batch)
-    first = await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+    first = await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM)
     assert first.outcome is Outcome.FAILED_TO_PUSH
-    assert await personalisation.withdraw_record(deps, cast.account.id, record.key.id) == first
+    assert await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM) == first
     assert await personalisation.records_for_handset(deps, receiver, after=None, limit=10) == []
     assert await personalisation.withdrawn_among(deps, receiver, [record.key.id]) == [record.key]
     assert await shown(deps, receiver, clock, 0) is None
@@ -167,7 +168,7 @@ async def test_a_record_whose_window_has_ended_cannot_be_withdrawn(deps: Deps, c
     batch = await submit(deps, cast, new_record(cast, phone(), clock.now(), clock.now() + timedelta(minutes=1)))
     clock.advance(timedelta(minutes=1))
     with pytest.raises(Conflict):
-        await personalisation.withdraw_record(deps, cast.account.id, (await only(deps, batch)).key.id)
+        await personalisation.withdraw_record(deps, cast.account.id, (await only(deps, batch)).key.id, by=SYSTEM)
 
 
 async def test_of_overlapping_records_the_latest_accepted_shows(deps: Deps, clock: FakeClock) -> None:

@@ -5,14 +5,14 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId, RecordId
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.search import service as search
-from callmark.domain.personalisation.search.service import FoundRecords, Place, WantedBatches, WantedRecords
+from callmark.domain.personalisation.search.service import BatchFilter, FoundRecords, RecordFilter, RecordPosition
 from callmark.kit.phone import PhoneNumber
 
 
-async def walk(deps: Deps, account: AccountId, wanted: WantedRecords) -> list[tuple[BatchId, int]]:
+async def walk(deps: Deps, account: AccountId, wanted: RecordFilter) -> list[tuple[BatchId, int]]:
     """Every page of a search, joined."""
     found: list[tuple[BatchId, int]] = []
-    after: Place | None = None
+    after: RecordPosition | None = None
     while True:
         page: FoundRecords = await search.find_records(deps, account, wanted, after)
         assert len(page.records) <= search.PAGE
@@ -25,26 +25,26 @@ async def walk(deps: Deps, account: AccountId, wanted: WantedRecords) -> list[tu
 async def test_pages_of_records_are_the_batches_from_the_newest_each_record_once(deps: Deps) -> None:
     cast = await make_cast(deps)
     batches = [await submit(deps, cast, 1, bad=count) for count in (0, 120, 49, 0, 50, 0)]
-    found = await walk(deps, cast.account.id, WantedRecords())
+    found = await walk(deps, cast.account.id, RecordFilter())
     expected = [(batch.id, at) for batch in reversed(batches) for at in range(batch.record_count)]
     assert found == expected
-    good = await walk(deps, cast.account.id, WantedRecords(outcome=Outcome.PENDING))
+    good = await walk(deps, cast.account.id, RecordFilter(outcome=Outcome.PENDING))
     assert good == [(batch.id, 0) for batch in reversed(batches)]
-    own = await walk(deps, cast.account.id, WantedRecords(caller=PhoneNumber("918040001234")))
+    own = await walk(deps, cast.account.id, RecordFilter(caller=PhoneNumber("918040001234")))
     assert own == good
 
 
 async def test_a_receivers_records_are_found_whatever_the_caller_and_only_the_accounts_own(deps: Deps) -> None:
     cast, charlie = await make_cast(deps), await make_cast(deps)
     await submit(deps, cast, 60)
-    (first, *_) = (await search.find_records(deps, cast.account.id, WantedRecords(), None)).records
+    (first, *_) = (await search.find_records(deps, cast.account.id, RecordFilter(), None)).records
     receiver = first.key.receiver_number
-    one = await search.find_records(deps, cast.account.id, WantedRecords(receiver), None)
-    rest = await search.find_records(deps, cast.account.id, WantedRecords(receiver), one.next)
+    one = await search.find_records(deps, cast.account.id, RecordFilter(receiver), None)
+    rest = await search.find_records(deps, cast.account.id, RecordFilter(receiver), one.next)
     ids: set[RecordId] = {record.key.id for record in [*one.records, *rest.records]}
     assert (len(one.records), len(rest.records), len(ids)) == (50, 10, 60)
-    assert (await search.find_records(deps, charlie.account.id, WantedRecords(receiver), None)).records == []
-    other = WantedRecords(receiver, PhoneNumber("919999999999"))
+    assert (await search.find_records(deps, charlie.account.id, RecordFilter(receiver), None)).records == []
+    other = RecordFilter(receiver, PhoneNumber("919999999999"))
     assert (await search.find_records(deps, cast.account.id, other, None)).records == []
 
 
@@ -53,10 +53,10 @@ async def test_a_long_walk_in_vain_says_how_far_back_it_has_looked(deps: Deps) -
     wanted = await submit(deps, cast, 1)
     for _ in range(21):
         await submit(deps, cast, 0, bad=500)
-    page = await search.find_records(deps, cast.account.id, WantedRecords(outcome=Outcome.PENDING), None)
+    page = await search.find_records(deps, cast.account.id, RecordFilter(outcome=Outcome.PENDING), None)
     assert page.records == []
     assert page.back_to is not None
-    page = await search.find_records(deps, cast.account.id, WantedRecords(outcome=Outcome.PENDING), page.next)
+    page = await search.find_records(deps, cast.account.id, RecordFilter(outcome=Outcome.PENDING), page.next)
     assert [record.batch_id for record in page.records] == [wanted.id]
     assert page.next is None
 
@@ -65,9 +65,9 @@ async def test_batches_are_listed_newest_first_by_state_with_their_outcomes(deps
     cast = await make_cast(deps)
     for count in range(search.BATCH_PAGE + 2):
         await submit(deps, cast, count % 2, bad=1)
-    first, after = await search.list_batches(deps, cast.account.id, WantedBatches(), None)
-    rest, end = await search.list_batches(deps, cast.account.id, WantedBatches(), after)
+    first, after = await search.list_batches(deps, cast.account.id, BatchFilter(), None)
+    rest, end = await search.list_batches(deps, cast.account.id, BatchFilter(), after)
     assert (len(first), len(rest), end) == (search.BATCH_PAGE, 2, None)
     assert first[1].outcomes == {Outcome.PENDING: 1, Outcome.INVALID: 1}
-    done, _ = await search.list_batches(deps, cast.account.id, WantedBatches(is_done=True), None)
+    done, _ = await search.list_batches(deps, cast.account.id, BatchFilter(is_done=True), None)
     assert {len(one.outcomes) for one in done} == {1}

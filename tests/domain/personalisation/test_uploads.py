@@ -5,17 +5,22 @@ import pytest
 from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import Purpose
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import jobs
 from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
-from callmark.domain.personalisation.uploads.model import MOST_ROWS, Defaults, Upload, parts_of, read_instant
-from callmark.domain.personalisation.uploads.preview import UploadPreview, Wish, preview_upload
+from callmark.domain.personalisation.uploads.model import MOST_ROWS, RowDefaults, Upload, parts_of, read_instant
+from callmark.domain.personalisation.uploads.preview import PreviewOptions, UploadPreview, preview_upload
 from callmark.domain.personalisation.validation import Field
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.work import Worker
 from callmark.tables.reader import Reading
+
+ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
 
 
 async def look(
@@ -23,7 +28,7 @@ async def look(
 ) -> UploadPreview:
     """The preview of a file whose window and label are the form's."""
     now = deps.clock.now()
-    defaults = Defaults(
+    defaults = RowDefaults(
         caller="+91 80 4000 1234",
         label_id=str(cast.label.id),
         starts_at=now,
@@ -31,20 +36,18 @@ async def look(
         labels={"acme deliveries": str(cast.label.id)},
     )
     file = text if isinstance(text, bytes) else text.encode()
-    return await preview_upload(deps, cast.account.id, file, Wish(Reading(region=region), defaults, chosen or {}))
+    return await preview_upload(
+        deps, cast.account.id, file, PreviewOptions(Reading(region=region), defaults, chosen or {})
+    )
 
 
 async def take(deps: Deps, cast: Cast, text: str | bytes, *, region: str = "") -> Upload:
     """An upload of all that `look` shows."""
     found = await look(deps, cast, text, region=region)
-    return await uploads.submit_upload(
-        deps,
-        cast.account.id,
-        rows=found.rows,
-        file_name="sheet.csv",
-        region=region,
-        created_by_email="alice@acme.example",
+    draft = await drafts.keep_draft(
+        deps, cast.account.id, Purpose.RECORDS, file_name="sheet.csv", content=b"", choices={}, email=ALICE.email
     )
+    return await uploads.submit_upload(deps, draft, found.rows, region, by=ALICE)
 
 
 async def run(deps: Deps) -> int:

@@ -26,6 +26,7 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import Identity
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
 from callmark.kit.clock import FakeClock, to_ms
@@ -94,11 +95,11 @@ async def test_a_withdrawn_record_does_not_show_and_the_one_before_does(deps: De
     before, after = await store_records(
         deps, cast, new_record(deps, cast, owner.number), new_record(deps, cast, owner.number)
     )
-    await personalisation.withdraw_record(deps, cast.account.id, after.key.id)
+    await personalisation.withdraw_record(deps, cast.account.id, after.key.id, by=SYSTEM)
     found = await resolve(deps, owner)
     assert isinstance(found.identity, Identity)
     assert found.identity.id == before.key.id
-    await personalisation.withdraw_record(deps, cast.account.id, before.key.id)
+    await personalisation.withdraw_record(deps, cast.account.id, before.key.id, by=SYSTEM)
     nothing = await resolve(deps, owner)
     assert nothing.identity is None
     assert nothing.why == (

@@ -14,6 +14,8 @@ from tests.surfaces.api.extending import CALLER, Business, business, hold_all, r
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
 from tests.waiting import in_task, until
 
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
@@ -295,6 +297,9 @@ async def test_a_cancelled_record_leaves_its_handset_and_cancelling_again_change
     assert (expired.status_code, expired.json()["slug"]) == (409, "conflict")
     assert "has ended" in expired.json()["message"]
     assert (await acme.do(f"records/{good}/cancel")).status_code == 200
+    (entry,) = await audit.list_entries(deps, acme.cast.account.id, AuditFilter("record.withdrawn"))
+    assert (entry.actor_email, entry.by_operator) == ("API key key", False)
+    assert (entry.details, entry.address) == ({"record_id": good}, "127.0.0.1")
 
 
 async def test_a_cancelled_batch_takes_back_what_has_not_expired(deps: Deps, clock: FakeClock, acme: Business) -> None:

@@ -21,7 +21,7 @@ from callmark.domain.labels.model import Label
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
-from callmark.domain.personalisation.search.service import WantedBatches
+from callmark.domain.personalisation.search.service import BatchFilter
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.kit.clock import FakeClock
@@ -83,7 +83,7 @@ async def test_a_record_is_pushed_by_hand_and_its_outcome_shown_at_once(
 
 async def newest(deps: Deps, business: Business) -> Batch:
     """The business's last batch."""
-    listed, _ = await search.list_batches(deps, business.account.id, WantedBatches(), None)
+    listed, _ = await search.list_batches(deps, business.account.id, BatchFilter(), None)
     return listed[0].batch
 
 

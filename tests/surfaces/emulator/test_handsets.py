@@ -17,6 +17,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.surfaces.emulator.held import MOST_HELD
 
@@ -66,7 +67,7 @@ async def test_a_withdrawn_record_shows_no_more(emulator: Emulated) -> None:
     cast, number = await make_cast(emulator.deps), phone()
     await emulator.make(number)
     record = await push(emulator.deps, cast, number)
-    await personalisation.withdraw_record(emulator.deps, cast.account.id, record.key.id)
+    await personalisation.withdraw_record(emulator.deps, cast.account.id, record.key.id, by=SYSTEM)
     await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
     assert "was withdrawn" in (await emulator.screen(number, CALLER))["why"]
 
@@ -94,7 +95,7 @@ async def test_what_a_withdrawn_record_had_superseded_shows_again_also_offline(e
     older = await push(emulator.deps, cast, number)
     newer = await push(emulator.deps, cast, number)
     assert (await _listed(emulator, number))["held"] == 1
-    await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id)
+    await personalisation.withdraw_record(emulator.deps, cast.account.id, newer.key.id, by=SYSTEM)
     await push(emulator.deps, cast, number, caller="918040009999")  # frames keep their order
 
     async def caught_up() -> bool:

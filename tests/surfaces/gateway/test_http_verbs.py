@@ -23,6 +23,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
 from callmark.surfaces.app import build_app
@@ -107,7 +108,7 @@ async def test_deleting_a_registration_forgets_it(client: httpx.AsyncClient, own
 async def test_sync_ack_and_resolve_work_without_a_stream(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
     cast = await make_cast(deps)
     one, two, held, gone = await store_records(deps, cast, *(new_record(deps, cast, owner.number) for _ in range(4)))
-    await personalisation.withdraw_record(deps, cast.account.id, gone.key.id)
+    await personalisation.withdraw_record(deps, cast.account.id, gone.key.id, by=SYSTEM)
     known = [str(held.key.id), str(gone.key.id)]
     page = (await client.post("sync", json={"held": known, "cursor": None}, headers=by(owner.token))).json()
     assert [identity["id"] for identity in page["identities"]] == [str(one.key.id), str(two.key.id)]

@@ -31,6 +31,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.ids import random_uuid
 
@@ -105,7 +106,7 @@ async def test_a_withdrawal_reaches_the_handset(deps: Deps, address: str) -> Non
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
     async with online(address, owner.token) as handset:
-        await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+        await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM)
         frame = await handset.receive("withdraw")
     assert frame["record"] == ref(record)
     assert frame["id"] != str(record.key.id)

@@ -21,6 +21,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import random_uuid
 
@@ -44,7 +45,7 @@ async def test_sync_brings_what_is_open_or_to_come_and_nothing_else(deps: Deps, 
         new_record(deps, cast, owner.number),
         new_record(deps, cast, phone()),
     )
-    await personalisation.withdraw_record(deps, cast.account.id, stored[4].key.id)
+    await personalisation.withdraw_record(deps, cast.account.id, stored[4].key.id, by=SYSTEM)
     clock.advance(timedelta(minutes=2))
     async with online(address, owner.token) as handset:
         frames, cursor = await handset.sync()
@@ -82,7 +83,7 @@ async def test_a_held_record_counts_as_acknowledged_and_is_not_sent_again(deps: 
 async def test_a_held_record_that_was_withdrawn_meanwhile_is_taken_back(deps: Deps, address: str) -> None:
     cast, owner = await make_cast(deps), await make_handset(deps, phone())
     (record,) = await store_records(deps, cast, new_record(deps, cast, owner.number))
-    await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+    await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM)
     async with online(address, owner.token) as handset:
         (frame,), _ = await handset.sync([str(record.key.id)])
     assert frame["type"] == "withdraw"

@@ -31,6 +31,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
 from callmark.surfaces.gateway.connection import Connection
@@ -98,7 +99,7 @@ async def test_after_a_lost_fabric_every_handset_is_synced_again(deps: Deps, eng
         await relay.cut()
         missed = await push(deps, cast, owner.number)
         assert missed.outcome is Outcome.FAILED_TO_PUSH
-        await personalisation.withdraw_record(deps, cast.account.id, gone.key.id)
+        await personalisation.withdraw_record(deps, cast.account.id, gone.key.id, by=SYSTEM)
         await relay.join()
         identity = await handset.receive("identity")
         withdrawal = await handset.receive("withdraw")
@@ -205,7 +206,7 @@ async def test_a_withdrawal_that_overtakes_a_sync_is_seen(deps: Deps, times: int
         for _ in range(times):
             with stream.withdrawn_meanwhile() as inner:
                 assert inner is meanwhile
-        await personalisation.withdraw_record(deps, cast.account.id, record.key.id)
+        await personalisation.withdraw_record(deps, cast.account.id, record.key.id, by=SYSTEM)
 
         async def seen() -> bool:
             return meanwhile == {record.key.id}

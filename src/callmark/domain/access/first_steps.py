@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from callmark.domain.access import feature_sets, numbers, records, structure
+from callmark.domain.access import feature_sets, numbers, structure
 from callmark.domain.access.feature_sets import hung_in
 from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.access.numbers import Mode
@@ -20,6 +20,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
+from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import StoredRecord
 from callmark.domain.personalisation.validation import NewRecord
 from callmark.domain.policy.model import Action
@@ -113,7 +114,7 @@ async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
 async def push(deps: Deps, actor: Actor) -> StoredRecord:
     """A record of an hour for the demo's phone, with the account's default label; with its outcome.
 
-    Raises Forbidden, NotFound without a label, and `records.Refused`.
+    Raises Forbidden, NotFound without a label, and RecordRefused.
     """
     label = _first(await labels.list_for_records(deps, actor.account_id))
     if label is None:
@@ -121,7 +122,8 @@ async def push(deps: Deps, actor: Actor) -> StoredRecord:
     caller, receiver = demo_numbers(actor.account_id)
     now_ms = to_ms(deps.clock.now())
     record = NewRecord(caller, receiver, str(label.id), None, _REASON, now_ms, now_ms + _WINDOW_MS)
-    return await records.push(deps, actor, record, "")
+    by = actor.session.actor(actor.address)
+    return await personalisation.push_by_hand(deps, actor.account_id, record, by=by)
 
 
 async def prepare(deps: Deps, actor: Actor, sink_url: str) -> None:

@@ -8,7 +8,7 @@ from callmark.domain.callbacks import work_list
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
-from callmark.domain.personalisation.daily_figures.service import Days
+from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import health
 from callmark.domain.webhooks.health import WebhookHealth
@@ -21,7 +21,7 @@ MOST = 1_000
 class HomeFigures:
     """None stands for what the actor may not see."""
 
-    days: Days | None
+    days: DailyFigures | None
     callbacks_waiting: int | None
     feedback_today: int | None
     webhooks: list[WebhookHealth] | None

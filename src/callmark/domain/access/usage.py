@@ -7,7 +7,7 @@ from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import TokensUsed
 from callmark.domain.deps import Deps
-from callmark.domain.personalisation.daily_figures.service import Figures
+from callmark.domain.personalisation.daily_figures.service import DayFigures
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 
@@ -19,7 +19,7 @@ class Usage:
     tokens: TokensUsed
     keys: int
     webhooks: int
-    today: Figures
+    today: DayFigures
     is_behind: bool
 
 

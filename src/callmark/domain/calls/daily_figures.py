@@ -8,7 +8,7 @@ from callmark.domain.calls import queries
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.daily_figures import service as record_figures
-from callmark.domain.personalisation.daily_figures.service import Days
+from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.kit.db import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
@@ -18,7 +18,7 @@ _MOST_STEPS = 25
 _TAIL = 1_000
 
 
-async def read_days(deps: Deps, account_id: AccountId) -> Days:
+async def read_days(deps: Deps, account_id: AccountId) -> DailyFigures:
     """The account's last days, the calls of the last minutes with them."""
     found = await record_figures.read_days(deps, account_id)
     async with deps.db.connection() as tx:

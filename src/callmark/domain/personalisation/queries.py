@@ -4,14 +4,13 @@ Every statement that reaches a record carries bounds on `ends_at`, so that the p
 however many there are.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
 from callmark.domain.personalisation.model import (
-    LONGEST_WINDOW,
     MOST_RECORDS,
     Batch,
     OpenRecord,
@@ -60,14 +59,15 @@ STORED = (
 """The columns of a record as status answers and timelines read it."""
 
 
-def _key(row: Row) -> RecordKey:
+def key_of_row(row: Row) -> RecordKey:
+    """The key of a row with its columns."""
     return RecordKey(PhoneNumber(row["receiver_number"]), row["ends_at"], RecordId(row["id"]))
 
 
 def open_of_row(row: Row) -> OpenRecord:
     """The record of a row with the columns `OPEN`."""
     return OpenRecord(
-        _key(row),
+        key_of_row(row),
         AccountId(row["account_id"]),
         PhoneNumber(row["caller_number"]),
         row["label_name"],
@@ -82,7 +82,7 @@ def open_of_row(row: Row) -> OpenRecord:
 def stored_of(row: Row) -> StoredRecord:
     """The record of a row with the columns `STORED`."""
     return StoredRecord(
-        _key(row),
+        key_of_row(row),
         BatchId(row["batch_id"]),
         AccountId(row["account_id"]),
         row["position"],
@@ -250,19 +250,22 @@ def batch_of(row: Row) -> Batch:
     )
 
 
-async def records_of(tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RECORDS) -> list[StoredRecord]:
-    """A batch's records in the order of submission, up to `limit` behind position `after`.
+async def records_of(
+    tx: Tx, batch: Batch, after: int = -1, limit: int = MOST_RECORDS, outcome: Outcome | None = None
+) -> list[StoredRecord]:
+    """A batch's records in the order of submission, up to `limit` behind position `after`; of one outcome or of any.
 
     Index `call_record_batch`, partitions pruned by its range.
     """
     rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record"
-        " WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND position > $4 ORDER BY position LIMIT $5",
+        f"SELECT {STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND position > $4"
+        " AND ($6::text IS NULL OR outcome = $6) ORDER BY position LIMIT $5",
         batch.id,
         batch.ends_from,
         batch.ends_to,
         after,
         limit,
+        outcome,
     )
     return [stored_of(row) for row in rows]
 
@@ -278,90 +281,6 @@ async def pending_of(tx: Tx, batch: Batch) -> list[OpenRecord]:
         batch.ends_to,
     )
     return [open_of_row(row) for row in rows]
-
-
-async def for_handset(
-    tx: Tx, receiver: PhoneNumber, now: datetime, after: tuple[datetime, UUID], limit: int
-) -> list[OpenRecord]:
-    """A receiver's valid, not withdrawn records whose window is open or to come, by (ends_at, id) after `after`.
-
-    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned.
-    """
-    rows = await tx.fetch(
-        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
-        " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
-        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
-        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
-        " ORDER BY r.ends_at, r.id LIMIT $5",
-        receiver,
-        now,
-        *after,
-        limit,
-    )
-    return [open_of_row(row) for row in rows]
-
-
-async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:
-    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out.
-
-    While its account is suspended a record is withdrawn, too (contract D51).
-    """
-    rows = await tx.fetch(
-        "SELECT receiver_number, ends_at, id FROM call_record r"
-        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND (withdrawn_at IS NOT NULL"
-        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active'))",
-        receiver,
-        now,
-        list(ids),
-    )
-    return [_key(row) for row in rows]
-
-
-async def newest_open_each(
-    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
-) -> list[OpenRecord | None]:
-    """For each (receiver, caller, now): the latest accepted of the pair's records whose window is open then, or None.
-
-    None of a suspended account (contract D51).
-
-    Primary key index on the two or three partitions in which windows that are open may end (within 24 hours). Fits
-    `deps.gather`. Source: contract D27.
-    """
-    receivers, callers, nows = zip(*asked, strict=True)
-    rows = await tx.fetch(
-        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"
-        " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
-        " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
-        " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
-        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
-        " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
-        " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1) r JOIN label l ON l.id = r.label_id",
-        receivers,
-        callers,
-        nows,
-        min(nows),
-        max(nows) + LONGEST_WINDOW,
-    )
-    found = {row["at"]: open_of_row(row) for row in rows}
-    return [found.get(at) for at in range(1, len(asked) + 1)]
-
-
-async def latest_of_pair(
-    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None
-) -> StoredRecord | None:
-    """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come.
-
-    With an account, of its records only.
-    """
-    row = await tx.fetchrow(
-        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"
-        " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
-        receiver,
-        caller,
-        now - LONGEST_WINDOW,
-        account_id,
-    )
-    return stored_of(row) if row else None
 
 
 async def find_record(tx: Tx, account_id: AccountId, record_id: UUID) -> StoredRecord | None:

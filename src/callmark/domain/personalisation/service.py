@@ -9,6 +9,8 @@ from uuid import UUID
 
 import structlog
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.handsets import service as handsets
@@ -16,16 +18,27 @@ from callmark.domain.handsets.model import Reach
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.personalisation import queries
+from callmark.domain.personalisation import handset_queries, queries
+from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
-from callmark.domain.personalisation.validation import Faulty, GoodRecord, Known, NewRecord, Rules, judge
+from callmark.domain.personalisation.validation import (
+    Faulty,
+    GoodRecord,
+    Known,
+    NewRecord,
+    RecordRefused,
+    Rules,
+    console_rules,
+    judge,
+)
+from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit import patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Transaction, Tx
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, Forbidden, NotFound
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -140,6 +153,29 @@ async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], claim: Cl
         await idempotency.attach_batch(tx, claim, batch_id)
 
 
+async def push_by_hand(deps: Deps, account_id: AccountId, record: NewRecord, *, by: Actor) -> StoredRecord:
+    """As `push_now`, for a person: numbers as people write them, and the record as it is stored with its outcome.
+
+    Raises RecordRefused with everything wrong with it, Forbidden for a suspended account: operators may look after
+    one, but nothing of it may show (contract D51).
+    """
+    async with deps.db.connection() as tx:
+        if await accounts.is_suspended(tx, account_id):
+            raise Forbidden("This account is suspended, so handsets cannot show its identity.")
+    rules = console_rules()
+    (faults,) = await lint(deps, account_id, rules, [record])
+    if faults:
+        raise RecordRefused(faults)
+    try:
+        result = await push_now(deps, account_id, rules, record)
+    except Faulty as fault:
+        raise RecordRefused([fault]) from fault
+    (pushed,) = await batch_status(deps, account_id, result.batch_id)
+    async with deps.db.transaction() as tx:
+        await _note(tx, by, "record.pushed", pushed, deps.clock.now(), outcome=result.outcome)
+    return pushed
+
+
 def _single(account_id: AccountId, good: GoodRecord, known: Known, now: datetime) -> OpenRecord:
     label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
@@ -197,7 +233,7 @@ async def find_record(deps: Deps, account_id: AccountId, record_id: UUID) -> Sto
     return record
 
 
-async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) -> StoredRecord:
+async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *, by: Actor) -> StoredRecord:
     """Takes a record back from its handset, at once if connected, else at its next sync. Safe to repeat.
 
     Raises NotFound; Conflict when there is nothing to take back (an invalid record, a window that has ended).
@@ -211,11 +247,18 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID) ->
     while record.withdrawn_at is None:  # more than once only where its row was moved to another partition meanwhile
         async with deps.db.transaction() as tx:
             withdrawn = await queries.withdraw(tx, record.key, now)
-            await queries.note_withdrawal(tx, record.batch_id, now)
+            if withdrawn:
+                await queries.note_withdrawal(tx, record.batch_id, now)
+                await _note(tx, by, "record.withdrawn", withdrawn, now)
         record = withdrawn or await find_record(deps, account_id, record_id)
     await deps.fabric.send_to_handset(record.key.receiver_number, encode_withdraw(record.key))
     log.info("record_withdrawn", record=str(record_id), receiver=shorten(record.key.receiver_number))
     return record
+
+
+async def _note(tx: Tx, by: Actor, action: str, record: StoredRecord, at: datetime, **facts: object) -> None:
+    name, record_id = record.label_name or "", str(record.key.id)
+    await audit.note(tx, by, action, name, account_id=record.account_id, at=at, record_id=record_id, **facts)
 
 
 async def acknowledge(deps: Deps, keys: Sequence[RecordKey]) -> None:
@@ -236,7 +279,7 @@ async def records_for_handset(
     """Valid, not withdrawn records whose window is open or to come, by (ends_at, id), up to `limit` after `after`."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        return await queries.for_handset(tx, receiver, now, after or (now, UUID(int=0)), limit)
+        return await handset_queries.for_handset(tx, receiver, now, after or (now, UUID(int=0)), limit)
 
 
 async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUID]) -> list[RecordKey]:
@@ -244,7 +287,7 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
     if not ids:
         return []
     async with deps.db.connection() as tx:
-        return await queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
+        return await handset_queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
 
 
 async def forget_all(tx: Tx) -> None:
@@ -256,7 +299,7 @@ async def newest_open_each(
     tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
 ) -> list[OpenRecord | None]:
     """For each (receiver, caller, now): the record that shows when they ring them then. One statement."""
-    return await queries.newest_open_each(tx, asked)
+    return await handset_queries.newest_open_each(tx, asked)
 
 
 async def latest_of_pair(
@@ -266,4 +309,4 @@ async def latest_of_pair(
 
     With an account, of its records only.
     """
-    return await queries.latest_of_pair(tx, receiver, caller, now, account_id)
+    return await handset_queries.latest_of_pair(tx, receiver, caller, now, account_id)

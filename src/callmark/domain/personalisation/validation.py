@@ -5,13 +5,15 @@ the surface.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
+from callmark.domain.numbers.number_list_parser import read_number
 from callmark.domain.personalisation.model import LONGEST_WINDOW_MS
 from callmark.domain.structure.call_reason import (
     ReasonFault,
@@ -72,6 +74,14 @@ class Faulty(Exception):
         self.fault = fault
 
 
+class RecordRefused(Exception):
+    """A record that a person wanted to push: everything that is wrong with it."""
+
+    def __init__(self, faults: list[Faulty]) -> None:
+        super().__init__(faults)
+        self.faults = faults
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a generation of the wire decides for itself."""
@@ -85,6 +95,11 @@ class Rules:
 V1 = Rules(parse_digits, 1, empty_label_name_is_absent=True, label_may_be_absent=False)
 V2 = Rules(parse_loose, 3, empty_label_name_is_absent=False, label_may_be_absent=True)
 V3 = Rules(parse_e164, 3, empty_label_name_is_absent=False, label_may_be_absent=True)
+
+
+def console_rules(region: str = "") -> Rules:
+    """How the console judges: as v2, with numbers as people write them."""
+    return replace(V2, parse_phone=partial(read_number, region=region), empty_label_name_is_absent=True)
 
 
 class NewRecord(NamedTuple):

@@ -20,6 +20,7 @@ from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.surfaces.api import extensions_doc as doc
+from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.extensions_lint import lint_batch
 from callmark.surfaces.api.extensions_out import (
     BatchPage,
@@ -43,7 +44,8 @@ async def record_timeline(request: ApiRequest) -> Response:
 
 async def cancel_record(request: ApiRequest) -> Response:
     """`POST records/{recordId}/cancel`: takes it back from its handset; safe to repeat."""
-    record = await personalisation.withdraw_record(request.deps, request.account_id, _id(request, "recordId"))
+    record_id, by = _id(request, "recordId"), await actor_of(request)
+    record = await personalisation.withdraw_record(request.deps, request.account_id, record_id, by=by)
     return render(timeline_with_calls(record, await calls.calls_of_record(request.deps, record.key.id)))
 
 
@@ -91,7 +93,8 @@ async def batch_funnel(request: ApiRequest) -> Response:
 
 async def cancel_batch(request: ApiRequest) -> Response:
     """`POST batches/{batchId}/cancel`: every record whose window has not ended; safe to repeat."""
-    done = await batches.withdraw_batch(request.deps, request.account_id, _id(request, "batchId"))
+    batch_id, by = _id(request, "batchId"), await actor_of(request)
+    done = await batches.withdraw_batch(request.deps, request.account_id, batch_id, by=by)
     return render(
         CancelledBatch(
             str(done.batch.id),

@@ -14,7 +14,15 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 
@@ -62,7 +70,8 @@ async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: boo
     """Withdraw a call record from its handset."""
     record = await personalisation.find_record(deps, account_id(account), id)
     sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)
-    withdrawn = await personalisation.withdraw_record(deps, account_id(account), id)
+    by = operator_at_terminal()
+    withdrawn = await personalisation.withdraw_record(deps, account_id(account), id, by=by)
     _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key.id), "Call record withdrawn.")
 
 

@@ -7,10 +7,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import records as access
-from callmark.domain.access.records import BatchDetails, ListedBatch, WantedBatches
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallCounts
 from callmark.domain.ids import BatchId
-from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.batches import service as batches
+from callmark.domain.personalisation.batches.model import Stages
+from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
+from callmark.domain.personalisation.search import service as search
+from callmark.domain.personalisation.search.service import BatchFilter, ListedBatch
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid
@@ -45,7 +49,10 @@ class BatchPage(Page):
     """One batch and a page of its records; `may_withdraw` while a window of it is open or to come."""
 
     template: ClassVar[str] = "batches/batch.html"
-    details: BatchDetails
+    batch: Batch
+    stages: Stages
+    calls: CallCounts
+    records: list[StoredRecord]
     outcome: str
     counts: dict[Outcome, int]
     may_withdraw: bool
@@ -57,16 +64,15 @@ async def show_batches(request: ConsoleRequest) -> Response:
     """All batches, by date and state."""
     since, until, state = _date(request.query("since")), _date(request.query("until")), request.query("state")
     zone = zone_or_utc(request.query("zone")) if request.query("zone") else request.zone
-    wanted = WantedBatches(
+    wanted = BatchFilter(
         midnight(since, zone) if since else None,
         midnight(until + timedelta(days=1), zone) if until else None,
         _STATES.get(state),
         id_part(request.query("q")) or "",
     )
     is_possible = bool(wanted.id_part) or not request.query("q").strip()
-    listed, last = await access.list_batches(
-        request.deps, request.actor, wanted, decode_instant_key(request.query("after"))
-    )
+    after = decode_instant_key(request.query("after"))
+    listed, last = await search.list_batches(request.deps, request.account_id, wanted, after)
     filters = {
         "since": _day(since),
         "until": _day(until),
@@ -93,19 +99,26 @@ async def show_batch(request: ConsoleRequest) -> Response:
     outcome = Outcome(request.query("state")) if request.query("state") in set(Outcome) else None
     after = request.query("after")
     position = int(after) if after.isascii() and after.isdigit() and len(after) < 4 else -1  # noqa: PLR2004 - positions have three digits
-    details = await access.get_batch(request.deps, request.actor, batch_id, outcome, position)
-    stages = details.stages
+    stages = await batches.count_stages(request.deps, request.account_id, batch_id)
+    found = await batches.read_page(
+        request.deps, request.account_id, batch_id, after=position, limit=search.PAGE + 1, outcome=outcome
+    )
+    shown = found.records[: search.PAGE]
+    last = shown[-1].position if len(found.records) > search.PAGE else None
     counts = {Outcome.SUCCESS: stages.delivered, Outcome.PENDING: stages.pending, **stages.failures}
     path = f"{LIST}/{batch_id}"
     state = outcome.value if outcome else ""
-    more = with_query(path, state=state, after=str(details.next_after)) if details.next_after is not None else ""
+    more = with_query(path, state=state, after=str(last)) if last is not None else ""
     return page(
         request,
         BatchPage(
-            details,
+            stages.batch,
+            stages,
+            await calls.count_calls(request.deps, stages.keys),
+            shown,
             state,
             {one: count for one, count in counts.items() if count},
-            details.batch.ends_to > request.deps.clock.now() and stages.withdrawn < stages.valid,
+            stages.batch.ends_to > request.deps.clock.now() and stages.withdrawn < stages.valid,
             more,
             with_query(path, state=state) if position >= 0 else "",
         ),
@@ -114,10 +127,10 @@ async def show_batch(request: ConsoleRequest) -> Response:
 
 async def ask_withdraw(request: ConsoleRequest) -> Response:
     """Says what is taken back."""
-    details = await access.get_batch(request.deps, request.actor, request.id(BatchId), None, -1)
-    path = f"{LIST}/{details.batch.id}"
+    stages = await batches.count_stages(request.deps, request.account_id, request.id(BatchId))
+    path = f"{LIST}/{stages.batch.id}"
     lost = [
-        f"Up to {details.stages.valid:,} identities are removed from their handsets and no longer show.",
+        f"Up to {stages.valid:,} identities are removed from their handsets and no longer show.",
         "Records whose window has ended do not change.",
         "This cannot be undone. To show them again, push the records again.",
     ]
@@ -126,7 +139,7 @@ async def ask_withdraw(request: ConsoleRequest) -> Response:
 
 async def withdraw(request: ConsoleRequest) -> Response:
     """Takes back what has not ended."""
-    done = await access.withdraw_batch(request.deps, request.actor, request.id(BatchId))
+    done = await batches.withdraw_batch(request.deps, request.account_id, request.id(BatchId), by=request.by)
     return request.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
 
 

@@ -12,9 +12,9 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import first_steps as access
-from callmark.domain.access import records
 from callmark.domain.access.first_steps import FirstSteps
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.validation import RecordRefused
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import AppError, NotFound
 from callmark.surfaces.console import display_names
@@ -96,7 +96,7 @@ async def push(request: ConsoleRequest) -> Response:
         record = await access.push(request.deps, request.actor)
     except NotFound:
         return _pushed(request, LABEL_FIRST, is_good=False)
-    except records.Refused as refused:
+    except RecordRefused as refused:
         said = " ".join(display_names.fault(fault.field, fault.fault) for fault in refused.faults)
         return _pushed(request, said, is_good=False)
     said = f"{display_names.OUTCOMES[record.outcome]}: {display_names.OUTCOME_HINTS[record.outcome]}."

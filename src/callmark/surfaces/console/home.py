@@ -7,7 +7,8 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.access import home as access
-from callmark.domain.access.home import Days, HomeFigures
+from callmark.domain.access.home import HomeFigures
+from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.domain.personalisation.model import Outcome
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.first_steps import Card, card_on_home
@@ -66,7 +67,7 @@ async def show_home(request: ConsoleRequest) -> Response:
     )
 
 
-def _stages(days: Days) -> list[Stage]:
+def _stages(days: DailyFigures) -> list[Stage]:
     today = days.today
     since = f"?since={today.day}&zone=UTC"
 
@@ -83,7 +84,7 @@ def _stages(days: Days) -> list[Stage]:
     ]
 
 
-def _chart(days: Days) -> str:
+def _chart(days: DailyFigures) -> str:
     lines = {
         "days": [f"{day.day}" for day in days.days],
         "accepted": [day.accepted for day in days.days],

@@ -7,11 +7,11 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.access import reasons as reason_access
-from callmark.domain.access import records as access
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, logo_address
+from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Field, NewRecord
+from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Field, NewRecord, RecordRefused
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
@@ -83,8 +83,8 @@ async def push(request: ConsoleRequest) -> Response:
     if form.errors:
         return await _form(request, form, 422)
     try:
-        pushed = await access.push(request.deps, request.actor, record, "")
-    except access.Refused as refused:
+        pushed = await personalisation.push_by_hand(request.deps, request.account_id, record, by=request.by)
+    except RecordRefused as refused:
         for fault in refused.faults:
             form.errors.setdefault(_FORM_FIELDS[fault.field], display_names.fault(fault.field, fault.fault))
         return await _form(request, form, 422)

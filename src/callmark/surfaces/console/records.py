@@ -7,13 +7,16 @@ from typing import ClassVar
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import records as access
-from callmark.domain.access.records import FoundRecords, Place, WantedRecords
+from callmark.domain.calls import service as calls
 from callmark.domain.ids import RecordId
 from callmark.domain.numbers.number_list_parser import read_number
+from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.personalisation.search import service as search
+from callmark.domain.personalisation.search.service import FoundRecords, RecordFilter, RecordPosition
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
+from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.clock import iso_us
 from callmark.kit.ids import id_part, parse_uuid
@@ -68,10 +71,10 @@ async def show_records(request: ConsoleRequest) -> Response:
     wanted = _wanted(form)
     found = FoundRecords([], None)
     if not form.errors:
-        found = await access.find_records(request.deps, request.actor, wanted, _place(request.query("after")))
+        found = await search.find_records(request.deps, request.account_id, wanted, _place(request.query("after")))
         if wanted.receiver and not found.records:  # a number that is not typed to its end may be one all the same
             wanted = replace(wanted, receiver=None, receiver_prefix=wanted.receiver)
-            found = await access.find_records(request.deps, request.actor, wanted, _place(request.query("after")))
+            found = await search.find_records(request.deps, request.account_id, wanted, _place(request.query("after")))
     filters = {name: form.text(name) for name in _FILTERS}
     more = ""
     if found.next:
@@ -79,13 +82,13 @@ async def show_records(request: ConsoleRequest) -> Response:
     return page(request, RecordsPage(found, form, more, with_query(LIST, **filters) if request.query("after") else ""))
 
 
-def _wanted(form: Form) -> WantedRecords:
+def _wanted(form: Form) -> RecordFilter:
     state, part = form.text("state"), form.text("q")
     receiver, receiver_prefix = _number_or_prefix(form, "receiver")
     caller, caller_prefix = _number_or_prefix(form, "caller")
     if part and id_part(part) is None:
         form.errors["q"] = "enter at least 4 characters of the id (0 to 9, a to f)"
-    return WantedRecords(
+    return RecordFilter(
         receiver=receiver,
         caller=None,
         outcome=Outcome(state) if state in set(Outcome) else None,
@@ -119,11 +122,12 @@ def _number(form: Form, name: str) -> PhoneNumber | None:
 
 async def show_record(request: ConsoleRequest) -> Response:
     """One record."""
-    details = await access.get_record(request.deps, request.actor, request.id(RecordId))
-    record, now = details.record, request.deps.clock.now()
+    record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
+    told, now = await calls.calls_of_record(request.deps, record.key.id), request.deps.clock.now()
+    its_own = [call for call in told if call.receiver_number == record.key.receiver_number]
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     return page(
-        request, RecordPage(record, timeline(record, details.calls, now), _submitted(record), may_withdraw=may_withdraw)
+        request, RecordPage(record, timeline(record, its_own, now), _submitted(record), may_withdraw=may_withdraw)
     )
 
 
@@ -137,7 +141,7 @@ def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
 
 async def ask_withdraw(request: ConsoleRequest) -> Response:
     """Says what is taken back."""
-    record = (await access.get_record(request.deps, request.actor, request.id(RecordId))).record
+    record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
     path = f"{LIST}/{record.key.id}"
     lost = [f"{record.label_name} no longer shows when the caller rings this receiver.", "This cannot be undone."]
     return confirm(request, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
@@ -145,7 +149,8 @@ async def ask_withdraw(request: ConsoleRequest) -> Response:
 
 async def withdraw(request: ConsoleRequest) -> Response:
     """Takes the record back from its handset."""
-    record = await access.withdraw_record(request.deps, request.actor, request.id(RecordId))
+    record_id, by = request.id(RecordId), request.by
+    record = await personalisation.withdraw_record(request.deps, request.account_id, record_id, by=by)
     return request.go(f"{LIST}/{record.key.id}", "The record was withdrawn.")
 
 
@@ -157,23 +162,25 @@ async def show_resolve(request: ConsoleRequest) -> Response:
     for name in ("receiver", "caller"):
         if asked and not form.text(name):
             form.errors[name] = "Enter a number"
-    view = await access.resolve(request.deps, request.actor, receiver, caller) if receiver and caller else None
+    view: AccountView | None = None
+    if receiver and caller:
+        view = await resolution.resolve_for_account(request.deps, request.account_id, receiver, caller)
     return page(request, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
 
 
 _POSITION = re.compile(r"-1|[0-9]{1,3}").fullmatch
 
 
-def _place(text: str) -> Place | None:
+def _place(text: str) -> RecordPosition | None:
     key = decode_key(text, 3)
     found = parse_uuid(key[1]) if key else None
     at = decode_instant(key[0]) if key else None
     if key is None or found is None or at is None or not _POSITION(key[2]):
         return None
-    return Place(at, found, int(key[2]))
+    return RecordPosition(at, found, int(key[2]))
 
 
-def _key(place: Place) -> str:
+def _key(place: RecordPosition) -> str:
     return encode_key(iso_us(place.accepted_at), str(place.batch_id), str(place.position))
 
 

@@ -7,14 +7,21 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import records as access
-from callmark.domain.drafts.model import FileDraft
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import FileDraftId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.number_list_parser import known_region
+from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.columns import COLUMNS
-from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, Defaults
-from callmark.domain.personalisation.uploads.preview import FaultKind, Sample, UploadPreview, Wish
+from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, RowDefaults
+from callmark.domain.personalisation.uploads.preview import (
+    FaultKind,
+    PreviewedRow,
+    PreviewOptions,
+    UploadPreview,
+    preview_upload,
+)
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
@@ -91,7 +98,7 @@ class UploadPreviewPage(Page):
 class _Asked:
     """What was chosen, as far as it can be read, and what is wrong with the rest."""
 
-    wish: Wish
+    options: PreviewOptions
     zone: tzinfo
     errors: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -111,14 +118,20 @@ async def send(request: ConsoleRequest) -> Response:
         content = await file.read()
         choices = _choices_of(form)
         asked = await _asked(request, choices)
-        kept = await access.keep_file(
-            request.deps, request.actor, file_name=file.filename or "", content=content, choices=choices
+        kept = await drafts.keep_draft(
+            request.deps,
+            request.account_id,
+            Purpose.RECORDS,
+            file_name=file.filename or "",
+            content=content,
+            choices=choices,
+            email=request.by.email,
         )
         try:
-            await access.preview(request.deps, request.actor, kept, asked.wish)
+            await preview_upload(request.deps, request.account_id, kept.content, asked.options)
         except InvalidInput as refused:
             if refused.field == "file":
-                await access.give_up(request.deps, request.actor, kept)
+                await drafts.give_up(request.deps, kept)
                 raise
     except (InvalidInput, Conflict) as refused:
         return await _form(request, form.refused(refused), 422)
@@ -127,28 +140,28 @@ async def send(request: ConsoleRequest) -> Response:
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the file would push now."""
-    return await _preview(request, await access.get_file(request.deps, request.actor, request.id(FileDraftId)))
+    return await _preview(request, await _draft_of(request))
 
 
 async def change(request: ConsoleRequest) -> Response:
     """Keeps what was chosen; pushes when nothing differs from what the preview showed."""
-    draft = await access.get_file(request.deps, request.actor, request.id(FileDraftId))
+    draft = await _draft_of(request)
     choices, shown = _choices_of(request.form), await _shown_choices(request, draft)
     if choices.get("sheet", "") != shown.get("sheet", ""):  # another sheet has other columns
         choices = {name: value for name, value in choices.items() if not name.startswith(_COLUMN)}
     if not request.form.is_on("push"):
-        await access.choose(request.deps, request.actor, draft, choices)
+        await drafts.choose(request.deps, draft, choices)
         return request.go(f"{AT}/{draft.id}")
     if choices != shown:
-        await access.choose(request.deps, request.actor, draft, choices)
+        await drafts.choose(request.deps, draft, choices)
         return request.go(f"{AT}/{draft.id}", "Your changes are in the preview below. Check it, then push.", "warning")
     return await _push(request, draft)
 
 
 async def give_up(request: ConsoleRequest) -> Response:
     """Forgets the file."""
-    draft = await access.get_file(request.deps, request.actor, request.id(FileDraftId))
-    await access.give_up(request.deps, request.actor, draft)
+    draft = await _draft_of(request)
+    await drafts.give_up(request.deps, draft)
     return request.go(LIST, f"{draft.file_name} was discarded. Nothing was pushed.")
 
 
@@ -157,13 +170,18 @@ async def _push(request: ConsoleRequest, draft: FileDraft) -> Response:
     if asked.errors:
         return await _preview(request, draft, 422)
     try:
-        found = await access.preview(request.deps, request.actor, draft, asked.wish)
+        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
         if not found.has_receivers:
             raise InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")  # noqa: TRY301 - as above
-        made = await access.upload(request.deps, request.actor, draft, found, asked.wish.reading.region)
+        region = asked.options.reading.region
+        made = await uploads.submit_upload(request.deps, draft, found.rows, region, by=request.by)
     except InvalidInput as refused:
         return await _preview(request, draft, 422, refused)
     return request.go(f"{LIST}/{made.id}")
+
+
+async def _draft_of(request: ConsoleRequest) -> FileDraft:
+    return await drafts.get_draft(request.deps, request.account_id, request.id(FileDraftId), Purpose.RECORDS)
 
 
 def _choices_of(form: Form) -> dict[str, str]:
@@ -197,7 +215,7 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
         errors["starts_at"] = "Enter a valid date and time"
     hours = choices.get("hours", "4")
     offered = await push.choices(request)
-    defaults = Defaults(
+    defaults = RowDefaults(
         caller=choices.get("caller", "").strip(),
         label_id=choices.get("label_id", "") or (str(offered[0].label.id) if offered else ""),
         call_reason=choices.get("call_reason", "").strip(),
@@ -208,14 +226,14 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
     )
     chosen = {one: choices[f"{_COLUMN}{one.value}"] for one in Field if f"{_COLUMN}{one.value}" in choices}
     reading = Reading(choices.get("encoding", ""), choices.get("sheet", ""), region=region)
-    return _Asked(Wish(reading, defaults, chosen), zone, errors)
+    return _Asked(PreviewOptions(reading, defaults, chosen), zone, errors)
 
 
 async def _shown_choices(request: ConsoleRequest, draft: FileDraft) -> dict[str, str]:
     """What the form of the draft's preview holds: its choices, and the columns that were found."""
     asked = await _asked(request, draft.choices)
     try:
-        found = await access.preview(request.deps, request.actor, draft, asked.wish)
+        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
     except InvalidInput:
         return dict(draft.choices)
     return _form_of(draft, found, str(asked.zone))
@@ -236,7 +254,7 @@ async def _preview(
     form.errors.update(asked.errors)
     found: UploadPreview | None = None
     try:
-        found = await access.preview(request.deps, request.actor, draft, asked.wish)
+        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
         form = Form(Form.of(**_form_of(draft, found, str(asked.zone))).values, form.errors)
     except InvalidInput as trouble:
         form = form.refused(trouble)
@@ -268,7 +286,7 @@ def _fields(found: UploadPreview) -> list[tuple[str, str, list[tuple[str, str]]]
     return [(f"{_COLUMN}{one.value}", display_names.FIELDS[one], columns) for one in Field]
 
 
-def _shown(request: ConsoleRequest, sample: Sample, zone: tzinfo) -> Shown:
+def _shown(request: ConsoleRequest, sample: PreviewedRow, zone: tzinfo) -> Shown:
     row, record, label = sample.row, sample.record, sample.label
     faults = [display_names.fault(one.field, one.fault) for one in sample.faults] or ([row.fault] if row.fault else [])
     caller, receiver, _, name, reason, _, _ = row.values

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from starlette.responses import Response, StreamingResponse
 
-from callmark.domain.access import records as access
-from callmark.domain.access.records import Progress, RowResult, Upload
 from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.columns import COLUMNS
+from callmark.domain.personalisation.uploads.model import Upload
+from callmark.domain.personalisation.uploads.service import RowResult, UploadProgress
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import iso_us
@@ -23,7 +24,6 @@ from callmark.surfaces.console.request import ConsoleRequest, encode_key, with_q
 from callmark.surfaces.console.route import get
 
 LIST = "/console/uploads"
-_PAGE = 25
 _FAULTY_SHOWN = 100
 _PAUSE = timedelta(milliseconds=400)
 _FOLLOWED_FOR = timedelta(minutes=10)
@@ -44,7 +44,7 @@ class UploadPage(Page):
     """One file: how far it is, and the first of its rows that were judged bad."""
 
     template: ClassVar[str] = "uploads/upload.html"
-    progress: Progress
+    progress: UploadProgress
     text: str
     faulty: list[RowResult]
     batches: list[BatchId]
@@ -53,9 +53,9 @@ class UploadPage(Page):
 
 async def show_uploads(request: ConsoleRequest) -> Response:
     """Earlier files, newest first."""
-    found = await access.list_uploads(request.deps, request.actor, decode_instant_key(request.query("after")))
-    shown = found[:_PAGE]
-    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
+    found = await uploads.list_uploads(request.deps, request.account_id, decode_instant_key(request.query("after")))
+    shown = found[: uploads.PAGE]
+    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > uploads.PAGE else ""
     more = with_query(LIST, after=last) if last else ""
     return page(request, UploadsPage(shown, more, LIST if request.query("after") else ""))
 
@@ -63,23 +63,25 @@ async def show_uploads(request: ConsoleRequest) -> Response:
 async def show_upload(request: ConsoleRequest) -> Response:
     """One file."""
     upload_id = request.id(UploadId)
-    progress = await access.read_progress(request.deps, request.actor, upload_id)
+    progress = await uploads.read_progress(request.deps, request.account_id, upload_id)
     faulty: list[RowResult] = []
     bad_count = progress.outcomes.get(Outcome.INVALID, 0) + progress.upload.left_out_count
     if bad_count:
-        faulty = await access.first_faulty(request.deps, request.actor, upload_id, _FAULTY_SHOWN)
-    batches = await access.batches_of(request.deps, request.actor, upload_id)
+        faulty = await uploads.first_faulty(request.deps, request.account_id, upload_id, _FAULTY_SHOWN)
+    batches = await uploads.batches_of(request.deps, request.account_id, upload_id)
     return page(request, UploadPage(progress, _text(progress), faulty, batches, bad_count))
 
 
 async def follow(request: ConsoleRequest) -> Response:
     """The progress of one file, until every row has an outcome."""
     upload_id = request.id(UploadId)
-    first = await access.read_progress(request.deps, request.actor, upload_id)
+    first = await uploads.read_progress(request.deps, request.account_id, upload_id)
     return sse.stream(_events(request, upload_id, first))
 
 
-async def _events(request: ConsoleRequest, upload_id: UploadId, progress: Progress) -> AsyncGenerator[sse.Progress]:
+async def _events(
+    request: ConsoleRequest, upload_id: UploadId, progress: UploadProgress
+) -> AsyncGenerator[sse.Progress]:
     until = request.deps.real_clock.now() + _FOLLOWED_FOR
     while True:
         finished = progress.is_done or request.deps.real_clock.now() > until
@@ -87,10 +89,10 @@ async def _events(request: ConsoleRequest, upload_id: UploadId, progress: Progre
         if finished:
             return
         await request.deps.real_clock.sleep(_PAUSE)
-        progress = await access.read_progress(request.deps, request.actor, upload_id)
+        progress = await uploads.read_progress(request.deps, request.account_id, upload_id)
 
 
-def _text(progress: Progress) -> str:
+def _text(progress: UploadProgress) -> str:
     if progress.is_done:
         return "Done"
     return "Submitting" if progress.upload.submitted_count < progress.upload.row_count else "Pushing"
@@ -99,7 +101,7 @@ def _text(progress: Progress) -> str:
 async def download(request: ConsoleRequest) -> Response:
     """Every row with what became of it, as CSV."""
     upload_id = request.id(UploadId)
-    made = (await access.read_progress(request.deps, request.actor, upload_id)).upload
+    made = (await uploads.read_progress(request.deps, request.account_id, upload_id)).upload
     name = (
         "".join(c for c in made.file_name.rpartition(".")[0] or made.file_name if c.isascii() and c.isalnum())
         or "upload"
@@ -111,7 +113,7 @@ async def download(request: ConsoleRequest) -> Response:
 async def _csv(request: ConsoleRequest, upload_id: UploadId) -> AsyncGenerator[bytes]:
     names = [names[0] for names in COLUMNS.values()]
     yield _lines([["line", *names, "record_id", "status", "field", "message"]])
-    async for results in access.each_result(request.deps, request.actor, upload_id):
+    async for results in uploads.each_result(request.deps, request.account_id, upload_id):
         yield _lines([_line(result) for result in results])
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import queries as record_queries
@@ -13,6 +14,7 @@ from callmark.domain.personalisation.batches import queries
 from callmark.domain.personalisation.batches.model import Stages, stages
 from callmark.domain.personalisation.handset_messages import encode_withdraw
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, StoredRecord
+from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
 
@@ -20,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class BatchRecords:
     """Some of a batch's records; `is_done` when every record of the batch has an outcome."""
 
     batch: Batch
@@ -29,7 +31,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Withdrawal:
+class BatchWithdrawal:
     """What became of each record of a batch that was taken back."""
 
     batch: Batch
@@ -39,12 +41,17 @@ class Withdrawal:
     invalid: int
 
 
-async def read_page(deps: Deps, account_id: AccountId, batch_id: UUID, *, after: int, limit: int) -> Page:
-    """Up to `limit` records behind position `after`. Raises NotFound, also for another account's batch."""
+async def read_page(
+    deps: Deps, account_id: AccountId, batch_id: UUID, *, after: int, limit: int, outcome: Outcome | None = None
+) -> BatchRecords:
+    """Up to `limit` records behind position `after`, of one outcome or (None) of any.
+
+    Raises NotFound, also for another account's batch.
+    """
     async with deps.db.connection() as tx:
         batch = await _find(tx, account_id, batch_id)
-        records = await record_queries.records_of(tx, batch, after, limit)
-        return Page(batch, await queries.is_done(tx, batch), records)
+        records = await record_queries.records_of(tx, batch, after, limit, outcome)
+        return BatchRecords(batch, await queries.is_done(tx, batch), records)
 
 
 async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Stages:
@@ -55,7 +62,7 @@ async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Sta
     return stages(batch, rows)
 
 
-async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID) -> Withdrawal:
+async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, by: Actor) -> BatchWithdrawal:
     """Takes back every record of the batch whose window has not ended. Safe to repeat. Raises NotFound as above.
 
     Handsets that are connected drop theirs at once, the others with their next sync.
@@ -67,11 +74,13 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID) -> W
         await record_queries.note_withdrawal(tx, batch.id, now)
         rows = await queries.counts_of(tx, batch, now)
         keys = await queries.withdrawn_of(tx, batch, now)
+        if count:
+            await audit.note(tx, by, "batch.withdrawn", str(batch.id), account_id=account_id, at=now, records=count)
     await _tell(deps, keys)
     log.info("batch_withdrawn", batch=str(batch.id), records=count)
     by_outcome = {row["outcome"]: row for row in rows}
     invalid = by_outcome.pop(Outcome.INVALID, None)
-    return Withdrawal(
+    return BatchWithdrawal(
         batch,
         withdrawn=count,
         withdrawn_before=sum(row["withdrawn"] for row in by_outcome.values()) - count,

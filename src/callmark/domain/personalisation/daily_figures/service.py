@@ -1,4 +1,4 @@
-"""Figures of an account by day: counted behind the pushing, read at once (docs/decisions/0011-home-figures.md).
+"""DayFigures of an account by day: counted behind the pushing, read at once (docs/decisions/0011-home-figures.md).
 
 A job follows the batches in the order of their ids and counts each once, when it is done; what handsets take late is
 found by an index of its own; calls are added by `calls`. A page reads sums of days and counts the newest batches, which
@@ -30,7 +30,7 @@ _FAILURES = (
 
 
 @dataclass(frozen=True)
-class Figures:
+class DayFigures:
     """How many of a day's records got how far. `waiting` have no outcome yet; `pushed` are on their handset.
 
     `shown` and `answered` count records on the day of the first such call; the others on the day of acceptance.
@@ -58,19 +58,19 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Days:
+class DailyFigures:
     """The last days, today last. `is_behind`: so much is coming in that the newest is not counted yet."""
 
-    days: list[Figures]
+    days: list[DayFigures]
     is_behind: bool
 
     @property
-    def today(self) -> Figures:
+    def today(self) -> DayFigures:
         """The last of the days."""
         return self.days[-1]
 
 
-async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> Days:
+async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> DailyFigures:
     """The account's last `count` days (UTC, by the product clock). Bounded work however many records there are."""
     today = deps.clock.now().date()
     since = today - timedelta(days=count - 1)
@@ -91,13 +91,13 @@ async def read_days(deps: Deps, account_id: AccountId, count: int = DAYS) -> Day
     waiting += [(batch.accepted_at, batch.record_count) for batch, is_done in tail if not is_done]
     for at, records in waiting:
         _sum(sums.get(at.date(), {}), {"accepted": records, "waiting": records})
-    return Days([_figures(day, counts) for day, counts in sums.items()], is_behind)
+    return DailyFigures([_figures(day, counts) for day, counts in sums.items()], is_behind)
 
 
-def add_to_today(days: Days, *, shown: int, answered: int) -> Days:
+def add_to_today(days: DailyFigures, *, shown: int, answered: int) -> DailyFigures:
     """With what calls showed since they were counted last."""
     today = replace(days.today, shown=days.today.shown + shown, answered=days.today.answered + answered)
-    return Days([*days.days[:-1], today], days.is_behind)
+    return DailyFigures([*days.days[:-1], today], days.is_behind)
 
 
 def _tail(newest: Sequence[tuple[Batch, bool]], mark: UUID) -> tuple[list[tuple[Batch, bool]], bool]:
@@ -112,8 +112,8 @@ def _sum(into: dict[str, int], counts: Mapping[str, int]) -> None:
         into[name] = into.get(name, 0) + count
 
 
-def _figures(day: date, counts: Mapping[str, int]) -> Figures:
-    return Figures(
+def _figures(day: date, counts: Mapping[str, int]) -> DayFigures:
+    return DayFigures(
         day,
         accepted=counts.get("accepted", 0),
         invalid=counts.get("invalid", 0),

@@ -91,21 +91,6 @@ async def records_of(
     return [stored_of(row) for row in rows]
 
 
-async def records_in(tx: Tx, batch: Batch, outcome: Outcome, after: int, limit: int) -> list[StoredRecord]:
-    """A batch's records of one outcome in the order of submission, behind position `after`."""
-    rows = await tx.fetch(
-        f"SELECT {STORED} FROM call_record WHERE batch_id = $1 AND ends_at BETWEEN $2 AND $3 AND outcome = $4"
-        " AND position > $5 ORDER BY position LIMIT $6",
-        batch.id,
-        batch.ends_from,
-        batch.ends_to,
-        outcome,
-        after,
-        limit,
-    )
-    return [stored_of(row) for row in rows]
-
-
 async def records_to(
     tx: Tx,
     account_id: AccountId,

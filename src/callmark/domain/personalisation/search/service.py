@@ -14,10 +14,9 @@ from uuid import UUID
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import MOST_RECORDS, Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.queries import find_batch, find_record
+from callmark.domain.personalisation.queries import find_record
 from callmark.domain.personalisation.search import queries
 from callmark.kit.db import Tx
-from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
 
@@ -28,7 +27,7 @@ _VISITED_AT_ONCE = 2_500
 
 
 @dataclass(frozen=True)
-class WantedBatches:
+class BatchFilter:
     """A filter on batches; None does not filter."""
 
     since: datetime | None = None
@@ -48,7 +47,7 @@ class ListedBatch:
 
 
 @dataclass(frozen=True)
-class WantedRecords:
+class RecordFilter:
     """A filter on records; None does not filter."""
 
     receiver: PhoneNumber | None = None
@@ -65,7 +64,7 @@ class WantedRecords:
         return bool(self.caller or self.outcome or self.receiver_prefix or self.caller_prefix or self.id_part)
 
 
-class Place(NamedTuple):
+class RecordPosition(NamedTuple):
     """Where a walk through an account's batches stands: behind `position` of a batch."""
 
     accepted_at: datetime
@@ -78,12 +77,12 @@ class FoundRecords:
     """A page of records. `next`: where to go on, None at the end; `back_to`: how far back a walk has looked in vain."""
 
     records: list[StoredRecord]
-    next: Place | None
+    next: RecordPosition | None
     back_to: datetime | None = None
 
 
 async def list_batches(
-    deps: Deps, account_id: AccountId, wanted: WantedBatches, after: tuple[datetime, UUID] | None
+    deps: Deps, account_id: AccountId, wanted: BatchFilter, after: tuple[datetime, UUID] | None
 ) -> tuple[list[ListedBatch], tuple[datetime, UUID] | None]:
     """A page of the account's batches, newest first, and the key of the next one."""
     async with deps.db.connection() as tx:
@@ -106,21 +105,12 @@ async def list_batches(
     return listed, (last.accepted_at, last.id) if last else None
 
 
-async def list_in_batch(
-    deps: Deps, account_id: AccountId, batch_id: UUID, outcome: Outcome, *, after: int, limit: int
-) -> list[StoredRecord]:
-    """A batch's records of one outcome, behind position `after`. Raises NotFound, also for another account's."""
-    async with deps.db.connection() as tx:
-        batch = await find_batch(tx, batch_id)
-        if batch is None or batch.account_id != account_id:
-            raise NotFound
-        return await queries.records_in(tx, batch, outcome, after, limit)
-
-
-async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords, after: Place | None) -> FoundRecords:
+async def find_records(
+    deps: Deps, account_id: AccountId, wanted: RecordFilter, after: RecordPosition | None
+) -> FoundRecords:
     """A page of the account's records: for one receiver by window, else by acceptance, the latest first.
 
-    For a receiver, a `Place` holds the end of the last window and the record's id.
+    For a receiver, a `RecordPosition` holds the end of the last window and the record's id.
     """
     async with deps.db.connection() as tx:
         if (record_id := parse_uuid(wanted.id_part)) and (record := await find_record(tx, account_id, record_id)):
@@ -138,11 +128,11 @@ async def find_records(deps: Deps, account_id: AccountId, wanted: WantedRecords,
             limit=PAGE + 1,
         )
     shown = found[:PAGE]
-    more = Place(shown[-1].key.ends_at, shown[-1].key.id, 0) if len(found) > PAGE else None
+    more = RecordPosition(shown[-1].key.ends_at, shown[-1].key.id, 0) if len(found) > PAGE else None
     return FoundRecords(shown, more)
 
 
-async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Place | None) -> FoundRecords:
+async def _walk(tx: Tx, account_id: AccountId, wanted: RecordFilter, after: RecordPosition | None) -> FoundRecords:
     """Batch by batch from the newest, until a page is full, all is seen, or enough is looked at."""
     found: list[StoredRecord] = []
     at, visited = after, 0
@@ -162,21 +152,23 @@ async def _walk(tx: Tx, account_id: AccountId, wanted: WantedRecords, after: Pla
         if len(found) > PAGE:
             by_id = {batch.id: batch for batch in batches}
             last = found[PAGE - 1]
-            return FoundRecords(found[:PAGE], Place(by_id[last.batch_id].accepted_at, last.batch_id, last.position))
+            return FoundRecords(
+                found[:PAGE], RecordPosition(by_id[last.batch_id].accepted_at, last.batch_id, last.position)
+            )
         visited += sum(batch.record_count for batch in batches)
-        at = Place(batches[-1].accepted_at, batches[-1].id, MOST_RECORDS)
+        at = RecordPosition(batches[-1].accepted_at, batches[-1].id, MOST_RECORDS)
         if visited >= _MOST_VISITED:
             return FoundRecords(found, at, at.accepted_at)
 
 
-async def _next_batches(tx: Tx, account_id: AccountId, wanted: WantedRecords, at: Place | None) -> list[Batch]:
+async def _next_batches(tx: Tx, account_id: AccountId, wanted: RecordFilter, at: RecordPosition | None) -> list[Batch]:
     """The batches to look into next: enough for a page, or many where few records will be wanted."""
     most = _VISITED_AT_ONCE if wanted.is_narrow else 2 * PAGE
     if at is None:
         first = await queries.select_batches(tx, account_id, between=(None, None), is_done=None, after=None, limit=1)
         if not first:
             return []
-        at = Place(first[0][0].accepted_at, first[0][0].id, -1)
+        at = RecordPosition(first[0][0].accepted_at, first[0][0].id, -1)
     batches = await queries.batches_from(tx, account_id, at.accepted_at, at.batch_id, most)
     if batches and batches[0].id == at.batch_id and at.position >= batches[0].record_count - 1:
         batches = batches[1:]
@@ -188,7 +180,9 @@ async def _next_batches(tx: Tx, account_id: AccountId, wanted: WantedRecords, at
     return chosen
 
 
-def _in_order(batches: Sequence[Batch], records: Sequence[StoredRecord], at: Place | None) -> list[StoredRecord]:
+def _in_order(
+    batches: Sequence[Batch], records: Sequence[StoredRecord], at: RecordPosition | None
+) -> list[StoredRecord]:
     """By batch as listed, then by position; those up to `at` left out."""
     order = {batch.id: i for i, batch in enumerate(batches)}
     kept = [one for one in records if not (at and one.batch_id == at.batch_id and one.position <= at.position)]

@@ -12,7 +12,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation.sweeping import queries
-from callmark.domain.personalisation.sweeping.queries import OpenBatch, Part
+from callmark.domain.personalisation.sweeping.queries import OpenBatch, RecordPartition
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ async def _look_through(deps: Deps, now: datetime) -> int:
     return count
 
 
-def _parts_between(parts: Sequence[Part], since: datetime | None, now: datetime) -> list[Part]:
+def _parts_between(parts: Sequence[RecordPartition], since: datetime | None, now: datetime) -> list[RecordPartition]:
     """Those in which windows may have ended since then; all that have begun, if the clock was set back."""
     begun = [part for part in parts if part.day is None or part.day < now]
     if since is None or since > now:
@@ -79,7 +79,7 @@ def _parts_between(parts: Sequence[Part], since: datetime | None, now: datetime)
     return [part for part in begun if part.day is None or part.day + _DAY > since - _SLACK]
 
 
-async def _look_through_part(deps: Deps, part: Part, now: datetime) -> int:
+async def _look_through_part(deps: Deps, part: RecordPartition, now: datetime) -> int:
     count = 0
     for first in range(0, part.blocks, _BLOCKS):
         async with deps.db.connection() as tx:  # one for each step, so that a long look holds none

@@ -21,7 +21,7 @@ class OpenBatch(NamedTuple):
     records: int
 
 
-class Part(NamedTuple):
+class RecordPartition(NamedTuple):
     """A partition of `call_record`: its name, its day's first instant (None: days without one) and size in blocks."""
 
     name: str
@@ -60,7 +60,7 @@ async def fail_ended_of(tx: Tx, batches: Sequence[OpenBatch], now: datetime) -> 
     return int(tag.rsplit(" ", 1)[-1])
 
 
-async def parts(tx: Tx) -> list[Part]:
+async def parts(tx: Tx) -> list[RecordPartition]:
     """Every partition of `call_record`, oldest first."""
     rows = await tx.fetch(
         "SELECT c.relname, substring(c.relname FROM '_([0-9]{8})$') AS day,"
@@ -68,14 +68,14 @@ async def parts(tx: Tx) -> list[Part]:
         " FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = 'call_record'::regclass ORDER BY c.relname"
     )
-    return [Part(row["relname"], _first_of(row["day"]), row["blocks"] or 0) for row in rows]
+    return [RecordPartition(row["relname"], _first_of(row["day"]), row["blocks"] or 0) for row in rows]
 
 
 def _first_of(day: str | None) -> datetime | None:
     return datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) if day else None
 
 
-async def fail_ended_in(tx: Tx, part: Part, blocks: range, now: datetime) -> int | None:
+async def fail_ended_in(tx: Tx, part: RecordPartition, blocks: range, now: datetime) -> int | None:
     """Fails what is pending past its window in these blocks of a partition, whatever its batch says; how many.
 
     None when the partition is gone. Reads the blocks from end to end: an index of what is pending would have to be

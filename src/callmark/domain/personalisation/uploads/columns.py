@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, Row
+from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, UploadRow
 from callmark.domain.personalisation.validation import Field
 from callmark.kit.errors import InvalidInput
 from callmark.tables.columns import key, match, nearest, says_phone
@@ -59,7 +59,7 @@ _RECEIVER = list(Field).index(Field.RECEIVER)
 
 
 @dataclass(frozen=True)
-class Unused:
+class UnusedColumn:
     """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty."""
 
     column: int
@@ -117,27 +117,27 @@ def _only_phones(names: Sequence[str], taken: set[int]) -> int:
     return places[0] if len(places) == 1 else NOWHERE
 
 
-def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[Unused]:
+def unused_columns(table: Table, columns: Mapping[Field, int]) -> list[UnusedColumn]:
     """Columns that hold something and that no field takes."""
     free = [name for one in Field if columns[one] == NOWHERE for name in COLUMNS[one]]
     return [
-        Unused(at, table.name(at), nearest(table.name(at), free) if table.names else "")
+        UnusedColumn(at, table.name(at), nearest(table.name(at), free) if table.names else "")
         for at in range(table.width)
         if at not in columns.values() and any(at < len(line.cells) and line.cells[at] for line in table.lines)
     ]
 
 
-def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> list[Row]:
+def rows_of(table: Table, columns: Mapping[Field, int], region: str = "") -> list[UploadRow]:
     """The rows in the order of the file, values in that of `Field`; those that cannot be read have a fault.
 
     So has one whose country code stands in a column of its own and not before the receiver's number.
     """
     places = [columns[one] for one in Field]
     code = dial_code_column(table)
-    good: list[Row] = []
+    good: list[UploadRow] = []
     for line in table.lines:
         values = [line.cells[at][:LONGEST_CELL] if 0 <= at < len(line.cells) else "" for at in places]
         why = "" if code is None else _not_under(line, code, values[_RECEIVER], region)
-        good.append(Row(line.number, values, f"{why}: {line.text}" if why else ""))
-    faulty = [Row(one.line, [""] * len(places), f"{one.why}: {one.text}") for one in table.faults]
+        good.append(UploadRow(line.number, values, f"{why}: {line.text}" if why else ""))
+    faulty = [UploadRow(one.line, [""] * len(places), f"{one.why}: {one.text}") for one in table.faults]
     return sorted([*good, *faulty], key=lambda row: row.line)

@@ -16,6 +16,7 @@ from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER
 from callmark.domain.personalisation.uploads import model, queries
 from callmark.domain.personalisation.uploads.model import Upload
+from callmark.domain.personalisation.validation import console_rules
 from callmark.domain.policy.plan import Feature
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict
@@ -70,7 +71,7 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
     if part is None:
         return False
 
-    rules = model.rules_for(upload.region)
+    rules = console_rules(upload.region)
     submitted = [Submitted(model.as_record(row.values), partial(model.as_sent, row.values)) for row in part.records]
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
         async with deps.db.transaction() as tx:

@@ -7,13 +7,12 @@ epoch milliseconds. Which column is which stands in `upload_columns`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.numbers.number_list_parser import read_number
-from callmark.domain.personalisation.validation import Field, NewRecord, Rules
+from callmark.domain.personalisation.validation import Field, NewRecord
 from callmark.kit.clock import EPOCH, from_ms, iso_ms, to_ms
 
 MOST_ROWS = 50_000
@@ -24,7 +23,7 @@ _SHORTEST_MS = 12
 """Digits of epoch milliseconds since 1973; shorter numbers are not taken for instants."""
 
 
-class Row(msgspec.Struct, frozen=True):
+class UploadRow(msgspec.Struct, frozen=True):
     """A row of a file: its line (from 1), and its values in the order of `Field`, empty where it has none."""
 
     line: int
@@ -49,22 +48,22 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Part:
+class UploadPart:
     """Some rows of an upload, and the batch they were submitted as; None before."""
 
     number: int
-    rows: list[Row]
+    rows: list[UploadRow]
     batch_id: BatchId | None
 
     @property
-    def records(self) -> list[Row]:
+    def records(self) -> list[UploadRow]:
         """The rows that are submitted, in the order of the batch."""
         return [row for row in self.rows if not row.fault]
 
 
-def parts_of(rows: Sequence[Row]) -> list[list[Row]]:
+def parts_of(rows: Sequence[UploadRow]) -> list[list[UploadRow]]:
     """The rows in parts that have 1 to `ROWS_A_PART` to submit each; none when there is nothing to submit."""
-    parts: list[list[Row]] = [[]]
+    parts: list[list[UploadRow]] = [[]]
     count = 0
     for row in rows:
         if not row.fault and count == ROWS_A_PART:
@@ -76,7 +75,7 @@ def parts_of(rows: Sequence[Row]) -> list[list[Row]]:
 
 
 @dataclass(frozen=True)
-class Defaults:
+class RowDefaults:
     """What stands in for columns and cells that a file leaves empty; an empty text stands for nothing."""
 
     caller: str = ""
@@ -88,14 +87,14 @@ class Defaults:
     zone: tzinfo = UTC
 
 
-def filled(row: Row, defaults: Defaults) -> Row:
+def filled(row: UploadRow, defaults: RowDefaults) -> UploadRow:
     """The row with what it leaves empty, a label's name turned into its id, and times as ISO 8601."""
     if row.fault:
         return row
     caller, receiver, label, name, reason, starts, ends = row.values
     label = label or defaults.label_id
     start = read_instant(starts, defaults.zone) if starts else defaults.starts_at
-    return Row(
+    return UploadRow(
         row.line,
         [
             caller or defaults.caller,
@@ -134,12 +133,6 @@ def read_instant(text: str, zone: tzinfo) -> datetime | None:
     except OverflowError:
         return None
     return instant if instant >= EPOCH else None
-
-
-def rules_for(region: str) -> Rules:
-    """How the console judges: as v2, with numbers as people write them."""
-    parse = partial(read_number, region=region)
-    return Rules(parse, 3, empty_label_name_is_absent=True, label_may_be_absent=True)
 
 
 def as_record(values: Sequence[str]) -> NewRecord:

@@ -10,9 +10,19 @@ from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.uploads import columns as file_columns
 from callmark.domain.personalisation.uploads import model
-from callmark.domain.personalisation.uploads.columns import NOWHERE, Unused
-from callmark.domain.personalisation.uploads.model import Defaults, Row
-from callmark.domain.personalisation.validation import Fault, Faulty, Field, GoodRecord, Known, Rules, all_faults, judge
+from callmark.domain.personalisation.uploads.columns import NOWHERE, UnusedColumn
+from callmark.domain.personalisation.uploads.model import RowDefaults, UploadRow
+from callmark.domain.personalisation.validation import (
+    Fault,
+    Faulty,
+    Field,
+    GoodRecord,
+    Known,
+    Rules,
+    all_faults,
+    console_rules,
+    judge,
+)
 from callmark.kit.clock import to_ms
 from callmark.tables.model import Table
 from callmark.tables.phones import NoNumber, read_phone
@@ -23,11 +33,11 @@ _EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Wish:
+class PreviewOptions:
     """How a file is to be read and what it leaves out; `chosen` are columns that a person chose (`find_columns`)."""
 
     reading: Reading
-    defaults: Defaults
+    defaults: RowDefaults
     chosen: Mapping[Field, str]
 
 
@@ -42,10 +52,10 @@ class FaultKind:
 
 
 @dataclass(frozen=True)
-class Sample:
+class PreviewedRow:
     """One of the first rows: the record that would be pushed with its label, or its faults."""
 
-    row: Row
+    row: UploadRow
     record: GoodRecord | None
     label: Label | None
     faults: list[Faulty]
@@ -57,9 +67,9 @@ class UploadPreview:
 
     table: Table
     columns: dict[Field, int]
-    unused: list[Unused]
-    rows: list[Row]
-    samples: list[Sample]
+    unused: list[UnusedColumn]
+    rows: list[UploadRow]
+    samples: list[PreviewedRow]
     faults: list[FaultKind]
     good_count: int
 
@@ -74,33 +84,33 @@ class UploadPreview:
         return len(self.rows)
 
 
-async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, wish: Wish) -> UploadPreview:
+async def preview_upload(deps: Deps, account_id: AccountId, file: bytes, options: PreviewOptions) -> UploadPreview:
     """The preview, as of now. Raises InvalidInput about `file`, `encoding` or `sheet`."""
-    table, columns, rows = await to_thread(_read, file, wish)
-    rules = model.rules_for(wish.reading.region)
+    table, columns, rows = await to_thread(_read, file, options)
+    rules = console_rules(options.reading.region)
     records = [model.as_record(row.values) for row in rows]
     allow_foreign = deps.settings.foreign_callers == "allow"
     async with deps.db.connection() as tx:
         known = await known_to(tx, account_id, rules, records, allow_foreign=allow_foreign)
     now_ms = to_ms(deps.clock.now())
-    return await to_thread(_judged, table, columns, rows, _Judging(rules, known, now_ms, wish.reading.region))
+    return await to_thread(_judged, table, columns, rows, _RowJudge(rules, known, now_ms, options.reading.region))
 
 
-def _read(file: bytes, wish: Wish) -> tuple[Table, dict[Field, int], list[Row]]:
-    table = file_columns.read_file(file, wish.reading)
-    columns = file_columns.find_columns(table, wish.chosen, wish.reading.region)
-    rows = [model.filled(row, wish.defaults) for row in file_columns.rows_of(table, columns, wish.reading.region)]
+def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int], list[UploadRow]]:
+    table = file_columns.read_file(file, options.reading)
+    columns = file_columns.find_columns(table, options.chosen, options.reading.region)
+    rows = [model.filled(row, options.defaults) for row in file_columns.rows_of(table, columns, options.reading.region)]
     return table, columns, rows
 
 
 @dataclass(frozen=True)
-class _Judging:
+class _RowJudge:
     rules: Rules
     known: Known
     now_ms: int
     region: str
 
-    def faults_of(self, row: Row) -> list[Faulty]:
+    def faults_of(self, row: UploadRow) -> list[Faulty]:
         """Everything wrong with a row's record; most have nothing, which is found out sooner."""
         record = model.as_record(row.values)
         try:
@@ -109,17 +119,17 @@ class _Judging:
             return all_faults(record, self.rules, self.known, self.now_ms)
         return []
 
-    def sample(self, row: Row) -> Sample:
+    def sample(self, row: UploadRow) -> PreviewedRow:
         """The row as a phone would show it."""
         faults = [] if row.fault else self.faults_of(row)
         if row.fault or faults:
-            return Sample(row, None, None, faults)
+            return PreviewedRow(row, None, None, faults)
         record = judge(model.as_record(row.values), self.rules, self.known, self.now_ms)
         labels = (*self.known.by_text.values(), self.known.default)
-        return Sample(row, record, next(one for one in labels if one and one.id == record.label_id), [])
+        return PreviewedRow(row, record, next(one for one in labels if one and one.id == record.label_id), [])
 
 
-def _judged(table: Table, columns: dict[Field, int], rows: Sequence[Row], judging: _Judging) -> UploadPreview:
+def _judged(table: Table, columns: dict[Field, int], rows: Sequence[UploadRow], judging: _RowJudge) -> UploadPreview:
     kinds: dict[tuple[Field | None, str], FaultKind] = {}
     good_count = 0
     for row in rows:

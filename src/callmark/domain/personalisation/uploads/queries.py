@@ -7,15 +7,14 @@ from uuid import UUID
 import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.personalisation.uploads import model
-from callmark.domain.personalisation.uploads.model import Part, Upload
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow
 from callmark.kit.db import Row, Tx
 
 _UPLOAD = "id, account_id, file_name, region, row_count, submitted_count, created_by_email, created_at, left_out_count"
-_rows = msgspec.json.Decoder(list[model.Row])
+_rows = msgspec.json.Decoder(list[UploadRow])
 
 
-async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[model.Row]], now: datetime) -> None:
+async def insert_upload(tx: Tx, upload: Upload, parts: Sequence[Sequence[UploadRow]], now: datetime) -> None:
     """Writes an upload, due now, with its rows."""
     await tx.execute(
         f"INSERT INTO upload ({_UPLOAD}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -62,7 +61,7 @@ async def select_uploads(
     return [upload_of(row) for row in rows]
 
 
-async def next_part(tx: Tx, upload_id: UploadId) -> Part | None:
+async def next_part(tx: Tx, upload_id: UploadId) -> UploadPart | None:
     """The first part that is not submitted; None when all are."""
     row = await tx.fetchrow(
         "SELECT number, rows, batch_id FROM upload_part WHERE upload_id = $1 AND batch_id IS NULL"
@@ -72,7 +71,7 @@ async def next_part(tx: Tx, upload_id: UploadId) -> Part | None:
     return _part(row) if row else None
 
 
-async def mark_submitted(tx: Tx, upload_id: UploadId, part: Part, batch_id: BatchId) -> bool:
+async def mark_submitted(tx: Tx, upload_id: UploadId, part: UploadPart, batch_id: BatchId) -> bool:
     """Ties a part to its batch; False when it has one."""
     tag = await tx.execute(
         "UPDATE upload_part SET batch_id = $3 WHERE upload_id = $1 AND number = $2 AND batch_id IS NULL",
@@ -88,7 +87,7 @@ async def mark_submitted(tx: Tx, upload_id: UploadId, part: Part, batch_id: Batc
     return True
 
 
-async def part_after(tx: Tx, upload_id: UploadId, after: int) -> Part | None:
+async def part_after(tx: Tx, upload_id: UploadId, after: int) -> UploadPart | None:
     """The part that follows that number; None at the end."""
     row = await tx.fetchrow(
         "SELECT number, rows, batch_id FROM upload_part WHERE upload_id = $1 AND number > $2 ORDER BY number LIMIT 1",
@@ -145,6 +144,6 @@ def upload_of(row: Row) -> Upload:
     )
 
 
-def _part(row: Row) -> Part:
+def _part(row: Row) -> UploadPart:
     batch_id = BatchId(row["batch_id"]) if row["batch_id"] else None
-    return Part(row["number"], _rows.decode(row["rows"]), batch_id)
+    return UploadPart(row["number"], _rows.decode(row["rows"]), batch_id)

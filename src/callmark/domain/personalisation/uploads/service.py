@@ -3,26 +3,30 @@
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import number_list_parser
 from callmark.domain.personalisation import queries as record_queries
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.uploads import queries
-from callmark.domain.personalisation.uploads.model import Part, Row, Upload, parts_of
+from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, parts_of
+from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import new_id
 
 PAGE = 25
-_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
-class Progress:
+class UploadProgress:
     """How far an upload is; `outcomes` of what is submitted."""
 
     upload: Upload
@@ -43,45 +47,37 @@ class Progress:
 class RowResult:
     """A row of the file and its record; None until it is submitted."""
 
-    row: Row
+    row: UploadRow
     record: StoredRecord | None
 
 
-async def submit_upload(
-    deps: Deps,
-    account_id: AccountId,
-    *,
-    rows: Sequence[Row],
-    file_name: str,
-    region: str,
-    created_by_email: str,
-) -> Upload:
-    """The upload, once all its rows are written. Raises InvalidInput about `region`, or `file` without a record."""
+async def submit_upload(deps: Deps, draft: FileDraft, rows: Sequence[UploadRow], region: str, *, by: Actor) -> Upload:
+    """The upload of a previewed file, once all its rows are written; `jobs` submit them. The draft is gone with it.
+
+    Raises InvalidInput about `region`, or `file` without a record; Conflict when the draft was used meanwhile.
+    """
     region = number_list_parser.known_region(region)
     parts = parts_of(rows)
     if not parts:
         raise InvalidInput("no row of the file is a valid record", field="file")
-    left_out = sum(bool(row.fault) for row in rows)
-    now = deps.clock.now()
-    upload = Upload(
-        UploadId(new_id()),
-        account_id,
-        file_name.strip()[:_LONGEST_NAME] or "upload.csv",
-        region,
-        len(rows) - left_out,
-        0,
-        created_by_email,
-        now,
-        left_out,
-    )
+    left_out, now = sum(bool(row.fault) for row in rows), deps.clock.now()
+    count = len(rows) - left_out
+    made = Upload(UploadId(new_id()), draft.account_id, draft.file_name, region, count, 0, by.email, now, left_out)
     async with deps.db.transaction() as tx:
-        await queries.insert_upload(tx, upload, parts, now)
-    return upload
-
-
-async def announce(deps: Deps) -> None:
-    """Wakes a worker for what was uploaded; not inside a transaction."""
-    await deps.wake(WorkName.UPLOADS)
+        await drafts.take_draft(tx, draft)
+        await queries.insert_upload(tx, made, parts, now)
+        await audit.note(
+            tx,
+            by,
+            "upload.created",
+            made.file_name,
+            account_id=made.account_id,
+            at=now,
+            upload_id=str(made.id),
+            records=made.row_count,
+        )
+        tx.after_commit(partial(deps.wake, WorkName.UPLOADS))
+    return made
 
 
 async def get_upload(deps: Deps, account_id: AccountId, upload_id: UUID) -> Upload:
@@ -96,12 +92,12 @@ async def list_uploads(deps: Deps, account_id: AccountId, after: tuple[datetime,
         return await queries.select_uploads(tx, account_id, after, PAGE + 1)
 
 
-async def read_progress(deps: Deps, account_id: AccountId, upload_id: UUID) -> Progress:
+async def read_progress(deps: Deps, account_id: AccountId, upload_id: UUID) -> UploadProgress:
     """How far the upload is. Raises NotFound."""
     async with deps.db.connection() as tx:
         upload = _found(await queries.select_upload(tx, account_id, upload_id))
         counts = await queries.count_outcomes(tx, upload.id)
-    return Progress(upload, {Outcome(outcome): count for outcome, count in counts.items()})
+    return UploadProgress(upload, {Outcome(outcome): count for outcome, count in counts.items()})
 
 
 async def batches_of(deps: Deps, account_id: AccountId, upload_id: UUID) -> list[BatchId]:
@@ -135,7 +131,7 @@ async def first_faulty(deps: Deps, account_id: AccountId, upload_id: UUID, limit
     return found[:limit]
 
 
-async def _results(tx: Tx, part: Part) -> list[RowResult]:
+async def _results(tx: Tx, part: UploadPart) -> list[RowResult]:
     batch = await record_queries.find_batch(tx, part.batch_id) if part.batch_id else None
     records = await record_queries.records_of(tx, batch) if batch else []
     by_position = {record.position: record for record in records}

@@ -1,0 +1,95 @@
+"""The SQL of records as handsets hold and show them. Bounded on `ends_at` as in `queries`."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, StoredRecord
+from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, open_of_row, stored_of
+from callmark.kit.db import Tx
+from callmark.kit.phone import PhoneNumber
+
+
+async def for_handset(
+    tx: Tx, receiver: PhoneNumber, now: datetime, after: tuple[datetime, UUID], limit: int
+) -> list[OpenRecord]:
+    """A receiver's valid, not withdrawn records whose window is open or to come, by (ends_at, id) after `after`.
+
+    None of a suspended account (contract D51). Primary key index; partitions that ended before now are pruned.
+    """
+    rows = await tx.fetch(
+        f"SELECT {OPEN} FROM call_record r JOIN label l ON l.id = r.label_id"
+        " WHERE r.receiver_number = $1 AND r.ends_at > $2 AND (r.ends_at, r.id) > ($3, $4)"
+        " AND r.withdrawn_at IS NULL AND r.outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active')"
+        " ORDER BY r.ends_at, r.id LIMIT $5",
+        receiver,
+        now,
+        *after,
+        limit,
+    )
+    return [open_of_row(row) for row in rows]
+
+
+async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Collection[UUID]) -> list[RecordKey]:
+    """Those of a receiver's records among `ids` that are withdrawn, windows that ended left out.
+
+    While its account is suspended a record is withdrawn, too (contract D51).
+    """
+    rows = await tx.fetch(
+        "SELECT receiver_number, ends_at, id FROM call_record r"
+        " WHERE receiver_number = $1 AND ends_at > $2 AND id = ANY ($3::uuid[]) AND (withdrawn_at IS NOT NULL"
+        " OR NOT EXISTS (SELECT FROM client_account a WHERE a.id = r.account_id AND a.state = 'active'))",
+        receiver,
+        now,
+        list(ids),
+    )
+    return [key_of_row(row) for row in rows]
+
+
+async def newest_open_each(
+    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
+) -> list[OpenRecord | None]:
+    """For each (receiver, caller, now): the latest accepted of the pair's records whose window is open then, or None.
+
+    None of a suspended account (contract D51).
+
+    Primary key index on the two or three partitions in which windows that are open may end (within 24 hours). Fits
+    `deps.gather`. Source: contract D27.
+    """
+    receivers, callers, nows = zip(*asked, strict=True)
+    rows = await tx.fetch(
+        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"
+        " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
+        " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
+        " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
+        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
+        " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
+        " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1) r JOIN label l ON l.id = r.label_id",
+        receivers,
+        callers,
+        nows,
+        min(nows),
+        max(nows) + LONGEST_WINDOW,
+    )
+    found = {row["at"]: open_of_row(row) for row in rows}
+    return [found.get(at) for at in range(1, len(asked) + 1)]
+
+
+async def latest_of_pair(
+    tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, now: datetime, account_id: AccountId | None
+) -> StoredRecord | None:
+    """The record nearest to showing for a pair, for saying why nothing shows: ended within a day, or still to come.
+
+    With an account, of its records only.
+    """
+    row = await tx.fetchrow(
+        f"SELECT {STORED} FROM call_record WHERE receiver_number = $1 AND caller_number = $2 AND ends_at > $3"
+        " AND account_id = coalesce($4, account_id) ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1",
+        receiver,
+        caller,
+        now - LONGEST_WINDOW,
+        account_id,
+    )
+    return stored_of(row) if row else None

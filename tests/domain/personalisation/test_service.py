@@ -1,0 +1,90 @@
+"""What a person or a key does to records, and the line of the audit log that says so."""
+
+import pytest
+from tests.factories import Cast, make_cast, phone, submit_batch
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import AccountState
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditEntry, AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation import service
+from callmark.domain.personalisation.batches import service as batches
+from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2, Fault, Field, NewRecord, RecordRefused
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
+from callmark.kit.clock import to_ms
+from callmark.kit.errors import Conflict, Forbidden, NotFound
+
+ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")
+KEY = Actor(ActorKind.API_KEY, "alice@acme.example", key_name="CRM")
+TERMINAL = Actor(ActorKind.COMMAND_LINE, "root@callmark")
+
+
+def new_record(deps: Deps, cast: Cast, **changed: object) -> NewRecord:
+    """A good record, open for an hour."""
+    now = to_ms(deps.clock.now())
+    return NewRecord("918040001234", phone(), str(cast.label.id), None, None, now, now + 3_600_000)._replace(**changed)
+
+
+async def audited(deps: Deps, cast: Cast, action: str = "") -> list[AuditEntry]:
+    """The account's entries of that action, or all but those of what a test is set up with."""
+    found = await audit.list_entries(deps, cast.account.id, AuditFilter(action))
+    return [entry for entry in found if entry.actor_email != SYSTEM.email]
+
+
+async def test_a_withdrawal_is_audited_once_under_whoever_asked_first(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    good = [Submitted(new_record(deps, cast), lambda: b"{}") for _ in range(2)]
+    batch = await submit_batch(deps, cast.account.id, V2, good)
+    first, _ = await service.batch_status(deps, cast.account.id, batch.id)
+    await service.withdraw_record(deps, cast.account.id, first.key.id, by=KEY)
+    await service.withdraw_record(deps, cast.account.id, first.key.id, by=ALICE)
+    await batches.withdraw_batch(deps, cast.account.id, batch.id, by=TERMINAL)
+    await batches.withdraw_batch(deps, cast.account.id, batch.id, by=ALICE)
+    (record,) = await audited(deps, cast, "record.withdrawn")
+    (whole,) = await audited(deps, cast, "batch.withdrawn")
+    assert (record.subject, record.details) == (cast.label.name, {"record_id": str(first.key.id)})
+    assert (record.actor_email, record.by_operator) == ("API key CRM", False)
+    assert (whole.subject, whole.details) == (str(batch.id), {"records": 1})
+    assert (whole.actor_email, whole.by_operator) == ("root@callmark", True)
+
+
+async def test_what_is_another_accounts_or_cannot_be_taken_back_is_not_audited(deps: Deps) -> None:
+    cast, charlie = await make_cast(deps), await make_cast(deps)
+    bad = Submitted(new_record(deps, cast, receiver="nobody"), lambda: b"{}")
+    batch = await submit_batch(deps, cast.account.id, V2, [bad])
+    (record,) = await service.batch_status(deps, cast.account.id, batch.id)
+    with pytest.raises(Conflict):
+        await service.withdraw_record(deps, cast.account.id, record.key.id, by=ALICE)
+    with pytest.raises(NotFound):
+        await service.withdraw_record(deps, charlie.account.id, record.key.id, by=ALICE)
+    with pytest.raises(NotFound):
+        await batches.withdraw_batch(deps, charlie.account.id, batch.id, by=ALICE)
+    assert await audited(deps, cast) == await audited(deps, charlie) == []
+
+
+async def test_a_push_by_hand_takes_numbers_as_people_write_them_and_is_audited_without_the_number(deps: Deps) -> None:
+    cast, receiver = await make_cast(deps), phone()
+    record = new_record(deps, cast, caller="+91 (80) 4000-1234", receiver=f"+{receiver[:2]} {receiver[2:]}")
+    pushed = await service.push_by_hand(deps, cast.account.id, record, by=ALICE)
+    assert (pushed.key.receiver_number, pushed.outcome) == (receiver, Outcome.NOT_REGISTERED)
+    (entry,) = await audited(deps, cast)
+    assert (entry.action, entry.subject, entry.actor_email) == ("record.pushed", cast.label.name, ALICE.email)
+    assert entry.details == {"record_id": str(pushed.key.id), "outcome": "not_registered"}
+    assert entry.address == ALICE.address
+
+
+async def test_a_push_by_hand_is_refused_with_everything_that_is_wrong(deps: Deps) -> None:
+    cast = await make_cast(deps)
+    with pytest.raises(RecordRefused) as refused:
+        await service.push_by_hand(
+            deps, cast.account.id, new_record(deps, cast, receiver="nobody", call_reason="Sale"), by=ALICE
+        )
+    found = {(one.field, one.fault) for one in refused.value.faults}
+    assert found == {(Field.RECEIVER, Fault.PHONE), (Field.CALL_REASON, Fault.REASON_LENGTH)}
+    await accounts.update_account(deps, cast.account.id, state=AccountState.SUSPENDED)
+    with pytest.raises(Forbidden, match="suspended"):
+        await service.push_by_hand(deps, cast.account.id, new_record(deps, cast), by=ALICE)
+    assert await audited(deps, cast) == []
