@@ -6,9 +6,10 @@ from uuid import UUID
 
 from tests.factories import make_branch
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallReasonId, LabelId, ProcessId
-from callmark.domain.structure import library
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet, PhoneType
 from callmark.kit.clock import FakeClock
@@ -59,7 +60,7 @@ async def plant(deps: Deps, clock: FakeClock, names: dict[str, str], named: set[
         )
     if {"call_reason", "feature_set"} & named:
         text = "Your parcel arrives today"
-        reason = await library.create_call_reason(deps, ours, text=text, created_by_email=EMAIL)
+        reason = await call_reasons.create_call_reason(deps, ours, text=text, by=SYSTEM)
         names["call_reason"] = str(reason.id)
     for name in (name for name in _FEATURE_SETS if name in named):
         await _make_feature_set(deps, names, name)

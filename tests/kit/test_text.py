@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import clean_line, is_showable, kept_or, named, refused_in
+from callmark.kit.text import alike, clean_line, is_showable, kept_or, named, refused_in, some_names
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(
@@ -122,3 +122,15 @@ def test_what_is_stored_already_is_not_judged_again_while_something_else_changes
     assert kept_or("Acme\u200b", None, str.upper) == "Acme\u200b"
     assert kept_or("Acme\u200b", "acme", str.upper) == "ACME"
     assert kept_or("", "", lambda _: "judged") == "judged"
+
+
+def test_names_are_the_same_in_any_spelling_of_case() -> None:
+    assert alike("ÉCOLE", "école")
+    assert alike("Straße", "STRASSE")
+    assert not alike("Retail", "Retail 2")
+
+
+def test_a_sentence_names_three_and_says_how_many_more() -> None:
+    assert some_names("operation", ["Sales"]) == "the operation 'Sales'"
+    assert some_names("process", ["a", "b", "c"]) == "the processes 'a', 'b', 'c'"
+    assert some_names("feature set", list("abcde")) == "the feature sets 'a', 'b', 'c' and 2 more"

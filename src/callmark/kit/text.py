@@ -6,7 +6,7 @@ Source: contract D52.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from callmark.kit.errors import InvalidInput
 
@@ -82,6 +82,19 @@ def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:
     What was stored before a rule came must not stand in the way of another change.
     """
     return kept if text is None or (kept and text.strip() == kept) else rule(text)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two names count as the same: in any spelling of case."""
+    return one.casefold() == other.casefold()
+
+
+def some_names(kind: str, names: Sequence[str]) -> str:
+    """Names for a sentence: `the processes 'A', 'B', 'C' and 4 more`."""
+    first = ", ".join(repr(name) for name in names[:_MOST_NAMED])
+    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    return f"the {kind if len(names) == 1 else plural} {first}{rest}"
 
 
 def _is_visible(character: str) -> bool:

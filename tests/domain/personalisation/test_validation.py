@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callmark.domain.call_reasons.model import FORBIDDEN_IN_REASON
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.personalisation.validation import (
@@ -23,7 +24,6 @@ from callmark.domain.personalisation.validation import (
     all_faults,
     judge,
 )
-from callmark.domain.structure.call_reason import FORBIDDEN_IN_REASON
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.kit.text import is_showable
 

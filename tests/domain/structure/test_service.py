@@ -8,11 +8,12 @@ import pytest
 from tests.factories import ALICE, make_branch, make_feature_set, make_label, make_number_group
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.structure import library
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import (
     FeatureSetChange,
@@ -52,7 +53,7 @@ async def names(deps: Deps, account_id: AccountId, within: Within) -> list[str]:
 
 async def test_a_feature_set_is_a_draft_with_the_fields_it_was_given(deps: Deps, alices: AccountId) -> None:
     label = await static_label(deps, alices)
-    reason = await library.create_call_reason(deps, alices, text="Your parcel is near", created_by_email="")
+    reason = await call_reasons.create_call_reason(deps, alices, text="Your parcel is near", by=SYSTEM)
     new = NewFeatureSet(
         " Default ", " For parcels ", label.id, reason.id, call_me_back=True, survey=True, phone_type=PhoneType.PRIORITY
     )
@@ -80,7 +81,7 @@ async def test_only_a_living_static_label_of_the_account_can_be_taken(
 async def test_only_a_call_reason_of_the_account_can_be_taken(
     deps: Deps, alices: AccountId, charlies: AccountId
 ) -> None:
-    foreign = await library.create_call_reason(deps, charlies, text="Your parcel is near", created_by_email="")
+    foreign = await call_reasons.create_call_reason(deps, charlies, text="Your parcel is near", by=SYSTEM)
     for reason_id in (foreign.id, CallReasonId(uuid4())):
         with pytest.raises(InvalidInput, match="call reason"):
             await make_feature_set(deps, alices, new=NewFeatureSet("With", call_reason_id=reason_id))

@@ -7,13 +7,15 @@ from tests.factories import make_label, phone
 from tests.listed import QUESTIONS, SOMEBODY
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignType
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import service as numbers
-from callmark.domain.structure import library, nodes
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet, FeatureSetState, NewFeatureSet, PhoneType, Within
 
@@ -41,9 +43,7 @@ async def only_set(deps: Deps, business: Business) -> FeatureSet:
 async def test_a_feature_set_is_made_with_all_it_shows(deps: Deps, business: Business, browse: Visitors) -> None:
     label = await static_label(deps, business)
     dynamic = await make_label(deps, business.account.id, name="For pushed calls")
-    reason = await library.create_call_reason(
-        deps, business.account.id, text="Your parcel arrives", created_by_email=SOMEBODY
-    )
+    reason = await call_reasons.create_call_reason(deps, business.account.id, text="Your parcel arrives", by=SYSTEM)
     paul = await browse.as_member(business.process_owner)
     asked = await paul.get(f"{SETS}/new", process=str(business.process))
     assert f'value="{business.process}" selected' in asked.text

@@ -7,6 +7,8 @@ from callmark.domain.access import structure as places
 from callmark.domain.access.changes import changing
 from callmark.domain.access.model import Actor, check, check_at, may
 from callmark.domain.access.structure import Node, tree_of
+from callmark.domain.call_reasons import service as call_reasons
+from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
@@ -14,9 +16,7 @@ from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.policy.model import Action, Path
-from callmark.domain.structure import library
 from callmark.domain.structure import service as structure
-from callmark.domain.structure.call_reason import CallReason
 from callmark.domain.structure.model import FeatureSet, FeatureSetChange, FeatureSetState, NewFeatureSet, Place, Placed
 from callmark.kit.errors import InvalidInput
 
@@ -115,7 +115,7 @@ async def homes(deps: Deps, actor: Actor) -> list[Node]:
 async def choices(deps: Deps, actor: Actor) -> Choices:
     """What a feature set of this account can show."""
     every = await labels.list_labels(deps, actor.account_id)
-    reasons = await library.list_call_reasons(deps, actor.account_id)
+    reasons = await call_reasons.list_call_reasons(deps, actor.account_id)
     return Choices(
         sorted((one for one in every if one.label_type is LabelType.STATIC), key=lambda one: one.name.casefold()),
         sorted(reasons, key=lambda one: one.text.casefold()),
@@ -126,7 +126,7 @@ async def identity_of(deps: Deps, actor: Actor, feature_set: FeatureSet) -> Iden
     """What a listed number of it shows once it is published."""
     label = await labels.get_label(deps, actor.account_id, feature_set.label_id) if feature_set.label_id else None
     reason_id = feature_set.call_reason_id
-    reason = await library.get_call_reason(deps, actor.account_id, reason_id) if reason_id else None
+    reason = await call_reasons.get_call_reason(deps, actor.account_id, reason_id) if reason_id else None
     return Identity(
         label.name if label else "",
         labels.logo_url(deps.public_url, label) if label else "",

@@ -11,15 +11,11 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from callmark.domain.call_reasons.model import ReasonFault, has_forbidden, reason_fault
 from callmark.domain.ids import LabelId
 from callmark.domain.labels.model import Label
 from callmark.domain.numbers.number_list_parser import read_number
 from callmark.domain.personalisation.model import LONGEST_WINDOW_MS
-from callmark.domain.structure.call_reason import (
-    ReasonFault,
-    has_forbidden,
-    reason_fault,
-)
 from callmark.kit.clock import LAST_MS, from_ms
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose

@@ -37,8 +37,8 @@ class Action(StrEnum):
     WEBHOOKS_MANAGE = "webhooks_manage"
     LABELS_VIEW = "labels_view"
     LABELS_MANAGE = "labels_manage"
-    REASONS_VIEW = "reasons_view"
-    REASONS_MANAGE = "reasons_manage"
+    CALL_REASONS_VIEW = "call_reasons_view"
+    CALL_REASONS_MANAGE = "call_reasons_manage"
     RECORDS_VIEW = "records_view"
     RECORDS_PUSH = "records_push"
     USAGE_VIEW = "usage_view"
@@ -81,7 +81,9 @@ OF_PLACE = frozenset(
     }
 )
 """Actions that are bound to a place in the structure: an owner may do them at its own place and below."""
-_EVERYBODY = frozenset({Action.OWN_ACCOUNT, Action.HOME, Action.LABELS_VIEW, Action.REASONS_VIEW, Action.REFERENCE})
+_EVERYBODY = frozenset(
+    {Action.OWN_ACCOUNT, Action.HOME, Action.LABELS_VIEW, Action.CALL_REASONS_VIEW, Action.REFERENCE}
+)
 _OWNER = _EVERYBODY | OF_PLACE
 
 POLICY: dict[Role, frozenset[Action]] = {

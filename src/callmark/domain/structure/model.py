@@ -1,6 +1,6 @@
 """An account's structure: department → operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,11 +19,10 @@ from callmark.domain.ids import (
 )
 from callmark.domain.policy.model import Path
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.kit.text import clean_line
+from callmark.kit.text import alike, clean_line, some_names
 
 LONGEST_NAME = 100
 LONGEST_DESCRIPTION = 500
-_MOST_TOLD = 3
 
 
 class FeatureSetState(StrEnum):
@@ -149,6 +148,14 @@ class Within:
 
 
 @dataclass(frozen=True)
+class FeatureSetUses:
+    """The names of the feature sets that show a label or a call reason, by its id."""
+
+    of_labels: Mapping[LabelId, Sequence[str]]
+    of_call_reasons: Mapping[CallReasonId, Sequence[str]]
+
+
+@dataclass(frozen=True)
 class NewFeatureSet:
     """What a feature set is made of, besides its place."""
 
@@ -209,11 +216,6 @@ def description_text(text: str) -> str:
     return clean_line(text, "description", longest=LONGEST_DESCRIPTION) if text.strip() else ""
 
 
-def alike(one: str, other: str) -> bool:
-    """Whether two names count as the same: in any spelling of case."""
-    return one.casefold() == other.casefold()
-
-
 def refuse_taken(name: str, others: Iterable[str], what: str, where: str) -> None:
     """Raises Conflict when one of `others`, which hang on the same parent, is called `name`."""
     if any(alike(name, other) for other in others):
@@ -222,17 +224,9 @@ def refuse_taken(name: str, others: Iterable[str], what: str, where: str) -> Non
 
 def refuse_full(what: str, *inside: tuple[str, Sequence[str]]) -> None:
     """Raises Conflict that says what is still in it, unless every one of `inside` (a kind, names) is empty."""
-    still = [told(kind, names) for kind, names in inside if names]
+    still = [some_names(kind, names) for kind, names in inside if names]
     if still:
         raise Conflict(f"this {what} still contains {' and '.join(still)}")
-
-
-def told(kind: str, names: Sequence[str]) -> str:
-    """Names for a sentence: `the processes 'A', 'B', 'C' and 4 more`."""
-    first = ", ".join(repr(name) for name in names[:_MOST_TOLD])
-    rest = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
-    return f"the {kind if len(names) == 1 else plural} {first}{rest}"
 
 
 def refuse_unpublishable(feature_set: FeatureSet) -> None:

@@ -1,5 +1,6 @@
 """The SQL of feature sets."""
 
+from collections import defaultdict
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,15 @@ from callmark.domain.ids import (
     ProcessId,
 )
 from callmark.domain.structure.catalogue import operation_name
-from callmark.domain.structure.model import FeatureSet, FeatureSetState, PhoneType, Place, Placed, Within
+from callmark.domain.structure.model import (
+    FeatureSet,
+    FeatureSetState,
+    FeatureSetUses,
+    PhoneType,
+    Place,
+    Placed,
+    Within,
+)
 from callmark.kit.db import Row, Tx
 
 _FEATURE_SET = (
@@ -144,10 +153,18 @@ async def select_other_names(tx: Tx, feature_set: FeatureSet) -> list[str]:
     return [row["name"] for row in rows]
 
 
-async def select_names_with_call_reason(tx: Tx, reason_id: CallReasonId) -> list[str]:
-    """Names of the feature sets that use a call reason, in order. Index feature_set_call_reason."""
-    rows = await tx.fetch("SELECT name FROM feature_set WHERE call_reason_id = $1 ORDER BY lower(name)", reason_id)
-    return [row["name"] for row in rows]
+async def select_uses(tx: Tx, account_id: AccountId) -> FeatureSetUses:
+    """Which of the account's feature sets and number groups show which label and call reason, by name."""
+    rows = await tx.fetch(
+        "SELECT name, label_id, call_reason_id FROM feature_set WHERE account_id = $1 ORDER BY lower(name), id",
+        account_id,
+    )
+    labels: defaultdict[LabelId, list[str]] = defaultdict(list)
+    reasons: defaultdict[CallReasonId, list[str]] = defaultdict(list)
+    for row in rows:
+        labels[row["label_id"]].append(row["name"])
+        reasons[row["call_reason_id"]].append(row["name"])
+    return FeatureSetUses(labels, reasons)
 
 
 async def select_placed_page(tx: Tx, account_id: AccountId, within: Within, skip: int, limit: int) -> list[Placed]:

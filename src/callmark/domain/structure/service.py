@@ -10,15 +10,17 @@ from datetime import datetime
 from msgspec import UNSET
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.structure import library, nodes, queries
+from callmark.domain.structure import nodes, queries
 from callmark.domain.structure.model import (
     FeatureSet,
     FeatureSetChange,
     FeatureSetState,
+    FeatureSetUses,
     NewFeatureSet,
     Placed,
     Within,
@@ -120,6 +122,12 @@ async def get_placed(deps: Deps, account_id: AccountId, feature_set_id: FeatureS
     if placed is None:
         raise NotFound(_UNKNOWN)
     return placed
+
+
+async def list_uses(deps: Deps, account_id: AccountId) -> FeatureSetUses:
+    """Which feature sets of the account show which label and call reason."""
+    async with deps.db.connection() as tx:
+        return await queries.select_uses(tx, account_id)
 
 
 async def list_placed(
@@ -256,7 +264,7 @@ async def _check_references(tx: Tx, feature_set: FeatureSet) -> None:
     account_id, label_id, reason_id = feature_set.account_id, feature_set.label_id, feature_set.call_reason_id
     if label_id is not None and not await labels.static_label_exists(tx, account_id, label_id):
         raise InvalidInput("label_id does not belong to a static label of this client", field="label_id")
-    if reason_id is not None and not await library.call_reason_exists(tx, account_id, reason_id):
+    if reason_id is not None and not await call_reasons.call_reason_exists(tx, account_id, reason_id):
         raise InvalidInput("call_reason_id does not belong to a call reason of this client", field="call_reason_id")
 
 

@@ -6,6 +6,7 @@ Safe to run again: everything is found by its name first, and what is missing is
 from dataclasses import dataclass
 from uuid import UUID
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
@@ -14,7 +15,7 @@ from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSe
 from callmark.domain.numbers import jobs
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.domain.structure import library, nodes
+from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet, ProcessNode
@@ -114,10 +115,10 @@ async def _processes(deps: Deps, account_id: AccountId) -> list[ProcessNode]:
 
 
 async def _call_reason(deps: Deps, account_id: AccountId, text: str, made_by: str) -> CallReasonId:
-    for reason in await library.list_call_reasons(deps, account_id):
+    for reason in await call_reasons.list_call_reasons(deps, account_id):
         if reason.text == text:
             return reason.id
-    return (await library.create_call_reason(deps, account_id, text=text, created_by_email=made_by)).id
+    return (await call_reasons.create_call_reason(deps, account_id, text=text, by=Actor(ActorKind.MEMBER, made_by))).id
 
 
 async def _feature_set(

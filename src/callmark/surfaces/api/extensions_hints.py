@@ -7,8 +7,8 @@ from itertools import islice
 
 from msgspec import UNSET, UnsetType
 
+from callmark.domain.call_reasons.model import EDGE_IN_REASON, FORBIDDEN_IN_REASON
 from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
-from callmark.domain.structure.call_reason import EDGE_IN_REASON, FORBIDDEN_IN_REASON
 from callmark.kit.phone import parse_digits
 from callmark.kit.text import is_showable, named, refused_in
 from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation

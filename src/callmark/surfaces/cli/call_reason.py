@@ -4,13 +4,20 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
+from callmark.domain.call_reasons import service as call_reasons
+from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallReasonId
-from callmark.domain.structure import library
-from callmark.domain.structure.call_reason import CallReason
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")
 _RULES = "10 to 100 characters, without !@#$%^&*()_+/; must not begin or end with a space, period, comma or hyphen"
@@ -29,8 +36,7 @@ def group() -> None:
 @operator
 async def create(deps: Deps, out: Output, account: UUID, text: str) -> None:
     """Add a call reason."""
-    maker = await accounts.creator_email(deps, account_id(account))
-    made = await library.create_call_reason(deps, account_id(account), text=text, created_by_email=maker)
+    made = await call_reasons.create_call_reason(deps, account_id(account), text=text, by=operator_at_terminal())
     out.item(_row(made), "Call reason created.")
 
 
@@ -39,7 +45,7 @@ async def create(deps: Deps, out: Output, account: UUID, text: str) -> None:
 @operator
 async def list_(deps: Deps, out: Output, account: UUID) -> None:
     """List the library, newest first."""
-    rows = [_row(one) for one in await library.list_call_reasons(deps, account_id(account))]
+    rows = [_row(one) for one in await call_reasons.list_call_reasons(deps, account_id(account))]
     hint = f"No call reasons yet. Add one with `callmark structure call-reason create --account {account} --text TEXT`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -50,7 +56,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one call reason."""
-    out.item(_row(await library.get_call_reason(deps, account_id(account), CallReasonId(id))))
+    out.item(_row(await call_reasons.get_call_reason(deps, account_id(account), CallReasonId(id))))
 
 
 @group.command
@@ -60,7 +66,9 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) -> None:
     """Change the wording; feature sets that use it show the new text from the next call."""
-    changed = await library.update_call_reason(deps, account_id(account), CallReasonId(id), text=text)
+    changed = await call_reasons.update_call_reason(
+        deps, account_id(account), CallReasonId(id), text=text, by=operator_at_terminal()
+    )
     out.item(_row(changed), "Call reason updated.")
 
 
@@ -71,9 +79,9 @@ async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) ->
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a call reason that no feature set uses."""
-    reason = await library.get_call_reason(deps, account_id(account), CallReasonId(id))
+    reason = await call_reasons.get_call_reason(deps, account_id(account), CallReasonId(id))
     sure(f"Delete {reason.text!r}?", yes=yes)
-    await library.delete_call_reason(deps, reason.account_id, reason.id)
+    await call_reasons.delete_call_reason(deps, reason.account_id, reason.id, by=operator_at_terminal())
     out.done({"id": reason.id}, f"Call reason {reason.text!r} deleted.")
 
 

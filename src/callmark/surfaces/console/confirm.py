@@ -1,5 +1,6 @@
 """One page that asks before something is lost; scripts show it as a dialog over the page that led to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,7 +41,7 @@ def confirm(request: ConsoleRequest, asked: Confirm) -> Response:
     return page(request, asked)
 
 
-def shown_by(names: list[str]) -> str:
+def shown_by(names: Sequence[str]) -> str:
     """The sentence that names the feature sets (at least one) that show something: three at most."""
     if len(names) == 1:
         return f"{names[0]} shows it."

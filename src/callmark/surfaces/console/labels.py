@@ -1,5 +1,6 @@
 """Business identity: labels and their logos. Source: contract, section 12.2, D34, D35."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import library
+from callmark.domain.structure import service as structure
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
@@ -40,7 +41,7 @@ class ListedLabel:
     label: Label
     logo_url: str
     category: str
-    used_by: list[str]
+    used_by: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,11 @@ class LabelFormPage(Page):
 async def show_labels(request: ConsoleRequest) -> Response:
     """All labels, or those of one type."""
     found = await labels.list_labels(request.deps, request.account_id)
-    users = await library.users(request.deps, request.account_id)
+    uses = await structure.list_uses(request.deps, request.account_id)
     kind = request.query("type") if request.query("type") in set(LabelType) else ""
     counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
     rows = [
-        _listed(request, label, users.of_labels.get(label.id, []))
+        _listed(request, label, uses.of_labels.get(label.id, ()))
         for label in found
         if kind in {"", label.label_type.value}
     ]
@@ -149,9 +150,9 @@ async def make_default(request: ConsoleRequest) -> Response:
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
     label = await _label(request)
-    users = await library.users(request.deps, request.account_id)
-    if label.id in users.of_labels:
-        reasons = [shown_by(users.of_labels[label.id]), "Give them another label first."]
+    uses = await structure.list_uses(request.deps, request.account_id)
+    if used_by := uses.of_labels.get(label.id):
+        reasons = [shown_by(used_by), "Give them another label first."]
         return page(request, Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
     lost = [f"The label id {label.id} can no longer be used in new call records."]
     if label.is_default:
@@ -216,7 +217,7 @@ def _is_hash(text: str) -> bool:
     return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - SHA-256 in hexadecimal digits
 
 
-def _listed(request: ConsoleRequest, label: Label, used_by: list[str]) -> ListedLabel:
+def _listed(request: ConsoleRequest, label: Label, used_by: Sequence[str]) -> ListedLabel:
     category = categories.CATEGORIES[label.category - 1].sub_categories.get(label.sub_category, "")
     return ListedLabel(label, logo_address(request.deps.public_url, label.logo_sha256), category, used_by)
 

@@ -40,7 +40,7 @@ BUSINESS = (
         "Business identity",
         (
             Item("Caller ID Details", "id-badge-2", "/labels", Action.LABELS_VIEW, group="Identity"),
-            Item("Call reasons", "message-2", "/call-reasons", Action.REASONS_VIEW, group="Identity"),
+            Item("Call reasons", "message-2", "/call-reasons", Action.CALL_REASONS_VIEW, group="Identity"),
         ),
     ),
     Section(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import reasons as reason_access
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, logo_address
 from callmark.domain.personalisation import service as personalisation
@@ -118,7 +118,7 @@ async def _form(request: ConsoleRequest, form: Form, status: int = 200) -> Respo
     chosen = next(
         (one for one in offered if str(one.label.id) == form.text("label_id")), offered[0] if offered else None
     )
-    reasons = [one.reason.text for one in await reason_access.list_reasons(request.deps, request.actor)]
+    reasons = [one.text for one in await call_reasons.list_call_reasons(request.deps, request.account_id)]
     return page(request, PushPage(form, offered, chosen, reasons), status)
 
 

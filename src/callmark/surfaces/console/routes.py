@@ -26,7 +26,6 @@ from callmark.surfaces.console import (
     own_account,
     push,
     queues,
-    reasons,
     records,
     reference,
     reviews,
@@ -38,6 +37,7 @@ from callmark.surfaces.console import (
     usage,
     webhooks,
 )
+from callmark.surfaces.console import call_reasons as reasons
 from callmark.surfaces.console.route import ConsoleRoute
 
 TABLE: tuple[ConsoleRoute, ...] = (

@@ -1,9 +1,7 @@
 """The SQL of call reasons."""
 
-from uuid import UUID
-
+from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.ids import AccountId, CallReasonId
-from callmark.domain.structure.call_reason import CallReason
 from callmark.kit.db import Row, Tx
 
 
@@ -50,13 +48,10 @@ async def delete_call_reason(tx: Tx, reason_id: CallReasonId) -> None:
     await tx.execute("DELETE FROM call_reason WHERE id = $1", reason_id)
 
 
-async def select_users(tx: Tx, account_id: AccountId) -> list[tuple[str, UUID | None, UUID | None]]:
-    """Name, label and call reason of each of the account's feature sets, by name."""
-    rows = await tx.fetch(
-        "SELECT name, label_id, call_reason_id FROM feature_set WHERE account_id = $1 ORDER BY lower(name), id",
-        account_id,
-    )
-    return [(row["name"], row["label_id"], row["call_reason_id"]) for row in rows]
+async def select_feature_set_names(tx: Tx, reason_id: CallReasonId) -> list[str]:
+    """Names of the feature sets that show it, in order. Index feature_set_call_reason."""
+    rows = await tx.fetch("SELECT name FROM feature_set WHERE call_reason_id = $1 ORDER BY lower(name)", reason_id)
+    return [row["name"] for row in rows]
 
 
 def _call_reason(row: Row) -> CallReason:

@@ -3,8 +3,9 @@ from tests.auditing import log_of
 from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, text_of
 
+from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
-from callmark.domain.structure import library
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure.model import NewFeatureSet
 
 TEXT = "Your parcel arrives today"
@@ -13,14 +14,14 @@ TEXT = "Your parcel arrives today"
 async def test_a_call_reason_is_added_reworded_and_removed(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     await alice.follow(await alice.post("/console/call-reasons/new", {"call_reason": f" {TEXT} "}))
-    (reason,) = await library.list_call_reasons(deps, business.account.id)
+    (reason,) = await call_reasons.list_call_reasons(deps, business.account.id)
     assert reason.text == TEXT
     path = f"/console/call-reasons/{reason.id}"
     assert f'value="{TEXT}"' in (await alice.get(f"{path}/edit")).text
     await alice.follow(await alice.post(f"{path}/edit", {"call_reason": "Your parcel is late"}))
     assert "Your parcel is late" in text_of(await alice.get(f"{path}/delete"))
     assert "was removed" in text_of(await alice.follow(await alice.post(f"{path}/delete")))
-    assert await library.list_call_reasons(deps, business.account.id) == []
+    assert await call_reasons.list_call_reasons(deps, business.account.id) == []
     log = await log_of(deps, business.account.id)
     assert [one.action for one in log] == ["call_reason.deleted", "call_reason.changed", "call_reason.created"]
 
@@ -43,12 +44,12 @@ async def test_the_server_decides_on_a_wording_and_keeps_what_was_typed(
     assert refused.status_code == 422
     assert said in errors_of(refused)["call_reason"]
     assert f'value="{text}"' in refused.text
-    assert await library.list_call_reasons(deps, business.account.id) == []
+    assert await call_reasons.list_call_reasons(deps, business.account.id) == []
 
 
 async def test_a_duplicate_is_refused_and_one_in_use_is_kept(deps: Deps, business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
-    reason = await library.create_call_reason(deps, business.account.id, text=TEXT, created_by_email="a@b.example")
+    reason = await call_reasons.create_call_reason(deps, business.account.id, text=TEXT, by=SYSTEM)
     again = await alice.post("/console/call-reasons/new", {"call_reason": TEXT.upper()})
     assert "already in the library" in errors_of(again)["call_reason"]
     await make_feature_set(deps, business.account.id, new=NewFeatureSet("Evening", call_reason_id=reason.id))

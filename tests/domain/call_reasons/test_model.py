@@ -1,0 +1,40 @@
+"""The wording of call reasons."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmark.domain.call_reasons.model import (
+    EDGE_IN_REASON,
+    FORBIDDEN_IN_REASON,
+    ReasonFault,
+    library_text,
+    reason_fault,
+)
+from callmark.kit.errors import InvalidInput
+from callmark.kit.text import is_showable
+
+
+@pytest.mark.parametrize(
+    "text", ["Your order", "x" * 100, "Ihre Bestellung; wann?", "आपका पार्सल आज आएगा", "one.two,three-4"]
+)
+def test_a_call_reason_of_the_rules_is_kept_as_it_is(text: str) -> None:
+    assert library_text(text) == text
+
+
+@given(st.text(max_size=110))
+def test_a_call_reason_is_judged_by_length_then_characters(text: str) -> None:
+    expected = None
+    if not 10 <= len(text) <= 100:
+        expected = ReasonFault.LENGTH
+    elif FORBIDDEN_IN_REASON & set(text) or {text[0], text[-1]} & EDGE_IN_REASON or not is_showable(text):
+        expected = ReasonFault.CHARACTERS
+    assert reason_fault(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["two lines\nof text", "half a \ud800 character", " Your order", "Your order.", "50% off today"]
+)
+def test_a_call_reason_against_the_rules_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        library_text(text)
