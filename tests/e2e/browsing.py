@@ -133,24 +133,20 @@ def demo() -> Generator[Demo]:
 
 @dataclass
 class Tabs:
-    """Tabs of one browser, each with its own storage unless it is opened `beside` another; collects complaints."""
+    """Tabs of one browser, each with its own storage; collects complaints."""
 
     browser: Browser
     base_url: str
     complaints: list[str] = field(default_factory=list[str])
     away: bool = False
 
-    def open(self, path: str, *, beside: Page | None = None, width: int = 1200, dark: bool = False) -> Page:
+    def open(self, path: str, *, width: int = 1200, dark: bool = False) -> Page:
         """A tab on `path`."""
-        context = (
-            beside.context
-            if beside
-            else self.browser.new_context(
-                base_url=self.base_url,
-                viewport={"width": width, "height": 900},
-                color_scheme="dark" if dark else "light",
-                reduced_motion="reduce",
-            )
+        context = self.browser.new_context(
+            base_url=self.base_url,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",
         )
         page = context.new_page()
         page.on("console", lambda message: self._complain(message.type, message.text))

@@ -15,14 +15,12 @@ class Watcher:
     def __init__(self, lines: AsyncGenerator[str]) -> None:
         self._lines = lines
         self.seen: dict[str, Any] = {}
-        self.is_over = False
 
-    async def until(self, holds: Callable[["Watcher"], bool]) -> "Watcher":
-        """Itself, once what it shows is so."""
+    async def until(self, holds: Callable[["Watcher"], bool]) -> None:
+        """Returns once what it shows is so."""
         async with asyncio.timeout(20):
             while not holds(self):
                 await self._next()
-        return self
 
     async def end(self) -> None:
         """Returns when the stream has ended."""
