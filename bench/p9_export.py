@@ -17,10 +17,11 @@ from bench.cpu import per_item, seconds_by_kind, tree
 from bench.report import Row, rate
 from bench.stage import Stage, stage
 from callmark.domain.events.model import EventType
-from callmark.domain.exports import service as exports
-from callmark.domain.exports.model import Export
 from callmark.domain.ids import AccountId
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.personalisation.partitions import keep_partitions_at
+from callmark.domain.policy.model import SYSTEM
 
 asyncpg: Any = untyped_asyncpg  # it ships without types
 
@@ -53,8 +54,8 @@ async def run() -> list[Row]:
         await _fill(on, now)
         account = AccountId(on.accounts[0].id)
         ceiling = await _bare(on)
-        wanted = Export(account, EventType.CALL_ME_BACK, None, now - timedelta(days=30), now + timedelta(days=1))
-        link = await exports.make_link(on.deps, wanted)
+        wanted = LogFile(account, EventType.CALL_ME_BACK, None, now - timedelta(days=30), now + timedelta(days=1))
+        link = await log_downloads.make_link(on.deps, wanted, by=SYSTEM)
         assert link
         url = on.url + "/downloads/" + link.url.rpartition("/")[2]
         process = _http_process(on.pid)

@@ -16,11 +16,11 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CampaignId
+from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.ids import random_uuid
 
 HOUR = timedelta(hours=1)
@@ -68,10 +68,10 @@ def export(
     kind: EventType = EventType.CALL_ME_BACK,
     file_format: FileFormat = FileFormat.CSV,
     campaign_id: CampaignId | None = None,
-) -> Export:
+) -> LogFile:
     """An hour to either side of now."""
     now = deps.clock.now()
-    return Export(account_id, kind, campaign_id, now - HOUR, now + HOUR, file_format)
+    return LogFile(account_id, kind, campaign_id, now - HOUR, now + HOUR, file_format)
 
 
 def rows(content: bytes) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
-from callmark.domain.exports.service import Downloads
+from callmark.domain.log_downloads.service import Downloads
 from callmark.kit import patience
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound
 from callmark.kit.health import readyz as ready

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from callmark.domain.exports.model import FileFormat
-from callmark.domain.exports.service import Download, Downloads
+from callmark.domain.log_downloads.model import FileFormat
+from callmark.domain.log_downloads.service import Download, Downloads
 
 _MEDIA_TYPES = {FileFormat.CSV: "text/csv; charset=utf-8", FileFormat.NDJSON: "application/x-ndjson"}
 _HEADERS = {

@@ -10,9 +10,9 @@ from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.drafts import service as drafts
-from callmark.domain.exports import jobs as exports
 from callmark.domain.handsets import presence
 from callmark.domain.idempotency import service as idempotency
+from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
@@ -42,7 +42,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
-    "old_exports": (timedelta(hours=1), exports.forget_old_files),
+    "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
     "old_mails": (timedelta(hours=1), _keep_mails),
     "old_drafts": (timedelta(hours=1), drafts.forget_old_drafts),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),

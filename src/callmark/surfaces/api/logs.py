@@ -9,11 +9,12 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.events.model import EventType
-from callmark.domain.exports import service as exports
-from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.ids import CampaignId
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.clock import EPOCH
 from callmark.kit.errors import InvalidInput
+from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import UUID as UUID_SCHEMA
 from callmark.surfaces.api.documented import bad
 from callmark.surfaces.api.request import ApiRequest, refuse
@@ -104,8 +105,8 @@ async def callback_logs(request: ApiRequest) -> Response:
     if since >= before:
         raise InvalidInput("from cannot be after to", field="from")
     file_format = _format(request)
-    export = Export(request.account_id, EventType.CALL_ME_BACK, None, since, before, file_format)
-    return await _link(request, export, _NO_CALLBACKS)
+    file = LogFile(request.account_id, EventType.CALL_ME_BACK, None, since, before, file_format)
+    return await _link(request, file, _NO_CALLBACKS)
 
 
 async def feedback_logs(request: ApiRequest) -> Response:
@@ -116,12 +117,12 @@ async def feedback_logs(request: ApiRequest) -> Response:
     if campaign_id is None:
         return _nothing(_NO_FEEDBACK)
     before = request.deps.clock.now() + _MICROSECOND
-    export = Export(request.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
-    return await _link(request, export, _NO_FEEDBACK)
+    file = LogFile(request.account_id, EventType.USER_FEEDBACK, campaign_id, since, before, file_format)
+    return await _link(request, file, _NO_FEEDBACK)
 
 
-async def _link(request: ApiRequest, export: Export, otherwise: str) -> Response:
-    link = await exports.make_link(request.deps, export)
+async def _link(request: ApiRequest, file: LogFile, otherwise: str) -> Response:
+    link = await log_downloads.make_link(request.deps, file, by=await actor_of(request))
     return _nothing(otherwise) if link is None else render(UrlOut(link.url))
 
 

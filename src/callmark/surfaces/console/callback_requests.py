@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from callmark.domain.access import exports
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import SLOT
@@ -21,7 +20,10 @@ from callmark.domain.callbacks.model import (
     WorkListPosition,
     is_overdue,
 )
+from callmark.domain.events.model import EventType
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
 from callmark.domain.structure import visible_sets
 from callmark.kit.errors import Conflict, InvalidInput
@@ -138,7 +140,10 @@ async def export(request: ConsoleRequest) -> Response:
     """Leads to the file."""
     form = request.form
     try:
-        link = await exports.requests_link(request.deps, request.actor, day_range(form, request.zone))
+        days = day_range(form, request.zone)
+        of = (request.account_id, EventType.CALL_ME_BACK, None)
+        file = LogFile(*of, days.since, days.before, days.file_format)
+        link = await log_downloads.make_link(request.deps, file, by=request.by)
     except InvalidInput as refused:
         return page(request, ExportPage(form.refused(refused)), 422)
     if link is None:

@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import exports
+from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignResults, CampaignState, Feedback
 from callmark.domain.ids import CampaignId, FeedbackId
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
 from callmark.domain.structure import visible_sets
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
@@ -259,7 +261,9 @@ async def export(request: ConsoleRequest) -> Response:
     form = request.form
     found = await find_campaign(request)
     try:
-        link = await exports.answers_link(request.deps, request.actor, found.campaign, day_range(form, request.zone))
+        days, of = day_range(form, request.zone), (request.account_id, EventType.USER_FEEDBACK, found.campaign.id)
+        file = LogFile(*of, days.since, days.before, days.file_format)
+        link = await log_downloads.make_link(request.deps, file, by=request.by)
     except InvalidInput as refused:
         return page(request, AnswersExportPage(found, form.refused(refused)), 422)
     if link is None:

@@ -1,12 +1,12 @@
 """Instants and days as people type them, in the zone in which their pages show times."""
 
+from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime, time, timedelta
 from itertools import groupby
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from callmark.domain.access.exports import Range
-from callmark.domain.exports.model import FileFormat, Link
+from callmark.domain.log_downloads.model import DownloadLink, FileFormat
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import zone_names
 from callmark.surfaces.console.request import Form
@@ -15,20 +15,29 @@ _DAY = timedelta(days=1)
 KEPT = timedelta(days=30)
 
 
+@dataclass(frozen=True)
+class DayRange:
+    """From `since` up to, not with, `before`, and how the file is written."""
+
+    since: datetime
+    before: datetime
+    file_format: FileFormat
+
+
 def default_range(now: datetime, zone: ZoneInfo) -> Form:
     """The form of a download before anybody typed: the last 30 days as CSV."""
     since, until = (now - KEPT).astimezone(zone), now.astimezone(zone)
     return Form.of(since=since.date().isoformat(), until=until.date().isoformat(), format=FileFormat.CSV.value)
 
 
-def day_range(form: Form, zone: ZoneInfo) -> Range:
+def day_range(form: Form, zone: ZoneInfo) -> DayRange:
     """Whole days of the zone from `since` to `until`, and the format. Raises InvalidInput about the wrong field."""
     first, last = _day(form, "since"), _day(form, "until")
     if first > last:
         raise InvalidInput("the last day is before the first", field="until")
     wanted = form.text("format")
     kind = FileFormat(wanted) if wanted in set(FileFormat) else FileFormat.CSV
-    return Range(midnight(first, zone), midnight(last + _DAY, zone), kind)
+    return DayRange(midnight(first, zone), midnight(last + _DAY, zone), kind)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -36,7 +45,7 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def path_of(link: Link) -> str:
+def path_of(link: DownloadLink) -> str:
     """Where the file is below the address that the page was opened by, which need not be the public one."""
     return urlsplit(link.url).path
 

@@ -14,13 +14,24 @@ import structlog
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
-from callmark.domain.exports import links, queries
-from callmark.domain.exports.model import COLUMNS, LIFE, Export, FileFormat, Link, download_name, object_name
+from callmark.domain.feedback import service as feedback
+from callmark.domain.log_downloads import links, queries
+from callmark.domain.log_downloads.model import (
+    COLUMNS,
+    LIFE,
+    DownloadLink,
+    FileFormat,
+    LogFile,
+    download_name,
+    object_name,
+)
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import check_plan
 from callmark.kit import patience
-from callmark.kit.errors import AppError, Forbidden, LinkExpired, Unavailable
+from callmark.kit.errors import AppError, Forbidden, LinkExpired, NotFound, Unavailable
 from callmark.kit.fair import FairSlots
 from callmark.kit.ids import sha256
 from callmark.kit.object_store import Stored, files_of
@@ -47,34 +58,47 @@ class Download:
     stored: Stored
 
 
-async def make_link(deps: Deps, export: Export) -> Link | None:
-    """A link to the export's file, good for ten minutes of the product clock; None when no event is in its range."""
-    async with deps.db.connection() as tx:
-        if not await queries.is_any(tx, _shown(export, deps.clock.now())):
+async def make_link(deps: Deps, file: LogFile, *, by: Actor) -> DownloadLink | None:
+    """A link to the file, good for ten minutes of the product clock; None when no event is in its range."""
+    now, subject = deps.clock.now(), await _subject(deps, file)
+    async with deps.db.transaction() as tx:
+        if not await queries.is_any(tx, _shown(file, now)):
             return None
         marked = await marked_key(tx)
-    expires_at = deps.clock.now() + LIFE
-    return Link(
-        f"{deps.public_url}/downloads/{links.signed(current_key(deps.settings, marked), export, expires_at)}",
-        expires_at,
+        days, of = f"{file.since:%Y-%m-%d} to {file.before:%Y-%m-%d}", file.account_id
+        kind = file.file_format.value
+        await audit.note(tx, by, "log.exported", subject, account_id=of, at=now, range=days, format=kind)
+    expires_at = now + LIFE
+    return DownloadLink(
+        f"{deps.public_url}/downloads/{links.signed(current_key(deps.settings, marked), file, expires_at)}", expires_at
     )
 
 
-async def lines(deps: Deps, export: Export) -> AsyncGenerator[bytes]:
+async def _subject(deps: Deps, file: LogFile) -> str:
+    """What the audit log says was downloaded."""
+    if file.campaign_id is None:
+        return "Call Me Back requests"
+    try:
+        return f"answers to {(await feedback.get_campaign(deps, file.account_id, file.campaign_id)).name}"
+    except NotFound:  # its events outlive it
+        return "answers to a deleted campaign"
+
+
+async def lines(deps: Deps, file: LogFile) -> AsyncGenerator[bytes]:
     """The file's content, in chunks of whole lines, in the order of the events' instants.
 
     Of the events that are still shown (contract D53). Each step is one short use of a connection.
     An event that is appended meanwhile is in it when its instant is later
     than what has been read.
     """
-    export = _shown(export, deps.clock.now())
-    if export.file_format is FileFormat.CSV:
-        yield ",".join(COLUMNS[export.event_type]).encode() + b"\n"
+    file = _shown(file, deps.clock.now())
+    if file.file_format is FileFormat.CSV:
+        yield ",".join(COLUMNS[file.event_type]).encode() + b"\n"
     after: queries.Key | None = queries.START
     while after is not None:
         async with deps.db.connection() as tx:
-            up_to = await queries.select_step(tx, export, after, STEP)
-            chunk = await queries.copy_lines(tx, export, after, up_to)
+            up_to = await queries.select_step(tx, file, after, STEP)
+            chunk = await queries.copy_lines(tx, file, after, up_to)
         after = up_to
         if chunk:
             yield chunk
@@ -95,22 +119,22 @@ class Downloads:
         the account has been suspended or has lost the feature since. That its API key is gone by now does not matter:
         the link outlives it by ten minutes at most.
         """
-        export, expires_at = links.opened(await self._keys(), token)
+        file, expires_at = links.opened(await self._keys(), token)
         if self._deps.clock.now() >= expires_at:
             raise LinkExpired
-        account = await accounts.get_account(self._deps, export.account_id)
+        account = await accounts.get_account(self._deps, file.account_id)
         if account.state is AccountState.SUSPENDED:
             raise Forbidden
-        check_plan(account.features, export.event_type.feature)
-        name = object_name(sha256(token.partition(".")[0]).hex()[:32], export, expires_at)
+        check_plan(account.features, file.event_type.feature)
+        name = object_name(sha256(token.partition(".")[0]).hex()[:32], file, expires_at)
         files = files_of(self._deps.settings)
         stored = await files.open(name)
         if stored is None:
-            await self._written(name, export)
+            await self._written(name, file)
             stored = await files.open(name)
         if stored is None:
             raise Unavailable("object store: a file that was just written is not there")
-        return Download(download_name(export, expires_at - LIFE), export.file_format, stored)
+        return Download(download_name(file, expires_at - LIFE), file.file_format, stored)
 
     async def _keys(self) -> list[Secret]:
         """What a link may be signed with: the installation's key, and for a link's lifetime those before it."""
@@ -127,32 +151,32 @@ class Downloads:
             task.cancel()
         await asyncio.gather(*writing, return_exceptions=True)
 
-    async def _written(self, name: str, export: Export) -> None:
+    async def _written(self, name: str, file: LogFile) -> None:
         """Returns when the file is there. The writing goes on when who asked for it has left: he will ask again."""
         task = self._writing.get(name)
         if task is None:
-            task = self._writing[name] = asyncio.create_task(self._write(name, export))
+            task = self._writing[name] = asyncio.create_task(self._write(name, file))
             task.add_done_callback(lambda done: self._ended(name, done))
         await asyncio.shield(task)
 
-    async def _write(self, name: str, export: Export) -> None:
+    async def _write(self, name: str, file: LogFile) -> None:
         with patience.endless():  # others than the first wait for it too, and ask again
-            await self._write_whole(name, export)
+            await self._write_whole(name, file)
 
-    async def _write_whole(self, name: str, export: Export) -> None:
-        async with self._slots.place(export.account_id):
+    async def _write_whole(self, name: str, file: LogFile) -> None:
+        async with self._slots.place(file.account_id):
             began = self._deps.real_clock.now()
-            await files_of(self._deps.settings).write(name, lines(self._deps, export))
+            await files_of(self._deps.settings).write(name, lines(self._deps, file))
             ms = (self._deps.real_clock.now() - began).total_seconds() * 1000
-            log.info("export_written", account=str(export.account_id), type=export.event_type.value, ms=round(ms))
+            log.info("export_written", account=str(file.account_id), type=file.event_type.value, ms=round(ms))
 
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         del self._writing[name]
         if not task.cancelled() and (error := task.exception()) is not None:
-            reason = getattr(error, "reason", str(error)) if isinstance(error, AppError) else repr(error)
+            reason = error.detail if isinstance(error, AppError) else repr(error)
             log.warning("export_failed", reason=reason)
 
 
-def _shown(export: Export, now: datetime) -> Export:
+def _shown(file: LogFile, now: datetime) -> LogFile:
     """The part of a range whose events are still shown (contract D53)."""
-    return replace(export, since=max(export.since, oldest_shown(now) + _MICROSECOND))
+    return replace(file, since=max(file.since, oldest_shown(now) + _MICROSECOND))

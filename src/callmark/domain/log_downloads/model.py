@@ -55,7 +55,7 @@ class FileFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class LogFile:
     """The events of one type from `since` up to, not with, `before`; of one campaign, or (None) of all."""
 
     account_id: AccountId
@@ -67,22 +67,22 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class DownloadLink:
     """Where a file can be downloaded until `expires_at`, by anyone who holds the address."""
 
     url: str
     expires_at: datetime
 
 
-def download_name(export: Export, asked_at: datetime) -> str:
+def download_name(file: LogFile, asked_at: datetime) -> str:
     """What the file is called where it is saved: type, first and last day (UTC), none after it was asked for."""
-    last = max(export.since, min(export.before - _MICROSECOND, asked_at))
-    return f"{_WORDS[export.event_type]}_{export.since:%Y-%m-%d}_{last:%Y-%m-%d}.{export.file_format.value}"
+    last = max(file.since, min(file.before - _MICROSECOND, asked_at))
+    return f"{_WORDS[file.event_type]}_{file.since:%Y-%m-%d}_{last:%Y-%m-%d}.{file.file_format.value}"
 
 
-def object_name(digest: str, export: Export, expires_at: datetime) -> str:
+def object_name(digest: str, file: LogFile, expires_at: datetime) -> str:
     """The file's name in the object store; it begins with the instant its link ends, so that old ones are found."""
-    return f"{FOLDER}/{expires_at:%Y%m%dT%H%M%SZ}-{digest}.{export.file_format.value}"
+    return f"{FOLDER}/{expires_at:%Y%m%dT%H%M%SZ}-{digest}.{file.file_format.value}"
 
 
 def is_old(name: str, now: datetime) -> bool:

@@ -12,8 +12,8 @@ import msgspec
 from itsdangerous import BadSignature, Signer
 
 from callmark.domain.events.model import EventType
-from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.ids import AccountId, CampaignId
+from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.clock import EPOCH, from_ms, to_ms
 from callmark.kit.errors import NotFound
 from callmark.kit.secret_key import derive
@@ -38,28 +38,28 @@ class _Claims(msgspec.Struct, array_like=True):
 _decoder = msgspec.msgpack.Decoder(_Claims)
 
 
-def signed(key: Secret, export: Export, expires_at: datetime) -> str:
+def signed(key: Secret, file: LogFile, expires_at: datetime) -> str:
     """The token of a link: letters, digits, `-`, `_` and `.`."""
     claims = _Claims(
-        export.account_id,
-        export.event_type,
-        export.campaign_id,
-        _to_us(export.since),
-        _to_us(export.before),
-        export.file_format,
+        file.account_id,
+        file.event_type,
+        file.campaign_id,
+        _to_us(file.since),
+        _to_us(file.before),
+        file.file_format,
         to_ms(expires_at),
     )
     return _signer(key).sign(urlsafe_b64encode(msgspec.msgpack.encode(claims)).rstrip(b"=")).decode()
 
 
-def opened(keys: Sequence[Secret], token: str) -> tuple[Export, datetime]:
+def opened(keys: Sequence[Secret], token: str) -> tuple[LogFile, datetime]:
     """What a token signed with one of `keys` stands for, and when it ends. Raises NotFound for any other."""
     try:
         text = _unsigned(keys, token.encode())
         claims = _decoder.decode(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
     except (BadSignature, NotBase64, msgspec.DecodeError, UnicodeEncodeError) as exc:
         raise NotFound("this download does not exist") from exc
-    export = Export(
+    file = LogFile(
         AccountId(claims.account_id),
         claims.event_type,
         CampaignId(claims.campaign_id) if claims.campaign_id else None,
@@ -67,7 +67,7 @@ def opened(keys: Sequence[Secret], token: str) -> tuple[Export, datetime]:
         _from_us(claims.before_us),
         claims.file_format,
     )
-    return export, from_ms(claims.expires_ms)
+    return file, from_ms(claims.expires_ms)
 
 
 def _unsigned(keys: Sequence[Secret], token: bytes) -> bytes:

@@ -1,11 +1,11 @@
-"""The SQL of exports: events of a range, read in steps by key, written as lines by PostgreSQL itself."""
+"""The SQL of log downloads: events of a range, read in steps by key, written as lines by PostgreSQL itself."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
 from callmark.domain.events.model import EventType
-from callmark.domain.exports.model import COLUMNS, Export, FileFormat
+from callmark.domain.log_downloads.model import COLUMNS, FileFormat, LogFile
 from callmark.kit.clock import EPOCH
 from callmark.kit.db import Tx, own_names
 
@@ -21,7 +21,7 @@ _AS_CSV = {"format": "csv"}
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A place in the order of an export."""
+    """A place in the order of an file."""
 
     created_at: datetime
     number: int
@@ -31,18 +31,18 @@ START = Key(EPOCH, 0)
 """Before the first event."""
 
 
-async def is_any(tx: Tx, export: Export) -> bool:
-    """Whether the export has an event. Index event_account_type, or event_campaign_created of one campaign."""
-    return await tx.fetchval(f"SELECT EXISTS (SELECT FROM event e WHERE {_range(export)})", *_args(export))
+async def is_any(tx: Tx, file: LogFile) -> bool:
+    """Whether the file has an event. Index event_account_type, or event_campaign_created of one campaign."""
+    return await tx.fetchval(f"SELECT EXISTS (SELECT FROM event e WHERE {_range(file)})", *_args(file))
 
 
-async def select_step(tx: Tx, export: Export, after: Key, size: int) -> Key | None:
+async def select_step(tx: Tx, file: LogFile, after: Key, size: int) -> Key | None:
     """The key of the `size`-th event after `after`; None when fewer are left. Indexes as `is_any`."""
     row = await tx.fetchrow(
-        f"SELECT e.created_at, e.number FROM event e WHERE {_range(export)}"
+        f"SELECT e.created_at, e.number FROM event e WHERE {_range(file)}"
         " AND e.created_at >= $6 AND (e.created_at, e.number) > ($6, $7)"
         " ORDER BY e.created_at, e.number OFFSET $8 LIMIT 1",
-        *_args(export),
+        *_args(file),
         after.created_at,
         after.number,
         size - 1,
@@ -50,35 +50,35 @@ async def select_step(tx: Tx, export: Export, after: Key, size: int) -> Key | No
     return Key(row["created_at"], row["number"]) if row else None
 
 
-async def copy_lines(tx: Tx, export: Export, after: Key, up_to: Key | None) -> bytes:
+async def copy_lines(tx: Tx, file: LogFile, after: Key, up_to: Key | None) -> bytes:
     """The lines of the events after `after`, up to and with `up_to` (None: to the end), in their order."""
-    last = up_to or Key(export.before, 0)
+    last = up_to or Key(file.before, 0)
     parts: list[bytes] = []
 
     async def take(part: bytes) -> None:
         parts.append(part)
 
     await tx.copy_from_query(
-        f"{_LINE[export.event_type, export.file_format]} WHERE {_range(export)}"
+        f"{_LINE[file.event_type, file.file_format]} WHERE {_range(file)}"
         " AND e.created_at >= $6 AND (e.created_at, e.number) > ($6, $7)"
         " AND e.created_at <= $8 AND (e.created_at, e.number) <= ($8, $9) ORDER BY e.created_at, e.number",
-        *_args(export),
+        *_args(file),
         after.created_at,
         after.number,
         last.created_at,
         last.number,
         output=take,
-        **(_AS_CSV if export.file_format is FileFormat.CSV else _AS_IT_IS),
+        **(_AS_CSV if file.file_format is FileFormat.CSV else _AS_IT_IS),
     )
     return b"".join(parts)
 
 
-def _range(export: Export) -> LiteralString:
-    return _OF_CAMPAIGN if export.campaign_id else _ALL
+def _range(file: LogFile) -> LiteralString:
+    return _OF_CAMPAIGN if file.campaign_id else _ALL
 
 
-def _args(export: Export) -> tuple[object, ...]:
-    return export.account_id, export.event_type.value, export.since, export.before, export.campaign_id
+def _args(file: LogFile) -> tuple[object, ...]:
+    return file.account_id, file.event_type.value, file.since, file.before, file.campaign_id
 
 
 def _line(kind: EventType, file_format: FileFormat) -> LiteralString:

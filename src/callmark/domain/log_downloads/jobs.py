@@ -1,7 +1,7 @@
-"""Background steps of exports."""
+"""Background steps of log downloads."""
 
 from callmark.domain.deps import Deps
-from callmark.domain.exports.model import FOLDER, is_old
+from callmark.domain.log_downloads.model import FOLDER, is_old
 from callmark.kit.object_store import files_of
 
 

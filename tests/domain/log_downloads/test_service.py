@@ -13,13 +13,17 @@ from tests.listed import make_listed
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.exports import jobs
-from callmark.domain.exports import service as exports
-from callmark.domain.exports.model import COLUMNS, FOLDER, Export, FileFormat
-from callmark.domain.exports.service import Downloads
+from callmark.domain.feedback import service as feedback
+from callmark.domain.log_downloads import jobs
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads.model import COLUMNS, FOLDER, FileFormat, LogFile
+from callmark.domain.log_downloads.service import Downloads
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import LinkExpired
 from callmark.kit.object_store import files_of
@@ -34,8 +38,8 @@ NASTY = (
 )
 
 
-async def content(deps: Deps, wanted: Export) -> bytes:
-    return b"".join([chunk async for chunk in exports.lines(deps, wanted)])
+async def content(deps: Deps, wanted: LogFile) -> bytes:
+    return b"".join([chunk async for chunk in log_downloads.lines(deps, wanted)])
 
 
 async def test_a_csv_file_has_the_payloads_fields_as_columns_and_a_line_for_each_event(deps: Deps) -> None:
@@ -104,8 +108,8 @@ async def test_a_file_holds_its_accounts_and_campaigns_events_only(deps: Deps) -
     for campaign_id, count in ((first.id, 1), (None, 1), (second.id, 0)):
         wanted = replace(of_feedback, campaign_id=campaign_id)
         assert len(rows(await content(deps, wanted))) == count
-        assert (await exports.make_link(deps, wanted) is not None) == bool(count)
-    assert await exports.make_link(deps, replace(of_feedback, account_id=alices.account_id)) is None
+        assert (await log_downloads.make_link(deps, wanted, by=ALICE) is not None) == bool(count)
+    assert await log_downloads.make_link(deps, replace(of_feedback, account_id=alices.account_id), by=ALICE) is None
 
 
 async def test_a_file_begins_with_since_and_ends_before_before(deps: Deps, clock: FakeClock) -> None:
@@ -120,7 +124,7 @@ async def test_a_file_begins_with_since_and_ends_before_before(deps: Deps, clock
     assert rows(await content(deps, wanted)) == said[1:4]
 
 
-async def fill(deps: Deps, wanted: Export, count: int) -> None:
+async def fill(deps: Deps, wanted: LogFile, count: int) -> None:
     """Appends events in bulk, several of them at each instant, from the export's beginning on."""
     async with deps.db.transaction() as tx:
         await tx.execute(
@@ -139,17 +143,17 @@ async def fill(deps: Deps, wanted: Export, count: int) -> None:
 async def test_twenty_thousand_events_come_in_bounded_chunks_each_once_and_in_order(deps: Deps) -> None:
     wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
     await fill(deps, wanted, 20_000)
-    chunks = [chunk async for chunk in exports.lines(deps, wanted)]
+    chunks = [chunk async for chunk in log_downloads.lines(deps, wanted)]
     found = [row["requested_at"] for row in rows(b"".join(chunks))]
     assert found == [str(n) for n in range(1, 20_001)]
-    assert all(chunk.endswith(b"\n") and chunk.count(b"\n") <= exports.STEP for chunk in chunks)
-    assert len(chunks) == 1 + 20_000 // exports.STEP
+    assert all(chunk.endswith(b"\n") and chunk.count(b"\n") <= log_downloads.STEP for chunk in chunks)
+    assert len(chunks) == 1 + 20_000 // log_downloads.STEP
 
 
 async def test_a_reader_that_stops_reading_holds_no_connection(deps: Deps) -> None:
     wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
-    await fill(deps, wanted, exports.STEP + 1)
-    readers = [exports.lines(deps, wanted) for _ in range(deps.settings.pool_size + 1)]
+    await fill(deps, wanted, log_downloads.STEP + 1)
+    readers = [log_downloads.lines(deps, wanted) for _ in range(deps.settings.pool_size + 1)]
     for _ in range(2):  # the header, and the first step
         for reader in readers:
             await anext(reader)
@@ -161,7 +165,7 @@ async def test_a_reader_that_stops_reading_holds_no_connection(deps: Deps) -> No
 
 async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock: FakeClock) -> None:
     listed = await asked_to_call_back(deps)
-    link = await exports.make_link(deps, export(deps, listed.account_id))
+    link = await log_downloads.make_link(deps, export(deps, listed.account_id), by=ALICE)
     assert link
     token = link.url.removeprefix("http://callmark.test/downloads/")
     downloads = Downloads(deps)
@@ -183,8 +187,8 @@ async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock:
 
 async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(deps: Deps) -> None:
     wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
-    await fill(deps, wanted, 3 * exports.STEP)
-    link = await exports.make_link(deps, wanted)
+    await fill(deps, wanted, 3 * log_downloads.STEP)
+    link = await log_downloads.make_link(deps, wanted, by=ALICE)
     assert link
     token = link.url.rpartition("/")[2]
     stopped = Downloads(deps)
@@ -198,14 +202,14 @@ async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(dep
         await reading
     assert await files_of(deps.settings).names(FOLDER) == []
     found = await Downloads(deps).open(token)
-    assert len(rows(b"".join([chunk async for chunk in found.stored.chunks]))) == 3 * exports.STEP
+    assert len(rows(b"".join([chunk async for chunk in found.stored.chunks]))) == 3 * log_downloads.STEP
 
 
 async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: FakeClock) -> None:
     listed = await asked_to_call_back(deps)
     downloads = Downloads(deps)
     for _ in range(2):
-        link = await exports.make_link(deps, export(deps, listed.account_id))
+        link = await log_downloads.make_link(deps, export(deps, listed.account_id), by=ALICE)
         assert link
         await downloads.open(link.url.rpartition("/")[2])
         clock.advance(timedelta(minutes=30))
@@ -214,3 +218,24 @@ async def test_old_files_are_removed_and_those_in_use_stay(deps: Deps, clock: Fa
     assert await jobs.forget_old_files(deps) == 1
     assert await jobs.forget_old_files(deps) == 0
     assert len(await files_of(deps.settings).names(FOLDER)) == 1
+
+
+async def test_a_link_is_audited_with_what_it_leads_to_and_none_without_events(deps: Deps) -> None:
+    listed = await make_listed(deps)
+    requests, key = export(deps, listed.account_id), Actor(ActorKind.API_KEY, ALICE.email, key_name="CRM")
+    assert await log_downloads.make_link(deps, requests, by=key) is None
+    survey = await make_survey(deps, listed)
+    await answered(deps, listed, survey, "Yes")
+    await asked_to_call_back(deps, listed)
+    await log_downloads.make_link(deps, requests, by=key)
+    answers = export(deps, listed.account_id, EventType.USER_FEEDBACK, campaign_id=survey.id)
+    await log_downloads.make_link(deps, answers, by=ALICE)
+    found = await audit.list_entries(deps, listed.account_id, AuditFilter("log.exported"))
+    assert {(entry.actor_email, entry.subject) for entry in found} == {
+        ("API key CRM", "Call Me Back requests"),
+        (ALICE.email, f"answers to {survey.name}"),
+    }
+    assert found[0].details == {"range": "2026-01-01 to 2026-01-01", "format": "csv"}
+    await feedback.end_campaign(deps, listed.account_id, survey.id, by=ALICE)
+    await feedback.delete_campaign(deps, listed.account_id, survey.id, by=ALICE)
+    assert await log_downloads.make_link(deps, answers, by=ALICE)

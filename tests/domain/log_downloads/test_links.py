@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from itsdangerous import Signer
 
 from callmark.domain.events.model import EventType
-from callmark.domain.exports import links
-from callmark.domain.exports.model import Export, FileFormat
 from callmark.domain.ids import AccountId, CampaignId
+from callmark.domain.log_downloads import links
+from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.settings import Secret
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 KEY, OTHER = Secret("a" * 32), Secret("b" * 32)
-EXPORT = Export(
+EXPORT = LogFile(
     AccountId(new_id()), EventType.CALL_ME_BACK, None, NOW - timedelta(days=1), NOW + timedelta(microseconds=1)
 )
 OF_SURVEY = replace(
@@ -27,7 +27,7 @@ OF_SURVEY = replace(
 
 
 @pytest.mark.parametrize("export", [EXPORT, OF_SURVEY])
-def test_a_link_says_which_file_it_means_and_until_when(export: Export) -> None:
+def test_a_link_says_which_file_it_means_and_until_when(export: LogFile) -> None:
     token = links.signed(KEY, export, NOW)
     assert links.opened([KEY], token) == (export, NOW)
     assert len(token) < 250

@@ -3,16 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 from callmark.domain.events.model import EventType
-from callmark.domain.exports.model import Export, FileFormat, download_name, is_old, object_name
 from callmark.domain.ids import AccountId, CampaignId
+from callmark.domain.log_downloads.model import FileFormat, LogFile, download_name, is_old, object_name
 from callmark.kit.ids import new_id
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def of(since: datetime, before: datetime, file_format: FileFormat = FileFormat.CSV) -> Export:
-    return Export(AccountId(new_id()), EventType.USER_FEEDBACK, CampaignId(new_id()), since, before, file_format)
+def of(since: datetime, before: datetime, file_format: FileFormat = FileFormat.CSV) -> LogFile:
+    return LogFile(AccountId(new_id()), EventType.USER_FEEDBACK, CampaignId(new_id()), since, before, file_format)
 
 
 def test_a_download_is_named_after_its_first_and_last_day() -> None:
