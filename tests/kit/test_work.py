@@ -15,7 +15,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.db import own_names
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import random_text
-from callmark.kit.work import LEASE, Claimed, Work, Worker, wake_topic
+from callmark.kit.work import LEASE, Claimed, OwnerLease, Work, Worker, finish, wake_topic
 
 Run = Callable[[Claimed], Awaitable[datetime | None]]
 
@@ -260,3 +260,54 @@ async def test_a_run_that_only_waits_gives_its_place_to_the_next_and_keeps_its_l
 
 async def is_done(chores: Chores, name: str) -> bool:
     return await chores.due_at(name) is None
+
+
+def owning(chores: Chores, run: Run, look_again: Callable[[], None] = lambda: None, *, at_once: int = 10) -> Work:
+    """Work whose rows are owners, of which none called "shut" may be leased; given back they are done."""
+
+    async def give_back(claimed: Claimed, due_at: datetime | None) -> None:
+        async with chores.deps.db.connection() as tx:
+            await finish(tx, chores.work(), claimed, due_at)
+
+    lease = OwnerLease("name <> 'shut'", give_back, look_again, turn=timedelta(seconds=10), ends_within=timedelta(2))
+    return replace(chores.work(run, at_once=at_once), leases_owner=lease)
+
+
+async def test_a_leased_owner_is_told_of_news_and_given_back_when_it_has_nothing_left(chores: Chores) -> None:
+    await chores.make("alice", "shut")
+    started, news = asyncio.Event(), asyncio.Event()
+
+    async def until_news(_: Claimed) -> None:
+        started.set()
+        await news.wait()
+
+    work = owning(chores, until_news, lambda: news.set() if started.is_set() else None)
+    working = asyncio.create_task(chores.worker().run([work]))
+    await asyncio.wait_for(started.wait(), 5)
+    await chores.deps.fabric.announce(wake_topic(work.name))
+    await until(partial(is_done, chores, "alice"))
+    working.cancel()
+    await asyncio.wait([working])
+    assert await chores.due_at("shut")
+
+
+async def test_an_owners_turn_is_over_when_others_wait_for_its_place(chores: Chores) -> None:
+    await chores.make("alice", "bob")
+    started, let_go = asyncio.Event(), asyncio.Event()
+
+    async def while_it_is_its_turn(claimed: Claimed) -> None:
+        chores.ran.append(f"{claimed.row['name']} {claimed.is_turn_over()}")
+        started.set()
+        await let_go.wait()
+        chores.ran.append(f"{claimed.row['name']} {claimed.is_turn_over()}")
+
+    working = asyncio.create_task(chores.worker().run([owning(chores, while_it_is_its_turn, at_once=1)]))
+    await asyncio.wait_for(started.wait(), 5)
+    chores.real.advance(timedelta(seconds=11))
+    let_go.set()
+    await until(partial(is_done, chores, "alice"))
+    await until(partial(is_done, chores, "bob"))
+    working.cancel()
+    await asyncio.wait([working])
+    first, second = ("alice", "bob") if chores.ran[0].startswith("alice") else ("bob", "alice")
+    assert chores.ran == [f"{first} False", f"{first} True", f"{second} False", f"{second} False"]

@@ -2,11 +2,15 @@
 
 import inspect
 import pkgutil
+from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 
 from callmark import domain
-from callmark.worker.run import PERIODIC
+from callmark.domain.background.registry import PERIODIC, works
+from callmark.domain.deps import Deps
+from callmark.domain.work_names import WorkName
+from callmark.kit.outbound import Outbound
 
 
 def clearing_jobs() -> Iterator[object]:
@@ -23,3 +27,8 @@ def test_every_job_that_clears_away_comes_round_by_itself() -> None:
     there = set(clearing_jobs())
     assert there
     assert there <= {job for _, job in PERIODIC.values()}
+
+
+async def test_every_kind_of_work_is_done_once_and_none_has_a_name_that_nobody_wakes(deps: Deps) -> None:
+    async with Outbound(()) as outbound:
+        assert Counter(work.name for work in works(deps, outbound)) == Counter(WorkName)

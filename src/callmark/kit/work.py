@@ -7,6 +7,9 @@ again, so every run must be harmless to repeat. `due_at` is a product instant, l
 Where rows have owners, each owner's oldest take turns, and one owner has so many running at most, over all workers. A
 run that has nothing left to do but wait for somebody outside says so (`Claimed.only_waits`): it keeps its lease and
 gives its place to the next (docs/decisions/0013-effects-shares-returns.md).
+
+A leased row can also be an owner (a webhook) whose own rows its run does, for as long as there are any (`OwnerLease`):
+whoever holds it is alone with them, and counts in memory (docs/decisions/0029-one-lease-engine.md).
 """
 
 import asyncio
@@ -37,46 +40,43 @@ LEASE = timedelta(seconds=15)
 """A killed worker's rows wait this long; a living one renews every third of it."""
 
 
-MOST_COUNTED = 10_000
-"""Where counting of what waits stops."""
-
-
-@dataclass(frozen=True)
-class Queue:
-    """How one kind of work stands. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
-
-    `waiting` rows are due and nobody's, `running` ones leased, `later` ones not due yet; `oldest_due_at` is the first
-    instant at which one of those that are due and nobody's became due.
-    """
-
-    name: str
-    waiting: int
-    running: int
-    later: int
-    oldest_due_at: datetime | None
-    is_more: bool = False
-
-
-@dataclass(frozen=True)
-class PeriodicJob:
-    """A job that comes round by itself, and when next."""
-
-    name: str
-    due_at: datetime | None
-    is_running: bool
-
-
 def _nothing() -> None:
     """A run outside a worker has no place to give up."""
 
 
+def _no() -> bool:
+    """Outside a worker nobody waits for a turn."""
+    return False
+
+
 @dataclass(frozen=True)
 class Claimed:
-    """A row taken under a lease; `only_waits` gives up its run's place among those that work, for good."""
+    """A row taken under a lease.
+
+    `only_waits` gives up its run's place among those that work, for good. `is_turn_over` says whether others wait for
+    the place of an owner that has had its turn.
+    """
 
     row: Row
     lease_id: UUID
     only_waits: Callable[[], None] = _nothing
+    is_turn_over: Callable[[], bool] = _no
+
+
+@dataclass(frozen=True)
+class OwnerLease:
+    """What is different where a leased row is not the work but its owner, whose own rows the run does."""
+
+    free: LiteralString
+    """Which owners may be leased, in terms of the table's columns."""
+    give_back: Callable[[Claimed, datetime | None], Awaitable[object]]
+    """Ends the lease: the owner is due again with its next row, and not before that instant."""
+    look_again: Callable[[], None]
+    """Rows may have come to the owners that are leased. Called by a wake-up, and each `POLL`."""
+    turn: timedelta
+    """How long an owner keeps its place while others wait."""
+    ends_within: timedelta
+    """How long a run may take to end when its worker stops."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ class Work:
     due and is tried again after `retry_after`. `ready` says whether it makes sense to claim at this moment. `columns`
     is what `run` gets of the row and begins with `key`. At most `at_once` rows are worked at by one worker, at most
     `most_held` are leased by it. With `owner` (a column), only the oldest `share` due rows of an owner run, over all
-    workers, and of several owners' rows those come first whose owner has fewer before them.
+    workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
+    is an owner itself; its run says by itself how its rows went, also to the metrics.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Work:
     most_held: int = 2048
     owner: LiteralString | None = None
     share: int = 256
+    leases_owner: OwnerLease | None = None
 
     @property
     def claim_sql(self) -> LiteralString:
@@ -108,7 +110,9 @@ class Work:
 
         Index `<table>_due`, or with owners `<table>_due_<owner>`; rows that another worker is claiming are skipped.
         """
-        free = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
+        free: LiteralString = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
+        if self.leases_owner:
+            free = f"{free} AND {self.leases_owner.free}"
         if self.owner is None:
             chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"
         else:
@@ -143,8 +147,11 @@ class Work:
 
     @property
     def release_sql(self) -> LiteralString:
-        """Drops lease $2 of row $1, which stays due; does nothing when the lease is another's."""
-        return f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL WHERE {self.key} = $1 AND lease_id = $2"
+        """Drops the leases $2 of rows $1, which stay due; leaves out those whose lease is another's."""
+        return (
+            f"UPDATE {self.table} SET lease_id = NULL, leased_until = NULL"
+            f" WHERE {self.key} = ANY ($1) AND lease_id = ANY ($2::uuid[])"
+        )
 
     @property
     def renew_sql(self) -> LiteralString:
@@ -163,10 +170,13 @@ class Work:
 class _Places:
     """The runs of one kind of work in one worker: which are at work, which only wait."""
 
-    def __init__(self, work: Work, news: Callable[[], None]) -> None:
+    def __init__(self, work: Work, real_clock: Clock) -> None:
         self.held: dict[asyncio.Task[None], Claimed] = {}
+        self.news = asyncio.Event()
+        self.may_be_more = True
+        """Whether something may be due that was not claimed when we last looked."""
         self._work = work
-        self._news = news
+        self._real = real_clock
         self._busy: set[UUID] = set()
 
     @property
@@ -178,17 +188,37 @@ class _Places:
         """Runs a claimed row in a place of its own."""
         place = new_id()
         self._busy.add(place)
-        mine = replace(claimed, only_waits=partial(self._leave, place))
+        over = partial(self._is_turn_over, self._real.now())
+        mine = replace(claimed, only_waits=partial(self._leave, place), is_turn_over=over)
         task = asyncio.create_task(run(mine))
         self.held[task] = mine
         task.add_done_callback(partial(self._ended, place))
 
+    async def look_again(self, _: bytes = b"") -> None:
+        """Something may have become due."""
+        self.may_be_more = True
+        if self._work.leases_owner:
+            self._work.leases_owner.look_again()
+        self.news.set()
+
+    async def first_news(self) -> None:
+        """Returns when woken, which the end of a run does too, or after `POLL`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL.total_seconds()):  # `wait_for` may swallow a stop that comes with news
+                await self.news.wait()
+
+    def _is_turn_over(self, since: datetime) -> bool:
+        owner = self._work.leases_owner
+        return owner is not None and not self.free and self._real.now() - since > owner.turn
+
     def _leave(self, place: UUID) -> None:
         self._busy.discard(place)
-        self._news()
+        self.news.set()
 
     def _ended(self, place: UUID, task: asyncio.Task[None]) -> None:
         del self.held[task]
+        # What its owner may run besides, or the row itself, may be due now; who leases an owner is told of each row.
+        self.may_be_more = self.may_be_more or self._work.leases_owner is None
         self._leave(place)
 
 
@@ -205,15 +235,21 @@ class Worker:
         self._real = real_clock
 
     async def run(self, works: Sequence[Work]) -> None:
-        """Runs for ever; cancel it to stop. Rows under way keep their lease and are claimed again when it ends."""
+        """Runs for ever; cancel it to stop: leases of what is under way are given back."""
         await run_all(*(self._attend(work) for work in works))
 
     async def run_due(self, work: Work) -> int:
         """Runs everything of one kind that is due now, once; how many rows. For tests and one-shot commands."""
         count = 0
         while claimed := await self.claim(work, work.at_once):
-            async with self._leases_kept(work, lambda claimed=claimed: claimed):
-                await asyncio.gather(*(self._run_one(work, one) for one in claimed))
+            held = {asyncio.create_task(self._run_one(work, one)): one for one in claimed}
+            async with self._leases_kept(work, held.values):
+                try:
+                    await asyncio.wait(held)
+                finally:
+                    await self._stop(work, held)
+            for task in held:
+                task.result()
             count += len(claimed)
         return count
 
@@ -225,60 +261,90 @@ class Worker:
         return [Claimed(row, lease) for row in rows]
 
     async def _attend(self, work: Work) -> None:
-        wake = asyncio.Event()
-        places = _Places(work, wake.set)
+        places = _Places(work, self._real)
         self._health.turned(work.name)
-        await self._fabric.listen(wake_topic(work.name), _setter(wake))
+        await self._fabric.listen(wake_topic(work.name), places.look_again)
         async with self._leases_kept(work, places.held.values):
             try:
-                while True:
-                    self._health.turned(work.name)
-                    wake.clear()
-                    free = places.free
-                    claimed = await self._try_claim(work, free) if free and work.ready() else []
-                    for one in claimed:
-                        places.start(one, partial(self._run_one, work))
-                    if len(claimed) < free or not free:
-                        await _woken(wake)
+                await self._turn_for_ever(work, places)
             finally:
-                if running := set(places.held):
-                    for task in running:
-                        task.cancel()
-                    # They give their leases back, so that the next worker need not wait for them to end.
-                    await asyncio.wait(running, timeout=1)
+                await self._stop(work, dict(places.held))
 
-    async def _try_claim(self, work: Work, most: int) -> list[Claimed]:
+    async def _turn_for_ever(self, work: Work, places: _Places) -> None:
+        loop = asyncio.get_running_loop()
+        looked_at = loop.time()
+        while True:
+            self._health.turned(work.name)
+            places.news.clear()
+            if places.may_be_more and places.free and work.ready():
+                await self._claim_and_start(work, places)
+            await places.first_news()
+            if loop.time() - looked_at >= POLL.total_seconds():
+                looked_at = loop.time()
+                await places.look_again()
+
+    async def _claim_and_start(self, work: Work, places: _Places) -> None:
+        places.may_be_more, free = False, places.free
         try:
-            return await self.claim(work, most)
+            claimed = await self.claim(work, free)
         except AppError as exc:
             log.warning("claim_failed", work=work.name, error=exc.detail)
+            places.may_be_more = True
             await self._real.sleep(POLL)
-            return []
+            return
+        for one in claimed:
+            places.start(one, partial(self._run_one, work))
+        if len(claimed) == free:
+            places.may_be_more = True
+            places.news.set()
+
+    async def _stop(self, work: Work, held: dict[asyncio.Task[None], Claimed]) -> None:
+        """Ends runs and gives their leases back, so that the next worker need not wait for them to run out."""
+        running = {task for task in held if not task.done()}
+        if not running:
+            return
+        for task in running:
+            task.cancel()
+        within = work.leases_owner.ends_within if work.leases_owner else timedelta(seconds=1)
+        ended, _ = await asyncio.wait(running, timeout=within.total_seconds())
+        await self._write(work, work.release_sql, [held[task] for task in ended])
 
     async def _run_one(self, work: Work, claimed: Claimed) -> None:
         began = perf_counter()
         result = "done"
         try:
             due_at = await work.run(claimed)
-        except asyncio.CancelledError:
-            await self._write(work.release_sql, claimed)
-            raise
         except AppError as exc:
             result, due_at = "put_off", self._clock.now() + work.retry_after
             log.warning("work_put_off", work=work.name, key=str(claimed.row[0]), error=exc.detail)
         except Exception:
             result, due_at = "failed", self._clock.now() + 10 * work.retry_after
             log.exception("work_failed", work=work.name, key=str(claimed.row[0]))
+        if work.leases_owner:
+            await self._give_back(work.leases_owner, claimed, due_at)
+            return
         WORK_SECONDS.labels(work.name, result).observe(perf_counter() - began)
-        await self._write(work.finish_sql, claimed, due_at)
-
-    async def _write(self, statement: LiteralString, claimed: Claimed, *args: object) -> None:
-        """Runs a statement on a row we hold. Where PostgreSQL is away the lease runs out and the row is run again."""
         try:
             async with self._db.connection() as tx:
-                await tx.execute(statement, claimed.row[0], claimed.lease_id, *args)
+                await finish(tx, work, claimed, due_at)
+        except Unavailable as exc:  # the lease runs out and the row is run again
+            log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
+
+    async def _give_back(self, owner: OwnerLease, claimed: Claimed, due_at: datetime | None) -> None:
+        try:
+            await owner.give_back(claimed, due_at)
         except Unavailable as exc:
             log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
+
+    async def _write(self, work: Work, statement: LiteralString, held: Sequence[Claimed], *args: object) -> None:
+        """Runs a statement on leases. Where PostgreSQL is away they run out, and the rows are run again."""
+        if not held:
+            return
+        try:
+            async with self._db.connection() as tx:
+                await tx.execute(statement, [one.row[0] for one in held], [one.lease_id for one in held], *args)
+        except Unavailable as exc:
+            log.warning("leases_not_written", work=work.name, error=exc.reason)
 
     @asynccontextmanager
     async def _leases_kept(self, work: Work, held: Callable[[], Collection[Claimed]]) -> AsyncGenerator[None]:
@@ -291,21 +357,7 @@ class Worker:
     async def _keep_leases(self, work: Work, held: Callable[[], Collection[Claimed]]) -> None:
         while True:
             await self._real.sleep(LEASE / 3)
-            rows = [(one.row[0], one.lease_id) for one in held()]
-            if not rows:
-                continue
-            try:
-                async with self._db.connection() as tx:
-                    await tx.execute(work.renew_sql, *map(list, zip(*rows, strict=True)), self._real.now() + LEASE)
-            except Unavailable as exc:
-                log.warning("leases_not_renewed", work=work.name, error=exc.reason)
-
-
-async def _woken(wake: asyncio.Event) -> None:
-    """Returns when woken, which the end of a run does too, or after `POLL`."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(POLL.total_seconds()):  # `wait_for` may swallow a stop that comes with news
-            await wake.wait()
+            await self._write(work, work.renew_sql, list(held()), self._real.now() + LEASE)
 
 
 async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) -> None:
@@ -313,45 +365,6 @@ async def finish(tx: Tx, work: Work, claimed: Claimed, due_at: datetime | None) 
     await tx.execute(work.finish_sql, claimed.row[0], claimed.lease_id, due_at)
 
 
-async def make_periodic_due(tx: Tx, now: datetime) -> None:
-    """Every periodic job is due now, taken from whoever runs it: what that run would write is of another time."""
-    await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
-
-
 def wake_topic(name: str) -> str:
     """What a worker that does the work of this name listens to."""
     return f"wake.{name}"
-
-
-def _setter(event: asyncio.Event) -> Callable[[bytes], Awaitable[Any]]:
-    async def wake(_: bytes) -> None:
-        event.set()
-
-    return wake
-
-
-async def look_at(tx: Tx, work: Work, now: datetime, real_now: datetime) -> Queue:
-    """How that work stands. Index `<table>_due_<owner>`, or `<table>_due`."""
-    row = await tx.fetchrow(
-        "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"
-        " count(*) FILTER (WHERE NOT held AND due_at <= $1) AS waiting,"
-        " count(*) FILTER (WHERE NOT held AND due_at > $1) AS later,"
-        " min(due_at) FILTER (WHERE NOT held AND due_at <= $1) AS oldest_due_at"
-        " FROM (SELECT due_at, coalesce(leased_until >= $2, false) AS held FROM"
-        f" {work.table} WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $3) d",
-        now,
-        real_now,
-        MOST_COUNTED + 1,
-    )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
-    more = row["total"] > MOST_COUNTED
-    return Queue(work.name, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)
-
-
-async def periodic_jobs(tx: Tx, real_now: datetime) -> list[PeriodicJob]:
-    """The jobs that come round by themselves, next first."""
-    rows = await tx.fetch(
-        "SELECT name, due_at, coalesce(leased_until >= $1, false) AS held FROM periodic_job ORDER BY due_at, name",
-        real_now,
-    )
-    return [PeriodicJob(row["name"], row["due_at"], row["held"]) for row in rows]

@@ -1,86 +1,20 @@
-"""The worker: every kind of due work of the platform, and the jobs that come round by themselves."""
+"""The worker: does every kind of background work until it is stopped."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-
-from callmark.domain.accounts import sign_in
-from callmark.domain.callbacks import jobs as callbacks
-from callmark.domain.calls import daily_figures as call_figures
-from callmark.domain.calls import jobs as calls
-from callmark.domain.credentials import service as credentials
+from callmark.domain.background import service as background
+from callmark.domain.background.registry import works
 from callmark.domain.deps import Deps
-from callmark.domain.drafts import service as drafts
 from callmark.domain.handsets import presence
-from callmark.domain.idempotency import service as idempotency
-from callmark.domain.log_downloads import jobs as log_downloads
-from callmark.domain.numbers import jobs as numbers
-from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
-from callmark.domain.personalisation.daily_figures import jobs as record_figures
-from callmark.domain.personalisation.suspension import jobs as switches
-from callmark.domain.personalisation.sweeping.jobs import sweep
-from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.webhooks import jobs as webhooks
-from callmark.domain.work_names import WorkName
-from callmark.kit import smtp
-from callmark.kit.tasks import run_all
-from callmark.kit.work import Claimed, Work, Worker
-
-Job = Callable[[Deps], Awaitable[object]]
-
-
-async def _keep_mails(deps: Deps) -> None:
-    await smtp.keep_mails(deps.settings, deps.db, deps.clock)
-
-
-PERIODIC: dict[str, tuple[timedelta, Job]] = {
-    "partitions": (timedelta(hours=6), partitions.keep_partitions),
-    "old_batches": (timedelta(days=1), partitions.drop_old_batches),
-    "dead_sessions": (timedelta(hours=1), sign_in.forget_dead),
-    "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
-    "old_calls": (timedelta(days=1), calls.drop_old_calls),
-    "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
-    "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
-    "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
-    "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
-    "old_mails": (timedelta(hours=1), _keep_mails),
-    "old_drafts": (timedelta(hours=1), drafts.forget_old_drafts),
-    "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
-    "record_days": (timedelta(seconds=10), record_figures.count_days),
-    "call_days": (timedelta(seconds=30), call_figures.count_calls),
-    "sweep": (timedelta(seconds=30), sweep),
-}
-"""How often each job comes round, by the product clock; each runs once however many workers there are."""
-
-
-def periodic(deps: Deps) -> Work:
-    """The work of the periodic jobs."""
-
-    async def run(claimed: Claimed) -> datetime | None:
-        every, job = PERIODIC[claimed.row["name"]]
-        await job(deps)
-        return deps.clock.now() + every
-
-    return Work(name=WorkName.PERIODIC, table="periodic_job", key="name", columns="name", run=run, at_once=4)
-
-
-def works(deps: Deps) -> list[Work]:
-    """Every kind of due work."""
-    return [
-        personalisation.batches(deps),
-        uploads.uploads(deps),
-        switches.switches(deps),
-        numbers.listing_jobs(deps),
-        smtp.mails(deps.settings, deps.db, deps.clock),
-        periodic(deps),
-    ]
+from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.work import Worker
 
 
 async def run_worker(deps: Deps) -> None:
     """Runs until cancelled."""
     await prepare(deps)
-    due = Worker(deps.db, deps.fabric, deps.clock, deps.real_clock, deps.health)
-    await run_all(due.run(works(deps)), webhooks.dispatch(deps))
+    async with Outbound(allowed_networks(deps.settings)) as outbound:
+        await _worker(deps).run(works(deps, outbound))
 
 
 def check(deps: Deps) -> None:
@@ -92,15 +26,14 @@ async def prepare(deps: Deps) -> None:
     """What must be there before the first request: the partitions of the coming days, the periodic jobs' rows."""
     await partitions.keep_partitions(deps)
     await presence.find_lost(deps)
-    async with deps.db.transaction() as tx:
-        await tx.execute(
-            "INSERT INTO periodic_job (name, due_at) SELECT n, $2 FROM unnest($1::text[]) n ON CONFLICT DO NOTHING",
-            list(PERIODIC),
-            deps.clock.now(),
-        )
+    await background.add_periodic_jobs(deps)
 
 
 async def run_due_once(deps: Deps) -> int:
-    """Runs everything that is due now, once; how many rows. For tests and one-shot commands."""
-    worker = Worker(deps.db, deps.fabric, deps.clock, deps.real_clock)
-    return sum([await worker.run_due(work) for work in works(deps)]) + await webhooks.dispatch_due(deps)
+    """Runs everything that is due now, once; how many rows, or webhooks. For tests and one-shot commands."""
+    async with Outbound(allowed_networks(deps.settings)) as outbound:
+        return sum([await _worker(deps).run_due(work) for work in works(deps, outbound)])
+
+
+def _worker(deps: Deps) -> Worker:
+    return Worker(deps.db, deps.fabric, deps.clock, deps.real_clock, deps.health)

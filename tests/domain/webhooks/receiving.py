@@ -15,7 +15,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
-from callmark.domain.ids import AccountId
+from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.dispatch import Dispatcher
@@ -23,6 +23,7 @@ from callmark.domain.webhooks.model import Delivery, DeliveryDetails, Webhook
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.db import Tx
 from callmark.kit.outbound import Outbound, Patience
+from callmark.kit.work import Worker
 
 QUICK = Patience(connect_s=0.5, read_s=0.5, total_s=0.8)
 PAYLOAD = {"business_number": "918040001234", "feature_set": "Liefer-Set ü", "is_interested": True}
@@ -135,20 +136,45 @@ class Mails:
 
 
 @dataclass
+class DeliveryWorker:
+    """A worker that delivers events and does nothing else."""
+
+    deps: Deps
+    dispatcher: Dispatcher
+
+    @property
+    def worker(self) -> Worker:
+        return Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
+
+    async def run(self) -> None:
+        await self.worker.run([self.dispatcher.work])
+
+    async def run_due(self) -> int:
+        """Makes every attempt that is due now; how many."""
+        before = self.dispatcher.made
+        await self.worker.run_due(self.dispatcher.work)
+        return self.dispatcher.made - before
+
+    async def claim(self) -> list[WebhookId]:
+        """Takes webhooks and does nothing with them, as a worker that is killed."""
+        return [WebhookId(one.row["webhook_id"]) for one in await self.worker.claim(self.dispatcher.work, 10)]
+
+
+@dataclass
 class Stage:
-    """Deps that may call this machine, and a dispatcher."""
+    """Deps that may call this machine, and workers."""
 
     deps: Deps
     outbound: Outbound
     mails: Mails
     account_id: AccountId
 
-    def dispatcher(self, *, most_held: int = 1000) -> Dispatcher:
-        """One worker's."""
-        return Dispatcher(self.deps, self.outbound, self.mails.enqueue, most_held=most_held)
+    def worker(self, deps: Deps | None = None, *, most_held: int = 1000) -> DeliveryWorker:
+        deps = deps or self.deps
+        return DeliveryWorker(deps, Dispatcher(deps, self.outbound, self.mails.enqueue, most_held=most_held))
 
     async def run_due(self) -> int:
-        return await self.dispatcher().run_due()
+        return await self.worker().run_due()
 
     async def webhook(
         self,

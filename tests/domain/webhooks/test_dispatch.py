@@ -19,15 +19,13 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
-from callmark.domain.webhooks import dispatch_queries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Database, Tx
 from callmark.kit.fabric import Fabric, OnMessage
-from callmark.kit.ids import new_id
 from callmark.kit.outbound import Patience
+from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.work import LEASE
 
 
@@ -49,7 +47,7 @@ async def test_over_two_workers_at_most_four_attempts_of_a_webhook_are_under_way
         await stage.append(20)
         charlie = await stage.another_account()
         await charlie.webhook(other.url)
-        workers = [asyncio.create_task(stage.dispatcher().run()) for _ in range(2)]
+        workers = [asyncio.create_task(stage.worker().run()) for _ in range(2)]
         await there.has(4)
         await charlie.append(40)
         await other.has(40)  # the hanging one holds up nobody
@@ -64,7 +62,7 @@ async def test_a_tenth_of_the_receivers_hanging_delays_no_other(stage: Stage) ->
         for i, one in enumerate(accounts):
             await one.webhook(hangs.url if i % 10 == 0 else answers.url)
             await one.append(10)
-        working = asyncio.create_task(stage.dispatcher().run())
+        working = asyncio.create_task(stage.worker().run())
         await answers.has(180)
         assert hangs.under_way == 8
         await stop(working)
@@ -88,7 +86,7 @@ async def test_a_deletion_ends_what_waits_and_leaves_what_is_under_way_its_resul
     async with receiver(refuse_when_told) as there:
         webhook = await stage.webhook(there.url)
         await stage.append(10)
-        working = asyncio.create_task(stage.dispatcher().run())
+        working = asyncio.create_task(stage.worker().run())
         await there.has(4)
         await webhooks.delete_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
         told.release()  # the place of the first lets the dispatcher look for more
@@ -105,7 +103,6 @@ class SlowAnswers:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self.transaction = db.transaction
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -115,7 +112,8 @@ class SlowAnswers:
 
 
 async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_for(stage: Stage) -> None:
-    slow = replace(stage.deps, db=cast("Database", SlowAnswers(stage.deps.db)))
+    gather = StatementBatcher(cast("Database", SlowAnswers(stage.deps.db)))
+    slow = replace(stage.deps, gather=gather)
     turns = itertools.cycle(range(4))
 
     async def one_after_another(_: web.Request) -> web.Response:
@@ -125,7 +123,7 @@ async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_fo
     async with receiver(one_after_another) as there:
         await stage.webhook(there.url)
         await stage.append(40)
-        working = asyncio.create_task(Dispatcher(slow, stage.outbound, stage.mails.enqueue).run())
+        working = asyncio.create_task(stage.worker(slow).run())
         await until(lambda: all_delivered(stage), within_s=10)
         await stop(working)
         counts = Counter(request.event_id for request in there.requests)
@@ -138,7 +136,7 @@ async def test_a_worker_with_few_places_gives_every_webhook_its_turn(stage: Stag
             one = await stage.another_account()
             await one.webhook(there.url)
             await one.append(3)
-        assert await stage.dispatcher(most_held=2).run_due() == 18
+        assert await stage.worker(most_held=2).run_due() == 18
 
 
 async def test_what_a_killed_worker_had_under_way_is_attempted_again_when_its_lease_has_run_out(stage: Stage) -> None:
@@ -147,10 +145,8 @@ async def test_what_a_killed_worker_had_under_way_is_attempted_again_when_its_le
     async with receiver() as there:
         webhook = await stage.webhook(there.url)
         (event,) = await stage.append()
-        async with deps.db.connection() as tx:  # a worker takes it and is killed
-            claim = (tx, new_id(), deps.clock.now(), real.now(), LEASE, 10)
-            assert webhook.id in await dispatch_queries.claim_webhooks(*claim)
-        next_worker = Dispatcher(deps, stage.outbound, stage.mails.enqueue)
+        assert webhook.id in await stage.worker(deps).claim()  # a worker takes it and is killed
+        next_worker = stage.worker(deps)
         real.advance(LEASE)
         assert await next_worker.run_due() == 0
         real.advance(LEASE / 1000)
@@ -162,10 +158,10 @@ async def test_a_stopped_worker_gives_its_webhooks_back(stage: Stage) -> None:
     async with receiver(hang) as there:
         await stage.webhook(there.url)
         await stage.append()
-        working = asyncio.create_task(stage.dispatcher().run())
+        working = asyncio.create_task(stage.worker().run())
         await there.has(1)
         await stop(working)
-        again = asyncio.create_task(stage.dispatcher().run())
+        again = asyncio.create_task(stage.worker().run())
         await there.has(2)  # at once, not when the lease has run out
         await stop(again)
     assert len({request.event_id for request in there.requests}) == 1
@@ -184,7 +180,7 @@ class Ear:
 async def test_a_stop_that_comes_with_news_is_not_missed(stage: Stage) -> None:
     ear = Ear()
     deps = replace(stage.deps, fabric=cast("Fabric", ear))
-    working = asyncio.create_task(Dispatcher(deps, stage.outbound, stage.mails.enqueue).run())
+    working = asyncio.create_task(stage.worker(deps).run())
     await asyncio.wait([working], timeout=0.1)  # it waits for news now
     assert ear.wake
     await ear.wake(b"")
@@ -203,7 +199,7 @@ async def test_an_attempt_that_another_worker_overtook_moves_nothing(stage: Stag
     async with receiver(fail_late) as there:
         await stage.webhook(there.url)
         await stage.append()
-        working = asyncio.create_task(stage.dispatcher().run())
+        working = asyncio.create_task(stage.worker().run())
         await there.has(1)
         async with stage.deps.db.connection() as tx:  # as if its lease had been lost, and another had failed meanwhile
             await tx.execute("UPDATE waiting_delivery SET attempt_count = 1, failures = 1")

@@ -152,9 +152,9 @@ async def test_what_waits_survives_a_restart(stage: Stage, clock: FakeClock) -> 
     async with receiver(status(500, 200)) as there:
         await stage.webhook(there.url)
         await stage.append()
-        assert await stage.dispatcher().run_due() == 1
+        assert await stage.worker().run_due() == 1
         clock.advance(SCHEDULE[0])
-        assert await stage.dispatcher().run_due() == 1  # another worker, with nothing but the database
+        assert await stage.worker().run_due() == 1  # another worker, with nothing but the database
         assert len(there.requests) == 2
     assert (await stage.only()).delivery.state is DeliveryState.SUCCESS
 
@@ -263,7 +263,7 @@ async def test_a_paused_webhook_rests_and_then_gets_everything(stage: Stage) -> 
 async def test_events_appended_at_once_are_all_delivered(stage: Stage) -> None:
     async with receiver() as there:
         await stage.webhook(there.url)
-        working = asyncio.create_task(stage.dispatcher().run())
+        working = asyncio.create_task(stage.worker().run())
         made = await asyncio.gather(*(stage.append(5) for _ in range(8)))
         wanted = {str(event.id) for some in made for event in some}
         await there.has(len(wanted))

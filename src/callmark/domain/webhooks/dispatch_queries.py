@@ -5,9 +5,9 @@ how many are in flight, and an attempt costs one write. Instants named `now` are
 real one.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple, cast
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString, NamedTuple, cast
 from uuid import UUID
 
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
@@ -68,6 +68,23 @@ WHERE id = $1 AND created_at = $2
 """
 
 
+FREE: LiteralString = (
+    "NOT is_paused AND EXISTS (SELECT FROM webhook w JOIN client_account a ON a.id = w.account_id"
+    " WHERE w.id = webhook_id AND a.state = 'active')"
+)
+"""Which webhooks may be leased: none of a suspended account, whose deliveries wait (contract D51).
+
+Index webhook_queue_due.
+"""
+
+
+class HeldWebhook(NamedTuple):
+    """A webhook that a worker holds, under this lease."""
+
+    webhook_id: WebhookId
+    lease_id: UUID
+
+
 class EndedAttempt(NamedTuple):
     """What became of an attempt, or (None) that none was made; `at` is when it ended."""
 
@@ -77,109 +94,76 @@ class EndedAttempt(NamedTuple):
     at: datetime
 
 
-async def claim_webhooks(
-    tx: Tx, lease_id: UUID, now: datetime, real_now: datetime, lease: timedelta, most: int
-) -> list[WebhookId]:
-    """Leases up to `most` webhooks that have work due and that no other worker holds, longest due first.
-
-    None of a suspended account, whose deliveries wait (contract D51).
-
-    Index webhook_queue_due; rows that another transaction has locked are skipped.
-    """
-    rows = await tx.fetch(
-        """
-        UPDATE webhook_queue SET lease_id = $1, leased_until = $3::timestamptz + $4 WHERE webhook_id IN (
-          SELECT webhook_id FROM webhook_queue
-          WHERE due_at <= $2 AND NOT is_paused AND (leased_until IS NULL OR leased_until < $3)
-            AND EXISTS (SELECT FROM webhook w JOIN client_account a ON a.id = w.account_id
-              WHERE w.id = webhook_id AND a.state = 'active')
-          ORDER BY due_at LIMIT $5 FOR UPDATE SKIP LOCKED
-        ) RETURNING webhook_id
-        """,
-        lease_id,
-        now,
-        real_now,
-        lease,
-        most,
-    )
-    return [WebhookId(row[0]) for row in rows]
-
-
-async def renew(tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], until: datetime) -> set[WebhookId]:
-    """Extends the lease; those of `webhooks` that are still held by it."""
-    rows = await tx.fetch(
-        "UPDATE webhook_queue SET leased_until = $3 WHERE webhook_id = ANY ($2::uuid[]) AND lease_id = $1"
-        " RETURNING webhook_id",
-        lease_id,
-        list(webhooks),
-        until,
-    )
-    return {WebhookId(row[0]) for row in rows}
-
-
-async def give_back(tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now: datetime) -> None:
-    """Ends the lease of `webhooks`, each due again when its next delivery is, not before `now`.
+async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> None:
+    """Ends leases, each webhook due again when its next delivery is, not before the instant beside it.
 
     In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
-    snapshot of its own, sees its delivery. Locks in order of id, as the event's trigger does.
+    snapshot of its own, sees its delivery. Locks in order of id, as `events.append` does.
     """
-    held = await tx.fetch(
-        "SELECT webhook_id FROM webhook_queue WHERE webhook_id = ANY ($2::uuid[]) AND lease_id = $1"
-        " ORDER BY webhook_id FOR NO KEY UPDATE",
-        lease_id,
-        list(webhooks),
-    )
-    await tx.execute(
-        """
-        UPDATE webhook_queue q SET lease_id = NULL, leased_until = NULL, due_at = (
-          SELECT greatest(d.due_at, $2) FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id
-          ORDER BY d.due_at LIMIT 1
-        ) WHERE q.webhook_id = ANY ($1::uuid[])
-        """,
-        [row[0] for row in held],
-        now,
-    )
+    async with cast("Connection", tx).transaction():
+        still_held = await tx.fetch(
+            "SELECT q.webhook_id, g.due_at FROM webhook_queue q"
+            " JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g (webhook_id, lease_id, due_at)"
+            " USING (webhook_id, lease_id) ORDER BY q.webhook_id FOR NO KEY UPDATE OF q",
+            [held.webhook_id for held, _ in given],
+            [held.lease_id for held, _ in given],
+            [at for _, at in given],
+        )
+        await tx.execute(
+            """
+            UPDATE webhook_queue q SET lease_id = NULL, leased_until = NULL, due_at = (
+              SELECT greatest(d.due_at, g.due_at) FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id
+              ORDER BY d.due_at LIMIT 1
+            ) FROM unnest($1::uuid[], $2::timestamptz[]) AS g (webhook_id, due_at) WHERE q.webhook_id = g.webhook_id
+            """,
+            [row["webhook_id"] for row in still_held],
+            [row["due_at"] for row in still_held],
+        )
 
 
-async def take_due(
-    tx: Tx, lease_id: UUID, webhooks: Collection[WebhookId], now: datetime, real_now: datetime
-) -> list[DueDelivery]:
-    """The first due deliveries of each of `webhooks` that is still held and not paused, by due instant and number.
+async def take_due(tx: Tx, asked: Sequence[tuple[HeldWebhook, datetime, datetime]]) -> list[list[DueDelivery]]:
+    """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
 
-    As many each as may be in flight, those in flight among them; of a deleted webhook more, to end them. Index
-    waiting_delivery_due.
+    Each is asked about with the product and the real instant. As many as may be in flight, those in flight among them;
+    of a deleted webhook more, to end them. Index waiting_delivery_due.
     """
     rows = await tx.fetch(
         """
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
           w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
           d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
-        FROM webhook_queue q JOIN webhook w ON w.id = q.webhook_id
+        FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+          AS h (webhook_id, lease_id, now, real_now)
+        JOIN webhook_queue q USING (webhook_id, lease_id) JOIN webhook w ON w.id = q.webhook_id
         JOIN client_account a ON a.id = w.account_id AND a.state = 'active', LATERAL (
-          SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= $3
+          SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= h.now
           ORDER BY d.due_at, d.event_number LIMIT CASE WHEN w.deleted_at IS NULL THEN $5::integer ELSE $6::integer END
         ) d
-        WHERE q.webhook_id = ANY ($2::uuid[]) AND q.lease_id = $1 AND q.leased_until > $4 AND NOT q.is_paused
+        WHERE q.leased_until > h.real_now AND NOT q.is_paused
         """,
-        lease_id,
-        list(webhooks),
-        now,
-        real_now,
+        [held.webhook_id for held, _, _ in asked],
+        [held.lease_id for held, _, _ in asked],
+        [now for _, now, _ in asked],
+        [real_now for _, _, real_now in asked],
         MOST_IN_FLIGHT,
         _MOST_ENDED,
     )
-    return [
-        DueDelivery(
-            DeliveryId(row["delivery_id"]),
-            row["created_at"],
-            EventId(row["event_id"]),
-            row["attempt_count"],
-            row["failures"],
-            row["body"].encode(),
-            configuration_of(row),
-        )
-        for row in rows
-    ]
+    found: dict[UUID, list[DueDelivery]] = {}
+    for row in rows:
+        found.setdefault(row["webhook_id"], []).append(_due_of(row))
+    return [found.get(held.webhook_id, []) for held, _, _ in asked]
+
+
+def _due_of(row: Row) -> DueDelivery:
+    return DueDelivery(
+        DeliveryId(row["delivery_id"]),
+        row["created_at"],
+        EventId(row["event_id"]),
+        row["attempt_count"],
+        row["failures"],
+        row["body"].encode(),
+        configuration_of(row),
+    )
 
 
 async def record(tx: Tx, ended: Sequence[EndedAttempt]) -> None:

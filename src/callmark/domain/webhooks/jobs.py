@@ -6,9 +6,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.webhooks import dispatch_queries, signing
 from callmark.domain.webhooks.dispatch import Dispatcher
 from callmark.kit import mail
-from callmark.kit.outbound import Outbound, allowed_networks
+from callmark.kit.outbound import Outbound
 from callmark.kit.partitions import LOG_DAYS
 from callmark.kit.secret_key import derived
+from callmark.kit.work import Work
 
 
 def check(deps: Deps) -> None:
@@ -16,16 +17,9 @@ def check(deps: Deps) -> None:
     derived(deps.settings, signing.PURPOSE)
 
 
-async def dispatch(deps: Deps) -> None:
-    """Makes attempts until cancelled."""
-    async with Outbound(allowed_networks(deps.settings)) as outbound:
-        await Dispatcher(deps, outbound, mail.enqueue).run()
-
-
-async def dispatch_due(deps: Deps) -> int:
-    """Makes every attempt that is due now, once; how many."""
-    async with Outbound(allowed_networks(deps.settings)) as outbound:
-        return await Dispatcher(deps, outbound, mail.enqueue).run_due()
+def deliveries(deps: Deps, outbound: Outbound) -> Work:
+    """The work of delivering events to webhooks."""
+    return Dispatcher(deps, outbound, mail.enqueue).work
 
 
 async def forget_old_deliveries(deps: Deps) -> None:

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import queues as access
-from callmark.domain.access.queues import Queues
+from callmark.domain.background import service as background
+from callmark.domain.background.service import Queues
 from callmark.domain.ids import MailId
 from callmark.domain.policy.model import Action
 from callmark.surfaces.console import display_names
@@ -25,25 +25,25 @@ class QueuesPage(Page):
     found: Queues
     sends_mail: bool
     catches: bool
-    most_mails: int = access.MOST_MAILS
+    most_mails: int = background.MOST_MAILS
 
 
 async def show_queues(request: ConsoleRequest) -> Response:
     """The tables; the page asks again every few seconds."""
     settings = request.deps.settings
-    found = await access.look_at_queues(request.deps)
+    found = await background.look_at_queues(request.deps)
     return page(request, QueuesPage(found, bool(settings.smtp_host), settings.emulator))
 
 
 async def send_again(request: ConsoleRequest) -> Response:
     """Makes a mail due now."""
-    to = await access.send_again(request.deps, request.operating, request.id(MailId))
+    to = await background.send_again(request.deps, request.id(MailId), by=request.by)
     return request.go(URL, f"The email to {to} is being sent again.")
 
 
 async def send_all_again(request: ConsoleRequest) -> Response:
     """Makes every mail that could not be sent due now."""
-    count = await access.send_all_again(request.deps, request.operating)
+    count = await background.send_all_again(request.deps, by=request.by)
     return request.go(URL, f"Sending {display_names.count(count, 'email')} again.")
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from callmark.domain.background import service as background
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls import service as calls
 from callmark.domain.credentials import service as credentials
@@ -19,7 +20,6 @@ from callmark.domain.work_names import WorkName
 from callmark.kit import mail
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, reset_clock
-from callmark.kit.work import make_periodic_due
 from callmark.surfaces.emulator import control, sink_store, store
 
 log = structlog.get_logger(__name__)
@@ -82,4 +82,4 @@ async def _forget(deps: Deps) -> None:
         await sink_store.delete_all(tx)
         await idempotency.forget_all(tx)
         await credentials.forget_limits(tx, now)
-        await make_periodic_due(tx, now)
+        await background.make_periodic_due(tx, now)

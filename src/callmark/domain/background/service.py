@@ -1,0 +1,112 @@
+"""How background work stands, for operators; mails that could not be sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from callmark.domain.audit import service as audit
+from callmark.domain.background import queries
+from callmark.domain.background.registry import PERIODIC, row_works
+from callmark.domain.deps import Deps
+from callmark.domain.ids import MailId
+from callmark.domain.policy.model import Actor
+from callmark.domain.webhooks.backlog import Backlog, read_backlog
+from callmark.domain.work_names import WorkName
+from callmark.kit import mail as mails
+from callmark.kit.db import Tx
+from callmark.kit.errors import NotFound
+from callmark.kit.mail import Mail
+from callmark.kit.work import Work
+
+MOST_MAILS = 50
+
+MOST_COUNTED = 10_000
+"""Where counting of what waits stops."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How one kind of work stands. Counts stop at `MOST_COUNTED`, and `is_more` then says so.
+
+    `waiting` rows are due and nobody's, `running` ones leased, `later` ones not due yet; `oldest_due_at` is the first
+    instant at which one of those that are due and nobody's became due.
+    """
+
+    name: str
+    waiting: int
+    running: int
+    later: int
+    oldest_due_at: datetime | None
+    is_more: bool = False
+
+
+@dataclass(frozen=True)
+class PeriodicJob:
+    """A job that comes round by itself, and when next."""
+
+    name: str
+    due_at: datetime | None
+    is_running: bool
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Every kind of background work; `mails` are the newest that could not be sent so far."""
+
+    queues: list[Queue]
+    deliveries: Backlog
+    periodic: list[PeriodicJob]
+    mails: list[Mail]
+
+
+async def look_at_queues(deps: Deps) -> Queues:
+    """As of now."""
+    real_now = deps.real_clock.now()
+    async with deps.db.connection() as tx:
+        works = [work for work in row_works(deps) if work.name != WorkName.PERIODIC]
+        queues = [await look_at(deps, tx, work) for work in works]
+        periodic = [PeriodicJob(*row) for row in await queries.select_periodic(tx, real_now)]
+        unsent = await mails.select_unsent(tx, MOST_MAILS)
+    return Queues(queues, await read_backlog(deps), periodic, unsent)
+
+
+async def look_at(deps: Deps, tx: Tx, work: Work) -> Queue:
+    """How that work stands."""
+    now, real_now = deps.clock.now(), deps.real_clock.now()
+    row = await queries.count_rows(tx, work, now, real_now, MOST_COUNTED + 1)
+    more = row["total"] > MOST_COUNTED
+    return Queue(work.name, row["waiting"], row["running"], row["later"], row["oldest_due_at"], more)
+
+
+async def add_periodic_jobs(deps: Deps) -> None:
+    """Jobs that this installation has never run are due now."""
+    async with deps.db.connection() as tx:
+        await queries.insert_periodic(tx, PERIODIC, deps.clock.now())
+
+
+async def make_periodic_due(tx: Tx, now: datetime) -> None:
+    """Every periodic job is due now, taken from whoever runs it: what that run would write is of another time."""
+    await queries.make_periodic_due(tx, now)
+
+
+async def send_again(deps: Deps, mail_id: MailId, *, by: Actor) -> str:
+    """Retries an unsent mail now; its recipient. Raises NotFound when it does not wait for that."""
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        found = await mails.send_again(tx, mail_id, now)
+        if not found:
+            raise NotFound("This mail is not waiting to be sent. It may have been sent in the meantime.")
+        await audit.note(tx, by, "mail.sent_again", found[0], account_id=None, at=now)
+        tx.after_commit(partial(deps.wake, WorkName.MAILS))
+    return found[0]
+
+
+async def send_all_again(deps: Deps, *, by: Actor) -> int:
+    """The same for every mail that could not be sent; how many."""
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        if found := await mails.send_again(tx, None, now):
+            subject, count = "every mail that could not be sent", len(found)
+            await audit.note(tx, by, "mail.sent_again", subject, account_id=None, at=now, mails=count)
+        tx.after_commit(partial(deps.wake, WorkName.MAILS))
+    return len(found)
