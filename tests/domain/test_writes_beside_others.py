@@ -17,6 +17,7 @@ import pytest
 from tests.engines import reachable_directory
 from tests.waiting import until
 
+from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordId, WebhookId
 from callmark.domain.personalisation import queries
@@ -25,7 +26,7 @@ from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Set
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
 from callmark.domain.webhooks import delivery_queries, dispatch_queries
-from callmark.domain.webhooks.dispatch_queries import EndedAttempt
+from callmark.domain.webhooks.dispatch_queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import Connection, Database, Tx, connect, own_names
@@ -47,6 +48,16 @@ INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, pos
   accepted_at, outcome)
 SELECT '9190' || lpad((n % 90000)::text, 8, '0'), $3::timestamptz + (n % 40) * interval '1 hour', gen_random_uuid(),
   $1, $2, 0, '918040001234', $3, $3, 'success' FROM generate_series(1, $4::int) n
+"""
+LEASED = """
+WITH account AS (
+  INSERT INTO client_account (id, name, state, features, created_at) VALUES ($1, 'Borealis', 'active', '{}', $4)
+), hook AS (
+  INSERT INTO webhook (id, account_id, name, url, event_types, sealed_secret, honours_retry_after, stops_on_gone,
+    created_by_email, created_at, updated_at)
+  VALUES ($2, $1, 'hook', 'https://example.com', '{cmb}', '', false, false, '', $4, $4)
+)
+INSERT INTO webhook_queue (webhook_id, due_at, lease_id, leased_until) VALUES ($2, $4, $3, $4)
 """
 FILL_DELIVERIES = """
 INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state, ended_at)
@@ -274,3 +285,19 @@ async def test_every_failed_delivery_is_recovered_beside_another_change_of_some(
 
         await server.beside(touch(deliveries[:2]), recover)
         assert await states(server, webhook_id) == {"pending": ROWS}
+
+
+async def test_a_webhook_that_is_given_back_meanwhile_is_due_by_the_new_event(server: Server) -> None:
+    for _ in range(ROUNDS):
+        held, account_id = HeldWebhook(WebhookId(new_id()), new_id()), AccountId(new_id())
+        async with server.connection() as tx:
+            await tx.execute(LEASED, account_id, held.webhook_id, held.lease_id, NOW - timedelta(hours=1))
+        await server.beside(
+            lambda tx, held=held: dispatch_queries.give_back(tx, [(held, NOW)]),
+            lambda tx, account=account_id: events.append(tx, account, EventType.CALL_ME_BACK, {}, NOW),
+        )
+        async with server.connection() as tx:
+            due_at = "SELECT due_at FROM webhook_queue WHERE webhook_id = $1 AND lease_id IS NULL"
+            assert await tx.fetchval(due_at, held.webhook_id) == NOW
+            waiting = "SELECT count(*) FROM waiting_delivery WHERE webhook_id = $1"
+            assert await tx.fetchval(waiting, held.webhook_id) == 1

@@ -52,6 +52,41 @@ async def insert_event(
     )
 
 
+async def insert_deliveries(tx: Tx, event: Event) -> None:
+    """Makes the deliveries of an event that has none, in the transaction that appended it, and their webhooks due.
+
+    It has some where a trigger of an earlier version made them (docs/decisions/0029-one-lease-engine.md). The queue
+    rows are locked, in order of id, so that a worker that finds nothing left to do for a webhook and gives it back
+    either sees the new delivery or is seen by us: what counts is `due_at` as the lock finds it, not as the statement
+    began.
+    """
+    await tx.execute(
+        """
+        WITH subscribed AS MATERIALIZED (
+          SELECT q.webhook_id, q.due_at FROM webhook w JOIN webhook_queue q ON q.webhook_id = w.id
+          WHERE w.account_id = $1 AND w.deleted_at IS NULL AND $3 = ANY (w.event_types)
+            AND NOT EXISTS (SELECT FROM delivery d WHERE d.event_id = $2 AND d.created_at = $5)
+          ORDER BY q.webhook_id FOR NO KEY UPDATE OF q
+        ), made AS (
+          INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state)
+          SELECT gen_random_uuid(), $1, webhook_id, $2, $3, $4, $5, 'pending' FROM subscribed RETURNING id, webhook_id
+        ), waiting AS (
+          INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number,
+            attempt_count, body)
+          SELECT id, webhook_id, $5, $5, $2, $4, 0, $6 FROM made
+        )
+        UPDATE webhook_queue q SET due_at = $5 FROM subscribed s
+        WHERE q.webhook_id = s.webhook_id AND (s.due_at IS NULL OR s.due_at > $5)
+        """,
+        event.account_id,
+        event.id,
+        event.event_type.value,
+        event.number,
+        event.created_at,
+        event.body,
+    )
+
+
 async def select_after(tx: Tx, account_id: AccountId, after: int, oldest: datetime, limit: int) -> list[Event]:
     """Up to `limit` events of the account with greater numbers, created after `oldest`, in the order of their numbers.
 

@@ -20,15 +20,17 @@ async def append(
     now: datetime,
     campaign_id: CampaignId | None = None,
 ) -> Event:
-    """The new event with the account's next number, and (by the database's own trigger) its deliveries.
+    """The new event with the account's next number, and its deliveries to the webhooks that get such events.
 
-    To be the last statement of its transaction, because the account's counter is locked from here on; call `announce`
+    To be the last of its transaction, because the account's counter is locked from here on; call `announce`
     after the commit.
     """
     event_id = EventId(random_uuid())
     body = envelope(event_id, account_id, kind, now, payload)
     number = await queries.insert_event(tx, account_id, event_id, kind, campaign_id, now, body)
-    return Event(account_id, number, event_id, kind, campaign_id, now, body)
+    event = Event(account_id, number, event_id, kind, campaign_id, now, body)
+    await queries.insert_deliveries(tx, event)
+    return event
 
 
 async def announce(deps: Deps) -> None:

@@ -1,30 +1,3 @@
-CREATE FUNCTION public.deliver_event() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-DECLARE
-  subscribed uuid[];
-BEGIN
-  subscribed := ARRAY (
-    SELECT q.webhook_id FROM webhook w JOIN webhook_queue q ON q.webhook_id = w.id
-    WHERE w.account_id = NEW.account_id AND w.deleted_at IS NULL AND NEW.event_type = ANY (w.event_types)
-    ORDER BY q.webhook_id FOR NO KEY UPDATE OF q
-  );
-  IF cardinality(subscribed) = 0 THEN
-    RETURN NULL;
-  END IF;
-  WITH made AS (
-    INSERT INTO delivery (id, account_id, webhook_id, event_id, event_type, event_number, created_at, state)
-    SELECT gen_random_uuid(), NEW.account_id, s.webhook_id, NEW.id, NEW.event_type, NEW.number, NEW.created_at, 'pending'
-    FROM unnest(subscribed) AS s (webhook_id)
-    RETURNING id, webhook_id
-  )
-  INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number, attempt_count, body)
-  SELECT made.id, made.webhook_id, NEW.created_at, NEW.created_at, NEW.id, NEW.number, 0, NEW.body FROM made;
-  UPDATE webhook_queue SET due_at = NEW.created_at
-    WHERE webhook_id = ANY (subscribed) AND (due_at IS NULL OR due_at > NEW.created_at);
-  RETURN NULL;
-END $$;
-
 CREATE FUNCTION public.take_request(p_token bytea, p_bucket text, p_quota integer, p_window interval, p_now timestamp with time zone) RETURNS TABLE(granted boolean, remaining integer, reset_at timestamp with time zone)
     LANGUAGE plpgsql
     AS $$
@@ -1385,8 +1358,6 @@ ALTER INDEX public.event_campaign_created ATTACH PARTITION public.event_rest_cam
 ALTER INDEX public.event_id ATTACH PARTITION public.event_rest_id_idx;
 
 ALTER INDEX public.event_pkey ATTACH PARTITION public.event_rest_pkey;
-
-CREATE TRIGGER event_delivered AFTER INSERT ON public.event FOR EACH ROW EXECUTE FUNCTION public.deliver_event();
 
 ALTER TABLE ONLY public.access_token
     ADD CONSTRAINT access_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
