@@ -6,6 +6,7 @@ from callmark.domain.policy.model import Actor, ActorKind, Role, Scope
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
 BOB = Actor(ActorKind.MEMBER, "bob@acme.example")
+OPERATOR = Actor(ActorKind.COMMAND_LINE, "operator@localhost")
 CHARLIE = Actor(ActorKind.MEMBER, "charlie@borealis.example")
 
 

@@ -4,16 +4,18 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
+from tests.actors import OPERATOR
 from tests.domain.numbers.staging import labelled_set, reviewing, run_jobs
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
-from callmark.domain.numbers import reviews
+from callmark.domain.numbers import imports, reviews
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.structure import service as structure
 from callmark.kit.phone import PhoneNumber
 
-EMAIL = "ops@acme.example"
+OPS = Actor(ActorKind.MEMBER, "ops@acme.example")
 Names = Mapping[str, str]
 """What the sample's names stand for."""
 
@@ -36,16 +38,16 @@ async def _import_number_group(deps: Deps, names: Names) -> None:
     """The number group "Old console" with the static label, `{number_8}` and `{number_9}` listed in it."""
     label = LabelId(UUID(names["static_label"]))
     some = [PhoneNumber(names["number_8"]), PhoneNumber(names["number_9"])]
-    await numbers.import_group(deps, _account(names), "Old console", label, some, EMAIL)
+    await imports.import_group(deps, _account(names), "Old console", label, some, by=OPS)
     await run_jobs(deps)
 
 
 async def _reject_a_listing(deps: Deps, names: Names) -> None:
     """`{number_7}` of the business's `{feature_set}` is failed: an operator turned it down."""
     feature_set = FeatureSetId(UUID(names["feature_set"]))
-    asked = await numbers.publish(reviewing(deps), _account(names), feature_set, [names["number_7"]], EMAIL)
+    asked = await numbers.publish(reviewing(deps), _account(names), feature_set, [names["number_7"]], by=OPS)
     assert asked.job_id
-    await reviews.reject(deps, asked.job_id, "no proof of ownership", "operator@localhost")
+    await reviews.reject(deps, asked.job_id, "no proof of ownership", by=OPERATOR)
     await run_jobs(deps)
 
 
@@ -53,7 +55,7 @@ async def _list_for_the_other_business(deps: Deps, names: Names) -> None:
     """`{number_6}`, and `{number_7}` where it is named, are listed by the other business."""
     other = AccountId(UUID(names["other_account"]))
     some = [names[name] for name in ("number_6", "number_7") if name in names]
-    await numbers.publish(deps, other, (await labelled_set(deps, other, "Parcels")).id, some, EMAIL)
+    await numbers.publish(deps, other, (await labelled_set(deps, other, "Parcels")).id, some, by=OPS)
     await run_jobs(deps)
 
 

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
-from tests.domain.numbers.staging import ALICE, Business, check_counters, make_business, phones, reviewing, states_of
+from tests.actors import OPERATOR
+from tests.domain.numbers.staging import Business, check_counters, make_business, phones, reviewing, states_of
 from tests.e2e.play import OwnEngines, Serving, deps_of, own_engines, serving
 from tests.waiting import until
 
@@ -13,6 +14,7 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.jobs import STEP
 from callmark.domain.numbers.model import MOST_NUMBERS, JobState, ListingJob
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 
 LISTED_BEFORE = 4 * STEP
 """How many are listed when the worker is killed, in the middle of its fifth step."""
@@ -43,7 +45,7 @@ async def killed_in_the_middle(deps: Deps, business: Business, serve: Serving) -
     async with deps.db.transaction() as tx:
         in_the_way = numbers[LISTED_BEFORE + STEP // 2]
         await tx.execute("SELECT FROM number WHERE phone_number = $1 FOR UPDATE", in_the_way)
-        await reviews.approve(deps, job_id, ALICE)
+        await reviews.approve(deps, job_id, by=OPERATOR)
         await job_with(deps, business, job_id, LISTED_BEFORE)
         serve.kill_child("worker")
         before = await states_of(deps, business.account_id)
@@ -58,7 +60,7 @@ async def job_with(deps: Deps, business: Business, job_id: ListingJobId, done: i
     found: list[ListingJob] = []
 
     async def there() -> bool:
-        found[:] = [await reviews.get_job(deps, business.account_id, job_id)]
+        found[:] = [await reviews.get_job(deps, business.account_id, WHOLE_ACCOUNT, job_id)]
         return found[0].done_count >= done and (done < MOST_NUMBERS or found[0].state is JobState.ENDED)
 
     await until(there, within_s=30)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
+from tests.actors import ALICE
 from tests.factories import make_feature_set, make_label
 
 from callmark.domain.accounts import service as accounts
@@ -19,8 +20,6 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSet, NewFeatureSet, PhoneType
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Worker
-
-ALICE = "alice@acme.example"
 
 Row = tuple[str, FeatureSetId]
 """A number's state, and the feature set it is in."""
@@ -36,11 +35,11 @@ class Business:
 
     async def publish(self, *phones: str, to: FeatureSetId | None = None) -> Published:
         """Asks to list numbers in its feature set, or in another of its own."""
-        return await numbers.publish(self.deps, self.account_id, to or self.feature_set_id, phones, ALICE)
+        return await numbers.publish(self.deps, self.account_id, to or self.feature_set_id, phones, by=ALICE)
 
     async def delist(self, *phones: str, of: FeatureSetId | None = None) -> Delisted:
         """Asks to delist numbers of its feature set, or of another of its own."""
-        return await numbers.delist(self.deps, self.account_id, of or self.feature_set_id, phones, ALICE)
+        return await numbers.delist(self.deps, self.account_id, of or self.feature_set_id, phones, by=ALICE)
 
     async def another_set(self, name: str, phone_type: PhoneType = PhoneType.VERIFIED) -> FeatureSetId:
         """A second feature set, as the first."""

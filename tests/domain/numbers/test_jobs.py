@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
-    ALICE,
     Business,
     check_counters,
     make_business,
@@ -20,16 +20,15 @@ from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId
-from callmark.domain.numbers import jobs, reviews
+from callmark.domain.numbers import imports, jobs, reviews
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.work import LEASE, Worker
-
-OPERATOR = "operator@localhost"
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def acme(deps: Deps) -> Business:
 
 async def job_of(acme: Business, job_id: ListingJobId | None) -> ListingJob:
     assert job_id
-    return await reviews.get_job(acme.deps, acme.account_id, job_id)
+    return await reviews.get_job(acme.deps, acme.account_id, WHOLE_ACCOUNT, job_id)
 
 
 @pytest.mark.parametrize("kind", list(JobKind))
@@ -113,7 +112,7 @@ async def test_a_number_delisted_while_pending_leaves_its_job(acme: Business) ->
 
 async def test_what_waits_for_a_review_is_listed_once_approved(acme: Business, clock: FakeClock) -> None:
     many = phones(6)
-    asked = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, many, ALICE)
+    asked = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, many, by=ALICE)
     assert asked.job_id
     await run_jobs(acme.deps)
     assert await states_of(acme.deps, acme.account_id) == {NumberState.PENDING: 6}
@@ -125,28 +124,28 @@ async def test_what_waits_for_a_review_is_listed_once_approved(acme: Business, c
     )
     assert (waiting.examples, waiting.job.number_count) == (many[:5], 6)
     clock.advance(timedelta(hours=1))
-    approved = await reviews.approve(acme.deps, asked.job_id, OPERATOR)
+    approved = await reviews.approve(acme.deps, asked.job_id, by=OPERATOR)
     assert (approved.state, approved.reviewed_by_email, approved.reviewed_at) == (
         JobState.RUNNING,
-        OPERATOR,
+        OPERATOR.email,
         clock.now(),
     )
     await run_jobs(acme.deps)
     assert await states_of(acme.deps, acme.account_id) == {NumberState.LISTED: 6}
     with pytest.raises(Conflict):
-        await reviews.reject(acme.deps, asked.job_id, "too late", OPERATOR)
+        await reviews.reject(acme.deps, asked.job_id, "too late", by=OPERATOR)
 
 
 async def test_a_rejected_number_is_failed_and_says_why(acme: Business) -> None:
     (one,) = phones(1)
-    asked = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, [one], ALICE)
+    asked = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, [one], by=ALICE)
     assert asked.job_id
     for reason in (" ", "x" * 201):
         with pytest.raises(InvalidInput):
-            await reviews.reject(acme.deps, asked.job_id, reason, OPERATOR)
-    await reviews.reject(acme.deps, asked.job_id, " no proof of ownership ", OPERATOR)
+            await reviews.reject(acme.deps, asked.job_id, reason, by=OPERATOR)
+    await reviews.reject(acme.deps, asked.job_id, " no proof of ownership ", by=OPERATOR)
     await run_jobs(acme.deps)
-    details, working = await number_search.find_number(acme.deps, acme.account_id, one)
+    details, working = await number_search.find_number(acme.deps, acme.account_id, WHOLE_ACCOUNT, one)
     assert (details.number.state, details.number.why, working) == (NumberState.FAILED, "no proof of ownership", None)
     job = await job_of(acme, asked.job_id)
     assert (job.done_count, job.failed_count, job.state) == (0, 1, JobState.ENDED)
@@ -154,7 +153,7 @@ async def test_a_rejected_number_is_failed_and_says_why(acme: Business) -> None:
 
 
 async def test_what_an_operator_lists_is_not_reviewed(acme: Business) -> None:
-    await numbers.append(reviewing(acme.deps), acme.account_id, acme.feature_set_id, phones(1), ALICE, reviewable=False)
+    await imports.append(reviewing(acme.deps), acme.account_id, acme.feature_set_id, phones(1), by=OPERATOR)
     await run_jobs(acme.deps)
     assert await states_of(acme.deps, acme.account_id) == {NumberState.LISTED: 1}
 
@@ -164,11 +163,11 @@ async def test_only_what_is_there_and_ones_own_can_be_seen_and_reviewed(acme: Bu
     job_id = (await acme.publish(*phones(1))).job_id
     assert job_id
     with pytest.raises(NotFound):
-        await reviews.get_job(deps, borealis.account_id, job_id)
+        await reviews.get_job(deps, borealis.account_id, WHOLE_ACCOUNT, job_id)
     with pytest.raises(NotFound):
-        await reviews.approve(deps, ListingJobId(new_id()), OPERATOR)
+        await reviews.approve(deps, ListingJobId(new_id()), by=OPERATOR)
     with pytest.raises(Conflict):
-        await reviews.approve(deps, job_id, OPERATOR)
+        await reviews.approve(deps, job_id, by=OPERATOR)
 
 
 async def test_jobs_are_listed_newest_first_page_by_page(acme: Business, clock: FakeClock) -> None:
@@ -177,11 +176,11 @@ async def test_jobs_are_listed_newest_first_page_by_page(acme: Business, clock: 
     for feature_set in (acme.feature_set_id, other, acme.feature_set_id):
         made.append((await acme.publish(*phones(1), to=feature_set)).job_id)
         clock.advance(timedelta(seconds=1))
-    first = await reviews.list_jobs(acme.deps, acme.account_id, limit=2)
+    first = await reviews.list_jobs(acme.deps, acme.account_id, WHOLE_ACCOUNT, limit=2)
     last = first[-1]
-    rest = await reviews.list_jobs(acme.deps, acme.account_id, before=(last.requested_at, last.id))
+    rest = await reviews.list_jobs(acme.deps, acme.account_id, WHOLE_ACCOUNT, before=(last.requested_at, last.id))
     assert [job.id for job in first + rest] == made[::-1]
-    of_one = await reviews.list_jobs(acme.deps, acme.account_id, feature_sets=[other])
+    of_one = await reviews.list_jobs(acme.deps, acme.account_id, WHOLE_ACCOUNT, feature_set_id=other)
     assert [job.id for job in of_one] == [made[1]]
 
 

@@ -15,8 +15,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
-    ALICE,
     check_counters,
     labelled_set,
     make_business,
@@ -31,7 +31,7 @@ from tests.factories import make_label
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import reviews
+from callmark.domain.numbers import imports, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published, RequestStatus
 from callmark.domain.structure.model import PhoneType
@@ -92,7 +92,7 @@ async def _world(deps: Deps) -> World:
     priority = await labelled_set(deps, acme.account_id, "Urgent", PhoneType.PRIORITY)
     returns = await labelled_set(deps, acme.account_id, "Returns")
     (seed,) = phones(1)
-    group, _ = await numbers.import_group(deps, acme.account_id, "Old console", label.id, [seed], ALICE)
+    group, _ = await imports.import_group(deps, acme.account_id, "Old console", label.id, [seed], by=ALICE)
     await run_jobs(deps)
     world.places = [
         Place(acme.account_id, acme.feature_set_id, PhoneType.VERIFIED),
@@ -167,7 +167,7 @@ class Life(RuleBasedStateMachine):
         world, out_of = self.world, self.world.places[place]
         asked = [world.phones[i] for i in sorted(chosen)]
         expected = {one: _expected_to_delist(world, one, out_of) for one in asked}
-        answer = self.run(numbers.delist(self.deps, out_of.account, out_of.feature_set, asked, ALICE))
+        answer = self.run(numbers.delist(self.deps, out_of.account, out_of.feature_set, asked, by=ALICE))
         assert {one: _bucket(answer, one) for one in asked} == expected
         going = [one for one, bucket in expected.items() if bucket == "existing"]
         assert answer.status is (RequestStatus.PENDING if going else RequestStatus.FAILED)
@@ -179,9 +179,9 @@ class Life(RuleBasedStateMachine):
     def review(self, data: st.DataObject, *, approved: bool) -> None:
         job_id = data.draw(st.sampled_from([job_id for job_id, job in self.world.jobs.items() if job.waits]))
         if approved:
-            self.run(reviews.approve(self.deps, job_id, "operator@localhost"))
+            self.run(reviews.approve(self.deps, job_id, by=OPERATOR))
         else:
-            self.run(reviews.reject(self.deps, job_id, "no proof of ownership", "operator@localhost"))
+            self.run(reviews.reject(self.deps, job_id, "no proof of ownership", by=OPERATOR))
         self.world.jobs[job_id] = Job(waits=False, failing=not approved)
 
     @rule()
@@ -206,9 +206,9 @@ class Life(RuleBasedStateMachine):
 async def _publish(world: World, into: Place, asked: list[PhoneNumber], *, reviewed: bool) -> Published:
     deps = reviewing(world.deps) if reviewed else world.deps
     if not into.is_group:
-        return await numbers.publish(deps, into.account, into.feature_set, asked, ALICE)
+        return await numbers.publish(deps, into.account, into.feature_set, asked, by=ALICE)
     assert world.group_label
-    _, answer = await numbers.import_group(deps, into.account, "Old console", world.group_label, asked, ALICE)
+    _, answer = await imports.import_group(deps, into.account, "Old console", world.group_label, asked, by=ALICE)
     return answer
 
 

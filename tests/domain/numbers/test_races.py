@@ -2,8 +2,8 @@
 
 import asyncio
 
+from tests.actors import ALICE, OPERATOR
 from tests.domain.numbers.staging import (
-    ALICE,
     check_counters,
     make_business,
     phones,
@@ -78,9 +78,9 @@ async def test_a_request_that_meets_another_in_a_deadlock_is_run_again(deps: Dep
     """A failed number changes hands while its feature set's own request waits for it: the engine ends one of them."""
     acme, borealis = await make_business(deps), await make_business(deps)
     (one,) = phones(1)
-    asked = await numbers.publish(reviewing(deps), acme.account_id, acme.feature_set_id, [one], ALICE)
+    asked = await numbers.publish(reviewing(deps), acme.account_id, acme.feature_set_id, [one], by=ALICE)
     assert asked.job_id
-    await reviews.reject(deps, asked.job_id, "no proof of ownership", "operator@localhost")
+    await reviews.reject(deps, asked.job_id, "no proof of ownership", by=OPERATOR)
     await run_jobs(deps)
     async with deps.db.transaction() as tx:
         pid = await tx.fetchval("SELECT pg_backend_pid()")

@@ -9,7 +9,8 @@ from typing import Any, LiteralString
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.domain.numbers.staging import ALICE, Business, make_business, phones, run_jobs
+from tests.actors import ALICE, owner_of
+from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.factories import Branch, make_branch, make_feature_set, make_label
 from tests.listed import make_listed
 
@@ -21,8 +22,9 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import caller_queries, page_queries
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.model import JobKind, ListedCaller, NumberState
-from callmark.domain.numbers.search import Search, search_for, span_of
+from callmark.domain.numbers.model import JobKind, ListedCaller, NumberFilter, NumberState
+from callmark.domain.numbers.search import span_of
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Scope
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet, Within
 from callmark.kit.clock import FakeClock
@@ -65,7 +67,7 @@ async def shop(deps: Deps, clock: FakeClock) -> Shop:
     for turn in range(6):
         name = list(sets)[turn % 3]
         some = sorted(phones(4), reverse=True)
-        await numbers.publish(deps, account, sets[name], some, ALICE)
+        await numbers.publish(deps, account, sets[name], some, by=ALICE)
         made, in_set[name] = [*some, *made], [*some, *in_set[name]]
         clock.advance(timedelta(seconds=1))
     await run_jobs(deps)
@@ -112,10 +114,10 @@ async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) ->
 
 
 async def test_a_number_shows_its_names(shop: Shop) -> None:
-    top = (await number_search.find_number(shop.deps, shop.account_id, shop.in_set["Top"][0]))[0].names
+    top = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Top"][0]))[0].names
     assert (top.department, top.operation, top.process, top.sub_process) == ("Retail", "Delivery", "Last mile", "")
     assert (top.feature_set_name, top.label_name, top.call_me_back) == ("Top", "Acme Deliveries", False)
-    sub = (await number_search.find_number(shop.deps, shop.account_id, shop.in_set["Sub"][0]))[0].names
+    sub = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, shop.in_set["Sub"][0]))[0].names
     assert (sub.process, sub.sub_process) == ("Last mile", "Evening")
 
 
@@ -123,48 +125,53 @@ async def test_numbers_of_a_group_are_there_with_empty_places(shop: Shop) -> Non
     listed = await make_listed(shop.deps, account_id=shop.account_id, name="Old console", is_number_group=True)
     (first, *_), total = await shop.page()
     assert (first, total) == (listed.number, len(shop.all) + 1)
-    names = (await number_search.find_number(shop.deps, shop.account_id, listed.number))[0].names
+    names = (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, listed.number))[0].names
     assert (names.department, names.operation, names.process, names.feature_set_name) == ("", "", "", "Old console")
 
 
 async def test_a_number_is_found_with_the_job_that_works_on_it(shop: Shop) -> None:
     one = shop.all[0]
-    assert (await number_search.find_number(shop.deps, shop.account_id, one))[1] is None
-    await numbers.delist(shop.deps, shop.account_id, shop.sets["Care"], [one], ALICE)
-    details, job = await number_search.find_number(shop.deps, shop.account_id, one)
+    assert (await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one))[1] is None
+    await numbers.delist(shop.deps, shop.account_id, shop.sets["Care"], [one], by=ALICE)
+    details, job = await number_search.find_number(shop.deps, shop.account_id, WHOLE_ACCOUNT, one)
     assert details.number.state is NumberState.DELISTING
     assert job
     assert job.kind is JobKind.DELIST
     with pytest.raises(NotFound):
-        await number_search.find_number(shop.deps, (await make_business(shop.deps)).account_id, one)
+        await number_search.find_number(shop.deps, (await make_business(shop.deps)).account_id, WHOLE_ACCOUNT, one)
 
 
 async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> None:
     one = shop.in_set["Sub"][1]
-    await numbers.delist(shop.deps, shop.account_id, shop.sets["Sub"], [one], ALICE)
+    await numbers.delist(shop.deps, shop.account_id, shop.sets["Sub"], [one], by=ALICE)
 
-    async def found(wanted: Search) -> list[PhoneNumber]:
-        rows = await number_search.search_numbers(shop.deps, shop.account_id, wanted)
+    async def found(wanted: NumberFilter, scope: Scope = WHOLE_ACCOUNT) -> list[PhoneNumber]:
+        rows = await number_search.search_numbers(shop.deps, shop.account_id, scope, wanted)
         return [row.number.phone_number for row in rows]
 
-    assert await found(Search()) == shop.all
-    assert await found(search_for(f" +{one[:3]} {one[3:]} ")) == [one]
-    assert await found(search_for("ca")) == shop.in_set["Care"]
-    assert await found(search_for("100%")) == []
-    assert await found(Search(feature_set_id=shop.sets["Top"])) == shop.in_set["Top"]
-    assert await found(Search(state=NumberState.DELISTING)) == [one]
-    assert await found(Search(state=NumberState.LISTED)) == [number for number in shop.all if number != one]
-    assert await found(Search(name_prefix="Top", state=NumberState.DELISTING)) == []
-    two = [shop.sets["Top"], shop.sets["Care"]]
-    assert set(await found(Search(feature_sets=two))) == {*shop.in_set["Top"], *shop.in_set["Care"]}
-    assert await found(Search(feature_sets=two, feature_set_id=shop.sets["Sub"])) == []
-    assert await found(Search(feature_sets=[])) == []
+    assert await found(NumberFilter()) == shop.all
+    assert await found(NumberFilter(f" +{one[:3]} {one[3:]} ")) == [one]
+    assert await found(NumberFilter("ca")) == shop.in_set["Care"]
+    assert await found(NumberFilter("100%")) == []
+    assert await found(NumberFilter(feature_set=shop.sets["Top"])) == shop.in_set["Top"]
+    assert await found(NumberFilter(state=NumberState.DELISTING)) == [one]
+    assert await found(NumberFilter(state=NumberState.LISTED)) == [number for number in shop.all if number != one]
+    assert await found(NumberFilter("Top", NumberState.DELISTING)) == []
+    care = (await structure.get_placed(shop.deps, shop.account_id, shop.sets["Care"])).place.process_id
+    top = shop.branch.process.id
+    assert set(await found(NumberFilter(place=top))) == {*shop.in_set["Top"], *shop.in_set["Sub"]}
+    assert await found(NumberFilter(place=care)) == shop.in_set["Care"]
+    assert await found(NumberFilter(), Scope(care)) == shop.in_set["Care"]
+    assert await found(NumberFilter(feature_set=shop.sets["Top"]), Scope(care)) == []
+    assert await found(NumberFilter(place=top), Scope(care)) == []
+    assert await found(NumberFilter(), owner_of(None).scope) == []
 
 
 async def test_a_search_is_turned_page_by_page(shop: Shop) -> None:
     read: list[PhoneNumber] = []
     before = None
-    while page := await number_search.search_numbers(shop.deps, shop.account_id, before=before, limit=5):
+    of = (shop.deps, shop.account_id, WHOLE_ACCOUNT)
+    while page := await number_search.search_numbers(*of, before=before, limit=5):
         read += [one.number.phone_number for one in page]
         before = number_search.page_of(page[-1].number)
     assert read == shop.all
@@ -201,7 +208,7 @@ async def crowded(deps: Deps) -> AsyncGenerator[tuple[Tx, Business]]:
                 "INSERT INTO number (phone_number, account_id, feature_set_id, phone_type, state, created_by_email,"
                 " created_at, updated_at) SELECT (700000000 + n)::text, $1, ($2::uuid[])[1 + n % 2], 'verified',"
                 " 'listed', $3, $4::timestamptz - n * interval '1 second', $4 FROM generate_series(1, 20000) n",
-                *(acme.account_id, [acme.feature_set_id, other], ALICE, deps.clock.now()),
+                *(acme.account_id, [acme.feature_set_id, other], ALICE.email, deps.clock.now()),
             )
             await tx.execute("ANALYZE number")
             yield tx, acme

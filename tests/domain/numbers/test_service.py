@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from tests.actors import ALICE, BOB, OPERATOR, owner_of
+from tests.auditing import log_of
 from tests.domain.numbers.staging import (
-    ALICE,
     Business,
     check_counters,
     labelled_set,
@@ -20,13 +21,15 @@ from tests.factories import make_feature_set, make_label
 from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import reviews
+from callmark.domain.numbers import imports, reviews, search
 from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.imports import ListMode
 from callmark.domain.numbers.model import NumberState, RequestStatus
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import FeatureSetState, PhoneType
 from callmark.kit.clock import FakeClock
-from callmark.kit.errors import Forbidden, InvalidInput
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 
 PENDING, FAILED = RequestStatus.PENDING, RequestStatus.FAILED
@@ -41,7 +44,7 @@ async def test_new_numbers_are_pending_then_listed_and_their_feature_set_is_publ
     one, two = phones(2)
     answer = await acme.publish(two, one)
     assert (answer.new, answer.status, answer.phone_type) == ([two, one], PENDING, PhoneType.VERIFIED)
-    assert answer.created_by_email == ALICE
+    assert answer.created_by_email == ALICE.email
     feature_set = await acme.feature_set()
     assert (feature_set.state, feature_set.number_count) == (FeatureSetState.PUBLISHED, 2)
     assert {state for state, _ in (await rows_of(acme.deps, acme.account_id)).values()} == {NumberState.PENDING}
@@ -185,7 +188,7 @@ async def test_a_failed_number_can_be_delisted(acme: Business) -> None:
 async def test_numbers_of_a_number_group_migrate_when_they_are_listed(acme: Business, deps: Deps) -> None:
     old, stays = phones(2)
     label = await make_label(deps, acme.account_id, label_type=LabelType.STATIC)
-    group, imported = await numbers.import_group(deps, acme.account_id, "Old console", label.id, [old, stays], ALICE)
+    group, imported = await imports.import_group(deps, acme.account_id, "Old console", label.id, [old, stays], by=ALICE)
     assert imported.new == [old, stays]
     await run_jobs(deps)
     with pytest.raises(Forbidden):
@@ -197,9 +200,69 @@ async def test_numbers_of_a_number_group_migrate_when_they_are_listed(acme: Busi
         old: (NumberState.LISTED, acme.feature_set_id),
         stays: (NumberState.LISTED, group.id),
     }
-    again, told = await numbers.import_group(deps, acme.account_id, "old CONSOLE", label.id, [old, stays], ALICE)
+    again, told = await imports.import_group(deps, acme.account_id, "old CONSOLE", label.id, [old, stays], by=ALICE)
     assert (again.id, told.existing, told.other_feature_set) == (group.id, [stays], [old])
     await check_counters(deps, acme.account_id)
+
+
+async def test_an_owner_lists_and_delists_in_its_place_alone(acme: Business) -> None:
+    near, far, grouped, failing = phones(4)
+    of = (acme.deps, acme.account_id)
+    other = await acme.another_set("Returns")
+    label = await make_label(*of, label_type=LabelType.STATIC)
+    await imports.import_group(*of, "Old console", label.id, [grouped], by=OPERATOR)
+    olivia = owner_of((await structure.get_placed(*of, acme.feature_set_id)).place.process_id)
+    await numbers.publish(*of, other, [far], by=ALICE)
+    for by, feature_set_id in ((olivia, other), (owner_of(None), acme.feature_set_id)):
+        for refused in (
+            numbers.publish(*of, feature_set_id, [near], by=by),
+            numbers.delist(*of, feature_set_id, [far], by=by),
+            imports.rewrite(*of, feature_set_id, [near], by=by),
+            imports.delist_all(*of, feature_set_id, by=by),
+            imports.preview(*of, feature_set_id, [near], by.scope),
+        ):
+            with pytest.raises(NotFound):
+                await refused
+    assert (await numbers.publish(*of, acme.feature_set_id, [near], by=olivia)).new == [near]
+    await _rejected(acme, failing)
+    every = [near, far, grouped, failing]
+    assert [one.phone_number for one in await search.find_in_sets(*of, olivia.scope, every)] == [near, failing]
+    assert await imports.publish_again(*of, every, by=olivia) == 1
+    assert await imports.delist_chosen(*of, every, by=olivia) == 2
+    assert await imports.delist_chosen(*of, every, by=ALICE) == 1  # a number group's number stays
+    for number in (far, grouped):
+        with pytest.raises(NotFound):
+            await search.find_number(*of, olivia.scope, number)
+
+
+async def test_each_request_that_does_something_is_in_the_audit_log(acme: Business) -> None:
+    one, two = phones(2)
+    of = (acme.deps, acme.account_id, acme.feature_set_id)
+    made = [await numbers.publish(*of, [one, two], by=ALICE), await numbers.delist(*of, [two], by=BOB)]
+    await numbers.delist(*of, phones(1), by=BOB)
+    await numbers.publish(*of, ["12"], by=BOB)
+    log = (await log_of(acme.deps, acme.account_id))[::-1]
+    assert [(line.actor_email, line.action, line.subject, line.details) for line in log] == [
+        (ALICE.email, "numbers.listed", "Delivery default", {"numbers": 2, "job_id": str(made[0].job_id)}),
+        (BOB.email, "numbers.delisted", "Delivery default", {"numbers": 1, "job_id": str(made[1].job_id)}),
+    ]
+
+
+async def test_a_preview_says_what_a_list_would_do(acme: Business) -> None:
+    there, coming, elsewhere = phones(3)
+    await acme.publish(there)
+    await acme.publish(elsewhere, to=await acme.another_set("Returns"))
+    listed, whole = [coming, elsewhere], WHOLE_ACCOUNT
+    for mode, going, after in ((ListMode.APPEND, [], 2), (ListMode.REWRITE, [there], 1)):
+        found = await imports.preview_list(acme.deps, await acme.feature_set(), listed, mode, whole)
+        assert found.answer
+        assert (found.answer.new, found.answer.other_feature_set) == ([coming], [elsewhere])
+        assert (found.going, found.after_count) == (going, after)
+    found = await imports.preview_list(acme.deps, await acme.feature_set(), [there, elsewhere], ListMode.DELIST, whole)
+    assert (found.answer, found.going, found.elsewhere, found.after_count) == (None, [there], [elsewhere], 0)
+    of = (acme.deps, acme.account_id, acme.feature_set_id)
+    done = [await imports.apply_list(*of, [coming, elsewhere], mode, by=ALICE) for mode in ListMode]
+    assert [(one.coming_count, one.going_count) for one in done] == [(1, 0), (0, 1), (0, 1)]
 
 
 @pytest.mark.parametrize("count", [0, 10_001])
@@ -229,7 +292,7 @@ async def test_an_unknown_and_a_foreign_feature_set_are_refused_alike(deps: Deps
 
 async def test_appending_takes_more_than_one_request_holds(acme: Business) -> None:
     many = phones(10_001)
-    answer = await numbers.append(acme.deps, acme.account_id, acme.feature_set_id, many, ALICE)
+    answer = await imports.append(acme.deps, acme.account_id, acme.feature_set_id, many, by=ALICE)
     assert (answer.new, answer.status) == (many, PENDING)
     await run_jobs(acme.deps)
     assert await states_of(acme.deps, acme.account_id) == {NumberState.LISTED: len(many)}
@@ -244,19 +307,19 @@ async def test_a_rewrite_makes_the_content_equal_to_the_list(acme: Business) -> 
     other = await labelled_set(acme.deps, acme.account_id, "Returns")
     (elsewhere,) = phones(1)
     await acme.publish(elsewhere, to=other.id)
-    answer, delisted = await numbers.rewrite(acme.deps, acme.account_id, acme.feature_set_id, [kept, fresh], ALICE)
+    answer, delisted = await imports.rewrite(acme.deps, acme.account_id, acme.feature_set_id, [kept, fresh], by=ALICE)
     assert (answer.existing, answer.new, delisted) == ([kept], [fresh], 2)
     await run_jobs(acme.deps)
     rows = await rows_of(acme.deps, acme.account_id)
     assert {number for number, (_, feature_set) in rows.items() if feature_set == acme.feature_set_id} == {kept, fresh}
     assert elsewhere in rows
-    again = await numbers.rewrite(acme.deps, acme.account_id, acme.feature_set_id, [kept, fresh], ALICE)
+    again = await imports.rewrite(acme.deps, acme.account_id, acme.feature_set_id, [kept, fresh], by=ALICE)
     assert (again[0].existing, again[1]) == ([kept, fresh], 0)
 
 
 async def _rejected(acme: Business, *failing: str) -> None:
     """Numbers of the business that a reviewer has turned down."""
-    answer = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, failing, ALICE)
+    answer = await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, failing, by=ALICE)
     assert answer.job_id
-    await reviews.reject(acme.deps, answer.job_id, "no proof of ownership", "operator@localhost")
+    await reviews.reject(acme.deps, answer.job_id, "no proof of ownership", by=OPERATOR)
     await run_jobs(acme.deps)

@@ -5,6 +5,7 @@ from functools import partial
 
 import msgspec
 import pytest
+from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
 from tests.factories import make_label, phone, submit_batch
 
@@ -17,6 +18,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V1, V2, V3, Fault, Faulty, Field, NewRecord, Rules
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 
@@ -98,8 +100,8 @@ async def test_a_number_counts_from_the_request_until_it_is_delisted(deps: Deps,
 async def test_a_listing_that_an_operator_rejected_holds_nothing(deps: Deps, other: Business, label: Label) -> None:
     (number,) = phones(1)
     await Business(reviewing(deps), other.account_id, other.feature_set_id).publish(number)
-    (job,) = await reviews.list_jobs(deps, other.account_id)
-    await reviews.reject(deps, job.id, reason="not yours", reviewed_by_email="op@callmark.example")
+    (job,) = await reviews.list_jobs(deps, other.account_id, WHOLE_ACCOUNT)
+    await reviews.reject(deps, job.id, reason="not yours", by=OPERATOR)
     await run_jobs(deps)
     assert await pushed(deps, label, record(deps, label, number)) is None
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.actors import ALICE
 from tests.domain.numbers.staging import (
-    ALICE,
     Business,
     make_business,
     phones,
@@ -25,6 +25,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import service as numbers
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
+from callmark.surfaces.cli.session import operator_at_terminal
 
 
 @pytest.fixture
@@ -157,14 +158,14 @@ async def test_a_number_group_is_imported_and_migrated(here: Here, acme: Busines
 async def test_listings_are_reviewed(here: Here, acme: Business) -> None:
     one, two = phones(2)
     jobs = [
-        (await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, [number], ALICE)).job_id
+        (await numbers.publish(reviewing(acme.deps), acme.account_id, acme.feature_set_id, [number], by=ALICE)).job_id
         for number in (one, two)
     ]
     waiting = {row["id"]: row for row in await run(here, "review", "list", "--limit", "1000")}
     assert (waiting[str(jobs[0])]["account_name"], waiting[str(jobs[0])]["examples"]) == ("Acme", [one])
     assert (await run(here, "review", "approve", str(jobs[0])))["state"] == "running"
     rejected = await run(here, "review", "reject", str(jobs[1]), "--reason", "no proof of ownership")
-    assert (rejected["why"], rejected["reviewed_by_email"]) == ("no proof of ownership", "operator@localhost")
+    assert (rejected["why"], rejected["reviewed_by_email"]) == ("no proof of ownership", operator_at_terminal().email)
     await work(acme)
     shown = await run(here, "show", two, "--account", str(acme.account_id))
     assert (shown["state"], shown["why"]) == ("failed", "no proof of ownership")

@@ -15,6 +15,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import NewFeatureSet
 
@@ -39,7 +40,7 @@ async def make_set(
 
 async def list_in(deps: Deps, business: Business, feature_set_id: FeatureSetId, *listed: str) -> None:
     """Lists numbers, and waits for it."""
-    await numbers.publish(deps, business.account.id, feature_set_id, listed, SOMEBODY)
+    await numbers.publish(deps, business.account.id, feature_set_id, listed, by=SYSTEM)
     await run_jobs(deps)
 
 

@@ -146,7 +146,7 @@ async def test_deleting_names_what_goes_with_it_and_numbers_keep_it(
     lost = text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     assert "configuration Weekdays is deleted too" in lost
     assert "no answers to them: Was it fine?" in lost
-    await numbers.publish(deps, business.account.id, made.id, [phone()], SOMEBODY)
+    await numbers.publish(deps, business.account.id, made.id, [phone()], by=ALICE)
     assert "It holds 1 number." in text_of(await alice.get(f"{SETS}/{made.id}/delete"))
     refused = await alice.follow(await alice.post(f"{SETS}/{made.id}/delete"))
     assert "delist them first" in text_of(refused)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
+from tests.actors import ALICE
 from tests.factories import make_feature_set, make_label, phone
 from tests.listed import make_listed, offer_everything, ring
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_business
@@ -17,7 +18,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import ProcessId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Actor, ActorKind
 from callmark.domain.structure import nodes
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import NewFeatureSet
@@ -66,8 +67,8 @@ async def _things(deps: Deps, business: Business, process: ProcessId) -> list[st
     label = await make_label(deps, account)
     async with deps.db.transaction() as tx:
         await tx.execute("UPDATE feature_set SET label_id = $2 WHERE id = $1", draft.id, label.id)
-    await numbers.publish(deps, account, draft.id, [phone()], business.admin.email)
-    (job,) = await reviews.list_jobs(deps, account, feature_sets=[draft.id], before=None, limit=1)
+    await numbers.publish(deps, account, draft.id, [phone()], by=ALICE)
+    (job,) = await reviews.list_jobs(deps, account, WHOLE_ACCOUNT, feature_set_id=draft.id, before=None, limit=1)
     return [
         str(one) for one in (process, listed.feature_set_id, campaign.id, asked.id, draft.id, job.id, listed.number)
     ]

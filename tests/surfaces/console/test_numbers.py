@@ -1,6 +1,7 @@
 import re
 from html import escape
 
+from tests.actors import ALICE, OPERATOR
 from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, reviewing, run_jobs, states_of
 from tests.factories import make_number_group
@@ -21,6 +22,7 @@ from tests.surfaces.console.listing import NUMBERS, SETS, list_in, make_set
 from callmark.domain.deps import Deps
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.domain.structure import nodes
 
 
@@ -31,7 +33,7 @@ async def test_the_list_is_searched_filtered_and_turned_by_key(
     many, few = phones(60), phones(2)
     await list_in(deps, business, here, *many)
     await list_in(deps, business, there, *few)
-    await numbers.delist(deps, business.account.id, there, few[:1], SOMEBODY)
+    await numbers.delist(deps, business.account.id, there, few[:1], by=ALICE)
     alice = await browse.as_member(business.admin)
 
     async def found(**wanted: str) -> set[str]:
@@ -67,9 +69,9 @@ async def test_chosen_numbers_are_delisted_after_being_asked_and_failed_ones_lis
     one, two, bad = phones(3)
     await list_in(deps, business, here, one)
     await list_in(deps, business, there, two)
-    answer = await numbers.publish(review, business.account.id, here, [bad], SOMEBODY)
+    answer = await numbers.publish(review, business.account.id, here, [bad], by=ALICE)
     assert answer.job_id
-    await reviews.reject(deps, answer.job_id, "not yours", "olive@operator.example")
+    await reviews.reject(deps, answer.job_id, "not yours", by=OPERATOR)
     await run_jobs(deps)
     paul = await browse.as_member(business.process_owner)
     assert "Failed not yours" in text_of(await paul.get(NUMBERS))
@@ -123,7 +125,7 @@ async def test_owners_see_and_touch_only_the_numbers_of_their_place(
     jobs = await paul.get(f"{NUMBERS}/jobs")
     assert "Doorstep" in jobs.text
     assert "Warehouse" not in jobs.text
-    for job in await reviews.list_jobs(deps, business.account.id):
+    for job in await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT):
         status = 200 if job.feature_set_id == here else 404
         assert (await paul.get(f"{NUMBERS}/jobs/{job.id}")).status_code == status
         assert (await paul.get(f"{NUMBERS}/jobs/{job.id}/progress")).status_code == status
@@ -154,14 +156,14 @@ async def test_numbers_of_a_number_group_are_for_admins_and_only_to_look_at(
 async def test_a_jobs_progress_is_streamed_until_it_has_ended(deps: Deps, business: Business, browse: Visitors) -> None:
     here = await make_set(deps, business)
     await list_in(deps, business, here, *phones(3))
-    (job,) = await reviews.list_jobs(deps, business.account.id)
+    (job,) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
     alice = await browse.as_member(business.admin)
     stream = await alice.get(f"{NUMBERS}/jobs/{job.id}/progress")
     assert stream.headers["content-type"].startswith("text/event-stream")
     assert '"done":3,"total":3' in stream.text
     assert '"finished":true' in stream.text
-    await numbers.publish(deps, business.account.id, here, phones(1), SOMEBODY)
-    (running, _) = await reviews.list_jobs(deps, business.account.id)
+    await numbers.publish(deps, business.account.id, here, phones(1), by=ALICE)
+    (running, _) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
     for page in (f"{SETS}/{here}/listing", f"{NUMBERS}/jobs", f"{NUMBERS}/jobs/{running.id}"):
         shown = (await alice.get(page)).text
         assert f'data-progress="{NUMBERS}/jobs/{running.id}/progress"' in shown
@@ -173,10 +175,10 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
     here = await make_set(deps, business)
     good, bad = phones(2)
     for number in (good, bad):
-        await numbers.publish(deps, business.account.id, here, [number], SOMEBODY)
-    mine = {job.number_count: job for job in await reviews.list_jobs(deps, business.account.id)}
+        await numbers.publish(deps, business.account.id, here, [number], by=ALICE)
+    mine = {job.number_count: job for job in await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)}
     assert len(mine) == 1
-    (second, first) = await reviews.list_jobs(deps, business.account.id)
+    (second, first) = await reviews.list_jobs(deps, business.account.id, WHOLE_ACCOUNT)
     async with visitors(deps) as browse:
         olive = await browse.as_operator(await make_operator(deps))
         at = "/console/operator/reviews"
@@ -201,8 +203,9 @@ async def test_an_operator_approves_and_rejects_what_waits_and_both_are_noted(de
         assert "Listed" in text_of(await alice.get(f"{NUMBERS}/{good}"))
         assert (await alice.get(at)).status_code == 404
     log = await log_of(deps, business.account.id)
-    assert [entry.action for entry in log] == ["listing.rejected", "listing.approved"]
-    assert all(entry.by_operator for entry in log)
+    noted = [entry.action for entry in log if entry.by_operator]
+    assert noted == ["listing.rejected", "listing.approved"]
+    assert {entry.action for entry in log if not entry.by_operator} == {"numbers.listed"}
 
 
 async def test_all_that_the_filters_leave_are_chosen_and_not_one_page_of_them(

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from callmark.domain.access import feature_sets, numbers, structure
+from callmark.domain.access import feature_sets, structure
 from callmark.domain.access.feature_sets import hung_in
 from callmark.domain.access.model import Actor, check, offers
-from callmark.domain.access.numbers import Mode
 from callmark.domain.access.structure import Node
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
@@ -18,6 +17,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
+from callmark.domain.numbers import imports
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
 from callmark.domain.personalisation import service as personalisation
@@ -153,7 +153,8 @@ async def _prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
         )
     feature_set = await _feature_set(deps, actor)
     caller, _ = demo_numbers(actor.account_id)
-    await numbers.apply(deps, actor, feature_set.id, [caller], Mode.APPEND)
+    by = actor.session.actor(actor.address)
+    await imports.append(deps, actor.account_id, feature_set.id, [caller], by=by)
 
 
 async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.structure.model import PhoneType
@@ -63,7 +64,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class FeatureSetNames:
     """What the numbers of a feature set show in common: names instead of ids, empty where there is none (section 7.3).
 
     A number group has neither department, operation nor process.
@@ -78,12 +79,25 @@ class Names:
     call_me_back: bool
 
 
+@dataclass(frozen=True)
+class NumberFilter:
+    """What a list of numbers is narrowed to; an empty part narrows nothing.
+
+    `text` is the beginning of a number, however spaced, or of a feature set's name; `place` any node of the structure.
+    """
+
+    text: str = ""
+    state: NumberState | None = None
+    place: UUID | None = None
+    feature_set: UUID | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class NumberDetails:
     """A number with its names."""
 
     number: Number
-    names: Names
+    names: FeatureSetNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +176,7 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldNumber:
     """A number that an account holds, as far as the judgement of a request needs it."""
 
     account_id: AccountId
@@ -190,6 +204,11 @@ class Published:
     delisted: list[str] = field(default_factory=list[str])
     updated: list[str] = field(default_factory=list[str])
 
+    @property
+    def coming_count(self) -> int:
+        """How many numbers the request's job lists."""
+        return len(self.new) + len(self.updated) + len(self.migrated)
+
     def buckets(self) -> tuple[list[str], ...]:
         """Every bucket, always in this order."""
         taken = (self.new, self.updated, self.migrated)
@@ -210,7 +229,3 @@ class Delisted:
     others: list[str] = field(default_factory=list[str])
     invalid: list[str] = field(default_factory=list[str])
     other_feature_set: list[str] = field(default_factory=list[str])
-
-
-Answer = Published | Delisted
-"""What a request of either kind is answered."""

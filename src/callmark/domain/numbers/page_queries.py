@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import LiteralString
 
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
-from callmark.domain.numbers.model import Names, Number, NumberState
+from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
 from callmark.domain.structure.catalogue import operation_name
 from callmark.domain.structure.model import PhoneType, Within
 from callmark.kit.db import Row, Tx
@@ -163,7 +163,7 @@ async def select_numbers(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneN
     return [number for number in await _numbers(tx, numbers) if number.account_id == account_id]
 
 
-async def select_names(tx: Tx, feature_sets: Sequence[FeatureSetId]) -> dict[FeatureSetId, Names]:
+async def select_names(tx: Tx, feature_sets: Sequence[FeatureSetId]) -> dict[FeatureSetId, FeatureSetNames]:
     """The names that the numbers of each feature set show. Primary keys."""
     rows = await tx.fetch(
         """
@@ -180,7 +180,7 @@ async def select_names(tx: Tx, feature_sets: Sequence[FeatureSetId]) -> dict[Fea
         feature_sets,
     )
     return {
-        FeatureSetId(row["id"]): Names(
+        FeatureSetId(row["id"]): FeatureSetNames(
             department=row["department"] or "",
             operation=operation_name(CatalogueId(row["catalogue_id"])) if row["catalogue_id"] else "",
             process=row["process"] or "",

@@ -10,7 +10,7 @@ import asyncpg
 
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers.model import (
-    Held,
+    HeldNumber,
     JobKind,
     JobState,
     ListingJob,
@@ -70,7 +70,7 @@ async def lock_numbers(tx: Tx, numbers: Collection[PhoneNumber]) -> None:
     )
 
 
-async def select_held(tx: Tx, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, Held]:
+async def select_held(tx: Tx, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, HeldNumber]:
     """Who holds each of `numbers`, and how; those nobody holds are left out. Primary key."""
     rows = await tx.fetch(
         """
@@ -81,7 +81,7 @@ async def select_held(tx: Tx, numbers: Collection[PhoneNumber]) -> dict[PhoneNum
         list(numbers),
     )
     return {
-        PhoneNumber(number): Held(
+        PhoneNumber(number): HeldNumber(
             AccountId(account), FeatureSetId(feature_set), is_group, PhoneType(phone_type), NumberState(state)
         )
         for number, account, feature_set, is_group, phone_type, state in rows
@@ -201,8 +201,8 @@ async def select_jobs(
     return [job_of(row) for row in rows]
 
 
-async def select_reviews(tx: Tx, limit: int) -> list[Review]:
-    """Up to `limit` jobs that wait for a review, over all accounts, longest waiting first, with five of their numbers.
+async def select_reviews(tx: Tx, limit: int, job_id: ListingJobId | None = None) -> list[Review]:
+    """Up to `limit` jobs that wait for a review (or the one of that id), longest waiting first, with five numbers each.
 
     Indexes listing_job_in_review, number_job.
     """
@@ -218,9 +218,10 @@ async def select_reviews(tx: Tx, limit: int) -> list[Review]:
         JOIN client_account a ON a.id = j.account_id
         JOIN feature_set f ON f.id = j.feature_set_id
         LEFT JOIN label l ON l.id = f.label_id
-        WHERE j.state = 'in_review' ORDER BY j.requested_at, j.id LIMIT $1
+        WHERE j.state = 'in_review' AND ($2::uuid IS NULL OR j.id = $2) ORDER BY j.requested_at, j.id LIMIT $1
         """,
         limit,
+        job_id,
     )
     return [
         Review(

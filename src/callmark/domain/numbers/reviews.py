@@ -1,43 +1,53 @@
 """Use cases of listing jobs: look at them, and, where the operator asked for it, approve or reject them."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
+from callmark.domain.policy.model import Actor, Scope
+from callmark.domain.structure import visible_sets
 from callmark.domain.work_names import WorkName
-from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.errors import Conflict, found
 from callmark.kit.text import clean_line
 
 log = structlog.get_logger(__name__)
 
 LONGEST_REASON = 200
+_UNKNOWN = "no listing job with this id"
 
 
 async def list_jobs(
     deps: Deps,
     account_id: AccountId,
+    scope: Scope,
     *,
-    feature_sets: Sequence[FeatureSetId] | None = None,
+    feature_set_id: FeatureSetId | None = None,
     before: tuple[datetime, ListingJobId] | None = None,
     limit: int = 100,
 ) -> list[ListingJob]:
-    """Up to `limit` jobs of the account, or of these feature sets, newest first; the next page begins before the last.
+    """Up to `limit` jobs inside the scope, or of one feature set in it, newest first.
 
-    The key is (requested_at, id).
+    The next page begins before the last one's key: (requested_at, id).
     """
     async with deps.db.connection() as tx:
-        return await queries.select_jobs(tx, account_id, feature_sets, before, limit)
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        if feature_set_id is not None:
+            among = [feature_set_id] if among is None or feature_set_id in among else []
+        return await queries.select_jobs(tx, account_id, among, before, limit)
 
 
-async def get_job(deps: Deps, account_id: AccountId, job_id: ListingJobId) -> ListingJob:
-    """The account's job. Raises NotFound."""
+async def get_job(deps: Deps, account_id: AccountId, scope: Scope, job_id: ListingJobId) -> ListingJob:
+    """The account's job, inside the scope. Raises NotFound."""
     async with deps.db.connection() as tx:
-        return _found(await queries.select_job(tx, job_id, account_id))
+        job = found(await queries.select_job(tx, job_id, account_id), _UNKNOWN)
+        await visible_sets.check_visible(tx, account_id, job.feature_set_id, scope)
+    return job
 
 
 async def list_reviews(deps: Deps, *, limit: int = 100) -> list[Review]:
@@ -46,31 +56,39 @@ async def list_reviews(deps: Deps, *, limit: int = 100) -> list[Review]:
         return await queries.select_reviews(tx, limit)
 
 
-async def approve(deps: Deps, job_id: ListingJobId, reviewed_by_email: str) -> ListingJob:
+async def get_review(deps: Deps, job_id: ListingJobId) -> Review:
+    """A request that waits. Raises NotFound, also once somebody has decided."""
+    async with deps.db.connection() as tx:
+        waiting = await queries.select_reviews(tx, 1, job_id)
+    return found(
+        waiting[0] if waiting else None,
+        "This request is not awaiting review. Someone may have decided it already.",
+    )
+
+
+async def approve(deps: Deps, job_id: ListingJobId, *, by: Actor) -> ListingJob:
     """Lets a job that waits for a review list its numbers. Raises NotFound, Conflict when it does not wait."""
-    return await _reviewed(deps, job_id, None, reviewed_by_email)
+    return await _review(deps, job_id, None, by)
 
 
-async def reject(deps: Deps, job_id: ListingJobId, reason: str, reviewed_by_email: str) -> ListingJob:
+async def reject(deps: Deps, job_id: ListingJobId, reason: str, *, by: Actor) -> ListingJob:
     """Turns down a job that waits: its numbers become failed and say `reason` (1 to 200 characters).
 
     Raises as `approve`, and InvalidInput for the reason.
     """
-    return await _reviewed(deps, job_id, clean_line(reason, "reason", longest=LONGEST_REASON), reviewed_by_email)
+    return await _review(deps, job_id, clean_line(reason, "reason", longest=LONGEST_REASON), by)
 
 
-async def _reviewed(deps: Deps, job_id: ListingJobId, why: str | None, reviewed_by_email: str) -> ListingJob:
+async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor) -> ListingJob:
+    now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        job = await queries.review_job(tx, job_id, why, reviewed_by_email, deps.clock.now())
+        job = await queries.review_job(tx, job_id, why, by.email, now)
         if job is None:
-            _found(await queries.select_job(tx, job_id))
+            found(await queries.select_job(tx, job_id), _UNKNOWN)
             raise Conflict("this request is not awaiting review")
-    await deps.wake(WorkName.LISTING_JOBS)
-    log.info("listing_reviewed", job=str(job_id), approved=why is None, by=reviewed_by_email)
-    return job
-
-
-def _found(job: ListingJob | None) -> ListingJob:
-    if job is None:
-        raise NotFound("no listing job with this id")
+        action = "listing.approved" if why is None else "listing.rejected"
+        facts = {"numbers": job.number_count} | ({} if why is None else {"why": why})
+        await audit.note(tx, by, action, str(job.id), account_id=job.account_id, at=now, **facts)
+        tx.after_commit(partial(deps.wake, WorkName.LISTING_JOBS))
+    log.info("listing_reviewed", job=str(job_id), approved=why is None, by=by.email)
     return job

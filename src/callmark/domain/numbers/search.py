@@ -1,24 +1,27 @@
 """Use cases of looking numbers up: the API's pages (contract, section 7.3, D29, D30), the console's lists."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.numbers import page_queries, queries
-from callmark.domain.numbers.model import ListingJob, Number, NumberDetails
+from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter
 from callmark.domain.numbers.page_queries import Search, Span
+from callmark.domain.policy.model import Scope
+from callmark.domain.structure import visible_sets
 from callmark.domain.structure.model import Within
 from callmark.kit.db import Tx
-from callmark.kit.errors import NotFound
+from callmark.kit.errors import found
 from callmark.kit.phone import PhoneNumber
 
-__all__ = ["Page", "Search", "find_number", "find_numbers", "page_of", "read_page", "search_for", "search_numbers"]
+_AT_A_TIME = 1000
+_EVERY_NUMBER = NumberFilter()
 
 
 @dataclass(frozen=True)
-class Page:
+class CountedNumbers:
     """A page of numbers, and how many there are on all pages."""
 
     numbers: list[NumberDetails]
@@ -32,7 +35,7 @@ async def read_page(
     *,
     page: int,
     limit: int,
-) -> Page:
+) -> CountedNumbers:
     """Page `page` (from 1) of the account's numbers, all or those in one place, newest first, then by number downwards.
 
     Empty past the end, and for a place that the account does not have. Total and page are of one instant: the total
@@ -40,8 +43,8 @@ async def read_page(
     """
     async with deps.db.transaction() as tx:
         await tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        total, found = await _page(tx, account_id, within, page, limit)
-        return Page(await _detailed(tx, found), total)
+        total, numbers = await _page(tx, account_id, within, page, limit)
+        return CountedNumbers(await _detailed(tx, numbers), total)
 
 
 async def _page(
@@ -91,17 +94,38 @@ def search_for(text: str) -> Search:
 async def search_numbers(
     deps: Deps,
     account_id: AccountId,
-    wanted: Search | None = None,
+    scope: Scope,
+    wanted: NumberFilter = _EVERY_NUMBER,
     *,
     before: tuple[datetime, PhoneNumber] | None = None,
     limit: int = 100,
 ) -> list[NumberDetails]:
-    """Up to `limit` of the account's numbers, newest first; the next page begins before the last one's key.
+    """Up to `limit` of the numbers inside the scope, newest first; the next page begins before the last one's key.
 
     The key is (created_at, phone_number), see `page_of`.
     """
     async with deps.db.transaction() as tx:
-        return await _detailed(tx, await page_queries.search(tx, account_id, wanted or Search(), before, limit))
+        exact = await _search(tx, account_id, scope, wanted)
+        return await _detailed(tx, await page_queries.search(tx, account_id, exact, before, limit))
+
+
+async def all_numbers(
+    deps: Deps, account_id: AccountId, scope: Scope, wanted: NumberFilter
+) -> AsyncGenerator[list[NumberDetails]]:
+    """All that `search_numbers` finds, newest first, a thousand at a time."""
+    before = None
+    while page := await search_numbers(deps, account_id, scope, wanted, before=before, limit=_AT_A_TIME):
+        yield page
+        before = page_of(page[-1].number)
+
+
+async def _search(tx: Tx, account_id: AccountId, scope: Scope, wanted: NumberFilter) -> Search:
+    among = await visible_sets.visible_ids(tx, account_id, scope)
+    if wanted.place is not None:
+        placed = await visible_sets.placed_ids(tx, account_id, Scope(wanted.place))
+        among = placed if among is None else [one for one in among if one in set(placed)]
+    feature_set_id = FeatureSetId(wanted.feature_set) if wanted.feature_set else None
+    return replace(search_for(wanted.text), feature_set_id=feature_set_id, state=wanted.state, feature_sets=among)
 
 
 def page_of(last: Number) -> tuple[datetime, PhoneNumber]:
@@ -110,21 +134,28 @@ def page_of(last: Number) -> tuple[datetime, PhoneNumber]:
 
 
 async def find_number(
-    deps: Deps, account_id: AccountId, number: PhoneNumber
+    deps: Deps, account_id: AccountId, scope: Scope, number: PhoneNumber
 ) -> tuple[NumberDetails, ListingJob | None]:
-    """The account's number, and the job that works on it now. NotFound for one that it does not have."""
+    """The account's number, and the job that works on it now. NotFound for one that is not inside the scope."""
     async with deps.db.transaction() as tx:
-        found = await page_queries.select_number(tx, account_id, number)
-        if found is None:
-            raise NotFound("this number is not in this account")
-        (details,) = await _detailed(tx, [found])
-        return details, await queries.select_job(tx, found.job_id, account_id) if found.job_id else None
+        there = found(await page_queries.select_number(tx, account_id, number), "this number is not in this account")
+        await visible_sets.check_visible(tx, account_id, there.feature_set_id, scope)
+        (details,) = await _detailed(tx, [there])
+        return details, await queries.select_job(tx, there.job_id, account_id) if there.job_id else None
 
 
 async def find_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber]) -> list[Number]:
     """Those of `numbers` that the account has, in their order."""
     async with deps.db.connection() as tx:
         return await page_queries.select_numbers(tx, account_id, numbers)
+
+
+async def find_in_sets(deps: Deps, account_id: AccountId, scope: Scope, numbers: Sequence[PhoneNumber]) -> list[Number]:
+    """Those of `numbers` that feature sets inside the scope hold, in their order. Number groups' are left out."""
+    async with deps.db.connection() as tx:
+        held = await page_queries.select_numbers(tx, account_id, numbers)
+        sets = set(await visible_sets.placed_ids(tx, account_id, scope)) if held else set[FeatureSetId]()
+    return [one for one in held if one.feature_set_id in sets]
 
 
 async def _detailed(tx: Tx, numbers: Sequence[Number]) -> list[NumberDetails]:

@@ -6,21 +6,21 @@ Source: contract, sections 7.1 and 7.2, D14, D18b, D18c, D25.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, Held, NumberState, Published
+from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, HeldNumber, NumberState, Published
 from callmark.domain.structure.model import FeatureSet
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListingRequest:
     """What a request names, each once, in its order: phone numbers, and what is none."""
 
     numbers: list[PhoneNumber] = field(default_factory=list[PhoneNumber])
     invalid: list[str] = field(default_factory=list[str])
 
 
-def read_asked(sent: Sequence[str]) -> Asked:
+def read_request(sent: Sequence[str]) -> ListingRequest:
     """The request's numbers in their canonical form; duplicates count once (contract D14, D25).
 
     Raises InvalidInput for none, or more than `MOST_NUMBERS`.
@@ -34,7 +34,7 @@ def read_asked(sent: Sequence[str]) -> Asked:
             numbers[number] = None
         else:
             invalid[text] = None
-    return Asked(list(numbers), list(invalid))
+    return ListingRequest(list(numbers), list(invalid))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Moves:
 
 
 def sort_published(
-    asked: Asked, held: Mapping[PhoneNumber, Held], into: FeatureSet, created_by_email: str
+    asked: ListingRequest, held: Mapping[PhoneNumber, HeldNumber], into: FeatureSet, created_by_email: str
 ) -> tuple[Published, Moves]:
     """The answer's buckets, and what is to be done with numbers that are held; those nobody holds are new.
 
@@ -67,7 +67,7 @@ def sort_published(
     return answer, moves
 
 
-def _bucket_to_publish(answer: Published, holds: Held, into: FeatureSet) -> list[str]:
+def _bucket_to_publish(answer: Published, holds: HeldNumber, into: FeatureSet) -> list[str]:
     if holds.account_id != into.account_id:
         return answer.new if holds.state is NumberState.FAILED else answer.others
     if holds.state is NumberState.DELISTING:
@@ -81,7 +81,7 @@ def _bucket_to_publish(answer: Published, holds: Held, into: FeatureSet) -> list
     return answer.other_phone_type if holds.phone_type is not into.phone_type else answer.other_feature_set
 
 
-def sort_delisted(asked: Asked, held: Mapping[PhoneNumber, Held], out_of: FeatureSet) -> Delisted:
+def sort_delisted(asked: ListingRequest, held: Mapping[PhoneNumber, HeldNumber], out_of: FeatureSet) -> Delisted:
     """The answer's buckets; those in `existing` are to be delisted."""
     answer = Delisted(invalid=list(asked.invalid))
     for number in asked.numbers:
@@ -90,7 +90,7 @@ def sort_delisted(asked: Asked, held: Mapping[PhoneNumber, Held], out_of: Featur
     return answer
 
 
-def _bucket_to_delist(answer: Delisted, holds: Held, out_of: FeatureSet) -> list[str]:
+def _bucket_to_delist(answer: Delisted, holds: HeldNumber, out_of: FeatureSet) -> list[str]:
     if holds.account_id != out_of.account_id:
         return answer.new if holds.state is NumberState.FAILED else answer.others
     if holds.feature_set_id == out_of.id:

@@ -66,9 +66,12 @@ async def check_visible(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
 
 async def visible_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[FeatureSetId] | None:
     """The ids of all of them; None for the whole account, which also has in it those that are deleted."""
-    if scope.is_whole_account:
-        return None
-    if scope.node_id is None:
+    return None if scope.is_whole_account else await placed_ids(tx, account_id, scope)
+
+
+async def placed_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[FeatureSetId]:
+    """The ids of all of them but number groups."""
+    if scope.is_nowhere:
         return []
     return [one.feature_set.id for one in await queries.select_placed_below(tx, account_id, scope.node_id)]
 

@@ -142,7 +142,8 @@ async def _list_numbers(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, wanted: tuple[str, ...], made_by: str
 ) -> None:
     """Publishes them and carries the job out at once, so that they are listed before the first request comes."""
-    answer = await numbers.publish(deps, account_id, feature_set_id, wanted, made_by, reviewable=False)
+    by = Actor(ActorKind.SYSTEM, made_by)  # whose listings need no review
+    answer = await numbers.publish(deps, account_id, feature_set_id, wanted, by=by)
     if answer.job_id is not None:
         while not await jobs.take_step(deps, answer.job_id):
             pass

@@ -7,21 +7,19 @@ from typing import Any
 
 import msgspec
 
-from callmark.domain.idempotency import service as idempotency
-from callmark.domain.idempotency.model import KeptAnswer
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.model import Answer, Delisted, NumberDetails, Published
-from callmark.domain.numbers.service import Also
+from callmark.domain.numbers.model import Delisted, NumberDetails, Published
 from callmark.domain.structure.model import Within
 from callmark.kit.clock import iso_us
-from callmark.kit.db import Tx
+from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.feature_sets import PagingOut
 from callmark.surfaces.api.filters import one_filter
+from callmark.surfaces.api.idempotency import kept
 from callmark.surfaces.api.numbers_doc import FILTERS, DelistedOut, NumberOut, NumbersOut, PublishedOut
 from callmark.surfaces.api.request import ApiRequest, page_and_limit, refuse
 from callmark.surfaces.bodies import NOT_JSON, decode
@@ -42,11 +40,11 @@ async def publish_numbers(request: ApiRequest) -> Response:
     sent, feature_set_id = _sent(request), _feature_set_id(request)
     by = await actor_of(request)
 
-    def told(answer: Published) -> Response:
-        return render(_published_out(str(request.account_id), answer))
+    async def answer(tx: Transaction) -> Response:
+        done = await numbers.publish_in(tx, request.deps, request.account_id, feature_set_id, sent, by=by)
+        return await kept(tx, request, render(_published_out(str(request.account_id), done)))
 
-    kept = _kept(request, told)
-    return told(await numbers.publish(request.deps, request.account_id, feature_set_id, sent, by.email, also=kept))
+    return await numbers.in_transaction(request.deps, answer)
 
 
 async def delist_numbers(request: ApiRequest) -> Response:
@@ -54,11 +52,11 @@ async def delist_numbers(request: ApiRequest) -> Response:
     sent, feature_set_id = _sent(request), _feature_set_id(request)
     by = await actor_of(request)
 
-    def told(answer: Delisted) -> Response:
-        return render(_delisted_out(str(request.account_id), answer))
+    async def answer(tx: Transaction) -> Response:
+        done = await numbers.delist_in(tx, request.deps, request.account_id, feature_set_id, sent, by=by)
+        return await kept(tx, request, render(_delisted_out(str(request.account_id), done)))
 
-    kept = _kept(request, told)
-    return told(await numbers.delist(request.deps, request.account_id, feature_set_id, sent, by.email, also=kept))
+    return await numbers.in_transaction(request.deps, answer)
 
 
 async def list_numbers(request: ApiRequest) -> Response:
@@ -103,19 +101,6 @@ def _place(request: ApiRequest) -> Within | FeatureSetId | None:
             return FeatureSetId(given)
         case _:
             return None
-
-
-def _kept(request: ApiRequest, told: Callable[[Any], Response]) -> Also | None:
-    """Keeps the answer under the request's idempotency key, in the transaction of the work; None without a key."""
-    claim = request.claim
-    if claim is None:
-        return None
-
-    async def keep(tx: Tx, answer: Answer) -> None:
-        given = told(answer)
-        await idempotency.keep(tx, claim, KeptAnswer(given.status, given.body))
-
-    return keep
 
 
 def _published_out(account: str, answer: Published) -> PublishedOut:

@@ -7,15 +7,13 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.service import OPERATOR_EMAIL
 from callmark.domain.deps import Deps
 from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
-from callmark.domain.numbers import number_list_parser, reviews
+from callmark.domain.numbers import imports, number_list_parser, reviews, service
 from callmark.domain.numbers import search as number_search
-from callmark.domain.numbers import service as numbers
-from callmark.domain.numbers.model import Delisted, NumberState, RequestStatus
+from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStatus
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.cli.number_out import (
@@ -29,7 +27,15 @@ from callmark.surfaces.cli.number_out import (
     said_of,
 )
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
@@ -92,13 +98,11 @@ async def list_(
     limit: int,
 ) -> None:
     """List numbers, newest first."""
-    last = (await number_search.find_number(deps, account_id(account), _number(after)))[0].number if after else None
-    sought = number_search.search_for(search)
-    wanted = number_search.Search(
-        sought.number_prefix, sought.name_prefix, FeatureSetId(feature_set) if feature_set else None, state
-    )
+    of = deps, account_id(account), WHOLE_ACCOUNT
+    last = (await number_search.find_number(*of, _number(after)))[0].number if after else None
+    wanted = NumberFilter(search, state, feature_set=feature_set)
     before = number_search.page_of(last) if last else None
-    found = await number_search.search_numbers(deps, account_id(account), wanted, before=before, limit=limit)
+    found = await number_search.search_numbers(*of, wanted, before=before, limit=limit)
     hint = "No numbers match. List one with `callmark number publish NUMBER --account ID --feature-set ID`."
     out.rows([number_row(one) for one in found], _COLUMNS, empty=hint)
 
@@ -110,7 +114,7 @@ async def list_(
 @operator
 async def show(deps: Deps, out: Output, number: str, account: UUID, region: str) -> None:
     """Show one number, with the job that is processing it."""
-    details, job = await number_search.find_number(deps, account_id(account), _number(number, region))
+    details, job = await number_search.find_number(deps, account_id(account), WHOLE_ACCOUNT, _number(number, region))
     row = number_row(details)
     if out.as_json:
         out.item({**row, "job": job_row(job) if job else None})
@@ -155,7 +159,8 @@ async def delist(
     listed = number_list_parser.read_list("\n".join(numbers), ListReading(region))
     _refuse_none(out, listed)
     sure(f"Delist {len(listed.numbers)} numbers? Their calls will show no identity.", yes=yes)
-    answer = await _delist(deps, account, feature_set, listed.numbers)
+    of = deps, account_id(account), FeatureSetId(feature_set)
+    answer = await service.delist(*of, listed.numbers, by=operator_at_terminal())
     print_answer(out, delisted_row(answer), listed, said_of(answer.status))
 
 
@@ -205,17 +210,17 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     listed = number_list_parser.read_list(file.read(), reading)
     _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
-    going = len(await numbers.find_rest(deps, *of, listed.numbers, most=number_list_parser.MOST_LINES))
+    rest = await imports.find_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT, most=number_list_parser.MOST_LINES)
+    going = len(rest)
     if dry_run:
-        answer = await numbers.preview(deps, *of, listed.numbers)
+        answer = await imports.preview(deps, *of, listed.numbers, WHOLE_ACCOUNT)
         print_answer(out, {**published_row(answer), "delisted_count": going}, listed, WOULD_BE)
         return
     if listed.rejected and not skip_rejected:
         print_rejected(out, listed)
         raise InvalidInput(f"{rejected_count(listed)}; nothing was changed. Fix the file, or use --skip-rejected.")
     sure(f"Delist {going} numbers that are not in the file? Their calls will show no identity.", yes=yes)
-    maker = await accounts.creator_email(deps, of[0])
-    answer, count = await numbers.rewrite(deps, *of, listed.numbers, maker, reviewable=False)
+    answer, count = await imports.rewrite(deps, *of, listed.numbers, by=operator_at_terminal())
     status = RequestStatus.PENDING if count else answer.status
     row = {**published_row(answer), "status": status, "delisted_count": count}
     print_answer(out, row, listed, said_of(status))
@@ -233,8 +238,9 @@ async def import_(
 ) -> None:
     """Import a number group from an older console; publish its numbers in a feature set to migrate them."""
     listed = number_list_parser.read_list(file.read(), reading)
-    maker = await accounts.creator_email(deps, account_id(account))
-    group_, answer = await numbers.import_group(deps, account_id(account), name, LabelId(label), listed.numbers, maker)
+    group_, answer = await imports.import_group(
+        deps, account_id(account), name, LabelId(label), listed.numbers, by=operator_at_terminal()
+    )
     print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))
 
 
@@ -248,11 +254,11 @@ async def jobs(
     deps: Deps, out: Output, account: UUID, feature_set: UUID | None, after: UUID | None, limit: int
 ) -> None:
     """List listing requests and their progress, newest first."""
-    last = await reviews.get_job(deps, account_id(account), ListingJobId(after)) if after else None
+    of = deps, account_id(account), WHOLE_ACCOUNT
+    last = await reviews.get_job(*of, ListingJobId(after)) if after else None
     found = await reviews.list_jobs(
-        deps,
-        account_id(account),
-        feature_sets=[FeatureSetId(feature_set)] if feature_set else None,
+        *of,
+        feature_set_id=FeatureSetId(feature_set) if feature_set else None,
         before=(last.requested_at, last.id) if last else None,
         limit=limit,
     )
@@ -287,7 +293,7 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
 @operator
 async def approve(deps: Deps, out: Output, id: UUID) -> None:
     """Approve a request; its numbers are then listed."""
-    out.item(job_row(await reviews.approve(deps, ListingJobId(id), OPERATOR_EMAIL)), "Approved.")
+    out.item(job_row(await reviews.approve(deps, ListingJobId(id), by=operator_at_terminal())), "Approved.")
 
 
 @review.command
@@ -298,7 +304,8 @@ async def approve(deps: Deps, out: Output, id: UUID) -> None:
 @operator
 async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:
     """Reject a request; its numbers become failed and show the reason."""
-    out.item(job_row(await reviews.reject(deps, ListingJobId(id), reason, OPERATOR_EMAIL)), "Rejected.")
+    job = await reviews.reject(deps, ListingJobId(id), reason, by=operator_at_terminal())
+    out.item(job_row(job), "Rejected.")
 
 
 async def _append(
@@ -307,17 +314,11 @@ async def _append(
     _refuse_none(out, listed)
     of = account_id(account), FeatureSetId(feature_set)
     if dry_run:
-        answer = await numbers.preview(deps, *of, listed.numbers)
+        answer = await imports.preview(deps, *of, listed.numbers, WHOLE_ACCOUNT)
         print_answer(out, published_row(answer), listed, WOULD_BE)
         return
-    maker = await accounts.creator_email(deps, of[0])
-    answer = await numbers.append(deps, *of, listed.numbers, maker, reviewable=False)
+    answer = await imports.append(deps, *of, listed.numbers, by=operator_at_terminal())
     print_answer(out, published_row(answer), listed, said_of(answer.status))
-
-
-async def _delist(deps: Deps, account: UUID, feature_set: UUID, going: Sequence[PhoneNumber]) -> Delisted:
-    maker = await accounts.creator_email(deps, account_id(account))
-    return await numbers.delist(deps, account_id(account), FeatureSetId(feature_set), going, maker)
 
 
 def _refuse_none(out: Output, listed: NumberList) -> None:

@@ -3,12 +3,13 @@
 from asyncio import to_thread
 from collections.abc import Mapping
 from dataclasses import dataclass
+from uuid import UUID
 
-from callmark.domain.access import numbers as access
-from callmark.domain.access.numbers import MOST_IN_LIST
-from callmark.domain.drafts.model import FileDraft
+from callmark.domain.drafts import service as drafts
+from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import number_list_parser
+from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -40,7 +41,16 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
     content = await file.read() if file else request.form.text("list").encode(errors="replace")
     if content.strip():
         name = (file.filename or "") if file else "pasted numbers"
-        return await access.keep_list(request.deps, request.actor, set_id, file_name=name, content=content)
+        return await drafts.keep_draft(
+            request.deps,
+            request.account_id,
+            Purpose.NUMBERS,
+            file_name=name,
+            content=content,
+            choices={},
+            email=request.by.email,
+            subject_id=set_id,
+        )
     kept = await kept_list(request, set_id, request.form.text("draft"))
     if kept is None and request.form.text("draft"):
         raise InvalidInput("this list is no longer available. choose the file again.", field="list")
@@ -49,13 +59,18 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
     return kept
 
 
+async def get_list(request: ConsoleRequest, set_id: FeatureSetId, draft_id: UUID) -> FileDraft:
+    """The list that is kept for the feature set under that id. Raises NotFound."""
+    return await drafts.get_draft(request.deps, request.account_id, draft_id, Purpose.NUMBERS, set_id)
+
+
 async def kept_list(request: ConsoleRequest, set_id: FeatureSetId, draft_id: str) -> FileDraft | None:
     """The list that is kept for the feature set under that id, or None."""
     parsed = parse_uuid(draft_id)
     if parsed is None:
         return None
     try:
-        return await access.get_list(request.deps, request.actor, set_id, parsed)
+        return await get_list(request, set_id, parsed)
     except NotFound:
         return None
 

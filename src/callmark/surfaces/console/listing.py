@@ -4,42 +4,45 @@ Source: contract, section 12.3 ("Manage Listing"), D24.
 """
 
 from asyncio import to_thread
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import feature_sets as sets
-from callmark.domain.access import numbers as access
-from callmark.domain.access.numbers import MOST_IN_LIST, Done, JobLine, Mode, Preview
+from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
-from callmark.domain.numbers import number_list_parser
-from callmark.domain.numbers.model import JobKind, JobState, ListingJob, Published
+from callmark.domain.numbers import imports, number_list_parser, reviews
+from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
+from callmark.domain.numbers.model import Published
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
 from callmark.domain.policy.model import Action, Path
+from callmark.domain.structure import visible_sets
 from callmark.domain.structure.model import FeatureSet, FeatureSetState
-from callmark.kit.clock import iso_us
-from callmark.kit.errors import InvalidInput
-from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console import display_names, sse
+from callmark.domain.structure.visible_sets import VisibleFeatureSet
+from callmark.kit.errors import InvalidInput, NotFound
+from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.csv_export import sheet
-from callmark.surfaces.console.list_files import ListFile, choices_of, keep_list, kept_list, list_file, read, read_kept
+from callmark.surfaces.console.list_files import (
+    ListFile,
+    choices_of,
+    get_list,
+    keep_list,
+    kept_list,
+    list_file,
+    read,
+    read_kept,
+)
+from callmark.surfaces.console.listing_jobs import JobLine, followed
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
-from callmark.surfaces.console.sse import Progress
 
-JOBS = "/console/numbers/jobs"
 LARGEST_BYTES = 4 * 1024 * 1024
-_PAGE, _RECENT, _FOLLOWED, _REJECTED_SHOWN, _EXAMPLES = 50, 10, 2, 500, 5
+_RECENT, _REJECTED_SHOWN, _EXAMPLES = 10, 500, 5
 _DIGITS = 9
 _KINDS = ("done", "gone", "kept", "refused")
-_TICK, _TICKS = timedelta(milliseconds=500), 600
-"""How often a job is looked at, and after how many times the browser is to ask anew."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,9 @@ class PreviewPage(Page):
 
     template: ClassVar[str] = "numbers/preview.html"
     form: Form
-    mode: Mode
+    mode: ListMode
     listed: NumberList
-    preview: Preview
+    preview: ListPreview
     buckets: list[Bucket]
     rejected: list[Rejected]
     rejected_count: int
@@ -93,31 +96,11 @@ class PreviewPage(Page):
     kept: ListFile | None
 
 
-@dataclass(frozen=True)
-class JobsPage(Page):
-    """Every job of the actor's place, newest first."""
-
-    template: ClassVar[str] = "numbers/jobs.html"
-    jobs: list[JobLine]
-    followed: set[ListingJobId]
-    next: str
-    first: str
-
-
-@dataclass(frozen=True)
-class JobPage(Page):
-    """One job."""
-
-    template: ClassVar[str] = "numbers/job.html"
-    line: JobLine
-    text: str
-
-
 async def show_listing(request: ConsoleRequest) -> Response:
     """The empty form; with a list that is kept when the address names one."""
-    draft = await kept_list(request, request.id(FeatureSetId), request.query("draft"))
+    draft = await kept_list(request, (await _find_set(request)).feature_set.id, request.query("draft"))
     chosen = dict(draft.choices) if draft else {}
-    form = Form.of(**{"mode": request.query("mode") or Mode.APPEND.value, **chosen})
+    form = Form.of(**{"mode": request.query("mode") or ListMode.APPEND.value, **chosen})
     return await _listing(request, form, kept=await _as_read(draft, chosen) if draft else None)
 
 
@@ -130,8 +113,7 @@ async def _as_read(draft: FileDraft, choices: dict[str, str]) -> ListFile:
 
 async def send(request: ConsoleRequest) -> Response:
     """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
-    form, set_id = request.form, request.id(FeatureSetId)
-    await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
+    form, set_id = request.form, (await _find_set(request)).feature_set.id
     draft: FileDraft | None = None
     choices = choices_of(form)
     try:
@@ -141,19 +123,19 @@ async def send(request: ConsoleRequest) -> Response:
     except InvalidInput as refused:
         table = number_list_parser.table_of(refused)
         return await _listing(request, form.refused(refused), 422, list_file(draft, table) if draft else None)
-    await access.choose_for_list(request.deps, request.actor, set_id, draft, choices)
+    await drafts.choose(request.deps, draft, choices)
     return request.go(f"{_at(set_id)}/listing/{draft.id}")
 
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
-    set_id = request.id(FeatureSetId)
-    draft = await access.get_list(request.deps, request.actor, set_id, request.id(FileDraftId, "draft"))
+    one = (await _find_set(request)).feature_set
+    draft = await get_list(request, one.id, request.id(FileDraftId, "draft"))
     return await _preview(request, draft, Form.of(**draft.choices))
 
 
 async def _preview(request: ConsoleRequest, draft: FileDraft, form: Form, status: int = 200) -> Response:
-    set_id = request.id(FeatureSetId)
+    one = (await _find_set(request)).feature_set
     try:
         mode = _mode(form)
         listed = await read_kept(draft, draft.choices)
@@ -161,7 +143,7 @@ async def _preview(request: ConsoleRequest, draft: FileDraft, form: Form, status
         return await _listing(
             request, form.refused(refused), 422, list_file(draft, number_list_parser.table_of(refused))
         )
-    found = await access.preview(request.deps, request.actor, set_id, listed.numbers, mode)
+    found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
     return page(
         request, _preview_page(_reading(form, listed), mode, listed, found, list_file(draft, listed.table)), status
     )
@@ -169,21 +151,21 @@ async def _preview(request: ConsoleRequest, draft: FileDraft, form: Form, status
 
 async def apply(request: ConsoleRequest) -> Response:
     """Does what the preview said, as far as it still holds."""
-    form, set_id = request.form, request.id(FeatureSetId)
-    await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
+    form, one = request.form, (await _find_set(request)).feature_set
+    set_id = one.id
     draft = await kept_list(request, set_id, form.text("draft"))
     try:
         mode = _mode(form)
         listed = await to_thread(read, form.text("numbers"), ListReading())
-        if mode is Mode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
+        if mode is ListMode.REWRITE and form.is_on("rejected") and not form.is_on("sure"):
             unsure = form.refused(
                 InvalidInput("confirm this first. numbers meant by these lines would be delisted.", field="sure")
             )
             if draft:
                 return await _preview(request, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
-            found = await access.preview(request.deps, request.actor, set_id, listed.numbers, mode)
+            found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
             return page(request, _preview_page(unsure, mode, listed, found), 422)
-        done = await access.apply(request.deps, request.actor, set_id, listed.numbers, mode)
+        done = await imports.apply_list(request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by)
     except InvalidInput as refused:
         if refused.field == "label_id":
             return request.go(
@@ -191,14 +173,14 @@ async def apply(request: ConsoleRequest) -> Response:
             )
         return await _listing(request, form.refused(refused), 422)
     if draft:
-        await access.forget_list(request.deps, request.actor, set_id, draft)
+        await drafts.give_up(request.deps, draft)
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
 async def ask_delist_all(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    placed = await sets.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.NUMBERS_MANAGE)
-    one, back = placed.feature_set, f"{_at(request.id(FeatureSetId))}/listing"
+    one = (await _find_set(request)).feature_set
+    back = f"{_at(one.id)}/listing"
     lost = [
         f"{display_names.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
         "Their calls then show nothing, and another business can list them.",
@@ -211,46 +193,9 @@ async def ask_delist_all(request: ConsoleRequest) -> Response:
 
 async def delist_all(request: ConsoleRequest) -> Response:
     """Takes every number out."""
-    set_id = request.id(FeatureSetId)
-    done = await access.delist_all(request.deps, request.actor, set_id)
+    set_id = (await _find_set(request)).feature_set.id
+    done = await imports.delist_all(request.deps, request.account_id, set_id, by=request.by)
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
-
-
-async def show_jobs(request: ConsoleRequest) -> Response:
-    """A page of the jobs."""
-    found = await access.list_jobs(request.deps, request.actor, None, _before(request), _PAGE + 1)
-    shown = found[:_PAGE]
-    further = with_query(JOBS, before=_key(shown[-1].job)) if len(found) > _PAGE else ""
-    return page(request, JobsPage(shown, _followed(shown), further, JOBS if request.query("before") else ""))
-
-
-async def show_job(request: ConsoleRequest) -> Response:
-    """One job."""
-    line = await access.get_job(request.deps, request.actor, request.id(ListingJobId))
-    return page(request, JobPage(line, _progress_of(line.job).text))
-
-
-async def follow_job(request: ConsoleRequest) -> Response:
-    """The job's progress as it goes."""
-    line = await access.get_job(request.deps, request.actor, request.id(ListingJobId))
-    return sse.stream(_events(request, line.job.id))
-
-
-async def _events(request: ConsoleRequest, job_id: ListingJobId) -> AsyncIterator[Progress]:
-    for _ in range(_TICKS):
-        job = (await access.get_job(request.deps, request.actor, job_id)).job
-        yield _progress_of(job)
-        if job.state is JobState.ENDED:
-            return
-        await request.deps.real_clock.sleep(_TICK)
-
-
-def _progress_of(job: ListingJob) -> Progress:
-    if job.state is JobState.IN_REVIEW:
-        text = "Waiting for the operator's review"
-    else:
-        text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Turning down"
-    return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
 
 
 def _reading(form: Form, listed: NumberList) -> Form:
@@ -262,27 +207,32 @@ def _reading(form: Form, listed: NumberList) -> Form:
 
 
 async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
-    set_id = request.id(FeatureSetId)
-    placed = await sets.find_set(request.deps, request.actor, set_id, Action.NUMBERS_MANAGE)
-    jobs = await access.list_jobs(request.deps, request.actor, set_id, None, _RECENT)
-    path = sets.path_of(placed.place)
-    shown = ListingPage(placed.feature_set, path, form, number_list_parser.regions(), jobs, _followed(jobs), kept)
+    own = await _find_set(request)
+    one = own.feature_set
+    found = await reviews.list_jobs(
+        request.deps, request.account_id, request.by.scope, feature_set_id=one.id, limit=_RECENT
+    )
+    jobs = [JobLine(job, one.name) for job in found]
+    shown = ListingPage(one, own.path, form, number_list_parser.regions(), jobs, followed(jobs), kept)
     return page(request, shown, status)
 
 
-def _followed(jobs: list[JobLine]) -> set[ListingJobId]:
-    """The jobs whose progress the page follows: few, because a browser opens few connections to one server."""
-    return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
+async def _find_set(request: ConsoleRequest) -> VisibleFeatureSet:
+    """The feature set that the path names. Raises NotFound, also for a number group."""
+    own = await visible_sets.get_visible(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
+    if own.feature_set.is_number_group:
+        raise NotFound
+    return own
 
 
-def _mode(form: Form) -> Mode:
-    if form.text("mode") not in set(Mode):
+def _mode(form: Form) -> ListMode:
+    if form.text("mode") not in set(ListMode):
         raise InvalidInput("choose what to do with the list", field="mode")
-    return Mode(form.text("mode"))
+    return ListMode(form.text("mode"))
 
 
 def _preview_page(
-    form: Form, mode: Mode, listed: NumberList, found: Preview, kept: ListFile | None = None
+    form: Form, mode: ListMode, listed: NumberList, found: ListPreview, kept: ListFile | None = None
 ) -> PreviewPage:
     buckets = _buckets(mode, found)
     return PreviewPage(
@@ -304,21 +254,19 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else 0
 
 
-def _publishes(found: Preview) -> bool:
+def _publishes(found: ListPreview) -> bool:
     """Whether listing numbers that are all there already would still publish the feature set."""
-    return (
-        bool(found.answer and found.answer.existing) and found.placed.feature_set.state is not FeatureSetState.PUBLISHED
-    )
+    return bool(found.answer and found.answer.existing) and found.feature_set.state is not FeatureSetState.PUBLISHED
 
 
-def _buckets(mode: Mode, found: Preview) -> list[Bucket]:
+def _buckets(mode: ListMode, found: ListPreview) -> list[Bucket]:
     """What is not empty, what changes first."""
     every: list[Bucket] = []
     if found.answer:
         every += _listed_buckets(found.answer)
-    if mode is not Mode.APPEND:
+    if mode is not ListMode.APPEND:
         every.append(Bucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
-    if mode is Mode.DELIST:
+    if mode is ListMode.DELIST:
         every.append(Bucket("Not in this feature set", "refused", "do not change", [*found.elsewhere]))
     return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
@@ -344,11 +292,11 @@ def _csv(rejected: list[Rejected]) -> str:
     return sheet([("line", "text", "why"), *((one.line, one.text, one.why) for one in rejected)])
 
 
-def _did(done: Done) -> bool:
+def _did(done: ListOutcome) -> bool:
     return bool(done.coming_count or done.going_count)
 
 
-def _said(done: Done) -> str:
+def _said(done: ListOutcome) -> str:
     parts = [
         f"{display_names.count(count, 'number')} {'is' if count == 1 else 'are'} being {what}"
         for count, what in ((done.coming_count, "listed"), (done.going_count, "delisted"))
@@ -361,18 +309,6 @@ def _at(set_id: FeatureSetId) -> str:
     return f"/console/feature-sets/{set_id}"
 
 
-def _before(request: ConsoleRequest) -> tuple[datetime, ListingJobId] | None:
-    """Where the page begins; the first page for a position that is not ours."""
-    key = decode_key(request.query("before"), 2)
-    found = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    return (at, ListingJobId(found)) if at and found else None
-
-
-def _key(last: ListingJob) -> str:
-    return encode_key(iso_us(last.requested_at), str(last.id))
-
-
 ROUTES = (
     get("/feature-sets/{id}/listing", show_listing, Action.NUMBERS_MANAGE),
     post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
@@ -380,7 +316,4 @@ ROUTES = (
     get("/feature-sets/{id}/listing/{draft}", show_preview, Action.NUMBERS_MANAGE),
     get("/feature-sets/{id}/delist-all", ask_delist_all, Action.NUMBERS_MANAGE),
     post("/feature-sets/{id}/delist-all", delist_all, Action.NUMBERS_MANAGE),
-    get("/numbers/jobs", show_jobs, Action.NUMBERS_VIEW),
-    get("/numbers/jobs/{id}", show_job, Action.NUMBERS_VIEW),
-    get("/numbers/jobs/{id}/progress", follow_job, Action.NUMBERS_VIEW),
 )

@@ -8,12 +8,17 @@ from typing import ClassVar
 from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.access import feature_sets as sets
-from callmark.domain.access import numbers as access
-from callmark.domain.access.feature_sets import Hung, Identity
-from callmark.domain.access.numbers import Found, Wanted
-from callmark.domain.numbers.model import Number, NumberDetails, NumberState
-from callmark.domain.policy.model import Action
-from callmark.domain.structure.model import FeatureSetState
+from callmark.domain.access.feature_sets import Identity
+from callmark.domain.access.structure import tree_of
+from callmark.domain.ids import FeatureSetId
+from callmark.domain.numbers import imports
+from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
+from callmark.domain.policy.model import Action, Path
+from callmark.domain.structure import service as structure
+from callmark.domain.structure import visible_sets
+from callmark.domain.structure.model import FeatureSetState, Placed
+from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -32,14 +37,28 @@ _MOST_CHOSEN = 10_000
 
 
 @dataclass(frozen=True)
+class PlacedNumber:
+    """A number, where it is (None: in a number group, outside the structure), and the job that works on it."""
+
+    details: NumberDetails
+    placed: Placed | None
+    job: ListingJob | None
+
+    @property
+    def path(self) -> Path:
+        """Ids from its department down; empty for a number group's."""
+        return self.placed.place.path if self.placed else ()
+
+
+@dataclass(frozen=True)
 class NumbersPage(Page):
     """A page of the list, newest first. `is_narrowed`: an empty list is because of the filters."""
 
     template: ClassVar[str] = "numbers/list.html"
     numbers: list[NumberDetails]
-    wanted: Wanted
+    wanted: NumberFilter
     places: list[tuple[str, str]]
-    sets: list[Hung]
+    sets: list[VisibleFeatureSet]
     is_narrowed: bool
     url: str
     export: str
@@ -53,7 +72,7 @@ class NumberPage(Page):
     """One number: what it shows when it calls, and why nothing where it shows nothing."""
 
     template: ClassVar[str] = "numbers/number.html"
-    found: Found
+    found: PlacedNumber
     identity: Identity
     why: str
 
@@ -70,7 +89,10 @@ class DelistPage(Page):
 async def show_list(request: ConsoleRequest) -> Response:
     """The numbers of the actor's place."""
     wanted = _wanted(request)
-    found, tree = await access.search(request.deps, request.actor, wanted, _before(request), _PAGE + 1)
+    of = request.deps, request.account_id, request.by.scope
+    found = await number_search.search_numbers(*of, wanted, before=_before(request), limit=_PAGE + 1)
+    visible = await visible_sets.list_visible(*of)
+    tree = await tree_of(request.deps, request.actor)
     shown = found[:_PAGE]
     kept = {
         "q": wanted.text,
@@ -84,7 +106,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         shown,
         wanted,
         place_options(tree),
-        [one for one in sets.hung_in(tree) if wanted.place is None or wanted.place in one.node.path],
+        [one for one in visible if one.path and (wanted.place is None or wanted.place in one.path)],
         is_narrowed=any(kept.values()),
         url=LIST,
         export=with_query(f"{LIST}/export", **kept),
@@ -98,7 +120,7 @@ async def show_list(request: ConsoleRequest) -> Response:
 async def export(request: ConsoleRequest) -> Response:
     """All that the filters leave, as CSV."""
     headers = {"Content-Disposition": 'attachment; filename="callmark-numbers.csv"'}
-    lines = _lines(access.every(request.deps, request.actor, _wanted(request)))
+    lines = _lines(number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -122,7 +144,7 @@ async def choose(request: ConsoleRequest) -> Response:
     if not chosen:
         return request.go(LIST, "Select numbers first.", "warning")
     if request.form.text("do") == "delist":
-        found = await access.find_all(request.deps, request.actor, chosen)
+        found = await number_search.find_in_sets(request.deps, request.account_id, request.by.scope, chosen)
         return page(request, DelistPage(found, LIST)) if found else request.go(LIST, _GROUPED, "warning")
     return await _publish_again(request, chosen, LIST)
 
@@ -130,14 +152,14 @@ async def choose(request: ConsoleRequest) -> Response:
 async def delist(request: ConsoleRequest) -> Response:
     """Delists what was chosen and confirmed."""
     chosen = _chosen(request.form)
-    count = await access.delist(request.deps, request.actor, chosen) if chosen else 0
+    count = await imports.delist_chosen(request.deps, request.account_id, chosen, by=request.by)
     said = f"{display_names.count(count, 'number').capitalize()} {_are(count)} being delisted."
     return request.go(LIST, said, "success" if count else "warning")
 
 
 async def show_number(request: ConsoleRequest) -> Response:
     """One number."""
-    found = await access.find_number(request.deps, request.actor, _number(request))
+    found = await _find(request)
     identity = Identity("", "", "")
     if found.placed:
         identity = await sets.identity_of(request.deps, request.actor, found.placed.feature_set)
@@ -146,8 +168,7 @@ async def show_number(request: ConsoleRequest) -> Response:
 
 async def ask_delist(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    number = _number(request)
-    found = await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
+    number, found = _number(request), await _find(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
@@ -166,9 +187,8 @@ async def ask_delist(request: ConsoleRequest) -> Response:
 
 async def delist_one(request: ConsoleRequest) -> Response:
     """Delists one number."""
-    number = _number(request)
-    await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
-    count = await access.delist(request.deps, request.actor, [number])
+    number = (await _find(request)).details.number.phone_number
+    count = await imports.delist_chosen(request.deps, request.account_id, [number], by=request.by)
     return (
         request.go(LIST, f"{display_names.phone(number)} is being delisted.")
         if count
@@ -178,14 +198,13 @@ async def delist_one(request: ConsoleRequest) -> Response:
 
 async def again(request: ConsoleRequest) -> Response:
     """Sends one failed number to be listed again."""
-    number = _number(request)
-    await access.find_number(request.deps, request.actor, number, Action.NUMBERS_MANAGE)
+    number = (await _find(request)).details.number.phone_number
     return await _publish_again(request, [number], f"{LIST}/{number}")
 
 
 async def _publish_again(request: ConsoleRequest, chosen: list[PhoneNumber], back: str) -> Response:
     try:
-        count = await access.publish_again(request.deps, request.actor, chosen)
+        count = await imports.publish_again(request.deps, request.account_id, chosen, by=request.by)
     except InvalidInput as refused:
         return request.go(back, display_names.sentence(refused.message), "danger")
     if not count:
@@ -215,9 +234,9 @@ _COLUMNS = (
 )
 
 
-def _wanted(request: ConsoleRequest) -> Wanted:
+def _wanted(request: ConsoleRequest) -> NumberFilter:
     state = request.query("state")
-    return Wanted(
+    return NumberFilter(
         request.query("q"),
         NumberState(state) if state in set(NumberState) else None,
         parse_uuid(request.query("place")),
@@ -236,6 +255,21 @@ def _number(request: ConsoleRequest) -> PhoneNumber:
     return number
 
 
+async def _find(request: ConsoleRequest) -> PlacedNumber:
+    """The number that the path names. Raises NotFound."""
+    of = request.deps, request.account_id
+    details, job = await number_search.find_number(*of, request.by.scope, _number(request))
+    return PlacedNumber(details, await _placed(request, details.number.feature_set_id), job)
+
+
+async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> Placed | None:
+    """The feature set with its place; None for a number group."""
+    try:
+        return await structure.get_placed(request.deps, request.account_id, feature_set_id)
+    except NotFound:
+        return None
+
+
 def _chosen(form: Form) -> list[PhoneNumber]:
     """The numbers that are ticked. Raises Forbidden for more than a page offers."""
     found = [number for text in form.all("number") if (number := parse_digits(text))]
@@ -246,7 +280,7 @@ def _chosen(form: Form) -> list[PhoneNumber]:
 async def _all_found(request: ConsoleRequest) -> list[PhoneNumber]:
     """All that the filters leave, on every page. Raises Forbidden for more than can be chosen at once."""
     found: list[PhoneNumber] = []
-    async for some in access.every(request.deps, request.actor, _wanted(request)):
+    async for some in number_search.all_numbers(request.deps, request.account_id, request.by.scope, _wanted(request)):
         found += [one.number.phone_number for one in some]
         _check_most(found)
     return found
@@ -257,7 +291,7 @@ def _check_most(found: list[PhoneNumber]) -> None:
         raise Forbidden(f"At most {_MOST_CHOSEN:,} numbers can be selected at once. Use Manage Listing for more.")
 
 
-def _why(found: Found) -> str:
+def _why(found: PlacedNumber) -> str:
     """Why the number shows nothing of this now; empty when it does."""
     number = found.details.number
     if number.state is NumberState.FAILED:

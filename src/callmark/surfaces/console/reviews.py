@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import reviews as access
 from callmark.domain.ids import ListingJobId
+from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import Review
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
@@ -16,6 +16,8 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/reviews"
+_MOST = 100
+"""Requests that one page shows; the longest waiting first."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class ReviewsPage(Page):
     template: ClassVar[str] = "reviews/list.html"
     reviews: list[Review]
     is_reviewing: bool
-    most: int = access.MOST
+    most: int = _MOST
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,19 @@ class RejectPage(Page):
     template: ClassVar[str] = "reviews/reject.html"
     review: Review
     form: Form
-    longest: int = access.LONGEST_REASON
+    longest: int = reviews.LONGEST_REASON
 
 
 async def show_reviews(request: ConsoleRequest) -> Response:
     """What waits, longest first."""
-    found = await access.list_reviews(request.deps)
+    found = await reviews.list_reviews(request.deps, limit=_MOST)
     return page(request, ReviewsPage(found, request.deps.settings.listing_policy == "review"))
 
 
 async def approve(request: ConsoleRequest) -> Response:
     """Lets one list its numbers."""
     try:
-        job = await access.approve(request.deps, request.operating, request.id(ListingJobId))
+        job = await reviews.approve(request.deps, request.id(ListingJobId), by=request.by)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
     return request.go(LIST, f"Approved: {display_names.count(job.number_count, 'number')} will be listed.")
@@ -55,16 +57,16 @@ async def approve(request: ConsoleRequest) -> Response:
 
 async def show_reject(request: ConsoleRequest) -> Response:
     """The form that asks why."""
-    return page(request, RejectPage(await access.find_review(request.deps, request.id(ListingJobId)), Form()))
+    return page(request, RejectPage(await reviews.get_review(request.deps, request.id(ListingJobId)), Form()))
 
 
 async def reject(request: ConsoleRequest) -> Response:
     """Turns one down."""
     form, job_id = request.form, request.id(ListingJobId)
     try:
-        job = await access.reject(request.deps, request.operating, job_id, form.text("reason"))
+        job = await reviews.reject(request.deps, job_id, form.text("reason"), by=request.by)
     except InvalidInput as refused:
-        return page(request, RejectPage(await access.find_review(request.deps, job_id), form.refused(refused)), 422)
+        return page(request, RejectPage(await reviews.get_review(request.deps, job_id), form.refused(refused)), 422)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "warning")
     return request.go(LIST, f"Rejected: {display_names.count(job.number_count, 'number')} will not be listed.")

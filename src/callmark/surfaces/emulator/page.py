@@ -12,7 +12,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.numbers import search as number_search
-from callmark.domain.numbers.model import NumberState
+from callmark.domain.numbers.model import NumberFilter, NumberState
+from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.records import CATALOGUE
 from callmark.surfaces.emulator.magic import MAGIC
@@ -102,7 +103,7 @@ class Page:
     async def _listed(self, account_id: AccountId) -> str:
         """The least of the account's newest listed numbers, empty when it has none."""
         found = await number_search.search_numbers(
-            self._deps, account_id, number_search.Search(state=NumberState.LISTED)
+            self._deps, account_id, WHOLE_ACCOUNT, NumberFilter(state=NumberState.LISTED)
         )
         return min((one.number.phone_number for one in found), default="")
 

@@ -1,0 +1,129 @@
+"""The jobs that list and delist numbers: a page of them, one, and its progress as it goes (contract, D24)."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.ids import ListingJobId
+from callmark.domain.numbers import reviews
+from callmark.domain.numbers.model import JobKind, JobState, ListingJob
+from callmark.domain.policy.model import Action
+from callmark.domain.structure import visible_sets
+from callmark.kit.clock import iso_us
+from callmark.kit.errors import NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console import sse
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.route import get
+from callmark.surfaces.console.sse import Progress
+
+JOBS = "/console/numbers/jobs"
+_PAGE, _FOLLOWED = 50, 2
+_TICK, _TICKS = timedelta(milliseconds=500), 600
+"""How often a job is looked at, and after how many times the browser is to ask anew."""
+
+
+@dataclass(frozen=True)
+class JobLine:
+    """A job with the name of its feature set, empty when that is deleted."""
+
+    job: ListingJob
+    feature_set_name: str
+
+
+@dataclass(frozen=True)
+class JobsPage(Page):
+    """Every job of the actor's place, newest first."""
+
+    template: ClassVar[str] = "numbers/jobs.html"
+    jobs: list[JobLine]
+    followed: set[ListingJobId]
+    next: str
+    first: str
+
+
+@dataclass(frozen=True)
+class JobPage(Page):
+    """One job."""
+
+    template: ClassVar[str] = "numbers/job.html"
+    line: JobLine
+    text: str
+
+
+async def show_jobs(request: ConsoleRequest) -> Response:
+    """A page of the jobs."""
+    of = request.deps, request.account_id, request.by.scope
+    visible = await visible_sets.list_visible(*of)
+    names = {one.feature_set.id: one.feature_set.name for one in visible if not one.feature_set.is_number_group}
+    jobs = await reviews.list_jobs(*of, before=_before(request), limit=_PAGE + 1)
+    found = [JobLine(job, names.get(job.feature_set_id, "")) for job in jobs]
+    shown = found[:_PAGE]
+    further = with_query(JOBS, before=_key(shown[-1].job)) if len(found) > _PAGE else ""
+    return page(request, JobsPage(shown, followed(shown), further, JOBS if request.query("before") else ""))
+
+
+async def show_job(request: ConsoleRequest) -> Response:
+    """One job."""
+    job = await _find_job(request)
+    try:
+        own = await visible_sets.get_visible(request.deps, request.account_id, job.feature_set_id, request.by.scope)
+    except NotFound:  # the feature set is deleted
+        return page(request, JobPage(JobLine(job, ""), _progress_of(job).text))
+    name = "" if own.feature_set.is_number_group else own.feature_set.name
+    return page(request, JobPage(JobLine(job, name), _progress_of(job).text))
+
+
+async def follow_job(request: ConsoleRequest) -> Response:
+    """The job's progress as it goes."""
+    await _find_job(request)
+    return sse.stream(_events(request))
+
+
+async def _find_job(request: ConsoleRequest) -> ListingJob:
+    return await reviews.get_job(request.deps, request.account_id, request.by.scope, request.id(ListingJobId))
+
+
+async def _events(request: ConsoleRequest) -> AsyncIterator[Progress]:
+    for _ in range(_TICKS):
+        job = await _find_job(request)
+        yield _progress_of(job)
+        if job.state is JobState.ENDED:
+            return
+        await request.deps.real_clock.sleep(_TICK)
+
+
+def _progress_of(job: ListingJob) -> Progress:
+    if job.state is JobState.IN_REVIEW:
+        text = "Waiting for the operator's review"
+    else:
+        text = ("Listing" if job.kind is JobKind.PUBLISH else "Delisting") if job.why is None else "Turning down"
+    return Progress(job.done_count + job.failed_count, job.number_count, text, job.state is JobState.ENDED)
+
+
+def followed(jobs: list[JobLine]) -> set[ListingJobId]:
+    """The jobs whose progress the page follows: few, because a browser opens few connections to one server."""
+    return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
+
+
+def _before(request: ConsoleRequest) -> tuple[datetime, ListingJobId] | None:
+    """Where the page begins; the first page for a position that is not ours."""
+    key = decode_key(request.query("before"), 2)
+    found = parse_uuid(key[1]) if key else None
+    at = decode_instant(key[0]) if key else None
+    return (at, ListingJobId(found)) if at and found else None
+
+
+def _key(last: ListingJob) -> str:
+    return encode_key(iso_us(last.requested_at), str(last.id))
+
+
+ROUTES = (
+    get("/numbers/jobs", show_jobs, Action.NUMBERS_VIEW),
+    get("/numbers/jobs/{id}", show_job, Action.NUMBERS_VIEW),
+    get("/numbers/jobs/{id}/progress", follow_job, Action.NUMBERS_VIEW),
+)
