@@ -67,6 +67,12 @@ def test_the_emulator_does_not_start_where_strangers_reach_it() -> None:
         read_settings({"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "0.0.0.0"})  # noqa: S104 - that is the point
 
 
+def test_the_emulator_limits_no_answers() -> None:
+    limited = {"CALLMARK_ANSWERS_A_DAY": "3"}
+    assert read_settings(limited).answers_a_day == 3
+    assert read_settings(limited | {"CALLMARK_EMULATOR": "true"}).answers_a_day == 0
+
+
 def test_the_emulator_can_be_forced() -> None:
     forced = {"CALLMARK_EMULATOR": "true", "CALLMARK_HOST": "10.0.0.1", "CALLMARK_EMULATOR_FORCE": "true"}
     assert read_settings(forced).emulator

@@ -212,8 +212,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emulator_force: Annotated[bool, Meta(description="Allow emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:
-        """Brings addresses to one spelling; refuses values that cannot be meant, and the emulator in the open."""
+        """Brings addresses to one spelling and lifts the emulator's limits.
+
+        Refuses values that cannot be meant, and the emulator in the open.
+        """
         self._normalise_addresses()
+        if self.emulator:
+            msgspec.structs.force_setattr(self, "answers_a_day", 0)
         if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
             raise SetupError(
                 "emulator mode lets anyone who can reach it control clocks and handsets; it does not start on"

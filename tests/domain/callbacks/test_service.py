@@ -307,7 +307,7 @@ async def test_event_numbers_have_no_gap_when_transactions_are_undone_among_othe
 
 
 async def test_a_receiver_cannot_flood_a_business_number_with_requests(deps: Deps, clock: FakeClock) -> None:
-    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2, emulator=False))
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2))
     listed, other = await make_listed(deps), await make_listed(deps)
     receiver, _ = await ring(deps, listed)
     first = asked(listed)

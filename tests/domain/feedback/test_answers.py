@@ -238,7 +238,7 @@ async def test_an_unknown_campaign_is_refused(deps: Deps) -> None:
 
 
 async def test_a_receiver_cannot_flood_a_business_number_with_answers(deps: Deps, clock: FakeClock) -> None:
-    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2, emulator=False))
+    deps = replace(deps, settings=msgspec.structs.replace(deps.settings, answers_a_day=2))
     listed = await make_listed(deps)
     campaign = await make_live(deps, listed)
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)

@@ -204,7 +204,7 @@ async def _judged(
 
 async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime) -> None:
     """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
-    most = 0 if deps.settings.emulator else deps.settings.answers_a_day
+    most = deps.settings.answers_a_day
     pair = (made.receiver_number, made.business_number)
     if most and await queries.count_of_pair(tx, *pair, now - _DAY, most) >= most:
         raise Conflict("this receiver has reached the limit of callback requests to this number within 24 hours")

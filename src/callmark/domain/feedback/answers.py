@@ -72,7 +72,7 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
 
 async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: PhoneNumber, now: datetime) -> None:
     """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
-    most = 0 if deps.settings.emulator else deps.settings.answers_a_day
+    most = deps.settings.answers_a_day
     if most and await queries.count_of_pair(tx, receiver, business, now - _DAY, most) >= most:
         raise Conflict("this receiver has reached the limit of answers to this number's campaigns within 24 hours")
 
