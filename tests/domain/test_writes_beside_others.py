@@ -23,6 +23,7 @@ from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordI
 from callmark.domain.personalisation import queries
 from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
+from callmark.domain.personalisation.queries import AcceptedRecord
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
 from callmark.domain.webhooks import delivery_queries, dispatch_queries
@@ -134,10 +135,10 @@ async def make_batch(
         RecordKey(PhoneNumber(f"91980{position % 12:07d}"), instant, RecordId(new_id()))
         for position, instant in enumerate(instants)
     ]
-    rest = (NOW, NOW, "pending", None, None, None, None)
+    shown = (PhoneNumber("918040001234"), None, "Acme", None, NOW, NOW, Outcome.PENDING)
     rows = [
-        (*(key.receiver_number, key.ends_at, key.id, batch.id, ACCOUNT, i), "918040001234", None, "Acme", None, *rest)
-        for i, key in enumerate(keys)
+        AcceptedRecord(key.receiver_number, key.ends_at, key.id, batch.id, ACCOUNT, position, *shown)
+        for position, key in enumerate(keys)
     ]
     async with server.connection() as tx:
         await queries.insert_batch(tx, batch, due_at, rows)

@@ -16,7 +16,7 @@ from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
 
 
-class _Asked(NamedTuple):
+class _Lookup(NamedTuple):
     """Whose record it is, which label it names, its caller where that is looked up, its receiver where it is one."""
 
     account_id: AccountId
@@ -25,8 +25,8 @@ class _Asked(NamedTuple):
     receiver: PhoneNumber | None
 
 
-class _Found(NamedTuple):
-    """What there is of that."""
+class _LookedUp(NamedTuple):
+    """What there is of a `_Lookup`."""
 
     label: Label | None
     is_foreign: bool
@@ -69,8 +69,8 @@ async def look_up_one(
             known = await known_to(tx, account_id, rules, (record,), allow_foreign=allow_foreign)
             return known, (await handsets.makes(tx, (receiver,))).get(receiver) if receiver else None
     caller = None if allow_foreign else _phone(record.caller, rules)
-    found: _Found
-    (found,) = await deps.gather(_look_up_each, [_Asked(account_id, label_id, caller, receiver)])
+    found: _LookedUp
+    (found,) = await deps.gather(_look_up_each, [_Lookup(account_id, label_id, caller, receiver)])
     foreign = frozenset({caller}) if caller and found.is_foreign else frozenset[PhoneNumber]()
     return Known({str(text): found.label} if found.label else {}, None, foreign), found.make
 
@@ -79,13 +79,13 @@ def _phone(written: object, rules: Rules) -> PhoneNumber | None:
     return rules.parse_phone(written) if isinstance(written, str) else None
 
 
-async def _look_up_each(tx: Tx, asked: Sequence[_Asked]) -> list[_Found]:
+async def _look_up_each(tx: Tx, asked: Sequence[_Lookup]) -> list[_LookedUp]:
     """The label of each, whether another account holds the caller, and the receiver's handset. Three statements."""
     found = await labels.dynamic_each(tx, [(one.account_id, one.label_id) for one in asked])
     holders = await numbers.holders(tx, {one.caller for one in asked if one.caller})
     makes = await handsets.makes(tx, {one.receiver for one in asked if one.receiver})
     return [
-        _Found(
+        _LookedUp(
             label,
             is_foreign=one.caller is not None and holders.get(one.caller, one.account_id) != one.account_id,
             make=makes.get(one.receiver) if one.receiver else None,

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation import queries
 from callmark.kit.partitions import keep_days
 
 _DAY = timedelta(days=1)
@@ -23,7 +24,7 @@ async def keep_partitions_at(deps: Deps, now: datetime) -> None:
 
 
 async def drop_old_batches(deps: Deps) -> None:
-    """Forgets batches whose records have all been dropped, and calls as old."""
+    """Forgets batches whose records have all been dropped."""
     oldest = deps.clock.now() - (deps.settings.retention_days + 2) * _DAY
     async with deps.db.transaction() as tx:
-        await tx.execute("DELETE FROM batch WHERE ends_to < $1 AND due_at IS NULL", oldest)
+        await queries.delete_batches_before(tx, oldest)

@@ -6,7 +6,7 @@ however many there are.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
@@ -23,27 +23,6 @@ from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Unavailable
 from callmark.kit.phone import PhoneNumber
 
-COPIED = (
-    "receiver_number",
-    "ends_at",
-    "id",
-    "batch_id",
-    "account_id",
-    "position",
-    "caller_number",
-    "label_id",
-    "label_name",
-    "call_reason",
-    "starts_at",
-    "accepted_at",
-    "outcome",
-    "fault_field",
-    "fault",
-    "submitted",
-    "settled_at",
-)
-"""The columns of a record that acceptance writes, in the order of the tuples that `service` makes."""
-
 _SETTLE_TRIES = 10
 
 OPEN = (
@@ -57,6 +36,45 @@ STORED = (
     " delivered_late_at, withdrawn_at"
 )
 """The columns of a record as status answers and timelines read it."""
+
+
+class AcceptedRecord(NamedTuple):
+    """What acceptance writes of a record of a batch, good or bad, by the columns' names."""
+
+    receiver_number: str
+    ends_at: datetime
+    id: UUID
+    batch_id: BatchId
+    account_id: AccountId
+    position: int
+    caller_number: PhoneNumber | None
+    label_id: LabelId | None
+    label_name: str | None
+    call_reason: str | None
+    starts_at: datetime | None
+    accepted_at: datetime
+    outcome: Outcome
+    fault_field: str | None = None
+    fault: str | None = None
+    submitted: str | None = None
+    settled_at: datetime | None = None
+
+
+class AcceptedSingle(NamedTuple):
+    """What acceptance writes of a real-time record; a worker takes over at `due_at` what its request left unsettled."""
+
+    receiver_number: PhoneNumber
+    ends_at: datetime
+    id: RecordId
+    batch_id: BatchId
+    account_id: AccountId
+    caller_number: PhoneNumber
+    label_id: LabelId
+    label_name: str
+    call_reason: str | None
+    starts_at: datetime
+    accepted_at: datetime
+    due_at: datetime
 
 
 def key_of_row(row: Row) -> RecordKey:
@@ -104,8 +122,8 @@ def stored_of(row: Row) -> StoredRecord:
     )
 
 
-async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[Any, ...]]) -> None:
-    """Writes a batch and, by COPY, its records (tuples of `COPIED`); in the caller's transaction."""
+async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[AcceptedRecord]) -> None:
+    """Writes a batch and, by COPY, its records; in the caller's transaction."""
     await tx.execute(
         "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -117,15 +135,11 @@ async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: S
         batch.ends_to,
         due_at,
     )
-    await tx.copy_records_to_table("call_record", records=records, columns=COPIED)
+    await tx.copy_records_to_table("call_record", records=records, columns=AcceptedRecord._fields)
 
 
-async def insert_singles(tx: Tx, records: Sequence[tuple[Any, ...]]) -> None:
-    """Writes batches of one good record each, in one statement.
-
-    `records`: (receiver, ends_at, id, batch_id, account_id, caller, label_id, label_name, call_reason, starts_at,
-    accepted_at, due_at) of unrelated requests; a worker takes over at `due_at` what its request left unsettled.
-    """
+async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:
+    """Writes batches of one good record each, of unrelated requests, in one statement."""
     await tx.execute(
         """
         WITH new AS (
@@ -311,6 +325,11 @@ async def withdraw(tx: Tx, key: RecordKey, now: datetime) -> StoredRecord | None
 async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
     """Notes on the batch that records of it are withdrawn, for a worker that is pushing it at this moment."""
     await tx.execute("UPDATE batch SET withdrawn_at = $2 WHERE id = $1", batch_id, now)
+
+
+async def delete_batches_before(tx: Tx, oldest: datetime) -> None:
+    """Forgets batches that are done and whose last window ended before that instant."""
+    await tx.execute("DELETE FROM batch WHERE ends_to < $1 AND due_at IS NULL", oldest)
 
 
 async def delete_all(tx: Tx) -> None:

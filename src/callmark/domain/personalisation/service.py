@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.domain.personalisation.queries import AcceptedRecord, AcceptedSingle
 from callmark.domain.personalisation.validation import (
     Faulty,
     GoodRecord,
@@ -38,7 +39,7 @@ from callmark.domain.work_names import WorkName
 from callmark.kit import patience
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Transaction, Tx
-from callmark.kit.errors import Conflict, Forbidden, NotFound
+from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
@@ -50,8 +51,6 @@ TAKEN_OVER_AFTER = timedelta(seconds=10)
 
 SETTLING_S = 0.3
 """What is kept of a request's time for writing down what became of a push."""
-
-_PENDING = Outcome.PENDING
 
 UNREACHABLE = {
     Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
@@ -88,9 +87,9 @@ async def submit_batch(
     allow_foreign = deps.settings.foreign_callers == "allow"
     known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
     rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
-    ends = [row[1] for row in rows]
+    ends = [row.ends_at for row in rows]
     batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-    has_work = any(row[12] is _PENDING for row in rows)
+    has_work = any(row.outcome is Outcome.PENDING for row in rows)
     await queries.insert_batch(tx, batch, now if has_work else None, rows)
     if has_work:
         tx.after_commit(partial(deps.wake, WorkName.BATCHES))
@@ -98,23 +97,16 @@ async def submit_batch(
 
 
 def _row(
-    batch_id: BatchId,
-    account_id: AccountId,
-    position: int,
-    one: Submitted,
-    rules: Rules,
-    known: Known,
-    now: datetime,
-) -> tuple[Any, ...]:
-    """The columns `queries.COPIED` of one record, good or bad."""
+    batch_id: BatchId, account_id: AccountId, position: int, one: Submitted, rules: Rules, known: Known, now: datetime
+) -> AcceptedRecord:
     head = (new_id(), batch_id, account_id, position)
     try:
         good = judge(one.record, rules, known, to_ms(now))
     except Faulty as bad:
         invalid = (now, Outcome.INVALID, bad.field, bad.fault, one.as_sent().decode(), now)
-        return ("", now, *head, None, None, None, None, None, *invalid)
+        return AcceptedRecord("", now, *head, None, None, None, None, None, *invalid)
     kept = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return (good.receiver_number, good.ends_at, *head, *kept, now, _PENDING, None, None, None, None)
+    return AcceptedRecord(good.receiver_number, good.ends_at, *head, *kept, now, Outcome.PENDING)
 
 
 async def push_now(
@@ -123,8 +115,14 @@ async def push_now(
     """Judges, writes, pushes and settles one record, all within the real-time deadline. Raises Faulty.
 
     The record is committed before it is pushed. Should this process die in between, a worker finishes it. A `claim` is
-    tied to the record's batch, in a transaction of their own instead of one gathered with other requests'.
+    tied to the record's batch, in a transaction of their own instead of one gathered with other requests'. If an
+    earlier holder of the claim wrote the record and died, nothing is pushed: it is what became of that record, or
+    StillRunning while a worker is about to settle it.
     """
+    if claim and claim.batch_id and (earlier := await batch_status(deps, account_id, claim.batch_id)):
+        if earlier[0].outcome is Outcome.PENDING:
+            raise StillRunning
+        return PushResult(claim.batch_id, earlier[0].outcome)
     began = deps.real_clock.now()
     now = deps.clock.now()
     known, make = await look_up_one(deps, account_id, rules, record)
@@ -144,7 +142,7 @@ async def push_now(
     return PushResult(batch_id, outcome)
 
 
-async def _insert(deps: Deps, batch_id: BatchId, row: tuple[Any, ...], claim: Claim | None) -> None:
+async def _insert(deps: Deps, batch_id: BatchId, row: AcceptedSingle, claim: Claim | None) -> None:
     if claim is None:
         await deps.gather(queries.insert_singles, [row])
         return
@@ -192,11 +190,11 @@ def _single(account_id: AccountId, good: GoodRecord, known: Known, now: datetime
     )
 
 
-def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at: datetime) -> tuple[Any, ...]:
+def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at: datetime) -> AcceptedSingle:
     key = record.key
     ids = (key.id, batch_id, record.account_id)
     shown = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return (key.receiver_number, key.ends_at, *ids, *shown, record.accepted_at, due_at)
+    return AcceptedSingle(key.receiver_number, key.ends_at, *ids, *shown, record.accepted_at, due_at)
 
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:

@@ -13,9 +13,6 @@ from starlette.types import Scope
 
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import KEPT_FOR, LONGEST_KEY, KeptAnswer, parse_key
-from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.service import PushResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.surfaces.api.request import ApiRequest
@@ -90,18 +87,3 @@ async def kept_alone(request: ApiRequest, answer: Response) -> Response:
     if request.claim is not None:
         await idempotency.keep_alone(request.deps, request.claim, KeptAnswer(answer.status, answer.body))
     return answer
-
-
-async def earlier_push(request: ApiRequest) -> PushResult | None:
-    """What became of the record that an earlier request with this key wrote, and died before it answered.
-
-    None without such a one; raises StillRunning while a worker is about to settle it.
-    """
-    if request.claim is None or request.claim.batch_id is None:
-        return None
-    records = await personalisation.batch_status(request.deps, request.account_id, request.claim.batch_id)
-    if not records:
-        return None
-    if records[0].outcome is Outcome.PENDING:
-        raise StillRunning
-    return PushResult(request.claim.batch_id, records[0].outcome)

@@ -10,7 +10,7 @@ from callmark.domain.personalisation.validation import Fault, Faulty, Field
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.api.idempotency import earlier_push, kept, kept_alone
+from callmark.surfaces.api.idempotency import kept, kept_alone
 from callmark.surfaces.api.personalisation_out import (
     BatchOut,
     RealTimeOut,
@@ -54,9 +54,8 @@ def push_real_time(generation: Generation) -> Handler:
 
     async def handle(request: ApiRequest) -> Response:
         record = read_record(generation, request.body)
-        result = await earlier_push(request)
         try:
-            result = result or await personalisation.push_now(
+            result = await personalisation.push_now(
                 request.deps, request.account_id, generation.rules, record, claim=request.claim
             )
         except Faulty as bad:
