@@ -36,7 +36,7 @@ from callmark.surfaces.api.feature_sets import list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
 from callmark.surfaces.api.labels import DOC as LABELS_DOC
 from callmark.surfaces.api.labels import list_labels
-from callmark.surfaces.api.logs import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
+from callmark.surfaces.api.log_downloads import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
 from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
 from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
