@@ -68,7 +68,7 @@ def databases(request: pytest.FixtureRequest) -> Generator[Databases]:
 
 @pytest.fixture
 def engines(databases: Databases) -> Generator[Engines]:
-    """NATS, and a database that only this test uses."""
+    """A database that only this test uses, and NATS, whose subjects begin with the installation id in that database."""
     taken = databases.take()
     yield taken
     databases.give_back(taken)

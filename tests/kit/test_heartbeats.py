@@ -44,11 +44,7 @@ async def test_a_killed_process_is_not_waited_for_when_its_heartbeat_is_old(deps
 
 async def test_a_process_that_does_not_confirm_is_told_of(deps: Deps) -> None:
     async with deps.db.connection() as tx:
-        stuck = new_id()
-        await tx.execute(
-            "INSERT INTO process VALUES ($1, 'stuck', $2, $2, -1)", stuck, SystemClock().now() + timedelta(minutes=1)
-        )
+        began = SystemClock().now() + timedelta(minutes=1)
+        await tx.execute("INSERT INTO process VALUES ($1, 'stuck', $2, $2, -1)", new_id(), began)
     with pytest.raises(Unavailable):
         await move_clock(deps.db, deps.fabric, SystemClock(), timedelta(seconds=1), within=timedelta(milliseconds=50))
-    async with deps.db.connection() as tx:
-        await tx.execute("DELETE FROM process WHERE id = $1", stuck)

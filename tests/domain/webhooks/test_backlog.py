@@ -15,8 +15,6 @@ from callmark.kit.clock import FakeClock
 
 @pytest.fixture
 async def stage(deps: Deps) -> AsyncGenerator[Stage]:
-    async with deps.db.connection() as tx:
-        await tx.execute("DELETE FROM waiting_delivery")
     async with staged(deps) as made:
         yield made
 

@@ -135,13 +135,11 @@ async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Bro
         gone = deps.real_clock.now() - timedelta(seconds=30)
         await tx.execute(
             "INSERT INTO process (id, kind, started_at, heartbeat_at, clock_version) VALUES ($1, 'http', $2, $2, 0)",
-            silent := new_id(),
+            new_id(),
             gone,
         )
     page = await olive.get(HEALTH)
     assert "Silent" in row_of(page.text, "Web: API, gateway, console")
-    async with deps.db.connection() as tx:
-        await tx.execute("DELETE FROM process WHERE id = $1", silent)
     await worker.stop()
 
 

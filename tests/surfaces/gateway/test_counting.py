@@ -1,7 +1,5 @@
 """What operators learn of open streams, over all gateways, and how they end one."""
 
-from collections.abc import AsyncGenerator
-
 import pytest
 from tests.engines import Engines
 from tests.factories import phone
@@ -14,19 +12,15 @@ from callmark.kit.ids import new_id
 
 
 @pytest.fixture
-async def two_processes(deps: Deps) -> AsyncGenerator[None]:
+async def two_processes(deps: Deps) -> None:
     """Two processes that serve HTTP are known to live."""
-    made = [new_id(), new_id()]
     async with deps.db.connection() as tx:
         await tx.execute(
             "INSERT INTO process (id, kind, started_at, heartbeat_at, clock_version)"
             " SELECT id, 'http', $2, $2, 0 FROM unnest($1::uuid[]) id",
-            made,
+            [new_id(), new_id()],
             deps.real_clock.now(),
         )
-    yield
-    async with deps.db.connection() as tx:
-        await tx.execute("DELETE FROM process WHERE id = ANY ($1::uuid[])", made)
 
 
 @pytest.mark.usefixtures("two_processes")
