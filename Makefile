@@ -6,21 +6,25 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-# What failed beside everything else is run once more by itself; what fails again fails the run. Both are printed.
-AGAIN = echo "once more, by itself:" && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
-
 CHECKS := types python sql imports words pages scripts sizes
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
-.PHONY: setup demo test check bench lock assets format clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check bench lock assets format clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
 demo: setup ## The main job on embedded engines; prints the story and the addresses, stays up
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
+# Tests of pages and processes mostly wait: they run beside the others, one at a time, and are printed at their end.
 test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS) || { test $$? -eq 1 && $(AGAIN) $(PYTEST_ARGS); }
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
+
+test-inside:
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
+
+test-e2e:
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
 
 # The checks run beside each other, each with its output in one piece.
 check: setup $(STAMP)/node ## Format, lint, types, import rules, words, sizes

@@ -1,5 +1,6 @@
 """A started demo and Debian's Chromium for tests of pages: what a person would see, and nothing on the console."""
 
+import json
 import os
 import re
 import shutil
@@ -42,11 +43,16 @@ class Demo:
     """A running `callmark demo`, spoken to as its users do."""
 
     process: "subprocess.Popen[str]"
+    data: Path
     http: httpx.Client
     account: dict[str, Any]
-    credentials: dict[str, Any] = field(default_factory=dict[str, Any])
+    credentials: dict[str, Any]
     """All of the demo's JSON."""
     _token: str = "none"
+
+    def reset(self) -> None:
+        """Puts clock, faults, handsets and what happened back; accounts and what belongs to them stay."""
+        assert self.http.post("/emulator/v1/reset").status_code == 200
 
     def handset(self, **keys: object) -> str:
         """The number of a new virtual handset."""
@@ -111,10 +117,8 @@ def to_ms_of(iso: str) -> int:
 
 
 @contextmanager
-def demo() -> Generator[Demo]:
+def started_demo() -> Generator[Demo]:
     """A demo on a data directory of its own, until the block ends."""
-    import json
-
     directory = reachable_directory()
     argv = [CALLMARK, "demo", "--no-browser", "--port", "0", "--data", directory / "data"]
     process = subprocess.Popen(argv, env=ENVIRON, stdout=subprocess.PIPE, text=True)
@@ -124,7 +128,7 @@ def demo() -> Generator[Demo]:
         assert printed, "the demo ended"
         made = json.loads((directory / "data" / CREDENTIALS_JSON).read_text())
         with httpx.Client(base_url=made["base_url"], trust_env=False, timeout=20) as http:
-            yield Demo(process, http, made["accounts"][0], made)
+            yield Demo(process, directory / "data", http, made["accounts"][0], made)
     finally:
         process.terminate()
         process.communicate(timeout=15)

@@ -1,29 +1,53 @@
-"""What tests of pages share: a browser for each file; for the console also a demo, and tabs that must not complain."""
+"""What tests of pages share: one demo, one browser, and tabs that must not complain."""
 
 from collections.abc import Generator
 
 import pytest
 from playwright.sync_api import Browser
-from tests.e2e.browsing import Demo, Tabs, chromium, demo
+from tests.e2e.browsing import Demo, Tabs, chromium, started_demo
 from tests.e2e.console_browsing import ConsoleTabs
 
 
-@pytest.fixture(scope="module")
-def running() -> Generator[Demo]:
-    with demo() as started:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with the browser come last: Playwright's loop stays in their thread, where no other loop runs beside it."""
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def only_demo() -> Generator[Demo]:
+    with started_demo() as started:
         yield started
 
 
 @pytest.fixture(scope="module")
+def demo(only_demo: Demo) -> Demo:
+    """The one demo, reset: its clock, its handsets and what happened are as at the start, its accounts stay.
+
+    So a test changes only what is its own in an account: a name that nobody else uses, a receiver of its own.
+    """
+    only_demo.reset()
+    return only_demo
+
+
+@pytest.fixture(scope="session")
 def browser() -> Generator[Browser]:
     with chromium() as started:
         yield started
 
 
 @pytest.fixture
-def console(running: Demo, browser: Browser) -> Generator[ConsoleTabs]:
-    tabs = Tabs(browser, str(running.http.base_url).rstrip("/"))
-    made = ConsoleTabs(running, tabs)
+def tabs(demo: Demo, browser: Browser) -> Generator[Tabs]:
+    """Tabs that must leave nothing on the browser's console."""
+    opened = Tabs(browser, str(demo.http.base_url))
+    yield opened
+    opened.close()
+    assert opened.complaints == []
+
+
+@pytest.fixture
+def console(demo: Demo, browser: Browser) -> Generator[ConsoleTabs]:
+    tabs = Tabs(browser, str(demo.http.base_url).rstrip("/"))
+    made = ConsoleTabs(demo, tabs)
     yield made
     tabs.close()
     assert made.complaints() == []

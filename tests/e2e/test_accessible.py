@@ -21,8 +21,8 @@ PAGES = {
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, running: Demo, path: str, *, dark: bool) -> None:
-    tabs = Tabs(browser, str(running.http.base_url))
+def test_axe_finds_nothing_on_a_page_of_the_demo(browser: Browser, demo: Demo, path: str, *, dark: bool) -> None:
+    tabs = Tabs(browser, str(demo.http.base_url))
     try:
         page = tabs.open(path, width=1280, dark=dark)
         expect(page.locator(PAGES[path]).first).to_be_visible(timeout=20_000)

@@ -2,15 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from tests.e2e import browsing
+from playwright.sync_api import Page, expect
 from tests.e2e.browsing import Demo, Tabs, overflowing, ring
 from tests.listed import Listed, bodies, make_listed, offer_everything, set_state
 
@@ -32,11 +30,8 @@ class Scene:
     def within(self, work: Callable[[Deps], Awaitable[_T]]) -> _T:
         """Does `work` on the installation's engines (on a thread of its own: this one's loop is Playwright's)."""
 
-        command = Path(f"/proc/{self.demo.process.pid}/cmdline").read_text().split("\0")
-        data = Path(command[command.index("--data") + 1])
-
         async def run() -> _T:
-            async with open_deps(reach(read_settings({}, data=data)), "test") as deps:
+            async with open_deps(reach(read_settings({}, data=self.demo.data)), "test") as deps:
                 return await work(deps)
 
         with ThreadPoolExecutor(1) as other:
@@ -57,19 +52,9 @@ class Scene:
         return self.within(lambda deps: bodies(deps, listed.account_id))
 
 
-@pytest.fixture(scope="module")
-def scene() -> Generator[Scene]:
-    with browsing.demo() as running:
-        yield Scene(running)
-
-
 @pytest.fixture
-def tabs(scene: Scene, browser: Browser) -> Generator[Tabs]:
-    """Tabs that must leave nothing on the console."""
-    opened = Tabs(browser, str(scene.demo.http.base_url))
-    yield opened
-    opened.close()
-    assert opened.complaints == []
+def scene(demo: Demo) -> Scene:
+    return Scene(demo)
 
 
 def title(page: Page, text: str) -> None:

@@ -15,9 +15,13 @@ PASSWORD = "four unrelated words here"
 
 def callmark(console: ConsoleTabs, *args: str, typed: str = "") -> str:
     """What an operator's command prints."""
-    data = str(console.demo.process.args[console.demo.process.args.index("--data") + 1])  # type: ignore[union-attr, index] - a list
     ran = subprocess.run(
-        [CALLMARK, *args, "--data", data], env=ENVIRON, input=typed, capture_output=True, text=True, check=True
+        [CALLMARK, *args, "--data", console.demo.data],
+        env=ENVIRON,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return ran.stdout
 

@@ -1,11 +1,10 @@
 """The handset's page as a person uses it: Chromium, a started demo, REST beside it."""
 
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from tests.e2e import browsing
 from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of
 
@@ -13,21 +12,6 @@ REASON = "Your parcel arrives today"
 STRANGER = "918049998888"
 UNLISTED = "918040007777"
 """Nothing shows for it but call records, and nothing is asked after its calls."""
-
-
-@pytest.fixture(scope="module")
-def demo() -> Generator[Demo]:
-    with browsing.demo() as running:
-        yield running
-
-
-@pytest.fixture
-def tabs(demo: Demo, browser: Browser) -> Generator[Tabs]:
-    """Tabs that must leave nothing on the console."""
-    opened = Tabs(browser, str(demo.http.base_url))
-    yield opened
-    opened.close()
-    assert opened.complaints == []
 
 
 def shows(page: Page, name: str, reason: str) -> None:
@@ -250,7 +234,7 @@ BECOMES = """state => {
 def test_a_handset_registered_on_another_device_is_signed_out_with_the_reason(demo: Demo, tabs: Tabs) -> None:
     number = demo.handset()
     page = tabs.handset(number)
-    credential = (_data_of(demo) / "virtual-handsets-credential").read_text()
+    credential = (demo.data / "virtual-handsets-credential").read_text()
     app = {"Authorization": f"Bearer {credential}"}
     body = {"phone_number": number, "os": "android", "app_version": "4.2.0"}
     elsewhere = demo.http.post("/handset/v1/registrations", json=body, headers=app)
@@ -262,11 +246,6 @@ def test_a_handset_registered_on_another_device_is_signed_out_with_the_reason(de
     token = elsewhere.json()["token"]
     refused = demo.http.post("/handset/v1/sync", json={"held": []}, headers={"Authorization": f"Bearer {token}"})
     assert refused.status_code == 401
-
-
-def _data_of(demo: Demo) -> Path:
-    command = Path(f"/proc/{demo.process.pid}/cmdline").read_text().split("\0")
-    return Path(command[command.index("--data") + 1])
 
 
 def test_a_handset_that_is_changed_installed_anew_or_removed_by_others_follows(demo: Demo, tabs: Tabs) -> None:
