@@ -69,7 +69,7 @@ def serving(directory: Path, *options: str, name: str = "data") -> Generator[Ser
     errors = directory / f"{name}.errors"
     serve = Serve(process, directory / name, errors)
     try:
-        until(lambda: serve.ready() or process.poll() is not None, 30)
+        until(lambda: serve.ready() or process.poll() is not None)
         assert process.poll() is None, errors.read_text()
         yield serve
     finally:
@@ -107,7 +107,7 @@ def fetch(url: str) -> tuple[int, bytes]:
         return 0, b""
 
 
-def until(condition: Callable[[], object], within_s: float) -> None:
+def until(condition: Callable[[], object], within_s: float = 60) -> None:
     """Returns when `condition` holds; it concerns other processes, which send us no signal."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -94,26 +94,26 @@ def test_an_unknown_role_is_refused(directory: Path) -> None:
 
 @pytest.mark.parametrize("program", ["bin/postgres", "nats-server", "child http", "child worker"])
 def test_a_killed_part_is_reported_and_comes_back(serve: Serve, program: str) -> None:
-    until(serve.ready, 10)
+    until(serve.ready)
     killed = serve.pid_of(program)
     assert killed
     os.kill(killed, signal.SIGKILL)
-    until(lambda: serve.pid_of(program) not in (killed, None), 10)
-    until(lambda: any(line["event"] == "unit_back" and line["pid"] == serve.pid_of(program) for line in serve.log), 20)
-    until(serve.ready, 10)
+    until(lambda: serve.pid_of(program) not in (killed, None))
+    until(lambda: any(line["event"] == "unit_back" and line["pid"] == serve.pid_of(program) for line in serve.log))
+    until(serve.ready)
     assert any(line["event"] == "unit_ended" and line["how"] == "killed by SIGKILL" for line in serve.log)
 
 
 @pytest.mark.parametrize("program", ["child worker", "child http"])
 def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, program: str) -> None:
-    until(serve.ready, 20)
+    until(serve.ready)
     hanging = serve.pid_of(program)
     assert hanging
     os.kill(hanging, signal.SIGSTOP)
     if program == "child worker":
-        until(lambda: "does not answer" in serve.readiness().get("worker-2", ""), 5)
-    until(lambda: serve.pid_of(program) not in (hanging, None), 30)
-    until(serve.ready, 20)
+        until(lambda: "does not answer" in serve.readiness().get("worker-2", ""))
+    until(lambda: serve.pid_of(program) not in (hanging, None))
+    until(serve.ready)
     assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
 
 
@@ -123,7 +123,7 @@ def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
     process = start(directory, "keyless")
     serve = Serve(process, directory / "keyless", directory / "keyless.errors")
     try:
-        until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""), 30)
+        until(lambda: "secret key is missing" in serve.readiness().get("worker-1", ""))
         assert fetch(serve.installation["base_url"] + "/healthz")[0] == 200
         why = [line for line in serve.log if line["event"] == "process_cannot_run"]
         assert why
@@ -134,7 +134,7 @@ def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
         assert "problem  secret key" in report.stdout
         assert "problem  worker-1: " in report.stdout
         key.rename(serve.data / "secret-key")
-        until(serve.ready, 30)
+        until(serve.ready)
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
@@ -142,7 +142,7 @@ def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(
 
 def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
     assert "Nothing to do" in run("migrate", "--data", serve.data).stdout
-    until(serve.ready, 10)
+    until(serve.ready)
     report = run("doctor", "--data", serve.data)
     assert report.returncode == 0, report.stdout
     assert "problem" not in report.stdout
@@ -150,7 +150,7 @@ def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
 
 
 def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directory: Path) -> None:
-    until(serve.ready, 10)
+    until(serve.ready)
     there = serve.installation
     process = start(
         directory,
@@ -160,7 +160,7 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
         CALLMARK_POSTGRES_DSN=there["postgres_dsn"],
         CALLMARK_NATS_URL=there["nats_url"],
     )
-    until(lambda: len(tree(process.pid)) == 2, 10)  # itself and one HTTP process: no engines, no worker
+    until(lambda: len(tree(process.pid)) == 2)  # itself and one HTTP process: no engines, no worker
     assert not (directory / "joining").exists()
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
@@ -213,7 +213,7 @@ def test_after_a_kill_of_the_whole_tree_the_next_start_recovers(directory: Path)
 
 def test_a_stop_during_the_start_leaves_nothing_behind(directory: Path) -> None:
     process = start(directory, "hurried")
-    until(lambda: len(tree(process.pid)) > 1, 10)  # initdb, or an engine
+    until(lambda: len(tree(process.pid)) > 1)  # initdb, or an engine
     with watched(tree(process.pid)) as left:
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
