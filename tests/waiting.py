@@ -1,7 +1,30 @@
-"""Waiting for what happens in an engine or another process, which sends a test no signal."""
+"""Waiting: for what this process sees come in, and for what an engine or another process does without a signal."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from typing import Self, TypeVar
+
+_T = TypeVar("_T")
+
+
+class Growing(list[_T]):
+    """A list that a test waits for while others append to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grown = asyncio.Event()
+
+    def append(self, one: _T) -> None:
+        """As a list's, and whoever waits looks again."""
+        super().append(one)
+        self._grown.set()
+
+    async def until(self, condition: Callable[[Self], bool], within_s: float = 60) -> None:
+        """Returns when `condition` holds for the list; TimeoutError when it does not in time."""
+        async with asyncio.timeout(within_s):
+            while not condition(self):
+                self._grown.clear()
+                await self._grown.wait()
 
 
 async def until(condition: Callable[[], Awaitable[object]], within_s: float = 60) -> None:

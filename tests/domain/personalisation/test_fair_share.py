@@ -8,7 +8,7 @@ from functools import partial
 
 from tests.domain.personalisation.test_partitions import new_record, register, submit
 from tests.factories import make_cast, phone
-from tests.waiting import until
+from tests.waiting import Growing, until
 
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import jobs, service
@@ -24,7 +24,7 @@ class Handset:
 
     def __init__(self, deps: Deps, *, acknowledges: bool) -> None:
         self.number = phone()
-        self.pushed: list[str] = []
+        self.pushed = Growing[str]()
         self._deps = deps
         self._acknowledges = acknowledges
 
@@ -33,8 +33,8 @@ class Handset:
         if self._acknowledges:
             self._deps.fabric.acknowledge(reply)
 
-    async def has(self, count: int) -> bool:
-        return len(self.pushed) >= count
+    async def has(self, count: int) -> None:
+        await self.pushed.until(lambda pushed: len(pushed) >= count)
 
 
 @asynccontextmanager
@@ -72,8 +72,8 @@ async def test_batches_to_a_silent_handset_keep_no_other_account_waiting(deps: D
         working(deps),
     ):
         first = [await submit(deps, alice, new_record(alice, silent.number, *window)) for _ in range(CROWD)]
-        await until(partial(silent.has, jobs.AT_ONCE))
+        await silent.has(jobs.AT_ONCE)
         other = await submit(deps, charlie, new_record(charlie, lively.number, *window))
         await until(partial(is_pushed, deps, other))
-        await until(partial(silent.has, CROWD))
+        await silent.has(CROWD)
         assert {await outcome_of(deps, batch) for batch in first} == {Outcome.PENDING}

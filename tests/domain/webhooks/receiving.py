@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 from aiohttp import web
 from tests.factories import ALICE
-from tests.waiting import until
+from tests.waiting import Growing
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
@@ -50,18 +50,14 @@ class Receiver:
 
     answer: Handler
     url: str = ""
-    requests: list[Received] = field(default_factory=list[Received])
+    requests: Growing[Received] = field(default_factory=Growing[Received])
     under_way: int = 0
     most_under_way: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def has(self, count: int) -> None:
         """Returns when so many requests have come."""
-
-        async def enough() -> bool:
-            return len(self.requests) >= count
-
-        await until(enough, within_s=40)
+        await self.requests.until(lambda come: len(come) >= count, within_s=40)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(Received(request.raw_path, dict(request.headers), await request.read()))

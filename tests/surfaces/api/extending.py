@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 from tests.factories import Cast, make_cast
-from tests.waiting import in_task
+from tests.waiting import Growing, in_task
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -80,9 +80,9 @@ async def register(deps: Deps, number: PhoneNumber) -> None:
     await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0")
 
 
-async def hold_all(deps: Deps, number: PhoneNumber) -> list[bytes]:
+async def hold_all(deps: Deps, number: PhoneNumber) -> Growing[bytes]:
     """The number's handset is connected and acknowledges everything; what it gets."""
-    got: list[bytes] = []
+    got = Growing[bytes]()
 
     async def on_push(_: str, reply: str, payload: bytes) -> None:
         got.append(payload)

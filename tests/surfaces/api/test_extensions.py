@@ -12,7 +12,7 @@ from tests.factories import phone
 from tests.listed import make_listed
 from tests.surfaces.api.extending import CALLER, Business, business, hold_all, register
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN, make_handset
-from tests.waiting import in_task, until
+from tests.waiting import Growing, in_task
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
@@ -281,11 +281,7 @@ async def test_a_cancelled_record_leaves_its_handset_and_cancelling_again_change
     cancelled = await acme.do(f"records/{good}/cancel")
     assert (cancelled.status_code, cancelled.json()["outcome"]) == (200, "success")
     assert cancelled.json()["withdrawn_at"] == iso_ms(clock.now())
-
-    async def told_twice() -> bool:
-        return [msgspec.json.decode(frame)["type"] for frame in got] == ["identity", "withdraw"]
-
-    await until(told_twice)
+    await got.until(lambda frames: [msgspec.json.decode(frame)["type"] for frame in frames] == ["identity", "withdraw"])
     clock.advance(timedelta(seconds=5))
     assert (await acme.do(f"records/{good}/cancel")).json() == cancelled.json()
     invalid = await acme.do(f"records/{bad}/cancel")
@@ -318,7 +314,7 @@ async def test_a_cancelled_batch_takes_back_what_has_not_expired(deps: Deps, clo
 async def test_a_cancellation_that_overtakes_the_push_is_repeated_after_it(deps: Deps, acme: Business) -> None:
     receiver = phone()
     await register(deps, receiver)
-    got: list[str] = []
+    got = Growing[str]()
     batch = await acme.push(acme.record(receiver))
 
     async def cancel_first(_: str, reply: str, payload: bytes) -> None:
@@ -333,11 +329,7 @@ async def test_a_cancellation_that_overtakes_the_push_is_repeated_after_it(deps:
     async with deps.db.connection() as tx:
         row = await tx.fetchrow("SELECT * FROM batch WHERE id = $1", batch)
     await jobs.run_batch(deps, Claimed(row, new_id()))
-
-    async def withdrawn_twice() -> bool:
-        return got.count("withdraw") == 2
-
-    await until(withdrawn_twice)
+    await got.until(lambda kinds: kinds.count("withdraw") == 2)
     assert got.index("held") < len(got) - 1 - got[::-1].index("withdraw")
 
 
