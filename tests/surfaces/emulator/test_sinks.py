@@ -37,13 +37,9 @@ QUICK = Patience(connect_s=0.5, read_s=0.3, total_s=0.6)
 
 @pytest.fixture
 async def emulator(deps: Deps, tmp_path: Path) -> AsyncGenerator[Emulated]:
-    """The control API over real sockets, without handsets; its sinks and mails are gone afterwards."""
+    """The control API over real sockets, without handsets."""
     async with emulated(deps, tmp_path, farm=False) as running:
         yield running
-    async with deps.db.transaction() as tx:
-        await sink_store.delete_all(tx)
-        await webhooks.forget_all(tx)
-        await mail.delete_all(tx)
 
 
 async def put(emulator: Emulated, name: str, **keys: object) -> dict[str, Any]:

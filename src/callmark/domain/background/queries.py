@@ -42,8 +42,3 @@ async def insert_periodic(tx: Tx, names: Collection[str], now: datetime) -> None
         list(names),
         now,
     )
-
-
-async def make_periodic_due(tx: Tx, now: datetime) -> None:
-    """Every periodic job is due now, taken from whoever runs it."""
-    await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)

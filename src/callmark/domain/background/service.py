@@ -84,11 +84,6 @@ async def add_periodic_jobs(deps: Deps) -> None:
         await queries.insert_periodic(tx, PERIODIC, deps.clock.now())
 
 
-async def make_periodic_due(tx: Tx, now: datetime) -> None:
-    """Every periodic job is due now, taken from whoever runs it: what that run would write is of another time."""
-    await queries.make_periodic_due(tx, now)
-
-
 async def send_again(deps: Deps, mail_id: MailId, *, by: Actor) -> str:
     """Retries an unsent mail now; its recipient. Raises NotFound when it does not wait for that."""
     now = deps.clock.now()

@@ -233,11 +233,6 @@ async def drop_requested_before(tx: Tx, instant: datetime) -> int:
     return int(tag.rsplit(" ", 1)[-1])
 
 
-async def delete_all_requests(tx: Tx) -> None:
-    """Empties the table of requests, under its exclusive lock."""
-    await tx.execute("TRUNCATE callback_request")
-
-
 def _config(row: Row) -> CallbackConfig:
     return CallbackConfig(
         id=CallbackConfigId(row["id"]),

@@ -164,11 +164,6 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) 
     return made
 
 
-async def forget_all(tx: Tx) -> None:
-    """Deletes every request (emulator: reset); configurations stay."""
-    await queries.delete_all_requests(tx)
-
-
 async def _judged(
     tx: Tx, receiver: PhoneNumber, asked: NewCallbackRequest, now: datetime
 ) -> tuple[CallbackRequest, ZoneInfo]:

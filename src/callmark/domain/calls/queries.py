@@ -137,11 +137,6 @@ async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: dat
     )
 
 
-async def delete_all(tx: Tx) -> None:
-    """Empties the table, under its exclusive lock."""
-    await tx.execute("TRUNCATE call")
-
-
 async def drop_reported_before(tx: Tx, instant: datetime) -> int:
     """Deletes calls reported before `instant`; how many. Index `call_reported`."""
     status = await tx.execute("DELETE FROM call WHERE reported_at < $1", instant)

@@ -62,11 +62,6 @@ def _facts(
     )
 
 
-async def forget_all(tx: Tx) -> None:
-    """Deletes every call (emulator: reset)."""
-    await queries.delete_all(tx)
-
-
 async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     """What is known of one call."""
     async with deps.db.connection() as tx:

@@ -154,20 +154,6 @@ async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def forget_windows(tx: Tx) -> None:
-    """Every token has its whole quota of requests."""
-    await tx.execute("DELETE FROM request_window")
-
-
-async def age_tokens(tx: Tx, created_by: datetime, expires_by: datetime) -> None:
-    """Makes tokens as old as they must at least be, and brings forward the end of those that would live too long."""
-    await tx.execute(
-        "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)",
-        created_by,
-        expires_by,
-    )
-
-
 async def insert_key(tx: Tx, key: ApiKey, secret_sha256: bytes) -> None:
     """Stores a key."""
     await tx.execute(

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -229,20 +228,6 @@ async def forget_dead_tokens(deps: Deps) -> int:
     """Deletes tokens that expired at least one counting window ago; how many."""
     async with deps.db.transaction() as tx:
         return await queries.delete_dead_tokens(tx, deps.clock.now() - TOKENS_WINDOW)
-
-
-async def end_expired_tokens(tx: Tx, now: datetime) -> None:
-    """Deletes tokens that have expired, so that a clock that goes back brings none to life (emulator: reset)."""
-    await queries.delete_dead_tokens(tx, now)
-
-
-async def forget_limits(tx: Tx, now: datetime) -> None:
-    """No request and no token created so far counts any more (emulator: reset).
-
-    Live tokens stay valid, those made while the clock was ahead of `now` for a whole lifetime from now.
-    """
-    await queries.forget_windows(tx)
-    await queries.age_tokens(tx, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
 
 
 async def _store(tx: Tx, key: ApiKey) -> NewKey:

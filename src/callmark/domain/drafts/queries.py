@@ -73,11 +73,6 @@ async def delete_before(tx: Tx, instant: datetime) -> None:
     await tx.execute("DELETE FROM file_draft WHERE created_at < $1", instant)
 
 
-async def delete_all(tx: Tx) -> None:
-    """Empties the table (emulator: reset)."""
-    await tx.execute("TRUNCATE file_draft")
-
-
 def _draft(row: Row) -> FileDraft:
     return FileDraft(
         FileDraftId(row["id"]),

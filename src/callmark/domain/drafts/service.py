@@ -78,8 +78,3 @@ async def forget_old_drafts(deps: Deps) -> None:
     """Forgets drafts that nobody used."""
     async with deps.db.connection() as tx:
         await queries.delete_before(tx, deps.clock.now() - KEPT_FOR)
-
-
-async def forget_all(tx: Tx) -> None:
-    """Empties the table (emulator: reset)."""
-    await queries.delete_all(tx)

@@ -112,9 +112,3 @@ async def select_events(tx: Tx, ids: Sequence[UUID]) -> list[Event]:
     """The events of these ids that there are, in no order. Index `event_id` of each partition."""
     rows = await tx.fetch(f"SELECT {_EVENT} FROM event WHERE id = ANY ($1::uuid[])", ids)
     return [event_of(row) for row in rows]
-
-
-async def delete_all(tx: Tx) -> None:
-    """Deletes every event; numbers begin anew."""
-    await tx.execute("DELETE FROM event")
-    await tx.execute("DELETE FROM event_counter")

@@ -46,8 +46,3 @@ async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int
     async with deps.db.connection() as tx:
         found = await queries.select_after(tx, account_id, after, oldest_shown(deps.clock.now()), limit)
         return found, await queries.select_last_number(tx, account_id)
-
-
-async def forget_all(tx: Tx) -> None:
-    """Deletes every event (emulator: reset); each account's numbers begin anew."""
-    await queries.delete_all(tx)

@@ -219,11 +219,6 @@ async def count_responses(tx: Tx, campaign_id: CampaignId, texts: Sequence[UUID]
     return counted
 
 
-async def delete_all_feedback(tx: Tx) -> None:
-    """Empties the table of answers, under its exclusive lock."""
-    await tx.execute("TRUNCATE feedback")
-
-
 def _values(campaign: Campaign) -> tuple[object, ...]:
     """The columns of `_CAMPAIGN`, in their order."""
     return (

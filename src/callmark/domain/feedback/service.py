@@ -220,11 +220,6 @@ async def offered(tx: Tx, listed: ListedCaller) -> dict[CallType, CampaignOffer]
     return await queries.select_live(tx, listed.account_id, listed.feature_set_id) if listed.survey else {}
 
 
-async def forget_all(tx: Tx) -> None:
-    """Deletes every answer (emulator: reset); campaigns stay."""
-    await queries.delete_all_feedback(tx)
-
-
 def _made(kind: CampaignType, new: Sequence[NewQuestion], old: Sequence[Question]) -> tuple[Question, ...]:
     """The questions as they are stored; one that names an id keeps it. Raises InvalidInput."""
     known = {question.id: question for question in old}

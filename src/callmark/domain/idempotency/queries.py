@@ -103,11 +103,6 @@ async def give_back(tx: Tx, account_id: AccountId, key: IdempotencyKey, lease_id
     )
 
 
-async def delete_all(tx: Tx) -> None:
-    """Empties the table, under its exclusive lock."""
-    await tx.execute("TRUNCATE idempotency_key")
-
-
 async def forget_older(tx: Tx, kept_since: datetime, real_now: datetime) -> int:
     """Deletes keys claimed up to `kept_since` that nobody holds; how many. Index `idempotency_key_created`."""
     tag = await tx.execute(

@@ -83,11 +83,6 @@ async def give_back(deps: Deps, claim: Claim) -> None:
             await queries.give_back(tx, claim.account_id, claim.key, claim.lease_id, deps.real_clock.now())
 
 
-async def forget_all(tx: Tx) -> None:
-    """Forgets every key and answer (emulator: reset)."""
-    await queries.delete_all(tx)
-
-
 async def forget_old_keys(deps: Deps) -> int:
     """Deletes keys whose answers are not kept any longer; how many."""
     async with deps.db.connection() as tx:

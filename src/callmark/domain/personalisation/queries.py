@@ -330,9 +330,3 @@ async def note_withdrawal(tx: Tx, batch_id: BatchId, now: datetime) -> None:
 async def delete_batches_before(tx: Tx, oldest: datetime) -> None:
     """Forgets batches that are done and whose last window ended before that instant."""
     await tx.execute("DELETE FROM batch WHERE ends_to < $1 AND due_at IS NULL", oldest)
-
-
-async def delete_all(tx: Tx) -> None:
-    """Empties batches, records, uploads and figures, under their exclusive locks; marks go back to the beginning."""
-    await tx.execute("TRUNCATE batch, call_record, upload, upload_part, record_day, uncounted_batch")
-    await tx.execute("UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'")

@@ -288,11 +288,6 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
         return await handset_queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
 
 
-async def forget_all(tx: Tx) -> None:
-    """Deletes every batch and call record (emulator: reset); handsets are not told."""
-    await queries.delete_all(tx)
-
-
 async def newest_open_each(
     tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
 ) -> list[OpenRecord | None]:

@@ -219,14 +219,6 @@ async def recover(tx: Tx, webhook_id: WebhookId, since: datetime, types: Collect
     )
 
 
-async def delete_all(tx: Tx) -> None:
-    """Deletes every delivery and attempt; webhooks stay, with nothing due."""
-    await tx.execute("DELETE FROM attempt")
-    await tx.execute("DELETE FROM waiting_delivery")
-    await tx.execute("DELETE FROM delivery")
-    await tx.execute("UPDATE webhook_queue SET due_at = NULL")
-
-
 def _delivery(row: Row) -> Delivery:
     return Delivery(
         id=DeliveryId(row["id"]),

@@ -15,7 +15,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.webhooks import delivery_queries, model, queries, signing
+from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, MOST_WEBHOOKS, Webhook
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
@@ -189,11 +189,6 @@ async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId
 async def resume_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:
     """Attempts what has become due meanwhile, and goes on. Safe to repeat. Raises NotFound."""
     return await _set_paused(deps, account_id, webhook_id, paused=False, by=by)
-
-
-async def forget_all(tx: Tx) -> None:
-    """Deletes every delivery and attempt (emulator: reset); webhooks stay."""
-    await delivery_queries.delete_all(tx)
 
 
 async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, paused: bool, by: Actor) -> Webhook:

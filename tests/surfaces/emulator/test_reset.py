@@ -1,0 +1,57 @@
+"""What a reset forgets."""
+
+from callmark.domain.deps import Deps
+from callmark.surfaces.emulator.reset import FORGOTTEN
+
+KEPT = {
+    "access_token",
+    "account_switch",
+    "api_key",
+    "audit_entry",
+    "call_reason",
+    "callback_config",
+    "calling_operation",
+    "calling_process",
+    "campaign",
+    "client_account",
+    "console_session",
+    "count_mark",
+    "department",
+    "emulator_state",
+    "feature_set",
+    "gateway",
+    "handed_over",
+    "handset_app",
+    "installation",
+    "known_device",
+    "label",
+    "listing_job",
+    "logo",
+    "mailed_link",
+    "member",
+    "number",
+    "operator_user",
+    "periodic_job",
+    "presence",
+    "process",
+    "registration",
+    "schema_migration",
+    "sign_in_code",
+    "throttle",
+    "virtual_handset",
+    "webhook",
+    "webhook_queue",
+}
+"""Who is there, what they have set up, and what is changed by the reset instead of forgotten."""
+
+_TABLES = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+"""
+
+
+async def test_every_table_is_either_kept_by_a_reset_or_forgotten(deps: Deps) -> None:
+    async with deps.db.connection() as tx:
+        tables = {row["relname"] for row in await tx.fetch(_TABLES)}
+    assert tables == KEPT | set(FORGOTTEN)
+    assert not KEPT & set(FORGOTTEN)
