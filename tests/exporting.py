@@ -18,7 +18,7 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignType, NewQuestion
+from callmark.domain.feedback.model import CallType, Campaign, CampaignType, NewQuestion, QuestionAnswer
 from callmark.domain.ids import AccountId, CampaignId
 from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.ids import random_uuid
@@ -52,7 +52,7 @@ async def make_survey(deps: Deps, listed: Listed) -> Campaign:
 async def answered(deps: Deps, listed: Listed, survey: Campaign, *texts: str) -> None:
     """A new receiver answers the survey's questions."""
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
-    given = [Answer(question.id, text) for question, text in zip(survey.questions, texts, strict=False)]
+    given = [QuestionAnswer(question.id, text) for question, text in zip(survey.questions, texts, strict=False)]
     await answer(deps, receiver, NewFeedback(call_id, listed.number, survey.id, CallType.ANSWERED, given))
 
 

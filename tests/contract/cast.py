@@ -23,7 +23,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import Answer, CallType, CampaignType
+from callmark.domain.feedback.model import CallType, CampaignType, QuestionAnswer
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import AccountId, KeyId, LabelId
@@ -163,7 +163,7 @@ class Cast:
         await feedback.make_live(self.deps, listed.account_id, survey.id, by=ALICE)
         self.values.names[f"{prefix}survey"] = str(survey.id)
         receiver, call_id = await ring(self.deps, listed, CallEvent.ANSWERED)
-        answers = [Answer(survey.questions[0].id, "5")]
+        answers = [QuestionAnswer(survey.questions[0].id, "5")]
         said = NewFeedback(call_id, listed.number, survey.id, CallType.ANSWERED, answers)
         await answer(self.deps, receiver, said)
 

@@ -17,7 +17,7 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignType, Feedback, NewQuestion
+from callmark.domain.feedback.model import CallType, Campaign, CampaignType, Feedback, NewQuestion, QuestionAnswer
 from callmark.domain.ids import CallId, FeedbackId
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
@@ -48,7 +48,7 @@ async def make_live(
 
 def said(campaign: Campaign, listed: Listed, call_id: CallId, *answers: str) -> NewFeedback:
     """What the handset sends after an answered call: `answers` to the first questions."""
-    given = [Answer(one.id, text) for one, text in zip(campaign.questions, answers or ("Yes",), strict=False)]
+    given = [QuestionAnswer(one.id, text) for one, text in zip(campaign.questions, answers or ("Yes",), strict=False)]
     return NewFeedback(call_id, listed.number, campaign.id, CallType.ANSWERED, given)
 
 

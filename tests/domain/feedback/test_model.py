@@ -8,7 +8,6 @@ import pytest
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.feedback.model import (
-    Answer,
     CallType,
     Campaign,
     CampaignState,
@@ -16,8 +15,9 @@ from callmark.domain.feedback.model import (
     Feedback,
     NewQuestion,
     Question,
+    QuestionAnswer,
     QuestionKind,
-    Response,
+    StoredAnswer,
     campaign_name,
     check_questions,
     checked_call_types,
@@ -57,7 +57,7 @@ def campaign(kind: CampaignType, *questions: Question) -> Campaign:
     )
 
 
-def feedback(call_type: CallType, *responses: Response) -> Feedback:
+def feedback(call_type: CallType, *responses: StoredAnswer) -> Feedback:
     return Feedback(
         id=FeedbackId(ID),
         account_id=AccountId(ID),
@@ -72,7 +72,7 @@ def feedback(call_type: CallType, *responses: Response) -> Feedback:
 
 
 def test_the_payload_of_questions_is_the_proposed_one() -> None:
-    answered = feedback(CallType.ANSWERED, Response(ON_TIME.id, ON_TIME.text, "Yes"))
+    answered = feedback(CallType.ANSWERED, StoredAnswer(ON_TIME.id, ON_TIME.text, "Yes"))
     payload = payload_of(answered, campaign(QUESTIONS, ON_TIME), "Delivery default", is_number_group=False)
     assert msgspec.json.encode(payload).decode() == (
         '{"business_number":"918040001234","feature_set":"Delivery default","client_number":"919900112233",'
@@ -84,7 +84,7 @@ def test_the_payload_of_questions_is_the_proposed_one() -> None:
 
 
 def test_the_payload_of_a_rating_has_the_rating_as_a_text() -> None:
-    answered = feedback(CallType.MISSED, *responses_to([RATING], [Answer(RATING.id, "4")]))
+    answered = feedback(CallType.MISSED, *responses_to([RATING], [QuestionAnswer(RATING.id, "4")]))
     payload = payload_of(answered, campaign(CampaignType.CALL_RATING, RATING), "Old numbers", is_number_group=True)
     assert msgspec.json.encode(payload).decode() == (
         '{"business_number":"918040001234","number_group":"Old numbers","client_number":"919900112233",'
@@ -141,10 +141,10 @@ def test_a_campaign_has_a_name_and_asks_after_some_calls() -> None:
 
 def test_answers_come_in_the_order_of_the_questions_and_some_may_be_left_out() -> None:
     remark = "  Ring twice!\nThanks 🙏 "
-    answers = [Answer(REMARK.id, remark), Answer(ON_TIME.id, "No")]
+    answers = [QuestionAnswer(REMARK.id, remark), QuestionAnswer(ON_TIME.id, "No")]
     assert responses_to([ON_TIME, REMARK], answers) == (
-        Response(ON_TIME.id, ON_TIME.text, "No"),
-        Response(REMARK.id, REMARK.text, remark),
+        StoredAnswer(ON_TIME.id, ON_TIME.text, "No"),
+        StoredAnswer(REMARK.id, REMARK.text, remark),
     )
     assert len(responses_to([ON_TIME, REMARK], answers[:1])) == 1
 
@@ -153,26 +153,26 @@ def test_answers_come_in_the_order_of_the_questions_and_some_may_be_left_out() -
     ("answers", "why"),
     [
         ([], "answers is required"),
-        ([Answer(ID, "Yes")], "not in this campaign"),
-        ([Answer(ON_TIME.id, "Yes"), Answer(ON_TIME.id, "No")], "twice"),
-        ([Answer(ON_TIME.id, "yes")], "not one of the question's options"),
-        ([Answer(ON_TIME.id, "")], "not one of the question's options"),
-        ([Answer(RATING.id, "0")], "rating from 1 to 5"),
-        ([Answer(RATING.id, "4.5")], "rating from 1 to 5"),
-        ([Answer(REMARK.id, " \n")], "answer is required"),
-        ([Answer(REMARK.id, "x" * 1001)], "at most 1000"),
-        ([Answer(REMARK.id, "\0")], "cannot be stored"),
-        ([Answer(REMARK.id, "\ud800")], "cannot be stored"),
+        ([QuestionAnswer(ID, "Yes")], "not in this campaign"),
+        ([QuestionAnswer(ON_TIME.id, "Yes"), QuestionAnswer(ON_TIME.id, "No")], "twice"),
+        ([QuestionAnswer(ON_TIME.id, "yes")], "not one of the question's options"),
+        ([QuestionAnswer(ON_TIME.id, "")], "not one of the question's options"),
+        ([QuestionAnswer(RATING.id, "0")], "rating from 1 to 5"),
+        ([QuestionAnswer(RATING.id, "4.5")], "rating from 1 to 5"),
+        ([QuestionAnswer(REMARK.id, " \n")], "answer is required"),
+        ([QuestionAnswer(REMARK.id, "x" * 1001)], "at most 1000"),
+        ([QuestionAnswer(REMARK.id, "\0")], "cannot be stored"),
+        ([QuestionAnswer(REMARK.id, "\ud800")], "cannot be stored"),
     ],
 )
-def test_answers_that_do_not_fit_are_refused(answers: list[Answer], why: str) -> None:
+def test_answers_that_do_not_fit_are_refused(answers: list[QuestionAnswer], why: str) -> None:
     with pytest.raises(InvalidInput, match=why) as refused:
         responses_to([ON_TIME, REMARK, RATING], answers)
     assert refused.value.field == "answers"
 
 
 def test_the_longest_answer_is_taken() -> None:
-    assert responses_to([REMARK], [Answer(REMARK.id, "x" * 1000)])[0].answer == "x" * 1000
+    assert responses_to([REMARK], [QuestionAnswer(REMARK.id, "x" * 1000)])[0].answer == "x" * 1000
 
 
 def test_a_rejected_call_counts_as_missed_and_one_without_an_outcome_as_neither() -> None:

@@ -13,7 +13,7 @@ from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import Answer, CallType
+from callmark.domain.feedback.model import CallType, QuestionAnswer
 from callmark.domain.ids import CampaignId, QuestionId
 from callmark.kit.ids import parse_uuid, random_uuid
 from callmark.kit.settings import read_settings
@@ -80,7 +80,7 @@ async def test_results_are_counted_question_by_question(here: Here, deps: Deps, 
     campaign, question = parse_uuid(made["id"]), parse_uuid(made["questions"][0]["id"])
     assert campaign
     assert question
-    given = [Answer(QuestionId(question), "Yes")]
+    given = [QuestionAnswer(QuestionId(question), "Yes")]
     await answer(deps, receiver, NewFeedback(call_id, listed.number, CampaignId(campaign), CallType.ANSWERED, given))
     found = await run(here, "campaign", "results", made["id"], *of(listed))
     assert (found["answered"], found["by_call_type"]["answered"]) == (1, 1)

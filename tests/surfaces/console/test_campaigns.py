@@ -12,7 +12,7 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
-from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignState, CampaignType, NewQuestion
+from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, NewQuestion, QuestionAnswer
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.console.campaign_builder import QuestionField, changed
 from callmark.surfaces.console.campaign_builder import QuestionKind as Kind
@@ -48,7 +48,7 @@ async def live(deps: Deps, listed: Listed, kind: CampaignType = CampaignType.QUE
 async def answers(deps: Deps, listed: Listed, campaign: Campaign, *said: str) -> None:
     """What a new receiver answers after an answered call."""
     receiver, call_id = await ring(deps, listed, CallEvent.ANSWERED)
-    given = [Answer(one.id, text) for one, text in zip(campaign.questions, said, strict=False)]
+    given = [QuestionAnswer(one.id, text) for one, text in zip(campaign.questions, said, strict=False)]
     await answer(deps, receiver, NewFeedback(call_id, listed.number, campaign.id, CallType.ANSWERED, given))
 
 

@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import model, queries
-from callmark.domain.feedback.model import Answer, CallType, Campaign, CampaignState, Feedback
+from callmark.domain.feedback.model import CallType, Campaign, CampaignState, Feedback, QuestionAnswer
 from callmark.domain.ids import CallId, CampaignId, FeedbackId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
@@ -31,7 +31,7 @@ class NewFeedback:
     business_number: PhoneNumber
     campaign_id: UUID
     call_type: CallType
-    answers: Sequence[Answer]
+    answers: Sequence[QuestionAnswer]
 
 
 async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Feedback:

@@ -108,14 +108,14 @@ class CampaignOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QuestionAnswer:
     """What a receiver says to one question."""
 
     question_id: UUID
     answer: str
 
 
-class Response(msgspec.Struct, frozen=True):
+class StoredAnswer(msgspec.Struct, frozen=True):
     """An answer beside its question, as the event shows it: keys in the documented order."""
 
     question_id: QuestionId
@@ -135,7 +135,7 @@ class Feedback:
     business_number: PhoneNumber
     call_type: CallType
     responded_at: datetime
-    responses: tuple[Response, ...]
+    responses: tuple[StoredAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ def _wording(text: str, field: str, longest: int, known: Collection[str]) -> str
     return text if text in known else clean_line(text, field, longest=longest)
 
 
-def responses_to(questions: Sequence[Question], answers: Sequence[Answer]) -> tuple[Response, ...]:
+def responses_to(questions: Sequence[Question], answers: Sequence[QuestionAnswer]) -> tuple[StoredAnswer, ...]:
     """The answers beside their questions, in the order of these. Raises InvalidInput about `answers`.
 
     Every question may be left out, but not all of them. Assumption: no page says which must be answered.
@@ -234,7 +234,7 @@ def responses_to(questions: Sequence[Question], answers: Sequence[Answer]) -> tu
     if not given.keys() <= {question.id for question in questions}:
         raise InvalidInput("answers name a question that is not in this campaign", field="answers")
     return tuple(
-        Response(question.id, question.text, _checked(question, given[question.id]))
+        StoredAnswer(question.id, question.text, _checked(question, given[question.id]))
         for question in questions
         if question.id in given
     )

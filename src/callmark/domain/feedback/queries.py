@@ -15,7 +15,7 @@ from callmark.domain.feedback.model import (
     CampaignType,
     Feedback,
     Question,
-    Response,
+    StoredAnswer,
 )
 from callmark.domain.ids import AccountId, CallId, CampaignId, FeatureSetId, FeedbackId
 from callmark.kit.db import Row, Tx
@@ -29,7 +29,7 @@ _CAMPAIGN = (
 _FEEDBACK = "id, account_id, campaign_id, receiver_number, call_id, business_number, call_type, responded_at, responses"
 
 _questions = msgspec.json.Decoder(tuple[Question, ...])
-_responses = msgspec.json.Decoder(tuple[Response, ...])
+_responses = msgspec.json.Decoder(tuple[StoredAnswer, ...])
 
 
 async def insert_campaign(tx: Tx, campaign: Campaign) -> None:

@@ -46,7 +46,7 @@ _KINDS = ("done", "gone", "kept", "refused")
 
 
 @dataclass(frozen=True)
-class Bucket:
+class NumberBucket:
     """Numbers that a list would do the same to; `kind`: done, gone, kept or refused."""
 
     name: str
@@ -87,7 +87,7 @@ class PreviewPage(Page):
     mode: ListMode
     listed: NumberList
     preview: ListPreview
-    buckets: list[Bucket]
+    buckets: list[NumberBucket]
     rejected: list[Rejected]
     rejected_count: int
     rejected_csv: str
@@ -259,31 +259,33 @@ def _publishes(found: ListPreview) -> bool:
     return bool(found.answer and found.answer.existing) and found.feature_set.state is not FeatureSetState.PUBLISHED
 
 
-def _buckets(mode: ListMode, found: ListPreview) -> list[Bucket]:
+def _buckets(mode: ListMode, found: ListPreview) -> list[NumberBucket]:
     """What is not empty, what changes first."""
-    every: list[Bucket] = []
+    every: list[NumberBucket] = []
     if found.answer:
         every += _listed_buckets(found.answer)
     if mode is not ListMode.APPEND:
-        every.append(Bucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
+        every.append(NumberBucket("Delist", "gone", "leave the feature set and your account", [*found.going]))
     if mode is ListMode.DELIST:
-        every.append(Bucket("Not in this feature set", "refused", "do not change", [*found.elsewhere]))
+        every.append(NumberBucket("Not in this feature set", "refused", "do not change", [*found.elsewhere]))
     return sorted((one for one in every if one.numbers), key=lambda one: _KINDS.index(one.kind))
 
 
-def _listed_buckets(answer: Published) -> list[Bucket]:
+def _listed_buckets(answer: Published) -> list[NumberBucket]:
     """The answer of section 7.1 in words."""
     return [
-        Bucket("New", "done", "are listed", answer.new),
-        Bucket("Failed before", "done", "failed before and are listed again", answer.updated),
-        Bucket("Migrated", "done", "move here from a number group", answer.migrated),
-        Bucket("Already in this feature set", "kept", "stay as they are", answer.existing),
-        Bucket("In another feature set", "refused", "do not change. Delist them there first", answer.other_feature_set),
-        Bucket("Of another phone type", "refused", "do not change. Delist them first", answer.other_phone_type),
-        Bucket(
+        NumberBucket("New", "done", "are listed", answer.new),
+        NumberBucket("Failed before", "done", "failed before and are listed again", answer.updated),
+        NumberBucket("Migrated", "done", "move here from a number group", answer.migrated),
+        NumberBucket("Already in this feature set", "kept", "stay as they are", answer.existing),
+        NumberBucket(
+            "In another feature set", "refused", "do not change. Delist them there first", answer.other_feature_set
+        ),
+        NumberBucket("Of another phone type", "refused", "do not change. Delist them first", answer.other_phone_type),
+        NumberBucket(
             "Held by another business", "refused", "cannot be listed until that business delists them", answer.others
         ),
-        Bucket("Being delisted", "refused", "try again when this is done", answer.delisted),
+        NumberBucket("Being delisted", "refused", "try again when this is done", answer.delisted),
     ]
 
 

@@ -12,7 +12,7 @@ from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
-from callmark.domain.feedback.model import Answer
+from callmark.domain.feedback.model import QuestionAnswer
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import Registration
 from callmark.domain.ids import CallId
@@ -131,7 +131,7 @@ async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackB
 async def answer(deps: Deps, registration: Registration, body: FeedbackBody) -> None:
     """Keeps the receiver's answers, committed on return, and logs it; a call answered about before changes nothing."""
     business = _number(body.business_number, "business_number")
-    given = [Answer(one.question_id, one.answer) for one in body.answers]
+    given = [QuestionAnswer(one.question_id, one.answer) for one in body.answers]
     answered = feedback.NewFeedback(CallId(body.call_id), business, body.campaign_id, body.call_type, given)
     stored = await feedback.answer(deps, registration.phone_number, answered)
     log.info(
