@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 from tests.actors import ALICE, BOB, CHARLIE, owner_of
+from tests.auditing import log_of
 from tests.listed import Listed, make_listed, set_switch
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
@@ -232,7 +231,7 @@ async def test_who_did_what_to_a_campaign_is_in_the_audit_log(deps: Deps) -> Non
     for _ in range(2):
         await feedback.end_campaign(*of, by=BOB)
     await feedback.delete_campaign(*of, by=BOB)
-    log = (await audit.list_entries(deps, listed.account_id, AuditFilter()))[::-1]
+    log = (await log_of(deps, listed.account_id))[::-1]
     assert [(one.actor_email, one.action, one.subject, one.details["questions"]) for one in log] == [
         (ALICE.email, "campaign.created", "Delivery check", 2),
         *[(BOB.email, f"campaign.{step}", "Check", 1) for step in ("changed", "made_live", "ended", "deleted")],
