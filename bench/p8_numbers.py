@@ -14,14 +14,14 @@ from bench.report import Row
 from bench.stage import Stage, make_label, stage
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
-from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
-from callmark.domain.structure.model import NewFeatureSet
 
 asyncpg: Any = untyped_asyncpg  # it ships without types
 
@@ -156,17 +156,19 @@ async def _headers(on: Stage, account: AccountId) -> dict[str, str]:
 
 async def _feature_sets(on: Stage, account: AccountId) -> list[UUID]:
     """Feature sets of one department, each with a label, ready to publish."""
-    department = await nodes.create_department(on.deps, account, name="Retail")
-    operation = await nodes.create_operation(on.deps, account, department.id, catalogue_id=CATALOGUE[0].id)
-    process = await nodes.create_process(on.deps, account, operation.id, name="Last mile")
+    department = await structure.create_department(on.deps, account, name="Retail", by=SYSTEM)
+    operation = await structure.create_operation(
+        on.deps, account, department.id, catalogue_id=CATALOGUE[0].id, by=SYSTEM
+    )
+    process = await structure.create_process(on.deps, account, operation.id, name="Last mile", by=SYSTEM)
     label = await make_label(on.deps, account, LabelType.STATIC)
     made = [
-        await structure.create_feature_set(
+        await feature_sets.create_feature_set(
             on.deps,
             account,
             process.id,
             NewFeatureSet(f"Set {i}", label_id=label.id),
-            created_by_email="bench@acme.example",
+            by=SYSTEM,
         )
         for i in range(SETS)
     ]

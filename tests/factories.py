@@ -11,6 +11,8 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
@@ -20,10 +22,9 @@ from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
-from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import Department, FeatureSet, NewFeatureSet, Operation, Process
+from callmark.domain.structure.model import Department, Operation, Process
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
@@ -85,11 +86,13 @@ async def make_branch(
     sub_process: str = "Evening",
 ) -> Branch:
     """A department with an operation, which has a process, which has a sub-process."""
-    top = await nodes.create_department(deps, account_id, name=department)
+    top = await structure.create_department(deps, account_id, name=department, by=SYSTEM)
     entry = catalogue_entry_named(operation)
-    chosen = await nodes.create_operation(deps, account_id, top.id, catalogue_id=entry.id)
-    made = await nodes.create_process(deps, account_id, chosen.id, name=process)
-    return Branch(top, chosen, made, await nodes.create_sub_process(deps, account_id, made.id, name=sub_process))
+    chosen = await structure.create_operation(deps, account_id, top.id, catalogue_id=entry.id, by=SYSTEM)
+    made = await structure.create_process(deps, account_id, chosen.id, name=process, by=SYSTEM)
+    return Branch(
+        top, chosen, made, await structure.create_sub_process(deps, account_id, made.id, name=sub_process, by=SYSTEM)
+    )
 
 
 async def make_feature_set(
@@ -99,7 +102,7 @@ async def make_feature_set(
     if process_id is None:
         process_id = (await make_branch(deps, account_id, department=str(new_id()))).process.id
     new = new or NewFeatureSet("Delivery default")
-    return await structure.create_feature_set(deps, account_id, process_id, new, created_by_email="alice@acme.example")
+    return await feature_sets.create_feature_set(deps, account_id, process_id, new, by=SYSTEM)
 
 
 async def make_number_group(deps: Deps, account_id: AccountId, *, name: str = "Old console") -> FeatureSetId:

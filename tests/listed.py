@@ -12,11 +12,11 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallId, FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.structure.model import NewFeatureSet
 from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber

@@ -8,11 +8,11 @@ from tests.actors import OPERATOR
 from tests.domain.numbers.staging import labelled_set, reviewing, run_jobs
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.numbers import imports, reviews
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import Actor, ActorKind
-from callmark.domain.structure import service as structure
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.phone import PhoneNumber
 
 OPS = Actor(ActorKind.MEMBER, "ops@acme.example")
@@ -27,11 +27,11 @@ def fresh_numbers(named: set[str]) -> dict[str, str]:
 
 
 async def _publish(deps: Deps, names: Names) -> None:
-    await structure.publish_feature_set(deps, _account(names), FeatureSetId(UUID(names["feature_set"])))
+    await feature_sets.publish_feature_set(deps, _account(names), FeatureSetId(UUID(names["feature_set"])), by=SYSTEM)
 
 
 async def _unpublish(deps: Deps, names: Names) -> None:
-    await structure.unpublish_feature_set(deps, _account(names), FeatureSetId(UUID(names["feature_set"])))
+    await feature_sets.unpublish_feature_set(deps, _account(names), FeatureSetId(UUID(names["feature_set"])), by=SYSTEM)
 
 
 async def _import_number_group(deps: Deps, names: Names) -> None:

@@ -8,10 +8,10 @@ from tests.factories import make_branch
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet, PhoneType
 from callmark.domain.ids import AccountId, CallReasonId, LabelId, ProcessId
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import NewFeatureSet, PhoneType
 from callmark.kit.clock import FakeClock
 
 EMAIL = "ops@acme.example"
@@ -87,5 +87,5 @@ async def _make_feature_set(deps: Deps, names: dict[str, str], name: str) -> Non
     if name == "feature_set":
         new = replace(new, call_reason_id=CallReasonId(UUID(names["call_reason"])))
     process_id = ProcessId(UUID(names[node]))
-    made = await structure.create_feature_set(deps, account_id, process_id, new, created_by_email=EMAIL)
+    made = await feature_sets.create_feature_set(deps, account_id, process_id, new, by=SYSTEM)
     names[name] = str(made.id)

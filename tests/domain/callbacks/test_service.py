@@ -26,9 +26,9 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import service as numbers
-from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -112,7 +112,7 @@ async def test_an_owner_configures_its_place_alone_and_number_groups_are_of_the_
     far = await make_listed(deps, account_id=near.account_id)
     group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
     account = (deps, near.account_id)
-    olivia = owner_of((await structure.get_placed(*account, near.feature_set_id)).place.process_id)
+    olivia = owner_of((await feature_sets.get_placed(*account, near.feature_set_id)).place.process_id)
     assert (await callbacks.set_config(*account, near.feature_set_id, by=olivia)).created_by_email == olivia.email
     assert not (await callbacks.set_offered(*account, near.feature_set_id, by=olivia, on=False)).call_me_back
     for outside in (far, group):

@@ -14,8 +14,8 @@ from callmark.domain.callbacks import jobs, work_list
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import CallbackRequestId
-from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -130,7 +130,7 @@ async def test_an_owner_sees_and_moves_the_requests_of_its_place_alone(deps: Dep
     group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
     made = [(await make_requests(deps, clock, one, 1))[0] for one in (near, far, group)]
     of = (deps, near.account_id)
-    process = (await structure.get_placed(*of, near.feature_set_id)).place.process_id
+    process = (await feature_sets.get_placed(*of, near.feature_set_id)).place.process_id
     for by, seen in ((ALICE, made), (owner_of(process), made[:1]), (owner_of(None), [])):
         listed = await work_list.list_to_do(*of, by.scope, RequestFilter(), after=None, limit=9)
         assert {one.id for one in listed} == {one.id for one in seen}

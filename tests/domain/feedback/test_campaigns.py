@@ -9,6 +9,7 @@ from tests.auditing import log_of
 from tests.listed import Listed, make_listed, set_switch
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
     CallType,
@@ -22,7 +23,6 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import Actor
-from callmark.domain.structure import service as structure
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
@@ -202,7 +202,7 @@ async def test_an_owner_builds_campaigns_for_its_place_alone(deps: Deps) -> None
     far = await make_listed(deps, account_id=near.account_id)
     group = await make_listed(deps, account_id=near.account_id, is_number_group=True)
     account = (deps, near.account_id)
-    olivia = owner_of((await structure.get_placed(*account, near.feature_set_id)).place.process_id)
+    olivia = owner_of((await feature_sets.get_placed(*account, near.feature_set_id)).place.process_id)
     mine = await draft(deps, near, by=olivia)
     assert mine.created_by_email == olivia.email
     for outside in (far, group):

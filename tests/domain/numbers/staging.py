@@ -11,13 +11,13 @@ from tests.factories import make_feature_set, make_label
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import jobs
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, Published
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSet, NewFeatureSet, PhoneType
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Worker
 
@@ -47,7 +47,7 @@ class Business:
 
     async def feature_set(self) -> FeatureSet:
         """Its feature set as it is now."""
-        return await structure.get_feature_set(self.deps, self.account_id, self.feature_set_id)
+        return await feature_sets.get_feature_set(self.deps, self.account_id, self.feature_set_id)
 
 
 async def make_business(deps: Deps) -> Business:

@@ -29,12 +29,12 @@ from tests.engines import SECRET_KEY, Engines
 from tests.factories import make_label
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import imports, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published, RequestStatus
-from callmark.domain.structure.model import PhoneType
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric

@@ -16,10 +16,10 @@ from tests.domain.numbers.staging import (
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.numbers import queries, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published
-from callmark.domain.structure import service as structure
 from callmark.kit.db import Tx
 
 
@@ -84,7 +84,7 @@ async def test_a_request_that_meets_another_in_a_deadlock_is_run_again(deps: Dep
     await run_jobs(deps)
     async with deps.db.transaction() as tx:
         pid = await tx.fetchval("SELECT pg_backend_pid()")
-        await structure.lock_feature_set(tx, acme.account_id, acme.feature_set_id)
+        await feature_sets.lock_feature_set(tx, acme.account_id, acme.feature_set_id)
         taking = asyncio.create_task(borealis.publish(one))
         await until(lambda: _waits_for(deps, pid))
         await queries.lock_numbers(tx, [one])  # returns once the engine has ended the other, which waited longer

@@ -17,6 +17,8 @@ from tests.listed import make_listed
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet, Within
 from callmark.domain.ids import AccountId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import caller_queries, page_queries
@@ -24,9 +26,7 @@ from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import JobKind, ListedCaller, NumberFilter, NumberState
 from callmark.domain.numbers.search import span_of
-from callmark.domain.policy.model import WHOLE_ACCOUNT, Scope
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import NewFeatureSet, Within
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Scope
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
@@ -157,7 +157,7 @@ async def test_a_search_narrows_by_number_name_place_and_state(shop: Shop) -> No
     assert await found(NumberFilter(state=NumberState.DELISTING)) == [one]
     assert await found(NumberFilter(state=NumberState.LISTED)) == [number for number in shop.all if number != one]
     assert await found(NumberFilter("Top", NumberState.DELISTING)) == []
-    care = (await structure.get_placed(shop.deps, shop.account_id, shop.sets["Care"])).place.process_id
+    care = (await feature_sets.get_placed(shop.deps, shop.account_id, shop.sets["Care"])).place.process_id
     top = shop.branch.process.id
     assert set(await found(NumberFilter(place=top))) == {*shop.in_set["Top"], *shop.in_set["Sub"]}
     assert await found(NumberFilter(place=care)) == shop.in_set["Care"]
@@ -300,7 +300,7 @@ async def test_a_listed_number_of_a_published_feature_set_is_a_caller_until_it_i
     assert not await rings()
     await run_jobs(deps)
     assert await rings()
-    await structure.unpublish_feature_set(deps, acme.account_id, acme.feature_set_id)
+    await feature_sets.unpublish_feature_set(deps, acme.account_id, acme.feature_set_id, by=SYSTEM)
     assert not await rings()
     await acme.publish(one)
     assert await rings()

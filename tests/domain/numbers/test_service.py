@@ -19,15 +19,15 @@ from tests.domain.numbers.staging import (
 from tests.factories import make_feature_set, make_label
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSetState, PhoneType
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import imports, reviews, search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.imports import ListMode
 from callmark.domain.numbers.model import NumberState, RequestStatus
-from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSetState, PhoneType
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import new_id
@@ -74,7 +74,7 @@ async def test_listing_again_in_an_unpublished_feature_set_publishes_it(acme: Bu
     (one,) = phones(1)
     await acme.publish(one)
     await run_jobs(acme.deps)
-    await structure.unpublish_feature_set(acme.deps, acme.account_id, acme.feature_set_id)
+    await feature_sets.unpublish_feature_set(acme.deps, acme.account_id, acme.feature_set_id, by=SYSTEM)
     answer = await acme.publish(one)
     assert (answer.existing, answer.status) == ([one], PENDING)
     assert (await acme.feature_set()).state is FeatureSetState.PUBLISHED
@@ -211,7 +211,7 @@ async def test_an_owner_lists_and_delists_in_its_place_alone(acme: Business) -> 
     other = await acme.another_set("Returns")
     label = await make_label(*of, label_type=LabelType.STATIC)
     await imports.import_group(*of, "Old console", label.id, [grouped], by=OPERATOR)
-    olivia = owner_of((await structure.get_placed(*of, acme.feature_set_id)).place.process_id)
+    olivia = owner_of((await feature_sets.get_placed(*of, acme.feature_set_id)).place.process_id)
     await numbers.publish(*of, other, [far], by=ALICE)
     for by, feature_set_id in ((olivia, other), (owner_of(None), acme.feature_set_id)):
         for refused in (

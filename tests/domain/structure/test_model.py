@@ -1,10 +1,10 @@
-"""The pure rules of structure: the catalogue, names, what an error says is still there."""
+"""The pure rules of structure: the catalogue and names."""
 
 import pytest
 
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry, catalogue_entry_named, operation_name
-from callmark.domain.structure.model import description_text, node_name, refuse_full
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.domain.structure.model import node_name
+from callmark.kit.errors import InvalidInput
 
 
 def test_the_catalogue_is_in_order_and_each_entry_has_its_id_and_name_alone() -> None:
@@ -33,16 +33,3 @@ def test_names_are_trimmed_and_bounded() -> None:
         node_name("  ", "department")
     with pytest.raises(InvalidInput, match="process name must be at most 100 characters"):
         node_name("x" * 101, "process")
-
-
-def test_a_description_may_be_empty_and_has_a_longest() -> None:
-    assert description_text("  ") == ""
-    assert description_text(" For parcels ") == "For parcels"
-    with pytest.raises(InvalidInput, match="at most 500"):
-        description_text("x" * 501)
-
-
-def test_an_error_says_what_is_still_there() -> None:
-    refuse_full("process", ("sub-process", []), ("feature set", []))
-    with pytest.raises(Conflict, match="this process still contains the sub-process 'a' and the feature set 'b'"):
-        refuse_full("process", ("sub-process", ["a"]), ("feature set", ["b"]))

@@ -1,29 +1,23 @@
-"""Feature sets on a real database: fields, life, place, and what they keep from being deleted."""
+"""Departments, operations, processes and sub-processes on a real database. Charlie's account must see nothing."""
 
 import asyncio
-from datetime import timedelta
-from uuid import uuid4
+from dataclasses import replace
+from uuid import UUID, uuid4
 
 import pytest
-from tests.factories import ALICE, make_branch, make_feature_set, make_label, make_number_group
+from tests.auditing import log_of
+from tests.factories import ALICE, make_branch, make_feature_set, make_number_group
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
-from callmark.domain.labels import service as labels
-from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.policy.model import SYSTEM
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
+from callmark.domain.ids import AccountId, CatalogueId, DepartmentId
+from callmark.domain.policy.model import Actor, ActorKind, Role, Scope
 from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import (
-    FeatureSetChange,
-    FeatureSetState,
-    NewFeatureSet,
-    PhoneType,
-    Within,
-)
-from callmark.kit.clock import FakeClock
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.domain.structure.catalogue import catalogue_entry_named
+from callmark.domain.structure.model import Node, NodeKind
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 
 @pytest.fixture
@@ -36,213 +30,265 @@ async def charlies(deps: Deps) -> AccountId:
     return (await accounts.create_account(deps, "Charlie")).id
 
 
-async def static_label(deps: Deps, account_id: AccountId, name: str = "Acme") -> Label:
-    return await make_label(deps, account_id, name=name, label_type=LabelType.STATIC)
+async def test_a_branch_is_there_as_it_was_made(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    assert (await structure.get_node(deps, alices, made.department.id)).unit == made.department
+    assert (await structure.get_node(deps, alices, made.operation.id)).unit == made.operation
+    assert (await structure.get_node(deps, alices, made.process.id)).unit == made.process
+    assert (await structure.get_node(deps, alices, made.sub_process.id)).unit == made.sub_process
+    assert (made.operation.name, made.sub_process.parent_id) == ("Delivery", made.process.id)
 
 
-async def hold(deps: Deps, feature_set_id: FeatureSetId, count: int) -> None:
-    async with deps.db.transaction() as tx:
-        await structure.change_number_count(tx, feature_set_id, count)
-
-
-async def names(deps: Deps, account_id: AccountId, within: Within) -> list[str]:
-    found, total = await structure.list_placed(deps, account_id, within, page=1, limit=10)
-    assert total == len(found)
-    return [placed.feature_set.name for placed in found]
-
-
-async def test_a_feature_set_is_a_draft_with_the_fields_it_was_given(deps: Deps, alices: AccountId) -> None:
-    label = await static_label(deps, alices)
-    reason = await call_reasons.create_call_reason(deps, alices, text="Your parcel is near", by=SYSTEM)
-    new = NewFeatureSet(
-        " Default ", " For parcels ", label.id, reason.id, call_me_back=True, survey=True, phone_type=PhoneType.PRIORITY
-    )
-    made = await make_feature_set(deps, alices, new=new)
-    assert made == await structure.get_feature_set(deps, alices, made.id)
-    assert (made.name, made.description, made.state) == ("Default", "For parcels", FeatureSetState.DRAFT)
-    assert (made.label_id, made.call_reason_id, made.phone_type) == (label.id, reason.id, PhoneType.PRIORITY)
-    assert (made.call_me_back, made.survey, made.number_count) == (True, True, 0)
-
-
-async def test_only_a_living_static_label_of_the_account_can_be_taken(
-    deps: Deps, alices: AccountId, charlies: AccountId
-) -> None:
-    deleted = await static_label(deps, alices)
-    await labels.delete_label(deps, alices, deleted.id, by=ALICE)
-    dynamic, foreign = await make_label(deps, alices), await static_label(deps, charlies)
-    made = await make_feature_set(deps, alices)
-    for label_id in (deleted.id, dynamic.id, foreign.id, LabelId(uuid4())):
-        with pytest.raises(InvalidInput, match="static label"):
-            await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label_id))
-        with pytest.raises(InvalidInput, match="static label"):
-            await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label_id))
-
-
-async def test_only_a_call_reason_of_the_account_can_be_taken(
-    deps: Deps, alices: AccountId, charlies: AccountId
-) -> None:
-    foreign = await call_reasons.create_call_reason(deps, charlies, text="Your parcel is near", by=SYSTEM)
-    for reason_id in (foreign.id, CallReasonId(uuid4())):
-        with pytest.raises(InvalidInput, match="call reason"):
-            await make_feature_set(deps, alices, new=NewFeatureSet("With", call_reason_id=reason_id))
-
-
-async def test_a_label_that_a_feature_set_has_is_not_deleted(deps: Deps, alices: AccountId) -> None:
-    label = await static_label(deps, alices)
-    made = await make_feature_set(deps, alices, new=NewFeatureSet("With", label_id=label.id))
-    with pytest.raises(Conflict, match="used by a feature set"):
-        await labels.delete_label(deps, alices, label.id, by=ALICE)
-    assert await labels.get_label(deps, alices, label.id) == label
-    await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
-    await labels.delete_label(deps, alices, label.id, by=ALICE)
-
-
-async def test_a_label_deleted_while_it_is_being_taken_is_either_kept_or_refused(deps: Deps, alices: AccountId) -> None:
-    made = await make_feature_set(deps, alices)
-    for _ in range(5):
-        label = await static_label(deps, alices)
-        taken, deleted = await asyncio.gather(
-            structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label.id)),
-            labels.delete_label(deps, alices, label.id, by=ALICE),
-            return_exceptions=True,
-        )
-        kept = not isinstance(taken, BaseException) and isinstance(deleted, Conflict)
-        refused = isinstance(taken, InvalidInput) and isinstance(deleted, Label)
-        assert kept or refused
-        await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
-
-
-async def test_a_change_leaves_what_it_does_not_name(deps: Deps, clock: FakeClock, alices: AccountId) -> None:
-    label = await static_label(deps, alices)
-    made = await make_feature_set(deps, alices, new=NewFeatureSet("Default", "Why", label.id, call_me_back=True))
-    clock.advance(timedelta(seconds=5))
-    changed = await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(name="New", survey=True))
-    assert (changed.name, changed.description, changed.label_id) == ("New", "Why", label.id)
-    assert (changed.call_me_back, changed.survey) == (True, True)
-    assert (changed.created_at, changed.updated_at) == (made.created_at, clock.now())
-    assert changed == await structure.get_feature_set(deps, alices, made.id)
-
-
-async def test_it_is_published_with_a_label_only_and_unpublished_from_published_only(
-    deps: Deps, alices: AccountId
-) -> None:
-    label = await static_label(deps, alices)
-    made = await make_feature_set(deps, alices)
-    with pytest.raises(InvalidInput, match="without a label"):
-        await structure.publish_feature_set(deps, alices, made.id)
-    with pytest.raises(Conflict, match="is draft"):
-        await structure.unpublish_feature_set(deps, alices, made.id)
-    await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=label.id))
-    for _ in range(2):
-        published = await structure.publish_feature_set(deps, alices, made.id)
-        assert published.state is FeatureSetState.PUBLISHED
-        assert published == await structure.publish_feature_set(deps, alices, made.id)
-        with pytest.raises(InvalidInput, match="needs a label"):
-            await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(label_id=None))
-        unpublished = await structure.unpublish_feature_set(deps, alices, made.id)
-        assert unpublished.state is FeatureSetState.UNPUBLISHED
-        assert unpublished == await structure.get_feature_set(deps, alices, made.id)
-    with pytest.raises(Conflict, match="is unpublished"):
-        await structure.unpublish_feature_set(deps, alices, made.id)
-
-
-async def test_with_numbers_in_it_it_is_neither_deleted_nor_of_another_phone_type(
-    deps: Deps, alices: AccountId
-) -> None:
-    made = await make_feature_set(deps, alices)
-    await hold(deps, made.id, 2)
-    with pytest.raises(Conflict, match="2 numbers are in this feature set; delist them first"):
-        await structure.delete_feature_set(deps, alices, made.id)
-    with pytest.raises(Conflict, match="phone type"):
-        await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(phone_type=PhoneType.PRIORITY))
-    await hold(deps, made.id, -2)
-    changed = await structure.update_feature_set(deps, alices, made.id, FeatureSetChange(phone_type=PhoneType.PRIORITY))
-    assert changed.phone_type is PhoneType.PRIORITY
-    await structure.delete_feature_set(deps, alices, made.id)
-    with pytest.raises(NotFound):
-        await structure.get_feature_set(deps, alices, made.id)
-
-
-async def test_names_are_unique_in_a_process_and_a_move_keeps_them_so(deps: Deps, alices: AccountId) -> None:
-    branch = await make_branch(deps, alices)
-    above = await make_feature_set(deps, alices, branch.process.id, NewFeatureSet("Default"))
-    with pytest.raises(Conflict, match="named 'DEFAULT' already exists in this process"):
-        await make_feature_set(deps, alices, branch.process.id, NewFeatureSet("DEFAULT"))
-    below = await make_feature_set(deps, alices, branch.sub_process.id, NewFeatureSet("Default"))
-    with pytest.raises(Conflict):
-        await structure.move_feature_set(deps, alices, below.id, branch.process.id)
-    await structure.update_feature_set(deps, alices, above.id, FeatureSetChange(name="Other"))
-    assert (await structure.move_feature_set(deps, alices, below.id, branch.process.id)).process_id == branch.process.id
-    with pytest.raises(Conflict):
-        await structure.update_feature_set(deps, alices, above.id, FeatureSetChange(name="default"))
-    place = (await structure.get_placed(deps, alices, below.id)).place
-    assert (place.process_id, place.sub_process_id, place.sub_process_name) == (branch.process.id, None, "")
-
-
-async def test_of_two_who_take_one_name_at_once_one_gets_it(deps: Deps, alices: AccountId) -> None:
-    process_id = (await make_branch(deps, alices)).process.id
-    outcomes = await asyncio.gather(
-        *(make_feature_set(deps, alices, process_id) for _ in range(4)), return_exceptions=True
-    )
-    assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True, True, True]
-    assert len(await names(deps, alices, Within(process_id=process_id))) == 1
-
-
-async def test_a_filter_gives_what_is_under_its_node(deps: Deps, clock: FakeClock, alices: AccountId) -> None:
-    branch, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank")
-    for name, process_id in (
-        ("above", branch.process.id),
-        ("below", branch.sub_process.id),
-        ("elsewhere", other.process.id),
-    ):
-        await make_feature_set(deps, alices, process_id, NewFeatureSet(name))
-        clock.advance(timedelta(seconds=1))
-    await make_number_group(deps, alices)
-    assert await names(deps, alices, Within()) == ["elsewhere", "below", "above"]
-    assert await names(deps, alices, Within(department_id=branch.department.id)) == ["below", "above"]
-    assert await names(deps, alices, Within(operation_id=other.operation.id)) == ["elsewhere"]
-    assert await names(deps, alices, Within(process_id=branch.process.id)) == ["below", "above"]
-    assert await names(deps, alices, Within(process_id=branch.sub_process.id)) == ["below"]
-    nobody = uuid4()
-    for within in (
-        Within(department_id=DepartmentId(nobody)),
-        Within(operation_id=OperationId(nobody)),
-        Within(process_id=ProcessId(nobody)),
-    ):
-        assert await names(deps, alices, within) == []
-    page, total = await structure.list_placed(deps, alices, Within(), page=2, limit=2)
-    assert ([placed.feature_set.name for placed in page], total) == (["above"], 3)
-    assert await structure.list_placed(deps, alices, Within(), page=10**30, limit=10_000) == ([], 3)
-
-
-async def test_another_account_sees_and_changes_nothing(deps: Deps, alices: AccountId, charlies: AccountId) -> None:
-    branch, his = await make_branch(deps, alices), await make_feature_set(deps, charlies)
-    made = await make_feature_set(deps, alices, branch.process.id)
-    assert await names(deps, charlies, Within(department_id=branch.department.id)) == []
+async def test_a_foreign_id_answers_like_an_unknown_one(deps: Deps, alices: AccountId, charlies: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    his = await make_branch(deps, charlies)
+    there, op, process, sub = made.department.id, made.operation.id, made.process.id, made.sub_process.id
+    delivery = made.operation.catalogue_id
     for attempt in (
-        structure.get_feature_set(deps, charlies, made.id),
-        structure.get_placed(deps, charlies, made.id),
-        structure.update_feature_set(deps, charlies, made.id, FeatureSetChange(name="Mine")),
-        structure.move_feature_set(deps, charlies, his.id, branch.process.id),
-        structure.publish_feature_set(deps, charlies, made.id),
-        structure.unpublish_feature_set(deps, charlies, made.id),
-        structure.delete_feature_set(deps, charlies, made.id),
-        make_feature_set(deps, charlies, branch.process.id),
+        structure.get_node(deps, charlies, there),
+        structure.get_node(deps, charlies, op),
+        structure.get_node(deps, charlies, process),
+        structure.rename_node(deps, charlies, there, name="Mine", by=ALICE),
+        structure.rename_node(deps, charlies, process, name="Mine", by=ALICE),
+        structure.create_operation(deps, charlies, there, catalogue_id=delivery, by=ALICE),
+        structure.create_process(deps, charlies, op, name="Mine", by=ALICE),
+        structure.create_sub_process(deps, charlies, process, name="Mine", by=ALICE),
+        structure.move_process(deps, charlies, his.process.id, operation_id=op, by=ALICE),
+        structure.move_process(deps, charlies, process, operation_id=his.operation.id, by=ALICE),
+        structure.move_sub_process(deps, charlies, his.sub_process.id, process_id=process, by=ALICE),
+        structure.delete_node(deps, charlies, sub, by=ALICE),
+        structure.delete_node(deps, charlies, op, by=ALICE),
+        structure.delete_node(deps, charlies, there, by=ALICE),
+        structure.create_department(deps, AccountId(uuid4()), name="Mine", by=ALICE),
+        structure.tree(deps, AccountId(uuid4())),
     ):
         with pytest.raises(NotFound):
             await attempt
-    assert await structure.get_feature_set(deps, alices, made.id) == made
+    (department,) = await structure.tree(deps, alices)
+    assert department.unit == made.department
+    (node,) = department.below[0].below
+    assert (node.unit, node.below[0].unit) == (made.process, made.sub_process)
 
 
-async def test_a_number_group_has_no_place_but_a_life(deps: Deps, alices: AccountId) -> None:
-    group_id = await make_number_group(deps, alices)
-    process_id = (await make_branch(deps, alices)).process.id
+async def test_names_are_unique_where_they_hang_whatever_their_case(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices, department="École")
+    with pytest.raises(Conflict, match="a department named 'éCOLE' already exists"):
+        await structure.create_department(deps, alices, name=" éCOLE ", by=ALICE)
+    with pytest.raises(Conflict, match="a process named 'LAST mile' already exists in this operation"):
+        await structure.create_process(deps, alices, made.operation.id, name="LAST mile", by=ALICE)
+    with pytest.raises(Conflict, match="a sub-process named 'evening' already exists in this process"):
+        await structure.create_sub_process(deps, alices, made.process.id, name="evening", by=ALICE)
+    with pytest.raises(Conflict, match="already has the operation 'Delivery'"):
+        await structure.create_operation(
+            deps, alices, made.department.id, catalogue_id=made.operation.catalogue_id, by=ALICE
+        )
+    other = await make_branch(deps, alices)  # elsewhere the same names are free
+    assert (other.process.name, other.sub_process.name) == (made.process.name, made.sub_process.name)
+    same = await structure.create_sub_process(deps, alices, made.process.id, name="Last mile", by=ALICE)
+    assert same.name == made.process.name
+
+
+async def test_a_rename_takes_a_free_name_and_may_change_its_own_case(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    second = await structure.create_process(deps, alices, made.operation.id, name="Returns", by=ALICE)
+    assert (await structure.rename_node(deps, alices, made.department.id, name="RETAIL", by=ALICE)).name == "RETAIL"
+    assert (await structure.rename_node(deps, alices, made.process.id, name="LAST MILE", by=ALICE)).name == "LAST MILE"
+    with pytest.raises(Conflict):
+        await structure.rename_node(deps, alices, second.id, name="last mile", by=ALICE)
+    await structure.create_department(deps, alices, name="Bank", by=ALICE)
+    with pytest.raises(Conflict):
+        await structure.rename_node(deps, alices, made.department.id, name="bank", by=ALICE)
+    assert (await structure.get_node(deps, alices, made.department.id)).name == "RETAIL"
+
+
+async def test_an_operation_comes_from_the_catalogue(deps: Deps, alices: AccountId) -> None:
+    department = await structure.create_department(deps, alices, name="Retail", by=ALICE)
+    with pytest.raises(InvalidInput, match="in the catalogue"):
+        await structure.create_operation(deps, alices, department.id, catalogue_id=CatalogueId(uuid4()), by=ALICE)
+    sales = catalogue_entry_named("Sales")
+    assert (
+        await structure.create_operation(deps, alices, department.id, catalogue_id=sales.id, by=ALICE)
+    ).name == "Sales"
+
+
+async def test_sub_processes_are_one_level_deep(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    with pytest.raises(InvalidInput, match="cannot have sub-processes"):
+        await structure.create_sub_process(deps, alices, made.sub_process.id, name="Deeper", by=ALICE)
+    other = await structure.create_process(deps, alices, made.operation.id, name="Returns", by=ALICE)
+    deep = await structure.create_sub_process(deps, alices, other.id, name="Morning", by=ALICE)
+    with pytest.raises(InvalidInput, match="cannot have sub-processes"):
+        await structure.move_sub_process(deps, alices, deep.id, process_id=made.sub_process.id, by=ALICE)
+
+
+async def test_a_process_moves_with_all_that_hangs_on_it(deps: Deps, alices: AccountId) -> None:
+    made, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank", process="Cards")
+    below = await make_feature_set(deps, alices, made.sub_process.id)
+    moved = await structure.move_process(deps, alices, made.process.id, operation_id=other.operation.id, by=ALICE)
+    assert moved.operation_id == other.operation.id
+    sub = (await structure.get_node(deps, alices, made.sub_process.id)).unit
+    assert sub == replace(made.sub_process, operation_id=other.operation.id)
+    place = (await feature_sets.get_placed(deps, alices, below.id)).place
+    assert (place.department_name, place.process_name, place.sub_process_name) == ("Bank", "Last mile", "Evening")
+    await structure.delete_node(deps, alices, made.operation.id, by=ALICE)
+
+
+async def test_a_move_to_where_the_name_is_taken_is_refused(deps: Deps, alices: AccountId) -> None:
+    made, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank")
+    with pytest.raises(Conflict):
+        await structure.move_process(deps, alices, made.process.id, operation_id=other.operation.id, by=ALICE)
+    with pytest.raises(Conflict):
+        await structure.move_sub_process(deps, alices, made.sub_process.id, process_id=other.process.id, by=ALICE)
+    with pytest.raises(InvalidInput):
+        await structure.move_process(deps, alices, made.sub_process.id, operation_id=other.operation.id, by=ALICE)
+    with pytest.raises(InvalidInput):
+        await structure.move_sub_process(deps, alices, made.process.id, process_id=other.process.id, by=ALICE)
+    await structure.rename_node(deps, alices, made.sub_process.id, name="Night", by=ALICE)
+    moved = await structure.move_sub_process(deps, alices, made.sub_process.id, process_id=other.process.id, by=ALICE)
+    assert (moved.parent_id, moved.operation_id) == (other.process.id, other.operation.id)
+
+
+async def test_only_what_is_empty_is_deleted_and_the_error_names_what_is_left(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    feature_set = await make_feature_set(deps, alices, made.process.id, NewFeatureSet("Default"))
+    with pytest.raises(Conflict, match="this department still contains the operation 'Delivery'"):
+        await structure.delete_node(deps, alices, made.department.id, by=ALICE)
+    with pytest.raises(Conflict, match="this operation still contains the process 'Last mile'"):
+        await structure.delete_node(deps, alices, made.operation.id, by=ALICE)
+    both = "this process still contains the sub-process 'Evening' and the feature set 'Default'"
+    with pytest.raises(Conflict, match=both):
+        await structure.delete_node(deps, alices, made.process.id, by=ALICE)
+    await feature_sets.delete_feature_set(deps, alices, feature_set.id, by=ALICE)
+    await structure.delete_node(deps, alices, made.sub_process.id, by=ALICE)
+    await structure.delete_node(deps, alices, made.process.id, by=ALICE)
+    await structure.delete_node(deps, alices, made.operation.id, by=ALICE)
+    await structure.delete_node(deps, alices, made.department.id, by=ALICE)
+    assert await structure.tree(deps, alices) == []
     with pytest.raises(NotFound):
-        await structure.get_placed(deps, alices, group_id)
-    with pytest.raises(Conflict, match="not part of the structure"):
-        await structure.move_feature_set(deps, alices, group_id, process_id)
-    label = await static_label(deps, alices)
-    await structure.update_feature_set(deps, alices, group_id, FeatureSetChange(label_id=label.id))
-    published = await structure.publish_feature_set(deps, alices, group_id)
-    assert published.state is FeatureSetState.PUBLISHED
-    await structure.delete_feature_set(deps, alices, group_id)
+        await structure.delete_node(deps, alices, made.department.id, by=ALICE)
+
+
+async def test_the_tree_is_in_alphabetical_order_and_has_no_number_groups(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices, department="retail")
+    await structure.create_department(deps, alices, name="Bank", by=ALICE)
+    await structure.create_process(deps, alices, made.operation.id, name="airports", by=ALICE)
+    for name in ("Second", "first"):
+        await make_feature_set(deps, alices, made.process.id, NewFeatureSet(name))
+    await make_feature_set(deps, alices, made.sub_process.id, NewFeatureSet("Below"))
+    await make_number_group(deps, alices)
+    found = await structure.tree(deps, alices)
+    assert [node.name for node in found] == ["Bank", "retail"]
+    (operation,) = found[1].below
+    assert [node.name for node in operation.below] == ["airports", "Last mile"]
+    node = operation.below[1]
+    assert [one.name for one in node.sets] == ["first", "Second"]
+    assert [(sub.name, [one.name for one in sub.sets]) for sub in node.below] == [("Evening", ["Below"])]
+
+
+async def test_of_two_who_take_one_name_at_once_one_gets_it(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    sales = catalogue_entry_named("Sales").id
+    for attempts in (
+        [
+            structure.create_department(deps, alices, name=name, by=ALICE)
+            for name in ("École", "école", "ÉCOLE", "éCole")
+        ],
+        [structure.create_process(deps, alices, made.operation.id, name="Returns", by=ALICE) for _ in range(4)],
+        [structure.create_operation(deps, alices, made.department.id, catalogue_id=sales, by=ALICE) for _ in range(4)],
+    ):
+        outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+        assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True, True, True]
+        assert not any(isinstance(one, BaseException) and not isinstance(one, Conflict) for one in outcomes)
+
+
+async def test_a_department_is_not_deleted_under_an_operation_that_is_being_made(deps: Deps, alices: AccountId) -> None:
+    sales = catalogue_entry_named("Sales").id
+    for _ in range(5):
+        department = await structure.create_department(deps, alices, name="Retail", by=ALICE)
+        made, deleted = await asyncio.gather(
+            structure.create_operation(deps, alices, department.id, catalogue_id=sales, by=ALICE),
+            structure.delete_node(deps, alices, department.id, by=ALICE),
+            return_exceptions=True,
+        )
+        first = (isinstance(made, NotFound), isinstance(deleted, Node))
+        second = (not isinstance(made, BaseException), isinstance(deleted, Conflict))
+        assert (True, True) in {first, second}
+        await _empty(deps, alices, department.id)
+
+
+def owner_of(node_id: UUID) -> Actor:
+    return Actor(ActorKind.MEMBER, "owner@acme.example", Role.OPERATION_OWNER, Scope(node_id))
+
+
+async def test_a_node_of_another_kind_answers_like_an_unknown_one(deps: Deps, alices: AccountId) -> None:
+    made = await make_branch(deps, alices)
+    departments = (NodeKind.DEPARTMENT,)
+    assert await structure.get_node(deps, alices, made.department.id, departments)
+    for attempt in (
+        structure.get_node(deps, alices, made.process.id, departments),
+        structure.rename_node(deps, alices, made.process.id, departments, name="Mine", by=ALICE),
+        structure.delete_node(deps, alices, made.sub_process.id, departments, by=ALICE),
+    ):
+        with pytest.raises(NotFound, match="no department with this id"):
+            await attempt
+
+
+async def test_an_owner_sees_its_place_with_the_way_to_it_and_nothing_else(deps: Deps, alices: AccountId) -> None:
+    made, _ = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank")
+    await make_feature_set(deps, alices, made.process.id, NewFeatureSet("Default"))
+    await structure.create_process(deps, alices, made.operation.id, name="Returns", by=ALICE)
+    (department,) = await structure.tree(deps, alices, Scope(made.process.id))
+    (operation,) = department.below
+    (process,) = operation.below
+    assert [one.is_mine for one in (department, operation, process)] == [False, False, True]
+    assert process.where == "Retail \u203a Delivery \u203a Last mile"
+    assert [one.name for one in process.all_sets] == ["Default"]
+    assert await structure.tree(deps, alices, Scope(is_nowhere=True)) == []
+
+
+async def test_an_owner_grows_and_names_its_place_and_cannot_take_it_away(deps: Deps, alices: AccountId) -> None:
+    made, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank", process="Cards")
+    olivia = owner_of(made.operation.id)
+    grown = await structure.create_process(deps, alices, made.operation.id, name="Returns", by=olivia)
+    await structure.rename_node(deps, alices, grown.id, name="Refunds", by=olivia)
+    await structure.delete_node(deps, alices, grown.id, by=olivia)
+    with pytest.raises(Forbidden):
+        await structure.delete_node(deps, alices, made.operation.id, by=olivia)
+    with pytest.raises(Forbidden):
+        await structure.move_process(
+            deps, alices, made.process.id, operation_id=other.operation.id, by=owner_of(made.process.id)
+        )
+    for outside in (
+        structure.create_department(deps, alices, name="Mine", by=olivia),
+        structure.create_process(deps, alices, other.operation.id, name="Mine", by=olivia),
+        structure.rename_node(deps, alices, made.department.id, name="Mine", by=olivia),
+        structure.move_process(deps, alices, made.process.id, operation_id=other.operation.id, by=olivia),
+        structure.delete_node(deps, alices, other.process.id, by=olivia),
+    ):
+        with pytest.raises(NotFound):
+            await outside
+
+
+async def test_every_change_is_in_the_audit_log(deps: Deps, alices: AccountId) -> None:
+    made, other = await make_branch(deps, alices), await make_branch(deps, alices, department="Bank", process="Cards")
+    grown = await structure.create_process(deps, alices, made.operation.id, name="Returns", by=ALICE)
+    await structure.rename_node(deps, alices, grown.id, name="Refunds", by=ALICE)
+    await structure.move_process(deps, alices, grown.id, operation_id=other.operation.id, by=ALICE)
+    with pytest.raises(Conflict):
+        await structure.delete_node(deps, alices, other.operation.id, by=ALICE)
+    await structure.delete_node(deps, alices, grown.id, by=ALICE)
+    facts = {"kind": "process", "id": str(grown.id)}
+    entries = await log_of(deps, alices)
+    assert [(entry.action, entry.subject, entry.details) for entry in reversed(entries)] == [
+        ("structure.created", "Returns", facts | {"inside": "Retail \u203a Delivery"}),
+        ("structure.renamed", "Refunds", facts | {"was": "Returns"}),
+        ("structure.moved", "Refunds", facts | {"to": "Bank \u203a Delivery"}),
+        ("structure.deleted", "Refunds", facts | {"inside": "Bank \u203a Delivery \u203a Refunds"}),
+    ]
+
+
+async def _empty(deps: Deps, account_id: AccountId, department_id: DepartmentId) -> None:
+    for node in await structure.tree(deps, account_id):
+        for operation in node.below:
+            await structure.delete_node(deps, account_id, operation.id, by=ALICE)
+        await structure.delete_node(deps, account_id, department_id, by=ALICE)

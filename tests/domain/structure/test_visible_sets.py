@@ -6,9 +6,9 @@ from tests.factories import make_branch, make_feature_set, make_number_group
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import FeatureSetId
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import NewFeatureSet
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 

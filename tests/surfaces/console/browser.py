@@ -19,8 +19,8 @@ from callmark.domain.accounts.session_model import Origin
 from callmark.domain.accounts.sign_in import begin_session
 from callmark.domain.deps import Deps
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
-from callmark.domain.policy.model import Role
-from callmark.domain.structure import nodes
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text
 from callmark.surfaces import assets
@@ -58,11 +58,11 @@ class Business:
 async def make_business(deps: Deps, name: str = "Acme") -> Business:
     """A business of its own for a test."""
     account = await accounts.create_account(deps, name)
-    department = await nodes.create_department(deps, account.id, name="Logistics")
-    other = await nodes.create_department(deps, account.id, name="Sales")
+    department = await structure.create_department(deps, account.id, name="Logistics", by=SYSTEM)
+    other = await structure.create_department(deps, account.id, name="Sales", by=SYSTEM)
     entry = catalogue_entry_named("Delivery")
-    operation = await nodes.create_operation(deps, account.id, department.id, catalogue_id=entry.id)
-    process = await nodes.create_process(deps, account.id, operation.id, name="Last mile")
+    operation = await structure.create_operation(deps, account.id, department.id, catalogue_id=entry.id, by=SYSTEM)
+    process = await structure.create_process(deps, account.id, operation.id, name="Last mile", by=SYSTEM)
     tag = random_text(8).lower()
 
     async def member(who: str, role: Role, node: UUID | None = None) -> Member:

@@ -4,7 +4,6 @@ import re
 
 from tests.domain.numbers.staging import run_jobs
 from tests.factories import make_label
-from tests.listed import SOMEBODY
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -12,12 +11,12 @@ from tests.surfaces.console.browser import (
 )
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import NewFeatureSet
 
 NUMBERS = "/console/numbers"
 SETS = "/console/feature-sets"
@@ -28,12 +27,12 @@ async def make_set(
 ) -> FeatureSetId:
     """A draft with a label."""
     label = await make_label(deps, business.account.id, label_type=LabelType.STATIC, name=f"Label of {name}")
-    made = await structure.create_feature_set(
+    made = await feature_sets.create_feature_set(
         deps,
         business.account.id,
         process or business.process,
         NewFeatureSet(name, label_id=label.id),
-        created_by_email=SOMEBODY,
+        by=SYSTEM,
     )
     return made.id
 

@@ -5,8 +5,8 @@ from tests.surfaces.console.browser import Business, Visitors, errors_of, links_
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.structure.model import NewFeatureSet
 
 TEXT = "Your parcel arrives today"
 

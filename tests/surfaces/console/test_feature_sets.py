@@ -4,20 +4,20 @@ from html import escape
 from tests.actors import ALICE
 from tests.auditing import log_of
 from tests.factories import make_label, phone
-from tests.listed import QUESTIONS, SOMEBODY
+from tests.listed import QUESTIONS
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, NewFeatureSet, PhoneType, Within
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignType
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.structure import nodes
 from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSet, FeatureSetState, NewFeatureSet, PhoneType, Within
 
 SETS = "/console/feature-sets"
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -30,13 +30,11 @@ async def static_label(deps: Deps, business: Business, name: str = "Acme Deliver
 
 async def make_set(deps: Deps, business: Business, new: NewFeatureSet = NEW) -> FeatureSet:
     """A feature set on the process that paul owns."""
-    return await structure.create_feature_set(
-        deps, business.account.id, business.process, new, created_by_email=SOMEBODY
-    )
+    return await feature_sets.create_feature_set(deps, business.account.id, business.process, new, by=SYSTEM)
 
 
 async def only_set(deps: Deps, business: Business) -> FeatureSet:
-    (placed,), _ = await structure.list_placed(deps, business.account.id, Within(), page=1, limit=9)
+    (placed,), _ = await feature_sets.list_placed(deps, business.account.id, Within(), page=1, limit=9)
     return placed.feature_set
 
 
@@ -162,10 +160,8 @@ async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
 ) -> None:
     for number in range(51):
         await make_set(deps, business, NewFeatureSet(f"Set {number:02}"))
-    sub = await nodes.create_sub_process(deps, business.account.id, business.process, name="Nights")
-    await structure.create_feature_set(
-        deps, business.account.id, sub.id, NewFeatureSet("Late"), created_by_email=SOMEBODY
-    )
+    sub = await structure.create_sub_process(deps, business.account.id, business.process, name="Nights", by=SYSTEM)
+    await feature_sets.create_feature_set(deps, business.account.id, sub.id, NewFeatureSet("Late"), by=SYSTEM)
     alice = await browse.as_member(business.admin)
     listed = await alice.get(SETS)
     assert "52 feature sets" in text_of(listed)
@@ -184,9 +180,11 @@ async def test_owners_see_and_change_only_the_sets_of_their_place(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
     mine = await make_set(deps, business)
-    elsewhere = await nodes.create_process(deps, business.account.id, business.operation, name="First mile")
-    theirs = await structure.create_feature_set(
-        deps, business.account.id, elsewhere.id, NewFeatureSet("Warehouse"), created_by_email=SOMEBODY
+    elsewhere = await structure.create_process(
+        deps, business.account.id, business.operation, name="First mile", by=SYSTEM
+    )
+    theirs = await feature_sets.create_feature_set(
+        deps, business.account.id, elsewhere.id, NewFeatureSet("Warehouse"), by=SYSTEM
     )
     foreign = await make_set(deps, await make_business(deps, "Borealis"), NewFeatureSet("Foreign"))
     paul = await browse.as_member(business.process_owner)
@@ -210,7 +208,7 @@ async def test_owners_see_and_change_only_the_sets_of_their_place(
 
 
 async def only_in(deps: Deps, business: Business, one: FeatureSet) -> FeatureSet:
-    return await structure.get_feature_set(deps, business.account.id, one.id)
+    return await feature_sets.get_feature_set(deps, business.account.id, one.id)
 
 
 async def test_texts_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:

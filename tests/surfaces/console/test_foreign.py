@@ -15,13 +15,13 @@ from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import ProcessId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Actor, ActorKind
-from callmark.domain.structure import nodes
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import NewFeatureSet
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import new_id, random_uuid
 from callmark.surfaces.console.route import Access, ConsoleRoute
@@ -78,9 +78,11 @@ async def _things(deps: Deps, business: Business, process: ProcessId) -> list[st
 async def far(deps: Deps, business: Business) -> Far:
     account = business.account.id
     entry = catalogue_entry_named("Delivery")
-    operation = await nodes.create_operation(deps, account, business.other_department, catalogue_id=entry.id)
-    process = await nodes.create_process(deps, account, operation.id, name="Far away")
-    sub_process = await nodes.create_sub_process(deps, account, process.id, name="Farther")
+    operation = await structure.create_operation(
+        deps, account, business.other_department, catalogue_id=entry.id, by=SYSTEM
+    )
+    process = await structure.create_process(deps, account, operation.id, name="Far away", by=SYSTEM)
+    sub_process = await structure.create_sub_process(deps, account, process.id, name="Farther", by=SYSTEM)
     above = [str(one) for one in (business.other_department, operation.id, sub_process.id, business.admin.id)]
     other = await make_business(deps, "Borealis")
     key = await credentials.create_key(deps, other.account.id, name="theirs", features=[], by=SYSTEM)

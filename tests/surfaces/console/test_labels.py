@@ -6,9 +6,9 @@ from tests.factories import logo, make_feature_set, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
-from callmark.domain.structure.model import NewFeatureSet
 
 GOOD = {"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": "53"}
 PNG = ("logo.png", logo(), "image/png")

@@ -4,7 +4,6 @@ import re
 
 from tests.auditing import log_of
 from tests.domain.numbers.staging import phones, run_jobs, states_of
-from tests.listed import SOMEBODY
 from tests.surfaces.console.browser import (
     Business,
     Visitors,
@@ -15,8 +14,9 @@ from tests.surfaces.console.browser import (
 from tests.surfaces.console.listing import SETS, applied, list_in, make_set
 
 from callmark.domain.deps import Deps
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import NewFeatureSet
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
@@ -211,8 +211,8 @@ async def test_numbers_are_delisted_by_a_list_or_all_at_once(deps: Deps, busines
 
 
 async def test_listing_without_a_label_leads_to_choosing_one(deps: Deps, business: Business, browse: Visitors) -> None:
-    made = await structure.create_feature_set(
-        deps, business.account.id, business.process, NewFeatureSet("Bare"), created_by_email=SOMEBODY
+    made = await feature_sets.create_feature_set(
+        deps, business.account.id, business.process, NewFeatureSet("Bare"), by=SYSTEM
     )
     alice = await browse.as_member(business.admin)
     fields = {"mode": "append", "numbers": phones(1)[0]}

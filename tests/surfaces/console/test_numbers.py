@@ -22,8 +22,8 @@ from tests.surfaces.console.listing import NUMBERS, SETS, list_in, make_set
 from callmark.domain.deps import Deps
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import WHOLE_ACCOUNT
-from callmark.domain.structure import nodes
+from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
+from callmark.domain.structure import service as structure
 
 
 async def test_the_list_is_searched_filtered_and_turned_by_key(
@@ -93,7 +93,9 @@ async def test_chosen_numbers_are_delisted_after_being_asked_and_failed_ones_lis
 async def test_owners_see_and_touch_only_the_numbers_of_their_place(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    elsewhere = await nodes.create_process(deps, business.account.id, business.operation, name="First mile")
+    elsewhere = await structure.create_process(
+        deps, business.account.id, business.operation, name="First mile", by=SYSTEM
+    )
     here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse", elsewhere.id)
     foreign = await make_business(deps, "Borealis")
     mine, theirs, foreigns = phones(3)

@@ -10,12 +10,12 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange, NewFeatureSet
 from callmark.domain.ids import ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import PLAN, SYSTEM, Action
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSetChange, NewFeatureSet
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import random_uuid
@@ -118,13 +118,15 @@ async def test_a_feature_set_offers_what_the_plan_has(deps: Deps, business: Busi
     label = await make_label(deps, account_id, label_type=LabelType.STATIC)
     process = ProcessId(branch.process.id)
 
-    async def create(name: str) -> structure.FeatureSet:
+    async def create(name: str) -> FeatureSet:
         new = NewFeatureSet(name, label_id=label.id, call_me_back=True)
-        return await structure.create_feature_set(deps, account_id, process, new, created_by_email="a@b.example")
+        return await feature_sets.create_feature_set(deps, account_id, process, new, by=SYSTEM)
 
     made = await create("Before")
     await accounts.update_account(deps, account_id, features=ALL_FEATURES - {Feature.CALL_ME_BACK})
     with pytest.raises(InvalidInput, match=f"Call Me Back {LACKING}"):
         await create("After")
-    changed = await structure.update_feature_set(deps, account_id, made.id, FeatureSetChange(name="Renamed"))
+    changed = await feature_sets.update_feature_set(
+        deps, account_id, made.id, FeatureSetChange(name="Renamed"), by=SYSTEM
+    )
     assert changed.call_me_back

@@ -7,11 +7,11 @@ from tests.surfaces.console.browser import Business, Visitors, errors_of, links_
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import OperationId
-from callmark.domain.policy.model import Role
-from callmark.domain.structure import nodes
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry_named
-from callmark.domain.structure.model import NewFeatureSet
 
 TREE = "/console/structure"
 EVIL = '"><img src=x onerror=alert(1)>'
@@ -20,7 +20,9 @@ EVIL = '"><img src=x onerror=alert(1)>'
 async def add_operation(deps: Deps, business: Business) -> OperationId:
     """An operation in the other department."""
     entry = catalogue_entry_named("Delivery")
-    made = await nodes.create_operation(deps, business.account.id, business.other_department, catalogue_id=entry.id)
+    made = await structure.create_operation(
+        deps, business.account.id, business.other_department, catalogue_id=entry.id, by=SYSTEM
+    )
     return made.id
 
 
@@ -30,23 +32,21 @@ async def test_a_tree_is_grown_from_the_top_and_every_node_has_its_id_to_copy(
     alice = await browse.as_member(business.admin)
     grown = await alice.follow(await alice.post(f"{TREE}/new", {"name": " Care "}))
     assert "Care was added. Next: choose its calling operations." in text_of(grown)
-    department = next(
-        one.department for one in await nodes.tree(deps, business.account.id) if one.department.name == "Care"
-    )
+    (department,) = [one for one in await structure.tree(deps, business.account.id) if one.name == "Care"]
     chosen = [str(entry.id) for entry in CATALOGUE[:2]]
     asked = await alice.get(f"{TREE}/{department.id}/add")
     assert all(entry.name in text_of(asked) for entry in CATALOGUE)
     await alice.follow(await alice.post(f"{TREE}/{department.id}/add", {"operations": chosen}))
     assert CATALOGUE[0].name not in text_of(await alice.get(f"{TREE}/{department.id}/add"))
-    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
-    first = care.operations[0].operation
+    (care,) = [one for one in await structure.tree(deps, business.account.id) if one.id == department.id]
+    first = care.below[0]
     await alice.follow(await alice.post(f"{TREE}/{first.id}/add", {"name": "Night"}))
-    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
-    process = care.operations[0].processes[0].process
+    (care,) = [one for one in await structure.tree(deps, business.account.id) if one.id == department.id]
+    process = care.below[0].below[0]
     await alice.follow(await alice.post(f"{TREE}/{process.id}/add", {"name": "Weekends"}))
     shown = await alice.get(TREE)
-    (care,) = [one for one in await nodes.tree(deps, business.account.id) if one.department.id == department.id]
-    sub = care.operations[0].processes[0].sub_processes[0].process
+    (care,) = [one for one in await structure.tree(deps, business.account.id) if one.id == department.id]
+    sub = care.below[0].below[0].below[0]
     for node in (department, first, process, sub):
         assert f'data-copy="{node.id}"' in shown.text
         assert f'id="n-{node.id}"' in shown.text
@@ -83,13 +83,13 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     assert "to" in errors_of(await alice.post(f"{TREE}/{business.process}/move", {"to": business.operation}))
     moved = await alice.follow(await alice.post(f"{TREE}/{business.process}/move", {"to": other}))
     assert "First mile was moved to Sales \u203a Delivery." in text_of(moved)
-    process = await nodes.get_process(deps, business.account.id, business.process)
-    assert process.operation_id == other
+    process = await structure.get_node(deps, business.account.id, business.process)
+    assert process.path[:2] == (business.other_department, other)
     full = text_of(await alice.get(f"{TREE}/{other}/delete"))
     assert "cannot be deleted yet" in full
     assert "Process First mile is in it." in full
     await alice.follow(await alice.post(f"{TREE}/{other}/delete"))
-    assert await nodes.get_operation(deps, business.account.id, other)
+    assert await structure.get_node(deps, business.account.id, other)
     lost = text_of(await alice.get(f"{TREE}/{business.process}/delete"))
     assert f"{business.process_owner.email} loses access" in lost
     await alice.follow(await alice.post(f"{TREE}/{business.process}/delete"))
@@ -100,7 +100,9 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
 async def test_owners_see_their_place_with_the_way_to_it_and_nothing_else(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await nodes.create_process(deps, business.account.id, business.operation, name="Someone else's process")
+    await structure.create_process(
+        deps, business.account.id, business.operation, name="Someone else's process", by=SYSTEM
+    )
     for member, mine, not_mine in (
         (business.department_owner, business.operation, business.other_department),
         (business.operation_owner, business.operation, business.department),
@@ -146,7 +148,7 @@ async def test_another_businesss_node_is_unknown(deps: Deps, business: Business,
 
 
 async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
-    made = await nodes.create_department(deps, business.account.id, name=EVIL)
+    made = await structure.create_department(deps, business.account.id, name=EVIL, by=SYSTEM)
     await make_feature_set(deps, business.account.id, new=NewFeatureSet(EVIL))
     alice = await browse.as_member(business.admin)
     for way in ("", f"/{made.id}/add", f"/{made.id}/rename", f"/{made.id}/move", f"/{made.id}/delete"):

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from typing import TypeVar
-from uuid import UUID
 
-from callmark.domain.access import feature_sets, structure
-from callmark.domain.access.feature_sets import hung_in
 from callmark.domain.access.model import Actor, check, offers
-from callmark.domain.access.structure import Node
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.ids import AccountId
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet
+from callmark.domain.ids import AccountId, DepartmentId, OperationId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
 from callmark.domain.numbers import imports
@@ -25,8 +24,9 @@ from callmark.domain.personalisation.model import StoredRecord
 from callmark.domain.personalisation.validation import NewRecord
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import FeatureSet, NewFeatureSet
+from callmark.domain.structure.model import flat
 from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import Delivery, DeliveryState
@@ -168,21 +168,28 @@ async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:
 
 
 async def _feature_set(deps: Deps, actor: Actor) -> FeatureSet:
-    tree = await structure.tree_of(deps, actor)
-    if found := _first([hung.feature_set for hung in hung_in(tree) if hung.feature_set.name == NAME]):
+    visible = await visible_sets.list_visible(deps, actor.account_id, actor.by.scope)
+    if found := _first([one.feature_set for one in visible if one.path and one.feature_set.name == NAME]):
         return found
     wanted = NewFeatureSet(NAME, label_id=(await _static_label(deps, actor)).id, call_me_back=True)
-    home = _first([node for node in structure.flat(tree).values() if node.has_sets])
-    return await feature_sets.create_set(deps, actor, home.id if home else await _process(deps, actor, tree), wanted)
+    process_id = await _process(deps, actor)
+    return await feature_sets.create_feature_set(deps, actor.account_id, process_id, wanted, by=actor.by)
 
 
-async def _process(deps: Deps, actor: Actor, tree: list[Node]) -> UUID:
-    departments = [node for node in tree if node.name == NAME]
-    department = departments[0].id if departments else await structure.create_department(deps, actor, NAME)
-    operations = departments[0].below if departments else []
-    entry = catalogue_entry_named(_OPERATION)
-    operation = operations[0].id if operations else await structure.create_operation(deps, actor, department, entry.id)
-    return await structure.create_process(deps, actor, operation, _PROCESS)
+async def _process(deps: Deps, actor: Actor) -> ProcessId:
+    """One there is, else a new one."""
+    of, by = (deps, actor.account_id), actor.by
+    tree = await structure.tree(*of, by.scope)
+    if home := _first([node for node in flat(tree).values() if node.has_sets]):
+        return ProcessId(home.id)
+    department = _first([node for node in tree if node.name == NAME])
+    department_id = department.id if department else (await structure.create_department(*of, name=NAME, by=by)).id
+    operation_id = department.below[0].id if department and department.below else None
+    if operation_id is None:
+        entry = catalogue_entry_named(_OPERATION)
+        made = await structure.create_operation(*of, DepartmentId(department_id), catalogue_id=entry.id, by=by)
+        operation_id = made.id
+    return (await structure.create_process(*of, OperationId(operation_id), name=_PROCESS, by=by)).id
 
 
 async def _static_label(deps: Deps, actor: Actor) -> Label:

@@ -3,7 +3,6 @@
 What a business does with the requests is in `work_list`.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -24,14 +23,14 @@ from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
-from callmark.domain.structure import service as structure
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import FeatureSet, FeatureSetChange
-from callmark.kit.db import Joined, Tx
+from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
@@ -106,9 +105,8 @@ async def set_offered(
 ) -> FeatureSet:
     """The feature set or number group, which offers a call back from now on or not. Raises NotFound, InvalidInput."""
     async with deps.db.transaction() as tx:
-        await visible_sets.check_visible(tx, account_id, feature_set_id, by.scope)
         wanted = FeatureSetChange(call_me_back=on)
-        new = await structure.update_feature_set(replace(deps, db=Joined(tx)), account_id, feature_set_id, wanted)
+        new = await feature_sets.change_feature_set(tx, account_id, feature_set_id, wanted, by=by, now=deps.clock.now())
         facts = {"feature_set_id": str(new.id), "call_me_back": on}
         await audit.note(tx, by, "feature_set.changed", new.name, account_id=account_id, at=deps.clock.now(), **facts)
     return new

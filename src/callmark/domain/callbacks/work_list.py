@@ -8,9 +8,9 @@ from callmark.domain.callbacks import model, queries
 from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import CallbackRequest, RequestFilter, RequestState, WorkListPosition
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, CallbackRequestId
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.structure import visible_sets
 from callmark.kit.errors import found
 
 _UNKNOWN = "no callback request with this id in this account"

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feedback import model, queries
 from callmark.domain.feedback.model import (
     DEFAULT_RATING_QUESTION,
@@ -26,7 +27,6 @@ from callmark.domain.feedback.model import (
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, FeedbackId, QuestionId
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.structure import visible_sets
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id

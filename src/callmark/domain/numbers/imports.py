@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet
+from callmark.domain.feature_sets.number_groups import keep_number_group
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.numbers import queries, search, service
 from callmark.domain.numbers.model import MOST_NUMBERS, Number, NumberState, Published, RequestStatus
 from callmark.domain.numbers.sort_request import ListingRequest, sort_published
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSet
-from callmark.domain.structure.number_groups import keep_number_group
 from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
@@ -182,7 +182,7 @@ async def import_group(
         )
 
     async def use(tx: Transaction, part: Sequence[PhoneNumber]) -> Published:
-        into = await structure.lock_feature_set(tx, account_id, group.id)
+        into = await feature_sets.lock_feature_set(tx, account_id, group.id)
         if into is None:
             raise Forbidden
         return await service.list_in(tx, deps, into, ListingRequest(list(part)), by=by)

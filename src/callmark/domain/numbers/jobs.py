@@ -5,10 +5,10 @@ from datetime import datetime
 import structlog
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
-from callmark.domain.structure import service as structure
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.work import Claimed, Work
@@ -60,7 +60,7 @@ async def take_step(deps: Deps, job_id: ListingJobId) -> bool:
         job = await queries.select_job(tx, job_id)
         if job is None or job.state is not JobState.RUNNING:
             return True
-        await structure.lock_feature_set(tx, job.account_id, job.feature_set_id)
+        await feature_sets.lock_feature_set(tx, job.account_id, job.feature_set_id)
         moved = await _move(tx, job, now)
         ended = not await queries.has_left(tx, job_id)
         failed = moved if job.why is not None else 0
@@ -75,5 +75,5 @@ async def _move(tx: Tx, job: ListingJob, now: datetime) -> int:
         state = NumberState.LISTED if job.why is None else NumberState.FAILED
         return await queries.settle_pending(tx, job.id, state, job.why, now, STEP)
     count = await queries.delete_delisting(tx, job.id, STEP)
-    await structure.change_number_count(tx, job.feature_set_id, -count)
+    await feature_sets.change_number_count(tx, job.feature_set_id, -count)
     return count

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
-from callmark.domain.structure.model import PhoneType
 from callmark.kit.phone import PhoneNumber
 
 MOST_NUMBERS = 10_000

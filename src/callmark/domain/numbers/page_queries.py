@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
+from callmark.domain.feature_sets.model import PhoneType, Within
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
 from callmark.domain.structure.catalogue import operation_name
-from callmark.domain.structure.model import PhoneType, Within
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 

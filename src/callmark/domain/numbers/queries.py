@@ -8,6 +8,7 @@ from datetime import datetime
 
 import asyncpg
 
+from callmark.domain.feature_sets.model import FeatureSet, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers.model import (
     HeldNumber,
@@ -17,7 +18,6 @@ from callmark.domain.numbers.model import (
     NumberState,
     Review,
 )
-from callmark.domain.structure.model import FeatureSet, PhoneType
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
 

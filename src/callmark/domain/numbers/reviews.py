@@ -7,11 +7,11 @@ import structlog
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
 from callmark.domain.policy.model import Actor, Scope
-from callmark.domain.structure import visible_sets
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, found
 from callmark.kit.text import clean_line

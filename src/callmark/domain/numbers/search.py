@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import Within
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.numbers import page_queries, queries
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter
 from callmark.domain.numbers.page_queries import Search, Span
 from callmark.domain.policy.model import Scope
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import Within
 from callmark.kit.db import Tx
 from callmark.kit.errors import found
 from callmark.kit.phone import PhoneNumber

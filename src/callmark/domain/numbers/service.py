@@ -8,6 +8,9 @@ from typing import TypeVar
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import caller_queries, queries
 from callmark.domain.numbers.model import (
@@ -23,9 +26,6 @@ from callmark.domain.numbers.model import (
 )
 from callmark.domain.numbers.sort_request import ListingRequest, read_request, sort_delisted, sort_published
 from callmark.domain.policy.model import Actor, ActorKind, Scope
-from callmark.domain.structure import service as structure
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import FeatureSet
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Forbidden, Unavailable
@@ -106,7 +106,7 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
     """As `publish_in`, into a locked feature set or number group."""
     now = deps.clock.now()
     if into.label_id is None:
-        await structure.publish(tx, into, now)  # which says why it cannot be
+        await feature_sets.publish(tx, into, now)  # which says why it cannot be
     job_id = ListingJobId(new_id())
     inserted = await queries.insert_pending(tx, asked.numbers, into, job_id, by.email, now)
     held = await queries.select_held(tx, [number for number in asked.numbers if number not in inserted])
@@ -114,8 +114,10 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
     count = len(inserted) + len(moves.taken)
     if moves.taken:
         await queries.take_numbers(tx, moves.taken, moves.newly_owned, into, job_id, by.email, now)
-    await structure.change_number_count(tx, into.id, len(inserted) + await _leave_others(tx, moves.taken, held, into))
-    changed = bool(count or answer.existing) and await structure.publish(tx, into, now)
+    await feature_sets.change_number_count(
+        tx, into.id, len(inserted) + await _leave_others(tx, moves.taken, held, into)
+    )
+    changed = bool(count or answer.existing) and await feature_sets.publish(tx, into, now)
     answer.status = RequestStatus.PENDING if count or changed else RequestStatus.FAILED
     if count:
         answer.job_id = job_id
@@ -134,7 +136,7 @@ async def lock_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId, 
     NotFound for one outside the scope.
     """
     await visible_sets.check_visible(tx, account_id, feature_set_id, scope)
-    there = await structure.lock_feature_set(tx, account_id, feature_set_id)
+    there = await feature_sets.lock_feature_set(tx, account_id, feature_set_id)
     if there is None or there.is_number_group:
         raise Forbidden
     return there
@@ -176,7 +178,7 @@ async def _leave_others(
     """Takes numbers off the counts of the feature sets they leave, in order of id; how many come from elsewhere."""
     left = Counter(held[number].feature_set_id for number in taken if held[number].feature_set_id != into.id)
     for feature_set_id in sorted(left):
-        await structure.change_number_count(tx, feature_set_id, -left[feature_set_id])
+        await feature_sets.change_number_count(tx, feature_set_id, -left[feature_set_id])
     return left.total()
 
 

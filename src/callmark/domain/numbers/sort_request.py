@@ -6,8 +6,8 @@ Source: contract, sections 7.1 and 7.2, D14, D18b, D18c, D25.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.numbers.model import MOST_NUMBERS, Delisted, HeldNumber, NumberState, Published
-from callmark.domain.structure.model import FeatureSet
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
 

@@ -1,43 +1,31 @@
 """An account's structure: department → operation → process → sub-process → feature set (contract, 12.1, 12.3)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
-from msgspec import UNSET, UnsetType
-
-from callmark.domain.ids import (
-    AccountId,
-    CallReasonId,
-    CatalogueId,
-    DepartmentId,
-    FeatureSetId,
-    LabelId,
-    OperationId,
-    ProcessId,
-)
-from callmark.domain.policy.model import Path
-from callmark.kit.errors import Conflict, InvalidInput
+from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
+from callmark.domain.policy.model import Path, Scope
+from callmark.kit.errors import Conflict
 from callmark.kit.text import alike, clean_line, some_names
 
 LONGEST_NAME = 100
-LONGEST_DESCRIPTION = 500
 
 
-class FeatureSetState(StrEnum):
-    """Whether the numbers of a feature set show its identity (contract D18)."""
+class NodeKind(StrEnum):
+    """What a node of the structure is, from the top down."""
 
-    DRAFT = "draft"
-    PUBLISHED = "published"
-    UNPUBLISHED = "unpublished"
+    DEPARTMENT = "department"
+    OPERATION = "operation"
+    PROCESS = "process"
+    SUB_PROCESS = "sub_process"
 
-
-class PhoneType(StrEnum):
-    """What kind of caller ID a feature set gives its numbers (contract, section 11)."""
-
-    VERIFIED = "verified"
-    PRIORITY = "priority"
+    @property
+    def word(self) -> str:
+        """The kind in a sentence."""
+        return self.value.replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -48,6 +36,16 @@ class Department:
     account_id: AccountId
     name: str
     created_at: datetime
+
+    @property
+    def kind(self) -> NodeKind:
+        """A department."""
+        return NodeKind.DEPARTMENT
+
+    @property
+    def above_id(self) -> None:
+        """Nothing is above it."""
+        return
 
 
 @dataclass(frozen=True)
@@ -61,6 +59,16 @@ class Operation:
     name: str
     created_at: datetime
 
+    @property
+    def kind(self) -> NodeKind:
+        """An operation."""
+        return NodeKind.OPERATION
+
+    @property
+    def above_id(self) -> UUID:
+        """Its department."""
+        return self.department_id
+
 
 @dataclass(frozen=True)
 class Process:
@@ -73,137 +81,108 @@ class Process:
     name: str
     created_at: datetime
 
+    @property
+    def kind(self) -> NodeKind:
+        """A process or sub-process."""
+        return NodeKind.SUB_PROCESS if self.parent_id else NodeKind.PROCESS
+
+    @property
+    def above_id(self) -> UUID:
+        """The process of a sub-process, else its operation."""
+        return self.parent_id or self.operation_id
+
+
+Unit = Department | Operation | Process
+
 
 @dataclass(frozen=True)
-class FeatureSet:
-    """A bundle of label, call reason and offers for the numbers in it.
-
-    `process_id` is the process or sub-process it hangs on, None for a number group (`is_number_group`), which holds
-    numbers brought over from an older console. `call_me_back` and `survey` are switches.
-    """
+class HeldFeatureSet:
+    """What the tree shows of a feature set: `state` as `FeatureSetState` has it."""
 
     id: FeatureSetId
-    account_id: AccountId
-    process_id: ProcessId | None
-    is_number_group: bool
     name: str
-    description: str
-    state: FeatureSetState
-    phone_type: PhoneType
-    label_id: LabelId | None
-    call_reason_id: CallReasonId | None
-    call_me_back: bool
-    survey: bool
+    state: str
     number_count: int
-    created_by_email: str
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a feature set hangs, ids and names from the top down; the last two are empty without a sub-process."""
+class Node:
+    """A unit in its place. `path` and `trail` are ids and names from the top to itself.
 
-    department_id: DepartmentId
-    department_name: str
-    operation_id: OperationId
-    catalogue_id: CatalogueId
-    operation_name: str
-    process_id: ProcessId
-    process_name: str
-    sub_process_id: ProcessId | None
-    sub_process_name: str
-
-    @property
-    def path(self) -> Path:
-        """The ids from the department down."""
-        whole = (self.department_id, self.operation_id, self.process_id)
-        return (*whole, self.sub_process_id) if self.sub_process_id else whole
-
-    @property
-    def trail(self) -> str:
-        """The names from the department down, for a line of text."""
-        names = (self.department_name, self.operation_name, self.process_name, self.sub_process_name)
-        return " › ".join(name for name in names if name)  # noqa: RUF001 - the sign between crumbs
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A feature set with its place, as section 7.4 of the contract lists it."""
-
-    feature_set: FeatureSet
-    place: Place
-
-
-@dataclass(frozen=True)
-class Within:
-    """A filter: feature sets under one node (contract 7.3 and 7.4). At most one part is set (D30).
-
-    `process_id` may name a process (its sub-processes are in it) or a sub-process.
+    One that is not `is_mine` is outside somebody's scope and only on the way to what is inside: nothing else of it is
+    told.
     """
 
-    department_id: DepartmentId | None = None
-    operation_id: OperationId | None = None
-    process_id: ProcessId | None = None
+    unit: Unit
+    path: Path
+    trail: tuple[str, ...]
+    below: "Sequence[Node]"
+    sets: Sequence[HeldFeatureSet]
+    is_mine: bool = True
+
+    @property
+    def id(self) -> UUID:
+        """The unit's."""
+        return self.unit.id
+
+    @property
+    def name(self) -> str:
+        """The unit's."""
+        return self.unit.name
+
+    @property
+    def kind(self) -> NodeKind:
+        """The unit's."""
+        return self.unit.kind
+
+    @property
+    def where(self) -> str:
+        """Its names from the top, for a line of text."""
+        return " › ".join(self.trail)  # noqa: RUF001 - the sign between crumbs
+
+    @property
+    def all_sets(self) -> list[HeldFeatureSet]:
+        """The feature sets on it and on all below it."""
+        return [*self.sets, *(one for node in self.below for one in node.all_sets)]
+
+    @property
+    def number_count(self) -> int:
+        """How many numbers these hold."""
+        return sum(one.number_count for one in self.all_sets)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing hangs on it: only then can it be deleted."""
+        return not self.below and not self.sets
+
+    @property
+    def has_sets(self) -> bool:
+        """Whether feature sets can hang on it."""
+        return self.kind in {NodeKind.PROCESS, NodeKind.SUB_PROCESS}
 
 
-@dataclass(frozen=True)
-class FeatureSetUses:
-    """The names of the feature sets that show a label or a call reason, by its id."""
-
-    of_labels: Mapping[LabelId, Sequence[str]]
-    of_call_reasons: Mapping[CallReasonId, Sequence[str]]
-
-
-@dataclass(frozen=True)
-class NewFeatureSet:
-    """What a feature set is made of, besides its place."""
-
-    name: str
-    description: str = ""
-    label_id: LabelId | None = None
-    call_reason_id: CallReasonId | None = None
-    call_me_back: bool = False
-    survey: bool = False
-    phone_type: PhoneType = PhoneType.VERIFIED
+def tree_of(units: Iterable[Unit], sets: Mapping[UUID, Sequence[HeldFeatureSet]]) -> list[Node]:
+    """Departments with all that is below them, in alphabetical order; `sets` are those of each process."""
+    below: dict[UUID | None, list[Unit]] = {}
+    for unit in sorted(units, key=lambda unit: (unit.name.casefold(), unit.id)):
+        below.setdefault(unit.above_id, []).append(unit)
+    return [_node(unit, (), (), below, sets) for unit in below.get(None, ())]
 
 
-@dataclass(frozen=True)
-class FeatureSetChange:
-    """What to change of a feature set; UNSET leaves a part as it is, None takes label or call reason away."""
-
-    name: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    label_id: LabelId | UnsetType | None = UNSET
-    call_reason_id: CallReasonId | UnsetType | None = UNSET
-    call_me_back: bool | UnsetType = UNSET
-    survey: bool | UnsetType = UNSET
-    phone_type: PhoneType | UnsetType = UNSET
+def seen_in(tree: Iterable[Node], scope: Scope) -> list[Node]:
+    """The tree as somebody of that scope sees it: places inside whole, and the way to them without the rest."""
+    found: list[Node] = []
+    for node in tree:
+        if scope.includes(node.path):
+            found.append(node)
+        elif below := seen_in(node.below, scope):
+            found.append(replace(node, below=below, sets=(), is_mine=False))
+    return found
 
 
-@dataclass(frozen=True)
-class ProcessNode:
-    """A process (or sub-process) of the tree, with the sub-processes and feature sets that hang on it."""
-
-    process: Process
-    sub_processes: "Sequence[ProcessNode]"
-    feature_sets: Sequence[FeatureSet]
-
-
-@dataclass(frozen=True)
-class OperationNode:
-    """An operation of the tree, with its processes."""
-
-    operation: Operation
-    processes: Sequence[ProcessNode]
-
-
-@dataclass(frozen=True)
-class DepartmentNode:
-    """A department of the tree, with its operations. Everything in a tree is in alphabetical order."""
-
-    department: Department
-    operations: Sequence[OperationNode]
+def flat(tree: Iterable[Node]) -> dict[UUID, Node]:
+    """Every node that is inside the scope by its id, in the order of the tree."""
+    return {one.id: one for node in tree for one in _each(node) if one.is_mine}
 
 
 def node_name(text: str, what: str) -> str:
@@ -211,25 +190,34 @@ def node_name(text: str, what: str) -> str:
     return clean_line(text, "name", longest=LONGEST_NAME, what=f"{what} name")
 
 
-def description_text(text: str) -> str:
-    """A description as it is stored: outer spaces dropped, 0 to 500 code points on one line. Raises InvalidInput."""
-    return clean_line(text, "description", longest=LONGEST_DESCRIPTION) if text.strip() else ""
-
-
 def refuse_taken(name: str, others: Iterable[str], what: str, where: str) -> None:
-    """Raises Conflict when one of `others`, which hang on the same parent, is called `name`."""
+    """Raises Conflict about `name` when one of `others`, which hang on the same parent, is called so."""
     if any(alike(name, other) for other in others):
-        raise Conflict(f"a {what} named {name!r} already exists in this {where}")
+        raise Conflict(f"a {what} named {name!r} already exists in this {where}", field="name")
 
 
-def refuse_full(what: str, *inside: tuple[str, Sequence[str]]) -> None:
-    """Raises Conflict that says what is still in it, unless every one of `inside` (a kind, names) is empty."""
-    still = [some_names(kind, names) for kind, names in inside if names]
-    if still:
-        raise Conflict(f"this {what} still contains {' and '.join(still)}")
+def refuse_full(node: Node) -> None:
+    """Raises Conflict that says what is still in it, unless it is empty."""
+    inside = [(node.below[0].kind.word, [one.name for one in node.below])] if node.below else []
+    inside += [("feature set", [one.name for one in node.sets])] if node.sets else []
+    if inside:
+        still = " and ".join(some_names(kind, names) for kind, names in inside)
+        raise Conflict(f"this {node.kind.word} still contains {still}")
 
 
-def refuse_unpublishable(feature_set: FeatureSet) -> None:
-    """Raises InvalidInput for a published feature set that has no label (contract D18)."""
-    if feature_set.state is FeatureSetState.PUBLISHED and feature_set.label_id is None:
-        raise InvalidInput("a published feature set needs a label; unpublish it first", field="label_id")
+def _node(
+    unit: Unit,
+    above: Path,
+    names: tuple[str, ...],
+    below: Mapping[UUID | None, Sequence[Unit]],
+    sets: Mapping[UUID, Sequence[HeldFeatureSet]],
+) -> Node:
+    path, trail = (*above, unit.id), (*names, unit.name)
+    inside = [_node(one, path, trail, below, sets) for one in below.get(unit.id, ())]
+    return Node(unit, path, trail, inside, sets.get(unit.id, ()))
+
+
+def _each(node: Node) -> Iterable[Node]:
+    yield node
+    for one in node.below:
+        yield from _each(one)

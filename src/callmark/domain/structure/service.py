@@ -1,282 +1,255 @@
-"""Use cases of feature sets (contract, sections 7.4 and 12.3); `nodes` and `library` have those of what they refer to.
+"""Use cases of departments, calling operations, processes and sub-processes (contract, section 12.1).
 
-Changes lock the account first, then the feature set, so that its name stays free and its process there; numbers
-come after both.
+Every change locks the account first and reads its whole tree: structure changes rarely and by hand, and one change at a
+time is simple to be right about. Lock order: account, feature set, numbers.
+
+What is inside a place and its name are for those who own it or one above it. Where it hangs and whether it is there
+are for those above it, so that nobody can take away its own place.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
-
-from msgspec import UNSET
+from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.call_reasons import service as call_reasons
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, FeatureSetId, ProcessId
-from callmark.domain.labels import service as labels
-from callmark.domain.policy.plan import Feature, check_wanted
-from callmark.domain.structure import nodes, queries
+from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, Scope
+from callmark.domain.structure import queries
+from callmark.domain.structure.catalogue import catalogue_entry
 from callmark.domain.structure.model import (
-    FeatureSet,
-    FeatureSetChange,
-    FeatureSetState,
-    FeatureSetUses,
-    NewFeatureSet,
-    Placed,
-    Within,
-    description_text,
+    Department,
+    Node,
+    NodeKind,
+    Operation,
+    Process,
+    Unit,
+    flat,
     node_name,
+    refuse_full,
     refuse_taken,
-    refuse_unpublishable,
+    seen_in,
+    tree_of,
 )
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.errors import Conflict, Forbidden, InvalidInput, found
 from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
-_LAST_OFFSET = 2**63 - 1
-"""The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
+ANY = tuple(NodeKind)
+PROCESSES = (NodeKind.PROCESS, NodeKind.SUB_PROCESS)
 
 
-async def lock_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
-    """The account's feature set or number group, locked until the transaction ends; None for an unknown one."""
-    return await queries.lock_feature_set(tx, account_id, feature_set_id)
+async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) -> list[Node]:
+    """Departments by name with all below them; of a scope, its place and the way to it. NotFound for no such account.
 
-
-async def publish(tx: Tx, feature_set: FeatureSet, now: datetime) -> bool:
-    """Turns a locked feature set `published` (contract D18); whether that changed its state.
-
-    Raises InvalidInput when it has no label.
+    What another transaction adds or removes meanwhile may be missing, with all that hangs on it.
     """
-    if feature_set.label_id is None:
-        raise InvalidInput("a feature set without a label cannot be published", field="label_id")
-    if feature_set.state is FeatureSetState.PUBLISHED:
-        return False
-    await queries.set_state(tx, feature_set.id, FeatureSetState.PUBLISHED, now)
-    return True
+    await accounts.get_account(deps, account_id)
+    async with deps.db.connection() as tx:
+        return seen_in(await _tree(tx, account_id), scope)
 
 
-async def change_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> None:
-    """Adds `by` (negative: takes away) to the count of the feature set's numbers, in the change's own transaction."""
-    if by:
-        await queries.add_to_number_count(tx, feature_set_id, by)
+async def get_node(
+    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, scope: Scope = WHOLE_ACCOUNT
+) -> Node:
+    """A node of one of these kinds inside the scope. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return await _find(tx, account_id, node_id, kinds, scope)
 
 
-async def create_feature_set(
-    deps: Deps,
-    account_id: AccountId,
-    process_id: ProcessId,
-    new: NewFeatureSet,
-    *,
-    created_by_email: str,
-) -> FeatureSet:
-    """The new feature set, a draft, on a process or sub-process.
+async def find_process(tx: Tx, account_id: AccountId, process_id: ProcessId, scope: Scope) -> Node:
+    """A process or sub-process inside the scope; the account is to be locked for it to stay. Raises NotFound."""
+    return await _find(tx, account_id, process_id, PROCESSES, scope)
 
-    Raises InvalidInput (also for a label that is no static one of this account, and for an unknown call reason),
-    Conflict for a name that is taken there, NotFound.
-    """
-    now = deps.clock.now()
-    made = FeatureSet(
-        id=FeatureSetId(new_id()),
-        account_id=account_id,
-        process_id=process_id,
-        is_number_group=False,
-        name=node_name(new.name, "feature set"),
-        description=description_text(new.description),
-        state=FeatureSetState.DRAFT,
-        phone_type=new.phone_type,
-        label_id=new.label_id,
-        call_reason_id=new.call_reason_id,
-        call_me_back=new.call_me_back,
-        survey=new.survey,
-        number_count=0,
-        created_by_email=created_by_email,
-        created_at=now,
-        updated_at=now,
-    )
+
+def check_above(scope: Scope, node: Node) -> None:
+    """Raises Forbidden for a node's own owner: only those above it may move or delete it."""
+    if not scope.includes(node.path[:-1]):
+        raise Forbidden("Only an admin, or an owner of the level above, can do this.")
+
+
+async def create_department(deps: Deps, account_id: AccountId, *, name: str, by: Actor) -> Department:
+    """The new department. Raises InvalidInput, Conflict for a name that is taken, NotFound for an unknown account."""
+    by.scope.check(())
+    made = Department(DepartmentId(new_id()), account_id, node_name(name, "department"), deps.clock.now())
     async with deps.db.transaction() as tx:
-        check_wanted((await accounts.lock_account(tx, account_id)).features, _offered(made), (), "offers")
-        await _check_process(tx, account_id, process_id)
+        await accounts.lock_account(tx, account_id)
         await _check_name(tx, made)
-        await _check_references(tx, made)
-        await queries.insert_feature_set(tx, made)
+        await queries.insert_department(tx, made)
+        await _note(deps, tx, by, "structure.created", made)
     return made
 
 
-def _offered(feature_set: FeatureSet) -> frozenset[Feature]:
-    """The features that it offers after a call."""
-    switches = {Feature.CALL_ME_BACK: feature_set.call_me_back, Feature.USER_FEEDBACK: feature_set.survey}
-    return frozenset(feature for feature, is_on in switches.items() if is_on)
+async def create_operation(
+    deps: Deps, account_id: AccountId, department_id: DepartmentId, *, catalogue_id: CatalogueId, by: Actor
+) -> Operation:
+    """The operation of the catalogue, now in that department.
 
-
-async def get_feature_set(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:
-    """The account's feature set or number group. Raises NotFound."""
-    async with deps.db.connection() as tx:
-        return _found(await queries.select_feature_set(tx, account_id, feature_set_id))
-
-
-async def get_placed(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> Placed:
-    """The account's feature set with its place. Raises NotFound, also for a number group, which has none."""
-    async with deps.db.connection() as tx:
-        placed = await queries.select_placed(tx, account_id, feature_set_id)
-    if placed is None:
-        raise NotFound(_UNKNOWN)
-    return placed
-
-
-async def list_uses(deps: Deps, account_id: AccountId) -> FeatureSetUses:
-    """Which feature sets of the account show which label and call reason."""
-    async with deps.db.connection() as tx:
-        return await queries.select_uses(tx, account_id)
-
-
-async def list_placed(
-    deps: Deps, account_id: AccountId, within: Within, *, page: int, limit: int
-) -> tuple[list[Placed], int]:
-    """Page `page` (from 1) of the feature sets within a node, `limit` a page, newest first, and how many there are.
-
-    Number groups are left out. A node that the account does not have holds nothing.
+    Raises InvalidInput for one that is not in the catalogue, Conflict when the department has it, NotFound.
     """
-    skip = min((page - 1) * limit, _LAST_OFFSET)
-    async with deps.db.connection() as tx:
-        total = await queries.count_placed(tx, account_id, within)
-        return await queries.select_placed_page(tx, account_id, within, skip, limit), total
-
-
-async def update_feature_set(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, change: FeatureSetChange
-) -> FeatureSet:
-    """The feature set (or number group) after the change, which its listed numbers show from the next ring on.
-
-    Raises as `create_feature_set` does; also InvalidInput for taking the label from a published one, and Conflict for
-    another phone type while numbers are in it.
-    """
+    entry = catalogue_entry(catalogue_id)
+    made = Operation(OperationId(new_id()), account_id, department_id, entry.id, entry.name, deps.clock.now())
     async with deps.db.transaction() as tx:
-        old = await _locked(tx, account_id, feature_set_id)
-        new = replace(_changed(old, change), updated_at=deps.clock.now())
-        refuse_unpublishable(new)
-        plan = (await accounts.lock_account(tx, account_id)).features
-        check_wanted(plan, _offered(new), _offered(old), "offers")
-        if new.phone_type is not old.phone_type and old.number_count:
-            raise Conflict(f"the phone type can change only while the feature set has no numbers; {_holds(old)}")
-        if new.name != old.name:
-            await _check_name(tx, new)
-        await _check_references(tx, new)
-        await queries.update_feature_set(tx, new)
+        department = await _lock(tx, account_id, department_id, [NodeKind.DEPARTMENT], by.scope)
+        if any(isinstance(one.unit, Operation) and one.unit.catalogue_id == entry.id for one in department.below):
+            raise Conflict(f"this department already has the operation {entry.name!r}")
+        await queries.insert_operation(tx, made)
+        await _note(deps, tx, by, "structure.created", made, inside=department.where)
+    return made
+
+
+async def create_process(
+    deps: Deps, account_id: AccountId, operation_id: OperationId, *, name: str, by: Actor
+) -> Process:
+    """The new process of an operation. Raises InvalidInput, Conflict for a name that is taken there, NotFound."""
+    name = node_name(name, "process")
+    made = Process(ProcessId(new_id()), account_id, operation_id, None, name, deps.clock.now())
+    async with deps.db.transaction() as tx:
+        operation = await _lock(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
+        await _insert_process(deps, tx, by, made, operation)
+    return made
+
+
+async def create_sub_process(
+    deps: Deps, account_id: AccountId, process_id: ProcessId, *, name: str, by: Actor
+) -> Process:
+    """The new sub-process of a process.
+
+    Raises InvalidInput (also for a sub-process of a sub-process), Conflict for a name that is taken there, NotFound.
+    """
+    name = node_name(name, "sub-process")
+    async with deps.db.transaction() as tx:
+        above = await _lock(tx, account_id, process_id, PROCESSES, by.scope)
+        parent = _parent(above)
+        made = Process(ProcessId(new_id()), account_id, parent.operation_id, parent.id, name, deps.clock.now())
+        await _insert_process(deps, tx, by, made, above)
+    return made
+
+
+async def rename_node(
+    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, name: str, by: Actor
+) -> Unit:
+    """The unit under its new name. Raises InvalidInput, Conflict (the name is taken, or an operation), NotFound."""
+    async with deps.db.transaction() as tx:
+        node = await _lock(tx, account_id, node_id, kinds, by.scope)
+        old = node.unit
+        if isinstance(old, Operation):
+            raise Conflict("a calling operation keeps its name from the catalogue", field="name")
+        what = NodeKind.DEPARTMENT.word if isinstance(old, Department) else NodeKind.PROCESS.word
+        new = replace(old, name=kept_or(old.name, name, lambda text: node_name(text, what)))
+        await _check_name(tx, new)
+        if isinstance(new, Department):
+            await queries.update_department(tx, new)
+        else:
+            await queries.update_process(tx, new)
+        await _note(deps, tx, by, "structure.renamed", new, was=old.name)
     return new
 
 
-async def move_feature_set(
-    deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, process_id: ProcessId
-) -> FeatureSet:
-    """The feature set on another process or sub-process of the account, with its numbers.
+async def move_process(
+    deps: Deps, account_id: AccountId, process_id: ProcessId, *, operation_id: OperationId, by: Actor
+) -> Process:
+    """The process in another operation of the account, with its sub-processes, feature sets and numbers.
 
-    Raises Conflict when its name is taken there and for a number group, NotFound.
+    Raises InvalidInput for a sub-process, Conflict when its name is taken there, Forbidden for its own owner, NotFound.
     """
     async with deps.db.transaction() as tx:
-        old = await _locked(tx, account_id, feature_set_id)
-        if old.is_number_group:
-            raise Conflict("a number group cannot be moved; it is not part of the structure")
-        new = replace(old, process_id=process_id, updated_at=deps.clock.now())
-        await _check_process(tx, account_id, process_id)
-        if new.process_id != old.process_id:
-            await _check_name(tx, new)
-            await queries.update_feature_set(tx, new)
-    return new
+        old = await _lock_to_move(tx, account_id, process_id, by.scope)
+        if old.parent_id is not None:
+            raise InvalidInput("a sub-process can only be moved to another process", field="operation_id")
+        to = await _find(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
+        return await _move(deps, tx, by, replace(old, operation_id=operation_id), to)
 
 
-async def publish_feature_set(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:
-    """The feature set, published: its listed numbers show its identity from the next ring on.
+async def move_sub_process(
+    deps: Deps, account_id: AccountId, sub_process_id: ProcessId, *, process_id: ProcessId, by: Actor
+) -> Process:
+    """The sub-process under another process of the account, with its feature sets and numbers.
 
-    Raises InvalidInput when it has no label, NotFound.
+    Raises InvalidInput for what is no sub-process and for a parent that is one, Conflict when its name is taken there,
+    Forbidden for its own owner, NotFound.
     """
     async with deps.db.transaction() as tx:
-        await publish(tx, await _locked(tx, account_id, feature_set_id), deps.clock.now())
-        return _found(await queries.select_feature_set(tx, account_id, feature_set_id))
+        old = await _lock_to_move(tx, account_id, sub_process_id, by.scope)
+        if old.parent_id is None:
+            raise InvalidInput("a process can only be moved to another operation", field="process_id")
+        to = await _find(tx, account_id, process_id, PROCESSES, by.scope)
+        parent = _parent(to)
+        return await _move(deps, tx, by, replace(old, operation_id=parent.operation_id, parent_id=parent.id), to)
 
 
-async def unpublish_feature_set(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:
-    """The feature set, unpublished: its numbers stay listed and show nothing from the next ring on.
+async def delete_node(
+    deps: Deps, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind] = ANY, *, by: Actor
+) -> Node:
+    """Removes an empty node; what it was.
 
-    Raises Conflict when it is not published, NotFound.
+    Raises NotFound, Forbidden for its own owner, or Conflict that names what is still in it.
     """
     async with deps.db.transaction() as tx:
-        feature_set = await _locked(tx, account_id, feature_set_id)
-        if feature_set.state is not FeatureSetState.PUBLISHED:
-            raise Conflict(
-                f"this feature set is {feature_set.state.value}; only a published feature set can be unpublished"
-            )
-        now = deps.clock.now()
-        await queries.set_state(tx, feature_set_id, FeatureSetState.UNPUBLISHED, now)
-    return replace(feature_set, state=FeatureSetState.UNPUBLISHED, updated_at=now)
+        node = await _lock(tx, account_id, node_id, kinds, by.scope)
+        check_above(by.scope, node)
+        refuse_full(node)
+        await queries.delete_unit(tx, node.unit)
+        await _note(deps, tx, by, "structure.deleted", node.unit, inside=node.where)
+    return node
 
 
-async def delete_feature_set(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> None:
-    """Removes a feature set (or number group) without numbers, and its Call Me Back configuration and campaigns.
-
-    Raises NotFound, or Conflict that says how many numbers are in it.
-    """
-    async with deps.db.transaction() as tx:
-        feature_set = await _locked(tx, account_id, feature_set_id)
-        if feature_set.number_count:
-            raise Conflict(f"{_holds(feature_set)}; delist them first")
-        await queries.delete_feature_set(tx, feature_set_id)
+async def _tree(tx: Tx, account_id: AccountId) -> list[Node]:
+    units = await queries.select_units(tx, account_id)
+    return tree_of(units, await queries.select_held_sets(tx, account_id))
 
 
-async def _locked(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet:
+async def _find(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
+    node = flat(seen_in(await _tree(tx, account_id), scope)).get(node_id)
+    kind = next(iter(kinds)).word if len(kinds) < len(ANY) else "place"
+    return found(node if node and node.kind in kinds else None, f"no {kind} with this id in this account")
+
+
+async def _lock(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
+    """A node inside the scope; the account's structure stays as it is until the transaction ends."""
     await accounts.lock_account(tx, account_id)
-    return _found(await queries.lock_feature_set(tx, account_id, feature_set_id))
+    return await _find(tx, account_id, node_id, kinds, scope)
 
 
-def _name(text: str) -> str:
-    return node_name(text, "feature set")
+async def _lock_to_move(tx: Tx, account_id: AccountId, process_id: ProcessId, scope: Scope) -> Process:
+    node = await _lock(tx, account_id, process_id, PROCESSES, scope)
+    check_above(scope, node)
+    return _process(node)
 
 
-def _changed(old: FeatureSet, change: FeatureSetChange) -> FeatureSet:
-    return replace(
-        old,
-        name=old.name if change.name is UNSET else kept_or(old.name, change.name, _name),
-        description=(
-            old.description
-            if change.description is UNSET
-            else kept_or(old.description, change.description, description_text)
-        ),
-        label_id=old.label_id if change.label_id is UNSET else change.label_id,
-        call_reason_id=old.call_reason_id if change.call_reason_id is UNSET else change.call_reason_id,
-        call_me_back=old.call_me_back if change.call_me_back is UNSET else change.call_me_back,
-        survey=old.survey if change.survey is UNSET else change.survey,
-        phone_type=old.phone_type if change.phone_type is UNSET else change.phone_type,
-    )
+async def _insert_process(deps: Deps, tx: Tx, by: Actor, made: Process, above: Node) -> None:
+    await _check_name(tx, made)
+    await queries.insert_process(tx, made)
+    await _note(deps, tx, by, "structure.created", made, inside=above.where)
 
 
-async def _check_process(tx: Tx, account_id: AccountId, process_id: ProcessId) -> None:
-    if not await nodes.process_exists(tx, account_id, process_id):
-        raise NotFound("no process with this id in this account")
+async def _move(deps: Deps, tx: Tx, by: Actor, moved: Process, to: Node) -> Process:
+    await _check_name(tx, moved)
+    await queries.update_process(tx, moved)
+    await _note(deps, tx, by, "structure.moved", moved, to=to.where)
+    return moved
 
 
-async def _check_name(tx: Tx, feature_set: FeatureSet) -> None:
-    others = await queries.select_other_names(tx, feature_set)
-    refuse_taken(feature_set.name, others, "feature set", "account" if feature_set.is_number_group else "process")
+async def _check_name(tx: Tx, unit: Unit) -> None:
+    others = [one for one in await queries.select_units(tx, unit.account_id) if one.above_id == unit.above_id]
+    above = {NodeKind.DEPARTMENT: "account", NodeKind.PROCESS: "operation"}.get(unit.kind, "process")
+    refuse_taken(unit.name, [one.name for one in others if one.id != unit.id], unit.kind.word, above)
 
 
-async def _check_references(tx: Tx, feature_set: FeatureSet) -> None:
-    """That label and call reason are there; both stay while this transaction lasts."""
-    account_id, label_id, reason_id = feature_set.account_id, feature_set.label_id, feature_set.call_reason_id
-    if label_id is not None and not await labels.static_label_exists(tx, account_id, label_id):
-        raise InvalidInput("label_id does not belong to a static label of this client", field="label_id")
-    if reason_id is not None and not await call_reasons.call_reason_exists(tx, account_id, reason_id):
-        raise InvalidInput("call_reason_id does not belong to a call reason of this client", field="call_reason_id")
+def _parent(node: Node) -> Process:
+    """The process that a sub-process is to hang on."""
+    process = _process(node)
+    if process.parent_id is not None:
+        raise InvalidInput("a sub-process cannot have sub-processes", field="process_id")
+    return process
 
 
-def _holds(feature_set: FeatureSet) -> str:
-    count = feature_set.number_count
-    return f"{count} number{' is' if count == 1 else 's are'} in this feature set"
+def _process(node: Node) -> Process:
+    return found(node.unit if isinstance(node.unit, Process) else None, "no process with this id in this account")
 
 
-_UNKNOWN = "no feature set with this id in this account"
-
-
-def _found(feature_set: FeatureSet | None) -> FeatureSet:
-    if feature_set is None:
-        raise NotFound(_UNKNOWN)
-    return feature_set
+async def _note(deps: Deps, tx: Tx, by: Actor, action: str, unit: Unit, **facts: object) -> None:
+    facts = {"kind": unit.kind, "id": str(unit.id), **facts}
+    await audit.note(tx, by, action, unit.name, account_id=unit.account_id, at=deps.clock.now(), **facts)

@@ -9,16 +9,17 @@ from uuid import UUID
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignState, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.domain.numbers import jobs
 from callmark.domain.numbers import service as numbers
-from callmark.domain.policy.model import Actor, ActorKind
-from callmark.domain.structure import nodes
+from callmark.domain.policy.model import Actor, ActorKind, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import NewFeatureSet, ProcessNode
+from callmark.domain.structure.model import flat
 from callmark.kit.errors import NotFound
 from callmark.processes.demo.credentials import FeatureSetOut, StructureOut
 from callmark.processes.demo.people import give_process
@@ -55,86 +56,66 @@ class Seeded:
 
 async def seed_branch(deps: Deps, account_id: AccountId, branch: Branch, label_id: UUID, made_by: str) -> Seeded:
     """The branch with its feature sets, numbers and campaign, made as far as they are missing."""
-    out = await _structure(deps, account_id, branch)
+    by = Actor(ActorKind.MEMBER, made_by)
+    out = await _structure(deps, account_id, branch, by)
     await give_process(deps, account_id, UUID(out.process_id))
-    reason = await _call_reason(deps, account_id, branch.call_reason, made_by)
+    reason = await _call_reason(deps, account_id, branch.call_reason, by)
     offers = NewFeatureSet(
         branch.published, label_id=LabelId(label_id), call_reason_id=reason, call_me_back=True, survey=True
     )
     draft = NewFeatureSet(branch.draft, label_id=LabelId(label_id))
-    published_id = await _feature_set(deps, account_id, ProcessId(UUID(out.process_id)), offers, made_by)
-    draft_id = await _feature_set(deps, account_id, ProcessId(UUID(out.sub_process_id)), draft, made_by)
+    published_id = await _feature_set(deps, account_id, ProcessId(UUID(out.process_id)), offers, by)
+    draft_id = await _feature_set(deps, account_id, ProcessId(UUID(out.sub_process_id)), draft, by)
     await _list_numbers(deps, account_id, published_id, branch.numbers, made_by)
     await _call_me_back(deps, account_id, published_id, branch.callbacks, made_by)
     campaign_id = await _campaign(deps, account_id, published_id, branch, made_by)
     return Seeded(out, [await _out(deps, account_id, one) for one in (published_id, draft_id)], campaign_id)
 
 
-async def _structure(deps: Deps, account_id: AccountId, branch: Branch) -> StructureOut:
-    department = await _department(deps, account_id, branch.department)
-    operation = await _operation(deps, account_id, department, branch.operation)
-    process = await _process(deps, account_id, operation, branch.process)
-    sub_process = await _sub_process(deps, account_id, process, branch.sub_process)
+async def _structure(deps: Deps, account_id: AccountId, branch: Branch, by: Actor) -> StructureOut:
+    of = (deps, account_id)
+    department = await _named(deps, account_id, (), branch.department)
+    if department is None:
+        department = (await structure.create_department(*of, name=branch.department, by=by)).id
+    operation = await _named(deps, account_id, (department,), branch.operation)
+    if operation is None:
+        entry = catalogue_entry_named(branch.operation)
+        made = await structure.create_operation(*of, DepartmentId(department), catalogue_id=entry.id, by=by)
+        operation = made.id
+    process = await _named(deps, account_id, (department, operation), branch.process)
+    if process is None:
+        process = (await structure.create_process(*of, OperationId(operation), name=branch.process, by=by)).id
+    sub_process = await _named(deps, account_id, (department, operation, process), branch.sub_process)
+    if sub_process is None:
+        sub_process = (await structure.create_sub_process(*of, ProcessId(process), name=branch.sub_process, by=by)).id
     return StructureOut(str(department), str(operation), str(process), str(sub_process))
 
 
-async def _department(deps: Deps, account_id: AccountId, name: str) -> DepartmentId:
-    for node in await nodes.tree(deps, account_id):
-        if node.department.name == name:
-            return node.department.id
-    return (await nodes.create_department(deps, account_id, name=name)).id
+async def _named(deps: Deps, account_id: AccountId, above: Path, name: str) -> UUID | None:
+    """The node of that name below the path, None when there is none."""
+    nodes = flat(await structure.tree(deps, account_id)).values()
+    return next((node.id for node in nodes if node.path[:-1] == above and node.name == name), None)
 
 
-async def _operation(deps: Deps, account_id: AccountId, department_id: DepartmentId, name: str) -> OperationId:
-    for node in await nodes.tree(deps, account_id):
-        for child in node.operations:
-            if child.operation.department_id == department_id and child.operation.name == name:
-                return child.operation.id
-    entry = catalogue_entry_named(name)
-    return (await nodes.create_operation(deps, account_id, department_id, catalogue_id=entry.id)).id
-
-
-async def _process(deps: Deps, account_id: AccountId, operation_id: OperationId, name: str) -> ProcessId:
-    for node in await _processes(deps, account_id):
-        if node.process.operation_id == operation_id and node.process.name == name:
-            return node.process.id
-    return (await nodes.create_process(deps, account_id, operation_id, name=name)).id
-
-
-async def _sub_process(deps: Deps, account_id: AccountId, process_id: ProcessId, name: str) -> ProcessId:
-    for node in await _processes(deps, account_id):
-        for child in node.sub_processes:
-            if child.process.parent_id == process_id and child.process.name == name:
-                return child.process.id
-    return (await nodes.create_sub_process(deps, account_id, process_id, name=name)).id
-
-
-async def _processes(deps: Deps, account_id: AccountId) -> list[ProcessNode]:
-    tree = await nodes.tree(deps, account_id)
-    return [process for department in tree for operation in department.operations for process in operation.processes]
-
-
-async def _call_reason(deps: Deps, account_id: AccountId, text: str, made_by: str) -> CallReasonId:
+async def _call_reason(deps: Deps, account_id: AccountId, text: str, by: Actor) -> CallReasonId:
     for reason in await call_reasons.list_call_reasons(deps, account_id):
         if reason.text == text:
             return reason.id
-    return (await call_reasons.create_call_reason(deps, account_id, text=text, by=Actor(ActorKind.MEMBER, made_by))).id
+    return (await call_reasons.create_call_reason(deps, account_id, text=text, by=by)).id
 
 
 async def _feature_set(
-    deps: Deps, account_id: AccountId, process_id: ProcessId, wanted: NewFeatureSet, made_by: str
+    deps: Deps, account_id: AccountId, process_id: ProcessId, wanted: NewFeatureSet, by: Actor
 ) -> FeatureSetId:
-    for node in await _processes(deps, account_id):
-        for holder in (node, *node.sub_processes):
-            for one in holder.feature_sets:
-                if one.name == wanted.name:
-                    return one.id
-    made = await structure.create_feature_set(deps, account_id, process_id, wanted, created_by_email=made_by)
-    return made.id
+    for node in flat(await structure.tree(deps, account_id)).values():
+        for one in node.sets:
+            if one.name == wanted.name:
+                return one.id
+    return (await feature_sets.create_feature_set(deps, account_id, process_id, wanted, by=by)).id
 
 
 async def _out(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSetOut:
-    one = await structure.get_feature_set(deps, account_id, feature_set_id)
+    one = await feature_sets.get_feature_set(deps, account_id, feature_set_id)
     return FeatureSetOut(str(one.id), one.name, one.state.value)
 
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSetState, Placed, Within
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import FeatureSetState, Placed, Within
 from callmark.kit.clock import iso_us
 from callmark.surfaces.api.documented import ACCOUNT_ID, BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
 from callmark.surfaces.api.filters import DEPARTMENT, OPERATION, PROCESS, TWO_FILTERS, bad_filter, one_filter
@@ -118,7 +118,7 @@ async def list_feature_sets(request: ApiRequest) -> Response:
     """`GET /clients/{id}/number_management/feature_sets`: a page, newest first, with the count of pages."""
     within = _within(request)
     page, limit = page_and_limit(request)
-    found, total = await structure.list_placed(request.deps, request.account_id, within, page=page, limit=limit)
+    found, total = await feature_sets.list_placed(request.deps, request.account_id, within, page=page, limit=limit)
     return render(FeatureSetsOut([_shown(placed) for placed in found], PagingOut(ceil(total / limit))))
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from callmark.domain.feature_sets.model import Within
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, NumberDetails, Published
-from callmark.domain.structure.model import Within
 from callmark.kit.clock import iso_us
 from callmark.kit.db import Transaction
 from callmark.kit.errors import Forbidden, InvalidInput

@@ -5,8 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.numbers.model import MOST_NUMBERS, NumberState, RequestStatus
-from callmark.domain.structure.model import PhoneType
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,
     BAD_JSON,

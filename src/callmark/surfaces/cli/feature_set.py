@@ -7,16 +7,9 @@ from msgspec import UNSET, UnsetType
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange, NewFeatureSet, PhoneType, Place, Within
 from callmark.domain.ids import CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
-from callmark.domain.structure import service as structure
-from callmark.domain.structure.model import (
-    FeatureSet,
-    FeatureSetChange,
-    NewFeatureSet,
-    PhoneType,
-    Place,
-    Within,
-)
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
@@ -25,6 +18,7 @@ from callmark.surfaces.cli.session import (
     at_least_one,
     id_argument,
     operator,
+    operator_at_terminal,
     sure,
     yes_option,
 )
@@ -74,7 +68,7 @@ async def create(  # noqa: PLR0913 - a parameter for each option
     survey: bool,
 ) -> None:
     """Create a feature set as a draft."""
-    made = await structure.create_feature_set(
+    made = await feature_sets.create_feature_set(
         deps,
         account_id(account),
         ProcessId(process),
@@ -87,7 +81,7 @@ async def create(  # noqa: PLR0913 - a parameter for each option
             survey=survey,
             phone_type=phone_type,
         ),
-        created_by_email=await accounts.creator_email(deps, account_id(account)),
+        by=operator_at_terminal(),
     )
     out.item(await _told(deps, made), "Feature set created.")
 
@@ -119,7 +113,7 @@ async def list_(
         None if operation is None else OperationId(operation),
         None if process is None else ProcessId(process),
     )
-    found, _ = await structure.list_placed(deps, account_id(account), within, page=page, limit=limit)
+    found, _ = await feature_sets.list_placed(deps, account_id(account), within, page=page, limit=limit)
     rows = [_row(placed.feature_set, placed.place) for placed in found]
     out.rows(rows, _COLUMNS, empty="No feature sets match. Create one with `callmark feature-set create`.")
 
@@ -130,7 +124,7 @@ async def list_(
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one feature set or number group."""
-    out.item(await _told(deps, await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))))
+    out.item(await _told(deps, await feature_sets.get_feature_set(deps, account_id(account), FeatureSetId(id))))
 
 
 @group.command
@@ -182,7 +176,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
         survey=UNSET if survey is None else survey,
         phone_type=UNSET if phone_type is None else phone_type,
     )
-    changed = await structure.update_feature_set(deps, account_id(account), FeatureSetId(id), change)
+    changed = await feature_sets.update_feature_set(
+        deps, account_id(account), FeatureSetId(id), change, by=operator_at_terminal()
+    )
     out.item(await _told(deps, changed), "Feature set updated.")
 
 
@@ -193,7 +189,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @operator
 async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:
     """Move a feature set and its numbers to another process."""
-    moved = await structure.move_feature_set(deps, account_id(account), FeatureSetId(id), ProcessId(process))
+    moved = await feature_sets.move_feature_set(
+        deps, account_id(account), FeatureSetId(id), ProcessId(process), by=operator_at_terminal()
+    )
     out.item(await _told(deps, moved), "Feature set moved.")
 
 
@@ -203,7 +201,9 @@ async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) 
 @operator
 async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Publish a feature set; its listed numbers show its identity from the next call."""
-    published = await structure.publish_feature_set(deps, account_id(account), FeatureSetId(id))
+    published = await feature_sets.publish_feature_set(
+        deps, account_id(account), FeatureSetId(id), by=operator_at_terminal()
+    )
     out.item(await _told(deps, published), "Feature set published.")
 
 
@@ -213,7 +213,9 @@ async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Unpublish a feature set; its numbers stay listed but show nothing from the next call."""
-    unpublished = await structure.unpublish_feature_set(deps, account_id(account), FeatureSetId(id))
+    unpublished = await feature_sets.unpublish_feature_set(
+        deps, account_id(account), FeatureSetId(id), by=operator_at_terminal()
+    )
     out.item(await _told(deps, unpublished), "Feature set unpublished.")
 
 
@@ -224,9 +226,9 @@ async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a feature set that has no numbers, with its Call Me Back configuration and campaigns."""
-    found = await structure.get_feature_set(deps, account_id(account), FeatureSetId(id))
+    found = await feature_sets.get_feature_set(deps, account_id(account), FeatureSetId(id))
     sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)
-    await structure.delete_feature_set(deps, found.account_id, found.id)
+    await feature_sets.delete_feature_set(deps, found.account_id, found.id, by=operator_at_terminal())
     out.done({"id": found.id}, f"Feature set {found.name!r} deleted.")
 
 
@@ -240,7 +242,7 @@ def _changed(given: UUID | None, option: str, *, gone: bool) -> UUID | UnsetType
 async def _told(deps: Deps, found: FeatureSet) -> Row:
     if found.is_number_group:
         return _row(found, None)
-    placed = await structure.get_placed(deps, found.account_id, found.id)
+    placed = await feature_sets.get_placed(deps, found.account_id, found.id)
     return _row(placed.feature_set, placed.place)
 
 

@@ -6,12 +6,23 @@ import click
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CatalogueId, DepartmentId, OperationId, ProcessId
-from callmark.domain.structure import nodes
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import Department, Operation, Process
+from callmark.domain.structure.model import Department, NodeKind, Operation, Process, Unit
+from callmark.domain.structure.service import PROCESSES
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.cli.output import Output
-from callmark.surfaces.cli.session import account_id, account_option, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    account_option,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
+
+_DEPARTMENT, _OPERATION = (NodeKind.DEPARTMENT,), (NodeKind.OPERATION,)
 
 _name_option = click.option("--name", required=True, help="At most 100 characters; unique under its parent.")
 
@@ -45,9 +56,8 @@ def sub_process() -> None:
 @operator
 async def create_department(deps: Deps, out: Output, account: UUID, name: str) -> None:
     """Create a department."""
-    out.item(
-        _department_row(await nodes.create_department(deps, account_id(account), name=name)), "Department created."
-    )
+    made = await structure.create_department(deps, account_id(account), name=name, by=operator_at_terminal())
+    out.item(_row(made), "Department created.")
 
 
 @department.command("list")
@@ -55,7 +65,7 @@ async def create_department(deps: Deps, out: Output, account: UUID, name: str) -
 @operator
 async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
     """List departments in alphabetical order."""
-    rows = [_department_row(node.department) for node in await nodes.tree(deps, account_id(account))]
+    rows = [_row(node.unit) for node in await structure.tree(deps, account_id(account))]
     hint = (
         f"No departments yet. Create one with `callmark structure department create --account {account} --name NAME`."
     )
@@ -68,7 +78,7 @@ async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
 @operator
 async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one department."""
-    out.item(_department_row(await nodes.get_department(deps, account_id(account), DepartmentId(id))))
+    out.item(_row((await structure.get_node(deps, account_id(account), id, _DEPARTMENT)).unit))
 
 
 @department.command("update")
@@ -78,8 +88,10 @@ async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> N
 @operator
 async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
     """Rename a department."""
-    changed = await nodes.rename_department(deps, account_id(account), DepartmentId(id), name=name)
-    out.item(_department_row(changed), "Department renamed.")
+    changed = await structure.rename_node(
+        deps, account_id(account), id, _DEPARTMENT, name=name, by=operator_at_terminal()
+    )
+    out.item(_row(changed), "Department renamed.")
 
 
 @department.command("delete")
@@ -89,9 +101,9 @@ async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, na
 @operator
 async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a department that has no operations."""
-    found = await nodes.get_department(deps, account_id(account), DepartmentId(id))
+    found = await structure.get_node(deps, account_id(account), id, _DEPARTMENT)
     sure(f"Delete the department {found.name!r}?", yes=yes)
-    await nodes.delete_department(deps, found.account_id, found.id)
+    await structure.delete_node(deps, account_id(account), id, _DEPARTMENT, by=operator_at_terminal())
     out.done({"id": found.id}, f"Department {found.name!r} deleted.")
 
 
@@ -111,8 +123,10 @@ async def create_operation(deps: Deps, out: Output, account: UUID, department_id
     """Add an operation from the catalogue to a department."""
     as_id = parse_uuid(chosen)
     entry_id = CatalogueId(as_id) if as_id else catalogue_entry_named(chosen).id
-    made = await nodes.create_operation(deps, account_id(account), DepartmentId(department_id), catalogue_id=entry_id)
-    out.item(_operation_row(made), "Operation created.")
+    made = await structure.create_operation(
+        deps, account_id(account), DepartmentId(department_id), catalogue_id=entry_id, by=operator_at_terminal()
+    )
+    out.item(_row(made), "Operation created.")
 
 
 @operation.command("list")
@@ -122,12 +136,12 @@ async def create_operation(deps: Deps, out: Output, account: UUID, department_id
 async def list_operations(deps: Deps, out: Output, account: UUID, department_id: UUID | None) -> None:
     """List operations, department by department."""
     if department_id is not None:
-        await nodes.get_department(deps, account_id(account), DepartmentId(department_id))
+        await structure.get_node(deps, account_id(account), department_id, _DEPARTMENT)
     rows = [
-        _operation_row(below.operation) | {"department_name": node.department.name}
-        for node in await nodes.tree(deps, account_id(account))
-        if department_id in {None, node.department.id}
-        for below in node.operations
+        _row(below.unit) | {"department_name": node.name}
+        for node in await structure.tree(deps, account_id(account))
+        if department_id in {None, node.id}
+        for below in node.below
     ]
     hint = "No operations yet. Choose one from `callmark structure catalogue`."
     out.rows(rows, ("id", "name", "department_name", "department_id"), empty=hint)
@@ -139,7 +153,7 @@ async def list_operations(deps: Deps, out: Output, account: UUID, department_id:
 @operator
 async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one operation."""
-    out.item(_operation_row(await nodes.get_operation(deps, account_id(account), OperationId(id))))
+    out.item(_row((await structure.get_node(deps, account_id(account), id, _OPERATION)).unit))
 
 
 @operation.command("delete")
@@ -149,9 +163,9 @@ async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> No
 @operator
 async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete an operation that has no processes."""
-    found = await nodes.get_operation(deps, account_id(account), OperationId(id))
+    found = await structure.get_node(deps, account_id(account), id, _OPERATION)
     sure(f"Delete the operation {found.name!r}?", yes=yes)
-    await nodes.delete_operation(deps, found.account_id, found.id)
+    await structure.delete_node(deps, account_id(account), id, _OPERATION, by=operator_at_terminal())
     out.done({"id": found.id}, f"Operation {found.name!r} deleted.")
 
 
@@ -165,8 +179,10 @@ async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, 
 @operator
 async def create_process(deps: Deps, out: Output, account: UUID, operation_id: UUID, name: str) -> None:
     """Create a process in an operation."""
-    made = await nodes.create_process(deps, account_id(account), OperationId(operation_id), name=name)
-    out.item(_process_row(made), "Process created.")
+    made = await structure.create_process(
+        deps, account_id(account), OperationId(operation_id), name=name, by=operator_at_terminal()
+    )
+    out.item(_row(made), "Process created.")
 
 
 @process.command("list")
@@ -176,13 +192,13 @@ async def create_process(deps: Deps, out: Output, account: UUID, operation_id: U
 async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: UUID | None) -> None:
     """List processes, operation by operation."""
     if operation_id is not None:
-        await nodes.get_operation(deps, account_id(account), OperationId(operation_id))
+        await structure.get_node(deps, account_id(account), operation_id, _OPERATION)
     rows = [
-        _process_row(below.process) | {"operation_name": node.operation.name, "department_name": top.department.name}
-        for top in await nodes.tree(deps, account_id(account))
-        for node in top.operations
-        if operation_id in {None, node.operation.id}
-        for below in node.processes
+        _row(below.unit) | {"operation_name": node.name, "department_name": top.name}
+        for top in await structure.tree(deps, account_id(account))
+        for node in top.below
+        if operation_id in {None, node.id}
+        for below in node.below
     ]
     hint = "No processes yet. Create one with `callmark structure process create`."
     out.rows(rows, ("id", "name", "operation_name", "department_name"), empty=hint)
@@ -197,8 +213,10 @@ async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: U
 @operator
 async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operation_id: UUID) -> None:
     """Move a process and everything in it to another operation."""
-    moved = await nodes.move_process(deps, account_id(account), ProcessId(id), operation_id=OperationId(operation_id))
-    out.item(_process_row(moved), "Process moved.")
+    moved = await structure.move_process(
+        deps, account_id(account), ProcessId(id), operation_id=OperationId(operation_id), by=operator_at_terminal()
+    )
+    out.item(_row(moved), "Process moved.")
 
 
 @sub_process.command("create")
@@ -208,8 +226,10 @@ async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operati
 @operator
 async def create_sub_process(deps: Deps, out: Output, account: UUID, process_id: UUID, name: str) -> None:
     """Create a sub-process in a process."""
-    made = await nodes.create_sub_process(deps, account_id(account), ProcessId(process_id), name=name)
-    out.item(_process_row(made), "Sub-process created.")
+    made = await structure.create_sub_process(
+        deps, account_id(account), ProcessId(process_id), name=name, by=operator_at_terminal()
+    )
+    out.item(_row(made), "Sub-process created.")
 
 
 @sub_process.command("list")
@@ -219,14 +239,14 @@ async def create_sub_process(deps: Deps, out: Output, account: UUID, process_id:
 async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id: UUID | None) -> None:
     """List sub-processes, process by process."""
     if process_id is not None:
-        await nodes.get_process(deps, account_id(account), ProcessId(process_id))
+        await structure.get_node(deps, account_id(account), process_id, PROCESSES)
     rows = [
-        _process_row(sub.process) | {"process_name": below.process.name, "operation_name": node.operation.name}
-        for top in await nodes.tree(deps, account_id(account))
-        for node in top.operations
-        for below in node.processes
-        if process_id in {None, below.process.id}
-        for sub in below.sub_processes
+        _row(sub.unit) | {"process_name": below.name, "operation_name": node.name}
+        for top in await structure.tree(deps, account_id(account))
+        for node in top.below
+        for below in node.below
+        if process_id in {None, below.id}
+        for sub in below.below
     ]
     hint = "No sub-processes yet. Create one with `callmark structure sub-process create`."
     out.rows(rows, ("id", "name", "process_name", "operation_name"), empty=hint)
@@ -239,8 +259,10 @@ async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id:
 @operator
 async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, process_id: UUID) -> None:
     """Move a sub-process and its feature sets to another process."""
-    moved = await nodes.move_sub_process(deps, account_id(account), ProcessId(id), process_id=ProcessId(process_id))
-    out.item(_process_row(moved), "Sub-process moved.")
+    moved = await structure.move_sub_process(
+        deps, account_id(account), ProcessId(id), process_id=ProcessId(process_id), by=operator_at_terminal()
+    )
+    out.item(_row(moved), "Sub-process moved.")
 
 
 @click.command("show")
@@ -249,7 +271,7 @@ async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, pro
 @operator
 async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one."""
-    out.item(_process_row(await nodes.get_process(deps, account_id(account), ProcessId(id))))
+    out.item(_row((await structure.get_node(deps, account_id(account), id, PROCESSES)).unit))
 
 
 @click.command("update")
@@ -259,7 +281,10 @@ async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None
 @operator
 async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
     """Rename one."""
-    out.item(_process_row(await nodes.rename_process(deps, account_id(account), ProcessId(id), name=name)), "Renamed.")
+    changed = await structure.rename_node(
+        deps, account_id(account), id, PROCESSES, name=name, by=operator_at_terminal()
+    )
+    out.item(_row(changed), "Renamed.")
 
 
 @click.command("delete")
@@ -269,9 +294,9 @@ async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name:
 @operator
 async def delete_process(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete one that is empty."""
-    found = await nodes.get_process(deps, account_id(account), ProcessId(id))
+    found = await structure.get_node(deps, account_id(account), id, PROCESSES)
     sure(f"Delete {found.name!r}?", yes=yes)
-    await nodes.delete_process(deps, found.account_id, found.id)
+    await structure.delete_node(deps, account_id(account), id, PROCESSES, by=operator_at_terminal())
     out.done({"id": found.id}, f"{found.name!r} deleted.")
 
 
@@ -280,27 +305,16 @@ for _group in (process, sub_process):
         _group.add_command(_command)
 
 
-def _department_row(found: Department) -> dict[str, object]:
-    return {"id": found.id, "name": found.name, "created_at": found.created_at}
-
-
-def _operation_row(found: Operation) -> dict[str, object]:
-    return {
-        "id": found.id,
-        "name": found.name,
-        "calling_operation_id": found.catalogue_id,
-        "department_id": found.department_id,
-        "created_at": found.created_at,
-    }
-
-
-def _process_row(found: Process) -> dict[str, object]:
-    """A process; a sub-process has the id of its process, too."""
-    parent = {} if found.parent_id is None else {"process_id": found.parent_id}
-    return {
-        "id": found.id,
-        "name": found.name,
-        "operation_id": found.operation_id,
-        **parent,
-        "created_at": found.created_at,
-    }
+def _row(unit: Unit) -> dict[str, object]:
+    """A unit; a sub-process has the id of its process, too."""
+    row: dict[str, object] = {"id": unit.id, "name": unit.name}
+    match unit:
+        case Operation():
+            row |= {"calling_operation_id": unit.catalogue_id, "department_id": unit.department_id}
+        case Process(parent_id=None):
+            row["operation_id"] = unit.operation_id
+        case Process():
+            row |= {"operation_id": unit.operation_id, "process_id": unit.parent_id}
+        case Department():
+            pass
+    return row | {"created_at": unit.created_at}

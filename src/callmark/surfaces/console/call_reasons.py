@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.call_reasons.model import CallReason
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import CallReasonId
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import service as structure
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
 from callmark.surfaces.console.pages import Page, page
@@ -108,7 +108,7 @@ async def delete(request: ConsoleRequest) -> Response:
 
 async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Response:
     found = await call_reasons.list_call_reasons(request.deps, request.account_id)
-    uses = await structure.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id)
     listed = [ListedCallReason(reason, uses.of_call_reasons.get(reason.id, ())) for reason in found]
     return page(request, CallReasonsPage(listed, form), status)
 
@@ -116,7 +116,7 @@ async def _list(request: ConsoleRequest, form: Form, status: int = 200) -> Respo
 async def _reason(request: ConsoleRequest) -> tuple[CallReason, Sequence[str]]:
     """The call reason that the path names, and the names of the feature sets that show it."""
     reason = await call_reasons.get_call_reason(request.deps, request.account_id, request.id(CallReasonId))
-    uses = await structure.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id)
     return reason, uses.of_call_reasons.get(reason.id, ())
 
 

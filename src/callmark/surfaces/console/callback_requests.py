@@ -21,11 +21,11 @@ from callmark.domain.callbacks.model import (
     is_overdue,
 )
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import visible_sets
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names

@@ -12,10 +12,10 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Week, slots
 from callmark.domain.callbacks.hours_reader import parse_hours
 from callmark.domain.callbacks.model import LONGEST_NAME, CallbackConfig, check_hours, config_name
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.feedback import model
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import (
@@ -28,8 +30,6 @@ from callmark.domain.feedback.model import (
 )
 from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.text import kept_or

@@ -7,13 +7,13 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CallType, CampaignResults, CampaignState, Feedback
 from callmark.domain.ids import CampaignId, FeedbackId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import visible_sets
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names

@@ -5,11 +5,11 @@ import re
 import msgspec
 import phonenumbers
 
-from callmark.domain.access.structure import Kind
 from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.callbacks.hours import Week, hours_text
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
+from callmark.domain.feature_sets.model import FeatureSetState, PhoneType
 from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
 from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
@@ -18,7 +18,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import Fault, Field
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
-from callmark.domain.structure.model import FeatureSetState, PhoneType
+from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.health import Health
 from callmark.domain.webhooks.model import DeliveryState
 
@@ -50,16 +50,16 @@ ROLE_HINTS = {
 MEMBER_STATES = {MemberState.INVITED: "Invited", MemberState.ACTIVE: "Active", MemberState.REVOKED: "Access revoked"}
 MEMBER_COLOURS = {MemberState.INVITED: "azure", MemberState.ACTIVE: "green", MemberState.REVOKED: "red"}
 NODES = {
-    Kind.DEPARTMENT: "Department",
-    Kind.OPERATION: "Calling operation",
-    Kind.PROCESS: "Process",
-    Kind.SUB_PROCESS: "Sub-process",
+    NodeKind.DEPARTMENT: "Department",
+    NodeKind.OPERATION: "Calling operation",
+    NodeKind.PROCESS: "Process",
+    NodeKind.SUB_PROCESS: "Sub-process",
 }
 NODE_ICONS = {
-    Kind.DEPARTMENT: "building",
-    Kind.OPERATION: "phone-call",
-    Kind.PROCESS: "folder",
-    Kind.SUB_PROCESS: "folder",
+    NodeKind.DEPARTMENT: "building",
+    NodeKind.OPERATION: "phone-call",
+    NodeKind.PROCESS: "folder",
+    NodeKind.SUB_PROCESS: "folder",
 }
 SET_STATES = {
     FeatureSetState.DRAFT: "Draft",

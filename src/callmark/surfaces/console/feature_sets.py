@@ -6,22 +6,20 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import feature_sets as access
-from callmark.domain.access.feature_sets import Choices, Hung, Identity, Wanted
-from callmark.domain.access.structure import Node
-from callmark.domain.ids import CallReasonId, FeatureSetId, LabelId
-from callmark.domain.labels.model import Label, logo_address
-from callmark.domain.policy.model import Action
-from callmark.domain.structure.model import (
-    LONGEST_DESCRIPTION,
-    LONGEST_NAME,
+from callmark.domain.call_reasons import service as call_reasons
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import (
     FeatureSet,
-    FeatureSetChange,
     FeatureSetState,
-    NewFeatureSet,
-    PhoneType,
     Placed,
 )
+from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
+from callmark.domain.ids import FeatureSetId, ProcessId
+from callmark.domain.labels import service as labels
+from callmark.domain.policy.model import Action
+from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
@@ -33,7 +31,32 @@ from callmark.surfaces.console.structure import MovePage, options_of
 
 LIST = "/console/feature-sets"
 _PAGE = 50
-_FIELDS = {"label_id": "label", "call_reason_id": "reason", "process_id": "process"}
+_SHORT_ID = 8
+"""How much of an id lists show: its last characters."""
+
+
+@dataclass(frozen=True)
+class FeatureSetFilter:
+    """What the list is narrowed to; an empty part narrows nothing. `text` is part of the name."""
+
+    text: str = ""
+    state: FeatureSetState | None = None
+    place: UUID | None = None
+
+    def includes(self, one: VisibleFeatureSet) -> bool:
+        """Whether the list shows it."""
+        text, found = self.text.strip().casefold(), one.feature_set
+        is_named = text in found.name.casefold() or (len(text) >= _SHORT_ID and str(found.id).endswith(text))
+        return is_named and self.state in {None, found.state} and (self.place is None or self.place in one.path)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a listed number of a feature set shows; empty where it has none."""
+
+    name: str
+    logo_url: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -41,9 +64,9 @@ class SetsPage(Page):
     """A page of the list. `is_narrowed`: an empty list is because of the filters."""
 
     template: ClassVar[str] = "feature_sets/list.html"
-    sets: list[Hung]
+    sets: list[VisibleFeatureSet]
     total: int
-    wanted: Wanted
+    wanted: FeatureSetFilter
     places: list[tuple[str, str]]
     is_narrowed: bool
     may_create: bool
@@ -65,33 +88,17 @@ class SetPage(Page):
     to_do: str
 
 
-@dataclass(frozen=True)
-class SetFormPage(Page):
-    """The form of a new feature set, or of one there is (`set_id`), with what its numbers will show beside it."""
-
-    template: ClassVar[str] = "feature_sets/form.html"
-    form: Form
-    set_id: str
-    homes: list[tuple[str, str]]
-    choices: Choices
-    chosen: Label | None
-    reason: str
-    logos: dict[str, str]
-    may_label: bool
-    back: str
-    longest_name: int = LONGEST_NAME
-    longest_description: int = LONGEST_DESCRIPTION
-
-
 async def show_list(request: ConsoleRequest) -> Response:
     """The feature sets of the actor's place, by name."""
     state = request.query("state")
-    wanted = Wanted(
+    wanted = FeatureSetFilter(
         request.query("q"),
         FeatureSetState(state) if state in set(FeatureSetState) else None,
         parse_uuid(request.query("place")),
     )
-    found, tree = await access.list_sets(request.deps, request.actor, wanted)
+    visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
+    found = [one for one in visible if one.path and wanted.includes(one)]  # a number group has no place
+    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
     after = decode_key(request.query("after"), 2)
     rest = [one for one in found if after is None or _key(one) > after]
     shown = rest[:_PAGE]
@@ -104,7 +111,7 @@ async def show_list(request: ConsoleRequest) -> Response:
             wanted,
             place_options(tree),
             is_narrowed=any(kept.values()),
-            may_create=any(node.has_sets for node in access.places.flat(tree).values()),
+            may_create=any(node.has_sets for node in flat(tree).values()),
             url=LIST,
             next=with_query(LIST, **kept, after=encode_key(*_key(shown[-1]))) if len(rest) > _PAGE else "",
             first=with_query(LIST, **kept) if after else "",
@@ -114,71 +121,17 @@ async def show_list(request: ConsoleRequest) -> Response:
 
 async def show_set(request: ConsoleRequest) -> Response:
     """One feature set."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId))
-    one, path = placed.feature_set, access.path_of(placed.place)
-    identity = await access.identity_of(request.deps, request.actor, one)
-    return page(request, SetPage(one, _trail(placed), path, identity, _why(one), _to_do(one)))
-
-
-async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form."""
-    homes = await access.homes(request.deps, request.actor)
-    form = Form.of(process=request.query("process"), phone_type=PhoneType.VERIFIED.value)
-    return await _form_page(request, form, "", homes)
-
-
-async def create(request: ConsoleRequest) -> Response:
-    """Makes a draft."""
-    form = request.form
-    try:
-        new = NewFeatureSet(
-            form.text("name"),
-            form.text("description"),
-            _label(form),
-            _reason(form),
-            form.is_on("call_me_back"),
-            form.is_on("survey"),
-            _phone_type(form),
-        )
-        made = await access.create_set(request.deps, request.actor, parse_uuid(form.text("process")), new)
-    except (InvalidInput, Conflict) as refused:
-        return await _form_page(
-            request, _about(form, refused), "", await access.homes(request.deps, request.actor), 422
-        )
-    return request.go(f"{LIST}/{made.id}", f"{made.name} was created as a draft. Next: list its numbers.")
-
-
-async def show_edit(request: ConsoleRequest) -> Response:
-    """The form with what it has."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
-    return await _form_page(request, _filled(placed.feature_set), str(placed.feature_set.id), [])
-
-
-async def edit(request: ConsoleRequest) -> Response:
-    """Changes what its numbers show."""
-    form, set_id = request.form, request.id(FeatureSetId)
-    await access.find_set(request.deps, request.actor, set_id, Action.FEATURE_SETS_MANAGE)
-    try:
-        wanted = FeatureSetChange(
-            name=form.text("name"),
-            description=form.text("description"),
-            label_id=_label(form),
-            call_reason_id=_reason(form),
-            call_me_back=form.is_on("call_me_back"),
-            survey=form.is_on("survey"),
-            phone_type=_phone_type(form),
-        )
-        new = await access.change_set(request.deps, request.actor, set_id, wanted)
-    except (InvalidInput, Conflict) as refused:
-        return await _form_page(request, _about(form, refused), str(set_id), [], 422)
-    return request.go(f"{LIST}/{set_id}", f"{new.name} was saved. Its numbers show the changes from the next call.")
+    placed = await placed_of(request)
+    one = placed.feature_set
+    identity = await identity_of(request, one)
+    return page(request, SetPage(one, _trail(placed), placed.place.path, identity, _why(one), _to_do(one)))
 
 
 async def ask_publish(request: ConsoleRequest) -> Response:
     """Says what publishing does, or what is missing."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
-    identity = await access.identity_of(request.deps, request.actor, one)
+    identity = await identity_of(request, one)
     if one.label_id is None:
         reasons = ["A published feature set needs a label. Choose one first."]
         to = ("Choose a label", f"{back}/edit")
@@ -193,9 +146,9 @@ async def ask_publish(request: ConsoleRequest) -> Response:
 
 async def publish(request: ConsoleRequest) -> Response:
     """Lets its listed numbers show it."""
-    set_id = request.id(FeatureSetId)
+    set_id = (await placed_of(request)).feature_set.id
     try:
-        one = await access.publish_set(request.deps, request.actor, set_id)
+        one = await feature_sets.publish_feature_set(request.deps, request.account_id, set_id, by=request.by)
     except InvalidInput as refused:
         return request.go(f"{LIST}/{set_id}/edit", display_names.sentence(refused.for_people), "danger")
     return request.go(f"{LIST}/{set_id}", f"{one.name} was published.")
@@ -203,7 +156,7 @@ async def publish(request: ConsoleRequest) -> Response:
 
 async def ask_unpublish(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     lost = [
         f"Its {display_names.count(one.number_count, 'number')} show nothing from the next call.",
@@ -215,9 +168,9 @@ async def ask_unpublish(request: ConsoleRequest) -> Response:
 
 async def unpublish(request: ConsoleRequest) -> Response:
     """Stops its numbers from showing it."""
-    set_id = request.id(FeatureSetId)
+    set_id = (await placed_of(request)).feature_set.id
     try:
-        one = await access.unpublish_set(request.deps, request.actor, set_id)
+        one = await feature_sets.unpublish_feature_set(request.deps, request.account_id, set_id, by=request.by)
     except Conflict as refused:
         return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
     return request.go(f"{LIST}/{set_id}", f"{one.name} was unpublished. Its numbers now show nothing.")
@@ -225,16 +178,17 @@ async def unpublish(request: ConsoleRequest) -> Response:
 
 async def show_move(request: ConsoleRequest) -> Response:
     """Where it may hang."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await placed_of(request)
     return await _moving(request, placed, Form())
 
 
 async def move(request: ConsoleRequest) -> Response:
     """Hangs it elsewhere."""
     form, set_id = request.form, request.id(FeatureSetId)
-    placed = await access.find_set(request.deps, request.actor, set_id, Action.FEATURE_SETS_MANAGE)
+    placed = await placed_of(request)
     try:
-        node = await access.move_set(request.deps, request.actor, set_id, parse_uuid(form.text("to")))
+        node = await home(request, form.text("to"))
+        await feature_sets.move_feature_set(request.deps, request.account_id, set_id, ProcessId(node.id), by=request.by)
     except InvalidInput as refused:
         return await _moving(request, placed, form.refused(InvalidInput(refused.for_people, field="to")), 422)
     except Conflict as refused:
@@ -244,7 +198,7 @@ async def move(request: ConsoleRequest) -> Response:
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what goes with it, or why it cannot be deleted yet."""
-    placed = await access.find_set(request.deps, request.actor, request.id(FeatureSetId), Action.FEATURE_SETS_MANAGE)
+    placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
     if one.number_count:
         reasons = [
@@ -253,7 +207,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
         ]
         to = ("Delist its numbers", f"{back}/listing")
         return page(request, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
-    gone = await access.hangers_of(request.deps, request.actor, one.id)
+    gone = await feature_sets.get_hangers(request.deps, one.id)
     lost = [f"Its id {one.id} stops working: the API answers 403 for it."]
     if gone.callback_config:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
@@ -266,9 +220,9 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Removes it."""
-    set_id = request.id(FeatureSetId)
+    set_id = (await placed_of(request)).feature_set.id
     try:
-        one = await access.delete_set(request.deps, request.actor, set_id)
+        one = await feature_sets.delete_feature_set(request.deps, request.account_id, set_id, by=request.by)
     except Conflict as refused:
         return request.go(f"{LIST}/{set_id}", display_names.sentence(refused.message), "danger")
     return request.go(LIST, f"{one.name} was deleted.")
@@ -276,10 +230,10 @@ async def delete(request: ConsoleRequest) -> Response:
 
 def place_options(tree: list[Node]) -> list[tuple[str, str]]:
     """The places of a tree for a filter, ids and names."""
-    return options_of(access.places.flat(tree).values())
+    return options_of(flat(tree).values())
 
 
-def _key(one: Hung) -> tuple[str, str]:
+def _key(one: VisibleFeatureSet) -> tuple[str, str]:
     return one.feature_set.name.casefold(), str(one.feature_set.id)
 
 
@@ -310,85 +264,54 @@ def _to_do(one: FeatureSet) -> str:
     return "" if one.state is FeatureSetState.PUBLISHED else "publish"
 
 
-async def _form_page(
-    request: ConsoleRequest, form: Form, set_id: str, homes: list[Node], status: int = 200
-) -> Response:
-    choices = await access.choices(request.deps, request.actor)
-    chosen = next((one for one in choices.labels if str(one.id) == form.text("label")), None)
-    reason = next((one.text for one in choices.reasons if str(one.id) == form.text("reason")), "")
-    logos = {str(one.id): logo_address(request.deps.public_url, one.logo_sha256) for one in choices.labels}
-    may_label = request.may(Action.LABELS_MANAGE)
-    back = f"{LIST}/{set_id}" if set_id else LIST
-    return page(
-        request, SetFormPage(form, set_id, options_of(homes), choices, chosen, reason, logos, may_label, back), status
+async def identity_of(request: ConsoleRequest, one: FeatureSet) -> Identity:
+    """What a listed number of it shows once it is published."""
+    of = (request.deps, request.account_id)
+    label = await labels.get_label(*of, one.label_id) if one.label_id else None
+    reason = await call_reasons.get_call_reason(*of, one.call_reason_id) if one.call_reason_id else None
+    return Identity(
+        label.name if label else "",
+        labels.logo_url(request.deps.public_url, label) if label else "",
+        reason.text if reason else "",
     )
+
+
+async def placed_of(request: ConsoleRequest) -> Placed:
+    """The feature set that the path names."""
+    return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
+
+
+async def homes(request: ConsoleRequest) -> list[Node]:
+    """The processes and sub-processes that the visitor may hang feature sets on."""
+    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
+    return [node for node in flat(tree).values() if node.has_sets]
+
+
+async def home(request: ConsoleRequest, text: str) -> Node:
+    """The one of them that was chosen. Raises InvalidInput about `process`."""
+    found = next((node for node in await homes(request) if str(node.id) == text), None)
+    if found is None:
+        raise InvalidInput("choose a process", field="process")
+    return found
 
 
 async def _moving(request: ConsoleRequest, placed: Placed, form: Form, status: int = 200) -> Response:
     one = placed.feature_set
-    homes = [node for node in await access.homes(request.deps, request.actor) if node.id != one.process_id]
+    offered = [node for node in await homes(request) if node.id != one.process_id]
     back = f"{LIST}/{one.id}"
-    if not homes:
+    if not offered:
         return page(
             request, Blocked(f"{one.name} cannot be moved", ["There is no other process to move it to."], None, back)
         )
     text = f"Its {display_names.count(one.number_count, 'number')} move with it and show the same as before."
     return page(
-        request, MovePage(f"Move {one.name}", text, "Move to", options_of(homes), form, f"{back}/move", back), status
+        request, MovePage(f"Move {one.name}", text, "Move to", options_of(offered), form, f"{back}/move", back), status
     )
-
-
-def _filled(one: FeatureSet) -> Form:
-    return Form.of(
-        name=one.name,
-        description=one.description,
-        label=str(one.label_id or ""),
-        reason=str(one.call_reason_id or ""),
-        call_me_back="on" if one.call_me_back else "",
-        survey="on" if one.survey else "",
-        phone_type=one.phone_type.value,
-    )
-
-
-def _about(form: Form, refused: InvalidInput | Conflict) -> Form:
-    """The form with what was refused beside the field that has another name here."""
-    if isinstance(refused, Conflict):
-        field = "phone_type" if "phone type" in refused.message else "name"
-        return form.refused(InvalidInput(refused.message, field=field))
-    return form.refused(InvalidInput(refused.for_people, field=_FIELDS.get(refused.field, refused.field)))
-
-
-def _label(form: Form) -> LabelId | None:
-    return LabelId(found) if (found := _chosen(form, "label")) else None
-
-
-def _reason(form: Form) -> CallReasonId | None:
-    return CallReasonId(found) if (found := _chosen(form, "reason")) else None
-
-
-def _chosen(form: Form, name: str) -> UUID | None:
-    """The id of an optional choice. Raises InvalidInput for what is none."""
-    text = form.text(name)
-    found = parse_uuid(text)
-    if text and found is None:
-        raise InvalidInput("choose one of the list", field=name)
-    return found
-
-
-def _phone_type(form: Form) -> PhoneType:
-    text = form.text("phone_type") or PhoneType.VERIFIED.value
-    if text not in set(PhoneType):
-        raise InvalidInput("choose one of the list", field="phone_type")
-    return PhoneType(text)
 
 
 ROUTES = (
     get("/feature-sets", show_list, Action.FEATURE_SETS_VIEW),
-    get("/feature-sets/new", show_create, Action.FEATURE_SETS_MANAGE),
-    post("/feature-sets/new", create, Action.FEATURE_SETS_MANAGE),
     get("/feature-sets/{id}", show_set, Action.FEATURE_SETS_VIEW),
-    get("/feature-sets/{id}/edit", show_edit, Action.FEATURE_SETS_MANAGE),
-    post("/feature-sets/{id}/edit", edit, Action.FEATURE_SETS_MANAGE),
     get("/feature-sets/{id}/publish", ask_publish, Action.FEATURE_SETS_MANAGE),
     post("/feature-sets/{id}/publish", publish, Action.FEATURE_SETS_MANAGE),
     get("/feature-sets/{id}/unpublish", ask_unpublish, Action.FEATURE_SETS_MANAGE),

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
+from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import LabelId
 from callmark.domain.labels import categories
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import service as structure
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
@@ -70,7 +70,7 @@ class LabelFormPage(Page):
 async def show_labels(request: ConsoleRequest) -> Response:
     """All labels, or those of one type."""
     found = await labels.list_labels(request.deps, request.account_id)
-    uses = await structure.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id)
     kind = request.query("type") if request.query("type") in set(LabelType) else ""
     counts = {kind.value: sum(label.label_type is kind for label in found) for kind in LabelType} | {"": len(found)}
     rows = [
@@ -150,7 +150,7 @@ async def make_default(request: ConsoleRequest) -> Response:
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
     label = await _label(request)
-    uses = await structure.list_uses(request.deps, request.account_id)
+    uses = await feature_sets.list_uses(request.deps, request.account_id)
     if used_by := uses.of_labels.get(label.id):
         reasons = [shown_by(used_by), "Give them another label first."]
         return page(request, Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))

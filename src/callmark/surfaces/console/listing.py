@@ -11,15 +11,15 @@ from starlette.responses import Response
 
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState
+from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
 from callmark.domain.numbers import imports, number_list_parser, reviews
 from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
 from callmark.domain.numbers.model import Published
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
 from callmark.domain.policy.model import Action, Path
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import FeatureSet, FeatureSetState
-from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm

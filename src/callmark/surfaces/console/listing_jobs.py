@@ -7,11 +7,11 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
+from callmark.domain.feature_sets import visible_sets
 from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob
 from callmark.domain.policy.model import Action
-from callmark.domain.structure import visible_sets
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid

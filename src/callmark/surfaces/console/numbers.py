@@ -7,18 +7,16 @@ from typing import ClassVar
 
 from starlette.responses import Response, StreamingResponse
 
-from callmark.domain.access import feature_sets as sets
-from callmark.domain.access.feature_sets import Identity
-from callmark.domain.access.structure import tree_of
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets.model import FeatureSetState, Placed
+from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import imports
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
-from callmark.domain.structure import visible_sets
-from callmark.domain.structure.model import FeatureSetState, Placed
-from callmark.domain.structure.visible_sets import VisibleFeatureSet
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -26,7 +24,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.csv_export import sheet
-from callmark.surfaces.console.feature_sets import place_options
+from callmark.surfaces.console.feature_sets import Identity, identity_of, place_options
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
 from callmark.surfaces.console.route import get, post
@@ -92,7 +90,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     of = request.deps, request.account_id, request.by.scope
     found = await number_search.search_numbers(*of, wanted, before=_before(request), limit=_PAGE + 1)
     visible = await visible_sets.list_visible(*of)
-    tree = await tree_of(request.deps, request.actor)
+    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
     shown = found[:_PAGE]
     kept = {
         "q": wanted.text,
@@ -162,7 +160,7 @@ async def show_number(request: ConsoleRequest) -> Response:
     found = await _find(request)
     identity = Identity("", "", "")
     if found.placed:
-        identity = await sets.identity_of(request.deps, request.actor, found.placed.feature_set)
+        identity = await identity_of(request, found.placed.feature_set)
     return page(request, NumberPage(found, identity, _why(found)))
 
 
@@ -265,7 +263,7 @@ async def _find(request: ConsoleRequest) -> PlacedNumber:
 async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> Placed | None:
     """The feature set with its place; None for a number group."""
     try:
-        return await structure.get_placed(request.deps, request.account_id, feature_set_id)
+        return await feature_sets.get_placed(request.deps, request.account_id, feature_set_id)
     except NotFound:
         return None
 

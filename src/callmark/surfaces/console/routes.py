@@ -4,11 +4,13 @@ from callmark.surfaces.console import (
     accounts,
     audit,
     batches,
+    call_reasons,
     callback_requests,
     callbacks,
     campaign_builder,
     campaigns,
     deliveries,
+    feature_set_form,
     feature_sets,
     first_steps,
     handset_apps,
@@ -38,7 +40,6 @@ from callmark.surfaces.console import (
     usage,
     webhooks,
 )
-from callmark.surfaces.console import call_reasons as reasons
 from callmark.surfaces.console.route import ConsoleRoute
 
 TABLE: tuple[ConsoleRoute, ...] = (
@@ -48,7 +49,7 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *first_steps.ROUTES,
     *keys.ROUTES,
     *labels.ROUTES,
-    *reasons.ROUTES,
+    *call_reasons.ROUTES,
     *batches.ROUTES,
     *records.ROUTES,
     *push.ROUTES,
@@ -65,6 +66,7 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *audit.ROUTES,
     *own_account.ROUTES,
     *structure.ROUTES,
+    *feature_set_form.ROUTES,
     *feature_sets.ROUTES,
     *listing.ROUTES,
     *listing_jobs.ROUTES,

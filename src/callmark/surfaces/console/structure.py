@@ -7,14 +7,13 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import structure as access
-from callmark.domain.access.structure import Kind, Node
-from callmark.domain.ids import CatalogueId
+from callmark.domain.accounts import service as accounts
+from callmark.domain.ids import DepartmentId, OperationId, ProcessId
 from callmark.domain.policy.model import Action
+from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
-from callmark.domain.structure.model import LONGEST_NAME
+from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, flat
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
 from callmark.surfaces.console.pages import Page, page
@@ -24,7 +23,7 @@ from callmark.surfaces.console.route import get, post
 LIST = "/console/structure"
 _OPEN_AT_MOST = 60
 """A tree of more nodes opens with its departments only."""
-_INSIDE = {Kind.DEPARTMENT: "calling operation", Kind.OPERATION: "process", Kind.PROCESS: "sub-process"}
+_INSIDE = {NodeKind.DEPARTMENT: "calling operation", NodeKind.OPERATION: "process", NodeKind.PROCESS: "sub-process"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +77,8 @@ class MovePage(Page):
 
 async def show_tree(request: ConsoleRequest) -> Response:
     """The whole of what the actor may see."""
-    tree = await access.see_tree(request.deps, request.actor)
-    return page(request, StructurePage(tree, len(access.flat(tree)) <= _OPEN_AT_MOST))
+    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
+    return page(request, StructurePage(tree, len(flat(tree)) <= _OPEN_AT_MOST))
 
 
 async def show_create_department(request: ConsoleRequest) -> Response:
@@ -91,16 +90,18 @@ async def create_department(request: ConsoleRequest) -> Response:
     """Adds a department."""
     form = request.form
     try:
-        made = await access.create_department(request.deps, request.actor, form.text("name"))
+        made = await structure.create_department(
+            request.deps, request.account_id, name=form.text("name"), by=request.by
+        )
     except (InvalidInput, Conflict) as refused:
-        return page(request, _new_department(_about_name(form, refused)), 422)
-    return request.go(_at(made), f"{form.text('name').strip()} was added. Next: choose its calling operations.")
+        return page(request, _new_department(form.refused(refused)), 422)
+    return request.go(_at(made.id), f"{made.name} was added. Next: choose its calling operations.")
 
 
 async def show_add(request: ConsoleRequest) -> Response:
     """What may be added inside this node."""
-    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
-    if node.kind is Kind.SUB_PROCESS:
+    node = await _node(request)
+    if node.kind is NodeKind.SUB_PROCESS:
         return request.go(f"/console/feature-sets/new?process={node.id}")
     return page(request, _adding(node, Form()))
 
@@ -108,39 +109,40 @@ async def show_add(request: ConsoleRequest) -> Response:
 async def add(request: ConsoleRequest) -> Response:
     """Adds calling operations to a department, a process to an operation, a sub-process to a process."""
     form = request.form
-    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
+    node = await _node(request)
     try:
         made, names = await _add(request, node, form)
     except (InvalidInput, Conflict) as refused:
-        return page(request, _adding(node, _about_name(form, refused)), 422)
+        return page(request, _adding(node, form.refused(refused)), 422)
     return request.go(_at(made), f"{names} {'were' if ',' in names else 'was'} added to {node.name}.")
 
 
 async def show_rename(request: ConsoleRequest) -> Response:
     """The form with its name."""
-    node = await access.find_node(request.deps, request.actor, _id(request), Action.STRUCTURE_MANAGE)
+    node = await _node(request)
     return page(request, _renaming(node, Form.of(name=node.name)))
 
 
 async def rename(request: ConsoleRequest) -> Response:
     """Gives it another name."""
-    form, node_id = request.form, _id(request)
+    form, node = request.form, await _node(request)
     try:
-        name = await access.rename_node(request.deps, request.actor, node_id, form.text("name"))
+        new = await structure.rename_node(
+            request.deps, request.account_id, node.id, name=form.text("name"), by=request.by
+        )
     except (InvalidInput, Conflict) as refused:
-        node = await access.find_node(request.deps, request.actor, node_id, Action.STRUCTURE_MANAGE)
-        return page(request, _renaming(node, _about_name(form, refused)), 422)
-    return request.go(_at(node_id), f"Renamed to {name}.")
+        return page(request, _renaming(node, form.refused(refused)), 422)
+    return request.go(_at(node.id), f"Renamed to {new.name}.")
 
 
 async def show_move(request: ConsoleRequest) -> Response:
     """Where it may go."""
-    node = await access.find_taken(request.deps, request.actor, _id(request))
-    options = await access.targets(request.deps, request.actor, node)
+    node = await _node_below(request)
+    options = await _targets(request, node)
     if not options:
-        above = "operation" if node.kind is Kind.PROCESS else "process"
+        above = "operation" if node.kind is NodeKind.PROCESS else "process"
         why = f"There is no other {above} to move it to."
-        if node.kind not in {Kind.PROCESS, Kind.SUB_PROCESS}:
+        if node.kind not in {NodeKind.PROCESS, NodeKind.SUB_PROCESS}:
             why = "Only processes and sub-processes can be moved."
         return page(request, Blocked(f"{node.name} cannot be moved", [why], None, _at(node.id)))
     return page(request, _moving(node, options, Form()))
@@ -148,26 +150,25 @@ async def show_move(request: ConsoleRequest) -> Response:
 
 async def move(request: ConsoleRequest) -> Response:
     """Hangs it elsewhere."""
-    form, node_id = request.form, _id(request)
-    node = await access.find_taken(request.deps, request.actor, node_id)
+    form, node = request.form, await _node_below(request)
+    options = await _targets(request, node)
     try:
-        to = await access.move_node(request.deps, request.actor, node_id, parse_uuid(form.text("to")))
+        to = await _move(request, node, options)
     except (InvalidInput, Conflict) as refused:
-        options = await access.targets(request.deps, request.actor, node)
         return page(request, _moving(node, options, form.refused(refused)), 422)
-    return request.go(_at(node_id), f"{node.name} was moved to {to.where}.")
+    return request.go(_at(node.id), f"{node.name} was moved to {to.where}.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost, or why it cannot be."""
-    node = await access.find_taken(request.deps, request.actor, _id(request))
+    node = await _node_below(request)
     if not node.is_empty:
         return page(request, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
-    owners = await access.owners_of(request.deps, request.actor, node)
+    members = await accounts.list_members(request.deps, request.account_id)
     lost = [
         "It is empty, so nothing else is deleted.",
         f"Its id {node.id} no longer works as an API filter.",
-        *(f"{email} loses access until you assign another place." for email in owners),
+        *(f"{one.email} loses access until you assign another place." for one in members if one.node_id == node.id),
     ]
     kind = display_names.NODES[node.kind].lower()
     return confirm(
@@ -178,7 +179,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 async def delete(request: ConsoleRequest) -> Response:
     """Removes an empty node."""
     try:
-        node = await access.delete_node(request.deps, request.actor, _id(request))
+        node = await structure.delete_node(request.deps, request.account_id, _id(request), by=request.by)
     except Conflict as refused:
         return request.go(LIST, display_names.sentence(refused.message), "danger")
     return request.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
@@ -191,17 +192,50 @@ def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
 
 async def _add(request: ConsoleRequest, node: Node, form: Form) -> tuple[UUID, str]:
     """The last node that was made, and the names of all."""
-    if node.kind is not Kind.DEPARTMENT:
-        name = form.text("name")
-        return await access.create_process(request.deps, request.actor, node.id, name), name.strip()
-    by_id = {str(entry.id): entry for entry in CATALOGUE}
-    chosen = [by_id[text] for text in form.all("operations") if text in by_id]
+    of, name, by = (request.deps, request.account_id), form.text("name"), request.by
+    if node.kind is NodeKind.OPERATION:
+        process = await structure.create_process(*of, OperationId(node.id), name=name, by=by)
+        return process.id, process.name
+    if node.kind is not NodeKind.DEPARTMENT:
+        sub_process = await structure.create_sub_process(*of, ProcessId(node.id), name=name, by=by)
+        return sub_process.id, sub_process.name
+    chosen = [entry for entry in CATALOGUE if str(entry.id) in form.all("operations")]
     if not chosen:
         raise InvalidInput("choose at least one", field="operations")
-    made = node.id
-    for entry in chosen:
-        made = await access.create_operation(request.deps, request.actor, node.id, CatalogueId(entry.id))
-    return made, ", ".join(entry.name for entry in chosen)
+    made = [await structure.create_operation(*of, DepartmentId(node.id), catalogue_id=one.id, by=by) for one in chosen]
+    return made[-1].id, ", ".join(entry.name for entry in chosen)
+
+
+async def _move(request: ConsoleRequest, node: Node, options: list[Node]) -> Node:
+    """Where it hangs now."""
+    of, by = (request.deps, request.account_id, ProcessId(node.id)), request.by
+    to = next((one for one in options if str(one.id) == request.form.text("to")), None)
+    if to is None:
+        raise InvalidInput("choose where to move it", field="to")
+    if node.kind is NodeKind.PROCESS:
+        await structure.move_process(*of, operation_id=OperationId(to.id), by=by)
+    else:
+        await structure.move_sub_process(*of, process_id=ProcessId(to.id), by=by)
+    return to
+
+
+async def _node(request: ConsoleRequest) -> Node:
+    """The node that the path names."""
+    return await structure.get_node(request.deps, request.account_id, _id(request), scope=request.by.scope)
+
+
+async def _node_below(request: ConsoleRequest) -> Node:
+    """As `_node`, one that may be moved or deleted. Raises Forbidden for the visitor's own place."""
+    node = await _node(request)
+    structure.check_above(request.by.scope, node)
+    return node
+
+
+async def _targets(request: ConsoleRequest, node: Node) -> list[Node]:
+    """Where the node may be moved: other operations for a process, other processes for a sub-process."""
+    wanted = {NodeKind.PROCESS: NodeKind.OPERATION, NodeKind.SUB_PROCESS: NodeKind.PROCESS}.get(node.kind)
+    found = flat(await structure.tree(request.deps, request.account_id, request.by.scope)).values()
+    return [one for one in found if one.kind is wanted and one.id != node.path[-2]]
 
 
 def _new_department(form: Form) -> NamePage:
@@ -217,11 +251,11 @@ def _new_department(form: Form) -> NamePage:
 
 
 def _adding(node: Node, form: Form) -> Page:
-    if node.kind is Kind.DEPARTMENT:
+    if node.kind is NodeKind.DEPARTMENT:
         there = {one.name for one in node.below}
         return OperationsPage(node, [entry for entry in CATALOGUE if entry.name not in there], form, _at(node.id))
     what = _INSIDE[node.kind]
-    hint = "What the calls are for, such as Last mile." if node.kind is Kind.OPERATION else "A part of the process."
+    hint = "What the calls are for, such as Last mile." if node.kind is NodeKind.OPERATION else "A part of the process."
     to = f"{LIST}/{node.id}/add"
     return NamePage(f"Add a {what} to {node.name}", "Name", hint, f"Add {what}", form, to, _at(node.id))
 
@@ -260,13 +294,6 @@ def _inside(node: Node) -> list[str]:
         f"Feature set {one.name} with {display_names.count(one.number_count, 'number')} is in it." for one in node.sets
     ]
     return [*below, *sets, "Delete or move its contents first."]
-
-
-def _about_name(form: Form, refused: InvalidInput | Conflict) -> Form:
-    """Names that are taken are told beside the name."""
-    if isinstance(refused, Conflict) and "name" in form.values:
-        return form.refused(InvalidInput(refused.message, field="name"))
-    return form.refused(refused)
 
 
 def _id(request: ConsoleRequest) -> UUID:

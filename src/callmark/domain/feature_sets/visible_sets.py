@@ -6,10 +6,10 @@ A number group has no place in the structure, so only who sees the whole account
 from dataclasses import dataclass
 
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import queries
+from callmark.domain.feature_sets.model import FeatureSet, Placed
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.policy.model import Path, Scope
-from callmark.domain.structure import queries
-from callmark.domain.structure.model import FeatureSet, Placed
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound, found
 

@@ -4,10 +4,11 @@ from datetime import datetime
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import queries
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.labels import service as labels
-from callmark.domain.structure import queries
-from callmark.domain.structure.model import FeatureSet, FeatureSetState, PhoneType, node_name
+from callmark.domain.structure.model import node_name
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import new_id

@@ -1,0 +1,264 @@
+"""The SQL of feature sets."""
+
+from collections import defaultdict
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.feature_sets.model import (
+    FeatureSet,
+    FeatureSetState,
+    FeatureSetUses,
+    Hangers,
+    PhoneType,
+    Place,
+    Placed,
+    Within,
+)
+from callmark.domain.ids import (
+    AccountId,
+    CallReasonId,
+    CatalogueId,
+    DepartmentId,
+    FeatureSetId,
+    LabelId,
+    OperationId,
+    ProcessId,
+)
+from callmark.domain.structure.catalogue import operation_name
+from callmark.kit.db import Row, Tx
+
+_FEATURE_SET = (
+    "id, account_id, process_id, is_number_group, name, description, state, phone_type, label_id, call_reason_id,"
+    " call_me_back, survey, number_count, created_by_email, created_at, updated_at"
+)
+_IN_PLACE = """
+    FROM feature_set f
+    JOIN calling_process p ON p.id = f.process_id
+    LEFT JOIN calling_process up ON up.id = p.parent_id
+    JOIN calling_operation o ON o.id = p.operation_id
+    JOIN department d ON d.id = o.department_id
+"""
+_WITHIN = """
+    WHERE f.account_id = $1 AND ($2::uuid IS NULL OR o.department_id = $2) AND ($3::uuid IS NULL OR o.id = $3)
+      AND ($4::uuid IS NULL OR p.id = $4 OR p.parent_id = $4)
+"""
+_PLACED = (
+    "SELECT " + ", ".join(f"f.{column.strip()}" for column in _FEATURE_SET.split(",")) + ", d.id AS department_id,"
+    " d.name AS department_name, o.id AS operation_id, o.catalogue_id, coalesce(up.id, p.id) AS top_id,"
+    " coalesce(up.name, p.name) AS top_name, up.id IS NOT NULL AS is_sub, p.name AS node_name" + _IN_PLACE
+)
+
+
+async def lock_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
+    """The account's feature set or number group, its row locked until the transaction ends; None for an unknown one."""
+    row = await tx.fetchrow(
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1 FOR NO KEY UPDATE",
+        account_id,
+        feature_set_id,
+    )
+    return _feature_set(row) if row else None
+
+
+async def set_state(tx: Tx, feature_set_id: FeatureSetId, state: FeatureSetState, now: datetime) -> None:
+    """Sets the state of a locked feature set."""
+    await tx.execute(
+        "UPDATE feature_set SET state = $2, updated_at = $3 WHERE id = $1", feature_set_id, state.value, now
+    )
+
+
+async def add_to_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> None:
+    """Adds `by` to the count of its numbers."""
+    await tx.execute("UPDATE feature_set SET number_count = number_count + $2 WHERE id = $1", feature_set_id, by)
+
+
+async def insert_feature_set(tx: Tx, feature_set: FeatureSet) -> None:
+    """Writes a new feature set, whose name is free where it hangs."""
+    await tx.execute(
+        f"INSERT INTO feature_set ({_FEATURE_SET})"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        feature_set.id,
+        feature_set.account_id,
+        feature_set.process_id,
+        feature_set.is_number_group,
+        feature_set.name,
+        feature_set.description,
+        feature_set.state.value,
+        feature_set.phone_type.value,
+        feature_set.label_id,
+        feature_set.call_reason_id,
+        feature_set.call_me_back,
+        feature_set.survey,
+        feature_set.number_count,
+        feature_set.created_by_email,
+        feature_set.created_at,
+        feature_set.updated_at,
+    )
+
+
+async def update_feature_set(tx: Tx, feature_set: FeatureSet) -> None:
+    """Sets what may change of a locked feature set; state and count have statements of their own."""
+    await tx.execute(
+        "UPDATE feature_set SET process_id = $2, name = $3, description = $4, phone_type = $5, label_id = $6,"
+        " call_reason_id = $7, call_me_back = $8, survey = $9, updated_at = $10 WHERE id = $1",
+        feature_set.id,
+        feature_set.process_id,
+        feature_set.name,
+        feature_set.description,
+        feature_set.phone_type.value,
+        feature_set.label_id,
+        feature_set.call_reason_id,
+        feature_set.call_me_back,
+        feature_set.survey,
+        feature_set.updated_at,
+    )
+
+
+async def delete_feature_set(tx: Tx, feature_set_id: FeatureSetId) -> None:
+    """Removes a feature set without numbers."""
+    await tx.execute("DELETE FROM feature_set WHERE id = $1", feature_set_id)
+
+
+async def select_feature_set(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSet | None:
+    """The account's feature set or number group, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE id = $2 AND account_id = $1",
+        account_id,
+        feature_set_id,
+    )
+    return _feature_set(row) if row else None
+
+
+async def select_other_names(tx: Tx, feature_set: FeatureSet) -> list[str]:
+    """Names of the others that hang where it does. Index feature_set_name_unique."""
+    rows = await tx.fetch(
+        "SELECT name FROM feature_set WHERE account_id = $1 AND process_id IS NOT DISTINCT FROM $2 AND id <> $3",
+        feature_set.account_id,
+        feature_set.process_id,
+        feature_set.id,
+    )
+    return [row["name"] for row in rows]
+
+
+async def select_uses(tx: Tx, account_id: AccountId) -> FeatureSetUses:
+    """Which of the account's feature sets and number groups show which label and call reason, by name."""
+    rows = await tx.fetch(
+        "SELECT name, label_id, call_reason_id FROM feature_set WHERE account_id = $1 ORDER BY lower(name), id",
+        account_id,
+    )
+    labels: defaultdict[LabelId, list[str]] = defaultdict(list)
+    reasons: defaultdict[CallReasonId, list[str]] = defaultdict(list)
+    for row in rows:
+        labels[row["label_id"]].append(row["name"])
+        reasons[row["call_reason_id"]].append(row["name"])
+    return FeatureSetUses(labels, reasons)
+
+
+async def select_hangers(tx: Tx, feature_set_id: FeatureSetId) -> Hangers:
+    """What the database deletes with a feature set; campaigns are newest first."""
+    config = await tx.fetchval("SELECT name FROM callback_config WHERE feature_set_id = $1", feature_set_id)
+    campaigns = await tx.fetch(
+        "SELECT c.name, (SELECT count(*) FROM feedback f WHERE f.campaign_id = c.id) AS answers FROM campaign c"
+        " WHERE c.feature_set_id = $1 ORDER BY c.created_at DESC, c.id DESC",
+        feature_set_id,
+    )
+    return Hangers(config or "", [row["name"] for row in campaigns], sum(row["answers"] for row in campaigns))
+
+
+async def select_placed_page(tx: Tx, account_id: AccountId, within: Within, skip: int, limit: int) -> list[Placed]:
+    """Up to `limit` feature sets after the newest `skip`, with their places, newest first; no number groups."""
+    rows = await tx.fetch(
+        _PLACED + _WITHIN + "ORDER BY f.created_at DESC, f.id DESC LIMIT $5 OFFSET $6",
+        account_id,
+        within.department_id,
+        within.operation_id,
+        within.process_id,
+        limit,
+        skip,
+    )
+    return [_placed(row) for row in rows]
+
+
+async def count_placed(tx: Tx, account_id: AccountId, within: Within) -> int:
+    """How many feature sets `select_placed_page` has in all."""
+    return await tx.fetchval(
+        "SELECT count(*)" + _IN_PLACE + _WITHIN,
+        account_id,
+        within.department_id,
+        within.operation_id,
+        within.process_id,
+    )
+
+
+async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> Placed | None:
+    """The account's feature set with its place; None for an unknown one and for a number group."""
+    row = await tx.fetchrow(_PLACED + "WHERE f.account_id = $1 AND f.id = $2", account_id, feature_set_id)
+    return _placed(row) if row else None
+
+
+async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[Placed]:
+    """Feature sets on and below a node of any kind (None: all), with their places, in no order; no number groups."""
+    rows = await tx.fetch(
+        _PLACED + "WHERE f.account_id = $1 AND ($2::uuid IS NULL OR $2 IN (d.id, o.id, p.id, p.parent_id))",
+        account_id,
+        node_id,
+    )
+    return [_placed(row) for row in rows]
+
+
+async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> FeatureSet | None:
+    """The account's number group of that name, whatever its case. Index feature_set_name_unique."""
+    row = await tx.fetchrow(
+        f"SELECT {_FEATURE_SET} FROM feature_set"
+        " WHERE account_id = $1 AND process_id IS NULL AND lower(name) = lower($2)",
+        account_id,
+        name,
+    )
+    return _feature_set(row) if row else None
+
+
+async def select_number_groups(tx: Tx, account_id: AccountId) -> list[FeatureSet]:
+    """The account's number groups, by name. Index feature_set_name_unique."""
+    rows = await tx.fetch(
+        f"SELECT {_FEATURE_SET} FROM feature_set WHERE account_id = $1 AND process_id IS NULL ORDER BY lower(name), id",
+        account_id,
+    )
+    return [_feature_set(row) for row in rows]
+
+
+def _feature_set(row: Row) -> FeatureSet:
+    return FeatureSet(
+        id=FeatureSetId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        process_id=ProcessId(row["process_id"]) if row["process_id"] else None,
+        is_number_group=row["is_number_group"],
+        name=row["name"],
+        description=row["description"],
+        state=FeatureSetState(row["state"]),
+        phone_type=PhoneType(row["phone_type"]),
+        label_id=LabelId(row["label_id"]) if row["label_id"] else None,
+        call_reason_id=CallReasonId(row["call_reason_id"]) if row["call_reason_id"] else None,
+        call_me_back=row["call_me_back"],
+        survey=row["survey"],
+        number_count=row["number_count"],
+        created_by_email=row["created_by_email"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _placed(row: Row) -> Placed:
+    is_sub, catalogue_id = row["is_sub"], CatalogueId(row["catalogue_id"])
+    return Placed(
+        _feature_set(row),
+        Place(
+            department_id=DepartmentId(row["department_id"]),
+            department_name=row["department_name"],
+            operation_id=OperationId(row["operation_id"]),
+            catalogue_id=catalogue_id,
+            operation_name=operation_name(catalogue_id),
+            process_id=ProcessId(row["top_id"]),
+            process_name=row["top_name"],
+            sub_process_id=ProcessId(row["process_id"]) if is_sub else None,
+            sub_process_name=row["node_name"] if is_sub else "",
+        ),
+    )
