@@ -131,5 +131,7 @@ async def _change(
         if new != old:
             await queries.update_request(tx, new)
             facts = {"request_id": str(request_id)}
+            if new.handled_by_email not in {None, by.email}:
+                facts["handled_by"] = str(new.handled_by_email)
             await audit.note(tx, by, action, new.feature_set_name, account_id=account_id, at=deps.clock.now(), **facts)
     return new
