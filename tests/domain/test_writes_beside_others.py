@@ -26,8 +26,9 @@ from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Set
 from callmark.domain.personalisation.queries import AcceptedRecord
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
-from callmark.domain.webhooks import delivery_queries, dispatch_queries
-from callmark.domain.webhooks.dispatch_queries import EndedAttempt, HeldWebhook
+from callmark.domain.webhooks.deliveries import queries as delivery_queries
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import Connection, Database, Tx, connect, own_names

@@ -5,7 +5,7 @@ from callmark.domain.background.registry import works
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
 from callmark.domain.personalisation import partitions
-from callmark.domain.webhooks import jobs as webhooks
+from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.kit.outbound import Outbound, allowed_networks
 from callmark.kit.work import Worker
 

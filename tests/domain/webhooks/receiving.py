@@ -16,9 +16,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId, WebhookId
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.dispatch import Dispatcher
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import Delivery, DeliveryDetails, Webhook
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.db import Tx

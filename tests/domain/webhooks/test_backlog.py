@@ -9,7 +9,7 @@ from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.backlog import Backlog, read_backlog
+from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.kit.clock import FakeClock
 
 

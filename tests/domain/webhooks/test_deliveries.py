@@ -14,9 +14,9 @@ from tests.factories import ALICE
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import DeliveryFilter
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit import migrate
 from callmark.kit.clock import FakeClock

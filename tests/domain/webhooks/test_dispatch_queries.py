@@ -8,8 +8,8 @@ from tests.factories import make_cast
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks import dispatch_queries
-from callmark.domain.webhooks.dispatch_queries import EndedAttempt
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import FakeClock
 from callmark.kit.db import Tx, connect

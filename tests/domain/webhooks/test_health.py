@@ -8,10 +8,10 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.factories import ALICE
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import health
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.delivery_queries import AttemptOutcome, WaitingDeliveries
-from callmark.domain.webhooks.health import LATE_AFTER, Health, judge
+from callmark.domain.webhooks.deliveries import health
+from callmark.domain.webhooks.deliveries.health import LATE_AFTER, HealthState, judge
+from callmark.domain.webhooks.deliveries.queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit.clock import FakeClock
 
@@ -31,26 +31,26 @@ def no(ago: timedelta) -> AttemptOutcome:
 @pytest.mark.parametrize(
     ("outcomes", "waiting", "found"),
     [
-        ([], NOTHING, (Health.IDLE, None)),
-        ([no(26 * _DAY)], NOTHING, (Health.IDLE, NOW - 26 * _DAY)),
-        ([yes(_MINUTE), no(26 * _DAY)], NOTHING, (Health.WORKING, NOW - _MINUTE)),
-        ([yes(20 * _DAY)], NOTHING, (Health.WORKING, NOW - 20 * _DAY)),
-        ([no(_MINUTE), no(5 * _MINUTE), yes(6 * _MINUTE)], NOTHING, (Health.FAILING, NOW - 5 * _MINUTE)),
-        ([no(2 * _DAY)], WaitingDeliveries(NOW + _DAY, 1), (Health.FAILING, NOW - 2 * _DAY)),
-        ([yes(_DAY)], WaitingDeliveries(NOW - LATE_AFTER, 0), (Health.LATE, NOW - LATE_AFTER)),
-        ([], WaitingDeliveries(NOW - _MINUTE, 0), (Health.LATE, NOW - _MINUTE)),
+        ([], NOTHING, (HealthState.IDLE, None)),
+        ([no(26 * _DAY)], NOTHING, (HealthState.IDLE, NOW - 26 * _DAY)),
+        ([yes(_MINUTE), no(26 * _DAY)], NOTHING, (HealthState.WORKING, NOW - _MINUTE)),
+        ([yes(20 * _DAY)], NOTHING, (HealthState.WORKING, NOW - 20 * _DAY)),
+        ([no(_MINUTE), no(5 * _MINUTE), yes(6 * _MINUTE)], NOTHING, (HealthState.FAILING, NOW - 5 * _MINUTE)),
+        ([no(2 * _DAY)], WaitingDeliveries(NOW + _DAY, 1), (HealthState.FAILING, NOW - 2 * _DAY)),
+        ([yes(_DAY)], WaitingDeliveries(NOW - LATE_AFTER, 0), (HealthState.LATE, NOW - LATE_AFTER)),
+        ([], WaitingDeliveries(NOW - _MINUTE, 0), (HealthState.LATE, NOW - _MINUTE)),
         (
             [yes(timedelta(seconds=1))],
             WaitingDeliveries(NOW - _MINUTE, 0),
-            (Health.WORKING, NOW - timedelta(seconds=1)),
+            (HealthState.WORKING, NOW - timedelta(seconds=1)),
         ),
     ],
 )
 def test_health_is_about_now(
-    outcomes: list[AttemptOutcome], waiting: WaitingDeliveries, found: tuple[Health, datetime | None]
+    outcomes: list[AttemptOutcome], waiting: WaitingDeliveries, found: tuple[HealthState, datetime | None]
 ) -> None:
     assert judge(None, outcomes, waiting, NOW) == found
-    assert judge(NOW - _DAY, outcomes, waiting, NOW) == (Health.PAUSED, NOW - _DAY)
+    assert judge(NOW - _DAY, outcomes, waiting, NOW) == (HealthState.PAUSED, NOW - _DAY)
 
 
 @pytest.fixture
@@ -63,24 +63,24 @@ async def test_health_follows_what_happens(stage: Stage, clock: FakeClock) -> No
     async with receiver(status(200)) as there:
         webhook = await stage.webhook(there.url)
 
-        async def look() -> tuple[Health, int]:
+        async def look() -> tuple[HealthState, int]:
             found = await health.look(stage.deps, await webhooks.get_webhook(stage.deps, stage.account_id, webhook.id))
             return found.health, found.retries
 
-        assert await look() == (Health.IDLE, 0)
+        assert await look() == (HealthState.IDLE, 0)
         await stage.append()
         clock.advance(LATE_AFTER)
-        assert await look() == (Health.LATE, 0)  # nobody has made the attempt
+        assert await look() == (HealthState.LATE, 0)  # nobody has made the attempt
         await stage.run_due()
-        assert await look() == (Health.WORKING, 0)
+        assert await look() == (HealthState.WORKING, 0)
         there.answer = status(500)
         clock.advance(_MINUTE)
         await stage.append()
         await stage.run_due()
-        assert await look() == (Health.FAILING, 1)
+        assert await look() == (HealthState.FAILING, 1)
         there.answer = status(200)
         clock.advance(SCHEDULE[0])
         await stage.run_due()
-        assert await look() == (Health.WORKING, 0)
+        assert await look() == (HealthState.WORKING, 0)
         await webhooks.pause_webhook(stage.deps, stage.account_id, webhook.id, by=ALICE)
-        assert await look() == (Health.PAUSED, 0)
+        assert await look() == (HealthState.PAUSED, 0)

@@ -15,8 +15,8 @@ from callmark.domain.accounts.model import AccountState, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Role
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import Conflict

@@ -20,9 +20,9 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.policy.model import Role
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.dispatch import Dispatcher
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
 from callmark.kit import mail
 from callmark.kit.addresses import LOOPBACK

@@ -27,8 +27,8 @@ from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import flat
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import Delivery, DeliveryState
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict, NotFound

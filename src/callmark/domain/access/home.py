@@ -10,8 +10,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.domain.policy.model import Action
-from callmark.domain.webhooks import health
-from callmark.domain.webhooks.health import WebhookHealth
+from callmark.domain.webhooks.deliveries import health
+from callmark.domain.webhooks.deliveries.health import WebhookHealth
 
 MOST = 1_000
 """Where counting of what waits stops: more is told as "1,000+"."""

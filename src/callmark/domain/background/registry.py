@@ -19,7 +19,7 @@ from callmark.domain.personalisation.daily_figures import jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
-from callmark.domain.webhooks import jobs as webhooks
+from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.work_names import WorkName
 from callmark.kit import smtp
 from callmark.kit.outbound import Outbound

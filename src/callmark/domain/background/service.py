@@ -10,7 +10,7 @@ from callmark.domain.background.registry import PERIODIC, row_works
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MailId
 from callmark.domain.policy.model import Actor
-from callmark.domain.webhooks.backlog import Backlog, read_backlog
+from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
 from callmark.kit import mail as mails
 from callmark.kit.db import Tx

@@ -1,4 +1,4 @@
-"""Use cases of webhooks: what an account has configured. What they were sent is in `deliveries.py`."""
+"""Use cases of webhooks: what an account has configured. What they were sent is in `deliveries`."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace

@@ -9,9 +9,9 @@ import click
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks import deliveries as delivery_log
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import DeliveryFilter
+from callmark.domain.webhooks.deliveries import service as delivery_log
+from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row

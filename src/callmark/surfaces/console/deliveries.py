@@ -11,9 +11,9 @@ from starlette.responses import Response
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.policy.model import Action
-from callmark.domain.webhooks import deliveries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import DeliveryFilter
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict

@@ -19,7 +19,7 @@ from callmark.domain.personalisation.validation import Fault, Field
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure.model import NodeKind
-from callmark.domain.webhooks.health import Health
+from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -228,18 +228,18 @@ EVENT_HINTS = {
     EventType.USER_FEEDBACK: "someone answers a campaign after a call",
 }
 HEALTHS = {
-    Health.IDLE: "Idle",
-    Health.WORKING: "Working",
-    Health.FAILING: "Failing",
-    Health.LATE: "No result",
-    Health.PAUSED: "Paused",
+    HealthState.IDLE: "Idle",
+    HealthState.WORKING: "Working",
+    HealthState.FAILING: "Failing",
+    HealthState.LATE: "No result",
+    HealthState.PAUSED: "Paused",
 }
 HEALTH_COLOURS = {
-    Health.IDLE: "secondary",
-    Health.WORKING: "green",
-    Health.FAILING: "red",
-    Health.LATE: "orange",
-    Health.PAUSED: "orange",
+    HealthState.IDLE: "secondary",
+    HealthState.WORKING: "green",
+    HealthState.FAILING: "red",
+    HealthState.LATE: "orange",
+    HealthState.PAUSED: "orange",
 }
 DELIVERY_STATES = {
     DeliveryState.PENDING: "Waiting",

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.policy.model import Action
-from callmark.domain.webhooks import deliveries, health
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.health import WebhookHealth
+from callmark.domain.webhooks.deliveries import health
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
@@ -257,7 +258,7 @@ async def recover(request: ConsoleRequest) -> Response:
     )
 
 
-class _Typed(TypedDict):
+class _WebhookFields(TypedDict):
     """What a form says about a webhook."""
 
     name: str
@@ -267,8 +268,8 @@ class _Typed(TypedDict):
     stops_on_gone: bool
 
 
-def _typed(form: Form) -> _Typed:
-    return _Typed(
+def _typed(form: Form) -> _WebhookFields:
+    return _WebhookFields(
         name=form.text("name"),
         url=form.text("url").strip(),
         event_types=[kind for kind in EventType if kind.value in form.all("event_types")],

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 from callmark.domain.accounts import mails
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import dispatch_queries
-from callmark.domain.webhooks.dispatch_queries import EndedAttempt
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.kit.clock import iso_ms
 from callmark.kit.db import Tx
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from callmark.domain.deps import Deps
-from callmark.domain.webhooks import dispatch_queries
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 
 MOST_COUNTED = 10_000
 

@@ -9,9 +9,9 @@ from itertools import takewhile
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import oldest_shown
 from callmark.domain.ids import AccountId
-from callmark.domain.webhooks import delivery_queries
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.delivery_queries import AttemptOutcome, WaitingDeliveries
+from callmark.domain.webhooks.deliveries import queries as delivery_queries
+from callmark.domain.webhooks.deliveries.queries import AttemptOutcome, WaitingDeliveries
 from callmark.domain.webhooks.model import Webhook
 
 LATE_AFTER = timedelta(seconds=15)
@@ -21,7 +21,7 @@ RECENT = timedelta(days=1)
 """How long a failure says something about now, when nothing waits to be tried again."""
 
 
-class Health(StrEnum):
+class HealthState(StrEnum):
     """How a webhook does."""
 
     IDLE = "idle"  # nothing to say about now
@@ -39,7 +39,7 @@ class WebhookHealth:
     """
 
     webhook: Webhook
-    health: Health
+    health: HealthState
     since: datetime | None
     last_at: datetime | None
     last_error: str | None
@@ -66,16 +66,16 @@ async def look(deps: Deps, webhook: Webhook) -> WebhookHealth:
 
 def judge(
     paused_at: datetime | None, outcomes: Sequence[AttemptOutcome], waiting: WaitingDeliveries, now: datetime
-) -> tuple[Health, datetime | None]:
+) -> tuple[HealthState, datetime | None]:
     """The health, and since when it is so. `outcomes` are those of the newest attempts, the last one first."""
     last = outcomes[0] if outcomes else None
     if paused_at is not None:
-        return Health.PAUSED, paused_at
+        return HealthState.PAUSED, paused_at
     if (due := waiting.first_due_at) and now - due >= LATE_AFTER and (last is None or last.at < due):
-        return Health.LATE, due
+        return HealthState.LATE, due
     if last is None:
-        return Health.IDLE, None
+        return HealthState.IDLE, None
     since = list(takewhile(lambda one: (one.error is None) == (last.error is None), outcomes))[-1].at
     if last.error is None:
-        return Health.WORKING, since
-    return (Health.FAILING if waiting.retries or now - last.at <= RECENT else Health.IDLE), since
+        return HealthState.WORKING, since
+    return (HealthState.FAILING if waiting.retries or now - last.at <= RECENT else HealthState.IDLE), since
