@@ -93,9 +93,8 @@ async def test_chosen_numbers_are_delisted_after_being_asked_and_failed_ones_lis
 async def test_owners_see_and_touch_only_the_numbers_of_their_place(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    elsewhere = await structure.create_process(
-        deps, business.account.id, business.operation, name="First mile", by=SYSTEM
-    )
+    operation = deps, business.account.id, business.operation
+    elsewhere = await structure.create_process(*operation, name="First mile", by=SYSTEM)
     here, there = await make_set(deps, business), await make_set(deps, business, "Warehouse", elsewhere.id)
     foreign = await make_business(deps, "Borealis")
     mine, theirs, foreigns = phones(3)
