@@ -11,16 +11,15 @@ from starlette.responses import Response
 
 from callmark.domain.drafts import service as drafts
 from callmark.domain.drafts.model import FileDraft
-from callmark.domain.feature_sets import visible_sets
-from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState
-from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
+from callmark.domain.feature_sets import service as feature_sets
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, Placed
 from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
 from callmark.domain.numbers import imports, number_list_parser, reviews
 from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
 from callmark.domain.numbers.model import Published
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
 from callmark.domain.policy.model import Action, Path
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.csv_export import sheet
@@ -207,22 +206,19 @@ def _reading(form: Form, listed: NumberList) -> Form:
 
 
 async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept: ListFile | None = None) -> Response:
-    own = await _find_set(request)
-    one = own.feature_set
+    placed = await _find_set(request)
+    one = placed.feature_set
     found = await reviews.list_jobs(
         request.deps, request.account_id, request.by.scope, feature_set_id=one.id, limit=_RECENT
     )
     jobs = [JobLine(job, one.name) for job in found]
-    shown = ListingPage(one, own.path, form, number_list_parser.regions(), jobs, followed(jobs), kept)
+    shown = ListingPage(one, placed.place.path, form, number_list_parser.regions(), jobs, followed(jobs), kept)
     return page(request, shown, status)
 
 
-async def _find_set(request: ConsoleRequest) -> VisibleFeatureSet:
-    """The feature set that the path names. Raises NotFound, also for a number group."""
-    own = await visible_sets.get_visible(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
-    if own.feature_set.is_number_group:
-        raise NotFound
-    return own
+async def _find_set(request: ConsoleRequest) -> Placed:
+    """The feature set that the path names. Raises NotFound."""
+    return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
 
 
 def _mode(form: Form) -> ListMode:
