@@ -21,15 +21,15 @@ import httpx
 from bench.p4_resolve import make_days
 from bench.report import Row
 from bench.stage import Stage, make_label, stage
-from callmark.domain.accounts import links, operators
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState
 from callmark.domain.credentials import service as credentials
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.members import service as members
+from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.ids import random_text
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
@@ -168,7 +168,7 @@ async def run() -> list[Row]:
     async with stage(roles="console,worker", accounts_count=1) as on:
         member, operator = random_text(16), random_text(16)
         ids = await _fill(on, member)
-        await operators.create_operator(on.deps, email=OPERATOR, name="Olive", password=operator)
+        await operators.create_operator(on.deps, email=OPERATOR, name="Olive", password=operator, by=SYSTEM)
         await _until_counted(on)
         async with _visitor(on) as browser:
             await _sign_in(browser, EMAIL, member)
@@ -205,10 +205,10 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     """An account as after a busy month; ids to put into paths, by the beginning of the path."""
     began = time.perf_counter()
     account, now = AccountId(on.accounts[0].id), await make_days(on, DAYS + 1)
-    member = await accounts.create_member(
-        on.deps, account, email=EMAIL, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE
+    member = await members.create_member(
+        on.deps, account, email=EMAIL, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
     )
-    await links.set_password(on.deps, member, password)
+    await members.set_password(on.deps, account, member.id, password, by=SYSTEM)
     key = await credentials.create_key(on.deps, account, name="console", features=[], by=SYSTEM)
     label = await make_label(on.deps, account, LabelType.STATIC)
     seeded = await seed_branch(on.deps, account, BRANCH, label.id, EMAIL)

@@ -116,7 +116,7 @@ async def _bare(url: str) -> float:
 
 
 async def _subscribed(on: Stage, url: str) -> tuple[AccountId, webhooks.WebhookId]:
-    account = await accounts.create_account(on.deps, "Bench")
+    account = await accounts.create_account(on.deps, "Bench", by=SYSTEM)
     made = await webhooks.create_webhook(
         on.deps, account.id, name="bench", url=url, event_types=list(EventType), by=SYSTEM
     )

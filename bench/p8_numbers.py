@@ -53,7 +53,7 @@ SELECT * FROM number WHERE account_id = $1 ORDER BY created_at DESC, phone_numbe
 
 async def run() -> list[Row]:
     async with stage(roles="api,worker", accounts_count=0) as on:
-        account = (await accounts.create_account(on.deps, "Bench")).id
+        account = (await accounts.create_account(on.deps, "Bench", by=SYSTEM)).id
         feature_sets = await _feature_sets(on, account)
         assert on.deps.settings.postgres_dsn
         bare = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal(), server_settings={"jit": "off"})

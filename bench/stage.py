@@ -102,7 +102,7 @@ async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> st
 
 
 async def _account(deps: Deps) -> Account:
-    account = await accounts.create_account(deps, "Bench")
+    account = await accounts.create_account(deps, "Bench", by=SYSTEM)
     label = await make_label(deps, account.id, LabelType.DYNAMIC)
     key = await credentials.create_key(
         deps, account.id, name="bench", features=[Feature.CALL_PERSONALISATION], by=SYSTEM
@@ -135,7 +135,7 @@ def numbers(count: int) -> list[PhoneNumber]:
 
 async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
     """Registers receivers all at once; their tokens."""
-    app, _ = await handsets.create_app(on.deps, "bench")
+    app, _ = await handsets.create_app(on.deps, "bench", by=SYSTEM)
     tokens = [random_text(SECRET_LENGTH, prefix=TOKEN_PREFIX) for _ in receivers]
     async with on.deps.db.connection() as tx:
         await tx.execute(

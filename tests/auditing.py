@@ -7,7 +7,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 
 
-async def log_of(deps: Deps, account_id: AccountId) -> list[AuditEntry]:
-    """The account's log, newest first, without what the test itself prepared as the system."""
-    found = await audit.list_entries(deps, account_id, AuditFilter())
+async def log_of(deps: Deps, account_id: AccountId, text: str = "") -> list[AuditEntry]:
+    """The account's log, newest first, narrowed to `text`, without what the test itself prepared as the system."""
+    found = await audit.list_entries(deps, account_id, AuditFilter(text=text))
     return [entry for entry in found if entry.actor_email != SYSTEM.email]

@@ -131,7 +131,7 @@ class Cast:
 
 async def make_cast(deps: Deps, *, features: frozenset[Feature] = frozenset(Feature)) -> Cast:
     """Alice's account, ready to push."""
-    account = await accounts.create_account(deps, "Acme")
+    account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     key = await credentials.create_key(deps, account.id, name="key", features=features, by=SYSTEM)
     made = await credentials.create_token(deps, str(account.id), str(key.key_id), key.api_key)
     label = await make_label(deps, account.id)

@@ -17,6 +17,7 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallId, FeatureSetId, ProcessId
 from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
@@ -45,7 +46,7 @@ async def make_listed(
     survey: bool = True,
 ) -> Listed:
     """A number of a new account (or of the one given) as it stands when its listing has ended."""
-    account_id = account_id or (await accounts.create_account(deps, "Acme")).id
+    account_id = account_id or (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     label = await make_label(deps, account_id, label_type=LabelType.STATIC)
     feature_set_id = (
         await make_number_group(deps, account_id, name=name)

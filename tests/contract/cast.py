@@ -101,7 +101,7 @@ class Cast:
         for prefix, features in _SUBSCRIPTIONS.items():
             if self._names_one(prefix):
                 await self._business(prefix)
-                await accounts.update_account(self.deps, self.account(prefix), features=features)
+                await accounts.update_account(self.deps, self.account(prefix), features=features, by=SYSTEM)
         self.values.names |= fresh_numbers(self.named)
         if self.named & PLANTED:
             await plant(self.deps, self.clock, self.values.names, self.named)
@@ -132,7 +132,7 @@ class Cast:
                 new = await credentials.regenerate_key(self.deps, self.account(""), self._key_id(), by=SYSTEM)
                 self.values.names |= {"new_key_id": str(new.key_id), "new_api_key": str(new.api_key)}
             case "suspend_account":
-                await accounts.update_account(self.deps, self.account(""), state=AccountState.SUSPENDED)
+                await accounts.update_account(self.deps, self.account(""), state=AccountState.SUSPENDED, by=SYSTEM)
             case "mark_second_label_default":
                 label = LabelId(UUID(self.values.names["second_label"]))
                 await labels.update_label(self.deps, self.account(""), label, LabelChange(make_default=True), by=OPS)
@@ -171,7 +171,7 @@ class Cast:
         return KeyId(UUID(self.values.names["key_id"]))
 
     async def _business(self, prefix: str) -> None:
-        account = await accounts.create_account(self.deps, f"{prefix}business")
+        account = await accounts.create_account(self.deps, f"{prefix}business", by=SYSTEM)
         self.values.names[f"{prefix}account"] = str(account.id)
         await self._key(prefix, account.id, _ALL)
 
@@ -196,7 +196,7 @@ class Cast:
     async def _switch_on(self) -> None:
         if not self.handsets:
             return
-        _, credential = await handsets.create_app(self.deps, "Contract samples")
+        _, credential = await handsets.create_app(self.deps, "Contract samples", by=SYSTEM)
         for number, kind in self.handsets.items():
             if kind != "unregistered":
                 os = OS.IOS if kind == "ios" else OS.ANDROID

@@ -18,6 +18,7 @@ from tests.waiting import until
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 
@@ -70,7 +71,7 @@ class Business:
 
 async def business(deps: Deps, receivers: int) -> Business:
     numbers = [phone() for _ in range(receivers)]
-    _, credential = await handsets.create_app(deps, "app")
+    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
     made = [await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0") for number in numbers]
     return Business(deps, await make_cast(deps), numbers, [m.token for m in made])
 

@@ -18,6 +18,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 
 KILLS = 2
@@ -37,7 +38,7 @@ async def engines() -> AsyncGenerator[OwnEngines]:
 
 
 async def subscribed(deps: Deps, url: str) -> AccountId:
-    account = await accounts.create_account(deps, "Acme")
+    account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     await webhooks.create_webhook(deps, account.id, name="orders", url=url, event_types=list(EventType), by=ALICE)
     return account.id
 

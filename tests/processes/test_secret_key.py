@@ -11,10 +11,10 @@ from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
 
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import secrets
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit import checks
@@ -144,13 +144,14 @@ async def test_a_key_of_the_settings_is_rotated_with_both_set(here: Here) -> Non
 
 async def test_a_lost_key_is_replaced_and_the_admins_are_told(here: Here) -> None:
     made = await here.stage.created("https://hooks.acme.example/", name="orders")
-    await accounts.create_member(
+    await members.create_member(
         here.stage.deps,
         here.stage.account_id,
         email="alice@lost.example",
         name="Alice",
         role=Role.ADMIN,
         state=MemberState.ACTIVE,
+        by=SYSTEM,
     )
     (here.data / FILE).unlink()
     assert (await here.finding()).detail == "not here"

@@ -9,6 +9,7 @@ from tests.factories import make_label
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.labels import service as labels
+from callmark.domain.policy.model import SYSTEM
 from callmark.surfaces.app import build_app
 
 
@@ -20,7 +21,7 @@ async def client(deps: Deps) -> AsyncGenerator[httpx.AsyncClient]:
 
 
 async def logo_address(deps: Deps) -> str:
-    label = await make_label(deps, (await accounts.create_account(deps, "Acme")).id)
+    label = await make_label(deps, (await accounts.create_account(deps, "Acme", by=SYSTEM)).id)
     return labels.logo_url(deps.public_url, label)
 
 

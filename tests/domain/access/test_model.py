@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from callmark.domain.access.model import Actor, check_at, may, may_give
-from callmark.domain.accounts.model import AccountState, Person
-from callmark.domain.accounts.session_model import Session
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, SessionId
 from callmark.domain.policy.model import OF_PLACE, POLICY, Action, Role
 from callmark.domain.policy.plan import ALL_FEATURES
+from callmark.domain.sessions.model import Person, Session
 from callmark.kit.errors import Forbidden, NotFound
 from callmark.kit.ids import new_id
 

@@ -22,12 +22,12 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 @pytest.fixture
 async def alices(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Acme")).id
+    return (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
 
 
 @pytest.fixture
 async def charlies(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Charlie")).id
+    return (await accounts.create_account(deps, "Charlie", by=SYSTEM)).id
 
 
 async def make_reason(deps: Deps, account_id: AccountId, text: str = "Your parcel arrives today") -> CallReason:

@@ -6,7 +6,7 @@ from tests.auditing import log_of
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput, NotFound
 
@@ -16,7 +16,7 @@ BOTH = [Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK]
 
 
 async def test_each_change_of_a_key_is_audited_with_its_key_id(deps: Deps) -> None:
-    acme = (await accounts.create_account(deps, "Acme")).id
+    acme = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     made = await credentials.create_key(deps, acme, by=ALICE, name=" dialer ", features=BOTH)
     await credentials.update_key(deps, acme, made.key_id, by=OLIVE, name="phone system")
     again = await credentials.regenerate_key(deps, acme, made.key_id, by=ALICE)
@@ -31,7 +31,7 @@ async def test_each_change_of_a_key_is_audited_with_its_key_id(deps: Deps) -> No
 
 
 async def test_a_key_names_who_made_it_and_an_operator_at_a_terminal_is_marked_in_the_log(deps: Deps) -> None:
-    acme = (await accounts.create_account(deps, "Acme")).id
+    acme = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     await credentials.create_key(deps, acme, by=OLIVE, name="dialer", features=BOTH)
     (key,) = await credentials.list_keys(deps, acme)
     (line,) = await log_of(deps, acme)
@@ -39,8 +39,8 @@ async def test_a_key_names_who_made_it_and_an_operator_at_a_terminal_is_marked_i
 
 
 async def test_a_change_that_is_refused_leaves_key_and_log_as_they_were(deps: Deps) -> None:
-    acme = (await accounts.create_account(deps, "Acme", [Feature.NUMBER_MANAGEMENT])).id
-    globex = (await accounts.create_account(deps, "Globex")).id
+    acme = (await accounts.create_account(deps, "Acme", [Feature.NUMBER_MANAGEMENT], by=SYSTEM)).id
+    globex = (await accounts.create_account(deps, "Globex", by=SYSTEM)).id
     made = await credentials.create_key(deps, acme, by=ALICE, name="dialer", features=[])
     before = await credentials.get_key(deps, acme, made.key_id), await log_of(deps, acme)
     with pytest.raises(InvalidInput):

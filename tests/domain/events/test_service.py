@@ -12,6 +12,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId
+from callmark.domain.policy.model import SYSTEM
 
 PAYLOAD = {"is_interested": True}
 
@@ -45,7 +46,7 @@ async def append(deps: Deps, account: AccountId, *, fails: bool = False) -> Even
 
 
 async def test_a_failed_transaction_leaves_no_gap(deps: Deps) -> None:
-    account = (await accounts.create_account(deps, "Acme")).id
+    account = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     found = await asyncio.gather(
         *(append(deps, account, fails=number % 3 == 0) for number in range(30)), return_exceptions=True
     )
@@ -53,12 +54,12 @@ async def test_a_failed_transaction_leaves_no_gap(deps: Deps) -> None:
 
 
 async def test_accounts_are_numbered_apart(deps: Deps) -> None:
-    alice, bob = [(await accounts.create_account(deps, name)).id for name in ("Acme", "Borealis")]
+    alice, bob = [(await accounts.create_account(deps, name, by=SYSTEM)).id for name in ("Acme", "Borealis")]
     assert [(await append(deps, who)).number for who in (alice, bob, alice, bob)] == [1, 1, 2, 2]
 
 
 async def test_numbers_have_no_gap_after_a_kill_in_the_middle(deps: Deps, engines: Engines) -> None:
-    account = (await accounts.create_account(deps, "Acme")).id
+    account = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _APPEND_FOR_EVER, engines.dsn, str(account))
     enough = SystemRandom().randrange(20, 200)
 

@@ -23,12 +23,12 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
 @pytest.fixture
 async def alices(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Acme")).id
+    return (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
 
 
 @pytest.fixture
 async def charlies(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Charlie")).id
+    return (await accounts.create_account(deps, "Charlie", by=SYSTEM)).id
 
 
 async def static_label(deps: Deps, account_id: AccountId, name: str = "Acme") -> Label:

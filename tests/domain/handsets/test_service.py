@@ -7,13 +7,14 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS, Reach, Registration
 from callmark.domain.ids import HandsetAppId
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, sha256
 from callmark.kit.phone import PhoneNumber
 
 
 async def credential_of(deps: Deps) -> str:
-    _, credential = await handsets.create_app(deps, "Ring app")
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     return credential
 
 
@@ -23,7 +24,7 @@ async def reach_one(deps: Deps, number: PhoneNumber, least: str = "1.0.0") -> Re
 
 
 async def test_an_apps_credential_is_shown_once_and_kept_as_its_hash(deps: Deps) -> None:
-    app, credential = await handsets.create_app(deps, " Ring app ")
+    app, credential = await handsets.create_app(deps, " Ring app ", by=SYSTEM)
     assert app.name == "Ring app"
     assert credential.startswith("cmapp_")
     async with deps.db.connection() as tx:
@@ -71,10 +72,10 @@ async def test_a_forgotten_registration_is_not_reachable_and_keeps_its_generatio
 
 async def test_a_revoked_app_registers_nobody_and_its_handsets_are_no_users(deps: Deps) -> None:
     number = phone()
-    app, credential = await handsets.create_app(deps, "Ring app")
+    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     made = await handsets.register(deps, credential, number, OS.ANDROID, "1.0")
-    revoked = await handsets.revoke_app(deps, app.id)
-    assert revoked == await handsets.revoke_app(deps, app.id)
+    revoked = await handsets.revoke_app(deps, app.id, by=SYSTEM)
+    assert revoked == await handsets.revoke_app(deps, app.id, by=SYSTEM)
     with pytest.raises(Unauthenticated):
         await handsets.register(deps, credential, number, OS.ANDROID, "1.0")
     with pytest.raises(Unauthenticated):
@@ -85,7 +86,7 @@ async def test_a_revoked_app_registers_nobody_and_its_handsets_are_no_users(deps
 
 async def test_revoking_an_unknown_app_says_so(deps: Deps) -> None:
     with pytest.raises(NotFound):
-        await handsets.revoke_app(deps, HandsetAppId(new_id()))
+        await handsets.revoke_app(deps, HandsetAppId(new_id()), by=SYSTEM)
 
 
 async def test_reach_answers_for_every_receiver(deps: Deps) -> None:

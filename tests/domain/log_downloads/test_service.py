@@ -23,7 +23,7 @@ from callmark.domain.log_downloads import jobs
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import COLUMNS, FOLDER, FileFormat, LogFile
 from callmark.domain.log_downloads.service import Downloads
-from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import LinkExpired
 from callmark.kit.object_store import files_of
@@ -141,7 +141,7 @@ async def fill(deps: Deps, wanted: LogFile, count: int) -> None:
 
 
 async def test_twenty_thousand_events_come_in_bounded_chunks_each_once_and_in_order(deps: Deps) -> None:
-    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    wanted = export(deps, (await accounts.create_account(deps, "Acme", by=SYSTEM)).id)
     await fill(deps, wanted, 20_000)
     chunks = [chunk async for chunk in log_downloads.lines(deps, wanted)]
     found = [row["requested_at"] for row in rows(b"".join(chunks))]
@@ -151,7 +151,7 @@ async def test_twenty_thousand_events_come_in_bounded_chunks_each_once_and_in_or
 
 
 async def test_a_reader_that_stops_reading_holds_no_connection(deps: Deps) -> None:
-    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    wanted = export(deps, (await accounts.create_account(deps, "Acme", by=SYSTEM)).id)
     await fill(deps, wanted, log_downloads.STEP + 1)
     readers = [log_downloads.lines(deps, wanted) for _ in range(deps.settings.pool_size + 1)]
     for _ in range(2):  # the header, and the first step
@@ -186,7 +186,7 @@ async def test_a_file_is_written_once_however_many_ask_for_it(deps: Deps, clock:
 
 
 async def test_a_writing_that_was_broken_off_leaves_nothing_and_is_done_anew(deps: Deps) -> None:
-    wanted = export(deps, (await accounts.create_account(deps, "Acme")).id)
+    wanted = export(deps, (await accounts.create_account(deps, "Acme", by=SYSTEM)).id)
     await fill(deps, wanted, 3 * log_downloads.STEP)
     link = await log_downloads.make_link(deps, wanted, by=ALICE)
     assert link

@@ -18,6 +18,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import jobs
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, Published
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.work import Worker
 
@@ -52,7 +53,7 @@ class Business:
 
 async def make_business(deps: Deps) -> Business:
     """A new account."""
-    account = await accounts.create_account(deps, "Acme")
+    account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     return Business(deps, account.id, (await labelled_set(deps, account.id, "Delivery default")).id)
 
 

@@ -54,7 +54,7 @@ class Shop:
 
 @pytest.fixture
 async def shop(deps: Deps, clock: FakeClock) -> Shop:
-    account = (await accounts.create_account(deps, "Acme")).id
+    account = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     branch, elsewhere = await make_branch(deps, account), await make_branch(deps, account, department="Care")
     label = await make_label(deps, account, label_type=LabelType.STATIC)
     places = {"Top": branch.process.id, "Sub": branch.sub_process.id, "Care": elsewhere.process.id}
@@ -99,7 +99,7 @@ async def test_each_filter_shows_what_is_in_its_place(shop: Shop) -> None:
 
 
 async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) -> None:
-    stranger = replace(shop, account_id=(await accounts.create_account(deps, "Borealis")).id)
+    stranger = replace(shop, account_id=(await accounts.create_account(deps, "Borealis", by=SYSTEM)).id)
     nobody = new_id()
     for within in (
         None,
@@ -304,9 +304,9 @@ async def test_a_listed_number_of_a_published_feature_set_is_a_caller_until_it_i
     assert not await rings()
     await acme.publish(one)
     assert await rings()
-    await accounts.update_account(deps, acme.account_id, state=AccountState.SUSPENDED)
+    await accounts.update_account(deps, acme.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
     assert not await rings()
-    await accounts.update_account(deps, acme.account_id, state=AccountState.ACTIVE)
+    await accounts.update_account(deps, acme.account_id, state=AccountState.ACTIVE, by=SYSTEM)
     assert await rings()
     await acme.delist(one)
     assert not await rings()

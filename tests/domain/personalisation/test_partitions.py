@@ -192,5 +192,5 @@ async def shown(deps: Deps, receiver: PhoneNumber, clock: FakeClock, after_minut
 
 
 async def register(deps: Deps, number: PhoneNumber) -> None:
-    _, credential = await handsets.create_app(deps, "app")
+    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
     await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0")

@@ -84,7 +84,7 @@ async def test_a_push_by_hand_is_refused_with_everything_that_is_wrong(deps: Dep
         )
     found = {(one.field, one.fault) for one in refused.value.faults}
     assert found == {(Field.RECEIVER, Fault.PHONE), (Field.CALL_REASON, Fault.REASON_LENGTH)}
-    await accounts.update_account(deps, cast.account.id, state=AccountState.SUSPENDED)
+    await accounts.update_account(deps, cast.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
     with pytest.raises(Forbidden, match="suspended"):
         await service.push_by_hand(deps, cast.account.id, new_record(deps, cast), by=ALICE)
     assert await audited(deps, cast) == []

@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId
-from callmark.domain.policy.model import Actor, ActorKind, Role, Scope
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Node, NodeKind
@@ -22,12 +22,12 @@ from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 @pytest.fixture
 async def alices(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Acme")).id
+    return (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
 
 
 @pytest.fixture
 async def charlies(deps: Deps) -> AccountId:
-    return (await accounts.create_account(deps, "Charlie")).id
+    return (await accounts.create_account(deps, "Charlie", by=SYSTEM)).id
 
 
 async def test_a_branch_is_there_as_it_was_made(deps: Deps, alices: AccountId) -> None:

@@ -9,12 +9,13 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import FeatureSetId
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import NotFound
 from callmark.kit.ids import new_id
 
 
 async def test_an_owner_sees_the_feature_sets_on_and_below_its_place(deps: Deps) -> None:
-    account_id = (await accounts.create_account(deps, "Acme")).id
+    account_id = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     branch = await make_branch(deps, account_id)
     below = await make_feature_set(deps, account_id, branch.sub_process.id, NewFeatureSet("below"))
     on = await make_feature_set(deps, account_id, branch.process.id, NewFeatureSet("On"))
@@ -46,7 +47,7 @@ async def test_an_owner_sees_the_feature_sets_on_and_below_its_place(deps: Deps)
 
 
 async def test_who_sees_the_whole_account_sees_number_groups_at_the_end(deps: Deps) -> None:
-    account_id = (await accounts.create_account(deps, "Acme")).id
+    account_id = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     branch = await make_branch(deps, account_id)
     one = await make_feature_set(deps, account_id, branch.sub_process.id, NewFeatureSet("Parcels"))
     group = await make_number_group(deps, account_id, name="Groceries")
@@ -64,7 +65,7 @@ async def test_who_sees_the_whole_account_sees_number_groups_at_the_end(deps: De
 
 
 async def test_a_feature_set_that_is_not_there_is_not_found(deps: Deps) -> None:
-    account_id = (await accounts.create_account(deps, "Acme")).id
+    account_id = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
     unknown = FeatureSetId(new_id())
     with pytest.raises(NotFound):
         await visible_sets.get_visible(deps, account_id, unknown, ALICE.scope)

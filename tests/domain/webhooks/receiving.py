@@ -16,6 +16,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
@@ -218,7 +219,7 @@ class Stage:
         return await deliveries.delivery_details(self.deps, self.account_id, delivery.id)
 
     async def another_account(self) -> "Stage":
-        account = await accounts.create_account(self.deps, "Borealis")
+        account = await accounts.create_account(self.deps, "Borealis", by=SYSTEM)
         return replace(self, account_id=account.id)
 
 
@@ -227,6 +228,6 @@ async def staged(deps: Deps, patience: Patience | None = None) -> AsyncGenerator
     """A stage of its own."""
     settings = msgspec.structs.replace(deps.settings, outgoing_networks="127.0.0.0/8, ::1/128")
     allowing = replace(deps, settings=settings)
-    account = await accounts.create_account(deps, "Acme")
+    account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     async with Outbound(LOOPBACK, patience=patience or QUICK) as outbound:
         yield Stage(allowing, outbound, Mails(), account.id)

@@ -19,6 +19,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import partitions
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.clock import FakeClock
@@ -262,12 +263,12 @@ async def test_deliveries_of_a_suspended_account_wait_and_go_out_at_once_afterwa
     async with receiver() as there:
         await stage.webhook(there.url)
         await stage.append(3)
-        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
         assert await stage.run_due() == 0
         await stage.append()
         assert await stage.run_due() == 0
         assert {one.state for one in await stage.log()} == {DeliveryState.PENDING}
-        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE, by=SYSTEM)
         await stage.run_due()
         assert len(there.requests) == 4
     assert {one.state for one in await stage.log()} == {DeliveryState.SUCCESS}

@@ -11,10 +11,12 @@ from tests.domain.webhooks.receiving import Stage, drip, hang, receiver, reset, 
 from tests.factories import ALICE
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, MemberState
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
@@ -284,8 +286,8 @@ async def make_members(stage: Stage) -> None:
         ("mallory", Role.ADMIN, MemberState.REVOKED),
         ("ines", Role.ADMIN, MemberState.INVITED),
     ):
-        await accounts.create_member(
-            stage.deps, stage.account_id, email=f"{name}@{tail(stage)}", name=name, role=role, state=state
+        await members.create_member(
+            stage.deps, stage.account_id, email=f"{name}@{tail(stage)}", name=name, role=role, state=state, by=SYSTEM
         )
 
 
@@ -338,10 +340,10 @@ async def test_a_type_that_is_back_before_its_retry_is_sent(stage: Stage, clock:
 async def test_deliveries_of_a_suspended_account_wait_until_it_is_back(stage: Stage, clock: FakeClock) -> None:
     async with receiver() as there:
         await stage.webhook(there.url)
-        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
         await stage.append()
         clock.advance(timedelta(hours=1))
         assert await stage.run_due() == 0
-        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE)
+        await accounts.update_account(stage.deps, stage.account_id, state=AccountState.ACTIVE, by=SYSTEM)
         assert await stage.run_due() == 1
     assert (await stage.only()).delivery.state is DeliveryState.SUCCESS

@@ -6,11 +6,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from tests.auditing import log_of
 from tests.domain.webhooks.receiving import Stage, staged
 from tests.factories import ALICE
 
-from callmark.domain.audit import service as audit
-from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
@@ -122,7 +121,7 @@ async def test_every_change_is_in_the_audit_log_without_the_address(stage: Stage
     await webhooks.pause_webhook(*of, by=ALICE)
     await webhooks.resume_webhook(*of, by=ALICE)
     await webhooks.delete_webhook(*of, by=ALICE)
-    entries = (await audit.list_entries(stage.deps, stage.account_id, AuditFilter()))[::-1]
+    entries = (await log_of(stage.deps, stage.account_id))[::-1]
     assert [(one.action, one.details.get("is_address_new")) for one in entries] == [
         ("webhook.created", True),
         ("webhook.changed", False),

@@ -12,6 +12,7 @@ from tests.waiting import Growing, in_task
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.app import build_app
@@ -76,7 +77,7 @@ async def business(deps: Deps) -> AsyncGenerator[Business]:
 
 async def register(deps: Deps, number: PhoneNumber) -> None:
     """The number gets a handset."""
-    _, credential = await handsets.create_app(deps, "app")
+    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
     await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0")
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.engines import SECRET_KEY, Engines
 from tests.surfaces.cli.test_operator_commands import NOBODY, Here
 
-from callmark.domain.accounts import sign_in
-from callmark.domain.accounts.session_model import Origin, SignedIn
+from callmark.domain.sessions import service as sign_in
+from callmark.domain.sessions.model import Origin, SignedIn
 from callmark.kit.ids import random_text
 from callmark.kit.settings import read_settings
 

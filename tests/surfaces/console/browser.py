@@ -11,15 +11,20 @@ from uuid import UUID
 import httpx
 from starlette.applications import Starlette
 
-from callmark.domain.accounts import links, operators, session_queries
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, Member, MemberState, Operator, Person
-from callmark.domain.accounts.passwords import hash_password
-from callmark.domain.accounts.session_model import Origin
-from callmark.domain.accounts.sign_in import begin_session
+from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
+from callmark.domain.members import service as members
+from callmark.domain.members.model import Member
+from callmark.domain.operators import service as operators
+from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions import links
+from callmark.domain.sessions import queries as session_queries
+from callmark.domain.sessions.model import MemberState, Origin, Person
+from callmark.domain.sessions.passwords import hash_password
+from callmark.domain.sessions.service import begin_session
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.kit.ids import random_text
@@ -57,7 +62,7 @@ class Business:
 
 async def make_business(deps: Deps, name: str = "Acme") -> Business:
     """A business of its own for a test."""
-    account = await accounts.create_account(deps, name)
+    account = await accounts.create_account(deps, name, by=SYSTEM)
     department = await structure.create_department(deps, account.id, name="Logistics", by=SYSTEM)
     other = await structure.create_department(deps, account.id, name="Sales", by=SYSTEM)
     entry = catalogue_entry_named("Delivery")
@@ -66,7 +71,7 @@ async def make_business(deps: Deps, name: str = "Acme") -> Business:
     tag = random_text(8).lower()
 
     async def member(who: str, role: Role, node: UUID | None = None) -> Member:
-        made = await accounts.create_member(
+        made = await members.create_member(
             deps,
             account.id,
             email=f"{who}-{tag}@acme.example",
@@ -74,6 +79,7 @@ async def make_business(deps: Deps, name: str = "Acme") -> Business:
             role=role,
             state=MemberState.ACTIVE,
             node_id=node,
+            by=SYSTEM,
         )
         await set_password(deps, made)
         return made
@@ -102,7 +108,7 @@ async def set_password(deps: Deps, member: Member) -> None:
 async def make_operator(deps: Deps) -> Operator:
     """An operator with `PASSWORD`."""
     return await operators.create_operator(
-        deps, email=f"opal-{random_text(8).lower()}@operator.example", name="Opal", password=PASSWORD
+        deps, email=f"opal-{random_text(8).lower()}@operator.example", name="Opal", password=PASSWORD, by=SYSTEM
     )
 
 
@@ -210,7 +216,8 @@ def errors_of(response: httpx.Response) -> dict[str, str]:
 
 async def invite_token(deps: Deps, member: Member) -> str:
     """The token of a fresh invitation's mail."""
-    await links.invite(deps, member, "Acme", "alice@acme.example")
+    async with deps.db.transaction() as tx:
+        await links.invite(deps, tx, member.id, member.email, "Acme", "alice@acme.example")
     return await mailed_token(deps, member.email)
 
 

@@ -116,7 +116,7 @@ async def test_the_list_of_steps_is_sent_only_when_it_has_changed(
 async def test_a_plan_without_the_features_is_told_and_offered_no_buttons(deps: Deps) -> None:
     async with visitors(in_emulator(deps)) as browse:
         business = await make_business(deps)
-        await accounts.update_account(deps, business.account.id, features=[Feature.USER_FEEDBACK])
+        await accounts.update_account(deps, business.account.id, features=[Feature.USER_FEEDBACK], by=SYSTEM)
         await make_label(deps, business.account.id)
         card = await (await browse.as_member(business.admin)).get("/console/first-steps")
         assert text_of(card).count("not part of your plan") == 2

@@ -19,8 +19,9 @@ from tests.surfaces.console.browser import (
 )
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Member
 from callmark.domain.deps import Deps
+from callmark.domain.members.model import Member
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import app, cookies
@@ -128,7 +129,7 @@ async def _ask_for_code(browser: Browser, email: str) -> int:
 async def test_who_knows_the_password_may_not_guess_codes_for_ever(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True)
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
     thief = browse()
     for _ in range(10):
         assert await _ask_for_code(thief, business.admin.email) == 303
@@ -150,7 +151,7 @@ async def _waiting_code(deps: Deps, browse: Visitors, member: Member) -> tuple[B
 async def test_a_new_password_ends_links_and_codes_that_the_old_one_gave(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True)
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
     alice, stranger = await browse.as_member(business.admin), browse()
     await stranger.get("/console/forgot")
     await stranger.post("/console/forgot", {"email": business.admin.email})

@@ -112,7 +112,7 @@ async def test_an_operator_finds_the_whole_key_id_in_the_log(deps: Deps, busines
 
 
 async def test_the_key_of_another_account_is_at_no_address(deps: Deps, business: Business, browse: Visitors) -> None:
-    other = await accounts.create_account(deps, "Globex")
+    other = await accounts.create_account(deps, "Globex", by=SYSTEM)
     made = await credentials.create_key(deps, other.id, name="theirs", features=[], by=SYSTEM)
     alice = await browse.as_member(business.admin)
     for page in ("edit", "regenerate", "delete"):

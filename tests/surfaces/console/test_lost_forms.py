@@ -15,10 +15,12 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import sign_in as door
-from callmark.domain.accounts.model import Member, Person
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.members.model import Member
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.sessions import service as door
+from callmark.domain.sessions.model import Person
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.console import cookies
 
@@ -159,7 +161,7 @@ async def test_the_page_keeps_its_query_when_a_code_is_asked_for(
 ) -> None:
     from callmark.domain.accounts import service as accounts
 
-    await accounts.update_account(deps, business.account.id, requires_code=True)
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
     alice = browse()
     answer = await alice.get("/console/records?state=invalid")
     code = await alice.get(await _sign_in(alice, business.admin, answer.headers["location"]))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tests.auditing import log_of
 from tests.surfaces.console.browser import (
     PASSWORD,
     Browser,
@@ -17,12 +18,12 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.kit.ids import random_text
 
 
@@ -100,7 +101,7 @@ async def test_owners_see_and_change_only_members_inside_their_place(
             assert (await oscar.get(f"/console/members/{hidden.id}{path}")).status_code == 404
         assert (await oscar.post(f"/console/members/{hidden.id}/delete")).status_code == 404
     await oscar.follow(await oscar.post(f"/console/members/{business.process_owner.id}/revoke"))
-    paul = await accounts.get_member(deps, business.account.id, business.process_owner.id)
+    paul = await members.get_member(deps, business.account.id, business.process_owner.id)
     assert paul.state is MemberState.REVOKED
 
 
@@ -136,7 +137,7 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     his = f"/console/members/{business.process_owner.id}"
     gift = f"department_owner:{business.other_department}"
     await alice.follow(await alice.post(his, {"name": "Paul", "gift": gift}))
-    moved = await accounts.get_member(deps, business.account.id, business.process_owner.id)
+    moved = await members.get_member(deps, business.account.id, business.process_owner.id)
     assert (moved.role, moved.node_id) == (Role.DEPARTMENT_OWNER, business.other_department)
     assert (await paul.get("/console")).status_code == 200
     await alice.post(f"{his}/revoke")
@@ -144,7 +145,7 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     assert "can sign in again" in text_of(await alice.follow(await alice.post(f"{his}/restore")))
     await alice.follow(await alice.post(f"{his}/delete"))
     assert (await alice.get(his)).status_code == 404
-    log = await audit.list_entries(deps, business.account.id, AuditFilter(text=business.process_owner.email))
+    log = await log_of(deps, business.account.id, business.process_owner.email)
     assert [entry.action for entry in log] == ["member.deleted", "member.restored", "member.revoked", "member.changed"]
 
 
@@ -160,7 +161,7 @@ async def test_a_taken_address_is_refused_beside_nothing_lost(business: Business
 
 async def test_a_members_name_is_never_taken_for_markup(deps: Deps, business: Business, browse: Visitors) -> None:
     evil = "<script>alert(1)</script>"
-    await accounts.update_member(deps, business.account.id, business.process_owner.id, name=evil)
+    await members.update_member(deps, business.account.id, business.process_owner.id, name=evil, by=SYSTEM)
     alice = await browse.as_member(business.admin)
     his = f"/console/members/{business.process_owner.id}"
     for path in ("/console/members", his, f"{his}/revoke", f"{his}/delete"):
@@ -170,8 +171,14 @@ async def test_a_members_name_is_never_taken_for_markup(deps: Deps, business: Bu
 async def test_no_role_is_given_that_nobody_chose(business: Business, browse: Visitors, deps: Deps) -> None:
     """The first of the offered is the highest: a form sent as it opened may not make an admin."""
     alice = await browse.as_member(business.admin)
-    lost = await accounts.create_member(
-        deps, business.account.id, email=_address(), name="Lou", role=Role.PROCESS_OWNER, state=MemberState.ACTIVE
+    lost = await members.create_member(
+        deps,
+        business.account.id,
+        email=_address(),
+        name="Lou",
+        role=Role.PROCESS_OWNER,
+        state=MemberState.ACTIVE,
+        by=SYSTEM,
     )
     for page in ("/console/members/invite", f"/console/members/{lost.id}"):
         opened = await alice.get(page)
@@ -192,8 +199,8 @@ async def test_who_is_a_member_elsewhere_is_invited_like_anybody_and_its_own_mai
 ) -> None:
     other = await make_business(deps, "Borealis")
     operator = await make_operator(deps)
-    pending = await accounts.create_member(
-        deps, other.account.id, email=f"new-{random_text(6)}@x.example".lower(), name="New", role=Role.ADMIN
+    pending = await members.create_member(
+        deps, other.account.id, email=f"new-{random_text(6)}@x.example".lower(), name="New", role=Role.ADMIN, by=SYSTEM
     )
     answers: set[tuple[int, str]] = set()
     for email in (f"nobody-{random_text(6)}@x.example", other.admin.email, operator.email, pending.email):
@@ -202,10 +209,10 @@ async def test_who_is_a_member_elsewhere_is_invited_like_anybody_and_its_own_mai
         mail = await newest_mail(deps, email)
         assert "has invited you to manage the caller identity of Acme" in mail
         assert ("another business" in mail) == (email in {other.admin.email, operator.email})
-        member = next(one for one in await accounts.list_members(deps, business.account.id) if one.email == email)
+        member = next(one for one in await members.list_members(deps, business.account.id) if one.email == email)
         assert member.state is MemberState.INVITED
         assert "Borealis" not in mail
-        await accounts.delete_member(deps, business.account.id, member.id)
+        await members.delete_member(deps, business.account.id, member.id, by=SYSTEM)
     assert len(answers) == 1
 
 
@@ -225,13 +232,13 @@ async def test_an_address_belongs_to_the_first_who_accepts(deps: Deps, business:
     assert late.status_code == 422
     assert "an address belongs to one" in errors_of(late)[""]
     assert 'value="Nina"' in late.text
-    borealis = next(one for one in await accounts.list_members(deps, other.account.id) if one.email == email)
-    acme = next(one for one in await accounts.list_members(deps, business.account.id) if one.email == email)
+    borealis = next(one for one in await members.list_members(deps, other.account.id) if one.email == email)
+    acme = next(one for one in await members.list_members(deps, business.account.id) if one.email == email)
     assert (acme.state, borealis.state) == (MemberState.ACTIVE, MemberState.INVITED)
     charlie = await browse.as_member(other.admin)  # revoking and restoring tell nothing either
     for step in ("revoke", "restore", "invite-again"):
         assert (await charlie.post(f"/console/members/{borealis.id}/{step}")).status_code == 303
-    await accounts.delete_member(deps, business.account.id, acme.id)
+    await members.delete_member(deps, business.account.id, acme.id, by=SYSTEM)
     freed = browse()
     token = await mailed_token(deps, email)
     await freed.get(f"/console/invitations/{token}")

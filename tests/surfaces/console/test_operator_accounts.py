@@ -14,12 +14,14 @@ from tests.surfaces.console.browser import (
 )
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, MemberState
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import Forbidden
 from callmark.kit.ids import parse_uuid, random_text
 
@@ -56,7 +58,7 @@ async def test_an_account_is_created_with_its_features_and_its_first_admin_comes
     await guest.get("/console/sign-in")
     home = await guest.follow(await guest.post(f"/console/invitations/{await mailed_token(deps, email)}", password))
     assert "Zenith" in text_of(home)
-    (zoe,) = await accounts.list_members(deps, account_id)
+    (zoe,) = await members.list_members(deps, account_id)
     assert (zoe.role, zoe.state) == (Role.ADMIN, MemberState.ACTIVE)
     assert (await actions_of(deps, account_id))[-3:] == ["member.invited_again", "member.invited", "account.created"]
 
@@ -114,8 +116,8 @@ async def test_name_and_features_are_changed_and_noted(deps: Deps, business: Bus
 async def test_accounts_are_found_by_name_id_and_state_and_paged(deps: Deps, browse: Visitors) -> None:
     olive = await browse.as_operator(await make_operator(deps))
     tag = random_text(8)
-    made = [await accounts.create_account(deps, f"{tag} {number:02}") for number in range(52)]
-    await accounts.update_account(deps, made[7].id, state=AccountState.SUSPENDED)
+    made = [await accounts.create_account(deps, f"{tag} {number:02}", by=SYSTEM) for number in range(52)]
+    await accounts.update_account(deps, made[7].id, state=AccountState.SUSPENDED, by=SYSTEM)
     first = await olive.get(LIST, q=tag.lower())
     assert text_of(first).count(tag) == 50
     (next_page,) = [link for link in links_of(first) if "after=" in link]

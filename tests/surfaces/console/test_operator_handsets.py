@@ -12,7 +12,8 @@ from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import directory
 from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import COUNT, OS, Wanted
+from callmark.domain.handsets.model import COUNT, OS, HandsetFilter
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.phone import PhoneNumber
@@ -39,7 +40,7 @@ async def connected(deps: Deps) -> AsyncGenerator[PhoneNumber]:
 
 
 async def registered(deps: Deps, os: OS = OS.ANDROID, version: str = "4.2.0") -> PhoneNumber:
-    _, credential = await handsets.create_app(deps, "Ring app")
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     number = phone()
     await handsets.register(deps, credential, number, os, version)
     return number
@@ -67,7 +68,7 @@ async def test_an_apps_credential_is_shown_once_and_registers_handsets(deps: Dep
 
 
 async def test_a_revoked_app_ends_its_registrations(deps: Deps, olive: Browser) -> None:
-    app, credential = await handsets.create_app(deps, "Ring app")
+    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     made = await handsets.register(deps, credential, phone(), OS.ANDROID, "1.0")
     asked = text_of(await olive.get(f"{APPS}/{app.id}/revoke"))
     assert "end immediately (1 handset)." in asked
@@ -93,7 +94,7 @@ async def test_handsets_are_listed_with_whether_they_are_connected_now(
 async def test_handsets_are_found_by_the_beginning_of_their_number_os_version_and_app(
     deps: Deps, olive: Browser
 ) -> None:
-    app, credential = await handsets.create_app(deps, "Ring app")
+    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     prefix = f"4670{random_text(4).encode().hex()[:5].translate(str.maketrans('abcdef', '123456'))}"
     numbers = [PhoneNumber(f"{prefix}{number:03}") for number in range(60)]
     for number in numbers:
@@ -117,7 +118,7 @@ async def test_a_forgotten_handset_is_no_user_any_more(deps: Deps, olive: Browse
     assert "register it again" in text_of(await olive.get(f"{LIST}/{number}/forget"))
     page = await olive.follow(await olive.post(f"{LIST}/{number}/forget"))
     assert f"{shown_number(number)} was forgotten." in text_of(page)
-    assert await directory.list_registrations(deps, Wanted(number=number), "", 1) == []
+    assert await directory.list_registrations(deps, HandsetFilter(number=number), "", 1) == []
     assert (await olive.post(f"{LIST}/{number}/forget")).status_code == 404
     assert (await olive.get(f"{LIST}/{number}/forget")).status_code == 404
     newest = (await audit.list_entries(deps, None, AuditFilter(action="handset.forgotten")))[0]

@@ -19,10 +19,10 @@ from tests.surfaces.console.browser import (
     visitors,
 )
 
-from callmark.domain.accounts import operators
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
+from callmark.domain.operators import service as operators
 from callmark.kit import mail
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess

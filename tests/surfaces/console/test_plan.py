@@ -39,7 +39,7 @@ async def test_every_page_and_form_of_a_feature_is_refused_without_it(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
     admin = await browse.as_member(business.admin)
-    await accounts.update_account(deps, business.account.id, features=[])
+    await accounts.update_account(deps, business.account.id, features=[], by=SYSTEM)
     for entry in OF_A_PLAN:
         url = _address(entry.path)
         answer = await (admin.get(url) if entry.method == "GET" else admin.post(url))
@@ -55,11 +55,11 @@ async def test_the_menu_offers_no_page_of_a_feature_that_is_lacking_and_all_when
     items = [item for section in BUSINESS for item in section.items if PLAN.get(item.action) is feature]
     links = [f'href="{item.url}"' for item in items]
     assert links
-    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES - {feature})
+    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES - {feature}, by=SYSTEM)
     home = (await admin.get("/console")).text
     assert [link for link in links if link in home] == []
     assert (await admin.get("/console/labels")).status_code == 200
-    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES)
+    await accounts.update_account(deps, business.account.id, features=ALL_FEATURES, by=SYSTEM)
     home = (await admin.get("/console")).text
     assert [link for link in links if link in home] == links
     for item in items:
@@ -78,7 +78,7 @@ async def test_a_webhook_takes_event_types_of_the_plan_and_keeps_those_it_has(
         event_types=[*EventType],
         by=ALICE,
     )
-    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
+    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK], by=SYSTEM)
     with pytest.raises(InvalidInput, match=f"User Feedback {LACKING}"):
         await webhooks.create_webhook(
             deps,
@@ -105,7 +105,7 @@ async def test_a_key_gives_access_to_features_of_the_plan_and_keeps_those_it_has
 ) -> None:
     account_id = business.account.id
     made = await credentials.create_key(deps, account_id, name="all", features=ALL_FEATURES, by=SYSTEM)
-    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK])
+    await accounts.update_account(deps, account_id, features=[Feature.CALL_ME_BACK], by=SYSTEM)
     with pytest.raises(InvalidInput, match=LACKING):
         await credentials.create_key(deps, account_id, name="more", features=[Feature.NUMBER_MANAGEMENT], by=SYSTEM)
     kept = await credentials.update_key(deps, account_id, made.key_id, name="renamed", features=ALL_FEATURES, by=SYSTEM)
@@ -123,7 +123,7 @@ async def test_a_feature_set_offers_what_the_plan_has(deps: Deps, business: Busi
         return await feature_sets.create_feature_set(deps, account_id, process, new, by=SYSTEM)
 
     made = await create("Before")
-    await accounts.update_account(deps, account_id, features=ALL_FEATURES - {Feature.CALL_ME_BACK})
+    await accounts.update_account(deps, account_id, features=ALL_FEATURES - {Feature.CALL_ME_BACK}, by=SYSTEM)
     with pytest.raises(InvalidInput, match=f"Call Me Back {LACKING}"):
         await create("After")
     changed = await feature_sets.update_feature_set(

@@ -10,6 +10,7 @@ from tests.surfaces.console.browser import Business, Visitors, text_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.api.documented import ACCOUNT_ID
 from callmark.surfaces.api.routes import ROUTES
@@ -68,7 +69,7 @@ async def test_what_the_account_does_not_subscribe_to_is_marked(
     deps: Deps, business: Business, browse: Visitors, page: str
 ) -> None:
     assert "not subscribed" not in page
-    await accounts.update_account(deps, business.account.id, features=[Feature.CALL_PERSONALISATION])
+    await accounts.update_account(deps, business.account.id, features=[Feature.CALL_PERSONALISATION], by=SYSTEM)
     assert any(len(route.features) > 1 for route in ROUTES)
     dora = await browse.as_member(business.department_owner)
     assert text_of(await dora.get(PAGE)).count("not subscribed") == sum(

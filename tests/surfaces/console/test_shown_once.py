@@ -9,11 +9,11 @@ import httpx
 import pytest
 from tests.surfaces.console.browser import Browser, Business, Visitors, make_operator, text_of
 
-from callmark.domain.accounts.model import Operator
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
+from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.clock import FakeClock

@@ -17,12 +17,13 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.accounts import links
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import AccountState, MemberState
-from callmark.domain.accounts.session_model import Origin
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions import links
+from callmark.domain.sessions.model import MemberState, Origin
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import cookies
@@ -84,9 +85,11 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(business: B
 async def test_unknown_wrong_invited_and_revoked_are_answered_alike(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:
-    await accounts.update_member(deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED)
-    invited = await accounts.create_member(
-        deps, business.account.id, email=f"new-{random_text(6)}@acme.example", name="New", role=Role.ADMIN
+    await members.update_member(
+        deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
+    )
+    invited = await members.create_member(
+        deps, business.account.id, email=f"new-{random_text(6)}@acme.example", name="New", role=Role.ADMIN, by=SYSTEM
     )
     said: set[str] = set()
     for email, password in (
@@ -194,11 +197,13 @@ async def test_a_revoked_or_deleted_member_and_a_suspended_account_are_out_at_on
     paul, oscar, alice = [
         await browse.as_member(who) for who in (business.process_owner, business.operation_owner, business.admin)
     ]
-    await accounts.update_member(deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED)
-    await accounts.delete_member(deps, business.account.id, business.operation_owner.id)
+    await members.update_member(
+        deps, business.account.id, business.process_owner.id, state=MemberState.REVOKED, by=SYSTEM
+    )
+    await members.delete_member(deps, business.account.id, business.operation_owner.id, by=SYSTEM)
     assert (await paul.get("/console")).status_code == 303
     assert (await oscar.get("/console")).status_code == 303
-    await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED)
+    await accounts.update_account(deps, business.account.id, state=AccountState.SUSPENDED, by=SYSTEM)
     refused = await alice.get("/console/keys")
     assert refused.status_code == 403
     assert "suspended" in text_of(refused)
@@ -206,8 +211,8 @@ async def test_a_revoked_or_deleted_member_and_a_suspended_account_are_out_at_on
 
 
 async def test_an_invitation_is_used_once_and_signs_in(deps: Deps, business: Business, browse: Visitors) -> None:
-    invited = await accounts.create_member(
-        deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN
+    invited = await members.create_member(
+        deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN, by=SYSTEM
     )
     token = await invite_token(deps, invited)
     nina = browse()
@@ -227,8 +232,8 @@ async def test_an_invitation_is_used_once_and_signs_in(deps: Deps, business: Bus
 async def test_an_invitation_ends_after_seven_days_and_with_a_newer_one(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    invited = await accounts.create_member(
-        deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN
+    invited = await members.create_member(
+        deps, business.account.id, email=f"nina-{random_text(6)}@acme.example", name="Nina", role=Role.ADMIN, by=SYSTEM
     )
     old, new = await invite_token(deps, invited), ""
     clock.advance(timedelta(minutes=1))
@@ -267,7 +272,7 @@ async def test_a_forgotten_password_is_replaced_by_a_link_that_works_once_for_an
 async def test_where_the_account_asks_for_it_a_code_by_mail_completes_the_sign_in(
     deps: Deps, business: Business, browse: Visitors, clock: FakeClock
 ) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True)
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
     email = business.admin.email
     alice = browse()
     assert await enter(alice, email) == 303
@@ -288,7 +293,7 @@ async def test_where_the_account_asks_for_it_a_code_by_mail_completes_the_sign_i
 
 
 async def test_five_wrong_codes_spend_the_right_one(deps: Deps, business: Business, browse: Visitors) -> None:
-    await accounts.update_account(deps, business.account.id, requires_code=True)
+    await accounts.update_account(deps, business.account.id, requires_code=True, by=SYSTEM)
     alice = browse()
     await enter(alice, business.admin.email)
     code = (await newest_mail(deps, business.admin.email)).partition("sign in is ")[2][:6]

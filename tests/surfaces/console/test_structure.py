@@ -5,11 +5,12 @@ from tests.factories import make_feature_set
 from tests.surfaces.console.browser import Business, Visitors, errors_of, links_of, make_business, text_of
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import OperationId
+from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, catalogue_entry_named
 
@@ -158,11 +159,11 @@ async def test_names_are_never_taken_for_markup(deps: Deps, business: Business, 
 
 
 async def test_a_business_without_structure_is_told_where_to_begin(deps: Deps, browse: Visitors) -> None:
-    account = await accounts.create_account(deps, "Empty")
+    account = await accounts.create_account(deps, "Empty", by=SYSTEM)
     email = f"eve-{account.id}@empty.example"
     eve = await browse.as_member(
-        await accounts.create_member(
-            deps, account.id, email=email, name="Eve", role=Role.ADMIN, state=MemberState.ACTIVE
+        await members.create_member(
+            deps, account.id, email=email, name="Eve", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
         )
     )
     assert "Add a department" in text_of(await eve.get(TREE))

@@ -7,8 +7,8 @@ from tests.factories import make_label
 from tests.listed import make_listed
 from tests.surfaces.console.browser import PASSWORD, Browser, Business, Visitors, errors_of, make_operator, text_of
 
-from callmark.domain.accounts.model import Member
 from callmark.domain.deps import Deps
+from callmark.domain.members.model import Member
 from callmark.kit.clock import FakeClock
 
 ME = "/console/me"

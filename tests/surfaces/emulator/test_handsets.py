@@ -170,7 +170,7 @@ async def test_another_app_version_or_os_registers_anew(emulator: Emulated) -> N
 async def test_a_number_registered_on_another_device_is_lost_to_the_handset(emulator: Emulated) -> None:
     number = phone()
     await emulator.make(number)
-    _, credential = await handsets.create_app(emulator.deps, "Another app")
+    _, credential = await handsets.create_app(emulator.deps, "Another app", by=SYSTEM)
     await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
     why = (await emulator.screen(number, CALLER))["why"]
     assert "another device" in why

@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.tasks import end
 from callmark.surfaces.app import build_app
@@ -47,7 +48,7 @@ async def test_a_page_says_that_the_number_was_registered_elsewhere_and_signs_in
     await emulator.make(number)
     async with watching(emulator, number) as page:
         await page.until(lambda page: page.handset.get("status") == "online")
-        _, credential = await handsets.create_app(emulator.deps, "Another app")
+        _, credential = await handsets.create_app(emulator.deps, "Another app", by=SYSTEM)
         await handsets.register(emulator.deps, credential, number, OS.ANDROID, "4.2.0")
         await page.until(lambda page: page.handset["status"] == "signed-out")
         assert page.handset["reason"] == "its number was registered on another device"

@@ -15,11 +15,12 @@ from tests.surfaces.emulator.running import Emulated, emulated, serving
 from tests.waiting import until
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
@@ -170,9 +171,11 @@ async def test_the_whole_schedule_is_driven_against_a_sink_and_ends_in_a_mail(
 ) -> None:
     sink = await put(emulator, "orders", reset=True)
     deps = emulator.deps
-    account = await accounts.create_account(deps, "Acme")
+    account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     alice = f"alice@{account.id}.example"
-    await accounts.create_member(deps, account.id, email=alice, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE)
+    await members.create_member(
+        deps, account.id, email=alice, name="Alice", role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM
+    )
     made = await webhooks.create_webhook(
         deps,
         account.id,
@@ -230,7 +233,7 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
     await prepare(deps)
     async with emulated(deps, tmp_path) as emulator:
         sink = await put(emulator, "orders", status=500)
-        account = (await accounts.create_account(emulator.deps, "Acme")).id
+        account = (await accounts.create_account(emulator.deps, "Acme", by=SYSTEM)).id
         made = await webhooks.create_webhook(
             emulator.deps,
             account,

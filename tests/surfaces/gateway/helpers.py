@@ -23,6 +23,7 @@ from callmark.domain.handsets.model import OS, Registration
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import V2, NewRecord
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
 from callmark.kit.phone import PhoneNumber
@@ -64,7 +65,7 @@ async def make_handset(
 ) -> Owner:
     """A registered handset; without a credential, of an app of its own."""
     if not credential:
-        _, credential = await handsets.create_app(deps, "Ring app")
+        _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     made = await handsets.register(deps, credential, number, os, version)
     return Owner(made.registration, made.token, credential)
 

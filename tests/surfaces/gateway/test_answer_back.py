@@ -20,6 +20,7 @@ from callmark.domain.callbacks.model import CallbackRequest
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, Feedback
+from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
@@ -182,7 +183,7 @@ async def test_a_number_whose_offers_are_off_or_unpublished_takes_no_answers(sce
 
 async def test_what_is_said_after_the_account_is_suspended_is_kept(scene: Scene) -> None:
     call_id = await scene.rung()
-    await accounts.update_account(scene.deps, scene.listed.account_id, state=AccountState.SUSPENDED)
+    await accounts.update_account(scene.deps, scene.listed.account_id, state=AccountState.SUSPENDED, by=SYSTEM)
     assert not await scene.ask_back()
     assert not await scene.answer(call_id)
     assert (len(await scene.requests()), len(await scene.answers())) == (1, 1)
@@ -191,10 +192,10 @@ async def test_what_is_said_after_the_account_is_suspended_is_kept(scene: Scene)
 async def test_what_is_not_part_of_the_plan_takes_no_answers(scene: Scene) -> None:
     call_id = await scene.rung()
     plan = frozenset({Feature.NUMBER_MANAGEMENT})
-    await accounts.update_account(scene.deps, scene.listed.account_id, features=plan)
+    await accounts.update_account(scene.deps, scene.listed.account_id, features=plan, by=SYSTEM)
     assert await scene.ask_back() == "invalid-input: business_number does not offer callbacks"
     assert await scene.answer(call_id) == "invalid-input: business_number does not ask for feedback"
-    await accounts.update_account(scene.deps, scene.listed.account_id, features=ALL_FEATURES)
+    await accounts.update_account(scene.deps, scene.listed.account_id, features=ALL_FEATURES, by=SYSTEM)
     assert not await scene.ask_back()
     assert not await scene.answer(call_id)
 

@@ -8,6 +8,7 @@ from tests.surfaces.gateway.helpers import another_process, make_handset, online
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import directory
 from callmark.domain.handsets import service as handsets
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
 
 
@@ -41,6 +42,5 @@ async def test_streams_are_counted_over_all_gateways_or_not_at_all(deps: Deps, e
 async def test_a_handset_that_an_operator_forgets_loses_its_stream(deps: Deps) -> None:
     owner = await make_handset(deps, phone())
     async with served(deps) as at, online(at, owner.token) as handset:
-        await handsets.mark_forgotten(deps, owner.number)
-        await handsets.recheck(deps)
+        await handsets.forget_number(deps, owner.number, by=SYSTEM)
         assert (await handset.closed())[0] == 4401

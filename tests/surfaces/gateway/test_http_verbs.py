@@ -55,7 +55,7 @@ async def owner(deps: Deps) -> Owner:
 
 
 async def test_a_registration_answers_with_its_token_once(deps: Deps, client: httpx.AsyncClient) -> None:
-    _, credential = await handsets.create_app(deps, "Ring app")
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     number = phone()
     body = {"phone_number": f"+{number}", "os": "android", "app_version": "4.2.0"}
     first = await client.post("registrations", json=body, headers=by(credential))
@@ -82,7 +82,7 @@ async def test_a_registration_answers_with_its_token_once(deps: Deps, client: ht
 async def test_a_bad_registration_is_refused(
     deps: Deps, client: httpx.AsyncClient, changed: dict[str, Any], message: str
 ) -> None:
-    _, credential = await handsets.create_app(deps, "Ring app")
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     body = {"phone_number": phone(), "os": "android", "app_version": "4.2.0"} | changed
     assert error(await client.post("registrations", json=body, headers=by(credential))) == (
         400,
@@ -92,8 +92,8 @@ async def test_a_bad_registration_is_refused(
 
 
 async def test_only_a_live_app_may_register(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
-    app, credential = await handsets.create_app(deps, "Ring app")
-    await handsets.revoke_app(deps, app.id)
+    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
+    await handsets.revoke_app(deps, app.id, by=SYSTEM)
     body = {"phone_number": phone(), "os": "android", "app_version": "4.2.0"}
     for wrong in (credential, owner.token, "cmapp_unknown", ""):
         refused = await client.post("registrations", json=body, headers=by(wrong) if wrong else {})

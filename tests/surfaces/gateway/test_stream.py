@@ -240,11 +240,11 @@ async def test_a_forgotten_registration_closes_its_stream_and_its_token(deps: De
 
 
 async def test_a_revoked_app_closes_the_streams_of_its_handsets(deps: Deps, address: str) -> None:
-    app, credential = await handsets.create_app(deps, "Ring app")
+    app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     mine = await make_handset(deps, phone(), credential=credential)
     other = await make_handset(deps, phone())
     async with online(address, mine.token) as handset, online(address, other.token) as stays:
-        await handsets.revoke_app(deps, app.id)
+        await handsets.revoke_app(deps, app.id, by=SYSTEM)
         assert (await handset.closed())[0] == 4401
         await stays.settled()
 

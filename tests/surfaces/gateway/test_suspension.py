@@ -30,6 +30,7 @@ from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as upload_jobs
 from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.work import LEASE, Work, Worker
 
@@ -44,7 +45,7 @@ class Scene:
     address: str
 
     async def switch(self, state: AccountState, *, tell: bool = True) -> None:
-        await accounts.update_account(self.deps, self.cast.account.id, state=state)
+        await accounts.update_account(self.deps, self.cast.account.id, state=state, by=SYSTEM)
         if tell:
             await self.work(switches.switches(self.deps))
 

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import AccountId
 from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import OF_PLACE, PLAN, RANK, Action, Path, Role, allows
 from callmark.domain.policy.plan import check_plan
+from callmark.domain.sessions.model import Session
 from callmark.kit.errors import Forbidden, NotFound
 
 

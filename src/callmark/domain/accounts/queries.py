@@ -1,24 +1,15 @@
-"""The SQL of accounts and members."""
+"""The SQL of accounts."""
 
-from collections.abc import Collection, Generator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
-
-from callmark.domain.accounts.model import Account, AccountState, Member, MemberState
-from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.policy.model import Role
+from callmark.domain.accounts.model import Account, AccountState
+from callmark.domain.ids import AccountId
 from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
-from callmark.kit.errors import Conflict, NotFound
 
-EMAIL_TAKEN = "a member with this email already exists"
 _ACCOUNT = "id, name, state, features, created_at, requires_code"
-_MEMBER = (
-    "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"
-)
 
 
 async def insert_account(tx: Tx, account: Account) -> None:
@@ -132,154 +123,6 @@ async def is_suspended(tx: Tx, account_id: AccountId) -> bool:
     return bool(found)
 
 
-async def insert_member(tx: Tx, member: Member) -> None:
-    """Writes a new member.
-
-    Conflict when the account has a member with this address (in any spelling of case), or when the new one is active
-    and another account's member uses the address. NotFound for a place that does not exist.
-    """
-    with _known_place():
-        tag = await _insert_member(tx, member)
-    if tag != "INSERT 0 1":
-        raise Conflict(EMAIL_TAKEN)
-
-
-async def _insert_member(tx: Tx, member: Member) -> str:
-    return await tx.execute(
-        "INSERT INTO member (id, account_id, email, name, role, state, created_at,"
-        " department_id, operation_id, process_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-        member.id,
-        member.account_id,
-        member.email,
-        member.name,
-        member.role,
-        member.state,
-        member.created_at,
-        *_place(member),
-    )
-
-
-async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
-    """The member of that account, or None."""
-    row = await tx.fetchrow(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2",
-        account_id,
-        member_id,
-    )
-    return _member(row) if row else None
-
-
-async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
-    """The account's members, oldest first. Index member_account."""
-    rows = await tx.fetch(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",
-        account_id,
-    )
-    return [_member(row) for row in rows]
-
-
-async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
-    """The member of that account, its row locked until the transaction ends, or None."""
-    row = await tx.fetchrow(
-        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE",
-        account_id,
-        member_id,
-    )
-    return _member(row) if row else None
-
-
-async def update_member(tx: Tx, member: Member) -> None:
-    """Writes what may change of a locked member.
-
-    NotFound for a place that does not exist, Conflict when somebody else uses its address by now.
-    """
-    with _known_place(), _free_address():
-        await tx.execute(
-            "UPDATE member SET name = $2, role = $3, state = $4, department_id = $5, operation_id = $6, process_id = $7"
-            " WHERE id = $1",
-            member.id,
-            member.name,
-            member.role,
-            member.state,
-            *_place(member),
-        )
-
-
-async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
-    """An invited member has chosen a name and is active. Conflict when somebody else uses its address by now."""
-    with _free_address():
-        await tx.execute(
-            "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
-        )
-
-
-async def member_exists(tx: Tx, email: str) -> bool:
-    """Whether a member of any account has this address, in any spelling of case. Index member_email."""
-    return bool(await tx.fetchval("SELECT true FROM member WHERE lower(email) = lower($1) LIMIT 1", email))
-
-
-async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
-    """Whether an operator, or a member other than that one who has ever signed in, has this address."""
-    return await tx.fetchval(
-        "SELECT EXISTS (SELECT FROM member WHERE lower(email) = lower($1) AND id <> $2"
-        " AND (state = 'active' OR password_hash IS NOT NULL))"
-        " OR EXISTS (SELECT FROM operator_user WHERE lower(email) = lower($1))",
-        email,
-        but,
-    )
-
-
-async def delete_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> bool:
-    """Removes the row; whether there was one."""
-    tag = await tx.execute("DELETE FROM member WHERE account_id = $1 AND id = $2", account_id, member_id)
-    return tag == "DELETE 1"
-
-
-async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None:
-    """The address of the account's oldest admin whose access is not revoked, or None."""
-    return await tx.fetchval(
-        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state <> 'revoked'"
-        " ORDER BY created_at, id LIMIT 1",
-        account_id,
-    )
-
-
-async def select_admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
-    """The addresses of the account's active admins, oldest member first. Index member_account."""
-    rows = await tx.fetch(
-        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state = 'active'"
-        " ORDER BY created_at, id",
-        account_id,
-    )
-    return [row["email"] for row in rows]
-
-
-@contextmanager
-def _known_place() -> Generator[None]:
-    """Turns a member's place that does not exist into NotFound."""
-    try:
-        yield
-    except asyncpg.ForeignKeyViolationError as exc:
-        raise NotFound("this place in the structure does not exist") from exc
-
-
-@contextmanager
-def _free_address() -> Generator[None]:
-    """Turns an address that somebody else uses into Conflict."""
-    try:
-        yield
-    except asyncpg.UniqueViolationError as exc:
-        raise Conflict(EMAIL_TAKEN) from exc
-
-
-def _place(member: Member) -> tuple[UUID | None, UUID | None, UUID | None]:
-    """Department, operation and process as they are stored: what the member owns stands in its role's column."""
-    owners = (Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OWNER)
-    department, operation, process = (member.node_id if member.role is role else None for role in owners)
-    return department, operation, process
-
-
 def _sorted(features: Collection[Feature]) -> list[str]:
     """The features as stored: once each, in the order of their declaration."""
     return [feature.value for feature in Feature if feature in features]
@@ -293,17 +136,4 @@ def _account(row: Row) -> Account:
         features=frozenset(Feature(feature) for feature in row["features"]),
         created_at=row["created_at"],
         requires_code=row["requires_code"],
-    )
-
-
-def _member(row: Row) -> Member:
-    return Member(
-        id=MemberId(row["id"]),
-        account_id=AccountId(row["account_id"]),
-        email=row["email"],
-        name=row["name"],
-        role=Role(row["role"]),
-        state=MemberState(row["state"]),
-        created_at=row["created_at"],
-        node_id=row["node_id"],
     )

@@ -30,3 +30,8 @@ class AuditFilter:
 
     action: str = ""
     text: str = ""
+
+
+def for_business(details: Mapping[str, object]) -> dict[str, object]:
+    """Details as the account's members see them: of a Key ID its end (contract D47)."""
+    return {name: f"…{str(value)[-4:]}" if name.endswith("key_id") else value for name, value in details.items()}

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from callmark.domain.accounts import sign_in
 from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls import jobs as calls
@@ -19,6 +18,7 @@ from callmark.domain.personalisation.daily_figures import jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
+from callmark.domain.sessions import service as sign_in
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.work_names import WorkName
 from callmark.kit import smtp

@@ -48,7 +48,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedHandset:
     """A live registration as it is listed: with the app that made it, and since when."""
 
     phone_number: PhoneNumber
@@ -59,7 +59,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class HandsetFilter:
     """Which registrations to list; empty parts do not filter. `number` and `app_version` are how theirs begin."""
 
     number: str = ""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from callmark.domain.handsets.model import OS, HandsetApp, Listed, Registration, Wanted
+from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
@@ -91,7 +91,7 @@ async def forget_number(tx: Tx, phone: PhoneNumber, now: datetime) -> Registrati
     return _registration(row) if row else None
 
 
-async def select_listed(tx: Tx, wanted: Wanted, after: str, limit: int) -> list[Listed]:
+async def select_listed(tx: Tx, wanted: HandsetFilter, after: str, limit: int) -> list[ListedHandset]:
     """Live registrations by number, those after the number `after`. Primary key of registration (digits, bytewise).
 
     A filter of OS, version or app reads on until enough fit.
@@ -110,7 +110,7 @@ async def select_listed(tx: Tx, wanted: Wanted, after: str, limit: int) -> list[
         limit,
     )
     return [
-        Listed(
+        ListedHandset(
             PhoneNumber(row["phone_number"]), OS(row["os"]), row["app_version"], row["app_name"], row["registered_at"]
         )
         for row in rows

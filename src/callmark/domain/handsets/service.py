@@ -2,10 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import structlog
 
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import queries
 from callmark.domain.handsets.model import (
@@ -20,35 +22,15 @@ from callmark.domain.handsets.model import (
     Registration,
     Takeover,
     app_name,
-    can_show,
     parse_version,
     reach_of,
 )
 from callmark.domain.ids import HandsetAppId
+from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.phone import PhoneNumber, shorten
-
-__all__ = [
-    "Make",
-    "Registered",
-    "announce_stream",
-    "authenticate",
-    "can_show",
-    "create_app",
-    "ended_among",
-    "forget",
-    "list_apps",
-    "makes",
-    "mark_forgotten",
-    "mark_revoked",
-    "reach",
-    "reach_by",
-    "recheck",
-    "register",
-    "revoke_app",
-]
 
 log = structlog.get_logger(__name__)
 
@@ -64,12 +46,15 @@ class Registered:
     token: str
 
 
-async def create_app(deps: Deps, name: str) -> tuple[HandsetApp, str]:
+async def create_app(deps: Deps, name: str, *, by: Actor) -> tuple[HandsetApp, str]:
     """The new app and its credential, which is shown this once. Raises InvalidInput for the name."""
     app = HandsetApp(HandsetAppId(new_id()), app_name(name), deps.clock.now(), None)
     credential = random_text(SECRET_LENGTH, prefix=APP_PREFIX)
     async with deps.db.transaction() as tx:
         await queries.insert_app(tx, app, sha256(credential))
+        await audit.note(
+            tx, by, "handset_app.created", app.name, account_id=None, at=app.created_at, app_id=str(app.id)
+        )
     return app, credential
 
 
@@ -79,25 +64,31 @@ async def list_apps(deps: Deps) -> list[HandsetApp]:
         return await queries.select_apps(tx)
 
 
-async def revoke_app(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
+async def get_app(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
+    """The app. Raises NotFound."""
+    return _found(next((app for app in await list_apps(deps) if app.id == app_id), None))
+
+
+async def revoke_app(deps: Deps, app_id: HandsetAppId, *, by: Actor) -> HandsetApp:
     """Ends an app's credential and every registration made with it; safe to repeat. Raises NotFound."""
-    app = await mark_revoked(deps, app_id)
-    await recheck(deps)
-    return app
-
-
-async def mark_revoked(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
-    """As `revoke_app`, for a caller that commits it and then calls `recheck`."""
     async with deps.db.transaction() as tx:
-        app = await queries.revoke_app(tx, app_id, deps.clock.now())
-    if app is None:
-        raise NotFound("no handset app with this id")
+        now = deps.clock.now()
+        app = _found(await queries.revoke_app(tx, app_id, now))
+        await audit.note(tx, by, "handset_app.revoked", app.name, account_id=None, at=now, app_id=str(app.id))
+        tx.after_commit(partial(_recheck, deps))
     return app
 
 
-async def recheck(deps: Deps) -> None:
-    """Makes every gateway close the streams whose registration has ended; without NATS they find out by themselves."""
-    await deps.fabric.announce(RECHECK)
+async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
+    """Ends the number's registration and its streams; the app may register it again. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        now = deps.clock.now()
+        ended = await queries.forget_number(tx, phone, now)
+        if ended is None:
+            raise NotFound("no handset with this number is registered")
+        facts = {"os": ended.os.value, "app_version": ended.app_version}
+        await audit.note(tx, by, "handset.forgotten", shorten(phone), account_id=None, at=now, **facts)
+        tx.after_commit(partial(_recheck, deps))
 
 
 async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, version: str) -> Registered:
@@ -125,15 +116,6 @@ async def forget(deps: Deps, token: str) -> None:
         raise Unauthenticated
     await _announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
     log.info("handset_forgotten", phone=shorten(ended.phone_number), generation=ended.generation)
-
-
-async def mark_forgotten(deps: Deps, phone: PhoneNumber) -> Registration:
-    """The number's registration, ended by an operator; whoever commits it then calls `recheck`. Raises NotFound."""
-    async with deps.db.transaction() as tx:
-        ended = await queries.forget_number(tx, phone, deps.clock.now())
-    if ended is None:
-        raise NotFound("no handset with this number is registered")
-    return ended
 
 
 async def authenticate(deps: Deps, token: str) -> Registration:
@@ -171,6 +153,17 @@ async def makes(tx: Tx, receivers: Collection[PhoneNumber]) -> dict[PhoneNumber,
 def reach_by(make: Make | None, min_app_version: str) -> Reach:
     """Whether a receiver with this handset can be shown a pushed identity."""
     return reach_of(*make, min_app_version) if make else Reach.NOT_REGISTERED
+
+
+def _found(app: HandsetApp | None) -> HandsetApp:
+    if app is None:
+        raise NotFound("no handset app with this id")
+    return app
+
+
+async def _recheck(deps: Deps) -> None:
+    """Makes every gateway close the streams whose registration has ended; without NATS they find out by themselves."""
+    await deps.fabric.announce(RECHECK)
 
 
 async def _announce(deps: Deps, takeover: Takeover) -> None:

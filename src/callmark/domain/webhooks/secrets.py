@@ -6,10 +6,11 @@ from itertools import groupby
 
 import structlog
 
-from callmark.domain.accounts import mails
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.mail import letters as mails
+from callmark.domain.members import service as members
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.model import OldSecret, Secrets, Webhook
 from callmark.kit.db import Tx
@@ -91,5 +92,5 @@ async def give_new_secrets(deps: Deps, tx: Tx, key: Secret) -> int:
 
 async def _tell(deps: Deps, tx: Tx, account_id: AccountId, webhooks: Sequence[Webhook]) -> None:
     account = await accounts.find_account(tx, account_id)
-    for address in await accounts.admin_emails(tx, account_id):
+    for address in await members.admin_emails(tx, account_id):
         await mails.send_secrets_replaced(deps, tx, address, account.name, [one.name for one in webhooks])

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from callmark.domain.accounts import links, operators
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Account, MemberState
+from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Role
+from callmark.domain.members import service as members
+from callmark.domain.operators import service as operators
+from callmark.domain.policy.model import SYSTEM, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.kit.ids import random_text
 from callmark.processes.demo.credentials import MemberOut, Operator
 
@@ -21,25 +22,25 @@ async def seed_members(
 ) -> list[MemberOut]:
     """The members of an account, made as far as they are missing; passwords of the last start stay."""
     known = {member.email: member.password for member in before if member.password}
-    there = {member.email: member for member in await accounts.list_members(deps, account.id)}
+    there = {member.email: member for member in await members.list_members(deps, account.id)}
     made: list[MemberOut] = []
     for name, email, role in people:
-        member = there.get(email) or await accounts.create_member(
-            deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE
+        member = there.get(email) or await members.create_member(
+            deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE, by=SYSTEM
         )
         password = known.get(email) if email in there else None
         if password is None:
             password = random_text(_PASSWORD_LENGTH)
-            await links.set_password(deps, member, password)
+            await members.set_password(deps, account.id, member.id, password, by=SYSTEM)
         made.append(MemberOut(email, password, role.value))
     return made
 
 
 async def give_process(deps: Deps, account_id: AccountId, process_id: UUID) -> None:
     """Makes the account's process owners that own nothing yet owners of that process."""
-    for member in await accounts.list_members(deps, account_id):
+    for member in await members.list_members(deps, account_id):
         if member.role is Role.PROCESS_OWNER and member.node_id is None:
-            await accounts.update_member(deps, account_id, member.id, node_id=process_id)
+            await members.update_member(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
 
 
 async def seed_operator(deps: Deps, before: Operator) -> Operator:
@@ -49,7 +50,7 @@ async def seed_operator(deps: Deps, before: Operator) -> Operator:
         return before
     password = random_text(_PASSWORD_LENGTH)
     if found:
-        await operators.set_operator_password(deps, found.id, password)
+        await operators.set_password(deps, found.id, password, by=SYSTEM)
     else:
-        await operators.create_operator(deps, email=OPERATOR_EMAIL, name="Olive", password=password)
+        await operators.create_operator(deps, email=OPERATOR_EMAIL, name="Olive", password=password, by=SYSTEM)
     return Operator(OPERATOR_EMAIL, password)

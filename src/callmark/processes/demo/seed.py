@@ -115,7 +115,7 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
 
 
 async def _account(deps: Deps, one: _Seed, found: Account | None, before: AccountOut | None) -> AccountOut:
-    account = found or await accounts.create_account(deps, one.name)
+    account = found or await accounts.create_account(deps, one.name, by=SYSTEM)
     if found is None:  # it is far beyond its first steps
         await accounts.hide_first_steps(deps, account.id, hidden=True)
     members = await seed_members(deps, account, one.members, before.members if before else ())
@@ -181,6 +181,6 @@ async def _app_key(deps: Deps, before: str) -> str:
     if before and live:
         return before
     for app in live:
-        await handsets.revoke_app(deps, app.id)
-    _, credential = await handsets.create_app(deps, DEMO)
+        await handsets.revoke_app(deps, app.id, by=SYSTEM)
+    _, credential = await handsets.create_app(deps, DEMO, by=SYSTEM)
     return credential

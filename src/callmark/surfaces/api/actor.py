@@ -1,7 +1,7 @@
 """Who acts when a request of the API changes something."""
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
+from callmark.domain.members import service as members
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.surfaces.api.request import ApiRequest
 
@@ -11,6 +11,6 @@ async def actor_of(request: ApiRequest) -> Actor:
 
     Two statements, so not for the routes that push.
     """
-    maker = await accounts.creator_email(request.deps, request.account_id)
+    maker = await members.creator_email(request.deps, request.account_id)
     key_name = await credentials.key_name(request.deps, request.key_id)
     return Actor(ActorKind.API_KEY, maker, address=request.address, key_name=key_name)

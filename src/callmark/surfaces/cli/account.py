@@ -10,7 +10,15 @@ from callmark.domain.deps import Deps
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, at_least_one, id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import (
+    account_id,
+    at_least_one,
+    id_argument,
+    operator,
+    operator_at_terminal,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("client_account_id", "name", "state", "features")
 
@@ -32,7 +40,7 @@ def group() -> None:
 @operator
 async def create(deps: Deps, out: Output, name: str, features: frozenset[Feature]) -> None:
     """Create a client account."""
-    account = await accounts.create_account(deps, name, features)
+    account = await accounts.create_account(deps, name, features, by=operator_at_terminal())
     out.item(
         _row(account),
         "Account created.",
@@ -79,7 +87,9 @@ async def update(
     at_least_one(name, features, state)
     if state is AccountState.SUSPENDED:
         sure("Suspend this account? Its API requests are refused with 403 at once.", yes=yes)
-    account = await accounts.update_account(deps, account_id(id), name=name, features=features, state=state)
+    account = await accounts.update_account(
+        deps, account_id(id), by=operator_at_terminal(), name=name, features=features, state=state
+    )
     out.item(_row(account), "Account updated.")
 
 

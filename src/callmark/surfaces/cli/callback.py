@@ -4,13 +4,13 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.domain.members import service as members
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_id,
@@ -143,7 +143,7 @@ async def requests(
 @operator
 async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
-    who = email or await accounts.creator_email(deps, account_id(account))
+    who = email or await members.creator_email(deps, account_id(account))
     of = deps, account_id(account), CallbackRequestId(id)
     out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=who)), "Request assigned.")
 
@@ -155,7 +155,7 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 @operator
 async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
     """Mark a request as done, after the callback."""
-    who = email or await accounts.creator_email(deps, account_id(account))
+    who = email or await members.creator_email(deps, account_id(account))
     of = deps, account_id(account), CallbackRequestId(id)
     out.item(_row(await work_list.finish(*of, by=operator_at_terminal(), email=who)), "Request marked as done.")
 

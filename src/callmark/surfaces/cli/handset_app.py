@@ -9,7 +9,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import id_argument, operator, sure, yes_option
+from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
 
 _COLUMNS = ("handset_app_id", "name", "created_at", "revoked_at")
 
@@ -24,7 +24,7 @@ def group() -> None:
 @operator
 async def create(deps: Deps, out: Output, name: str) -> None:
     """Create a handset app. Its key is shown only once."""
-    app, key = await handsets.create_app(deps, name)
+    app, key = await handsets.create_app(deps, name, by=operator_at_terminal())
     out.item(
         {"handset_app_id": app.id, "handset_app_key": key},
         "Handset app created.",
@@ -47,7 +47,7 @@ async def list_(deps: Deps, out: Output) -> None:
 async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
     """Revoke a handset app and end every registration made with its key."""
     sure("Revoke this app? All handsets registered with it are unregistered.", yes=yes)
-    app = await handsets.revoke_app(deps, HandsetAppId(id))
+    app = await handsets.revoke_app(deps, HandsetAppId(id), by=operator_at_terminal())
     out.done(_row(app), f"Handset app {app.name!r} revoked.")
 
 

@@ -5,13 +5,12 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import links
-from callmark.domain.accounts import service as accounts
-from callmark.domain.accounts.model import Member, MemberState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
+from callmark.domain.members import service as members
+from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
-from callmark.kit.errors import Conflict
+from callmark.domain.sessions.model import MemberState
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_id,
@@ -19,6 +18,7 @@ from callmark.surfaces.cli.session import (
     at_least_one,
     id_argument,
     operator,
+    operator_at_terminal,
     password_option,
     read_password,
     sure,
@@ -62,8 +62,15 @@ async def create(
     state: MemberState | None,
 ) -> None:
     """Add a member to an account."""
-    member = await accounts.create_member(
-        deps, account_id(account), email=email, name=name, role=role, state=state or MemberState.INVITED, node_id=place
+    member = await members.create_member(
+        deps,
+        account_id(account),
+        by=operator_at_terminal(),
+        email=email,
+        name=name,
+        role=role,
+        state=state or MemberState.INVITED,
+        node_id=place,
     )
     out.item(_row(member), "Member added.")
 
@@ -73,7 +80,7 @@ async def create(
 @operator
 async def list_(deps: Deps, out: Output, account: UUID) -> None:
     """List an account's members, oldest first."""
-    rows = [_row(member) for member in await accounts.list_members(deps, account_id(account))]
+    rows = [_row(member) for member in await members.list_members(deps, account_id(account))]
     hint = f"No members yet. Add one with `callmark member create --account {account} --email ADDRESS --name NAME`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -84,7 +91,7 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @operator
 async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Show one member."""
-    out.item(_row(await accounts.get_member(deps, account_id(account), MemberId(id))))
+    out.item(_row(await members.get_member(deps, account_id(account), MemberId(id))))
 
 
 @group.command
@@ -107,8 +114,15 @@ async def update(
 ) -> None:
     """Rename a member, change their role or place, or revoke or restore their access."""
     at_least_one(name, role, place, state)
-    member = await accounts.update_member(
-        deps, account_id(account), MemberId(id), name=name, role=role, state=state, node_id=place
+    member = await members.update_member(
+        deps,
+        account_id(account),
+        MemberId(id),
+        by=operator_at_terminal(),
+        name=name,
+        role=role,
+        state=state,
+        node_id=place,
     )
     out.item(_row(member), "Member updated.")
 
@@ -119,11 +133,7 @@ async def update(
 @operator
 async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
     """Send an invited member the link to choose a password, or send it again."""
-    owner = await accounts.get_account(deps, account_id(account))
-    member = await accounts.get_member(deps, owner.id, MemberId(id))
-    if member.state is not MemberState.INVITED:
-        raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
-    await links.invite(deps, member, owner.name, "")
+    member = await members.invite_from_terminal(deps, account_id(account), MemberId(id), by=operator_at_terminal())
     out.item(_row(member), "Invitation sent.")
 
 
@@ -134,8 +144,9 @@ async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @operator
 async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:
     """Set a member's console password and sign them out everywhere."""
-    member = await accounts.get_member(deps, account_id(account), MemberId(id))
-    await links.set_password(deps, member, read_password(password_file))
+    member = await members.get_member(deps, account_id(account), MemberId(id))
+    new = read_password(password_file)
+    await members.set_password(deps, member.account_id, member.id, new, by=operator_at_terminal())
     out.item(_row(member), "Password changed.")
 
 
@@ -146,9 +157,9 @@ async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_fi
 @operator
 async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
     """Delete a member. This cannot be undone."""
-    member = await accounts.get_member(deps, account_id(account), MemberId(id))
+    member = await members.get_member(deps, account_id(account), MemberId(id))
     sure(f"Delete {member.email}? This cannot be undone.", yes=yes)
-    await accounts.delete_member(deps, member.account_id, member.id)
+    await members.delete_member(deps, member.account_id, member.id, by=operator_at_terminal())
     out.done({"id": member.id}, f"Member {member.email} deleted.")
 
 

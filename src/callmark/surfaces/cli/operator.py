@@ -5,12 +5,20 @@ from uuid import UUID
 
 import click
 
-from callmark.domain.accounts import operators
-from callmark.domain.accounts.model import Operator
 from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorId
+from callmark.domain.operators import service as operators
+from callmark.domain.operators.model import Operator
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import id_argument, operator, password_option, read_password, sure, yes_option
+from callmark.surfaces.cli.session import (
+    id_argument,
+    operator,
+    operator_at_terminal,
+    password_option,
+    read_password,
+    sure,
+    yes_option,
+)
 
 _COLUMNS = ("id", "email", "name", "created_at")
 
@@ -27,7 +35,9 @@ def group() -> None:
 @operator
 async def create(deps: Deps, out: Output, email: str, name: str, password_file: Path | None) -> None:
     """Create an operator. Asks for the password twice, or reads it from a file."""
-    made = await operators.create_operator(deps, email=email, name=name, password=read_password(password_file))
+    made = await operators.create_operator(
+        deps, by=operator_at_terminal(), email=email, name=name, password=read_password(password_file)
+    )
     out.item(_row(made), "Operator created.", f"Sign in at {deps.public_url}/console")
 
 
@@ -54,7 +64,8 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:
 async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:
     """Set an operator's password and sign them out everywhere."""
     await operators.get_operator(deps, OperatorId(id))
-    changed = await operators.set_operator_password(deps, OperatorId(id), read_password(password_file))
+    new = read_password(password_file)
+    changed = await operators.set_password(deps, OperatorId(id), new, by=operator_at_terminal())
     out.item(_row(changed), "Password changed.")
 
 
@@ -66,7 +77,7 @@ async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
     """Delete an operator and sign them out. This cannot be undone."""
     found = await operators.get_operator(deps, OperatorId(id))
     sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)
-    await operators.delete_operator(deps, found.id)
+    await operators.delete_operator(deps, found.id, by=operator_at_terminal())
     out.done({"id": found.id}, f"Operator {found.email} deleted.")
 
 

@@ -5,14 +5,20 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import directory as access
-from callmark.domain.access.directory import AccountFigures, AccountSeen
-from callmark.domain.accounts.model import LONGEST_NAME, Account, AccountState, Member
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import LONGEST_NAME, Account, AccountState
+from callmark.domain.calls import daily_figures as call_figures
+from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import MOST_KEYS
+from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
-from callmark.domain.policy.model import Action
+from callmark.domain.members import service as members
+from callmark.domain.members.model import Member
+from callmark.domain.numbers import search as number_search
+from callmark.domain.policy.model import Action, Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict, InvalidInput
@@ -24,6 +30,18 @@ from callmark.surfaces.console.request import ConsoleRequest, Form, encode_key, 
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/accounts"
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class AccountFigures:
+    """How much of everything an account has; records are those accepted today (UTC)."""
+
+    keys: int
+    webhooks: int
+    numbers: int
+    records_today: int
+    shown_today: int
 
 
 @dataclass(frozen=True)
@@ -79,9 +97,9 @@ async def show_accounts(request: ConsoleRequest) -> Response:
     text, state = request.query("q").strip(), request.query("state")
     wanted = AccountState(state) if state in set(AccountState) else None
     after = decode_instant_key(request.query("after"))
-    found = await access.search_accounts(request.deps, text, wanted, after, access.PAGE + 1)
-    shown = found[: access.PAGE]
-    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > access.PAGE else ""
+    found = await accounts.search_accounts(request.deps, text, wanted, after, PAGE + 1)
+    shown = found[:PAGE]
+    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > PAGE else ""
     filters = {"q": text, "state": wanted or ""}
     return page(
         request,
@@ -105,9 +123,7 @@ async def create(request: ConsoleRequest) -> Response:
     """Makes an account and goes to its page."""
     form = request.form
     try:
-        account = await access.create_account(
-            request.deps, request.operating, name=form.text("name"), features=_features(form)
-        )
+        account = await accounts.create_account(request.deps, form.text("name"), _features(form), by=request.by)
     except InvalidInput as refused:
         return page(request, AccountFormPage(form.refused(refused)), 422)
     return request.go(f"{LIST}/{account.id}", f"{account.name} was created. Next: invite its first admin.")
@@ -122,8 +138,8 @@ async def edit(request: ConsoleRequest) -> Response:
     """Changes name and features."""
     form = request.form
     try:
-        account = await access.update_account(
-            request.deps, request.operating, request.id(AccountId), name=form.text("name"), features=_features(form)
+        account = await accounts.update_account(
+            request.deps, request.id(AccountId), by=request.by, name=form.text("name"), features=_features(form)
         )
     except InvalidInput as refused:
         return await _account_page(request, form.refused(refused), 422)
@@ -132,13 +148,13 @@ async def edit(request: ConsoleRequest) -> Response:
 
 async def ask_suspend(request: ConsoleRequest) -> Response:
     """Says what stops."""
-    seen = await access.look_at_account(request.deps, request.operating, request.id(AccountId))
-    url = f"{LIST}/{seen.account.id}"
+    account = await accounts.get_account(request.deps, request.id(AccountId))
+    url = f"{LIST}/{account.id}"
     return confirm(
         request,
         Confirm(
-            title=f"Suspend {seen.account.name}?",
-            lost=_stops(seen),
+            title=f"Suspend {account.name}?",
+            lost=await _stops(request.deps, account.id),
             button="Suspend account",
             to=f"{url}/suspend",
             back=url,
@@ -148,30 +164,36 @@ async def ask_suspend(request: ConsoleRequest) -> Response:
 
 async def suspend(request: ConsoleRequest) -> Response:
     """Suspends."""
-    account = await access.set_state(request.deps, request.operating, request.id(AccountId), AccountState.SUSPENDED)
+    account = await _set_state(request, AccountState.SUSPENDED)
     return request.go(f"{LIST}/{account.id}", f"{account.name} was suspended.")
 
 
 async def restore(request: ConsoleRequest) -> Response:
     """Ends a suspension."""
-    account = await access.set_state(request.deps, request.operating, request.id(AccountId), AccountState.ACTIVE)
+    account = await _set_state(request, AccountState.ACTIVE)
     return request.go(f"{LIST}/{account.id}", f"{account.name} is active again.")
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
     """The empty form."""
-    return page(request, InviteAdminPage(Form(), await access.get_account(request.deps, request.id(AccountId))))
+    return page(request, InviteAdminPage(Form(), await accounts.get_account(request.deps, request.id(AccountId))))
 
 
 async def invite(request: ConsoleRequest) -> Response:
     """Sends an invitation."""
     form, account_id = request.form, request.id(AccountId)
     try:
-        member = await access.invite_admin(
-            request.deps, request.operating, account_id, email=form.text("email"), name=form.text("name")
+        member = await members.invite_member(
+            request.deps,
+            account_id,
+            by=request.by,
+            inviter=request.live_session.name,
+            email=form.text("email"),
+            name=form.text("name"),
+            role=Role.ADMIN,
         )
     except (InvalidInput, Conflict) as refused:
-        account = await access.get_account(request.deps, account_id)
+        account = await accounts.get_account(request.deps, account_id)
         return page(request, InviteAdminPage(form.refused(refused), account), 422)
     return request.go(f"{LIST}/{account_id}", f"An invitation is on its way to {member.email}.")
 
@@ -179,21 +201,44 @@ async def invite(request: ConsoleRequest) -> Response:
 async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation anew."""
     account_id = request.id(AccountId)
-    member = await access.invite_again(request.deps, request.operating, account_id, request.id(MemberId, "member"))
+    member = await members.invite_again(
+        request.deps,
+        account_id,
+        request.id(MemberId, "member"),
+        by=request.by,
+        inviter=request.live_session.name,
+    )
     return request.go(f"{LIST}/{account_id}", f"A new invitation is on its way to {member.email}.")
 
 
 async def _account_page(request: ConsoleRequest, form: Form | None, status: int = 200) -> Response:
-    seen = await access.look_at_account(request.deps, request.operating, request.id(AccountId))
-    filled = form or Form.of(name=seen.account.name, features=[*seen.account.features])
-    return page(request, AccountPage(filled, seen.account, seen.members, seen.figures), status)
+    deps, account = request.deps, await accounts.get_account(request.deps, request.id(AccountId))
+    filled = form or Form.of(name=account.name, features=[*account.features])
+    people, figures = await members.list_members(deps, account.id), await _figures(deps, account.id)
+    return page(request, AccountPage(filled, account, people, figures), status)
 
 
-def _stops(seen: AccountSeen) -> list[str]:
+async def _figures(deps: Deps, account_id: AccountId) -> AccountFigures:
+    today = (await call_figures.read_days(deps, account_id)).today
+    return AccountFigures(
+        keys=len(await credentials.list_keys(deps, account_id)),
+        webhooks=len(await webhooks.list_webhooks(deps, account_id)),
+        numbers=(await number_search.read_page(deps, account_id, None, page=1, limit=1)).total,
+        records_today=today.accepted,
+        shown_today=today.shown,
+    )
+
+
+async def _set_state(request: ConsoleRequest, state: AccountState) -> Account:
+    return await accounts.update_account(request.deps, request.id(AccountId), by=request.by, state=state)
+
+
+async def _stops(deps: Deps, account_id: AccountId) -> list[str]:
     """What a suspension stops, and what it does not."""
-    keys, numbers, members = seen.figures.keys, seen.figures.numbers, len(seen.members)
+    figures, people = await _figures(deps, account_id), len(await members.list_members(deps, account_id))
+    keys, numbers = figures.keys, figures.numbers
     stops = [f"The API refuses all its requests ({display_names.count(keys, 'key')})."]
-    stops += [f"Its members cannot use the console ({display_names.count(members, 'member')})."] if members else []
+    stops += [f"Its members cannot use the console ({display_names.count(people, 'member')})."] if people else []
     stops += [f"Its numbers show nothing when they call ({display_names.count(numbers, 'number')})."] if numbers else []
     kept = "Records and events accepted so far are still delivered. You can restore the account at any time."
     return [*stops, kept]

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from callmark.domain.accounts import sign_in
 from callmark.domain.accounts.model import AccountState
-from callmark.domain.accounts.session_model import Origin
 from callmark.domain.deps import Deps
 from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action
+from callmark.domain.sessions import service as sign_in
+from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
 from callmark.surfaces.console.pages import finish, is_secure

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import account, operating
+from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
@@ -38,12 +38,14 @@ ACTIONS = (
     "label.made_default",
     "label.deleted",
     "mail.sent_again",
+    "member.created",
     "member.invited",
     "member.invited_again",
     "member.accepted",
     "member.changed",
     "member.revoked",
     "member.restored",
+    "member.password_set",
     "member.deleted",
     "structure.created",
     "structure.renamed",
@@ -87,6 +89,7 @@ ACTIONS = (
     "operator.acts",
     "operator.stopped",
     "operator.created",
+    "operator.password_set",
     "operator.deleted",
 )
 """What the filter offers; a concept that notes something else adds its own."""
@@ -109,7 +112,7 @@ class AuditPage(Page):
 async def show_account(request: ConsoleRequest) -> Response:
     """The account's log."""
     wanted = _wanted(request)
-    found = await account.list_audit(request.deps, request.actor, wanted, _after(request), PAGE + 1)
+    found = await audit.list_for_business(request.deps, request.account_id, wanted, _after(request), PAGE + 1)
     return _page(request, found, wanted)
 
 
@@ -117,7 +120,7 @@ async def show_installation(request: ConsoleRequest) -> Response:
     """Every account's log and the installation's own; with `account`, that account's."""
     wanted, asked = _wanted(request), parse_uuid(request.query("account"))
     account_id = AccountId(asked) if asked else None
-    found = await operating.list_audit(request.deps, account_id, wanted, _after(request), PAGE + 1)
+    found = await audit.list_entries(request.deps, account_id, wanted, _after(request), PAGE + 1)
     return _page(request, found, wanted, str(account_id or ""))
 
 

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from callmark.domain.accounts.session_model import CODE_LIFETIME, DEVICE_LIFETIME
+from callmark.domain.sessions.model import CODE_LIFETIME, DEVICE_LIFETIME
 from callmark.kit.ids import random_text
 
 SESSION, VISITOR, CODE, DEVICE, FLASH, THEME, PERSON = (

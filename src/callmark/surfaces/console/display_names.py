@@ -5,7 +5,7 @@ import re
 import msgspec
 import phonenumbers
 
-from callmark.domain.accounts.model import AccountState, MemberState
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.callbacks.hours import Week, hours_text
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
@@ -18,6 +18,7 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.validation import Fault, Field
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import handsets as access
+from callmark.domain.handsets import directory
+from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import LONGEST_NAME, HandsetApp
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
@@ -50,7 +51,7 @@ class NewHandsetAppPage(Page):
 
 async def show_apps(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(request, HandsetAppsPage(await access.list_apps(request.deps)))
+    return page(request, HandsetAppsPage(await handsets.list_apps(request.deps)))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
@@ -62,7 +63,7 @@ async def create(request: ConsoleRequest) -> Response:
     """Makes an app and shows its credential once."""
     form = request.form
     try:
-        app, credential = await access.create_app(request.deps, request.operating, form.text("name"))
+        app, credential = await handsets.create_app(request.deps, form.text("name"), by=request.by)
     except InvalidInput as refused:
         return page(request, HandsetAppFormPage(form.refused(refused)), 422)
     gateway = f"{request.deps.public_url}/handset/v1"
@@ -78,11 +79,11 @@ async def show_new(request: ConsoleRequest) -> Response:
 
 async def ask_revoke(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    app = await access.get_app(request.deps, request.id(HandsetAppId))
-    count = await access.count_registrations(request.deps, app.id)
+    app = await handsets.get_app(request.deps, request.id(HandsetAppId))
+    count = await directory.count_registrations(request.deps, app.id)
     told = (
-        f"over {access.MOST_COUNTED:,} handsets"
-        if count > access.MOST_COUNTED
+        f"over {directory.MOST_COUNTED:,} handsets"
+        if count > directory.MOST_COUNTED
         else display_names.count(count, "handset")
     )
     return confirm(
@@ -102,7 +103,7 @@ async def ask_revoke(request: ConsoleRequest) -> Response:
 
 async def revoke(request: ConsoleRequest) -> Response:
     """Revokes for good."""
-    app = await access.revoke_app(request.deps, request.operating, request.id(HandsetAppId))
+    app = await handsets.revoke_app(request.deps, request.id(HandsetAppId), by=request.by)
     return request.go(LIST, f"{app.name} was revoked.")
 
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import handsets as access
-from callmark.domain.access.handsets import Totals
-from callmark.domain.handsets.model import OS, HandsetApp, Listed, Wanted
+from callmark.domain.handsets import directory
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import NotFound
@@ -20,7 +20,16 @@ from callmark.surfaces.console.request import ConsoleRequest, with_query
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/handsets"
+PAGE = 50
 _LONGEST_DIGITS = 15
+
+
+@dataclass(frozen=True)
+class HandsetTotals:
+    """All registrations (counting stops after `MOST_COUNTED`), and open streams (None when not all can be asked)."""
+
+    registered: int
+    connected: int | None
 
 
 @dataclass(frozen=True)
@@ -28,23 +37,25 @@ class HandsetsPage(Page):
     """Registrations by number. `connected` is None when the gateways cannot be asked."""
 
     template: ClassVar[str] = "handsets/list.html"
-    handsets: list[Listed]
+    handsets: list[ListedHandset]
     connected: set[PhoneNumber] | None
-    totals: Totals
+    totals: HandsetTotals
     apps: list[HandsetApp]
-    wanted: Wanted
+    wanted: HandsetFilter
     text: str
     is_narrowed: bool
     next: str
     first: str
-    most: int = access.MOST_COUNTED
+    most: int = directory.MOST_COUNTED
 
 
 async def show_handsets(request: ConsoleRequest) -> Response:
     """The table."""
     wanted, text = _wanted(request), request.query("q").strip()
     after = parse_loose(request.query("after")) or ""
-    found = await access.list_handsets(request.deps, wanted, after)
+    deps = request.deps
+    found = await directory.list_registrations(deps, wanted, after, PAGE + 1)
+    listed = found[:PAGE]
     filters = {
         "q": text,
         "os": wanted.os or "",
@@ -54,14 +65,14 @@ async def show_handsets(request: ConsoleRequest) -> Response:
     return page(
         request,
         HandsetsPage(
-            found.listed,
-            found.connected,
-            await access.totals(request.deps),
-            [app for app in await access.list_apps(request.deps) if app.revoked_at is None],
+            listed,
+            await directory.connected_among(deps, [one.phone_number for one in listed]),
+            HandsetTotals(await directory.count_registrations(deps), await directory.count_connected(deps)),
+            [app for app in await handsets.list_apps(deps) if app.revoked_at is None],
             wanted,
             text,
             bool(any(filters.values()) or after),
-            "" if found.is_last else with_query(LIST, **filters, after=found.listed[-1].phone_number),
+            with_query(LIST, **filters, after=listed[-1].phone_number) if len(found) > PAGE else "",
             with_query(LIST, **filters) if after else "",
         ),
     )
@@ -69,7 +80,7 @@ async def show_handsets(request: ConsoleRequest) -> Response:
 
 async def ask_forget(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    handset = await access.get_handset(request.deps, _number(request))
+    handset = await directory.get_registration(request.deps, _number(request))
     return confirm(
         request,
         Confirm(
@@ -88,14 +99,14 @@ async def ask_forget(request: ConsoleRequest) -> Response:
 async def forget(request: ConsoleRequest) -> Response:
     """Ends a registration."""
     number = _number(request)
-    await access.forget_handset(request.deps, request.operating, number)
+    await handsets.forget_number(request.deps, number, by=request.by)
     return request.go(LIST, f"{display_names.phone(number)} was forgotten.")
 
 
-def _wanted(request: ConsoleRequest) -> Wanted:
+def _wanted(request: ConsoleRequest) -> HandsetFilter:
     digits = "".join(character for character in request.query("q") if character in "0123456789")
     os, app_id = request.query("os"), parse_uuid(request.query("app"))
-    return Wanted(
+    return HandsetFilter(
         number=digits[:_LONGEST_DIGITS],
         os=OS(os) if os in set(OS) else None,
         app_version=request.query("version").strip(),

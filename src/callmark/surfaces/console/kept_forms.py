@@ -12,9 +12,9 @@ import msgspec
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from callmark.domain.accounts import handovers, throttle
-from callmark.domain.accounts.model import Person
 from callmark.domain.ids import MemberId, OperatorId
+from callmark.domain.sessions import handovers, throttle
+from callmark.domain.sessions.model import Person
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import admission, bodies, cookies

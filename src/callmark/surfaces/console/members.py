@@ -6,11 +6,12 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.access import members as access
-from callmark.domain.access.members import Gift, Seen
-from callmark.domain.accounts.model import LONGEST_NAME, MemberState
+from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import MemberId
+from callmark.domain.members import service as members
+from callmark.domain.members.model import GrantableRole, VisibleMember
 from callmark.domain.policy.model import Action, Role
+from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
@@ -28,7 +29,7 @@ class MembersPage(Page):
     """Those whom the visitor may see; `email` is its own."""
 
     template: ClassVar[str] = "members/list.html"
-    members: list[Seen]
+    members: list[VisibleMember]
     email: str
 
 
@@ -48,7 +49,7 @@ class MemberPage(Page):
 
     template: ClassVar[str] = "members/edit.html"
     form: Form
-    seen: Seen
+    seen: VisibleMember
     options: Options
     is_me: bool
     longest_name: int = LONGEST_NAME
@@ -56,7 +57,8 @@ class MemberPage(Page):
 
 async def show_members(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(request, MembersPage(await access.list_members(request.deps, request.actor), request.actor.email))
+    found = await members.list_visible(request.deps, request.account_id, by=request.by)
+    return page(request, MembersPage(found, request.by.email))
 
 
 async def show_invite(request: ConsoleRequest) -> Response:
@@ -69,8 +71,15 @@ async def invite(request: ConsoleRequest) -> Response:
     form = request.form
     try:
         role, node_id = _gift(form)
-        member = await access.invite_member(
-            request.deps, request.actor, email=form.text("email"), name=form.text("name"), role=role, node_id=node_id
+        member = await members.invite_member(
+            request.deps,
+            request.account_id,
+            by=request.by,
+            inviter=request.live_session.name,
+            email=form.text("email"),
+            name=form.text("name"),
+            role=role,
+            node_id=node_id,
         )
     except (InvalidInput, Conflict) as refused:
         return page(request, InvitePage(form.refused(refused), await _options(request)), 422)
@@ -79,34 +88,46 @@ async def invite(request: ConsoleRequest) -> Response:
 
 async def show_member(request: ConsoleRequest) -> Response:
     """The form with what the member has."""
-    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
+    seen = await _seen(request)
     gift = f"{seen.member.role.value}:{seen.member.node_id or ''}"
     return await _member_page(request, seen, Form.of(name=seen.member.name, gift=gift))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
-    form, member_id = request.form, request.id(MemberId)
+    form = request.form
     try:
         role, node_id = _gift(form)
-        member = await access.update_member(
-            request.deps, request.actor, member_id, name=form.text("name"), role=role, node_id=node_id
+        member = await members.edit_member(
+            request.deps,
+            request.account_id,
+            request.id(MemberId),
+            by=request.by,
+            name=form.text("name"),
+            role=role,
+            node_id=node_id,
         )
     except (InvalidInput, Conflict) as refused:
-        seen = await access.get_member(request.deps, request.actor, member_id)
+        seen = await _seen(request)
         return await _member_page(request, seen, form.refused(refused), 422)
     return request.go(LIST, f"{member.name} was saved.")
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
     """Sends the invitation anew."""
-    member = await access.invite_again(request.deps, request.actor, request.id(MemberId))
+    member = await members.invite_again(
+        request.deps,
+        request.account_id,
+        request.id(MemberId),
+        by=request.by,
+        inviter=request.live_session.name,
+    )
     return request.go(LIST, f"A new invitation is on its way to {member.email}.")
 
 
 async def ask_revoke(request: ConsoleRequest) -> Response:
     """Says what revoking does."""
-    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
+    seen = await _seen(request)
     return confirm(
         request,
         Confirm(
@@ -121,20 +142,26 @@ async def ask_revoke(request: ConsoleRequest) -> Response:
 
 async def revoke(request: ConsoleRequest) -> Response:
     """Revokes access."""
-    member = await access.revoke_access(request.deps, request.actor, request.id(MemberId))
+    member = await members.revoke_access(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"Access for {member.name} was revoked.")
 
 
 async def restore(request: ConsoleRequest) -> Response:
     """Restores access."""
-    member = await access.restore_access(request.deps, request.actor, request.id(MemberId))
+    member = await members.restore_access(
+        request.deps,
+        request.account_id,
+        request.id(MemberId),
+        by=request.by,
+        inviter=request.live_session.name,
+    )
     again = member.state is MemberState.INVITED
     return request.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
 
 
 async def ask_delete(request: ConsoleRequest) -> Response:
     """Says what is lost."""
-    seen = await access.get_member(request.deps, request.actor, request.id(MemberId))
+    seen = await _seen(request)
     return confirm(
         request,
         Confirm(
@@ -152,22 +179,26 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 async def delete(request: ConsoleRequest) -> Response:
     """Deletes for good."""
-    member = await access.delete_member(request.deps, request.actor, request.id(MemberId))
+    member = await members.remove_member(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"{member.name} was deleted.")
 
 
-async def _member_page(request: ConsoleRequest, seen: Seen, form: Form, status: int = 200) -> Response:
-    is_me = seen.member.email == request.actor.email
+async def _seen(request: ConsoleRequest) -> VisibleMember:
+    return await members.get_visible(request.deps, request.account_id, request.id(MemberId), by=request.by)
+
+
+async def _member_page(request: ConsoleRequest, seen: VisibleMember, form: Form, status: int = 200) -> Response:
+    is_me = seen.member.email == request.by.email
     return page(request, MemberPage(form, seen, await _options(request), is_me), status)
 
 
 async def _options(request: ConsoleRequest) -> Options:
     """What may be given, grouped by role: `process_owner:ID` → where."""
-    found = await access.gifts(request.deps, request.actor)
+    found = await members.roles_to_grant(request.deps, request.account_id, by=request.by)
     return [(display_names.ROLES[role], [_option(gift) for gift in found if gift.role is role]) for role in Role]
 
 
-def _option(gift: Gift) -> tuple[str, str]:
+def _option(gift: GrantableRole) -> tuple[str, str]:
     if gift.place is None:
         return f"{gift.role.value}:", "Admin of the whole account"
     return f"{gift.role.value}:{gift.place.id}", f"{display_names.ROLES[gift.role]} of {gift.place.trail}"

@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
-from callmark.domain.access import directory
-from callmark.domain.access import operating as access
+from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import AccountId
+from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import Action
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.request import HOME, ConsoleRequest
@@ -15,7 +15,7 @@ LIST = "/console/operator/accounts"
 
 async def ask_act(request: ConsoleRequest) -> Response:
     """Announces what acting means."""
-    account = await directory.get_account(request.deps, request.id(AccountId))
+    account = await accounts.get_account(request.deps, request.id(AccountId))
     return confirm(
         request,
         Confirm(
@@ -34,13 +34,13 @@ async def ask_act(request: ConsoleRequest) -> Response:
 
 async def act(request: ConsoleRequest) -> Response:
     """Begins to act."""
-    await access.act_for(request.deps, request.operating, request.id(AccountId))
+    await operators.act_for(request.deps, request.live_session, request.id(AccountId), by=request.by)
     return request.go(HOME)
 
 
 async def stop_acting(request: ConsoleRequest) -> Response:
     """Ends it."""
-    await access.stop_acting(request.deps, request.operating)
+    await operators.stop_acting(request.deps, request.live_session, by=request.by)
     return request.go(LIST)
 
 

@@ -5,11 +5,12 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import operators as access
-from callmark.domain.accounts.model import LONGEST_NAME, Operator
-from callmark.domain.accounts.passwords import SHORTEST
+from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import OperatorId
+from callmark.domain.operators import service as operators
+from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import Action
+from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.pages import Page, page
@@ -40,7 +41,7 @@ class OperatorFormPage(Page):
 
 async def show_operators(request: ConsoleRequest) -> Response:
     """The table."""
-    return page(request, OperatorsPage(await access.list_operators(request.deps), request.operating.email))
+    return page(request, OperatorsPage(await operators.list_operators(request.deps), request.by.email))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
@@ -52,9 +53,9 @@ async def create(request: ConsoleRequest) -> Response:
     """Adds an operator."""
     form = request.form
     try:
-        operator = await access.create_operator(
+        operator = await operators.create_operator(
             request.deps,
-            request.operating,
+            by=request.by,
             email=form.text("email"),
             name=form.text("name"),
             password=form.new_password(),
@@ -66,7 +67,7 @@ async def create(request: ConsoleRequest) -> Response:
 
 async def ask_remove(request: ConsoleRequest) -> Response:
     """Says what ends."""
-    operator = await access.get_operator(request.deps, request.id(OperatorId))
+    operator = await operators.get_operator(request.deps, request.id(OperatorId))
     return confirm(
         request,
         Confirm(
@@ -84,7 +85,7 @@ async def ask_remove(request: ConsoleRequest) -> Response:
 
 async def remove(request: ConsoleRequest) -> Response:
     """Removes another operator."""
-    operator = await access.delete_operator(request.deps, request.operating, request.id(OperatorId))
+    operator = await operators.delete_operator(request.deps, request.id(OperatorId), by=request.by)
     return request.go(LIST, f"{operator.name} was removed.")
 
 

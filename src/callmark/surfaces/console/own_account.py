@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.accounts import sign_in as door
-from callmark.domain.accounts.passwords import SHORTEST
-from callmark.domain.accounts.session_model import Session
 from callmark.domain.ids import SessionId
+from callmark.domain.sessions import service as door
+from callmark.domain.sessions.model import Session
+from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import InvalidInput, TooManyRequests
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.errors import retry_text
@@ -50,7 +50,7 @@ async def show(request: ConsoleRequest) -> Response:
 
 async def change_password(request: ConsoleRequest) -> Response:
     """Takes the old and the new password; every other session ends."""
-    form, session = request.form, _session(request)
+    form, session = request.form, request.live_session
     try:
         await door.change_password(
             request.deps, session, form.text("old_password"), form.new_password(), request.origin.address
@@ -66,7 +66,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
     """Takes the time zone in which pages show times."""
     form = request.form
     try:
-        await door.set_zone(request.deps, _session(request).person, form.text("zone"))
+        await door.set_zone(request.deps, request.live_session.person, form.text("zone"))
     except InvalidInput:
         return await _page(request, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
     return request.go(ME, f"Times are now shown in {form.text('zone')}.")
@@ -75,7 +75,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
 async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
     session_id = request.id(SessionId)
-    await door.end_session(request.deps, _session(request).person, session_id)
+    await door.end_session(request.deps, request.live_session.person, session_id)
     return request.go(ME, "The session was signed out.")
 
 
@@ -95,12 +95,12 @@ async def ask_end_others(request: ConsoleRequest) -> Response:
 
 async def end_others(request: ConsoleRequest) -> Response:
     """Signs every other session out."""
-    await door.end_other_sessions(request.deps, _session(request))
+    await door.end_other_sessions(request.deps, request.live_session)
     return request.go(ME, "You are signed out everywhere else.")
 
 
 async def _page(request: ConsoleRequest, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
-    this = _session(request)
+    this = request.live_session
     found = await door.list_sessions(request.deps, this.person)
     lines = [SessionLine(session, device_of(session.user_agent), session.id == this.id) for session in found]
     zones = zone_options()
@@ -114,11 +114,6 @@ def device_of(user_agent: str) -> str:
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
     return " on ".join(filter(None, (browser, system))) or user_agent[:60] or "unknown browser"
-
-
-def _session(request: ConsoleRequest) -> Session:
-    assert request.session  # noqa: S101 - the route's admission has seen to it
-    return request.session
 
 
 ROUTES = (

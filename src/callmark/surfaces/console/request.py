@@ -18,11 +18,11 @@ from starlette.responses import RedirectResponse, Response
 
 from callmark.domain.access.model import Actor as SessionActor
 from callmark.domain.access.model import Operating
-from callmark.domain.accounts.session_model import Origin, Session
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, Role, may
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import cookies
@@ -99,14 +99,18 @@ class ConsoleRequest:
     @property
     def operating(self) -> Operating:
         """The operator at work. Only on operator pages."""
+        return Operating(self.live_session.email, self.live_session.name, self.origin.address, self.live_session)
+
+    @property
+    def live_session(self) -> Session:
+        """The session. Not on pages for everybody."""
         assert self.session  # noqa: S101 - the route's admission has seen to it
-        return Operating(self.session.email, self.session.name, self.origin.address, self.session)
+        return self.session
 
     @cached_property
     def by(self) -> Actor:
         """Who acts, for use cases: a member, or an operator (for an account or none). Not without a session."""
-        assert self.session  # noqa: S101 - the route's admission has seen to it
-        return self.session.actor(self.origin.address)
+        return self.live_session.actor(self.origin.address)
 
     @property
     def account_id(self) -> AccountId:
@@ -117,8 +121,7 @@ class ConsoleRequest:
     @property
     def features(self) -> list[Feature]:
         """What that account subscribes to, in the order of their declaration."""
-        assert self.session  # noqa: S101 - the route's admission has seen to it
-        return [feature for feature in Feature if feature in self.session.features]
+        return [feature for feature in Feature if feature in self.live_session.features]
 
     @property
     def zone(self) -> ZoneInfo:

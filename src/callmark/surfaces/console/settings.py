@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import account as access
+from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import LONGEST_NAME, Account
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
@@ -26,7 +26,7 @@ class SettingsPage(Page):
 
 async def show(request: ConsoleRequest) -> Response:
     """The form."""
-    account = await access.get_account(request.deps, request.actor)
+    account = await accounts.get_account(request.deps, request.account_id)
     form = Form.of(name=account.name, requires_code="on" if account.requires_code else "")
     return page(request, SettingsPage(form, account))
 
@@ -35,11 +35,15 @@ async def change(request: ConsoleRequest) -> Response:
     """Takes the form."""
     form = request.form
     try:
-        await access.update_account(
-            request.deps, request.actor, name=form.text("name"), requires_code=form.is_on("requires_code")
+        await accounts.update_account(
+            request.deps,
+            request.account_id,
+            by=request.by,
+            name=form.text("name"),
+            requires_code=form.is_on("requires_code"),
         )
     except InvalidInput as refused:
-        account = await access.get_account(request.deps, request.actor)
+        account = await accounts.get_account(request.deps, request.account_id)
         return page(request, SettingsPage(form.refused(refused), account), 422)
     return request.go("/console/settings", "Settings saved.")
 

@@ -6,7 +6,7 @@ from typing import ClassVar, TypeVar
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.accounts import handovers
+from callmark.domain.sessions import handovers
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.observed import is_head
@@ -28,16 +28,15 @@ class ShownBeforePage(Page):
 
 async def show_once(request: ConsoleRequest, to: str, shown: Page) -> Response:
     """To the page below `to` that shows this context, once, to this session alone."""
-    assert request.session  # noqa: S101 - the route's admission has seen to it
-    token = await handovers.hand_to_session(request.deps, request.session, shown.template, msgspec.json.encode(shown))
+    content = msgspec.json.encode(shown)
+    token = await handovers.hand_to_session(request.deps, request.live_session, shown.template, content)
     return request.go(f"{to}/{token}")
 
 
 async def shown_page(request: ConsoleRequest, kind: type[Shown], otherwise: ShownBeforePage) -> Response:
     """The page whose context was handed over, or what says that it was shown before. `HEAD` takes nothing."""
-    assert request.session  # noqa: S101 - as above
     read = handovers.look if is_head(request.http.scope) else handovers.take
-    content = await read(request.deps, request.session, kind.template, str(request.http.path_params["token"]))
+    content = await read(request.deps, request.live_session, kind.template, str(request.http.path_params["token"]))
     if content is None:
         return page(request, otherwise, _GONE)
     return page(request, msgspec.json.decode(content, type=kind))

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.accounts import links
-from callmark.domain.accounts import sign_in as door
-from callmark.domain.accounts.passwords import SHORTEST
-from callmark.domain.accounts.session_model import CodeSent, LinkKind, Origin, SignedIn
+from callmark.domain.sessions import links
+from callmark.domain.sessions import service as door
+from callmark.domain.sessions.model import CodeSent, LinkKind, Origin, SignedIn
+from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
 from callmark.surfaces.console import cookies
 from callmark.surfaces.console.errors import retry_text

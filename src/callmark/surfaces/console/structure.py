@@ -7,8 +7,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
+from callmark.domain.members import service as members
 from callmark.domain.policy.model import Action
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
@@ -164,11 +164,11 @@ async def ask_delete(request: ConsoleRequest) -> Response:
     node = await _node_below(request)
     if not node.is_empty:
         return page(request, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
-    members = await accounts.list_members(request.deps, request.account_id)
+    people = await members.list_members(request.deps, request.account_id)
     lost = [
         "It is empty, so nothing else is deleted.",
         f"Its id {node.id} no longer works as an API filter.",
-        *(f"{one.email} loses access until you assign another place." for one in members if one.node_id == node.id),
+        *(f"{one.email} loses access until you assign another place." for one in people if one.node_id == node.id),
     ]
     kind = display_names.NODES[node.kind].lower()
     return confirm(

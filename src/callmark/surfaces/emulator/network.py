@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable
@@ -59,7 +60,7 @@ class AppCredential:
             known = self._path.read_text() if self._path.exists() else ""
             if known and known != refused:
                 return known
-            _, made = await handsets.create_app(self._deps, APP_NAME)
+            _, made = await handsets.create_app(self._deps, APP_NAME, by=SYSTEM)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             write_private(self._path, made.encode())
             log.info("app_credential_made")

@@ -13,8 +13,7 @@ from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
 from callmark.domain.feedback.model import QuestionAnswer
-from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import Registration
+from callmark.domain.handsets.model import Registration, can_show
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef
@@ -50,7 +49,7 @@ async def read_page(deps: Deps, registration: Registration, held: Collection[UUI
     withdrawn: list[RecordKey] = []
     if cursor is None:
         withdrawn = await personalisation.withdrawn_among(deps, registration.phone_number, known)
-    if not handsets.can_show(registration, deps.settings.min_app_version):
+    if not can_show(registration, deps.settings.min_app_version):
         return Page([], [], withdrawn, None)
     records = await personalisation.records_for_handset(deps, registration.phone_number, after=after, limit=PAGE)
     last = records[-1].key if len(records) == PAGE else None

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from callmark.domain.accounts import mails
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
+from callmark.domain.mail import letters as mails
+from callmark.domain.members import service as members
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.kit.clock import iso_ms
@@ -30,7 +31,7 @@ async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> 
         account = await accounts.find_account(tx, ended.due.to.account_id)
         subject = f"{account.name}: webhook {ended.due.to.name} could not get an event"
         text, page = mails.letter(deps, _lines(ended, account.name), _links(deps, ended))
-        for address in await accounts.admin_emails(tx, ended.due.to.account_id):
+        for address in await members.admin_emails(tx, ended.due.to.account_id):
             await enqueue(tx, to=address, subject=subject, text=text, html=page, now=ended.at)
 
 

@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from callmark.domain.accounts import throttle
-from callmark.domain.accounts.throttle import Limit
 from callmark.domain.deps import Deps
+from callmark.domain.sessions import throttle
+from callmark.domain.sessions.throttle import Limit
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests
 from callmark.kit.ids import random_text

@@ -1,4 +1,4 @@
-"""Sessions, links and codes of the console, and how long they live (by the product clock)."""
+"""Who signs in to the console; its sessions, links and codes, and how long they live (by the product clock)."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,11 +6,13 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from callmark.domain.accounts.model import AccountState, Person
-from callmark.domain.ids import AccountId, SessionId
+from callmark.domain.accounts.model import AccountState
+from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Actor, ActorKind, Role, Scope
 from callmark.domain.policy.plan import Feature
 from callmark.kit.addresses import network_of
+from callmark.kit.errors import InvalidInput
+from callmark.kit.text import clean_line
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
@@ -24,6 +26,24 @@ CODE_DIGITS = 6
 DEVICE_LIFETIME = timedelta(days=30)
 TOKEN_LENGTH = 43
 LONGEST_USER_AGENT = 300
+LONGEST_NAME, LONGEST_EMAIL = 100, 254
+EMAIL_TAKEN = "a member with this email already exists"
+
+
+class MemberState(StrEnum):
+    """A member's way from invitation to revocation."""
+
+    INVITED = "invited"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs in: a member or an operator, one of the two."""
+
+    member_id: MemberId | None = None
+    operator_id: OperatorId | None = None
 
 
 class LinkKind(StrEnum):
@@ -104,3 +124,38 @@ class CodeSent:
 
     token: str
     email: str
+
+
+def person_name(text: str) -> str:
+    """The name as it is stored: outer spaces dropped, 1 to 100 characters. Raises InvalidInput."""
+    return clean_line(text, "name", longest=LONGEST_NAME, what="member name")
+
+
+def email_address(text: str) -> str:
+    """The address as it is stored: outer spaces dropped, otherwise as it was typed. Raises InvalidInput.
+
+    It must have the form that mail can be sent to: a local part of 1 to 64 characters, one `@`, and a domain of
+    labels divided by dots, at most 254 characters together. Whether mail arrives is for the invitation to find out.
+    """
+    address = clean_line(text, "email", longest=LONGEST_EMAIL)
+    local, at, domain = address.rpartition("@")
+    if not (at and _is_local_part(local) and _is_domain(domain)):
+        raise InvalidInput("email is not a valid email address", field="email")
+    return address
+
+
+def _is_local_part(text: str) -> bool:
+    return (
+        0 < len(text) <= 64  # noqa: PLR2004 - RFC 5321, 4.5.3.1.1
+        and not any(character.isspace() or character in '"(),:;<>@[\\]' for character in text)
+        and not (text.startswith(".") or text.endswith(".") or ".." in text)
+    )
+
+
+def _is_domain(text: str) -> bool:
+    return all(
+        0 < len(label) <= 63  # noqa: PLR2004 - RFC 1035, 2.3.4
+        and label.replace("-", "x").isalnum()
+        and not (label.startswith("-") or label.endswith("-"))
+        for label in text.split(".")
+    )

@@ -5,11 +5,11 @@ from datetime import datetime
 
 import asyncpg
 
-from callmark.domain.accounts.model import AccountState, MemberState, Person
-from callmark.domain.accounts.session_model import LinkKind, NewSession, Session
+from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
+from callmark.domain.sessions.model import EMAIL_TAKEN, LinkKind, MemberState, NewSession, Person, Session
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.zones import zone_or_utc
@@ -83,6 +83,27 @@ async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
     except asyncpg.UniqueViolationError as exc:
         raise Conflict("another member uses this email address") from exc
     await tx.execute("UPDATE operator_user SET password_hash = $2 WHERE id = $1", person.operator_id, password_hash)
+
+
+async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
+    """An invited member has chosen a name and is active. Conflict when somebody else uses its address by now."""
+    try:
+        await tx.execute(
+            "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
+        )
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict(EMAIL_TAKEN) from exc
+
+
+async def is_in_use(tx: Tx, email: str, but: MemberId) -> bool:
+    """Whether an operator, or a member other than that one who has ever signed in, has this address."""
+    return await tx.fetchval(
+        "SELECT EXISTS (SELECT FROM member WHERE lower(email) = lower($1) AND id <> $2"
+        " AND (state = 'active' OR password_hash IS NOT NULL))"
+        " OR EXISTS (SELECT FROM operator_user WHERE lower(email) = lower($1))",
+        email,
+        but,
+    )
 
 
 # sessions -------------------------------------------------------------------------------------------------------------

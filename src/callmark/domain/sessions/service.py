@@ -5,10 +5,14 @@ from datetime import datetime
 
 import structlog
 
-from callmark.domain.accounts import mails, session_queries, throttle
-from callmark.domain.accounts.model import AccountState, MemberState, Person
-from callmark.domain.accounts.passwords import check_password, hash_password, is_password
-from callmark.domain.accounts.session_model import (
+from callmark.domain.accounts.model import AccountState
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, SessionId
+from callmark.domain.mail import letters
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.sessions import queries, throttle
+from callmark.domain.sessions.model import (
     CODE_DIGITS,
     CODE_LIFETIME,
     CODE_TRIES,
@@ -19,16 +23,15 @@ from callmark.domain.accounts.session_model import (
     SEEN_EVERY,
     TOKEN_LENGTH,
     CodeSent,
+    MemberState,
     NewSession,
     Origin,
+    Person,
     Session,
     SignedIn,
 )
-from callmark.domain.accounts.session_queries import Known
-from callmark.domain.audit import service as audit
-from callmark.domain.deps import Deps
-from callmark.domain.ids import AccountId, SessionId
-from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.sessions.passwords import check_password, hash_password, is_password
+from callmark.domain.sessions.queries import Known
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256
@@ -51,7 +54,7 @@ async def sign_in(deps: Deps, email: str, password: str, origin: Origin, device:
     await throttle.take(deps, throttle.SIGN_IN_ADDRESS, origin.network)
     await throttle.take(deps, throttle.SIGN_IN_EMAIL, email.casefold())
     async with deps.db.connection() as tx:
-        known = await session_queries.select_known(tx, email)
+        known = await queries.select_known(tx, email)
     right = await is_password(password, known.password_hash if known else None)
     if known is None or not right or known.member_state in {MemberState.INVITED, MemberState.REVOKED}:
         log.warning("sign_in_refused", address=origin.address)
@@ -72,20 +75,20 @@ async def confirm_code(deps: Deps, token: str, code: str, origin: Origin, *, rem
     """The session of a waiting sign-in, whose code was typed. Five tries, ten minutes. Raises Unauthenticated."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:  # the try counts whatever comes after
-        waiting = await session_queries.take_code_try(tx, sha256(token), now)
+        waiting = await queries.take_code_try(tx, sha256(token), now)
     if waiting is None or not secrets.compare_digest(waiting[1], _code_hash(token, code)):
         raise Unauthenticated(_WRONG_CODE)
     person = Person(member_id=waiting[0])
     async with deps.db.transaction() as tx:
-        known = await session_queries.select_known_person(tx, person)
-        used = await session_queries.delete_code(tx, sha256(token))
+        known = await queries.select_known_person(tx, person)
+        used = await queries.delete_code(tx, sha256(token))
         await throttle.forget(tx, throttle.SIGN_IN_CODE, str(waiting[0]))
         if not used or known is None or known.member_state is not MemberState.ACTIVE:
             raise Unauthenticated(_WRONG_CODE)
         device = ""
         if remember:
             device = random_text(TOKEN_LENGTH)
-            await session_queries.insert_device(tx, sha256(device), waiting[0], now + DEVICE_LIFETIME)
+            await queries.insert_device(tx, sha256(device), waiting[0], now + DEVICE_LIFETIME)
         return SignedIn(await begin_session(deps, tx, person, origin), device)
 
 
@@ -100,9 +103,9 @@ async def begin_session(deps: Deps, tx: Tx, person: Person, origin: Origin) -> s
         address=origin.address,
         user_agent=origin.user_agent[:LONGEST_USER_AGENT],
     )
-    await session_queries.insert_session(tx, session)
+    await queries.insert_session(tx, session)
     if origin.zone in zone_names():
-        await session_queries.set_zone(tx, person, time_zone(origin.zone).key, only_first=True)
+        await queries.set_zone(tx, person, time_zone(origin.zone).key, only_first=True)
     return token
 
 
@@ -112,9 +115,9 @@ async def find_session(deps: Deps, token: str) -> Session | None:
         return None
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        found = await session_queries.select_session(tx, sha256(token), now - LONGEST, now - IDLE)
+        found = await queries.select_session(tx, sha256(token), now - LONGEST, now - IDLE)
         if found and now - found.seen_at >= SEEN_EVERY:
-            await session_queries.touch_session(tx, found.id, now)
+            await queries.touch_session(tx, found.id, now)
     return found
 
 
@@ -122,27 +125,27 @@ async def list_sessions(deps: Deps, person: Person) -> list[Session]:
     """A person's live sessions, the one used last first."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
-        return await session_queries.select_sessions(tx, person, now - LONGEST, now - IDLE)
+        return await queries.select_sessions(tx, person, now - LONGEST, now - IDLE)
 
 
 async def set_zone(deps: Deps, person: Person, name: str) -> None:
     """In which zone pages show times to that person from now on. Raises InvalidInput about `zone`."""
     zone = time_zone(name, field="zone")
     async with deps.db.connection() as tx:
-        await session_queries.set_zone(tx, person, zone.key, only_first=False)
+        await queries.set_zone(tx, person, zone.key, only_first=False)
 
 
 async def end_session(deps: Deps, person: Person, session_id: SessionId) -> None:
     """Signs that session of that person out. Raises NotFound."""
     async with deps.db.connection() as tx:
-        if not await session_queries.delete_session(tx, person, session_id):
+        if not await queries.delete_session(tx, person, session_id):
             raise NotFound("no session with this id")
 
 
 async def end_other_sessions(deps: Deps, session: Session) -> None:
     """Signs that person out everywhere else."""
     async with deps.db.connection() as tx:
-        await session_queries.delete_sessions(tx, session.person, but=session.id)
+        await queries.delete_sessions(tx, session.person, but=session.id)
 
 
 async def change_password(deps: Deps, session: Session, old: str, new: str, address: str) -> None:
@@ -152,15 +155,42 @@ async def change_password(deps: Deps, session: Session, old: str, new: str, addr
     """
     await throttle.take(deps, throttle.SIGN_IN_EMAIL, session.email.casefold())
     async with deps.db.connection() as tx:
-        known = await session_queries.select_known_person(tx, session.person)
+        known = await queries.select_known_person(tx, session.person)
     if known is None or not await is_password(old, known.password_hash):
         raise InvalidInput("this is not your current password", field="old_password")
-    hashed = await hash_password(check_password(new, session.email, session.name))
+    hashed = await hash_new_password(new, session.email, session.name)
     async with deps.db.transaction() as tx:
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, session.email.casefold())
-        await session_queries.set_password(tx, session.person, hashed)
-        await session_queries.forget_ways_in(tx, session.person, but=session.id)
+        await replace_password(tx, session.person, hashed, but=session.id)
         await note_own(tx, known, "password.changed", address, deps.clock.now())
+
+
+async def hash_new_password(password: str, email: str, name: str) -> str:
+    """What is stored of a new password of that person. Raises InvalidInput for one that is easily guessed."""
+    return await hash_password(check_password(password, email, name))
+
+
+async def replace_password(tx: Tx, person: Person, hashed: str, *, but: SessionId | None = None) -> None:
+    """Gives the person a new password; every session but one ends, and whatever else the old one opened."""
+    await queries.set_password(tx, person, hashed)
+    await queries.forget_ways_in(tx, person, but=but)
+
+
+async def has_password(tx: Tx, person: Person) -> bool:
+    """Whether the person has ever chosen a password."""
+    known = await queries.select_known_person(tx, person)
+    return known is not None and known.password_hash is not None
+
+
+async def find_person(tx: Tx, email: str) -> Person | None:
+    """Who has this address, in any spelling of case: an operator, else a member, invited and revoked ones too."""
+    known = await queries.select_known(tx, email)
+    return known.person if known else None
+
+
+async def end_all(tx: Tx, person: Person) -> None:
+    """Signs the person out everywhere."""
+    await queries.delete_sessions(tx, person)
 
 
 async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime) -> None:
@@ -172,21 +202,21 @@ async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime
 
 async def act_for(tx: Tx, session: Session, account_id: AccountId | None) -> None:
     """Makes an operator's session act for an account, or for none; who may is for the caller to say."""
-    await session_queries.set_acting(tx, session.id, account_id)
+    await queries.set_acting(tx, session.id, account_id)
 
 
 async def forget_dead(deps: Deps) -> None:
     """Deletes ended sessions, links, codes, devices and tries."""
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
-        await session_queries.delete_dead(tx, now - LONGEST, now - IDLE, now)
+        await queries.delete_dead(tx, now - LONGEST, now - IDLE, now)
     await throttle.forget_old_tries(deps)
 
 
 async def _needs_code(deps: Deps, tx: Tx, known: Known, device: str) -> bool:
     if not known.requires_code or known.person.member_id is None:
         return False
-    return not await session_queries.is_known_device(tx, sha256(device), known.person.member_id, deps.clock.now())
+    return not await queries.is_known_device(tx, sha256(device), known.person.member_id, deps.clock.now())
 
 
 async def _send_code(deps: Deps, tx: Tx, known: Known) -> CodeSent:
@@ -194,10 +224,10 @@ async def _send_code(deps: Deps, tx: Tx, known: Known) -> CodeSent:
     token = random_text(TOKEN_LENGTH)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     now = deps.clock.now()
-    await session_queries.replace_code(
+    await queries.replace_code(
         tx, sha256(token), known.person.member_id, _code_hash(token, code), CODE_TRIES, now + CODE_LIFETIME
     )
-    await mails.send_code(deps, tx, known.email, known.account_name, code)
+    await letters.send_code(deps, tx, known.email, known.account_name, code)
     return CodeSent(token, known.email)
 
 

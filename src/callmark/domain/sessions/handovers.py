@@ -10,10 +10,9 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from callmark.domain.accounts import session_queries
-from callmark.domain.accounts.model import Person
-from callmark.domain.accounts.session_model import TOKEN_LENGTH, Session
 from callmark.domain.deps import Deps
+from callmark.domain.sessions import queries
+from callmark.domain.sessions.model import TOKEN_LENGTH, Person, Session
 from callmark.kit.ids import random_text, sha256
 
 SECRET_LIFETIME = timedelta(minutes=10)
@@ -26,9 +25,7 @@ async def hand_to_session(deps: Deps, session: Session, kind: str, content: byte
     token = random_text(TOKEN_LENGTH)
     expires_at = deps.clock.now() + SECRET_LIFETIME
     async with deps.db.connection() as tx:
-        await session_queries.insert_handover(
-            tx, sha256(token), kind, session.id, Person(), _seal(token, content), expires_at
-        )
+        await queries.insert_handover(tx, sha256(token), kind, session.id, Person(), _seal(token, content), expires_at)
     return token
 
 
@@ -37,7 +34,7 @@ async def hand_to_person(deps: Deps, person: Person, kind: str, content: bytes) 
     token = random_text(TOKEN_LENGTH)
     expires_at = deps.clock.now() + FORM_LIFETIME
     async with deps.db.connection() as tx:
-        await session_queries.insert_handover(tx, sha256(token), kind, None, person, _seal(token, content), expires_at)
+        await queries.insert_handover(tx, sha256(token), kind, None, person, _seal(token, content), expires_at)
     return token
 
 
@@ -46,9 +43,7 @@ async def take(deps: Deps, session: Session, kind: str, token: str) -> bytes | N
     if len(token) != TOKEN_LENGTH:
         return None
     async with deps.db.connection() as tx:
-        sealed = await session_queries.take_handover(
-            tx, sha256(token), kind, session.id, session.person, deps.clock.now()
-        )
+        sealed = await queries.take_handover(tx, sha256(token), kind, session.id, session.person, deps.clock.now())
     return _open(token, sealed) if sealed else None
 
 
@@ -57,9 +52,7 @@ async def look(deps: Deps, session: Session, kind: str, token: str) -> bytes | N
     if len(token) != TOKEN_LENGTH:
         return None
     async with deps.db.connection() as tx:
-        sealed = await session_queries.select_handover(
-            tx, sha256(token), kind, session.id, session.person, deps.clock.now()
-        )
+        sealed = await queries.select_handover(tx, sha256(token), kind, session.id, session.person, deps.clock.now())
     return _open(token, sealed) if sealed else None
 
 

@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 
-from callmark.domain.accounts import mails, model, queries, session_queries, throttle
-from callmark.domain.accounts.model import Member, MemberState, Person
-from callmark.domain.accounts.passwords import check_password, hash_password
-from callmark.domain.accounts.session_model import (
+from callmark.domain.deps import Deps
+from callmark.domain.ids import MemberId
+from callmark.domain.mail import letters
+from callmark.domain.sessions import queries, throttle
+from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
     RESET_LIFETIME,
     TOKEN_LENGTH,
     LinkKind,
+    MemberState,
     Origin,
+    Person,
     SignedIn,
+    person_name,
 )
-from callmark.domain.accounts.session_queries import Known
-from callmark.domain.accounts.sign_in import begin_session, note_own
-from callmark.domain.deps import Deps
+from callmark.domain.sessions.queries import Known
+from callmark.domain.sessions.service import begin_session, hash_new_password, note_own, replace_password
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256
@@ -37,14 +40,13 @@ class Invited:
     account_name: str
 
 
-async def invite(deps: Deps, member: Member, account_name: str, by: str) -> None:
+async def invite(deps: Deps, tx: Tx, member_id: MemberId, email: str, account_name: str, inviter: str) -> None:
     """Sends a member (again) the link to choose name and password; an earlier link works no more."""
-    token, now = random_text(TOKEN_LENGTH), deps.clock.now()
-    async with deps.db.transaction() as tx:
-        person = Person(member_id=member.id)
-        await session_queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, now + INVITATION_LIFETIME)
-        is_in_use = await queries.is_in_use(tx, member.email, member.id)
-        await mails.send_invitation(deps, tx, member.email, account_name, by, token, is_in_use=is_in_use)
+    token, expires_at = random_text(TOKEN_LENGTH), deps.clock.now() + INVITATION_LIFETIME
+    person = Person(member_id=member_id)
+    await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, person, expires_at)
+    is_in_use = await queries.is_in_use(tx, email, member_id)
+    await letters.send_invitation(deps, tx, email, account_name, inviter, token, is_in_use=is_in_use)
 
 
 async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
@@ -57,18 +59,16 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
     await throttle.take(deps, throttle.MAIL, email.casefold())
     token, now = random_text(TOKEN_LENGTH), deps.clock.now()
     async with deps.db.transaction() as tx:
-        known = await session_queries.select_known(tx, email)
+        known = await queries.select_known(tx, email)
         if known is None or known.member_state is MemberState.REVOKED:
             return
         if known.member_state is MemberState.INVITED:
             expires_at = now + INVITATION_LIFETIME
-            await session_queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
-            await mails.send_invitation(deps, tx, known.email, known.account_name, "", token)
+            await queries.replace_link(tx, sha256(token), LinkKind.INVITATION, known.person, expires_at)
+            await letters.send_invitation(deps, tx, known.email, known.account_name, "", token)
             return
-        await session_queries.replace_link(
-            tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME
-        )
-        await mails.send_reset(deps, tx, known.email, known.account_name, token)
+        await queries.replace_link(tx, sha256(token), LinkKind.PASSWORD_RESET, known.person, now + RESET_LIFETIME)
+        await letters.send_reset(deps, tx, known.email, known.account_name, token)
 
 
 async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:
@@ -84,15 +84,15 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
     Raises NotFound, InvalidInput, Conflict when the address is in use elsewhere on this installation.
     """
     invited = await look_at_link(deps, LinkKind.INVITATION, token)
-    name = kept_or(invited.name, name, model.member_name)
-    hashed = await hash_password(check_password(password, invited.email, name))
+    name = kept_or(invited.name, name, person_name)
+    hashed = await hash_new_password(password, invited.email, name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.INVITATION, token)
         assert known.person.member_id  # noqa: S101 - operators are not invited
         if await queries.is_in_use(tx, known.email, known.person.member_id):
             raise Conflict(_IN_USE)
         await queries.activate_member(tx, known.person.member_id, name)
-        await _replace_password(tx, known, hashed)
+        await replace_password(tx, known.person, hashed)
         await note_own(tx, known, "member.accepted", origin.address, deps.clock.now())
         return SignedIn(await begin_session(deps, tx, known.person, origin))
 
@@ -100,38 +100,17 @@ async def accept_invitation(deps: Deps, token: str, name: str, password: str, or
 async def reset_password(deps: Deps, token: str, password: str, origin: Origin) -> None:
     """Gives the link's owner a new password and ends every session. Raises NotFound, InvalidInput."""
     owner = await look_at_link(deps, LinkKind.PASSWORD_RESET, token)
-    hashed = await hash_password(check_password(password, owner.email, owner.name))
+    hashed = await hash_new_password(password, owner.email, owner.name)
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, LinkKind.PASSWORD_RESET, token)
-        await _replace_password(tx, known, hashed)
+        await replace_password(tx, known.person, hashed)
         await throttle.forget(tx, throttle.SIGN_IN_EMAIL, known.email.casefold())
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
 
-async def set_password(deps: Deps, member: Member, password: str) -> None:
-    """Gives a member a password (operator commands, the demo); every session ends. Raises InvalidInput."""
-    hashed = await hash_password(check_password(password, member.email, member.name))
-    person = Person(member_id=member.id)
-    async with deps.db.transaction() as tx:
-        await session_queries.set_password(tx, person, hashed)
-        await session_queries.forget_ways_in(tx, person)
-
-
-async def has_password(deps: Deps, member: Member) -> bool:
-    """Whether the member has ever chosen a password."""
-    async with deps.db.connection() as tx:
-        known = await session_queries.select_known_person(tx, Person(member_id=member.id))
-    return known is not None and known.password_hash is not None
-
-
 async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> Known:
-    person = await session_queries.select_link(tx, sha256(token), kind, deps.clock.now())
-    known = await session_queries.select_known_person(tx, person) if person else None
+    person = await queries.select_link(tx, sha256(token), kind, deps.clock.now())
+    known = await queries.select_known_person(tx, person) if person else None
     if known is None or known.member_state is MemberState.REVOKED:
         raise NotFound(_DEAD)
     return known
-
-
-async def _replace_password(tx: Tx, known: Known, hashed: str) -> None:
-    await session_queries.set_password(tx, known.person, hashed)
-    await session_queries.forget_ways_in(tx, known.person)

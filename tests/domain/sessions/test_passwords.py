@@ -1,6 +1,6 @@
 import pytest
 
-from callmark.domain.accounts.passwords import check_password, hash_password, is_password
+from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.kit.errors import InvalidInput
 
 

@@ -1,7 +1,7 @@
 """The SQL of operators."""
 
-from callmark.domain.accounts.model import Operator
 from callmark.domain.ids import OperatorId
+from callmark.domain.operators.model import Operator
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 
@@ -30,14 +30,6 @@ async def select_operators(tx: Tx) -> list[Operator]:
 async def select_operator(tx: Tx, operator_id: OperatorId) -> Operator | None:
     """The operator, or None."""
     row = await tx.fetchrow("SELECT id, email, name, created_at FROM operator_user WHERE id = $1", operator_id)
-    return _operator(row) if row else None
-
-
-async def select_by_email(tx: Tx, email: str) -> Operator | None:
-    """The operator with this address in any spelling of case, or None. Index operator_user_email_unique."""
-    row = await tx.fetchrow(
-        "SELECT id, email, name, created_at FROM operator_user WHERE lower(email) = lower($1)", email
-    )
     return _operator(row) if row else None
 
 

@@ -1,0 +1,155 @@
+"""The SQL of members."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from uuid import UUID
+
+import asyncpg
+
+from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.members.model import Member
+from callmark.domain.policy.model import Role
+from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState
+from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict, NotFound
+
+_MEMBER = (
+    "id, account_id, email, name, role, state, created_at, coalesce(department_id, operation_id, process_id) AS node_id"
+)
+
+
+async def insert_member(tx: Tx, member: Member) -> None:
+    """Writes a new member.
+
+    Conflict when the account has a member with this address (in any spelling of case), or when the new one is active
+    and another account's member uses the address. NotFound for a place that does not exist.
+    """
+    with _known_place():
+        tag = await _insert_member(tx, member)
+    if tag != "INSERT 0 1":
+        raise Conflict(EMAIL_TAKEN)
+
+
+async def _insert_member(tx: Tx, member: Member) -> str:
+    return await tx.execute(
+        "INSERT INTO member (id, account_id, email, name, role, state, created_at,"
+        " department_id, operation_id, process_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+        member.id,
+        member.account_id,
+        member.email,
+        member.name,
+        member.role,
+        member.state,
+        member.created_at,
+        *_place(member),
+    )
+
+
+async def select_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
+    """The member of that account, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2",
+        account_id,
+        member_id,
+    )
+    return _member(row) if row else None
+
+
+async def select_members(tx: Tx, account_id: AccountId) -> list[Member]:
+    """The account's members, oldest first. Index member_account."""
+    rows = await tx.fetch(
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 ORDER BY created_at, id",
+        account_id,
+    )
+    return [_member(row) for row in rows]
+
+
+async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Member | None:
+    """The member of that account, its row locked until the transaction ends, or None."""
+    row = await tx.fetchrow(
+        f"SELECT {_MEMBER} FROM member WHERE account_id = $1 AND id = $2 FOR NO KEY UPDATE",
+        account_id,
+        member_id,
+    )
+    return _member(row) if row else None
+
+
+async def update_member(tx: Tx, member: Member) -> None:
+    """Writes what may change of a locked member.
+
+    NotFound for a place that does not exist, Conflict when somebody else uses its address by now.
+    """
+    with _known_place(), _free_address():
+        await tx.execute(
+            "UPDATE member SET name = $2, role = $3, state = $4, department_id = $5, operation_id = $6, process_id = $7"
+            " WHERE id = $1",
+            member.id,
+            member.name,
+            member.role,
+            member.state,
+            *_place(member),
+        )
+
+
+async def delete_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> bool:
+    """Removes the row; whether there was one."""
+    tag = await tx.execute("DELETE FROM member WHERE account_id = $1 AND id = $2", account_id, member_id)
+    return tag == "DELETE 1"
+
+
+async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None:
+    """The address of the account's oldest admin whose access is not revoked, or None."""
+    return await tx.fetchval(
+        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state <> 'revoked'"
+        " ORDER BY created_at, id LIMIT 1",
+        account_id,
+    )
+
+
+async def select_admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
+    """The addresses of the account's active admins, oldest member first. Index member_account."""
+    rows = await tx.fetch(
+        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state = 'active'"
+        " ORDER BY created_at, id",
+        account_id,
+    )
+    return [row["email"] for row in rows]
+
+
+@contextmanager
+def _known_place() -> Generator[None]:
+    """Turns a member's place that does not exist into NotFound."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as exc:
+        raise NotFound("this place in the structure does not exist") from exc
+
+
+@contextmanager
+def _free_address() -> Generator[None]:
+    """Turns an address that somebody else uses into Conflict."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as exc:
+        raise Conflict(EMAIL_TAKEN) from exc
+
+
+def _place(member: Member) -> tuple[UUID | None, UUID | None, UUID | None]:
+    """Department, operation and process as they are stored: what the member owns stands in its role's column."""
+    owners = (Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OWNER)
+    department, operation, process = (member.node_id if member.role is role else None for role in owners)
+    return department, operation, process
+
+
+def _member(row: Row) -> Member:
+    return Member(
+        id=MemberId(row["id"]),
+        account_id=AccountId(row["account_id"]),
+        email=row["email"],
+        name=row["name"],
+        role=Role(row["role"]),
+        state=MemberState(row["state"]),
+        created_at=row["created_at"],
+        node_id=row["node_id"],
+    )

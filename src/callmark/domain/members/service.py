@@ -1,0 +1,346 @@
+"""Members: who is in an account, and who may invite and change whom (contract, section 12.1)."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.members import queries
+from callmark.domain.members.model import (
+    GrantableRole,
+    Member,
+    OwnedPlace,
+    Places,
+    VisibleMember,
+    grantable_roles,
+    place_after,
+    places_of,
+    visible_to,
+)
+from callmark.domain.policy.model import Actor, Role, may_give
+from callmark.domain.sessions import links
+from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
+from callmark.domain.structure import service as structure
+from callmark.kit.db import Transaction, Tx
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.ids import new_id
+from callmark.kit.text import kept_or
+
+OPERATOR_EMAIL = "operator@localhost"
+"""Who made a thing when an operator did and the account has no admin yet."""
+_ELSEWHERE = "choose a role and a place that you are allowed to assign"
+
+
+# what everybody may do -----------------------------------------------------------------------------------------------
+
+
+async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> Member:
+    """The member; NotFound when the account has none of this id."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_member(tx, account_id, member_id))
+
+
+async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
+    """The account's members, oldest first; NotFound for an unknown account."""
+    async with deps.db.transaction() as tx:
+        await accounts.find_account(tx, account_id)
+        return await queries.select_members(tx, account_id)
+
+
+async def admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
+    """Addresses of the account's active admins, oldest member first."""
+    return await queries.select_admin_emails(tx, account_id)
+
+
+async def creator_email(deps: Deps, account_id: AccountId) -> str:
+    """Whom a thing names as its maker when an API key makes it: the account's oldest admin, else `OPERATOR_EMAIL`."""
+    async with deps.db.connection() as tx:
+        return await queries.select_oldest_admin_email(tx, account_id) or OPERATOR_EMAIL
+
+
+# what operators do at the command line, without the rules of the console ---------------------------------------------
+
+
+async def create_member(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    by: Actor,
+    email: str,
+    name: str,
+    role: Role,
+    state: MemberState = MemberState.INVITED,
+    node_id: UUID | None = None,
+) -> Member:
+    """The new member. Conflict when a member of any account, or an operator, has the address, whatever its case.
+
+    Raises NotFound for an unknown account, InvalidInput for a name or an address that cannot be used.
+    """
+    member = _new_member(deps, account_id, email, name, role, state, node_id)
+    async with deps.db.transaction() as tx:
+        await accounts.find_account(tx, account_id)
+        if await sessions.find_person(tx, member.email):
+            raise Conflict(EMAIL_TAKEN)
+        await queries.insert_member(tx, member)
+        await _note(deps, tx, by, "member.created", member, role=role, state=state)
+    return member
+
+
+async def update_member(
+    deps: Deps,
+    account_id: AccountId,
+    member_id: MemberId,
+    *,
+    by: Actor,
+    name: str | None = None,
+    role: Role | None = None,
+    state: MemberState | None = None,
+    node_id: UUID | None = None,
+) -> Member:
+    """The member after the change (None leaves a part as it is); a new role without a new place owns nothing yet.
+
+    Whoever is not active any more is signed out at once. Raises NotFound, InvalidInput.
+    """
+    async with deps.db.transaction() as tx:
+        old = _found(await queries.lock_member(tx, account_id, member_id))
+        new = await _change(tx, old, name=name, role=role, state=state, node_id=node_id)
+        await _note(deps, tx, by, "member.changed", new, role=new.role, state=new.state)
+        return new
+
+
+async def invite_from_terminal(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+    """Sends an invited member its link, or sends it again. Raises NotFound, Conflict."""
+    async with deps.db.transaction() as tx:
+        member = _found(await queries.lock_member(tx, account_id, member_id))
+        if member.state is not MemberState.INVITED:
+            raise Conflict(f"{member.email} is {member.state}; only an invited member can be sent an invitation")
+        await _invite(deps, tx, member, "")
+        await _note(deps, tx, by, "member.invited_again", member)
+        return member
+
+
+async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, password: str, *, by: Actor) -> Member:
+    """Gives the member a password; every session ends. Raises NotFound, InvalidInput."""
+    member = await get_member(deps, account_id, member_id)
+    hashed = await sessions.hash_new_password(password, member.email, member.name)
+    async with deps.db.transaction() as tx:
+        await sessions.replace_password(tx, member.person, hashed)
+        await _note(deps, tx, by, "member.password_set", member)
+    return member
+
+
+async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+    """Removes the member for good; the address is free at once. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        return await _delete(deps, tx, account_id, member_id, by)
+
+
+# what members do in the console, and operators for them ---------------------------------------------------------------
+
+
+async def list_visible(deps: Deps, account_id: AccountId, *, by: Actor) -> list[VisibleMember]:
+    """The members inside the actor's place, oldest first."""
+    places = await _places(deps, account_id)
+    seen = [visible_to(by, member, places) for member in await list_members(deps, account_id)]
+    return [one for one in seen if one]
+
+
+async def get_visible(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> VisibleMember:
+    """One inside the actor's place. Raises NotFound."""
+    member = await get_member(deps, account_id, member_id)
+    if seen := visible_to(by, member, await _places(deps, account_id)):
+        return seen
+    raise NotFound
+
+
+async def roles_to_grant(deps: Deps, account_id: AccountId, *, by: Actor) -> list[GrantableRole]:
+    """Every role and place that the actor may give, from the highest role down."""
+    return grantable_roles(by, await _places(deps, account_id))
+
+
+async def invite_member(
+    deps: Deps,
+    account_id: AccountId,
+    *,
+    by: Actor,
+    inviter: str,
+    email: str,
+    name: str,
+    role: Role,
+    node_id: UUID | None = None,
+) -> Member:
+    """A new member, to whom the invitation is on its way; it names `inviter`.
+
+    Who is a member elsewhere is answered like anybody: only its own mail says so, and of several invitations to one
+    address, the first that is accepted gets it. Operators are told. Raises NotFound, InvalidInput, Conflict.
+    """
+    place = await _granted(deps, account_id, by, role, node_id)
+    shown = name.strip() or email.strip().partition("@")[0]
+    member = _new_member(deps, account_id, email, shown, role, MemberState.INVITED, place.id if place else None)
+    async with deps.db.transaction() as tx:
+        await accounts.find_account(tx, account_id)
+        if by.is_operator and await sessions.find_person(tx, member.email):
+            raise Conflict(EMAIL_TAKEN)
+        await queries.insert_member(tx, member)
+        await _invite(deps, tx, member, inviter)
+        await _note(deps, tx, by, "member.invited", member, role=role, place=place.trail if place else "")
+    return member
+
+
+async def invite_again(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
+    """Sends a new link; the old one works no more. Raises NotFound, Conflict (no longer invited)."""
+    member = await _changeable(deps, account_id, member_id, by)
+    if member.state is not MemberState.INVITED:
+        raise Conflict("this member has already accepted the invitation")
+    async with deps.db.transaction() as tx:
+        await _invite(deps, tx, member, inviter)
+        await _note(deps, tx, by, "member.invited_again", member)
+    return member
+
+
+async def edit_member(
+    deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, name: str, role: Role, node_id: UUID | None
+) -> Member:
+    """The member after the change. Raises NotFound, InvalidInput, Conflict (oneself, the last admin)."""
+    old = await _changeable(deps, account_id, member_id, by)
+    if by.email == old.email and role is not old.role:
+        raise Conflict("you cannot change your own role")
+    place = await _granted(deps, account_id, by, role, node_id)
+    async with deps.db.transaction() as tx:
+        locked = await _lock_beside_admin(tx, old, stays=role is Role.ADMIN)
+        new = await _change(tx, locked, name=name, role=role, node_id=place.id if place else None)
+        await _note(deps, tx, by, "member.changed", new, role=role, place=place.trail if place else "")
+    return new
+
+
+async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+    """Signs the member out for as long as access is revoked. Raises NotFound, Conflict."""
+    member = await _changeable(deps, account_id, member_id, by)
+    _refuse_oneself(by, member)
+    async with deps.db.transaction() as tx:
+        changed = await _change(tx, await _lock_beside_admin(tx, member), state=MemberState.REVOKED)
+        await _note(deps, tx, by, "member.revoked", changed)
+    return changed
+
+
+async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
+    """The member may sign in again; one that never has is invited anew. Raises NotFound."""
+    member = await _changeable(deps, account_id, member_id, by)
+    async with deps.db.transaction() as tx:
+        state = MemberState.ACTIVE if await sessions.has_password(tx, member.person) else MemberState.INVITED
+        changed = await _change(tx, _found(await queries.lock_member(tx, account_id, member_id)), state=state)
+        if state is MemberState.INVITED:
+            await _invite(deps, tx, changed, inviter)
+        await _note(deps, tx, by, "member.restored", changed)
+    return changed
+
+
+async def remove_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
+    """Removes a member whom the actor may change; its login is lost at once. Raises NotFound, Conflict."""
+    member = await _changeable(deps, account_id, member_id, by)
+    _refuse_oneself(by, member)
+    async with deps.db.transaction() as tx:
+        await _lock_beside_admin(tx, member)
+        return await _delete(deps, tx, account_id, member_id, by)
+
+
+# parts of them --------------------------------------------------------------------------------------------------------
+
+
+async def _places(deps: Deps, account_id: AccountId) -> Places:
+    return places_of(await structure.tree(deps, account_id))
+
+
+async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
+    """A member that the actor may change: of its own role or one below, inside its place."""
+    seen = await get_visible(deps, account_id, member_id, by=by)
+    if not seen.may_change:
+        raise NotFound
+    return seen.member
+
+
+async def _granted(deps: Deps, account_id: AccountId, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
+    """The place of a role as it may be given by the actor; None for an admin. Raises InvalidInput about `gift`."""
+    place = (await _places(deps, account_id)).get(node_id) if node_id and role is not Role.ADMIN else None
+    fits = role is Role.ADMIN or (place is not None and place.role is role)
+    if not fits or not may_give(by, role, place.path if place else ()):
+        raise InvalidInput(_ELSEWHERE, field="gift")
+    return place
+
+
+async def _lock_beside_admin(tx: Tx, member: Member, *, stays: bool = False) -> Member:
+    """The member, locked; refuses to take the last active admin away. The account's lock orders two who try at once."""
+    await accounts.lock_account(tx, member.account_id)
+    locked = _found(await queries.lock_member(tx, member.account_id, member.id))
+    is_admin = locked.role is Role.ADMIN and locked.state is MemberState.ACTIVE
+    if is_admin and not stays and await admin_emails(tx, member.account_id) == [locked.email]:
+        raise Conflict("this is the account's only active admin. make someone else an admin first.")
+    return locked
+
+
+async def _change(
+    tx: Tx,
+    old: Member,
+    *,
+    name: str | None = None,
+    role: Role | None = None,
+    state: MemberState | None = None,
+    node_id: UUID | None = None,
+) -> Member:
+    """Writes the change of a locked member, and signs it out unless it is active."""
+    new = replace(
+        old,
+        name=kept_or(old.name, name, person_name),
+        role=role or old.role,
+        state=state or old.state,
+        node_id=place_after(old, role or old.role, node_id),
+    )
+    await queries.update_member(tx, new)
+    if new.state is not MemberState.ACTIVE:
+        await sessions.end_all(tx, new.person)
+    return new
+
+
+async def _delete(deps: Deps, tx: Transaction, account_id: AccountId, member_id: MemberId, by: Actor) -> Member:
+    member = _found(await queries.lock_member(tx, account_id, member_id))
+    await queries.delete_member(tx, account_id, member_id)
+    await _note(deps, tx, by, "member.deleted", member, role=member.role)
+    return member
+
+
+async def _invite(deps: Deps, tx: Tx, member: Member, inviter: str) -> None:
+    account = await accounts.find_account(tx, member.account_id)
+    await links.invite(deps, tx, member.id, member.email, account.name, inviter)
+
+
+async def _note(deps: Deps, tx: Tx, by: Actor, action: str, member: Member, **details: object) -> None:
+    await audit.note(tx, by, action, member.email, account_id=member.account_id, at=deps.clock.now(), **details)
+
+
+def _new_member(
+    deps: Deps, account_id: AccountId, email: str, name: str, role: Role, state: MemberState, node_id: UUID | None
+) -> Member:
+    return Member(
+        id=MemberId(new_id()),
+        account_id=account_id,
+        email=email_address(email),
+        name=person_name(name),
+        role=role,
+        state=state,
+        created_at=deps.clock.now(),
+        node_id=None if role is Role.ADMIN else node_id,
+    )
+
+
+def _refuse_oneself(by: Actor, member: Member) -> None:
+    if by.email == member.email:
+        raise Conflict("you cannot do this to yourself")
+
+
+def _found(member: Member | None) -> Member:
+    if member is None:
+        raise NotFound("no member with this id in this account")
+    return member

@@ -1,0 +1,87 @@
+"""Operators: the people who run the installation, and for whom they act."""
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, OperatorId
+from callmark.domain.operators import queries
+from callmark.domain.operators.model import Operator
+from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions.model import Person, Session, email_address, person_name
+from callmark.kit.errors import Conflict, NotFound
+from callmark.kit.ids import new_id
+
+
+async def create_operator(deps: Deps, *, by: Actor, email: str, name: str, password: str) -> Operator:
+    """The new operator. An address belongs to one person of the installation: else Conflict. Raises InvalidInput."""
+    operator = Operator(OperatorId(new_id()), email_address(email), person_name(name or email), deps.clock.now())
+    hashed = await sessions.hash_new_password(password, email, name)
+    async with deps.db.transaction() as tx:
+        found = await sessions.find_person(tx, operator.email)
+        if found and found.member_id:
+            raise Conflict("a member with this email already exists; use another address for the operator")
+        await queries.insert_operator(tx, operator, hashed)
+        await audit.note(tx, by, "operator.created", operator.email, account_id=None, at=operator.created_at)
+    return operator
+
+
+async def list_operators(deps: Deps) -> list[Operator]:
+    """All operators, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_operators(tx)
+
+
+async def get_operator(deps: Deps, operator_id: OperatorId) -> Operator:
+    """The operator. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return _found(await queries.select_operator(tx, operator_id))
+
+
+async def set_password(deps: Deps, operator_id: OperatorId, password: str, *, by: Actor) -> Operator:
+    """The operator, signed out everywhere, with a new password. Raises NotFound, InvalidInput."""
+    operator = await get_operator(deps, operator_id)
+    hashed = await sessions.hash_new_password(password, operator.email, operator.name)
+    async with deps.db.transaction() as tx:
+        await sessions.replace_password(tx, Person(operator_id=operator_id), hashed)
+        await audit.note(tx, by, "operator.password_set", operator.email, account_id=None, at=deps.clock.now())
+    return operator
+
+
+async def delete_operator(deps: Deps, operator_id: OperatorId, *, by: Actor) -> Operator:
+    """Removes the operator, and signs it out everywhere; who it was. Raises NotFound, Conflict for oneself."""
+    async with deps.db.transaction() as tx:
+        operator = _found(await queries.select_operator(tx, operator_id))
+        if by.kind is ActorKind.OPERATOR and by.email == operator.email:
+            raise Conflict("you cannot remove yourself; ask another operator")
+        if not await queries.delete_operator(tx, operator_id):
+            _found(None)
+        await audit.note(tx, by, "operator.deleted", operator.email, account_id=None, at=deps.clock.now())
+    return operator
+
+
+async def act_for(deps: Deps, session: Session, account_id: AccountId, *, by: Actor) -> Account:
+    """From now on the operator's session acts for that account, as an admin. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        account = await accounts.find_account(tx, account_id)
+        await sessions.act_for(tx, session, account.id)
+        await audit.note(tx, by, "operator.acts", account.name, account_id=account.id, at=deps.clock.now())
+    return account
+
+
+async def stop_acting(deps: Deps, session: Session, *, by: Actor) -> None:
+    """The operator's session acts for nobody any more."""
+    acted_for = session.account_id
+    if acted_for is None:
+        return
+    async with deps.db.transaction() as tx:
+        await sessions.act_for(tx, session, None)
+        name = session.account_name
+        await audit.note(tx, by, "operator.stopped", name, account_id=acted_for, at=deps.clock.now())
+
+
+def _found(operator: Operator | None) -> Operator:
+    if operator is None:
+        raise NotFound("no operator with this id")
+    return operator

@@ -1,0 +1,200 @@
+"""Members: whose address is whose, who may change whom, and what the log says of it."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from tests.actors import owner_of
+from tests.auditing import log_of
+from tests.factories import make_branch
+from tests.surfaces.console.browser import newest_mail
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, MemberId
+from callmark.domain.members import service as members
+from callmark.domain.members.model import Member
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
+from callmark.domain.sessions.model import MemberState
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+
+OLIVE = Actor(ActorKind.OPERATOR, "olive@operator.example")
+
+
+def address(name: str) -> str:
+    return f"{name}.{uuid4().hex}@acme.example"
+
+
+def acting(member: Member) -> Actor:
+    """The member, an admin, as who acts."""
+    return Actor(ActorKind.MEMBER, member.email)
+
+
+async def an_admin(deps: Deps, account_id: AccountId, name: str = "alice") -> Member:
+    """An active admin of the account."""
+    email = address(name)
+    active = MemberState.ACTIVE
+    return await members.create_member(
+        deps, account_id, by=SYSTEM, email=email, name=name, role=Role.ADMIN, state=active
+    )
+
+
+async def test_an_unknown_account_has_no_members(deps: Deps) -> None:
+    nobody = AccountId(uuid4())
+    with pytest.raises(NotFound):
+        await members.list_members(deps, nobody)
+    with pytest.raises(NotFound):
+        await members.create_member(deps, nobody, email=address("alice"), name="Alice", role=Role.ADMIN, by=SYSTEM)
+
+
+async def test_an_address_belongs_to_one_member_whatever_its_case_and_account(deps: Deps) -> None:
+    acme, other = (
+        await accounts.create_account(deps, "Acme", by=SYSTEM),
+        await accounts.create_account(deps, "Other", by=SYSTEM),
+    )
+    email = address("alice")
+    await members.create_member(deps, acme.id, email=email, name="Alice", role=Role.ADMIN, by=SYSTEM)
+    with pytest.raises(Conflict, match="already exists"):
+        await members.create_member(deps, other.id, email=email.upper(), name="Alice", role=Role.ADMIN, by=SYSTEM)
+    assert await members.list_members(deps, other.id) == []
+
+
+async def test_a_member_is_changed_and_deleted(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    email = address("bob")
+    bob = await members.create_member(deps, acme.id, email=email, name="Bob", role=Role.PROCESS_OWNER, by=SYSTEM)
+    assert bob.state is MemberState.INVITED
+    assert await members.list_members(deps, acme.id) == [bob]
+    changed = await members.update_member(deps, acme.id, bob.id, role=Role.ADMIN, state=MemberState.ACTIVE, by=SYSTEM)
+    assert (changed.name, changed.role, changed.state) == ("Bob", Role.ADMIN, MemberState.ACTIVE)
+    assert changed == await members.get_member(deps, acme.id, bob.id)
+    await members.delete_member(deps, acme.id, bob.id, by=SYSTEM)
+    assert await members.list_members(deps, acme.id) == []
+    await members.create_member(deps, acme.id, email=email, name="Bob again", role=Role.ADMIN, by=SYSTEM)
+
+
+async def test_another_accounts_member_is_not_found(deps: Deps) -> None:
+    acme, charlies = (
+        await accounts.create_account(deps, "Acme", by=SYSTEM),
+        await accounts.create_account(deps, "Charlie's", by=SYSTEM),
+    )
+    alice = await members.create_member(deps, acme.id, email=address("alice"), name="Alice", role=Role.ADMIN, by=SYSTEM)
+    with pytest.raises(NotFound):
+        await members.get_member(deps, charlies.id, alice.id)
+    with pytest.raises(NotFound):
+        await members.update_member(deps, charlies.id, alice.id, name="Mine", by=SYSTEM)
+    with pytest.raises(NotFound):
+        await members.delete_member(deps, charlies.id, alice.id, by=SYSTEM)
+    with pytest.raises(NotFound):
+        await members.delete_member(deps, acme.id, MemberId(uuid4()), by=SYSTEM)
+    assert await members.list_members(deps, acme.id) == [alice]
+
+
+async def test_what_an_operator_makes_names_the_oldest_admin_who_has_access(deps: Deps, clock: FakeClock) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    assert await members.creator_email(deps, acme.id) == members.OPERATOR_EMAIL
+    emails = [address("alice"), address("bob")]
+    for email in emails:
+        await members.create_member(deps, acme.id, email=email, name="A", role=Role.ADMIN, by=SYSTEM)
+        clock.advance(timedelta(seconds=1))
+    assert await members.creator_email(deps, acme.id) == emails[0]
+    oldest = (await members.list_members(deps, acme.id))[0]
+    await members.update_member(deps, acme.id, oldest.id, state=MemberState.REVOKED, by=SYSTEM)
+    assert await members.creator_email(deps, acme.id) == emails[1]
+
+
+async def test_an_invitation_is_mailed_and_audited_in_one(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    alice, branch = await an_admin(deps, acme.id), await make_branch(deps, acme.id)
+    bob = await members.invite_member(
+        deps,
+        acme.id,
+        by=acting(alice),
+        inviter="Alice",
+        email=address("bob"),
+        name=" ",
+        role=Role.PROCESS_OWNER,
+        node_id=branch.process.id,
+    )
+    assert (bob.name, bob.state) == (bob.email.partition("@")[0], MemberState.INVITED)
+    assert "Alice has invited you" in await newest_mail(deps, bob.email)
+    (line,) = await log_of(deps, acme.id)
+    assert (line.action, line.subject, line.actor_email) == ("member.invited", bob.email, alice.email)
+    assert line.details == {"role": "process_owner", "place": "Retail › Delivery › Last mile"}  # noqa: RUF001 - the sign between crumbs
+
+
+async def test_who_is_a_member_elsewhere_is_told_to_operators_only(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    other = await accounts.create_account(deps, "Other", by=SYSTEM)
+    alice, charlie = await an_admin(deps, acme.id), await an_admin(deps, other.id, "charlie")
+    with pytest.raises(Conflict, match="already exists"):
+        await members.invite_member(
+            deps, acme.id, by=OLIVE, inviter="Olive", email=charlie.email, name="", role=Role.ADMIN
+        )
+    invited = await members.invite_member(
+        deps, acme.id, by=acting(alice), inviter="Alice", email=charlie.email, name="", role=Role.ADMIN
+    )
+    assert "You already use this address" in await newest_mail(deps, invited.email)
+
+
+async def test_an_owner_sees_and_changes_those_below_and_gives_no_more_than_it_has(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    alice = await an_admin(deps, acme.id)
+    here, there = await make_branch(deps, acme.id), await make_branch(deps, acme.id, department="Wholesale")
+    olivia = owner_of(here.process.id)
+    inside, beside = [
+        await members.create_member(
+            deps, acme.id, by=SYSTEM, email=address(name), name=name, role=Role.PROCESS_OWNER, node_id=node
+        )
+        for name, node in (("inside", here.process.id), ("beside", there.process.id))
+    ]
+    assert [one.member for one in await members.list_visible(deps, acme.id, by=olivia)] == [inside]
+    (grant,) = await members.roles_to_grant(deps, acme.id, by=olivia)
+    assert (grant.role, grant.place and grant.place.id) == (Role.PROCESS_OWNER, here.process.id)
+    for foreign in (alice, beside):
+        with pytest.raises(NotFound):
+            await members.remove_member(deps, acme.id, foreign.id, by=olivia)
+    for role, node in ((Role.ADMIN, None), (Role.PROCESS_OWNER, there.process.id), (Role.PROCESS_OWNER, None)):
+        with pytest.raises(InvalidInput):
+            await members.edit_member(deps, acme.id, inside.id, by=olivia, name="x", role=role, node_id=node)
+    assert (await members.remove_member(deps, acme.id, inside.id, by=olivia)) == inside
+    assert [one.action for one in await log_of(deps, acme.id)] == ["member.deleted"]
+
+
+async def test_the_last_admin_stays_and_nobody_removes_themselves(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    alice = await an_admin(deps, acme.id)
+    for change in (members.revoke_access, members.remove_member):
+        with pytest.raises(Conflict, match="only active admin"):
+            await change(deps, acme.id, alice.id, by=OLIVE)
+        with pytest.raises(Conflict, match="yourself"):
+            await change(deps, acme.id, alice.id, by=acting(alice))
+    bob = await an_admin(deps, acme.id, "bob")
+    revoked = await members.revoke_access(deps, acme.id, bob.id, by=acting(alice))
+    restored = await members.restore_access(deps, acme.id, bob.id, by=acting(alice), inviter="Alice")
+    assert (revoked.state, restored.state) == (MemberState.REVOKED, MemberState.INVITED)  # never had a password
+    assert [one.action for one in await log_of(deps, acme.id)] == ["member.restored", "member.revoked"]
+
+
+async def test_what_an_operator_does_at_the_terminal_is_audited(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    terminal = Actor(ActorKind.COMMAND_LINE, "olive@host")
+    made = await members.create_member(
+        deps, acme.id, by=terminal, email=address("alice"), name="Alice", role=Role.ADMIN
+    )
+    await members.invite_from_terminal(deps, acme.id, made.id, by=terminal)
+    await members.set_password(deps, acme.id, made.id, "four unrelated words here", by=terminal)
+    await members.update_member(deps, acme.id, made.id, by=terminal, state=MemberState.ACTIVE)
+    with pytest.raises(Conflict, match="only an invited member"):
+        await members.invite_from_terminal(deps, acme.id, made.id, by=terminal)
+    await members.delete_member(deps, acme.id, made.id, by=terminal)
+    log = await log_of(deps, acme.id)
+    assert [one.action.removeprefix("member.") for one in log] == [
+        "deleted",
+        "changed",
+        "password_set",
+        "invited_again",
+        "created",
+    ]
+    assert {(one.actor_email, one.by_operator) for one in log} == {("olive@host", True)}

@@ -1,0 +1,86 @@
+"""Operators: made, removed and acting for a business, each with its line in the log."""
+
+from uuid import uuid4
+
+import pytest
+from tests.auditing import log_of
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
+from callmark.domain.audit.model import AuditFilter
+from callmark.domain.deps import Deps
+from callmark.domain.members import service as members
+from callmark.domain.operators import service as operators
+from callmark.domain.operators.model import Operator
+from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
+from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions.model import Origin, Person, Session
+from callmark.kit.errors import Conflict, NotFound
+
+PASSWORD = "four unrelated words here"
+
+
+async def make(deps: Deps, email: str = "olive@operator.example", by: Actor = SYSTEM) -> Operator:
+    return await operators.create_operator(deps, by=by, email=email, name="", password=PASSWORD)
+
+
+async def signed_in(deps: Deps, operator: Operator) -> Session:
+    """A session of the operator."""
+    async with deps.db.transaction() as tx:
+        token = await sessions.begin_session(deps, tx, Person(operator_id=operator.id), Origin("192.0.2.7", ""))
+    session = await sessions.find_session(deps, token)
+    assert session
+    return session
+
+
+async def test_an_operator_makes_and_removes_another_but_not_itself(deps: Deps) -> None:
+    olive = await make(deps)
+    by = (await signed_in(deps, olive)).actor("192.0.2.7")
+    other = await make(deps, "oscar@operator.example", by)
+    assert other.name == "oscar@operator.example"
+    with pytest.raises(Conflict, match="yourself"):
+        await operators.delete_operator(deps, olive.id, by=by)
+    await operators.delete_operator(deps, other.id, by=by)
+    with pytest.raises(NotFound):
+        await operators.delete_operator(deps, other.id, by=by)
+    log = await audit.list_entries(deps, None, AuditFilter(text=other.email))
+    assert [(one.action, one.actor_email, one.account_id) for one in log] == [
+        ("operator.deleted", olive.email, None),
+        ("operator.created", olive.email, None),
+    ]
+
+
+async def test_a_members_address_is_no_operators(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    email = f"alice-{uuid4().hex}@acme.example"
+    await members.create_member(deps, acme.id, by=SYSTEM, email=email, name="Alice", role=Role.ADMIN)
+    with pytest.raises(Conflict, match="use another address"):
+        await make(deps, email.upper())
+    olive = await make(deps)
+    with pytest.raises(Conflict, match="an operator with this email"):
+        await make(deps, olive.email.upper())
+
+
+async def test_a_new_password_signs_out_and_is_audited(deps: Deps) -> None:
+    olive = await make(deps)
+    await signed_in(deps, olive)
+    by = Actor(ActorKind.COMMAND_LINE, "root@host")
+    await operators.set_password(deps, olive.id, "quite another four words", by=by)
+    assert await sessions.list_sessions(deps, Person(operator_id=olive.id)) == []
+    (line, *_) = await audit.list_entries(deps, None, AuditFilter(text=olive.email))
+    assert (line.action, line.actor_email, line.by_operator) == ("operator.password_set", "root@host", True)
+
+
+async def test_acting_begins_and_ends_in_the_log_of_the_business(deps: Deps) -> None:
+    acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
+    session = await signed_in(deps, await make(deps))
+    by = session.actor("192.0.2.7")
+    await operators.act_for(deps, session, acme.id, by=by)
+    (acting,) = await sessions.list_sessions(deps, session.person)
+    assert acting.account_id == acme.id
+    await operators.stop_acting(deps, acting, by=by)
+    (stopped,) = await sessions.list_sessions(deps, session.person)
+    await operators.stop_acting(deps, stopped, by=by)
+    assert stopped.account_id is None
+    log = [(one.action, one.subject, one.address) for one in await log_of(deps, acme.id)]
+    assert log == [("operator.stopped", "Acme", "192.0.2.7"), ("operator.acts", "Acme", "192.0.2.7")]
