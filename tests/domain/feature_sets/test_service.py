@@ -13,6 +13,7 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetChange, FeatureSetState, NewFeatureSet, PhoneType, Within
+from callmark.domain.feature_sets.number_groups import keep_number_group
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
@@ -303,3 +304,20 @@ async def test_every_change_is_in_the_audit_log(deps: Deps, alices: AccountId) -
         ("feature_set.deleted", "Renamed", set_id | {"campaigns": 0, "answers": 0}),
     ]
     assert {entry.actor_email for entry in entries} == {ALICE.email}
+
+
+async def test_a_number_group_is_made_once_and_found_by_its_name_afterwards(
+    deps: Deps, clock: FakeClock, alices: AccountId
+) -> None:
+    label = await static_label(deps, alices)
+
+    async def keep(name: str) -> FeatureSetId:
+        async with deps.db.transaction() as tx:
+            group = await keep_number_group(tx, alices, name=name, label_id=label.id, by=ALICE, now=clock.now())
+        return group.id
+
+    made = await keep("Old console")
+    assert await keep("OLD console") == made
+    (entry,) = await log_of(deps, alices)
+    assert (entry.action, entry.subject) == ("number_group.created", "Old console")
+    assert entry.details == {"feature_set_id": str(made)}

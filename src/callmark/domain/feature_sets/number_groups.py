@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.deps import Deps
+from callmark.domain.audit import service as audit
 from callmark.domain.feature_sets import queries
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
 from callmark.domain.labels import service as labels
+from callmark.domain.policy.model import Actor
 from callmark.domain.structure.model import node_name
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput
@@ -15,7 +16,7 @@ from callmark.kit.ids import new_id
 
 
 async def keep_number_group(
-    tx: Tx, account_id: AccountId, *, name: str, label_id: LabelId, created_by_email: str, now: datetime
+    tx: Tx, account_id: AccountId, *, name: str, label_id: LabelId, by: Actor, now: datetime
 ) -> FeatureSet:
     """The account's number group of that name, made and published if there is none; an existing one keeps its label.
 
@@ -43,15 +44,11 @@ async def keep_number_group(
         call_me_back=False,
         survey=False,
         number_count=0,
-        created_by_email=created_by_email,
+        created_by_email=by.email,
         created_at=now,
         updated_at=now,
     )
     await queries.insert_feature_set(tx, group)
+    facts = {"feature_set_id": str(group.id)}
+    await audit.note(tx, by, "number_group.created", name, account_id=account_id, at=now, **facts)
     return group
-
-
-async def list_number_groups(deps: Deps, account_id: AccountId) -> list[FeatureSet]:
-    """The account's number groups, by name."""
-    async with deps.db.connection() as tx:
-        return await queries.select_number_groups(tx, account_id)

@@ -177,9 +177,8 @@ async def import_group(
     if not numbers:
         raise InvalidInput("the list has no phone numbers", field="list")
     async with deps.db.transaction() as tx:
-        group = await keep_number_group(
-            tx, account_id, name=name, label_id=label_id, created_by_email=by.email, now=deps.clock.now()
-        )
+        now = deps.clock.now()
+        group = await keep_number_group(tx, account_id, name=name, label_id=label_id, by=by, now=now)
 
     async def use(tx: Transaction, part: Sequence[PhoneNumber]) -> Published:
         into = await feature_sets.lock_feature_set(tx, account_id, group.id)

@@ -57,6 +57,7 @@ ACTIONS = (
     "feature_set.published",
     "feature_set.unpublished",
     "feature_set.deleted",
+    "number_group.created",
     "numbers.listed",
     "numbers.delisted",
     "listing.approved",
