@@ -103,7 +103,7 @@ def operator_at_terminal() -> Actor:
 def sure(question: str, *, yes: bool) -> None:
     """Returns when the person at the terminal says yes; else ends the command with exit code 1.
 
-    `--yes` says it beforehand. Where nobody sits at a terminal a script named the one thing by its id: that is enough.
+    `--yes` answers in advance. A script is not asked: it has named the one thing by its id.
     """
     if not yes and sys.stdin.isatty():
         click.confirm(question, abort=True, err=True)
