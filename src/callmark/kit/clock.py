@@ -27,14 +27,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The real clock."""
+    """The machine's clock, which no one moves."""
 
     def now(self) -> datetime:
         """Current instant, timezone-aware UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, duration: timedelta) -> None:
-        """Returns after `duration`."""
+        """Returns after `duration` of the event loop's time."""
         await asyncio.sleep(duration.total_seconds())
 
 

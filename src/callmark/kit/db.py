@@ -52,8 +52,8 @@ _REFUSALS = tuple(_REFUSED)
 class Tx(Protocol):
     """What queries take: a connection, inside a transaction or (for single statements) outside one.
 
-    A statement is a `LiteralString`: put together from constants of our code and never from what somebody sent, which
-    the type checker holds. Names that are only known at run time go through `own_names`.
+    A statement is a `LiteralString`: put together from constants of our code and never from what someone sent, which
+    the type checker enforces. Names that are only known at run time go through `own_names`.
     """
 
     async def execute(self, query: LiteralString, *args: object) -> str:
@@ -61,15 +61,15 @@ class Tx(Protocol):
         ...
 
     async def fetch(self, query: LiteralString, *args: object) -> list[Row]:
-        """All rows."""
+        """Runs a statement; all rows that it returns."""
         ...
 
     async def fetchrow(self, query: LiteralString, *args: object) -> Row | None:
-        """The first row, or None."""
+        """Runs a statement; its first row, or None."""
         ...
 
     async def fetchval(self, query: LiteralString, *args: object) -> Any:  # noqa: ANN401 - the statement decides
-        """The first column of the first row, or None."""
+        """Runs a statement; the first column of its first row, or None."""
         ...
 
     async def copy_records_to_table(
@@ -99,7 +99,7 @@ class Connection(Tx, Protocol):
         ...
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own parameter
-        """Closes it."""
+        """Says goodbye to the server, and cuts the connection when that takes longer than `timeout` seconds."""
         ...
 
 
@@ -233,7 +233,7 @@ class Joined(Database):
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
-        """The transaction's connection."""
+        """The connection of the transaction, which stays open when the block ends."""
         yield self._tx
 
     @asynccontextmanager

@@ -12,17 +12,17 @@ from callmark.kit.db import Row, Tx
 from callmark.kit.ids import new_id
 
 KEPT = timedelta(days=30)
-"""How long a mail is kept after it was made, whatever became of it."""
+"""How long a mail is kept after it was made, whatever its state."""
 
 LONGEST_SUBJECT = 200
 
 
 class MailState(StrEnum):
-    """A mail's way."""
+    """Whether a mail still waits, and if not, how it ended."""
 
     WAITING = "waiting"  # an attempt is to come
     SENT = "sent"  # a mail server took it
-    FAILED = "failed"  # refused for good, or given up
+    FAILED = "failed"  # refused permanently, or given up
     CAUGHT = "caught"  # emulator mode: kept instead of sent
 
 

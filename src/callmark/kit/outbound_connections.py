@@ -69,25 +69,25 @@ class Cut(OSError):
 
 
 class Names(Protocol):
-    """Looks up names."""
+    """How a connection finds the addresses of a host; tests give their own."""
 
     async def resolve(self, host: str, port: int) -> Sequence[FoundAddress]:
         """All addresses of `host`, as `getaddrinfo` gives them. Raises OSError when it has none."""
         ...
 
     async def close(self) -> None:
-        """Ends what it holds."""
+        """Releases its threads or sockets."""
         ...
 
 
 class SystemNames:
-    """The system's look-up of names, on threads of its own."""
+    """The system's look-up of names, on its own threads."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_NAME_THREADS, thread_name_prefix="names")
 
     async def resolve(self, host: str, port: int) -> Sequence[FoundAddress]:
-        """As `Names` says."""
+        """Asks the system on a thread, because `getaddrinfo` blocks."""
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
@@ -144,11 +144,11 @@ class Connection(asyncio.Protocol):
     # asyncio's calls --------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
+        """The connection is open: requests can be written to it."""
         self._transport = transport  # type: ignore[assignment] - asyncio gives a stream protocol its Transport
 
     def data_received(self, data: bytes) -> None:
-        """Something came."""
+        """Gives the bytes to the reader of the present answer; closes the connection when none is expected."""
         if self._reader is None or self._over is None or self._over.done():
             self.close()
             return
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
             self._over.set_exception(exc)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It has ended."""
+        """Ends the present answer: complete when its reader says so, else cut."""
         if self._reader is None or self._over is None or self._over.done():
             return
         self._reader.end()

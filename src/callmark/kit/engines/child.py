@@ -30,7 +30,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Its process id, also after its end."""
         return self._process.pid
 
     @property

@@ -134,7 +134,7 @@ class DataDirectory:
         write_private(self.path / "installation.json", msgspec.json.format(msgspec.json.encode(installation)))
 
     def retract(self) -> None:
-        """Takes `installation.json` away."""
+        """Removes `installation.json`, if it is there: commands no longer find engines to connect to."""
         (self.path / "installation.json").unlink(missing_ok=True)
 
     def _let_pass(self, part: Path) -> None:

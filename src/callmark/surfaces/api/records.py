@@ -108,7 +108,7 @@ def fault_text(generation: Generation, field: Field, fault: Fault) -> str:
 
 
 def fault_words(generation: Generation, field: Field, fault: Fault) -> str:
-    """The sentence alone."""
+    """The sentence of a fault without the prefix that v2 and v3 put before it."""
     what = generation.name_length if fault is Fault.NAME_LENGTH else _TEXTS[fault]
     return f"{generation.names[field]} {what}"
 

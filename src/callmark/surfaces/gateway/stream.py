@@ -43,7 +43,7 @@ _BEARER = "bearer."
 
 
 class Frames(Protocol):
-    """The server's short ways for frames, where it has them (`processes/websockets.py`)."""
+    """The server's direct paths for frames, where it has them (`processes/websockets.py`)."""
 
     take: Callable[[bytes], bool] | None
 
@@ -53,18 +53,18 @@ class Frames(Protocol):
 
 
 class Streams(Protocol):
-    """Where a stream enters and leaves (the process's `Gateway`)."""
+    """The open streams of the process (its `Gateway`)."""
 
     def add(self, stream: Connection) -> None:
-        """Enters a stream."""
+        """From now on announcements reach the stream, until `remove`."""
         ...
 
     def remove(self, stream: Connection) -> None:
-        """Takes it out."""
+        """Forgets a stream that has ended."""
         ...
 
     async def close_ended(self, streams: list[Connection]) -> None:
-        """Closes those whose registration does not live any more."""
+        """Closes those whose registration has ended."""
         ...
 
     async def take_over(self, stream: Connection) -> None:

@@ -244,7 +244,7 @@ _CHANNEL = "#/channels/stream"
 
 
 def asyncapi(public_url: str, version: str) -> Json:
-    """The whole document."""
+    """The AsyncAPI document of the handset stream, at the installation's public address."""
     frames = (*FROM_SERVER, *FROM_HANDSET)
     schemas, components = component_schemas([frame.kind for frame in frames])
     components = _with_named_discriminators(components)

@@ -55,7 +55,7 @@ def bearer(description: str) -> Json:
 
 
 def document_of(about: About, operations: Sequence[Operation], public_url: str, version: str) -> Json:
-    """The whole document."""
+    """The OpenAPI document of `operations`, at the installation's public address."""
     types = [kind for one in operations for kind in (one.doc.request, one.doc.response) if kind is not None]
     schemas, components = component_schemas(types)
     by_type = dict(zip(map(identity_of, types), schemas, strict=True))

@@ -367,5 +367,5 @@ OPERATIONS = (*(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUB
 
 
 def emulator_openapi(public_url: str, version: str) -> Json:
-    """The whole document."""
+    """The OpenAPI document of the emulator's control API."""
     return document_of(ABOUT, OPERATIONS, public_url, version)
