@@ -5,8 +5,6 @@ import pytest
 from tests.factories import Cast, make_cast, phone
 
 from callmark.domain.deps import Deps
-from callmark.domain.drafts import service as drafts
-from callmark.domain.drafts.model import Purpose
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import jobs
@@ -16,6 +14,8 @@ from callmark.domain.personalisation.uploads.model import MOST_ROWS, RowDefaults
 from callmark.domain.personalisation.uploads.preview import PreviewOptions, UploadPreview, preview_upload
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Actor, ActorKind
+from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import FilePurpose
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.work import Worker
 from callmark.tables.reader import Reading
@@ -44,10 +44,10 @@ async def look(
 async def take(deps: Deps, cast: Cast, text: str | bytes, *, region: str = "") -> Upload:
     """An upload of all that `look` shows."""
     found = await look(deps, cast, text, region=region)
-    draft = await drafts.keep_draft(
-        deps, cast.account.id, Purpose.RECORDS, file_name="sheet.csv", content=b"", choices={}, email=ALICE.email
+    file = await previewed_files.keep_file(
+        deps, cast.account.id, FilePurpose.RECORDS, file_name="sheet.csv", content=b"", choices={}, by=ALICE
     )
-    return await uploads.submit_upload(deps, draft, found.rows, region, by=ALICE)
+    return await uploads.submit_upload(deps, file, found.rows, region, by=ALICE)
 
 
 async def run(deps: Deps) -> int:

@@ -8,7 +8,6 @@ from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.calls import jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
-from callmark.domain.drafts import service as drafts
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.numbers import jobs as numbers
@@ -18,6 +17,7 @@ from callmark.domain.personalisation.daily_figures import jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
+from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sign_in
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.work_names import WorkName
@@ -43,7 +43,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
     "old_mails": (timedelta(hours=1), _keep_mails),
-    "old_drafts": (timedelta(hours=1), drafts.forget_old_drafts),
+    "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
     "call_days": (timedelta(seconds=30), call_figures.count_calls),

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from callmark.domain.drafts import service as drafts
-from callmark.domain.drafts.model import FileDraft, Purpose
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import number_list_parser
 from callmark.domain.numbers.imports import MOST_IN_LIST
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
+from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -21,7 +21,7 @@ from callmark.tables.text import ENCODINGS
 class ListFile:
     """A list that is kept, and how it can be read: columns and sheets to choose from, as (value, text)."""
 
-    draft_id: str
+    file_id: str
     name: str
     columns: list[tuple[str, str]]
     sheets: list[tuple[str, str]]
@@ -32,7 +32,7 @@ CHOICES = ("mode", "region", "column", "encoding", "sheet")
 _LONGEST_CHOICE = 200
 
 
-async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
+async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> PreviewedFile:
     """The list that was sent, kept; else the one that is kept already when the form names it.
 
     Raises InvalidInput about `list` for none.
@@ -41,14 +41,14 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
     content = await file.read() if file else request.form.text("list").encode(errors="replace")
     if content.strip():
         name = (file.filename or "") if file else "pasted numbers"
-        return await drafts.keep_draft(
+        return await previewed_files.keep_file(
             request.deps,
             request.account_id,
-            Purpose.NUMBERS,
+            FilePurpose.NUMBERS,
             file_name=name,
             content=content,
             choices={},
-            email=request.by.email,
+            by=request.by,
             subject_id=set_id,
         )
     kept = await kept_list(request, set_id, request.form.text("draft"))
@@ -59,14 +59,14 @@ async def keep_list(request: ConsoleRequest, set_id: FeatureSetId) -> FileDraft:
     return kept
 
 
-async def get_list(request: ConsoleRequest, set_id: FeatureSetId, draft_id: UUID) -> FileDraft:
+async def get_list(request: ConsoleRequest, set_id: FeatureSetId, file_id: UUID) -> PreviewedFile:
     """The list that is kept for the feature set under that id. Raises NotFound."""
-    return await drafts.get_draft(request.deps, request.account_id, draft_id, Purpose.NUMBERS, set_id)
+    return await previewed_files.get_file(request.deps, request.account_id, file_id, FilePurpose.NUMBERS, set_id)
 
 
-async def kept_list(request: ConsoleRequest, set_id: FeatureSetId, draft_id: str) -> FileDraft | None:
+async def kept_list(request: ConsoleRequest, set_id: FeatureSetId, file_id: str) -> PreviewedFile | None:
     """The list that is kept for the feature set under that id, or None."""
-    parsed = parse_uuid(draft_id)
+    parsed = parse_uuid(file_id)
     if parsed is None:
         return None
     try:
@@ -83,10 +83,10 @@ def choices_of(form: Form) -> dict[str, str]:
     return found
 
 
-async def read_kept(draft: FileDraft, choices: Mapping[str, str]) -> NumberList:
+async def read_kept(file: PreviewedFile, choices: Mapping[str, str]) -> NumberList:
     """What the list says, read as it was chosen. Raises InvalidInput beside the field that is wrong."""
     parts = {name: choices.get(name, "") for name in ("region", "column", "encoding", "sheet")}
-    return await to_thread(read, draft.content, ListReading(**parts))
+    return await to_thread(read, file.content, ListReading(**parts))
 
 
 def read(listed: bytes | str, reading: ListReading) -> NumberList:
@@ -106,8 +106,8 @@ def read(listed: bytes | str, reading: ListReading) -> NumberList:
     return found
 
 
-def list_file(draft: FileDraft, table: number_list_parser.Table | None) -> ListFile:
+def list_file(file: PreviewedFile, table: number_list_parser.Table | None) -> ListFile:
     """How the kept list can be read."""
     columns = [(str(at + 1), table.name(at)) for at in range(table.width)] if table else []
     sheets = [(name, name) for name in table.sheets] if table else []
-    return ListFile(str(draft.id), draft.file_name, columns, sheets, [(name, name) for name in ENCODINGS])
+    return ListFile(str(file.id), file.file_name, columns, sheets, [(name, name) for name in ENCODINGS])

@@ -9,16 +9,16 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.drafts import service as drafts
-from callmark.domain.drafts.model import FileDraft
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, Placed
-from callmark.domain.ids import FeatureSetId, FileDraftId, ListingJobId
+from callmark.domain.ids import FeatureSetId, ListingJobId, PreviewedFileId
 from callmark.domain.numbers import imports, number_list_parser, reviews
 from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
 from callmark.domain.numbers.model import Published
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList, Rejected
 from callmark.domain.policy.model import Action, Path
+from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
@@ -97,54 +97,54 @@ class PreviewPage(Page):
 
 async def show_listing(request: ConsoleRequest) -> Response:
     """The empty form; with a list that is kept when the address names one."""
-    draft = await kept_list(request, (await _find_set(request)).feature_set.id, request.query("draft"))
-    chosen = dict(draft.choices) if draft else {}
+    file = await kept_list(request, (await _find_set(request)).feature_set.id, request.query("draft"))
+    chosen = dict(file.choices) if file else {}
     form = Form.of(**{"mode": request.query("mode") or ListMode.APPEND.value, **chosen})
-    return await _listing(request, form, kept=await _as_read(draft, chosen) if draft else None)
+    return await _listing(request, form, kept=await _as_read(file, chosen) if file else None)
 
 
-async def _as_read(draft: FileDraft, choices: dict[str, str]) -> ListFile:
+async def _as_read(file: PreviewedFile, choices: dict[str, str]) -> ListFile:
     try:
-        return list_file(draft, (await read_kept(draft, choices)).table)
+        return list_file(file, (await read_kept(file, choices)).table)
     except InvalidInput as refused:
-        return list_file(draft, number_list_parser.table_of(refused))
+        return list_file(file, number_list_parser.table_of(refused))
 
 
 async def send(request: ConsoleRequest) -> Response:
     """Keeps the list, from a file or as it was pasted, and goes to what it would do: so it is sent once."""
     form, set_id = request.form, (await _find_set(request)).feature_set.id
-    draft: FileDraft | None = None
+    file: PreviewedFile | None = None
     choices = choices_of(form)
     try:
-        draft = await keep_list(request, set_id)
+        file = await keep_list(request, set_id)
         _mode(form)
-        await read_kept(draft, choices)
+        await read_kept(file, choices)
     except InvalidInput as refused:
         table = number_list_parser.table_of(refused)
-        return await _listing(request, form.refused(refused), 422, list_file(draft, table) if draft else None)
-    await drafts.choose(request.deps, draft, choices)
-    return request.go(f"{_at(set_id)}/listing/{draft.id}")
+        return await _listing(request, form.refused(refused), 422, list_file(file, table) if file else None)
+    await previewed_files.update_choices(request.deps, file, choices)
+    return request.go(f"{_at(set_id)}/listing/{file.id}")
 
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the list would do now."""
     one = (await _find_set(request)).feature_set
-    draft = await get_list(request, one.id, request.id(FileDraftId, "draft"))
-    return await _preview(request, draft, Form.of(**draft.choices))
+    file = await get_list(request, one.id, request.id(PreviewedFileId, "draft"))
+    return await _preview(request, file, Form.of(**file.choices))
 
 
-async def _preview(request: ConsoleRequest, draft: FileDraft, form: Form, status: int = 200) -> Response:
+async def _preview(request: ConsoleRequest, file: PreviewedFile, form: Form, status: int = 200) -> Response:
     one = (await _find_set(request)).feature_set
     try:
         mode = _mode(form)
-        listed = await read_kept(draft, draft.choices)
+        listed = await read_kept(file, file.choices)
     except InvalidInput as refused:
         return await _listing(
-            request, form.refused(refused), 422, list_file(draft, number_list_parser.table_of(refused))
+            request, form.refused(refused), 422, list_file(file, number_list_parser.table_of(refused))
         )
     found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
     return page(
-        request, _preview_page(_reading(form, listed), mode, listed, found, list_file(draft, listed.table)), status
+        request, _preview_page(_reading(form, listed), mode, listed, found, list_file(file, listed.table)), status
     )
 
 
@@ -152,7 +152,7 @@ async def apply(request: ConsoleRequest) -> Response:
     """Does what the preview said, as far as it still holds."""
     form, one = request.form, (await _find_set(request)).feature_set
     set_id = one.id
-    draft = await kept_list(request, set_id, form.text("draft"))
+    file = await kept_list(request, set_id, form.text("draft"))
     try:
         mode = _mode(form)
         listed = await to_thread(read, form.text("numbers"), ListReading())
@@ -160,8 +160,8 @@ async def apply(request: ConsoleRequest) -> Response:
             unsure = form.refused(
                 InvalidInput("confirm this first. numbers meant by these lines would be delisted.", field="sure")
             )
-            if draft:
-                return await _preview(request, draft, Form({**Form.of(**draft.choices).values}, unsure.errors), 422)
+            if file:
+                return await _preview(request, file, Form({**Form.of(**file.choices).values}, unsure.errors), 422)
             found = await imports.preview_list(request.deps, one, listed.numbers, mode, request.by.scope)
             return page(request, _preview_page(unsure, mode, listed, found), 422)
         done = await imports.apply_list(request.deps, request.account_id, set_id, listed.numbers, mode, by=request.by)
@@ -171,8 +171,8 @@ async def apply(request: ConsoleRequest) -> Response:
                 f"{_at(set_id)}/edit", "Choose a label first. Listing numbers publishes the feature set.", "danger"
             )
         return await _listing(request, form.refused(refused), 422)
-    if draft:
-        await drafts.give_up(request.deps, draft)
+    if file:
+        await previewed_files.discard_file(request.deps, file)
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 

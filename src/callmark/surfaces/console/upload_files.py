@@ -7,9 +7,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.drafts import service as drafts
-from callmark.domain.drafts.model import FileDraft, Purpose
-from callmark.domain.ids import FileDraftId
+from callmark.domain.ids import PreviewedFileId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.number_list_parser import known_region
 from callmark.domain.personalisation.uploads import service as uploads
@@ -24,6 +22,8 @@ from callmark.domain.personalisation.uploads.preview import (
 )
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
+from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.zones import device_zone
 from callmark.surfaces.console import display_names, push
@@ -81,7 +81,7 @@ class UploadPreviewPage(Page):
     """What the file would push; nothing is pushed yet."""
 
     template: ClassVar[str] = "uploads/preview.html"
-    draft: FileDraft
+    file: PreviewedFile
     form: Form
     preview: UploadPreview | None
     shown: list[Shown]
@@ -118,20 +118,20 @@ async def send(request: ConsoleRequest) -> Response:
         content = await file.read()
         choices = _choices_of(form)
         asked = await _asked(request, choices)
-        kept = await drafts.keep_draft(
+        kept = await previewed_files.keep_file(
             request.deps,
             request.account_id,
-            Purpose.RECORDS,
+            FilePurpose.RECORDS,
             file_name=file.filename or "",
             content=content,
             choices=choices,
-            email=request.by.email,
+            by=request.by,
         )
         try:
             await preview_upload(request.deps, request.account_id, kept.content, asked.options)
         except InvalidInput as refused:
             if refused.field == "file":
-                await drafts.give_up(request.deps, kept)
+                await previewed_files.discard_file(request.deps, kept)
                 raise
     except (InvalidInput, Conflict) as refused:
         return await _form(request, form.refused(refused), 422)
@@ -140,48 +140,50 @@ async def send(request: ConsoleRequest) -> Response:
 
 async def show_preview(request: ConsoleRequest) -> Response:
     """What the file would push now."""
-    return await _preview(request, await _draft_of(request))
+    return await _preview(request, await _file_of(request))
 
 
 async def change(request: ConsoleRequest) -> Response:
     """Keeps what was chosen; pushes when nothing differs from what the preview showed."""
-    draft = await _draft_of(request)
-    choices, shown = _choices_of(request.form), await _shown_choices(request, draft)
+    file = await _file_of(request)
+    choices, shown = _choices_of(request.form), await _shown_choices(request, file)
     if choices.get("sheet", "") != shown.get("sheet", ""):  # another sheet has other columns
         choices = {name: value for name, value in choices.items() if not name.startswith(_COLUMN)}
     if not request.form.is_on("push"):
-        await drafts.choose(request.deps, draft, choices)
-        return request.go(f"{AT}/{draft.id}")
+        await previewed_files.update_choices(request.deps, file, choices)
+        return request.go(f"{AT}/{file.id}")
     if choices != shown:
-        await drafts.choose(request.deps, draft, choices)
-        return request.go(f"{AT}/{draft.id}", "Your changes are in the preview below. Check it, then push.", "warning")
-    return await _push(request, draft)
+        await previewed_files.update_choices(request.deps, file, choices)
+        return request.go(f"{AT}/{file.id}", "Your changes are in the preview below. Check it, then push.", "warning")
+    return await _push(request, file)
 
 
 async def give_up(request: ConsoleRequest) -> Response:
     """Forgets the file."""
-    draft = await _draft_of(request)
-    await drafts.give_up(request.deps, draft)
-    return request.go(LIST, f"{draft.file_name} was discarded. Nothing was pushed.")
+    file = await _file_of(request)
+    await previewed_files.discard_file(request.deps, file)
+    return request.go(LIST, f"{file.file_name} was discarded. Nothing was pushed.")
 
 
-async def _push(request: ConsoleRequest, draft: FileDraft) -> Response:
-    asked = await _asked(request, draft.choices)
+async def _push(request: ConsoleRequest, file: PreviewedFile) -> Response:
+    asked = await _asked(request, file.choices)
     if asked.errors:
-        return await _preview(request, draft, 422)
+        return await _preview(request, file, 422)
     try:
-        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
+        found = await preview_upload(request.deps, request.account_id, file.content, asked.options)
         if not found.has_receivers:
             raise InvalidInput("choose the column with the receivers", field=f"{_COLUMN}{Field.RECEIVER}")  # noqa: TRY301 - as above
         region = asked.options.reading.region
-        made = await uploads.submit_upload(request.deps, draft, found.rows, region, by=request.by)
+        made = await uploads.submit_upload(request.deps, file, found.rows, region, by=request.by)
     except InvalidInput as refused:
-        return await _preview(request, draft, 422, refused)
+        return await _preview(request, file, 422, refused)
     return request.go(f"{LIST}/{made.id}")
 
 
-async def _draft_of(request: ConsoleRequest) -> FileDraft:
-    return await drafts.get_draft(request.deps, request.account_id, request.id(FileDraftId), Purpose.RECORDS)
+async def _file_of(request: ConsoleRequest) -> PreviewedFile:
+    return await previewed_files.get_file(
+        request.deps, request.account_id, request.id(PreviewedFileId), FilePurpose.RECORDS
+    )
 
 
 def _choices_of(form: Form) -> dict[str, str]:
@@ -229,39 +231,39 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
     return _Asked(PreviewOptions(reading, defaults, chosen), zone, errors)
 
 
-async def _shown_choices(request: ConsoleRequest, draft: FileDraft) -> dict[str, str]:
-    """What the form of the draft's preview holds: its choices, and the columns that were found."""
-    asked = await _asked(request, draft.choices)
+async def _shown_choices(request: ConsoleRequest, file: PreviewedFile) -> dict[str, str]:
+    """What the form of the file's preview holds: its choices, and the columns that were found."""
+    asked = await _asked(request, file.choices)
     try:
-        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
+        found = await preview_upload(request.deps, request.account_id, file.content, asked.options)
     except InvalidInput:
-        return dict(draft.choices)
-    return _form_of(draft, found, str(asked.zone))
+        return dict(file.choices)
+    return _form_of(file, found, str(asked.zone))
 
 
-def _form_of(draft: FileDraft, found: UploadPreview, zone: str) -> dict[str, str]:
+def _form_of(file: PreviewedFile, found: UploadPreview, zone: str) -> dict[str, str]:
     columns = {f"{_COLUMN}{one.value}": str(at) if at >= 0 else _NONE for one, at in found.columns.items()}
     usual = {"hours": "4", "time_zone": zone}
     sheet = {"sheet": found.table.sheet}
-    return {name: value for name, value in {**usual, **sheet, **draft.choices, **columns}.items() if value}
+    return {name: value for name, value in {**usual, **sheet, **file.choices, **columns}.items() if value}
 
 
 async def _preview(
-    request: ConsoleRequest, draft: FileDraft, status: int = 200, refused: InvalidInput | None = None
+    request: ConsoleRequest, file: PreviewedFile, status: int = 200, refused: InvalidInput | None = None
 ) -> Response:
-    asked = await _asked(request, draft.choices)
-    form = Form.of(**draft.choices)
+    asked = await _asked(request, file.choices)
+    form = Form.of(**file.choices)
     form.errors.update(asked.errors)
     found: UploadPreview | None = None
     try:
-        found = await preview_upload(request.deps, request.account_id, draft.content, asked.options)
-        form = Form(Form.of(**_form_of(draft, found, str(asked.zone))).values, form.errors)
+        found = await preview_upload(request.deps, request.account_id, file.content, asked.options)
+        form = Form(Form.of(**_form_of(file, found, str(asked.zone))).values, form.errors)
     except InvalidInput as trouble:
         form = form.refused(trouble)
     if refused:
         form = form.refused(refused)
     context = UploadPreviewPage(
-        draft,
+        file,
         form,
         found,
         [_shown(request, one, asked.zone) for one in found.samples] if found else [],

@@ -8,8 +8,6 @@ from uuid import UUID
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.drafts import service as drafts
-from callmark.domain.drafts.model import FileDraft
 from callmark.domain.ids import AccountId, BatchId, UploadId
 from callmark.domain.numbers import number_list_parser
 from callmark.domain.personalisation import queries as record_queries
@@ -17,6 +15,8 @@ from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.uploads import queries
 from callmark.domain.personalisation.uploads.model import Upload, UploadPart, UploadRow, parts_of
 from callmark.domain.policy.model import Actor
+from callmark.domain.previewed_files import service as previewed_files
+from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, NotFound
@@ -51,10 +51,12 @@ class RowResult:
     record: StoredRecord | None
 
 
-async def submit_upload(deps: Deps, draft: FileDraft, rows: Sequence[UploadRow], region: str, *, by: Actor) -> Upload:
-    """The upload of a previewed file, once all its rows are written; `jobs` submit them. The draft is gone with it.
+async def submit_upload(
+    deps: Deps, file: PreviewedFile, rows: Sequence[UploadRow], region: str, *, by: Actor
+) -> Upload:
+    """The upload of a previewed file, once all its rows are written; `jobs` submit them. The file is gone with it.
 
-    Raises InvalidInput about `region`, or `file` without a record; Conflict when the draft was used meanwhile.
+    Raises InvalidInput about `region`, or `file` without a record; Conflict when the file was used meanwhile.
     """
     region = number_list_parser.known_region(region)
     parts = parts_of(rows)
@@ -62,9 +64,9 @@ async def submit_upload(deps: Deps, draft: FileDraft, rows: Sequence[UploadRow],
         raise InvalidInput("no row of the file is a valid record", field="file")
     left_out, now = sum(bool(row.fault) for row in rows), deps.clock.now()
     count = len(rows) - left_out
-    made = Upload(UploadId(new_id()), draft.account_id, draft.file_name, region, count, 0, by.email, now, left_out)
+    made = Upload(UploadId(new_id()), file.account_id, file.file_name, region, count, 0, by.email, now, left_out)
     async with deps.db.transaction() as tx:
-        await drafts.take_draft(tx, draft)
+        await previewed_files.take_file(tx, file)
         await queries.insert_upload(tx, made, parts, now)
         await audit.note(
             tx,

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from callmark.domain.ids import AccountId, FileDraftId
+from callmark.domain.ids import AccountId, PreviewedFileId
 
 KEPT_FOR = timedelta(days=1)
 MOST_KEPT = 20
-"""Drafts of one account; a further one replaces its oldest."""
+"""Files of one account; a further one replaces its oldest."""
 
 
-class Purpose(StrEnum):
+class FilePurpose(StrEnum):
     """What a file holds."""
 
     RECORDS = "records"
@@ -21,15 +21,15 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True)
-class FileDraft:
+class PreviewedFile:
     """A file as it was sent, and what was chosen beside it, by the names of the form's fields.
 
     `subject_id` is what it is for (a feature set); None for records.
     """
 
-    id: FileDraftId
+    id: PreviewedFileId
     account_id: AccountId
-    purpose: Purpose
+    purpose: FilePurpose
     subject_id: UUID | None
     file_name: str
     content: bytes
