@@ -1,4 +1,4 @@
-"""What can be wrong with an installation: engines, clock, disk, mail. Asked by `callmark doctor` and the console."""
+"""What can be wrong with an installation: engines, clock, disk. Asked by `callmark doctor` and the console."""
 
 import shutil
 from collections import Counter
@@ -8,13 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from callmark.kit import smtp
 from callmark.kit.clock import Clock
 from callmark.kit.db import Tx
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat
-from callmark.kit.mail import count_waiting
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
 from callmark.kit.settings import Settings
@@ -103,20 +101,6 @@ def alive(processes: Sequence[Heartbeat]) -> Finding:
         return Finding("processes", ok=False, detail="no worker is heard of", advice=advice)
     told = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
     return Finding("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
-
-
-async def mail(tx: Tx, settings: Settings) -> Finding:
-    """Whether mails go out; asks the mail server."""
-    waiting = await count_waiting(tx)
-    if settings.emulator:
-        return Finding("mail", ok=True, detail="the emulator catches mails")
-    told = f"mails that wait: {waiting}"
-    if settings.smtp_host:
-        why = await smtp.probe(settings)
-        advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
-        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
-    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
-    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
 
 
 def nats(version: tuple[int, ...]) -> Finding:

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from nats.aio.client import Client
 
+from callmark.domain.mail import service as mail
 from callmark.kit import checks
 from callmark.kit.checks import Finding
 from callmark.kit.clock import SystemClock
@@ -125,7 +126,7 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
                 yield finding
             if schema.ok:
                 yield await checks.secret_key(tx, settings)
-                yield await checks.mail(tx, settings)
+                yield await mail.check(tx, settings)
                 yield checks.alive(await heartbeats_of(tx, SystemClock()))
     except EngineRefuses as exc:
         detail = exc.reason.removeprefix("postgresql: ")

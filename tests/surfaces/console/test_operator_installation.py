@@ -22,8 +22,9 @@ from tests.surfaces.console.browser import (
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
+from callmark.domain.mail.model import MailState
 from callmark.domain.operators import service as operators
-from callmark.kit import mail
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id, random_text
@@ -42,10 +43,10 @@ async def olive(deps: Deps, browse: Visitors) -> Browser:
 async def no_mails(deps: Deps) -> AsyncGenerator[None]:
     """No mail of another test is there, before or after."""
     async with deps.db.connection() as tx:
-        await mail.delete_all(tx)
+        await mail.forget_all(tx)
     yield
     async with deps.db.connection() as tx:
-        await mail.delete_all(tx)
+        await mail.forget_all(tx)
 
 
 async def failed_mail(deps: Deps, to: str, *, days_ago: int = 6) -> None:
@@ -101,8 +102,8 @@ async def test_a_mail_that_was_given_up_is_sent_again(deps: Deps, olive: Browser
     after = await olive.follow(await olive.post(link))
     assert "The email to carl@acme.example is being sent again." in text_of(after)
     async with deps.db.connection() as tx:
-        (again,) = await mail.select_mails(tx, 10)
-    assert (again.state, again.attempt_count, again.text) == (mail.MailState.WAITING, 0, "secret text")
+        (again,) = await mail.list_mails(tx, 10)
+    assert (again.state, again.attempt_count, again.text) == (MailState.WAITING, 0, "secret text")
     assert again.created_at == deps.clock.now()
     assert (await olive.post(link)).status_code == 404
     (entry, *_) = await audit.list_entries(deps, None, AuditFilter(action="mail.sent_again"))
@@ -118,8 +119,8 @@ async def test_all_mails_that_could_not_be_sent_are_sent_again_at_once(deps: Dep
     page = await olive.follow(await olive.post(f"{QUEUES}/mails/send-again"))
     assert "Sending 2 emails again." in text_of(page)
     async with deps.db.connection() as tx:
-        assert {one.state for one in await mail.select_mails(tx, 10)} == {mail.MailState.WAITING}
-        assert await mail.select_unsent(tx, 10) == []
+        assert {one.state for one in await mail.list_mails(tx, 10)} == {MailState.WAITING}
+        assert await mail.list_unsent(tx, 10) == []
 
 
 async def test_health_tells_of_engines_and_live_processes(deps: Deps, olive: Browser) -> None:

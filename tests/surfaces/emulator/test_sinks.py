@@ -18,6 +18,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
+from callmark.domain.mail import service as mail
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
@@ -25,7 +26,6 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.domain.webhooks.model import SCHEDULE, DeliveryState
-from callmark.kit import mail
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.clock import FakeClock, iso_ms
 from callmark.kit.outbound import Outbound, Patience

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
 from callmark.kit import checks, smtp
 from callmark.kit.checks import Finding
 from callmark.kit.db import Tx
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
-from callmark.kit.mail import count_waiting
 
 _KINDS = ("http", "worker")
 """Kinds of process without one of which an installation does not work."""
@@ -89,7 +89,7 @@ async def _size(tx: Tx) -> Finding:
 
 
 async def _mail(deps: Deps, tx: Tx) -> Finding:
-    waiting = await count_waiting(tx)
+    waiting = await mail.count_waiting(tx)
     if deps.settings.emulator:
         return Finding("mail", ok=True, detail="the emulator keeps emails and does not send them")
     if deps.settings.smtp_host:

@@ -10,6 +10,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
+from callmark.domain.mail import jobs as mail
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation
 from callmark.domain.personalisation import partitions
@@ -21,7 +22,6 @@ from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sign_in
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.work_names import WorkName
-from callmark.kit import smtp
 from callmark.kit.outbound import Outbound
 from callmark.kit.work import Claimed, Work
 
@@ -29,7 +29,7 @@ Job = Callable[[Deps], Awaitable[object]]
 
 
 async def _keep_mails(deps: Deps) -> None:
-    await smtp.keep_mails(deps.settings, deps.db, deps.clock)
+    await mail.keep_mails(deps.settings, deps.db, deps.clock)
 
 
 PERIODIC: dict[str, tuple[timedelta, Job]] = {
@@ -70,7 +70,7 @@ def row_works(deps: Deps) -> list[Work]:
         uploads.uploads(deps),
         switches.switches(deps),
         numbers.listing_jobs(deps),
-        smtp.mails(deps.settings, deps.db, deps.clock),
+        mail.mails(deps.settings, deps.db, deps.clock),
         periodic(deps),
     ]
 

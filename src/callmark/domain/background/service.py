@@ -9,13 +9,13 @@ from callmark.domain.background import queries
 from callmark.domain.background.registry import PERIODIC, row_works
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MailId
+from callmark.domain.mail import service as mails
+from callmark.domain.mail.model import Mail
 from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
-from callmark.kit import mail as mails
 from callmark.kit.db import Tx
 from callmark.kit.errors import NotFound
-from callmark.kit.mail import Mail
 from callmark.kit.work import Work
 
 MOST_MAILS = 50
@@ -66,7 +66,7 @@ async def look_at_queues(deps: Deps) -> Queues:
         works = [work for work in row_works(deps) if work.name != WorkName.PERIODIC]
         queues = [await look_at(deps, tx, work) for work in works]
         periodic = [PeriodicJob(*row) for row in await queries.select_periodic(tx, real_now)]
-        unsent = await mails.select_unsent(tx, MOST_MAILS)
+        unsent = await mails.list_unsent(tx, MOST_MAILS)
     return Queues(queues, await read_backlog(deps), periodic, unsent)
 
 

@@ -1,1 +1,1 @@
-"""Mails to people: what they say."""
+"""Mails to people: what they say, and how they are sent."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 from callmark.domain.deps import Deps
-from callmark.kit import mail
+from callmark.domain.mail import service as mail
 from callmark.kit.db import Tx
 
 

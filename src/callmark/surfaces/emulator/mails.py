@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Route
 
 from callmark.domain.deps import Deps
-from callmark.kit import mail
+from callmark.domain.mail import service as mail
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.emulator.pages import headers, templates
 from callmark.surfaces.emulator.routing import control_route
@@ -47,7 +47,7 @@ def mail_routes(deps: Deps) -> list[BaseRoute]:
 
     async def kept() -> list[MailOut]:
         async with deps.db.connection() as tx:
-            found = await mail.select_mails(tx, MOST_SHOWN)
+            found = await mail.list_mails(tx, MOST_SHOWN)
         return [MailOut(str(one.id), one.to, one.subject, one.text, one.html, iso_ms(one.created_at)) for one in found]
 
     async def list_mails(_: Request) -> Response:
@@ -59,7 +59,7 @@ def mail_routes(deps: Deps) -> list[BaseRoute]:
 
     async def delete_mails(_: Request) -> Response:
         async with deps.db.connection() as tx:
-            await mail.delete_all(tx)
+            await mail.forget_all(tx)
         return Response(204, headers=[])
 
     return [

@@ -15,7 +15,7 @@ from callmark.kit.db import Tx
 
 
 class Enqueue(Protocol):
-    """Queues a mail in the transaction (`kit.mail.enqueue`)."""
+    """Queues a mail in the transaction (`mail.service.enqueue`)."""
 
     async def __call__(self, tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
         """The mail will be sent once the transaction is committed."""

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
 from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
-from callmark.kit import mail
 from callmark.kit.outbound import Outbound
 from callmark.kit.partitions import LOG_DAYS
 from callmark.kit.secret_key import derived

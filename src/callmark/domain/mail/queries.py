@@ -1,60 +1,24 @@
-"""Mails: written in the transaction of what they tell of, sent afterwards by a worker (`kit.smtp`).
+"""The SQL of mails."""
 
-A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent.
-"""
-
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from uuid import UUID
 
+from callmark.domain.mail.model import KEPT, Mail, MailState
 from callmark.kit.db import Row, Tx
 from callmark.kit.ids import new_id
-
-KEPT = timedelta(days=30)
-"""How long a mail is kept after it was made, whatever its state."""
-
-LONGEST_SUBJECT = 200
+from callmark.kit.work import Claimed
 
 
-class MailState(StrEnum):
-    """Whether a mail still waits, and if not, how it ended."""
-
-    WAITING = "waiting"  # an attempt is to come
-    SENT = "sent"  # a mail server took it
-    FAILED = "failed"  # refused permanently, or given up
-    CAUGHT = "caught"  # emulator mode: kept instead of sent
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """A mail to one recipient; `last_error` is the last attempt's, in words."""
-
-    id: UUID
-    to: str
-    subject: str
-    text: str
-    html: str
-    created_at: datetime
-    state: MailState
-    attempt_count: int
-    ended_at: datetime | None
-    last_error: str | None
-
-
-async def enqueue(tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
-    """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
-
-    A subject is one line; what cannot stand in one is dropped from it.
-    """
+async def insert_mail(tx: Tx, to: str, subject: str, text: str, html: str, now: datetime) -> None:
+    """Writes a mail that is due now."""
     await tx.execute(
         "INSERT INTO mail (id, recipient, subject, plain, html, created_at, due_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $6)",
         new_id(),
         to,
-        " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT],
-        text.replace("\0", ""),
-        html.replace("\0", ""),
+        subject,
+        text,
+        html,
         now,
     )
 
@@ -75,7 +39,7 @@ async def select_unsent(tx: Tx, limit: int) -> list[Mail]:
     return [mail_of(row) for row in rows]
 
 
-async def send_again(tx: Tx, mail_id: UUID | None, now: datetime) -> list[str]:
+async def replace_unsent(tx: Tx, mail_id: UUID | None, now: datetime) -> list[str]:
     """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients.
 
     A new mail in its place, because one is given up by its age, and no server ever took the old one.
@@ -102,8 +66,32 @@ async def delete_older(tx: Tx, now: datetime) -> None:
 
 
 async def delete_all(tx: Tx) -> None:
-    """Forgets every mail (emulator)."""
+    """Forgets every mail."""
     await tx.execute("DELETE FROM mail")
+
+
+async def update_outcome(
+    tx: Tx,
+    claimed: Claimed,
+    state: MailState,
+    now: datetime,
+    *,
+    attempts: int = 0,
+    due_at: datetime | None = None,
+    error: str | None = None,
+) -> None:
+    """Writes what became of an attempt and ends its lease, where the lease is still ours."""
+    await tx.execute(
+        "UPDATE mail SET state = $3, attempt_count = $4, ended_at = $5, due_at = $6, last_error = $7,"
+        " lease_id = NULL, leased_until = NULL WHERE id = $1 AND lease_id = $2",
+        claimed.row["id"],
+        claimed.lease_id,
+        state.value,
+        attempts,
+        None if state is MailState.WAITING else now,
+        due_at,
+        error,
+    )
 
 
 def mail_of(row: Row) -> Mail:

@@ -13,10 +13,12 @@ from tests.kit.mailing import Inbox, mail_server
 from tests.kit.test_outbound import certificate
 
 from callmark.domain.deps import Deps
-from callmark.kit import mail, smtp
+from callmark.domain.mail import jobs, queries
+from callmark.domain.mail import service as mail
+from callmark.domain.mail.model import GIVES_UP_AFTER, KEPT, Mail, MailState
+from callmark.kit import smtp
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
-from callmark.kit.mail import Mail, MailState
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.work import Worker
 from callmark.processes.doctor import Finding, examine
@@ -43,13 +45,13 @@ class Post:
             await mail.enqueue(tx, to=to, subject=subject, text=text, html="<p>Hello.</p>", now=self.deps.clock.now())
 
     async def run_due(self) -> int:
-        work = smtp.mails(self.settings, self.deps.db, self.deps.clock)
+        work = jobs.mails(self.settings, self.deps.db, self.deps.clock)
         worker = Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
         return await worker.run_due(work) if work.ready() else 0
 
     async def kept(self) -> list[Mail]:
         async with self.deps.db.connection() as tx:
-            return await mail.select_mails(tx, 1000)
+            return await mail.list_mails(tx, 1000)
 
     async def only(self) -> Mail:
         (found,) = await self.kept()
@@ -59,10 +61,10 @@ class Post:
 @pytest.fixture
 async def post(deps: Deps) -> AsyncGenerator[Post]:
     async with deps.db.connection() as tx:
-        await mail.delete_all(tx)
+        await mail.forget_all(tx)
     yield Post(deps, deps.settings)
     async with deps.db.connection() as tx:
-        await mail.delete_all(tx)
+        await mail.forget_all(tx)
 
 
 async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post) -> None:
@@ -177,8 +179,8 @@ async def test_a_repeat_after_a_killed_worker_has_the_same_message_id(post: Post
         post = post.at(inbox)
         await post.enqueue()
         killed = Worker(post.deps.db, post.deps.fabric, post.deps.clock, FakeClock())  # its lease is of long ago
-        (claimed,) = await killed.claim(smtp.mails(post.settings, post.deps.db, post.deps.clock), 1)
-        assert await smtp.send(post.settings, mail.mail_of(claimed.row)) is None
+        (claimed,) = await killed.claim(jobs.mails(post.settings, post.deps.db, post.deps.clock), 1)
+        assert await smtp.send(post.settings, queries.mail_of(claimed.row)) is None
         assert await post.run_due() == 1
     first, second = inbox.mails
     assert first["Message-ID"] == second["Message-ID"]
@@ -222,7 +224,7 @@ async def test_without_a_server_mails_wait_and_the_log_says_so(post: Post, clock
     await post.enqueue()
     assert await post.run_due() == 0
     with structlog.testing.capture_logs() as logged:
-        await smtp.keep_mails(post.settings, post.deps.db, clock)
+        await jobs.keep_mails(post.settings, post.deps.db, clock)
     assert [(line["event"], line["count"]) for line in logged] == [("mails_wait", 1)]
     assert (await post.only()).state is MailState.WAITING
 
@@ -253,7 +255,7 @@ async def mail_finding() -> Finding:
 
 async def test_a_mail_that_waited_too_long_for_a_server_is_not_sent_any_more(post: Post, clock: FakeClock) -> None:
     await post.enqueue()
-    clock.advance(smtp.GIVES_UP_AFTER)
+    clock.advance(GIVES_UP_AFTER)
     async with mail_server() as inbox:
         await post.at(inbox).run_due()
     assert inbox.mails == []
@@ -262,9 +264,9 @@ async def test_a_mail_that_waited_too_long_for_a_server_is_not_sent_any_more(pos
 
 async def test_old_mails_are_forgotten(post: Post, clock: FakeClock) -> None:
     await post.enqueue()
-    clock.advance(mail.KEPT + timedelta(seconds=1))
+    clock.advance(KEPT + timedelta(seconds=1))
     await post.enqueue()
-    await smtp.keep_mails(post.settings, post.deps.db, clock)
+    await jobs.keep_mails(post.settings, post.deps.db, clock)
     assert (await post.only()).created_at == clock.now()
 
 

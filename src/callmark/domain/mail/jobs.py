@@ -1,0 +1,69 @@
+"""Sends the mails that wait through the mail server of the settings.
+
+A mail that the server takes and a worker that is killed before it can write that down make a repeat; both copies carry
+the same `Message-ID`, by which mail programs know them for one.
+"""
+
+from datetime import datetime
+
+import structlog
+
+from callmark.domain.mail import queries
+from callmark.domain.mail.model import GIVES_UP_AFTER, MailState, next_try_at
+from callmark.kit import smtp
+from callmark.kit.clock import Clock
+from callmark.kit.db import Database
+from callmark.kit.settings import Settings
+from callmark.kit.work import Claimed, Work
+
+log = structlog.get_logger(__name__)
+
+
+def mails(settings: Settings, db: Database, clock: Clock) -> Work:
+    """The work of sending; while no server is set, nothing is claimed and mails wait.
+
+    Recipients take turns, so that a code for signing in does not wait behind a thousand notices to somebody else. In
+    emulator mode mails are caught instead. An outcome is written with the end of its lease, so that of two workers
+    only the one that still holds the mail decides.
+    """
+    ready = settings.emulator or bool(settings.smtp_host)
+
+    async def run(claimed: Claimed) -> datetime | None:
+        mail = queries.mail_of(claimed.row)
+        if settings.emulator:
+            async with db.connection() as tx:
+                await queries.update_outcome(tx, claimed, MailState.CAUGHT, clock.now())
+            return None
+        refused = smtp.Refused("it waited too long", final=True)
+        if mail.created_at > clock.now() - GIVES_UP_AFTER:
+            refused = await smtp.send(settings, mail)
+        now, attempts = clock.now(), mail.attempt_count + 1
+        due_at = next_try_at(now, attempts, mail.created_at) if refused and not refused.final else None
+        state = MailState.WAITING if due_at else MailState.FAILED if refused else MailState.SENT
+        error = refused.error if refused else None
+        async with db.connection() as tx:
+            await queries.update_outcome(tx, claimed, state, now, attempts=attempts, due_at=due_at, error=error)
+        (log.warning if refused else log.info)(
+            "mail", mail=str(mail.id), state=state.value, number=attempts, error=error
+        )
+        return due_at
+
+    return Work(
+        name="mails",
+        table="mail",
+        key="id",
+        columns="id, recipient, subject, plain, html, created_at, state, attempt_count, ended_at, last_error",
+        run=run,
+        at_once=4,
+        owner="recipient",
+        share=2,
+        ready=lambda: ready,
+    )
+
+
+async def keep_mails(settings: Settings, db: Database, clock: Clock) -> None:
+    """Forgets old mails, and says in the log when others wait for a mail server that nobody has set."""
+    async with db.connection() as tx:
+        await queries.delete_older(tx, clock.now())
+        if not (settings.emulator or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
+            log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

@@ -1,0 +1,43 @@
+"""A mail to one recipient, its way, and when a mail that was not taken is tried again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from callmark.kit.smtp import OutgoingMail
+
+KEPT = timedelta(days=30)
+"""How long a mail is kept after it was made, whatever its state."""
+
+LONGEST_SUBJECT = 200
+
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))
+"""Before each retry, from the failure before it; the last goes on."""
+
+GIVES_UP_AFTER = timedelta(days=4)
+"""A mail that could not be sent for so long, or waited so long for settings, is not sent any more."""
+
+
+class MailState(StrEnum):
+    """Whether a mail still waits, and if not, how it ended."""
+
+    WAITING = "waiting"  # an attempt is to come
+    SENT = "sent"  # a mail server took it
+    FAILED = "failed"  # refused permanently, or given up
+    CAUGHT = "caught"  # emulator mode: kept instead of sent
+
+
+@dataclass(frozen=True, slots=True)
+class Mail(OutgoingMail):
+    """A mail that is kept; `last_error` is the last attempt's, in words."""
+
+    state: MailState
+    attempt_count: int
+    ended_at: datetime | None
+    last_error: str | None
+
+
+def next_try_at(failed_at: datetime, attempts: int, created_at: datetime) -> datetime | None:
+    """When to try again after failure number `attempts` (from 1); None when the mail has become too old."""
+    due_at = failed_at + PAUSES[min(attempts, len(PAUSES)) - 1]
+    return due_at if due_at < created_at + GIVES_UP_AFTER else None

@@ -1,0 +1,62 @@
+"""Mails: written in the transaction of what they tell of, sent afterwards by a worker (`jobs`).
+
+A row is one mail to one recipient. In emulator mode mails are caught: kept and shown, never sent.
+"""
+
+from datetime import datetime
+
+from callmark.domain.ids import MailId
+from callmark.domain.mail import queries
+from callmark.domain.mail.model import LONGEST_SUBJECT, Mail
+from callmark.kit import smtp
+from callmark.kit.checks import Finding
+from callmark.kit.db import Tx
+from callmark.kit.settings import Settings
+
+
+async def enqueue(tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
+    """The mail will be sent once the transaction is committed, within about a second. `now` is of the product clock.
+
+    A subject is one line; what cannot stand in one is dropped from it.
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())[:LONGEST_SUBJECT]
+    await queries.insert_mail(tx, to, line, text.replace("\0", ""), html.replace("\0", ""), now)
+
+
+async def list_mails(tx: Tx, limit: int) -> list[Mail]:
+    """The newest `limit` mails, oldest of them first."""
+    return await queries.select_mails(tx, limit)
+
+
+async def list_unsent(tx: Tx, limit: int) -> list[Mail]:
+    """The newest `limit` mails that could not be sent so far, newest first: given up, or to be tried again."""
+    return await queries.select_unsent(tx, limit)
+
+
+async def count_waiting(tx: Tx) -> int:
+    """How many mails wait to be sent."""
+    return await queries.count_waiting(tx)
+
+
+async def send_again(tx: Tx, mail_id: MailId | None, now: datetime) -> list[str]:
+    """Makes that mail (None: each) that was given up, or waits for its next try, as new, due now; the recipients."""
+    return await queries.replace_unsent(tx, mail_id, now)
+
+
+async def forget_all(tx: Tx) -> None:
+    """Forgets every mail that was caught or waits."""
+    await queries.delete_all(tx)
+
+
+async def check(tx: Tx, settings: Settings) -> Finding:
+    """Whether mails go out; asks the mail server."""
+    waiting = await queries.count_waiting(tx)
+    if settings.emulator:
+        return Finding("mail", ok=True, detail="the emulator catches mails")
+    told = f"mails that wait: {waiting}"
+    if settings.smtp_host:
+        why = await smtp.probe(settings)
+        advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
+        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
+    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
+    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
