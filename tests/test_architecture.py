@@ -1,0 +1,34 @@
+"""docs/architecture.md names files and what is in them: all of it is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src/callmark"
+PAGE = (ROOT / "docs/architecture.md").read_text()
+_NAMED = re.compile(r"`([a-z_./0-9]+?/[\w./]*|\w+\.(?:py|toml|md))(?:: (\w+))?`")
+"""`path` or `path: name`."""
+
+
+def named() -> list[tuple[str, str]]:
+    return sorted({(path, name or "") for path, name in _NAMED.findall(PAGE) if not path.startswith("/")})
+
+
+def file_of(path: str) -> Path:
+    """Below the package for its floors, else below the project."""
+    return next((place for place in (SOURCE / path, ROOT / path) if place.exists()), SOURCE / path)
+
+
+def test_the_page_names_enough_to_be_worth_checking() -> None:
+    assert len(named()) > 80
+
+
+@pytest.mark.parametrize(("path", "name"), named())
+def test_what_the_page_names_exists(path: str, name: str) -> None:
+    file = file_of(path)
+    assert file.exists(), f"{path} is not there"
+    if name:
+        defined = rf"^(?:async )?(?:def|class) {name}\b|^{name}\b.*="
+        assert re.search(defined, file.read_text(), re.MULTILINE), f"{path} defines no {name}"
