@@ -53,6 +53,26 @@ async def postgres_version(tx: Tx) -> Finding:
     return Finding("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
 
 
+async def connections(tx: Tx) -> Finding:
+    """Whether the server has connections left."""
+    row = await tx.fetchrow(
+        "SELECT count(*) AS used, current_setting('max_connections')::integer AS most FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend'"
+    )
+    assert row is not None  # noqa: S101 - an aggregate gives one row
+    few = row["used"] * 10 > row["most"] * 9
+    advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
+    return Finding(
+        "connections", ok=not few, detail=f"{row['used']} of {row['most']} connections are open", advice=advice
+    )
+
+
+async def database_size(tx: Tx) -> Finding:
+    """How large the database is."""
+    size: int = await tx.fetchval("SELECT pg_database_size(current_database())")
+    return Finding("database size", ok=True, detail=f"{size / 1024**2:,.0f} MiB")
+
+
 async def schema(tx: Tx) -> Finding:
     """Whether the schema is as new as this code needs."""
     number = await schema_number(tx)

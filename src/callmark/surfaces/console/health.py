@@ -1,19 +1,39 @@
 """The operator's view of the installation's health."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.access import health as access
-from callmark.domain.access.health import Health
+from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
 from callmark.domain.policy.model import Action
+from callmark.kit import checks, smtp
+from callmark.kit.checks import Finding
+from callmark.kit.db import Tx
+from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
 
 URL = "/console/operator/health"
+_KINDS = ("http", "worker")
+"""Kinds of process without one of which an installation does not work."""
+
+
+@dataclass(frozen=True)
+class InstallationHealth:
+    """What was looked at, the processes by kind, and how far the product clock is from the real one (emulator)."""
+
+    findings: list[Finding]
+    processes: list[Heartbeat]
+    clock_offset: timedelta
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing needs anybody."""
+        return all(finding.ok for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -21,25 +41,73 @@ class HealthPage(Page):
     """What was looked at, and when by the real clock; `sends_mail`: whether there is a mail server to try."""
 
     template: ClassVar[str] = "health/health.html"
-    health: Health
+    health: InstallationHealth
     real_now: datetime
     sends_mail: bool
 
 
 async def show_health(request: ConsoleRequest) -> Response:
     """The page; it asks again every few seconds."""
-    health = await access.look(request.deps)
+    health = await _look(request.deps)
     return page(request, HealthPage(health, request.deps.real_clock.now(), bool(request.deps.settings.smtp_host)))
 
 
 async def probe_mail(request: ConsoleRequest) -> Response:
     """Tries the mail server."""
-    why = await access.probe_mail(request.deps)
-    if why == "":
+    settings = request.deps.settings
+    if not settings.smtp_host:
         return request.go(URL, "No mail server is configured.", "warning")
+    why = await smtp.probe(settings)
     if why is None:
         return request.go(URL, "The mail server works and accepts the login.")
     return request.go(URL, f"The mail server cannot be used: {why}.", "danger")
+
+
+async def _look(deps: Deps) -> InstallationHealth:
+    """As of now. Asks no mail server, because the page asks this every few seconds (a button does)."""
+    async with deps.db.connection() as tx:
+        found = [
+            await checks.postgres_version(tx),
+            await checks.schema(tx),
+            await checks.connections(tx),
+            await checks.database_size(tx),
+            await checks.clock(tx, deps.real_clock),
+            await _mail(deps, tx),
+        ]
+    processes = await heartbeats(deps.db, deps.real_clock)
+    findings = [_nats(deps), *found, checks.disk(deps.settings.data), _alive(processes)]
+    return InstallationHealth(findings, processes, await clock_offset(deps.db))
+
+
+def _nats(deps: Deps) -> Finding:
+    if not deps.fabric.connected:
+        return Finding(
+            "nats", ok=False, detail="not connected", advice="Start the server. Pushes wait until it is back."
+        )
+    return checks.nats(deps.fabric.server_version)
+
+
+def _alive(processes: list[Heartbeat]) -> Finding:
+    alive = {beat.kind for beat in processes if beat.is_alive}
+    missing = [kind for kind in _KINDS if kind not in alive]
+    if missing:
+        return Finding(
+            "processes",
+            ok=False,
+            detail=f"no report from: {', '.join(missing)}",
+            advice="Run `callmark serve` to start all roles.",
+        )
+    return Finding("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} processes report")
+
+
+async def _mail(deps: Deps, tx: Tx) -> Finding:
+    waiting = await mail.count_waiting(tx)
+    if deps.settings.emulator:
+        return Finding("mail", ok=True, detail="the emulator keeps emails and does not send them")
+    if deps.settings.smtp_host:
+        return Finding("mail", ok=True, detail=f"sent through {deps.settings.smtp_host}; {waiting} waiting")
+    advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM to send them." if waiting else ""
+    return Finding("mail", ok=not waiting, detail=f"no mail server is configured; {waiting} waiting", advice=advice)
 
 
 ROUTES = (

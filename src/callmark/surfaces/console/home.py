@@ -1,20 +1,38 @@
 """The first page after signing in: how today goes, and what waits to be looked at."""
 
 from dataclasses import dataclass
+from datetime import datetime, time
 from typing import ClassVar
 
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import home as access
-from callmark.domain.access.home import HomeFigures
+from callmark.domain.callbacks import work_list
+from callmark.domain.calls import daily_figures as call_figures
+from callmark.domain.feedback import service as feedback
 from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.domain.personalisation.model import Outcome
+from callmark.domain.policy.model import Action
+from callmark.domain.webhooks.deliveries import health
+from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.first_steps import Card, card_on_home
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import Access, get
+
+MOST = 1_000
+"""Where counting of what waits stops: more is told as "1,000+"."""
+
+
+@dataclass(frozen=True)
+class HomeFigures:
+    """None stands for what the visitor may not see."""
+
+    days: DailyFigures | None
+    callbacks_waiting: int | None
+    feedback_today: int | None
+    webhooks: list[WebhookHealth] | None
 
 
 @dataclass(frozen=True)
@@ -41,14 +59,14 @@ class HomePage(Page):
     chart: str
     has_any: bool
     card: Card | None
-    most: int = access.MOST
+    most: int = MOST
 
 
 async def show_home(request: ConsoleRequest) -> Response:
     """A business's own numbers; an operator who acts for none goes to the accounts."""
-    if request.actor_or_none is None:
+    if request.live_session.account_id is None:
         return request.go("/console/operator/accounts")
-    figures = await access.figures(request.deps, request.actor)
+    figures = await _figures(request)
     days = figures.days
     failures = sorted(days.today.failures.items(), key=lambda one: -one[1]) if days else []
     if days and days.today.invalid:
@@ -56,7 +74,7 @@ async def show_home(request: ConsoleRequest) -> Response:
     return page(
         request,
         HomePage(
-            str(request.actor.account_id),
+            str(request.account_id),
             figures,
             _stages(days) if days else [],
             [one for one in failures if one[1]],
@@ -64,6 +82,22 @@ async def show_home(request: ConsoleRequest) -> Response:
             bool(days and any(day.accepted or day.shown for day in days.days)),
             await card_on_home(request),
         ),
+    )
+
+
+async def _figures(request: ConsoleRequest) -> HomeFigures:
+    """The figures of the account; of what hangs on a place, those of the visitor's own."""
+    deps, account_id, scope = request.deps, request.account_id, request.by.scope
+    midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
+    return HomeFigures(
+        days=await call_figures.read_days(deps, account_id) if request.offers(Action.RECORDS_VIEW) else None,
+        callbacks_waiting=await work_list.count_new(deps, account_id, scope, MOST)
+        if request.offers(Action.CALLBACKS_VIEW)
+        else None,
+        feedback_today=await feedback.count_answers(deps, account_id, scope, midnight, MOST)
+        if request.offers(Action.FEEDBACK_VIEW)
+        else None,
+        webhooks=await health.list_health(deps, account_id) if request.offers(Action.WEBHOOKS_VIEW) else None,
     )
 
 

@@ -20,7 +20,7 @@ from callmark.domain.access.model import Actor as SessionActor
 from callmark.domain.access.model import Operating
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Action, Actor, Path, Role, may
+from callmark.domain.policy.model import Action, Actor, Path, Role, may, offers
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
@@ -186,6 +186,10 @@ class ConsoleRequest:
         """Whether to show a button."""
         session = self.session
         return session is not None and session.account_id is not None and may(self.by, session.features, action, path)
+
+    def offers(self, action: Action) -> bool:
+        """Whether the visitor may do that somewhere in the account."""
+        return offers(self.by.role, self.live_session.features, action)
 
     def go(self, to: str, said: str = "", kind: str = "success") -> Response:
         """To another page of ours after a change, which shows `said` once."""
