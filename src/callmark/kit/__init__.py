@@ -1,1 +1,1 @@
-"""Ground that every concept stands on: clocks, database, push fabric, engines, due work, settings, errors, ids."""
+"""The base of every concept:clocks, database, push fabric, engines, due work, settings, errors, ids."""

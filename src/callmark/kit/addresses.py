@@ -71,10 +71,10 @@ def refusal(address: str, allowed: Sequence[Network]) -> str | None:
 
 
 def refusal_of_host(host: str, allowed: Sequence[Network]) -> str | None:
-    """As `refusal`, for the host of an address as it was typed, as far as that is plain without asking anybody.
+    """As `refusal`, for the host of an address as it was typed, as far as that is clear without a look-up.
 
     Short and other odd forms of IPv4 (`127.1`, `0x7f000001`, `2130706433`) are read as the system's resolver would.
-    A name gives None: what it leads to is looked at when it is called.
+    A name gives None: its addresses are checked when it is called.
     """
     plain = host.rstrip(".").lower()
     if plain in _LOCAL_NAMES or plain.endswith(".localhost"):
@@ -86,7 +86,7 @@ def refusal_of_host(host: str, allowed: Sequence[Network]) -> str | None:
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """The networks of a list divided by commas (`10.1.0.0/16, fd00::/8`); ValueError names one that is none."""
+    """The networks of a list separated by commas (`10.1.0.0/16, fd00::/8`); ValueError names one that is none."""
     return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

@@ -28,7 +28,7 @@ _KEY_LOST = (
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing looked at; `advice` says what to do when it is not ok."""
+    """One thing that was checked; `advice` says what to do when it is not ok."""
 
     name: str
     ok: bool
@@ -114,7 +114,7 @@ async def clock(tx: Tx, real: Clock) -> Finding:
 
 
 def alive(processes: Sequence[Heartbeat]) -> Finding:
-    """Whether somebody does the work, where anything runs at all."""
+    """Whether a worker runs, if anything runs at all."""
     kinds = Counter(beat.kind for beat in processes if beat.is_alive)
     if kinds["http"] and not kinds["worker"]:
         advice = "Start one: `callmark serve --roles worker`, or without --roles."

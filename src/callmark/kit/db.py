@@ -104,15 +104,15 @@ class Connection(Tx, Protocol):
 
 
 def own_names(statement: str) -> LiteralString:
-    """The statement as one of ours: whoever calls this vouches that all names in it are ours (a day's partition)."""
+    """The statement as one of ours: the caller guarantees that all names in it are ours (a day's partition)."""
     return cast("LiteralString", statement)
 
 
 class Transaction:
     """An open transaction: what a use case takes that is part of a larger change.
 
-    What others are to be told of the change (a wake-up, an announcement) waits for the commit in `after_commit`; a
-    rolled back transaction tells nobody.
+    What others must learn of the change (a wake-up, an announcement) waits for the commit in `after_commit`; a
+    rolled back transaction announces nothing.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -198,7 +198,7 @@ class Database:
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator[Any]:
-        """A connection out of the pool, cut when the patience of whoever waits is at its end."""
+        """A connection from the pool, cut when the caller's patience ends."""
         late = False
 
         def cut(connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
@@ -243,7 +243,7 @@ class Joined(Database):
             yield self._tx
 
     async def close(self) -> None:
-        """Nothing of its own to close."""
+        """The transaction's owner closes what there is."""
 
 
 @asynccontextmanager

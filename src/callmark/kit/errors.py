@@ -18,7 +18,7 @@ AppError
 ├── KeyReused         an idempotency key that already names another request
 ├── TooManyRequests   over a rate limit; try again after a stated time
 ├── Unavailable       an engine cannot be reached; try again soon
-│   └── EngineRefuses an engine answers and says no; somebody must change its rights or our settings
+│   └── EngineRefuses an engine answers and says no; someone must change its rights or our settings
 └── SetupError        this installation is set up wrongly; the text says what to do
 """
 
@@ -44,7 +44,7 @@ class AppError(Exception):
 
     @property
     def detail(self) -> str:
-        """What happened, for logs: more than callers are told where the cause is inside."""
+        """What happened, for logs: more than callers see when the cause is inside."""
         return self.message
 
 

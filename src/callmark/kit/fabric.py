@@ -1,7 +1,7 @@
 """The push fabric over NATS: reach a connected handset now, or learn at once that it is not connected.
 
 Nothing is kept in NATS. A gateway subscribes to `cm.<installation>.handset.<digits>` while that handset's socket is
-open. A sender publishes each record with a reply subject of its own under one wildcard subscription; the first answer
+open. A sender publishes each record with its own reply subject under one wildcard subscription; the first answer
 is the acknowledgement, NATS' own "no responders" says that no gateway holds that handset, silence lasts until the
 deadline. The record's id is the last token of the reply subject, so that neither side decodes a payload on the way.
 """
@@ -44,7 +44,7 @@ OnPush = Callable[[str, str, bytes], None]
 """A gateway's callback: key (empty for a payload that wants no answer), reply subject, payload."""
 
 OnKey = Callable[[str], Coroutine[Any, Any, None]]
-"""A callback for an acknowledgement that reached nobody who waits: the record's key."""
+"""A callback for an acknowledgement for which no push waits: the record's key."""
 
 OnMessage = Callable[[bytes], Awaitable[bytes | None]]
 """A listener's callback: the message; what it returns is the reply, where one is asked for."""
@@ -79,7 +79,7 @@ class Fabric:
     # life -----------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Starts to connect and keeps trying for ever; returns once connected or after two seconds without.
+        """Starts to connect and keeps trying without end; returns once connected or after two seconds without.
 
         Raises SetupError for credentials that cannot be read.
         """
@@ -134,7 +134,7 @@ class Fabric:
         self._on_reconnect.append(callback)
 
     def on_late_acknowledgement(self, callback: OnKey) -> None:
-        """`callback` gets the key of each acknowledgement that nobody waited for any more.
+        """`callback` gets the key of each acknowledgement that no push waits for.
 
         Either this process sent the push and had given it up, or this process's gateway acknowledged and NATS says
         that the sender has gone.
@@ -165,7 +165,7 @@ class Fabric:
                     subscribed += 1
                 self._joined = True  # no await since the last look at the listeners
                 await self._until_in_force()
-            except Exception as exc:  # noqa: BLE001 - whatever it is, without a word nobody would learn why all waits
+            except Exception as exc:  # noqa: BLE001 - whatever it is, without a log line no one learns why everything waits
                 self._note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
@@ -195,7 +195,7 @@ class Fabric:
             self._note(exc)
 
     def _note(self, exc: Exception) -> None:
-        """Tells why there is no connection: once for each reason, because the tries go on for ever.
+        """Says why there is no connection: once for each reason, because the tries continue without end.
 
         A server that refuses us says why and then cuts the connection; the cut alone says less than what is known.
         """
@@ -271,7 +271,7 @@ class Fabric:
 
     async def _until_in_force(self) -> None:
         """Returns when the server has our subscriptions."""
-        # Twice: nats-py writes a PING at once, but the SUB before it from a task of its own, which may come later.
+        # Twice: nats-py writes a PING at once, but the SUB before it from another task, which may come later.
         await self._client.flush(timeout=2)
         await self._client.flush(timeout=2)
 
@@ -291,7 +291,7 @@ class Fabric:
         return True
 
     async def send_to_handset(self, number: str, payload: bytes) -> None:
-        """A payload that wants no answer (a withdrawal); lost where nobody listens, which sync makes good."""
+        """A payload that wants no answer (a withdrawal); lost where nobody listens; the next sync repeats it."""
         if self.connected:
             self._outbox.publish(f"{self._root}.handset.{number}", payload)
 
@@ -367,7 +367,7 @@ class Fabric:
         return come
 
     async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
-        """The answer of whoever listens to `topic`; Unavailable when nobody does or it takes too long."""
+        """The answer of a listener to `topic`; Unavailable when there is none or it takes too long."""
         try:
             answer = await self._client.request(f"{self._root}.{topic}", payload, timeout=within.total_seconds())
         except _FAILED as exc:

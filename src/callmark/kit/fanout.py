@@ -1,4 +1,4 @@
-"""Pushes under way from one process, and what became of each; `kit/fabric.py` sends them and hears the answers."""
+"""Pushes under way from one process, and the outcome of each; `kit/fabric.py` sends them and hears the answers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -18,7 +18,7 @@ Returning = Callable[[Collection[str]], Awaitable[Collection[str]]]
 
 
 class Answer(Enum):
-    """What became of one push."""
+    """The outcome of one push."""
 
     ACKNOWLEDGED = auto()  # the handset holds it
     NOT_CONNECTED = auto()  # no gateway holds that handset
@@ -46,7 +46,7 @@ class Fanout:
         self._any_will_do = True
 
     def answered(self, key: str, answer: Answer) -> None:
-        """Takes an answer, and wakes whoever waits for it."""
+        """Takes an answer, and wakes the task that waits for it."""
         self.come.append((self.open.pop(key), answer))
         if self._news and (self._any_will_do or not self.open):
             _tell(self._news, news=True)
@@ -109,7 +109,7 @@ class Again:
         self._send(pushes)
 
     def stop(self) -> None:
-        """Sends nothing any more."""
+        """Stops sending."""
         for timer in self._timers:
             timer.cancel()
 
@@ -156,7 +156,7 @@ class Fanouts:
         return fanout
 
     def settle(self, key: str, answer: Answer) -> bool:
-        """Hands an answer to whoever waits for it; False when nobody does (any more)."""
+        """Hands an answer to the push that waits for it; False when none does."""
         fanout = self._of_key.pop(key, None)
         if fanout is None:
             return False

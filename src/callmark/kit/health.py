@@ -37,7 +37,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """What a process knows of its own parts, and of the parts that run beside it."""
+    """What a process knows of its parts, and of those that run beside it."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
@@ -47,7 +47,7 @@ class Health:
         """What is wrong with the parts that the same `callmark serve` runs, by their names."""
 
     def turned(self, part: str) -> None:
-        """A loop called `part` has come round; from now on it is late when it does not do so again."""
+        """A loop called `part` has turned; it is late if it does not turn again in time."""
         self._turned_at[part] = self._now()
 
     def ask(self, part: str, trouble: Callable[[], str]) -> None:

@@ -1,7 +1,7 @@
 """Live processes of an installation, and the product clock they share.
 
-Each process keeps a heartbeat row. The clock's offset is a row too: whoever moves it waits until every live process
-has confirmed the new version, so that after the answer no role still acts by the old time.
+Each process keeps a heartbeat row. The clock's offset is a row too: the process that moves it waits until every live
+process has confirmed the new version, so that after the answer no role still acts by the old time.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class LiveProcess:
         self._beat = asyncio.create_task(self._keep_beating())
 
     async def stop(self) -> None:
-        """Takes the row away, so that nobody waits for this process."""
+        """Deletes the row, so that no one waits for this process."""
         self._stopped = True  # an announcement that is on its way must not bring the row back
         if self._beat:
             self._beat.cancel()
@@ -108,7 +108,7 @@ async def move_clock(
 ) -> None:
     """Moves the product clock by `offset_by`; returns when every live process has confirmed.
 
-    Raises Unavailable when one does not `within` that time (the offset is moved all the same, and it will follow).
+    Raises Unavailable when one does not `within` that time (the offset has moved, and the process will follow).
     """
     async with db.transaction() as tx:
         version = await tx.fetchval(

@@ -2,7 +2,7 @@
 
 An ordinary parser refuses what breaks the standard. Here the status decides and the rest is read as far as it goes:
 a receiver that has said 2xx has taken the event (contract D48), so refusing its odd header would send the event again.
-What was odd is told in `notes`. A connection is kept only after an answer whose end is beyond doubt.
+What was odd is in `notes`. A connection is kept only after an answer whose end is certain.
 """
 
 import re
@@ -279,7 +279,7 @@ class AnswerReader:
             self._finish()
 
     def _finish_here(self, why: str) -> None:
-        """Nobody can say where this answer ends: it ends here, with what has come."""
+        """Nothing says where this answer ends: it ends here, with what has come."""
         self._doubt(why)
         self._take(bytes(self._buffer))
         self._finish()

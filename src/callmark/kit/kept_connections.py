@@ -1,7 +1,7 @@
 """Connections for statements that come by the thousand (`kit.statement_batcher`): kept open, taken for nothing.
 
 asyncpg's pool makes a task, a proxy and three timers each time one is taken and given back: 40 µs, where a short
-statement takes 10 (docs/performance.md). Its other services nobody needs for single statements.
+statement takes 10 (docs/performance.md). Single statements need none of its other services.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What a process may hold, and how often it looks for what it need not hold any more."""
+"""What a process may hold, and how often it looks for what it no longer needs."""
 
 import contextlib
 import gc
@@ -17,10 +17,10 @@ def allow_many_files() -> int:
 
 
 def collect_garbage_rarely() -> None:
-    """For a process with thousands of connections and tasks: what is loaded is never looked at again, the rest seldom.
+    """For a process with thousands of connections and tasks: what is loaded is never checked again, the rest rarely.
 
-    Python's own thresholds walk through all that lives again and again while requests come and go; measured on webhook
-    deliveries, that was a quarter of the processor time. To be called once everything is imported.
+    Python's own thresholds walk through all live objects again and again while requests come and go; measured on
+    webhook deliveries, that was a quarter of the processor time. To be called once everything is imported.
     """
     gc.collect()
     gc.freeze()

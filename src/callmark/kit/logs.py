@@ -44,5 +44,5 @@ def set_up(level: str, *, stream: TextIO | None = None) -> None:
 
 
 def _as_json(event: object, **_: object) -> str:
-    """A line; what JSON has no form for stands as its `repr`."""
+    """A line; what JSON has no form for is written as its `repr`."""
     return _encode(event).decode()

@@ -16,7 +16,7 @@ _FILES = resources.files("callmark.kit.migrations")
 
 @dataclass(frozen=True)
 class Migration:
-    """One step: `phase` is `pre` (before the new code runs) or `post` (after no old code runs any more)."""
+    """One step: `phase` is `pre` (before the new code runs) or `post` (when no old code runs)."""
 
     number: int
     phase: str
@@ -45,7 +45,7 @@ def migrations() -> list[Migration]:
 async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[Migration]:
     """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
 
-    Each step is a transaction of its own with `lock_timeout` and `statement_timeout`, so that it fails rather than
+    Each step is one transaction with `lock_timeout` and `statement_timeout`, so that it fails rather than
     blocks a running platform. Raises SetupError when the database is newer than this code.
     """
     async with connect(dsn) as tx:
@@ -80,7 +80,7 @@ def _due(applied: set[int], phase: str | None) -> list[Migration]:
 
 
 def needed() -> int:
-    """The newest step this code cannot run without: `post` steps wait until no old code runs any more."""
+    """The newest step this code cannot run without: `post` steps wait until no old code runs."""
     return max(m.number for m in migrations() if m.phase == "pre")
 
 

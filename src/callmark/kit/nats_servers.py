@@ -6,7 +6,7 @@ from callmark.kit.errors import SetupError
 
 
 def seeds(urls: str) -> list[str]:
-    """The servers of a setting: URLs divided by commas. Any one of them is enough; it tells of the others."""
+    """The servers of a setting: URLs separated by commas. Any one of them is enough; it names the others."""
     return [url.strip() for url in urls.split(",") if url.strip()]
 
 

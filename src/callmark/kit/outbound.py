@@ -1,6 +1,6 @@
 """Calls the addresses of businesses: one POST at a time is an outcome, never an exception, and passes the gate.
 
-The gate stands where a socket is made, so that it sees the address really connected to: whatever a name resolves to at
+The gate is where a socket is made, so that it sees the address really connected to: whatever a name resolves to at
 that moment, and however the address was written. Redirects are not followed, so nothing leads around it. Answers are
 read by `kit.http_answer`, which takes what a strict client refuses (docs/decisions/0016-reading-answers.md).
 """
@@ -101,7 +101,7 @@ class Outbound:
         await self._connections.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered | Unreachable:
-        """What became of one POST of `body` to exactly `url`; raises nothing but cancellation."""
+        """The outcome of one POST of `body` to exactly `url`; raises nothing but cancellation."""
         deadline = asyncio.get_running_loop().time() + self._patience.total_s
         try:
             request = _request(url, body, headers)

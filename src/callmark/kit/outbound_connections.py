@@ -15,7 +15,7 @@ from callmark.kit.addresses import Network, refusal
 from callmark.kit.http_answer import AnswerReader, NotHttp
 
 _NAME_THREADS = 32
-"""Names looked up at once; a server of names that hangs keeps these waiting, not the whole process."""
+"""Names looked up at once; a name server that does not respond keeps these waiting, not the whole process."""
 
 _KEPT_ALIVE_S = 10
 _NAMES_KEPT_S = 10
@@ -93,12 +93,12 @@ class SystemNames:
         )
 
     async def close(self) -> None:
-        """Ends the threads that are idle; one that hangs ends with its look-up."""
+        """Ends the threads that are idle; a busy one ends with its look-up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Connection(asyncio.Protocol):
-    """One connection: `exchange` sends a request and gives the answer. Whatever comes unasked ends it."""
+    """One connection: `exchange` sends a request and gives the answer. Any bytes outside an answer end it."""
 
     def __init__(self) -> None:
         self.idle_since = 0.0

@@ -1,7 +1,7 @@
-"""How long whoever waits for an answer waits for our engines: carried through a request by a context variable.
+"""How long a request waits for our engines: carried through a request by a context variable.
 
 Only waiting for engines counts, not what a slow client takes to send its body. `kit.db` cuts a connection whose time
-is up; `kit.statement_batcher` and whoever pushes stop to wait. Without a patience the bounds of `kit.db` alone hold.
+is up; `kit.statement_batcher` and pushes stop waiting. Without a patience the bounds of `kit.db` alone hold.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ def of(*, total_s: float = math.inf, each_s: float = math.inf) -> Generator[None
 
 @contextmanager
 def endless() -> Generator[None]:
-    """Within the block nobody waits: for work that a request started and that outlives it, or serves many."""
+    """Within the block there is no patience: for work that a request started and that outlives it, or serves many."""
     token = _patience.set(None)
     try:
         yield
@@ -67,7 +67,7 @@ def waiting() -> Generator[float]:
 
 
 async def wait_for(answer: "asyncio.Future[_T]") -> _T:
-    """What `answer` becomes. With the end of the patience it becomes a TimeoutError, which whoever sets it can see.
+    """What `answer` becomes. With the end of the patience it becomes a TimeoutError, which the one who sets it can see.
 
     Every real-time push waits here four times: a bare timer costs half of what `asyncio.timeout` does.
     """

@@ -28,5 +28,5 @@ def parse_e164(text: str) -> PhoneNumber | None:
 
 
 def shorten(number: str) -> str:
-    """The form that may stand in a log: `9199…4455`."""
+    """The form that a log may contain: `9199…4455`."""
     return f"{number[:4]}…{number[-4:]}" if len(number) > 8 else "…"  # noqa: PLR2004 - shorter ones would show whole

@@ -4,5 +4,5 @@ from random import Random
 
 
 def chance(*seed: object) -> Random:
-    """A source of its own for each `seed`, the same sequence in every process; without one, unpredictable."""
+    """One source for each `seed`, the same sequence in every process; without one, unpredictable."""
     return Random(":".join(map(str, seed)) if seed else None)  # noqa: S311 - nothing here is a secret

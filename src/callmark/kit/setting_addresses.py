@@ -48,7 +48,7 @@ def object_store(text: str) -> str:
 
 
 def postgres_dsn(text: str) -> str:
-    """`postgresql://…`; only the scheme is looked at. Errors never repeat the text: it is secret."""
+    """`postgresql://…`; only the scheme is checked. Errors never repeat the text: it is secret."""
     scheme, colon, rest = text.strip().partition("://")
     if not colon or scheme.lower() not in {"postgresql", "postgres"}:
         raise ValueError("it must be a URL, such as postgresql://callmark:password@db.example.com:5432/callmark")
@@ -56,7 +56,7 @@ def postgres_dsn(text: str) -> str:
 
 
 def nats_urls(text: str) -> str:
-    """Servers divided by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text."""
+    """Servers separated by commas, each `nats://…`, `tls://…` or a bare host. Errors never repeat the text."""
     urls = [part.strip() for part in text.split(",") if part.strip()]
     if not urls or any("://" in url and url.lower().partition("://")[0] not in {"nats", "tls"} for url in urls):
         raise ValueError("it must be one or more URLs, separated by commas, such as nats://nats.example.com:4222")

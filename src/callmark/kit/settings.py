@@ -37,7 +37,7 @@ class Secret:
 
 
 def default_data_dir() -> Path:
-    """Where an embedded installation lives: the system's state for root, else the user's."""
+    """Where an embedded installation keeps its data: the system's state for root, else the user's."""
     return Path("/var/lib/callmark") if os.geteuid() == 0 else Path.home() / ".local/share/callmark"
 
 
@@ -243,7 +243,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
                 raise SetupError(f"{variable}: {exc}") from exc
 
     def _normalise_addresses(self) -> None:
-        """Raises SetupError for an address that cannot be used; the struct is frozen for everybody else."""
+        """Raises SetupError for an address that cannot be used; the struct is frozen for everyone else."""
         for name, normalised in (
             ("public_url", setting_addresses.public_url),
             ("object_store", setting_addresses.object_store),

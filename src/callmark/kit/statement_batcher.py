@@ -2,9 +2,9 @@
 
 A statement that takes many items is named by its function. Callers hand in their items and wait; while one gathered
 statement runs, the next callers' items collect, so under load the number of round trips and commits follows the engine
-and the disk, not the requests, and a lone caller waits for nobody.
+and the disk, not the requests, and a lone caller does not wait.
 
-They run on connections of their own (`kit/kept_connections.py`) that keep plans: each is looked up by keys, so that no
+They run on separate connections (`kit/kept_connections.py`) that keep plans: each is looked up by keys, so that no
 other plan could be better, and planning over partitions was measured to cost twice as much as running
 (docs/performance.md).
 """
@@ -20,7 +20,7 @@ from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
 
 Statement = Callable[[Tx, Sequence[Any]], Awaitable[Sequence[Any] | None]]
-"""Does all items in one SQL statement, whoever they belong to; gives a result for each, in order, or None at all."""
+"""Does all items in one SQL statement, of all callers; gives a result for each, in order, or None at all."""
 
 _Waiting = list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]
 """Callers' items and where their results go."""
@@ -66,7 +66,7 @@ class StatementBatcher:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         try:
-            return await patience.wait_for(done)  # afterwards items that nobody has begun with are dropped
+            return await patience.wait_for(done)  # afterwards items that no statement has begun with are dropped
         except TimeoutError as exc:
             raise Unavailable("postgresql: no answer in time") from exc
 
@@ -107,7 +107,7 @@ def _take(line: _Line) -> _Waiting:
 def _resolve(taken: _Waiting, results: Sequence[Any]) -> None:
     at = 0
     for items, done in taken:
-        if not done.done():  # else its caller was cancelled; the items are done all the same
+        if not done.done():  # else its caller was cancelled; the items are done anyway
             done.set_result(results[at : at + len(items)])
         at += len(items)
 

@@ -49,7 +49,7 @@ async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Aw
 
 
 class _Direct:
-    """Stands where nats-py keeps a subscription's queue: hands each message on at once, without a queue and a task.
+    """Takes the place of a subscription's queue in nats-py: hands each message on at once, without a queue and a task.
 
     What `take` raises is logged, or it would end the connection's reader.
     """
@@ -67,7 +67,7 @@ class _Direct:
             log.exception("fabric_callback_failed")
 
     def put_nowait(self, msg: Msg) -> None:
-        """Where nats-py puts a message: one with headers, such as its word that nobody listens."""
+        """Where nats-py puts a message: one with headers, such as its notice that nobody listens."""
         nobody = not msg.data and msg.headers is not None and msg.headers.get("Status") == "503"
         self.hand_on(msg.subject, msg.reply, msg.data, nobody=nobody)
 
@@ -133,7 +133,7 @@ class Outbox:
         self._waiting: list[bytes] = []
 
     def publish(self, subject: str, payload: bytes, reply: str = "") -> None:
-        """Takes a message along. Subjects are of our own making: nobody checks them here."""
+        """Takes a message along. We make the subjects, so they are not checked here."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write)
         self._waiting += (f"PUB {subject} {reply} {len(payload)}\r\n".encode(), payload, _LINE_END)

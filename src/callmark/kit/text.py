@@ -1,6 +1,6 @@
 """Short texts people type: names of accounts, members, labels; and which characters such a text may have.
 
-Names are shown as verified, so nobody may hide, turn round or fake them with characters that cannot be seen.
+Names are shown as verified, so no one may hide, reverse or fake them with characters that cannot be seen.
 Source: contract D52.
 """
 
@@ -17,7 +17,7 @@ NEVER_SHOWN = (
     r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     r"\ufe00-\ufe0e\ufeff\ufff0-\ufffb"
 )
-"""Refused wherever they stand, for a class of a regular expression of any language: C0 and C1, line and paragraph
+"""Refused in every place, for a class of a regular expression of any language: C0 and C1, line and paragraph
 separators, bidi embeddings, overrides and isolates, what Unicode calls default ignorable, other format characters."""
 _REFUSED_CLASS = (
     NEVER_SHOWN + r"\ud800-\udfff\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
@@ -42,9 +42,9 @@ def is_showable(text: str) -> bool:
 
 
 def refused_in(text: str) -> list[str]:
-    """The characters for which no name may be `text`, each once, in the order in which they stand.
+    """The characters for which no name may be `text`, each once, in their order.
 
-    Joiners (U+200C, U+200D) may stand between letters, after a virama, and the second inside an emoji sequence; U+FE0F
+    Joiners (U+200C, U+200D) may be between letters, after a virama, and the second inside an emoji sequence; U+FE0F
     after something that can be seen; tag characters in a whole flag.
     """
     plain = _EMOJI_JOINT.sub(r"\1", _TAGGED_FLAG.sub(_BLACK_FLAG, text))
@@ -79,7 +79,7 @@ def clean_line(text: str, field: str, *, longest: int, what: str = "") -> str:
 def kept_or(kept: str, text: str | None, rule: Callable[[str], str]) -> str:
     """`kept` when nothing else was said, else what the rule makes of `text`.
 
-    What was stored before a rule came must not stand in the way of another change.
+    What was stored before the rule must not block another change.
     """
     return kept if text is None or (kept and text.strip() == kept) else rule(text)
 
@@ -111,7 +111,7 @@ def _is_in_place(text: str, at: int) -> bool:
 
 
 def _is_between_letters(text: str, at: int) -> bool:
-    """Whether a letter, with or without marks, stands before, and a letter or a mark of one behind."""
+    """Whether a letter, with or without marks, comes before, and a letter or a mark of one after."""
     before = next((c for c in reversed(text[:at]) if not _is_mark(c)), " ")
     return before.isalpha() and (text[at + 1 : at + 2].isalpha() or _is_mark(text[at + 1 : at + 2] or " "))
 

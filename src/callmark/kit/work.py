@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 POLL = timedelta(seconds=1)
 LEASE = timedelta(seconds=15)
-"""A killed worker's rows wait this long; a living one renews every third of it."""
+"""A killed worker's rows wait this long; a running one renews every third of it."""
 
 
 def _nothing() -> None:
@@ -45,7 +45,7 @@ def _nothing() -> None:
 
 
 def _no() -> bool:
-    """Outside a worker nobody waits for a turn."""
+    """Outside a worker no one waits for a turn."""
     return False
 
 
@@ -53,8 +53,8 @@ def _no() -> bool:
 class Claimed:
     """A row taken under a lease.
 
-    `only_waits` gives up its run's place among those that work, for good. `is_turn_over` says whether others wait for
-    the place of an owner that has had its turn.
+    `only_waits` gives up its run's place among those that work, permanently. `is_turn_over` says whether others wait
+    for the place of an owner that has had its turn.
     """
 
     row: Row
@@ -185,7 +185,7 @@ class _Places:
         return max(min(self._work.at_once - len(self._busy), self._work.most_held - len(self.held)), 0)
 
     def start(self, claimed: Claimed, run: Callable[[Claimed], Coroutine[Any, Any, None]]) -> None:
-        """Runs a claimed row in a place of its own."""
+        """Runs a claimed row in its own place."""
         place = new_id()
         self._busy.add(place)
         over = partial(self._is_turn_over, self._real.now())
@@ -235,7 +235,7 @@ class Worker:
         self._real = real_clock
 
     async def run(self, works: Sequence[Work]) -> None:
-        """Runs for ever; cancel it to stop: leases of what is under way are given back."""
+        """Runs until it is cancelled: leases of what is under way are given back."""
         await run_all(*(self._attend(work) for work in works))
 
     async def run_due(self, work: Work) -> int:

@@ -38,7 +38,7 @@ def _plain(name: str) -> str:
 
 
 def zone_or_utc(name: str) -> ZoneInfo:
-    """The zone of that name; UTC for one that is not known (any more)."""
+    """The zone of that name; UTC for an unknown one."""
     return ZoneInfo(name if name in zone_names() else "UTC")
 
 

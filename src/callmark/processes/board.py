@@ -1,6 +1,6 @@
 """The notice board of one supervisor: what is wrong with its parts, for every process of it to read.
 
-It is a file in memory that children inherit: a process that cannot be asked any more (it hangs, it has ended, it does
+It is a file in memory that children inherit: a process that cannot be asked (it does not respond, it has ended, it does
 not start) is still seen by the others, without any engine.
 """
 
@@ -24,7 +24,7 @@ class Board:
         self._write()
 
     def say(self, part: str, trouble: str) -> None:
-        """Notes what is wrong with `part`; with an empty text nothing is any more."""
+        """Notes what is wrong with `part`; with an empty text nothing is."""
         if self._notices.get(part, "") == trouble:
             return
         self._notices.pop(part, None)

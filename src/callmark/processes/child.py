@@ -35,7 +35,7 @@ from callmark.worker.run import prepare
 log = structlog.get_logger(__name__)
 
 LAST_SECONDS = 6
-"""After the signal to stop, the kernel ends a process that hangs: nothing outlives its supervisor."""
+"""After the signal to stop, the kernel ends a process that does not end: nothing outlives its supervisor."""
 
 
 class Ready(msgspec.Struct):

@@ -112,7 +112,7 @@ def public_url(settings: Settings) -> str:
 async def _with_secret_key(db: Database, settings: Settings) -> Settings:
     """`settings` with the installation's secret key: as set, else the one in the data directory, made by the first.
 
-    A process that joins an installation without its key runs all the same; only what needs the key is refused.
+    A process that joins an installation without its key still runs; only what needs the key is refused.
     Raises SetupError for another key than the one that this installation's secrets were stored with.
     """
     async with db.transaction() as tx:

@@ -48,7 +48,7 @@ def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
 
 
 async def examine(data: Path | None) -> list[Finding]:
-    """Everything looked at, in the order in which a start needs it."""
+    """Every check, in the order in which a start needs it."""
     try:
         settings = read_settings(data=data)
     except SetupError as exc:
@@ -145,7 +145,7 @@ async def _postgres(settings: Settings) -> AsyncGenerator[Finding]:
 
 
 async def _parts(settings: Settings) -> list[Finding]:
-    """What the installation that runs on the data directory says of its own parts."""
+    """What the installation that runs on the data directory says of its parts."""
     try:
         urls = read_installation(settings.data).admin_urls
     except SetupError:

@@ -39,7 +39,7 @@ def _as_connected(trusted_proxies: str) -> str:
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and says when it serves.
 
-    `trusted_proxies`: addresses and networks, divided by commas, whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+    `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
     `head_within_s` and `body_silent_s` bound how long a client may let a request wait.
     """
 
@@ -92,7 +92,7 @@ class Server(uvicorn.Server):
     async def run_until(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then lets requests under way be answered, within `STOP_WITHIN_S`.
 
-        Raises RuntimeError when the application does not start or the server ends by itself.
+        Raises RuntimeError when the application does not start or the server ends on its own.
         """
         serving = asyncio.create_task(self._guarded())
         stopping = asyncio.create_task(stop.wait())
@@ -151,7 +151,7 @@ def open_socket(host: str, port: int, *, reuse_port: bool = True, option: str = 
 def hold_port(host: str, port: int) -> socket.socket:
     """Takes a port for the processes to come: bound with SO_REUSEPORT, never listening. Port 0 takes a free one.
 
-    Raises SetupError when somebody else listens there.
+    Raises SetupError when someone else listens there.
     """
     if port:  # SO_REUSEPORT would let us share it with another program of this user, so look without it first
         open_socket(host, port, reuse_port=False).close()

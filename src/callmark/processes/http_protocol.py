@@ -26,7 +26,7 @@ _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's, with seven differences.
 
-    The application may cut the connection without an answer (the emulator's sinks do); it may ask to be told that the
+    The application may cut the connection without an answer (the emulator's sinks do); it may ask to hear that the
     server stops (`on_shutdown`, for answers that have no end); what is no HTTP gets the error envelope too (contract
     D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a request
     without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); and a connection on
@@ -92,14 +92,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
 
     def shutdown(self) -> None:
-        """The server stops: an answer that would go on for ever is told, so that it ends."""
+        """The server stops: an answer without an end hears it, so that it ends."""
         super().shutdown()
         cycle: Any = self.cycle  # None before the first request
         if cycle and not cycle.response_complete:
             cycle.scope["extensions"]["callmark.connection"].get("on_shutdown", _nothing)()
 
     def handle_websocket_upgrade(self) -> None:
-        """The connection is a WebSocket's from now on, which has time limits of its own."""
+        """The connection is a WebSocket's from now on, which has its own time limits."""
         self._wait(None)
         super().handle_websocket_upgrade()
 

@@ -1,4 +1,4 @@
-"""Keeps one unit running, for ever: notices that it ended or hangs, says so, starts it again with growing pauses.
+"""Keeps one unit running: notices that it ended or does not respond, says so, starts it again with growing pauses.
 
 One part's crashes never stop the others: what keeps ending is tried again and again, and `/readyz` says so meanwhile.
 """
@@ -17,14 +17,14 @@ from callmark.processes.process_specs import Unit, how_it_ended
 log = structlog.get_logger(__name__)
 
 STEADY_AFTER_S = 60.0
-"""A unit that ran this long is taken to be well: the pauses begin anew."""
+"""A unit that ran this long is taken to be well: the pauses begin again."""
 
 MANY = 5
-"""From so many ends in a row on, somebody should look."""
+"""After this many ends in a row, someone should look."""
 
 ANSWER_WITHIN_S = 2.0
 MOST_SILENT = 4
-"""Looks in a row without an answer after which a unit is taken to hang: about twelve seconds."""
+"""Checks in a row without an answer after which a unit is taken not to respond: about twelve seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Pace:
 
 
 Report = Callable[[str], None]
-"""Gets a sentence for whoever watches the terminal."""
+"""Gets a sentence for the person at the terminal."""
 
 
 class Notices(Protocol):
@@ -66,7 +66,7 @@ async def keep(
     on_start: Callable[[], object] = lambda: None,
     pace: Pace = Pace(),
 ) -> None:
-    """Runs for ever over a started unit, or over one whose first start `failed`. `on_start` follows each start here."""
+    """Watches a started unit, or one whose first start `failed`, without end. `on_start` follows each start here."""
     loop = asyncio.get_running_loop()
     ends = 0
     while True:
@@ -118,7 +118,7 @@ async def _try_start(unit: Unit) -> str:
 
 
 async def _end_of(unit: Unit, board: Notices, pace: Pace) -> str:
-    """How it ended, once it has; it is killed when it hangs."""
+    """How it ended, once it has; it is killed when it does not respond."""
     watching = asyncio.create_task(_watch(unit, board, pace))
     try:
         return how_it_ended(await unit.wait())

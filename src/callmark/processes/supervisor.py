@@ -52,7 +52,7 @@ class Running:
 
 
 def report_to_terminal(text: str) -> None:
-    """Tells whoever watches; in production nobody does, and the log has its own line."""
+    """Writes to the terminal; in production no one reads it, and the log has its own line."""
     if sys.stderr.isatty():
         sys.stderr.write(f"callmark: {text}\n")
 
@@ -63,8 +63,8 @@ class Supervisor:
     `prepare` runs on the migrated schema before the children start, with the settings they will have. With `log_files`
     the children log to `logs/<name>.log` of the data directory instead of standard error.
     `processes` counts HTTP processes; the role `worker` and each kind in `extra_children` is one process more.
-    A start without its engines or its HTTP processes fails. Any other part that cannot start is tried again for ever,
-    as is every part that ends later. To be entered from the main thread.
+    A start without its engines or its HTTP processes fails. Any other part that cannot start is tried again without
+    end, as is every part that ends later. To be entered from the main thread.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Supervisor:
         return failed
 
     def _take_directory(self) -> DataDirectory | None:
-        """The data directory, locked, when an engine of ours lives in it."""
+        """The data directory, locked, when it holds an engine of ours."""
         if not (self._settings.embedded_postgres or self._settings.embedded_nats):
             return None
         directory = DataDirectory(self._settings.data)
@@ -209,7 +209,7 @@ class Supervisor:
         return ["http"] * self._processes + ["worker"] * ("worker" in self._roles) + list(self._extra)
 
     def _refuse_taken_admin_ports(self, public: int) -> None:
-        """Raises SetupError for one that somebody else listens on, or we: a child would come too late with it."""
+        """Raises SetupError for one that someone else listens on, or we: a child would come too late with it."""
         first = self._settings.admin_port
         ports = range(first, first + len(self._kinds)) if first else ()
         if public in ports:  # the system would let both bind it, and one of them would answer for both

@@ -8,7 +8,7 @@ from callmark.kit.tasks import end
 
 
 async def run_beside(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Runs `work` until `stop` is set, then cancels it. Raises what it raises; RuntimeError when it ends by itself."""
+    """Runs `work` until `stop` is set, then cancels it. Raises what it raises; RuntimeError when it ends on its own."""
     working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -9,10 +9,10 @@ from functools import lru_cache
 from callmark.tables.model import Line
 
 _HEADER_WITHIN = 20
-"""A header is looked for in so many first rows: above it are titles."""
+"""A header is looked for in this many first rows: above it are titles."""
 _DIGITS_OF_A_NUMBER = 5
 _DIGITS_OF_A_VALUE = 7
-"""A cell with so many digits is a value, whatever words stand beside them (`Mobile: 98400 12345 (Asha)`)."""
+"""A cell with this many digits is a value, whatever words are beside them (`Mobile: 98400 12345 (Asha)`)."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _ALIKE = 0.75
@@ -88,7 +88,7 @@ _DIAL_CODE_NAMES = _keys("""
 
 
 def says_phone(name: str) -> bool:
-    """Whether a name says phone number, by itself or among other words (`Support phone (24 h)`)."""
+    """Whether a name says phone number, alone or among other words (`Support phone (24 h)`)."""
     if key(name) in PHONE_NAMES:
         return True
     found = set(words(_IN_BRACKETS.sub(" ", name)))

@@ -150,7 +150,7 @@ def _chosen(table: Table, column: str) -> tuple[int, ...]:
 
 
 def number_columns(table: Table, region: str = "") -> tuple[int, ...]:
-    """Where the numbers stand. Raises TableError about `column` when that is not clear."""
+    """Where the numbers are. Raises TableError about `column` when that is not clear."""
     shares = [_share(table, at, region) for at in range(table.width)]
     if table.names is None:
         return _without_header(table, shares, region)

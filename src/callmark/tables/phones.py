@@ -22,7 +22,7 @@ _FORMULA = re.compile(r'=\s*(?:"([^"]*)"|(\+?[0-9]+))')
 _ZERO_FRACTION = re.compile(r"([^.,]*[0-9][^.,]*)[.,]0{1,2}|(\+?[0-9]{7,})[.,]0+")
 _FRACTION = re.compile(r"\+?[0-9]{5,}[.,][0-9]{1,2}|\+?[0-9]{7,}[.,][0-9]+")
 _MARKED = re.compile(r"(?:>\s*)+|[*\u2022\u00b7\u2023\u25aa\u25cf\u25e6\u25cb]\s+|[\u2022\u25aa\u25cf]")
-"""What stands before a number in a mail: signs of a quotation or of a list."""
+"""What precedes a number in a mail: signs of a quotation or of a list."""
 _NUMBERED = re.compile(r"\(?[1-9][0-9]{0,2}[.)]\s+(?=[+(0-9])")
 """A list's own number before a phone number, `2. 98400 12345`; `(080) 4000 1234` looks the same."""
 _BRACKETS = {"<": ">", "[": "]", "{": "}"}

@@ -1,7 +1,7 @@
 """Rows of a text: cells by delimiter and quotes, each row with the line that it begins on as an editor counts lines.
 
-`csv` reads the cells; what it would do in silence is told here: a quotation mark that is never closed swallows the rest
-of a file, so such a line is read as it stands and reported.
+`csv` reads the cells; what it would do silently is reported here: a quotation mark that is never closed swallows the
+rest of a file, so such a line is read unchanged and reported.
 """
 
 import csv
@@ -118,7 +118,7 @@ class _Reader:
         return Line(start + 1, tuple(cell.strip() for cell in cells))
 
     def _as_it_stands(self, start: int) -> Line:
-        """The line by itself: `"Acme" Ltd` is read leniently, a mark that stays open is reported."""
+        """The line alone: `"Acme" Ltd` is read leniently, a mark that stays open is reported."""
         self.at = start + 1
         line = self.physical[start]
         is_open = line.count('"') % 2 == 1

@@ -151,7 +151,7 @@ def _package_dir(name: str) -> Path | None:
 
 
 def _stamp(program: Path) -> str:
-    """Changes whenever the program does, so that an upgraded wheel is copied anew."""
+    """Changes whenever the program does, so that an upgraded wheel is copied again."""
     status = program.stat()
     text = f"{program}:{status.st_size}:{status.st_mtime_ns}"
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -72,7 +72,7 @@ def spawn(
     pass_fds: Sequence[int] = (),
     on_parents_death: signal.Signals = signal.SIGTERM,
 ) -> Child:
-    """Starts `argv` as a direct child in a session of its own, so that Ctrl-C in the terminal reaches only us.
+    """Starts `argv` as a direct child in its own session, so that Ctrl-C in the terminal reaches only us.
 
     To be called from the main thread: the parent-death signal follows the thread that started the child.
     Raises OSError.

@@ -144,7 +144,7 @@ class DataDirectory:
             os.chown(part, 0, self.owner.gid)
 
     def _refuse_foreign(self) -> None:
-        """A mistyped `--data /tmp` must not change the permissions of somebody's directory."""
+        """A mistyped `--data /tmp` must not change the permissions of someone's directory."""
         names = {entry.name for entry in self.path.iterdir()}
         if names and not names & {"lock", "postgres", "nats", "secret-key"}:
             raise SetupError(f"{self.path} contains other files; choose an empty or new directory with --data")

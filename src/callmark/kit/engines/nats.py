@@ -1,4 +1,4 @@
-"""Embedded NATS: `nats-server` as our direct child, on a loopback port of its own, behind a random credential."""
+"""Embedded NATS: `nats-server` as our direct child, on its own loopback port, behind a random credential."""
 
 import asyncio
 import contextlib
@@ -72,7 +72,7 @@ class EmbeddedNats:
         return await self._started().wait()
 
     async def look(self) -> Mapping[str, str]:
-        """Nothing is ever wrong with parts of it. Raises OSError when it does not greet: it hangs."""
+        """It has no parts that can fail alone. Raises OSError when it does not greet: it has stopped responding."""
         if not await _answers(self._port, self._server_name):
             raise OSError("NATS does not greet")
         return {}
@@ -96,7 +96,7 @@ class EmbeddedNats:
         return self._child
 
     def _configure(self) -> dict[str, Any]:
-        """The configuration in force; written anew when there is none, or its port was taken before our first start."""
+        """The configuration in force; made again if there is none, or if its port was taken before our first start."""
         config: dict[str, Any] = {}
         if self._config.exists():
             config = msgspec.json.decode(self._config.read_bytes())  # NATS reads JSON too

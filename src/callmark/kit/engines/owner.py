@@ -1,4 +1,4 @@
-"""Who the engines run as. PostgreSQL refuses to run as root, so for root a system user of its own owns the data."""
+"""Who the engines run as. PostgreSQL refuses to run as root, so for root a separate system user owns the data."""
 
 import os
 import pwd

@@ -98,7 +98,7 @@ class EmbeddedPostgres:
         return await self._started().wait()
 
     async def look(self) -> Mapping[str, str]:
-        """Whether it takes new connections; those that are open may work all the same.
+        """Whether it takes new connections; those that are open may still work.
 
         One that somebody told to end (SIGTERM) takes none and waits for ours, which never end by themselves: it is told
         to end them, and may then be started again. One that does not answer may wait for its disk; to kill it then

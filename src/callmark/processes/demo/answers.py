@@ -30,7 +30,7 @@ EVENT_WITHIN_S = 15.0
 
 @asynccontextmanager
 async def story_webhook(deps: Deps, account: AccountOut, base_url: str) -> AsyncGenerator[str | None]:
-    """The secret of a webhook that lives as long as the block, None where the account has its five already."""
+    """The secret of a webhook that exists as long as the block, None where the account has its five already."""
     account_id = AccountId(UUID(account.client_account_id))
     for one in await webhooks.list_webhooks(deps, account_id):
         if one.name == WEBHOOK:  # of a start that was cut short

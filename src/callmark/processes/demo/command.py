@@ -40,7 +40,7 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, c
 def demo(*, port: int | None, data: Path | None, credentials: Path | None, once: bool, no_browser: bool) -> None:
     """Run everything on this machine, with an emulator and sample accounts, and show each step with its time."""
     settings = demo_settings(port, data)
-    logs.set_up("critical")  # what goes wrong is told below; the processes' logs are files
+    logs.set_up("critical")  # faults are printed below; the processes' logs are files
     if credentials and not credentials.absolute().parent.is_dir():
         raise SetupError(f"cannot write {credentials}: the directory {credentials.absolute().parent} does not exist")
     run = _Demo(settings, credentials, once=once, browser=not (once or no_browser))
@@ -132,7 +132,7 @@ async def _until_ready(http: httpx.AsyncClient) -> None:
 
 
 def _report(text: str) -> None:
-    """Crashes of parts, told where the story is told."""
+    """Crashes of parts, printed where the story is printed."""
     click.echo(f"callmark: {text}", err=True)
 
 

@@ -1,7 +1,7 @@
 """What the demo starts with: two accounts with all that a business has, and a handset app. Safe to run again.
 
 Everything is found by its name first, so a start that was cut short is completed by the next. Secrets cannot be read
-back: they are kept in the data directory's credentials file, and what is missing there is made anew.
+back: they are kept in the data directory's credentials file, and what is missing there is made again.
 """
 
 from dataclasses import dataclass
@@ -137,7 +137,7 @@ async def _account(deps: Deps, one: _Seed, found: Account | None, before: Accoun
 
 
 async def _key(deps: Deps, account: Account, one: _Seed, before: AccountOut | None) -> tuple[str, str]:
-    """The key of the last start while it lives, else a new one in the place of those named as ours."""
+    """The key of the last start while it is valid, else a new one in the place of those named as ours."""
     if before and before.client_account_id == str(account.id) and (key_id := parse_uuid(before.key_id)):
         try:
             await keys.get_key(deps, account.id, KeyId(key_id))
@@ -176,7 +176,7 @@ async def _labels(deps: Deps, account: Account, one: _Seed) -> LabelsOut:
 
 
 async def _app_key(deps: Deps, before: str) -> str:
-    """The handset app's credential of the last start while the app lives, else that of a new app."""
+    """The handset app's credential of the last start while the app exists, else that of a new app."""
     live = [app for app in await handsets.list_apps(deps) if app.name == DEMO and app.revoked_at is None]
     if before and live:
         return before

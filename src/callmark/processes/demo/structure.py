@@ -30,7 +30,7 @@ _ZONE = "Asia/Kolkata"
 
 @dataclass(frozen=True)
 class Branch:
-    """One way down an account's structure, and what hangs there; the draft set hangs on the sub-process."""
+    """One way down an account's structure, and what belongs there; the draft set belongs to the sub-process."""
 
     department: str
     operation: str

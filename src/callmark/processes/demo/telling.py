@@ -1,4 +1,4 @@
-"""How a story is told step by step: a line each with its milliseconds, and what went wrong when it does."""
+"""How a story is printed step by step: a line each with its milliseconds, and what went wrong when it does."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -25,14 +25,14 @@ class StoryFailed(Exception):
 
 @dataclass
 class Step:
-    """A line being told; `result` is what is printed under it."""
+    """A line being printed; `result` is what is printed under it."""
 
     result: str = ""
 
 
 @dataclass(frozen=True)
 class Telling:
-    """A story under way: how it reaches the platform, and to whom it is told."""
+    """A story under way: how it reaches the platform, and where it is printed."""
 
     http: httpx.AsyncClient
     teller: Teller

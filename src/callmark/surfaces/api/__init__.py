@@ -1,1 +1,1 @@
-"""The wire-compatible REST API (contract). All its routes stand in one table, in `routes`."""
+"""The wire-compatible REST API (contract). All its routes are in one table, in `routes`."""

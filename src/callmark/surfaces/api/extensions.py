@@ -1,4 +1,4 @@
-"""Our own routes beside the contract's, under `/extensions/v1` (docs/extensions.md): see what became of a push.
+"""Our own routes beside the contract's, under `/extensions/v1` (docs/extensions.md): see the outcome of a push.
 
 Same tokens, access and errors as the contract's routes. What belongs to another account answers like what does not
 exist.

@@ -14,7 +14,7 @@ from callmark.kit.text import is_showable, named, refused_in
 from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation
 
 MOST_UNKNOWN = 20
-"""Unknown names told of one record."""
+"""Unknown names reported of one record."""
 _MOST_GUESSES = 200
 """Distinct names looked up for one body; guessing is slow, and a body can have a hundred thousand names."""
 _LONGEST_SHOWN = 60
@@ -62,7 +62,7 @@ def unknown_names(sent: Iterable[str], names: Names) -> list[tuple[str, str | No
 
 
 def hint_for(generation: Generation, bad: Faulty, record: NewRecord) -> str | UnsetType:
-    """What to change in the value, where that can be told."""
+    """What to change in the value, where that is known."""
     value: object = getattr(record, bad.field)
     if isinstance(value, str):
         return _text_hint(generation, bad.fault, value)

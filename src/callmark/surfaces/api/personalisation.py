@@ -50,7 +50,7 @@ def push_bulk(generation: Generation) -> Handler:
 
 
 def push_real_time(generation: Generation) -> Handler:
-    """The handler of `POST …/dynamic_call_record`: answers with what became of the push (contract D10)."""
+    """The handler of `POST …/dynamic_call_record`: answers with the outcome of the push (contract D10)."""
 
     async def handle(request: ApiRequest) -> Response:
         record = read_record(generation, request.body)

@@ -40,7 +40,7 @@ UuidText = Annotated[str, Meta(extra_json_schema=UUID)]
 _SHOWN = f"[^{NEVER_SHOWN}]*"
 _VISIBLE = rf"[^\s\u115f\u1160\u200c\u200d\u2800\u3164\ufe0f\uffa0{NEVER_SHOWN}]"
 _NAME_PATTERN = f"^{_SHOWN}{_VISIBLE}{_SHOWN}$"
-"""Says what a pattern can say of contract D52; where joiners may stand and what a mark stands on, it cannot."""
+"""Says what a pattern can say of contract D52; it cannot say where joiners may be and what a mark belongs to."""
 NameV1 = Annotated[str, Meta(max_length=LONGEST_LABEL_NAME, pattern=f"^$|{_NAME_PATTERN}")]
 NameV2 = Annotated[str, Meta(min_length=3, max_length=LONGEST_LABEL_NAME, pattern=_NAME_PATTERN)]
 

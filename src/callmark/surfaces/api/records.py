@@ -132,7 +132,7 @@ _decode_records = msgspec.json.Decoder(list[Raw]).decode
 _DECODERS = {id(g): g.decoder().decode for g in (V1, V2, V3)}
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]").search
 UNREADABLE = object()
-"""Stands for a value that is JSON but that no type of ours can hold, such as 1e999."""
+"""Replaces a value that is JSON but that no type of ours can hold, such as 1e999."""
 
 
 class BodyFault(InvalidInput):
@@ -181,7 +181,7 @@ def _read_by_field(generation: Generation, body: bytes | Raw, not_object: Invali
 
 
 _NEVER_ALLOWED = rb"\u0000"
-"""Stands for half a surrogate pair while a record is judged: no field allows it. Readers see U+FFFD."""
+"""Replaces half a surrogate pair while a record is judged: no field allows it. Readers see U+FFFD."""
 
 
 def split_batch(generation: Generation, body: bytes) -> list[Raw]:

@@ -14,7 +14,7 @@ Handler = Callable[[ApiRequest], Awaitable[Response]]
 
 
 class Family(Enum):
-    """How faults of the request's body are told (contract, section 1.6)."""
+    """How faults of the request's body are reported (contract, section 1.6)."""
 
     A = auto()
     B = auto()
@@ -22,7 +22,7 @@ class Family(Enum):
 
 @dataclass(frozen=True)
 class ErrorDoc:
-    """An error answer of one route. `slug` is empty in the Family B envelope, where `field` stands instead.
+    """An error answer of one route. `slug` is empty in the Family B envelope, which has `field` instead.
 
     `bare`: the body is the message alone, as the published page of log downloads shows it (contract, section 8).
     """
@@ -83,7 +83,7 @@ class ApiRoute:
     family: Family = Family.A
     doc: Doc | None = None
     keyed: bool = False
-    """Whether it heeds `Idempotency-Key`."""
+    """Whether it reads `Idempotency-Key`."""
     counts: Bucket | None = None
     """What the handler itself counts in; announced on every answer, and put right by the handler once it knows."""
     or_feature: Feature | None = None

@@ -125,11 +125,11 @@ def _shapes(routes: tuple[ApiRoute, ...]) -> list[_Shape]:
 
 
 Before = Callable[[ApiRoute], Awaitable[None]]
-"""What is asked before a request to a route is looked at; what it raises is the answer."""
+"""Called before a request to a route is read; what it raises is the answer."""
 
 
 class Api:
-    """The API as an ASGI application; `before`, if any, stands in front of every route (emulator: faults)."""
+    """The API as an ASGI application; `before`, if any, runs before every route (emulator: faults)."""
 
     def __init__(self, deps: Deps, before: Before | None = None) -> None:
         self._deps = deps

@@ -105,7 +105,7 @@ _decoder = msgspec.json.Decoder(TokenIn).decode
 async def create_token(request: ApiRequest) -> Response:
     """`POST /clients/{id}/token`.
 
-    What is left of the account's tokens is told to holders of its key alone; everybody else is told the quota.
+    What is left of the account's tokens is shown only to holders of its key; everyone else gets the quota.
     """
     try:
         pair = decode(_decoder, request.body)

@@ -63,7 +63,7 @@ class Gateway:
         self.run(self._keep_beating())
 
     async def stop(self) -> None:
-        """Tells every handset to connect elsewhere; returns when they have been told, after two seconds at most."""
+        """Closes every stream, so that handsets connect elsewhere; returns after two seconds at most."""
         self._stopping = True
         for task in self._tasks:
             task.cancel()
@@ -81,7 +81,7 @@ class Gateway:
         return [stream for streams in self._streams.values() for stream in streams]
 
     def add(self, stream: Connection) -> None:
-        """Enters a stream, before it asks whether its registration lives, so that no announcement falls between."""
+        """Enters a stream, before its registration is checked, so that no announcement is missed."""
         number = stream.registration.phone_number
         self._streams[number] = (*self._streams.get(number, ()), stream)
         metrics.CONNECTED.inc()
@@ -132,7 +132,7 @@ class Gateway:
         self._refreshing = self.run(self._refresh())
 
     async def _keep_beating(self) -> None:
-        """Notes that this gateway lives; first of all which others died, whose handsets can come back from now on."""
+        """Notes that this gateway runs; first of all which others died, whose handsets can come back from now on."""
         found = False
         while True:
             try:
@@ -157,7 +157,7 @@ class Gateway:
                 log.exception("handsets_not_checked")
 
     async def close_ended(self, streams: Sequence[Connection]) -> None:
-        """Closes those whose registration does not live any more."""
+        """Closes those whose registration has ended."""
         rest = iter(streams)
         while some := list(islice(rest, CHECKED_AT_ONCE)):
             ended = await handsets.ended_among(self._deps, [stream.registration for stream in some])

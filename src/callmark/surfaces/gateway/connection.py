@@ -1,7 +1,7 @@
 """One open stream: what waits to be written to it, which pushes wait for its acknowledgement, what it is known to hold.
 
-An idle connection has no task but its reader's. Frames are written by a task that lives only while frames wait, so
-that a handset that reads slowly holds up nobody but itself.
+An idle connection has no task but its reader's. Frames are written by a task that runs only while frames wait, so
+that a handset that reads slowly delays only itself.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ WriteNow = Callable[[bytes], bool]
 """Writes a text frame at once; False when the handset has to be waited for."""
 
 MOST_WAITING = 1000
-"""Frames that may wait for a slow handset before it is told to come back later."""
+"""Frames that may wait for a slow handset before its stream is closed with 1013."""
 
 MOST_REPLIES = 1000
 """Pushes that may wait for this handset's acknowledgement; older ones are acknowledged to the database instead."""

@@ -136,7 +136,7 @@ class Twin:
         self._deps = deps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request; errors in the Family A envelope. A bug goes on to whoever logs it."""
+        """One request; errors in the Family A envelope. A bug goes on to the layer that logs it."""
         scope["route"] = f"/handset/v1/{scope['path_params']['verb']}" if _known(scope) else "other"
         try:
             answer = await self._answer(scope, receive)

@@ -1,6 +1,6 @@
 """One WebSocket stream from handshake to end, and what each frame from the handset does.
 
-The order on connect leaves no gap: subscribe → ask whether the registration still lives → welcome → `sync` reads the
+The order on connect leaves no gap: subscribe → check that the registration is active → welcome → `sync` reads the
 database, while senders commit before they publish.
 """
 
@@ -36,7 +36,7 @@ NO_CODE = 1005
 RESTARTING_CODE = 1012
 
 _GOODBYES = frozenset({1000, 1001, 4400, 4401, 4409, 4410})
-"""Ends after which the handset, or this device of it, is not expected back: by its own wish, or for good."""
+"""Ends after which the handset, or this device of it, is not expected back: it left by itself, or it may not return."""
 
 SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
@@ -208,7 +208,7 @@ class Stream:
         stream.remember(key.id)
 
     def _acknowledged(self, stream: Connection, data: bytes) -> bool:
-        """The short way of what comes most, an acknowledgement that its push waits for; False sends it the long way."""
+        """The direct path of the most common frame, an acknowledgement for a waiting push; False: the normal path."""
         frame = None if stream.closing else wire.decode_ack(data)
         if frame is None or frame.record.receiver_number != stream.registration.phone_number:
             return False

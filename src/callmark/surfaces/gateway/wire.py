@@ -230,7 +230,7 @@ class _OnlyId(Struct, frozen=True):
 
 
 _frames = msgspec.json.Decoder(HandsetFrame)
-_LONGEST_ACK = 512  # of those that are worth the short way
+_LONGEST_ACK = 512  # of those that are worth the direct path
 _acks = msgspec.json.Decoder(AckFrame)
 _only_id = msgspec.json.Decoder(_OnlyId)
 _encoder = msgspec.json.Encoder()

@@ -78,12 +78,12 @@ def _viewed(deps: Deps, roles: frozenset[str]) -> list[_Viewed]:
 
 
 def _document(path: str, document: Json) -> Route:
-    # Anybody may read the documents, so that viewers and generators elsewhere can be pointed at them.
+    # Anyone may read the documents, so that viewers and generators elsewhere can be pointed at them.
     return _fixed(path, msgspec.json.encode(document), "application/json", {"Access-Control-Allow-Origin": "*"})
 
 
 def _fixed(path: str, body: bytes, media_type: str, headers: dict[str, str]) -> Route:
-    """A body that never changes while the process lives; 304 for who has it."""
+    """A body that never changes while the process runs; 304 for a client that has it."""
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     told = headers | {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 

@@ -1,4 +1,4 @@
-"""OpenAPI documents of what stands beside the business API: handsets' plain HTTP, the emulator's control API."""
+"""OpenAPI documents of the parts beside the business API: handsets' plain HTTP, the emulator's control API."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

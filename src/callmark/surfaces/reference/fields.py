@@ -26,7 +26,7 @@ _ABOUT = {
     "FaultsOut": "What is left of the faults.",
     "FaultsIn": "The faults to set in place of those there are; what is left out is not set.",
 }
-"""Descriptions that stand in place of a docstring written for who reads the code."""
+"""Descriptions that replace a docstring written for readers of the code."""
 
 _FIELDS: dict[str, str | tuple[str, Json]] = {
     "accepted_at": ("When the record was accepted, epoch microseconds; of several the greatest shows.", _INT64),
@@ -172,7 +172,7 @@ def _field(struct: str, field: str, schema: Json) -> Json:
 
 
 def _named_choices(components: Json) -> Json:
-    """A component for each choice between kinds that stands inside another: generators understand only named ones."""
+    """A component for each choice between kinds that is inside another: generators understand only named ones."""
     found: Json = {}
     for component in components.values():
         for schema in cast("Json", component.get("properties", {})).values():

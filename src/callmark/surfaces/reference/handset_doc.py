@@ -190,7 +190,7 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
 
 
 def handset_openapi(table: Mapping[str, Mapping[str, Any]], public_url: str, version: str) -> Json:
-    """The whole document, of the gateway's table. Raises LookupError for a verb that is not told."""
+    """The whole document, of the gateway's table. Raises LookupError for a verb without a description."""
     routes = [(method, verb) for verb, methods in table.items() if verb != _UPGRADE for method in methods]
     told = [replace(_OPERATIONS[route], path=f"/handset/v1/{route[1]}") for route in routes]
     return document_of(ABOUT, told, public_url, version)

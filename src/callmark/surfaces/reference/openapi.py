@@ -82,7 +82,7 @@ def openapi(routes: Sequence[ApiRoute], public_url: str, version: str) -> Json:
                 }
             },
         },
-        # By reference: generators that make calls of whatever stands here in full emit code that does not compile.
+        # By reference: generators that make calls of everything written here in full emit code that does not compile.
         "webhooks": {name: {"$ref": f"#/components/pathItems/{name}"} for name in webhooks.webhooks()},
     }
     document = plain(document)
@@ -97,7 +97,7 @@ def _doc(route: ApiRoute) -> Doc:
 
 
 def identity_of(kind: object) -> str:
-    """What tells a documented type from another; a generic alias such as list[X] is made anew each time."""
+    """What tells a documented type from another; a generic alias such as list[X] is made again each time."""
     return repr(kind)
 
 

@@ -44,7 +44,7 @@ class CallMeBackInSlot(_Asked):
 
 
 class _WithoutSlot(_Asked):
-    """What stands in the place of a slot."""
+    """What replaces a slot."""
 
     requested_date: Annotated[str, Meta(description="Always `NA`.", extra_json_schema={"enum": ["NA"]})]
     requested_slot: Annotated[str, Meta(description="Always `NA`.", extra_json_schema={"enum": ["NA"]})]
