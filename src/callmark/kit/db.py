@@ -224,28 +224,6 @@ class Database:
             raise
 
 
-class Joined(Database):
-    """A database whose every use is part of one transaction: what several use cases do is committed together."""
-
-    def __init__(self, tx: Transaction) -> None:
-        super().__init__(None)
-        self._tx = tx
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Tx]:
-        """The connection of the transaction, which stays open when the block ends."""
-        yield self._tx
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Transaction]:
-        """A savepoint of the transaction: an exception rolls back what was done since."""
-        async with self._tx.savepoint():
-            yield self._tx
-
-    async def close(self) -> None:
-        """The transaction's owner closes what there is."""
-
-
 @asynccontextmanager
 async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[Connection]:
     """One connection outside any pool, for migrations, engines and checks. Raises `Unavailable` as the pool does."""

@@ -32,16 +32,6 @@ class Actor:
         return self.session.actor(self.address)
 
 
-@dataclass(frozen=True)
-class Operating:
-    """An operator at work on the installation."""
-
-    email: str
-    name: str
-    address: str
-    session: Session
-
-
 def offers(actor: Actor, action: Action) -> bool:
     """Whether the actor may do that somewhere: its role allows it, and it is part of the account's plan."""
     feature = PLAN.get(action)

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from callmark.domain.access.model import Actor as SessionActor
-from callmark.domain.access.model import Operating
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action, Actor, Path, Role, may, offers
@@ -95,11 +94,6 @@ class ConsoleRequest:
     def actor_or_none(self) -> SessionActor | None:
         """Who acts for which account; None without a session, and for an operator who acts for none."""
         return _actor_of(self.session, self.origin.address) if self.session else None
-
-    @property
-    def operating(self) -> Operating:
-        """The operator at work. Only on operator pages."""
-        return Operating(self.live_session.email, self.live_session.name, self.origin.address, self.live_session)
 
     @property
     def live_session(self) -> Session:
