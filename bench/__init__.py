@@ -1,1 +1,1 @@
-"""Benchmarks: each figure beside its ceiling in the same run, load from a process of its own (design, section 10)."""
+"""Benchmarks: each figure beside its ceiling in the same run, load from a separate process."""

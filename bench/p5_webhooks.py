@@ -1,6 +1,6 @@
 """P5: webhook deliveries with claim, signature and attempt row, beside a bare aiohttp loop that posts the same bodies.
 
-Then the time from an event to its first attempt while a tenth of the receivers hang.
+Then the time from an event to its first attempt while a tenth of the receivers do not respond.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ async def _receivers() -> AsyncGenerator[Receivers]:
 
 
 async def _bare(url: str) -> float:
-    """Posts a second of aiohttp with 64 at once and nothing else, in a process of its own on uvloop."""
+    """Posts a second of aiohttp with 64 at once and nothing else, in a separate process on uvloop."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.p5_webhooks", url, stdout=subprocess.PIPE
     )

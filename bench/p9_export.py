@@ -1,7 +1,7 @@
-"""P9: a log download, from a link that nobody has opened yet to its last byte, beside a bare COPY TO of the same rows.
+"""P9: a log download, from a link that no one has opened yet to its last byte, beside a bare COPY TO of the same rows.
 
 The file is written step by step into the object store and read from there; the peak memory of the process that does
-both stands beside its memory at rest.
+both is shown beside its memory at rest.
 """
 
 import os

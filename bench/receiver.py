@@ -1,7 +1,7 @@
-"""Receivers of webhooks in a process of their own: `/ok` answers at once, `/hang` never does; lean, on raw sockets.
+"""Receivers of webhooks in a separate process: `/ok` answers at once, `/hang` never does; lean, on raw sockets.
 
 Prints its port, then counts; a line on standard input is answered with `count p50 p99` of the first deliveries since
-the last, in milliseconds from `created_at_us` of the payload, and starts the count anew.
+the last, in milliseconds from `created_at_us` of the payload, and starts the count again.
 """
 
 import asyncio

@@ -152,7 +152,7 @@ async def registered(on: Stage, receivers: Sequence[PhoneNumber]) -> list[str]:
 
 @asynccontextmanager
 async def connected_handsets(stage_: Stage, receivers: Sequence[PhoneNumber]) -> AsyncGenerator[None]:
-    """All receivers registered and connected through the gateway, acknowledging at once, in a process of their own."""
+    """All receivers registered and connected through the gateway, acknowledging at once, in a separate process."""
     tokens = await registered(stage_, receivers)
     process = await asyncio.create_subprocess_exec(
         sys.executable,

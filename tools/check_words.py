@@ -1,7 +1,7 @@
 """Fails on words that our texts for people avoid: pages, scripts of pages, commands, errors, reference and docs.
 
 The words, and what to write instead, are in `tools/avoided_words.toml`; a file that needs one in its normal sense is
-named there too. Code names are not looked at: in Markdown what is between backquotes or in a code block is skipped, in
+named there too. Code names are not checked: in Markdown what is between backquotes or in a code block is skipped, in
 Python and JavaScript only texts are read.
 """
 
@@ -65,7 +65,7 @@ def _python_texts(source: str, *, help_texts: bool) -> Iterator[tuple[int, str]]
 
 
 def _docstring(node: ast.AST) -> ast.Constant | None:
-    """A docstring, and a string that stands by itself behind a name and describes it."""
+    """A docstring, and a string alone after a name that describes it."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return node.value
     return None

@@ -7,7 +7,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class PrivateQueries(Contract):
-    """A module `queries` or `…_queries` below `root` is imported by modules of its own package alone."""
+    """A module `queries` or `…_queries` below `root` is imported only by modules of its package."""
 
     root = fields.StringField()
 

@@ -1,4 +1,4 @@
-"""Tables with a partition a day: days are made ahead of time and dropped after their retention (design, section 2)."""
+"""Tables with a partition a day: days are made ahead of time and dropped after their retention."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

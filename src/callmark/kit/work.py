@@ -5,11 +5,11 @@ finished with its next due instant (or none). A worker that dies leaves a lease 
 again, so every run must be harmless to repeat. `due_at` is a product instant, leases are real ones.
 
 Where rows have owners, each owner's oldest take turns, and one owner has so many running at most, over all workers. A
-run that has nothing left to do but wait for somebody outside says so (`Claimed.only_waits`): it keeps its lease and
+run that has nothing left to do but wait for someone outside says so (`Claimed.only_waits`): it keeps its lease and
 gives its place to the next (docs/decisions/0013-effects-shares-returns.md).
 
 A leased row can also be an owner (a webhook) whose own rows its run does, for as long as there are any (`OwnerLease`):
-whoever holds it is alone with them, and counts in memory (docs/decisions/0029-one-lease-engine.md).
+its holder is alone with them, and counts in memory (docs/decisions/0029-one-lease-engine.md).
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Work:
     is what `run` gets of the row and begins with `key`. At most `at_once` rows are worked at by one worker, at most
     `most_held` are leased by it. With `owner` (a column), only the oldest `share` due rows of an owner run, over all
     workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
-    is an owner itself; its run says by itself how its rows went, also to the metrics.
+    is an owner itself; its run itself says how its rows went, also to the metrics.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""Embedded engines: PostgreSQL and NATS as child processes over a data directory (design, section 2)."""
+"""Embedded engines: PostgreSQL and NATS as child processes over a data directory."""

@@ -100,8 +100,8 @@ class EmbeddedPostgres:
     async def look(self) -> Mapping[str, str]:
         """Whether it takes new connections; those that are open may still work.
 
-        One that somebody told to end (SIGTERM) takes none and waits for ours, which never end by themselves: it is told
-        to end them, and may then be started again. One that does not answer may wait for its disk; to kill it then
+        One that was ended from outside (SIGTERM) takes none and waits for ours, which never end on their own: it is
+        made to end them, and may then be started again. One that does not answer may wait for its disk; to kill it then
         would make that worse.
         """
         if self._was_told_to_end():
@@ -148,7 +148,7 @@ class EmbeddedPostgres:
 
     async def _clear_leftovers(self, run_dir: Path) -> None:
         await stop_leftovers(self.name, lambda: postgres_of(self._data.postgres), signal.SIGINT)
-        # Nobody runs here, so these name dead processes; left in place, a process that got such an id after a
+        # No server runs here, so these name dead processes; left in place, a process that got such an id after a
         # restart of the machine or container would keep the server from starting.
         for stale in (self._data.postgres / "postmaster.pid", run_dir / f"{SOCKET_NAME}.lock"):
             stale.unlink(missing_ok=True)

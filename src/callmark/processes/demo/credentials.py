@@ -1,4 +1,4 @@
-"""The demo's credentials as a file for scripts (design, section 8). Keys of later features are present and empty."""
+"""The demo's credentials as a file for scripts. Keys of later features are present and empty."""
 
 import shlex
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What the receivers of virtual handsets answer after a call, said through the gateway as plain HTTP.
 
-To scripts, what the gateway refuses is told with what it would have taken.
+When the gateway refuses, scripts also get what it would have taken.
 """
 
 import msgspec
@@ -39,7 +39,7 @@ class FeedbackOut(Struct, frozen=True):
 
 
 class AnswerBack:
-    """Speaks for receivers by the tokens of their handsets."""
+    """Acts for receivers with the tokens of their handsets."""
 
     def __init__(self, deps: Deps, network: Network) -> None:
         self._deps = deps

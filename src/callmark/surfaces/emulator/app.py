@@ -54,7 +54,7 @@ class Emulator:
         ]
 
     async def start(self) -> None:
-        """Listens to the handsets, which live in a process of their own, for the pages that show them."""
+        """Listens to the handsets, which run in a separate process, for the pages that show them."""
         await self._live.start()
 
     async def stop(self) -> None:

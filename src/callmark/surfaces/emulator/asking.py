@@ -50,7 +50,7 @@ class Asking:
             answer.set_result(frame)
 
     def lose(self) -> None:
-        """The stream has ended: nothing will be answered any more."""
+        """The stream has ended: no more answers will come."""
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_result(None)

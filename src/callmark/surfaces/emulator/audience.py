@@ -12,11 +12,11 @@ WALL = PhoneNumber("")
 """In the place of a number: all handsets."""
 
 WATCHES_FOR_S = 3.0
-"""How long whoever asks for what shows counts as looking; pages' processes ask every second."""
+"""How long a page counts as watching after it asked what shows; pages' processes ask every second."""
 
 
 class Audience:
-    """Whether anybody looks at a handset, or at the wall of all.
+    """Whether anyone watches a handset, or at the wall of all.
 
     An announcement is a hint, which may be lost, and says nothing of what has changed. So pages ask, and what they are
     answered is whole and the newest.
@@ -29,7 +29,7 @@ class Audience:
         self._announcing: asyncio.Task[None] | None = None
 
     def looks_at(self, phone: PhoneNumber) -> None:
-        """Somebody looks at this handset, or at `WALL`."""
+        """Someone watches this handset, or `WALL`."""
         self._until = {one: until for one, until in self._until.items() if until > _now()}
         self._until[phone] = _now() + WATCHES_FOR_S
 

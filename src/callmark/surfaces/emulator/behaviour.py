@@ -13,7 +13,7 @@ RING_S = 0.2
 
 
 class Ringing(NamedTuple):
-    """How a call goes on: after so many rings it ends so."""
+    """How a call ends, and after how many rings."""
 
     rings: int
     outcome: CallEvent
@@ -41,7 +41,7 @@ class Conditions:
         self._pushes = 0
 
     def drop_every(self, n: int) -> None:
-        """Every n-th push to any handset is lost from now on, counted anew; 0 loses none."""
+        """Every n-th push to any handset is lost from now on, counted from one again; 0 loses none."""
         self._drop_every, self._pushes = n, 0
 
     def loses(self) -> bool:

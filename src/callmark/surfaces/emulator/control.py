@@ -20,13 +20,13 @@ from callmark.surfaces.emulator.wire import AnswerIn
 
 TOPIC = "emulator.farm"
 CHANGED = "emulator.changed"
-"""Announced with the numbers of handsets that somebody looks at, when something that shows of them has changed."""
+"""Announced with the numbers of handsets that someone watches, when what they show has changed."""
 
 CLOCK_MOVED = "emulator.clock"
 """Announced when the clock has been moved and every process knows it."""
 
 READY_WITHIN_S = 8.0
-"""How long the farm waits for a handset to become as online as it should be, before it answers all the same."""
+"""How long the farm waits for a handset to become as online as it should be, before it answers anyway."""
 
 _WITHIN = timedelta(seconds=READY_WITHIN_S + 7)
 
@@ -38,7 +38,7 @@ class Make(Struct, frozen=True, tag="make"):
 
 
 class Change(Struct, frozen=True, kw_only=True, tag="change"):
-    """What is set changes; answered by `Made`. Another OS or app version registers anew."""
+    """What is set changes; answered by `Made`. Another OS or app version registers again."""
 
     phone_number: PhoneNumber
     os: OS | UnsetType = UNSET
@@ -90,7 +90,7 @@ class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
 
 
 class Show(Struct, frozen=True, tag="show"):
-    """What the handset shows now to whoever looks at its page; answered by `Shows`."""
+    """What the handset shows now on its page; answered by `Shows`."""
 
     receiver: PhoneNumber
 
@@ -111,7 +111,7 @@ class Count(Struct, frozen=True, tag="count"):
 
 
 class TakeSeed(Struct, frozen=True, tag="take_seed"):
-    """Another seed is in the table: all handsets count and draw anew; answered by `Done`."""
+    """Another seed is in the table: all handsets count and draw again; answered by `Done`."""
 
 
 class TakeFaults(Struct, frozen=True, tag="take_faults"):

@@ -98,7 +98,7 @@ class Farm:
             self._handsets[row.phone_number] = handset = Handset(row, self._network)
             handset.start()
         await self._deps.fabric.listen(control.TOPIC, self._answer)
-        await self._take_seed()  # again, now that whoever sets another tells us
+        await self._take_seed()  # again, now that changes are announced to us
         await self._take_faults()
         self._deps.health.ask("handsets", self.trouble)
         log.info("farm_started", handsets=len(self._handsets))
@@ -190,7 +190,7 @@ class Farm:
             self._conditions.drop_every((await store.select_faults(tx)).drop_every)
 
     async def _reset(self) -> None:
-        """Every handset goes or is installed anew; what was on its way to them is taken for forgotten.
+        """Every handset is deleted or installed again; what was on its way to them counts as lost.
 
         Raises Unavailable when one is not as online as it should be.
         """
@@ -205,7 +205,7 @@ class Farm:
         log.info("farm_reset", handsets=len(self._handsets))
 
     async def _restore(self, row: VirtualHandset) -> control.Made:
-        if not row.registered:  # whoever made one on this number registered it
+        if not row.registered:  # a handset made on this number was registered then
             await self._vanish(row.phone_number)
         return await self._make(row)
 

@@ -90,7 +90,7 @@ def slug_of(status: int | None, slug: str | None) -> str | None:
 
 
 class Interceptor:
-    """Stands before the routes of the contract: waits the latency that is set, then fails if a fault is left."""
+    """Runs before the routes of the contract: waits the latency that is set, then fails if a fault is left."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps

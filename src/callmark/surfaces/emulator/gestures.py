@@ -27,7 +27,7 @@ class Act(StrEnum):
 class Gesture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One gesture. All but `ring` and `sign_in` name the `call` that the page shows; `skip` also its `step`.
 
-    One about a call or a step that is over does nothing: somebody else was quicker.
+    One about a call or a step that is over does nothing: someone else was quicker.
     """
 
     act: Act

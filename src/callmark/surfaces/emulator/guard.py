@@ -58,7 +58,7 @@ def keep_token(settings: Settings) -> None:
 
 
 class Guard:
-    """Stands before every surface of an installation in emulator mode; what it refuses gets 403 and a log line."""
+    """Runs before every surface of an installation in emulator mode; what it refuses gets 403 and a log line."""
 
     def __init__(self, app: ASGIApp, deps: Deps) -> None:
         self._app = app

@@ -102,7 +102,7 @@ class Handset:
 
     @property
     def status(self) -> HandsetStatus:
-        """How it stands with the gateway."""
+        """The state of its link to the gateway."""
         if self.lost:
             return HandsetStatus.TAKEN if self.row.registered else HandsetStatus.SIGNED_OUT
         if not self.row.registered:
@@ -128,7 +128,7 @@ class Handset:
         return self._network.now_ms()
 
     def start(self) -> None:
-        """Begins to live: registers if need be and connects if online. An unregistered one does nothing."""
+        """Starts: registers if needed and connects if online. An unregistered one does nothing."""
         self.ready.clear()
         self.lost = ""
         if self.row.registered:
@@ -340,7 +340,7 @@ class Handset:
             return
         report = self._reports.add(self._id("c"), call_id, caller, seen, event)
         if self.connected:
-            with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused for good
+            with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused permanently
                 await self._ask(report)
 
     def _report_later(self, report: CallFrame) -> None:

@@ -9,15 +9,15 @@ from callmark.domain.personalisation.handset_messages import Identity
 from callmark.kit.clock import from_ms, iso_ms
 
 MOST_HELD = 1000
-"""Records one handset holds, besides those that can never show; with so many it does not acknowledge another one."""
+"""Records one handset holds, besides those that can never show; when it is full it does not acknowledge another one."""
 
 
 class Held:
     """A handset's memory. Every `now_ms` is the product clock in epoch milliseconds.
 
     A record that can never show is not kept: its window has ended, or for the rest of it a newer record of the same
-    caller shows (contract D27). An older record whose window goes on after the newer's end stays. `refused` counts what
-    found no room.
+    caller shows (contract D27). An older record whose window continues after the newer's end stays. `refused` counts
+    what found no room.
     """
 
     __slots__ = ("_by_id", "_most", "_superseding", "refused")
@@ -101,7 +101,7 @@ class Held:
         return [list(islice(ids, size)) for _ in range(max(-(-len(self._by_id) // size), 1))]
 
     def newest(self, most: int) -> list[Identity]:
-        """At most so many, the newest accepted first."""
+        """At most `most`, the newest accepted first."""
         return nlargest(most, self._by_id.values(), key=_age)
 
     def showing(self, caller: str, now_ms: int) -> Identity | None:

@@ -1,6 +1,6 @@
 """The live part of the pages: what handsets show goes out as server-sent events, a person's gestures come in by POST.
 
-The handsets live in the farm's process. A page may be served by any HTTP process, which asks the farm for what shows
+The handsets run in the farm's process. A page may be served by any HTTP process, which asks the farm for what shows
 (`control.Show`), again when the farm announces that it has changed, and every second: so it is right also when an
 announcement was lost, and says so when there is no farm.
 """
@@ -77,12 +77,12 @@ class _Feed:
         self._hint.set()
 
     def wake(self) -> None:
-        """Has every page told again."""
+        """Sends every page its state again."""
         for reader in self.readers:
             reader.wake.set()
 
     def close(self) -> None:
-        """Nobody reads it any more."""
+        """Stops following the farm, because no reader is left."""
         self._task.cancel()
 
     async def _keep_current(self) -> None:
@@ -149,7 +149,7 @@ class Live:
     async def _events(self, phone: PhoneNumber, reader: _Reader) -> AsyncIterator[bytes]:
         """Everything at first, then what is new; the clock each time, which is the heartbeat too.
 
-        A page that reads slowly is told less often: it gets what shows by then.
+        A page that reads slowly gets fewer events: each has what shows by then.
         """
         feed = self._join(phone, reader)
         sent = b""

@@ -43,7 +43,7 @@ OnChange = Callable[[PhoneNumber], None]
 
 
 def _nobody_looks(_: PhoneNumber) -> None:
-    """Nobody looks at these handsets."""
+    """No one watches these handsets."""
 
 
 class AppCredential:
@@ -55,7 +55,7 @@ class AppCredential:
         self._lock = asyncio.Lock()
 
     async def get(self, refused: str = "") -> str:
-        """The credential; a new one when there is none yet or the gateway `refused` the one there was."""
+        """The credential; a new one if there is none, or if the gateway `refused` the one there was."""
         async with self._lock:
             known = self._path.read_text() if self._path.exists() else ""
             if known and known != refused:
@@ -168,7 +168,7 @@ class Network:
 
 
 def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
-    """What the gateway says is wrong; what a 4xx is about will not go away by itself."""
+    """What the gateway says is wrong; the cause of a 4xx will not go away on its own."""
     if answer.is_client_error:
         try:
             told = msgspec.json.decode(answer.content, type=ErrorBody)

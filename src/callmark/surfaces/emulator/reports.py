@@ -1,4 +1,4 @@
-"""What a handset reports of its calls: kept until the gateway has received it, or has refused it for ever."""
+"""What a handset reports of its calls: kept until the gateway has received it, or has refused it permanently."""
 
 from collections.abc import Callable
 from uuid import UUID

@@ -48,7 +48,7 @@ _END_EXPIRED_TOKENS = "DELETE FROM access_token WHERE expires_at < $1"
 """So that a clock that goes back brings none to life."""
 
 _AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)"
-"""No token created so far counts any more; those made while the clock was ahead live for a whole lifetime from now."""
+"""Tokens created so far no longer count; those made while the clock was ahead are valid for one lifetime from now."""
 
 _TRIES = 20
 _PAUSE = timedelta(milliseconds=100)
@@ -101,5 +101,5 @@ async def _forget(deps: Deps) -> None:
         await tx.execute(_COUNT_FROM_THE_BEGINNING)
         await tx.execute("UPDATE webhook_queue SET due_at = NULL")
         await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-        # Taken from whoever runs them: what that run would write is of another time.
+        # Taken from the worker that runs them: what it would write is of another time.
         await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)

@@ -18,7 +18,7 @@ def control_route(path: str, **handlers: Handler) -> Route:
 
 
 def json_route(path: str, **handlers: Handler) -> Route:
-    """One path with a handler per method, so that a wrong method is told all the right ones."""
+    """One path with a handler per method, so that the answer to a wrong method names all the right ones."""
 
     async def handle(request: Request) -> StarletteResponse:
         answer = await handlers[request.method](request)
