@@ -85,7 +85,7 @@ async def is_on_home(deps: Deps, actor: Actor) -> bool:
 
 
 async def hide(deps: Deps, actor: Actor, *, hidden: bool) -> None:
-    """Hides the steps from the home of everybody in the account, or shows them again. Raises Forbidden."""
+    """Hides the steps from the home of everyone in the account, or shows them again. Raises Forbidden."""
     check(actor, Action.KEYS_MANAGE)
     await accounts.hide_first_steps(deps, actor.account_id, hidden=hidden)
 

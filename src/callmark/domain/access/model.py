@@ -71,5 +71,5 @@ def roles_to_give(actor: Actor) -> Collection[Role]:
 
 
 def visible(actor: Actor, path: Path) -> bool:
-    """Whether a thing that hangs at that place is inside the actor's: lists show only what is."""
+    """Whether a thing at that place is inside the actor's: lists show only what is."""
     return actor.role is Role.ADMIN or actor.node_id in path

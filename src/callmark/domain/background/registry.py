@@ -1,4 +1,4 @@
-"""The one list of background work: what workers do, and what comes round by itself."""
+"""The one list of background work: what workers do, and what runs periodically."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -49,7 +49,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "call_days": (timedelta(seconds=30), call_figures.count_calls),
     "sweep": (timedelta(seconds=30), sweep),
 }
-"""How often each job comes round, by the product clock; each runs once however many workers there are."""
+"""How often each job runs, by the product clock; each runs once however many workers there are."""
 
 
 def periodic(deps: Deps) -> Work:

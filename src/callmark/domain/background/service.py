@@ -42,7 +42,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class PeriodicJob:
-    """A job that comes round by itself, and when next."""
+    """A job that runs periodically, and when next."""
 
     name: str
     due_at: datetime | None

@@ -159,7 +159,7 @@ def done_by(request: CallbackRequest, email: str, now: datetime) -> CallbackRequ
 
 
 def reopened(request: CallbackRequest) -> CallbackRequest:
-    """The request, new again, for whoever takes it next. Raises Conflict when the receiver was not interested."""
+    """The request, new again, for the next person. Raises Conflict when the receiver was not interested."""
     if not request.is_interested:
         raise Conflict("the receiver was not interested; there is nothing to do")
     return replace(request, state=RequestState.NEW, handled_by_email=None, handled_at=None)

@@ -196,7 +196,7 @@ async def _judged(
 
 
 async def _refuse_flood(deps: Deps, tx: Tx, made: CallbackRequest, now: datetime) -> None:
-    """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
+    """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
     pair = (made.receiver_number, made.business_number)
     if most and await queries.count_of_pair(tx, *pair, now - _DAY, most) >= most:

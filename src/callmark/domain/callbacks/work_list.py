@@ -111,7 +111,7 @@ async def finish(
 
 
 async def reopen(deps: Deps, account_id: AccountId, request_id: CallbackRequestId, *, by: Actor) -> CallbackRequest:
-    """The request, new again, for whoever takes it next; unchanged when it was new. As `model.reopened`; NotFound."""
+    """The request, new again, for the next person; unchanged when it was new. As `model.reopened`; NotFound."""
     return await _change(deps, account_id, request_id, by, "callback.reopened", model.reopened)
 
 

@@ -12,7 +12,7 @@ from callmark.domain.personalisation.daily_figures.service import DailyFigures
 from callmark.kit.db import Row, Tx
 
 _OPEN_FOR = timedelta(minutes=5)
-"""How long after its first report a call's end may still be told; then it is counted."""
+"""How long after its first report a call's end may still be reported; then it is counted."""
 _A_STEP = 2_000
 _MOST_STEPS = 25
 _TAIL = 1_000
@@ -30,7 +30,7 @@ async def read_days(deps: Deps, account_id: AccountId) -> DailyFigures:
 
 
 async def count_calls(deps: Deps) -> None:
-    """Counts calls whose time to be told of is over, in steps of bounded size."""
+    """Counts calls whose reporting window has closed, in steps of bounded size."""
     for _ in range(_MOST_STEPS):
         if not await _count(deps):
             break

@@ -17,7 +17,7 @@ LONGEST_NAME, LONGEST_DESCRIPTION = 100, 500
 
 @dataclass(frozen=True)
 class ApiKey:
-    """A live key, without its secret, which nobody can read any more.
+    """A live key, without its secret, which can no longer be read.
 
     `id` is the Key ID, half of the pair: a business sees it once. Pages name a key by `reference` in addresses, and by
     `ending` for people (contract D47).

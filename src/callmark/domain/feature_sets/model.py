@@ -43,7 +43,7 @@ class PhoneType(StrEnum):
 class FeatureSet:
     """A bundle of label, call reason and offers for the numbers in it.
 
-    `process_id` is the process or sub-process it hangs on, None for a number group (`is_number_group`), which holds
+    `process_id` is the process or sub-process it belongs to, None for a number group (`is_number_group`), which holds
     numbers brought over from an older console. `call_me_back` and `survey` are switches.
     """
 
@@ -67,7 +67,7 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a feature set hangs, ids and names from the top down; the last two are empty without a sub-process."""
+    """Where a feature set is, ids and names from the top down; the last two are empty without a sub-process."""
 
     department_id: DepartmentId
     department_name: str

@@ -129,7 +129,7 @@ async def select_feature_set(tx: Tx, account_id: AccountId, feature_set_id: Feat
 
 
 async def select_other_names(tx: Tx, feature_set: FeatureSet) -> list[str]:
-    """Names of the others that hang where it does. Index feature_set_name_unique."""
+    """Names of the others in the same place. Index feature_set_name_unique."""
     rows = await tx.fetch(
         "SELECT name FROM feature_set WHERE account_id = $1 AND process_id IS NOT DISTINCT FROM $2 AND id <> $3",
         feature_set.account_id,

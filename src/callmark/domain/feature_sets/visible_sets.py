@@ -1,4 +1,4 @@
-"""Feature sets and number groups as somebody sees them: those inside a scope.
+"""Feature sets and number groups as someone sees them: those inside a scope.
 
 A number group has no place in the structure, so only who sees the whole account sees it.
 """

@@ -71,7 +71,7 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
 
 
 async def _refuse_flood(deps: Deps, tx: Tx, receiver: PhoneNumber, business: PhoneNumber, now: datetime) -> None:
-    """Calls are told of by handsets, so it takes a bound of its own to keep one of them from flooding a business."""
+    """Calls are reported by handsets, so it takes a separate limit to keep one of them from flooding a business."""
     most = deps.settings.answers_a_day
     if most and await queries.count_of_pair(tx, receiver, business, now - _DAY, most) >= most:
         raise Conflict("this receiver has reached the limit of answers to this number's campaigns within 24 hours")

@@ -143,7 +143,7 @@ async def make_live(deps: Deps, account_id: AccountId, campaign_id: CampaignId, 
 
 
 async def end_campaign(deps: Deps, account_id: AccountId, campaign_id: CampaignId, *, by: Actor) -> Campaign:
-    """The campaign, ended for good; unchanged when it has ended before. Raises NotFound, Conflict for a draft."""
+    """The campaign, ended permanently; unchanged when it has ended before. Raises NotFound, Conflict for a draft."""
     async with deps.db.transaction() as tx:
         old = await _locked(tx, account_id, campaign_id, by.scope)
         if old.state is CampaignState.DRAFT:

@@ -1,4 +1,4 @@
-"""Logos: an uploaded file is judged, decoded and encoded anew, so that only its pixels are kept and served.
+"""Logos: an uploaded file is judged, decoded and encoded again, so that only its pixels are kept and served.
 
 Source: contract D35: exactly 200 by 200 pixels, a PNG by its content, smaller than 2 MB (2,097,152 bytes).
 """
@@ -24,7 +24,7 @@ _SPACES = {"GRAY": "L", "RGB ": "RGB"}
 
 
 def clean_logo(file: bytes) -> bytes:
-    """The logo as it is stored: the picture of `file` in sRGB, encoded anew as 8-bit RGB or RGBA without metadata.
+    """The logo as it is stored: the picture of `file` in sRGB, encoded again as 8-bit RGB or RGBA without metadata.
 
     The same picture gives the same bytes. Raises InvalidInput that says which rule the file breaks.
     """
@@ -37,7 +37,7 @@ def clean_logo(file: bytes) -> bytes:
         raise InvalidInput("logo is an animated PNG; use a still image", field="logo")
     try:
         return _encode(_picture(parts))
-    except Exception as exc:  # decoders raise whatever they come upon; the file is somebody's, not ours
+    except Exception as exc:  # decoders raise whatever they come upon; the file is someone's, not ours
         raise _damaged() from exc
 
 

@@ -33,7 +33,7 @@ async def create_label(
     category: int,
     sub_category: int,
 ) -> Label:
-    """The new label; `logo_png` is an uploaded file, which is judged and encoded anew.
+    """The new label; `logo_png` is an uploaded file, which is judged and encoded again.
 
     Raises InvalidInput for a name, a logo or a category that cannot be used, NotFound for an unknown account.
     """
@@ -148,7 +148,7 @@ async def dynamic_each(tx: Tx, wanted: Sequence[tuple[AccountId, UUID]]) -> list
 
 
 async def default_dynamic_label(tx: Tx, account_id: AccountId) -> Label | None:
-    """The label that stands in where a record names none: the one marked default, else the oldest (contract D11)."""
+    """The label that is used where a record names none: the one marked default, else the oldest (contract D11)."""
     return await queries.select_default_dynamic(tx, account_id)
 
 

@@ -62,5 +62,5 @@ def allowance(bucket: Bucket, *, granted: bool, remaining: int, reset_at: dateti
 
 
 def untouched(bucket: Bucket) -> Allowance:
-    """What is told of a bucket to somebody who may not learn what others have taken out of it."""
+    """What is told of a bucket to someone who may not learn what others have taken out of it."""
     return Allowance(bucket, granted=True, remaining=bucket.quota, reset_in=timedelta())

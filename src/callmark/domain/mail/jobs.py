@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def mails(settings: Settings, db: Database, clock: Clock) -> Work:
     """The work of sending; while no server is set, nothing is claimed and mails wait.
 
-    Recipients take turns, so that a code for signing in does not wait behind a thousand notices to somebody else. In
+    Recipients take turns, so that a code for signing in does not wait behind a thousand notices to someone else. In
     emulator mode mails are caught instead. An outcome is written with the end of its lease, so that of two workers
     only the one that still holds the mail decides.
     """

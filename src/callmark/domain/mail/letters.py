@@ -35,7 +35,7 @@ async def send_invitation(
 
 
 async def send_reset(deps: Deps, tx: Tx, to: str, account_name: str, token: str) -> None:
-    """The link with which somebody chooses a new password."""
+    """The link with which someone chooses a new password."""
     await _send(
         deps,
         tx,

@@ -80,7 +80,7 @@ async def update_outcome(
     due_at: datetime | None = None,
     error: str | None = None,
 ) -> None:
-    """Writes what became of an attempt and ends its lease, where the lease is still ours."""
+    """Writes the outcome of an attempt and ends its lease, where the lease is still ours."""
     await tx.execute(
         "UPDATE mail SET state = $3, attempt_count = $4, ended_at = $5, due_at = $6, last_error = $7,"
         " lease_id = NULL, leased_until = NULL WHERE id = $1 AND lease_id = $2",

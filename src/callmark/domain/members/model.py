@@ -76,7 +76,7 @@ def place_after(member: Member, role: Role, node_id: UUID | None) -> UUID | None
 
 
 def places_of(tree: Iterable[Node]) -> Places:
-    """What of an account's structure somebody can own."""
+    """What of an account's structure someone can own."""
     nodes = flat(tree).values()
     return {one.id: OwnedPlace(one.id, _OWNERS[one.kind], one.path, one.where) for one in nodes if one.kind in _OWNERS}
 

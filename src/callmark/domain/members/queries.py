@@ -78,7 +78,7 @@ async def lock_member(tx: Tx, account_id: AccountId, member_id: MemberId) -> Mem
 async def update_member(tx: Tx, member: Member) -> None:
     """Writes what may change of a locked member.
 
-    NotFound for a place that does not exist, Conflict when somebody else uses its address by now.
+    NotFound for a place that does not exist, Conflict when someone else uses its address by now.
     """
     with _known_place(), _free_address():
         await tx.execute(
@@ -128,7 +128,7 @@ def _known_place() -> Generator[None]:
 
 @contextmanager
 def _free_address() -> Generator[None]:
-    """Turns an address that somebody else uses into Conflict."""
+    """Turns an address that someone else uses into Conflict."""
     try:
         yield
     except asyncpg.UniqueViolationError as exc:

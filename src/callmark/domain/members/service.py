@@ -34,7 +34,7 @@ OPERATOR_EMAIL = "operator@localhost"
 _ELSEWHERE = "choose a role and a place that you are allowed to assign"
 
 
-# what everybody may do -----------------------------------------------------------------------------------------------
+# what everyone may do ------------------------------------------------------------------------------------------------
 
 
 async def get_member(deps: Deps, account_id: AccountId, member_id: MemberId) -> Member:
@@ -133,7 +133,7 @@ async def set_password(deps: Deps, account_id: AccountId, member_id: MemberId, p
 
 
 async def delete_member(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor) -> Member:
-    """Removes the member for good; the address is free at once. Raises NotFound."""
+    """Removes the member permanently; the address is free at once. Raises NotFound."""
     async with deps.db.transaction() as tx:
         return await _delete(deps, tx, account_id, member_id, by)
 
@@ -174,7 +174,7 @@ async def invite_member(
 ) -> Member:
     """A new member, to whom the invitation is on its way; it names `inviter`.
 
-    Who is a member elsewhere is answered like anybody: only its own mail says so, and of several invitations to one
+    Who is a member elsewhere is answered like anyone: only its own mail says so, and of several invitations to one
     address, the first that is accepted gets it. Operators are told. Raises NotFound, InvalidInput, Conflict.
     """
     place = await _granted(deps, account_id, by, role, node_id)
@@ -227,7 +227,7 @@ async def revoke_access(deps: Deps, account_id: AccountId, member_id: MemberId, 
 
 
 async def restore_access(deps: Deps, account_id: AccountId, member_id: MemberId, *, by: Actor, inviter: str) -> Member:
-    """The member may sign in again; one that never has is invited anew. Raises NotFound."""
+    """The member may sign in again; one that never has is invited again. Raises NotFound."""
     member = await _changeable(deps, account_id, member_id, by)
     async with deps.db.transaction() as tx:
         state = MemberState.ACTIVE if await sessions.has_password(tx, member.person) else MemberState.INVITED

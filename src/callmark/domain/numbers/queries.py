@@ -63,7 +63,7 @@ async def insert_pending(
 
 
 async def lock_numbers(tx: Tx, numbers: Collection[PhoneNumber]) -> None:
-    """Locks those of `numbers` that somebody holds, in order of phone number. Primary key."""
+    """Locks those of `numbers` that someone holds, in order of phone number. Primary key."""
     await tx.execute(
         "SELECT FROM number WHERE phone_number = ANY ($1::text[]) ORDER BY phone_number FOR NO KEY UPDATE",
         list(numbers),
@@ -97,7 +97,7 @@ async def take_numbers(
     created_by_email: str,
     now: datetime,
 ) -> None:
-    """Makes locked numbers pending in `into`; those of `newly_owned` begin anew, as the account's own."""
+    """Makes locked numbers pending in `into`; those of `newly_owned` begin again, as the account's own."""
     await tx.execute(
         """
         UPDATE number SET account_id = $3, feature_set_id = $4, phone_type = $5, state = 'pending', why = NULL,

@@ -57,7 +57,7 @@ async def list_reviews(deps: Deps, *, limit: int = 100) -> list[Review]:
 
 
 async def get_review(deps: Deps, job_id: ListingJobId) -> Review:
-    """A request that waits. Raises NotFound, also once somebody has decided."""
+    """A request that waits. Raises NotFound, also once someone has decided."""
     async with deps.db.connection() as tx:
         waiting = await queries.select_reviews(tx, 1, job_id)
     return found(

@@ -83,7 +83,7 @@ def page_count(total: int, limit: int) -> int:
 
 
 def search_for(text: str) -> Search:
-    """What somebody looks for who types `text`: a number's first digits, however spaced, or a feature set's name."""
+    """What someone looks for who types `text`: a number's first digits, however spaced, or a feature set's name."""
     text = text.strip()
     digits = "".join(character for character in text if character not in " +-().")
     if digits.isascii() and digits.isdigit():

@@ -39,7 +39,7 @@ def read_request(sent: Sequence[str]) -> ListingRequest:
 
 @dataclass(frozen=True)
 class Moves:
-    """What a publish request does to numbers that somebody holds already."""
+    """What a publish request does to numbers that someone holds already."""
 
     taken: list[PhoneNumber]
     """They become pending in this feature set: failed ones sent again or taken over, migrated ones."""

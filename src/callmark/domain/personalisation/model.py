@@ -21,7 +21,7 @@ MOST_RECORDS = 500
 
 
 class Outcome(StrEnum):
-    """What became of a call record (contract, sections 10.2 and 11)."""
+    """The outcome of a call record (contract, sections 10.2 and 11)."""
 
     PENDING = "pending"
     SUCCESS = "success"

@@ -50,7 +50,7 @@ TAKEN_OVER_AFTER = timedelta(seconds=10)
 """When a worker takes over a real-time record whose process did not settle it."""
 
 SETTLING_S = 0.3
-"""What is kept of a request's time for writing down what became of a push."""
+"""What is kept of a request's time for writing down the outcome of a push."""
 
 UNREACHABLE = {
     Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
@@ -69,7 +69,7 @@ class Submitted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What became of a real-time push."""
+    """The outcome of a real-time push."""
 
     batch_id: BatchId
     outcome: Outcome
@@ -116,7 +116,7 @@ async def push_now(
 
     The record is committed before it is pushed. Should this process die in between, a worker finishes it. A `claim` is
     tied to the record's batch, in a transaction of their own instead of one gathered with other requests'. If an
-    earlier holder of the claim wrote the record and died, nothing is pushed: it is what became of that record, or
+    earlier holder of the claim wrote the record and died, nothing is pushed: it is the outcome of that record, or
     StillRunning while a worker is about to settle it.
     """
     if claim and claim.batch_id and (earlier := await batch_status(deps, account_id, claim.batch_id)):
@@ -267,7 +267,7 @@ async def acknowledge(deps: Deps, keys: Sequence[RecordKey]) -> None:
 
 
 async def acknowledge_token(deps: Deps, token: str) -> None:
-    """As `acknowledge`, for the key of an acknowledgement that nobody waited for any more."""
+    """As `acknowledge`, for the key of an acknowledgement that nothing waits for."""
     await acknowledge(deps, [RecordKey.parse(token)])
 
 

@@ -1,7 +1,7 @@
 """Roles, actions and the policy: which role may do what, and where (contract, section 12.1).
 
 What belongs to the whole account (keys, webhooks, labels, call personalisation, settings) is for admins to change; what
-hangs on a place in the structure is for admins and for the owners of that place or of one above it. Everybody sees the
+belongs to a place in the structure is for admins and for the owners of that place or of one above it. Everyone sees the
 library of labels and call reasons, because feature sets choose from it. Nobody may give another more than it has.
 
 The route says which action it needs (`needs=Action.LABELS_MANAGE`) and is admitted by `check`. A use case that is bound
@@ -114,7 +114,7 @@ RANK = (Role.ADMIN, Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OW
 """From the highest role down."""
 
 Path = tuple[UUID, ...]
-"""Where a thing hangs: department, operation, process, sub-process, as deep as it goes. Empty: the account itself."""
+"""Where a thing is: department, operation, process, sub-process, as deep as it goes. Empty: the account itself."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Scope:
         return self.node_id is None and not self.is_nowhere
 
     def includes(self, path: Path) -> bool:
-        """Whether a thing that hangs at that place is inside."""
+        """Whether a thing at that place is inside."""
         return self.is_whole_account or (self.node_id is not None and self.node_id in path)
 
     def check(self, path: Path) -> None:
@@ -145,7 +145,7 @@ WHOLE_ACCOUNT = Scope()
 
 
 class ActorKind(StrEnum):
-    """What kind of somebody acts."""
+    """What kind of actor it is."""
 
     MEMBER = "member"
     OPERATOR = "operator"  # in the console, perhaps for an account, as an admin of it
@@ -175,7 +175,7 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether somebody who runs the installation acts."""
+        """Whether someone who runs the installation acts."""
         return self.kind in {ActorKind.OPERATOR, ActorKind.COMMAND_LINE}
 
 
@@ -215,5 +215,5 @@ def may_give(by: Actor, role: Role, path: Path) -> bool:
 
 
 def roles_to_give(role: Role) -> Collection[Role]:
-    """The roles that somebody of this role may give: its own and those below."""
+    """The roles that someone of this role may give: its own and those below."""
     return RANK[RANK.index(role) :]

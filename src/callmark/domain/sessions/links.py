@@ -50,7 +50,7 @@ async def invite(deps: Deps, tx: Tx, member_id: MemberId, email: str, account_na
 
 
 async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
-    """Sends a link for a new password to an address that somebody active has; the same for any other.
+    """Sends a link for a new password to an address that someone active has; the same for any other.
 
     An invited member gets its invitation again. Raises TooManyRequests.
     """

@@ -33,7 +33,7 @@ _MINE = (
 
 @dataclass(frozen=True)
 class Known:
-    """Somebody who may sign in, as far as the password goes."""
+    """Someone who may sign in, as far as the password goes."""
 
     person: Person
     email: str
@@ -77,7 +77,7 @@ async def select_known_person(tx: Tx, person: Person) -> Known | None:
 
 
 async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
-    """Stores a person's password. Conflict when somebody else uses its address by now."""
+    """Stores a person's password. Conflict when someone else uses its address by now."""
     try:
         await tx.execute("UPDATE member SET password_hash = $2 WHERE id = $1", person.member_id, password_hash)
     except asyncpg.UniqueViolationError as exc:
@@ -86,7 +86,7 @@ async def set_password(tx: Tx, person: Person, password_hash: str) -> None:
 
 
 async def activate_member(tx: Tx, member_id: MemberId, name: str) -> None:
-    """An invited member has chosen a name and is active. Conflict when somebody else uses its address by now."""
+    """An invited member has chosen a name and is active. Conflict when someone else uses its address by now."""
     try:
         await tx.execute(
             "UPDATE member SET name = $2, state = 'active' WHERE id = $1 AND state = 'invited'", member_id, name
@@ -213,7 +213,7 @@ async def replace_link(tx: Tx, sha256: bytes, kind: LinkKind, person: Person, ex
 
 
 async def delete_links(tx: Tx, person: Person, kind: LinkKind) -> None:
-    """No link of that kind for that person works any more."""
+    """Ends all links of that kind for that person."""
     await tx.execute(
         "DELETE FROM mailed_link WHERE kind = $1 AND (member_id = $2 OR operator_id = $3)",
         kind,

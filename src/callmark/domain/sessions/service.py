@@ -194,7 +194,7 @@ async def end_all(tx: Tx, person: Person) -> None:
 
 
 async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime) -> None:
-    """Notes what somebody did about its own way in: a password chosen, an invitation accepted."""
+    """Notes what someone did about its own way in: a password chosen, an invitation accepted."""
     kind = ActorKind.OPERATOR if known.person.operator_id else ActorKind.MEMBER
     by = Actor(kind, known.email, address=address)
     await audit.note(tx, by, action, known.email, account_id=known.account_id, at=at)

@@ -1,4 +1,4 @@
-"""Limits on what strangers may try: exact, kept in the database, the same for known and unknown addresses."""
+"""Limits on what anyone may try: exact, kept in the database, the same for known and unknown addresses."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,14 +22,14 @@ SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
 SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
 """Wrong passwords from one network (`Origin.network`), for whomever."""
 SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
-"""Codes for one member, each good for five guesses: who knows the password may not guess for ever."""
+"""Codes for one member, each good for five guesses: who knows the password may not guess without end."""
 MAIL = Limit("mail", 5, timedelta(hours=1))
-"""Mails to one address that anybody can cause."""
+"""Mails to one address that anyone can cause."""
 KEPT_FORM = Limit("kept_form", 20, timedelta(minutes=15))
 """Forms kept for who has to sign in first, from one network."""
 LONGEST_WINDOW = timedelta(hours=1)
 _LONGEST_WHO = 300
-"""What strangers type is cut, so that it fits into the index; no address is as long."""
+"""What people type before they sign in is cut, so that it fits into the index; no address is as long."""
 
 
 async def take(deps: Deps, limit: Limit, who: str) -> None:
@@ -69,7 +69,7 @@ async def give_back(tx: Tx, limit: Limit, who: str) -> None:
 
 
 async def forget_old_tries(deps: Deps) -> None:
-    """Drops what no limit counts any more."""
+    """Drops what limits no longer count."""
     async with deps.db.connection() as tx:
         await tx.execute(
             "DELETE FROM throttle WHERE coalesce(instants[cardinality(instants)], '-infinity') < $1",

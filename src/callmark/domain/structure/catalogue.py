@@ -1,6 +1,6 @@
 """The catalogue of calling operations: what departments choose theirs from (contract, section 12.1).
 
-Assumption: the list is ours; the published pages name none of its entries. An entry's id is for ever: rows and clients
+Assumption: the list is ours; the published pages name none of its entries. An entry's id is permanent: rows and clients
 keep it (`calling_operation_id` on the wire). A new entry gets a new id; a name may be reworded.
 """
 

@@ -109,7 +109,7 @@ class HeldFeatureSet:
 class Node:
     """A unit in its place. `path` and `trail` are ids and names from the top to itself.
 
-    One that is not `is_mine` is outside somebody's scope and only on the way to what is inside: nothing else of it is
+    One that is not `is_mine` is outside someone's scope and only on the way to what is inside: nothing else of it is
     told.
     """
 
@@ -152,12 +152,12 @@ class Node:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing hangs on it: only then can it be deleted."""
+        """Whether nothing belongs to it: only then can it be deleted."""
         return not self.below and not self.sets
 
     @property
     def has_sets(self) -> bool:
-        """Whether feature sets can hang on it."""
+        """Whether feature sets can belong to it."""
         return self.kind in {NodeKind.PROCESS, NodeKind.SUB_PROCESS}
 
 
@@ -170,7 +170,7 @@ def tree_of(units: Iterable[Unit], sets: Mapping[UUID, Sequence[HeldFeatureSet]]
 
 
 def seen_in(tree: Iterable[Node], scope: Scope) -> list[Node]:
-    """The tree as somebody of that scope sees it: places inside whole, and the way to them without the rest."""
+    """The tree as someone of that scope sees it: places inside whole, and the way to them without the rest."""
     found: list[Node] = []
     for node in tree:
         if scope.includes(node.path):
@@ -191,7 +191,7 @@ def node_name(text: str, what: str) -> str:
 
 
 def refuse_taken(name: str, others: Iterable[str], what: str, where: str) -> None:
-    """Raises Conflict about `name` when one of `others`, which hang on the same parent, is called so."""
+    """Raises Conflict about `name` when one of `others`, which belong to the same parent, is called so."""
     if any(alike(name, other) for other in others):
         raise Conflict(f"a {what} named {name!r} already exists in this {where}", field="name")
 

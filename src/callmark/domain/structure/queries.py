@@ -28,7 +28,7 @@ async def select_units(tx: Tx, account_id: AccountId) -> list[Unit]:
 
 
 async def select_held_sets(tx: Tx, account_id: AccountId) -> dict[UUID, list[HeldFeatureSet]]:
-    """The account's feature sets by the process that they hang on, in alphabetical order; no number groups."""
+    """The account's feature sets by the process that they belong to, in alphabetical order; no number groups."""
     rows = await tx.fetch(
         "SELECT id, process_id, name, state, number_count FROM feature_set"
         " WHERE account_id = $1 AND process_id IS NOT NULL",

@@ -44,7 +44,7 @@ PROCESSES = (NodeKind.PROCESS, NodeKind.SUB_PROCESS)
 async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) -> list[Node]:
     """Departments by name with all below them; of a scope, its place and the way to it. NotFound for no such account.
 
-    What another transaction adds or removes meanwhile may be missing, with all that hangs on it.
+    What another transaction adds or removes meanwhile may be missing, with all that belongs to it.
     """
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
@@ -239,7 +239,7 @@ async def _check_name(tx: Tx, unit: Unit) -> None:
 
 
 def _parent(node: Node) -> Process:
-    """The process that a sub-process is to hang on."""
+    """The process that a sub-process is to belong to."""
     process = _process(node)
     if process.parent_id is not None:
         raise InvalidInput("a sub-process cannot have sub-processes", field="process_id")

@@ -175,7 +175,7 @@ class Delivery:
 
     @property
     def is_test(self) -> bool:
-        """Whether somebody asked for it to try the webhook (contract D23)."""
+        """Whether someone asked for it to try the webhook (contract D23)."""
         return self.event_number is None
 
 
@@ -203,7 +203,7 @@ def webhook_url(text: str, allowed: Sequence[Network]) -> str:
     """The address, which is called exactly as it stands here (contract D38).
 
     Raises InvalidInput for what is no `http` or `https` address, is longer than 2,048 characters, or plainly leads
-    into the platform's own network. What a name leads to is looked at by each attempt.
+    into the platform's own network. What a name leads to is checked by each attempt.
     """
     if len(text) > LONGEST_URL:
         raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")

@@ -42,7 +42,7 @@ async def insert_webhook(tx: Tx, webhook: Webhook, sealed_secret: bytes) -> None
 
 
 async def select_webhooks(tx: Tx, account_id: AccountId) -> list[Webhook]:
-    """The account's living webhooks, oldest first."""
+    """The account's existing webhooks, oldest first."""
     rows = await tx.fetch(
         f"SELECT {_WEBHOOK} FROM webhook WHERE account_id = $1 AND deleted_at IS NULL ORDER BY created_at, id",
         account_id,
@@ -72,7 +72,7 @@ async def update_webhook(tx: Tx, webhook: Webhook) -> None:
 
 
 async def mark_deleted(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
-    """Ends a living webhook. The row stays: its log names it, and what waits for it ends when it is due."""
+    """Ends a webhook. The row stays: its log names it, and what waits for it ends when it is due."""
     await tx.execute(
         """
         WITH ended AS (UPDATE webhook SET deleted_at = $2, updated_at = $2 WHERE id = $1 RETURNING id)
@@ -91,7 +91,7 @@ async def select_secrets(tx: Tx, webhook_id: WebhookId) -> Secrets:
 
 
 async def select_living_secrets(tx: Tx, after: WebhookId | None, limit: int) -> list[tuple[WebhookId, Secrets]]:
-    """Secrets of up to `limit` living webhooks of all accounts, by id, after `after`; their rows stay locked."""
+    """Secrets of up to `limit` existing webhooks of all accounts, by id, after `after`; their rows stay locked."""
     rows = await tx.fetch(
         f"SELECT id, {_SECRETS} FROM webhook WHERE deleted_at IS NULL AND ($1::uuid IS NULL OR id > $1)"
         " ORDER BY id LIMIT $2 FOR NO KEY UPDATE",
@@ -115,7 +115,7 @@ async def update_secrets(tx: Tx, webhook_id: WebhookId, secrets: Secrets, now: d
 
 
 async def select_living(tx: Tx) -> list[Webhook]:
-    """Every living webhook of the installation, by account and age; their rows stay locked."""
+    """Every existing webhook of the installation, by account and age; their rows stay locked."""
     rows = await tx.fetch(
         f"SELECT {_WEBHOOK} FROM webhook WHERE deleted_at IS NULL ORDER BY account_id, created_at, id FOR NO KEY UPDATE"
     )
@@ -129,7 +129,7 @@ def secrets_of(row: Row) -> Secrets:
 
 
 async def select_configuration(tx: Tx, account_id: AccountId, webhook_id: WebhookId) -> Configuration | None:
-    """The account's living webhook as an attempt finds it, or None."""
+    """The account's existing webhook as an attempt finds it, or None."""
     row = await tx.fetchrow(
         "SELECT *, id AS webhook_id FROM webhook WHERE id = $2 AND account_id = $1 AND deleted_at IS NULL",
         account_id,

@@ -75,7 +75,7 @@ def _opened(sealed: bytes, owner: bytes, sealers: Iterable[Sealer]) -> bytes | N
 
 
 async def give_new_secrets(deps: Deps, tx: Tx, key: Secret) -> int:
-    """A new secret to every living webhook of every account, encrypted with `key`; how many. Nobody has seen them.
+    """A new secret to every existing webhook of every account, encrypted with `key`; how many. Nobody has seen them.
 
     Mails tell each account's admins, so that they make secrets of their own and give them to their receivers.
     """

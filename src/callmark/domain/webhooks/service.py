@@ -88,14 +88,14 @@ def _features(types: Collection[EventType]) -> frozenset[Feature]:
 
 
 async def list_webhooks(deps: Deps, account_id: AccountId) -> list[Webhook]:
-    """The account's living webhooks, oldest first. NotFound for an unknown account."""
+    """The account's existing webhooks, oldest first. NotFound for an unknown account."""
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
         return await queries.select_webhooks(tx, account_id)
 
 
 async def get_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId) -> Webhook:
-    """The account's living webhook. Raises NotFound."""
+    """The account's existing webhook. Raises NotFound."""
     async with deps.db.connection() as tx:
         return _only(await queries.select_webhooks(tx, account_id), webhook_id)
 

@@ -199,7 +199,7 @@ async def invite(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    """Sends the invitation anew."""
+    """Sends the invitation again."""
     account_id = request.id(AccountId)
     member = await members.invite_again(
         request.deps,

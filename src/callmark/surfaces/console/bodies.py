@@ -24,7 +24,7 @@ LARGEST_TEXT_BYTES = 8 * 1024 * 1024
 _READ_PAST_BYTES = 128 * 1024 * 1024
 """How much of files that are too large is read and dropped, for the sake of the other fields."""
 _MOST_FIELDS, _MOST_FIELDS_OF_STRANGERS = 20_000, 1_000
-"""More than numbers can be chosen at once; of somebody who is not signed in, more than any form has."""
+"""More than numbers can be chosen at once; of someone who is not signed in, more than any form has."""
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _MULTIPART = "multipart/form-data"
 _BYTE = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
@@ -38,7 +38,7 @@ class LargeFile(UploadFile):
 async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -> FormData:
     """The fields and files of a form; a file of over `largest_bytes` is given as LargeFile.
 
-    Of somebody who is not signed in (`is_trusted`), `largest_bytes` bound the whole body. Raises PayloadTooLarge for
+    Of someone who is not signed in (`is_trusted`), `largest_bytes` bound the whole body. Raises PayloadTooLarge for
     a body that is too large to be read past, UnsupportedEncoding for a compressed one, NotUtf8 for fields that are no
     text, InvalidInput for what is no form.
     """

@@ -94,7 +94,7 @@ def new_visitor() -> str:
 
 
 def csrf_token(key: str) -> str:
-    """A token for the forms of one page. Masked anew each time, so that compression tells nothing about it."""
+    """A token for the forms of one page. Masked again each time, so that compression tells nothing about it."""
     mask = secrets.token_bytes(_CSRF_BYTES)
     return urlsafe_b64encode(mask + _xor(mask, _csrf(key))).decode()
 

@@ -1,4 +1,4 @@
-"""Errors as pages, in the layout when somebody is signed in."""
+"""Errors as pages, in the layout when someone is signed in."""
 
 from dataclasses import dataclass
 from typing import ClassVar

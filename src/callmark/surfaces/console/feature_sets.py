@@ -183,7 +183,7 @@ async def show_move(request: ConsoleRequest) -> Response:
 
 
 async def move(request: ConsoleRequest) -> Response:
-    """Hangs it elsewhere."""
+    """Moves it elsewhere."""
     form, set_id = request.form, request.id(FeatureSetId)
     placed = await placed_of(request)
     try:
@@ -282,7 +282,7 @@ async def placed_of(request: ConsoleRequest) -> Placed:
 
 
 async def homes(request: ConsoleRequest) -> list[Node]:
-    """The processes and sub-processes that the visitor may hang feature sets on."""
+    """The processes and sub-processes that the visitor may put feature sets in."""
     tree = await structure.tree(request.deps, request.account_id, request.by.scope)
     return [node for node in flat(tree).values() if node.has_sets]
 

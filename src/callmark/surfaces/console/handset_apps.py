@@ -102,7 +102,7 @@ async def ask_revoke(request: ConsoleRequest) -> Response:
 
 
 async def revoke(request: ConsoleRequest) -> Response:
-    """Revokes for good."""
+    """Revokes permanently."""
     app = await handsets.revoke_app(request.deps, request.id(HandsetAppId), by=request.by)
     return request.go(LIST, f"{app.name} was revoked.")
 

@@ -24,7 +24,7 @@ _KINDS = ("http", "worker")
 
 @dataclass(frozen=True)
 class InstallationHealth:
-    """What was looked at, the processes by kind, and how far the product clock is from the real one (emulator)."""
+    """What was checked, the processes by kind, and how far the product clock is from the real one (emulator)."""
 
     findings: list[Finding]
     processes: list[Heartbeat]
@@ -32,13 +32,13 @@ class InstallationHealth:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing needs anybody."""
+        """Whether nothing needs attention."""
         return all(finding.ok for finding in self.findings)
 
 
 @dataclass(frozen=True)
 class HealthPage(Page):
-    """What was looked at, and when by the real clock; `sends_mail`: whether there is a mail server to try."""
+    """What was checked, and when by the real clock; `sends_mail`: whether there is a mail server to try."""
 
     template: ClassVar[str] = "health/health.html"
     health: InstallationHealth

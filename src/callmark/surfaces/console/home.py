@@ -1,4 +1,4 @@
-"""The first page after signing in: how today goes, and what waits to be looked at."""
+"""The first page after signing in: how today goes, and what waits for attention."""
 
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -86,7 +86,7 @@ async def show_home(request: ConsoleRequest) -> Response:
 
 
 async def _figures(request: ConsoleRequest) -> HomeFigures:
-    """The figures of the account; of what hangs on a place, those of the visitor's own."""
+    """The figures of the account; of what belongs to a place, those of the visitor's own."""
     deps, account_id, scope = request.deps, request.account_id, request.by.scope
     midnight = datetime.combine(deps.clock.now().date(), time(), deps.clock.now().tzinfo)
     return HomeFigures(

@@ -47,7 +47,7 @@ class KeptForm(msgspec.Struct):
 
 @dataclass(frozen=True)
 class KeptFormPage(Page):
-    """What was typed, to be sent again; `back` is the page to fill in anew."""
+    """What was typed, to be sent again; `back` is the page to fill in again."""
 
     template: ClassVar[str] = "kit/kept_form.html"
     to: str
@@ -59,7 +59,7 @@ class KeptFormPage(Page):
 
 @dataclass(frozen=True)
 class NoFormPage(Page):
-    """The form is not kept any more."""
+    """The form is no longer kept."""
 
     template: ClassVar[str] = "kit/no_form.html"
 
@@ -70,7 +70,7 @@ def person_cookie(person: Person) -> str:
 
 
 async def keep_for_sign_in(request: ConsoleRequest) -> Response:
-    """To the sign-in, after which the form is shown again; says what became of it, unless another site sent it."""
+    """To the sign-in, after which the form is shown again; says what happened to it, unless another site sent it."""
     try:
         admission.check_site(request)
     except Forbidden:

@@ -25,7 +25,7 @@ _THEN = {"first-steps": "/console/first-steps", "first-steps-home": HOME}
 """Where those go on who came from the first steps."""
 FEATURE_SETS = ("Feature sets", "/console/feature-sets")
 _LARGEST_FORM = 8_000_000
-"""Well over the largest logo, so that what is too large is told beside its field."""
+"""Well over the largest logo, so that what is too large is shown beside its field."""
 
 CATEGORIES = [
     (category.title, [(f"{code}", title) for code, title in category.sub_categories.items()])
@@ -140,7 +140,7 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def make_default(request: ConsoleRequest) -> Response:
-    """Marks the label that stands in where a record names none (contract D11)."""
+    """Marks the label that is used where a record names none (contract D11)."""
     label = await labels.update_label(
         request.deps, request.account_id, request.id(LabelId), LabelChange(make_default=True), by=request.by
     )

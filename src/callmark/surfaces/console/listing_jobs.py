@@ -24,7 +24,7 @@ from callmark.surfaces.console.sse import Progress
 JOBS = "/console/numbers/jobs"
 _PAGE, _FOLLOWED = 50, 2
 _TICK, _TICKS = timedelta(milliseconds=500), 600
-"""How often a job is looked at, and after how many times the browser is to ask anew."""
+"""How often a job is looked at, and after how many times the browser is to ask again."""
 
 
 @dataclass(frozen=True)

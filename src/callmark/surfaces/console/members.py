@@ -114,7 +114,7 @@ async def edit(request: ConsoleRequest) -> Response:
 
 
 async def invite_again(request: ConsoleRequest) -> Response:
-    """Sends the invitation anew."""
+    """Sends the invitation again."""
     member = await members.invite_again(
         request.deps,
         request.account_id,
@@ -178,7 +178,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
 
 
 async def delete(request: ConsoleRequest) -> Response:
-    """Deletes for good."""
+    """Deletes permanently."""
     member = await members.remove_member(request.deps, request.account_id, request.id(MemberId), by=request.by)
     return request.go(LIST, f"{member.name} was deleted.")
 

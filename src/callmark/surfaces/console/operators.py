@@ -22,7 +22,7 @@ LIST = "/console/operator/operators"
 
 @dataclass(frozen=True)
 class OperatorsPage(Page):
-    """Everybody who operates; `email` is the visitor's own."""
+    """Everyone who operates; `email` is the visitor's own."""
 
     template: ClassVar[str] = "operators/list.html"
     operators: list[Operator]

@@ -61,7 +61,7 @@ async def show(request: ConsoleRequest) -> Response:
 
 
 async def push(request: ConsoleRequest) -> Response:
-    """Pushes, and shows the record with its outcome; everything wrong with it is told beside its field."""
+    """Pushes, and shows the record with its outcome; everything wrong with it is shown beside its field."""
     form = request.form
     now = request.deps.clock.now()
     starts_at: datetime | None = now

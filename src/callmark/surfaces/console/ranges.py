@@ -25,7 +25,7 @@ class DayRange:
 
 
 def default_range(now: datetime, zone: ZoneInfo) -> Form:
-    """The form of a download before anybody typed: the last 30 days as CSV."""
+    """The form of a download before anyone typed: the last 30 days as CSV."""
     since, until = (now - KEPT).astimezone(zone), now.astimezone(zone)
     return Form.of(since=since.date().isoformat(), until=until.date().isoformat(), format=FileFormat.CSV.value)
 

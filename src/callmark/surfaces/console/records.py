@@ -46,7 +46,7 @@ class RecordsPage(Page):
 
 @dataclass(frozen=True)
 class RecordPage(Page):
-    """One record: what it shows, what became of it, and what was sent when it was judged bad."""
+    """One record: what it shows, its outcome, and what was sent when it was judged bad."""
 
     template: ClassVar[str] = "records/record.html"
     record: StoredRecord
@@ -99,7 +99,7 @@ def _wanted(form: Form) -> RecordFilter:
 
 
 def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
-    """The number of a field, or the digits it begins with so far; what is neither is told beside it."""
+    """The number of a field, or the digits it begins with so far; what is neither is shown beside it."""
     text = form.text(name)
     number = read_number(text) if text else None
     if number or not text:
@@ -112,7 +112,7 @@ def _number_or_prefix(form: Form, name: str) -> tuple[PhoneNumber | None, str]:
 
 
 def _number(form: Form, name: str) -> PhoneNumber | None:
-    """The number of a field; what is none is told beside it."""
+    """The number of a field; what is none is shown beside it."""
     text = form.text(name)
     number = read_number(text) if text else None
     if text and number is None:

@@ -29,7 +29,7 @@ class SignInPage(Page):
     form: Form
     next: str
     demo_file: str
-    """Where a demo keeps everybody's passwords; empty otherwise."""
+    """Where a demo keeps everyone's passwords; empty otherwise."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CodePage(Page):
 
 @dataclass(frozen=True)
 class ForgotPage(Page):
-    """Asks for the address; `sent` once a mail is on its way, if there is anybody to get it."""
+    """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it."""
 
     template: ClassVar[str] = "door/forgot.html"
     form: Form
@@ -136,7 +136,7 @@ async def sign_out(request: ConsoleRequest) -> Response:
 
 
 async def show_forgot(request: ConsoleRequest) -> Response:
-    """Asks for the address, or says that a mail is on its way if somebody has it."""
+    """Asks for the address, or says that a mail is on its way if someone has it."""
     return page(request, ForgotPage(Form(), sent=bool(request.query("sent"))))
 
 

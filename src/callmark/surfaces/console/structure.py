@@ -149,7 +149,7 @@ async def show_move(request: ConsoleRequest) -> Response:
 
 
 async def move(request: ConsoleRequest) -> Response:
-    """Hangs it elsewhere."""
+    """Moves it elsewhere."""
     form, node = request.form, await _node_below(request)
     options = await _targets(request, node)
     try:

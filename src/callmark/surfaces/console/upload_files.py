@@ -43,7 +43,7 @@ _LEFT_OUT = "Lines that cannot be read"
 
 @dataclass(frozen=True)
 class UploadFormPage(Page):
-    """Choose a file, and what stands in for what it leaves out."""
+    """Choose a file, and values for what it leaves out."""
 
     template: ClassVar[str] = "uploads/form.html"
     form: Form

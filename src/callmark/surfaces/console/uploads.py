@@ -99,7 +99,7 @@ def _text(progress: UploadProgress) -> str:
 
 
 async def download(request: ConsoleRequest) -> Response:
-    """Every row with what became of it, as CSV."""
+    """Every row with its outcome, as CSV."""
     upload_id = request.id(UploadId)
     made = (await uploads.read_progress(request.deps, request.account_id, upload_id)).upload
     name = (

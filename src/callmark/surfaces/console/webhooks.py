@@ -53,7 +53,7 @@ class WebhookFormPage(Page):
 
 @dataclass(frozen=True)
 class SecretPage(Page):
-    """A secret, shown this once; `old_until` says how long the one before goes on signing."""
+    """A secret, shown this once; `old_until` says how long the one before continues to sign."""
 
     template: ClassVar[str] = "webhooks/secret.html"
     name: str
@@ -64,7 +64,7 @@ class SecretPage(Page):
 
 @dataclass(frozen=True)
 class RotatePage(Page):
-    """Asks how long the present secret goes on signing."""
+    """Asks how long the present secret continues to sign."""
 
     template: ClassVar[str] = "webhooks/rotate.html"
     webhook: Webhook

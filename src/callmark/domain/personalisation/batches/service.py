@@ -32,7 +32,7 @@ class BatchRecords:
 
 @dataclass(frozen=True, slots=True)
 class BatchWithdrawal:
-    """What became of each record of a batch that was taken back."""
+    """The outcome of each record of a batch that was taken back."""
 
     batch: Batch
     withdrawn: int

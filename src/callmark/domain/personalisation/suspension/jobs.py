@@ -87,7 +87,7 @@ async def _page(
 ) -> tuple[list[Batch], list[OpenRecord]] | None:
     """The next batches whose records may be open, newest first, and those that are; None when there are no more.
 
-    None as well once the account was switched again: that has made the work due anew, from whoever does it.
+    None as well once the account was switched again: that has made the work due again, from whoever does it.
     """
     now = deps.clock.now()
     async with deps.db.connection() as tx:

@@ -76,7 +76,7 @@ def parts_of(rows: Sequence[UploadRow]) -> list[list[UploadRow]]:
 
 @dataclass(frozen=True)
 class RowDefaults:
-    """What stands in for columns and cells that a file leaves empty; an empty text stands for nothing."""
+    """What replaces columns and cells that a file leaves empty; an empty text stands for nothing."""
 
     caller: str = ""
     label_id: str = ""

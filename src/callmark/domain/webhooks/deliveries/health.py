@@ -27,7 +27,7 @@ class HealthState(StrEnum):
     IDLE = "idle"  # nothing to say about now
     WORKING = "working"  # the last attempt succeeded
     FAILING = "failing"  # the last attempt failed, a short time ago or with a retry to come
-    LATE = "late"  # an attempt is due and has no result: the receiver hangs, or nobody makes attempts
+    LATE = "late"  # an attempt is due and has no result: the receiver does not respond, or nobody makes attempts
     PAUSED = "paused"
 
 

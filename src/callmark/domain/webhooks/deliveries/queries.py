@@ -124,7 +124,7 @@ async def select_attempts(tx: Tx, delivery: Delivery) -> list[Attempt]:
 
 
 async def send_now(tx: Tx, delivery: Delivery, body: str, now: datetime) -> None:
-    """Makes the next attempt due now. A delivery that waits keeps its place in the schedule, else it begins anew.
+    """Makes the next attempt due now. A delivery that waits keeps its place in the schedule, else it begins again.
 
     Two at once make one attempt. The waiting row is taken before the delivery's, as `record` does.
     """

@@ -1,1 +1,1 @@
-"""Makes the attempts that are due, and writes what became of them."""
+"""Makes the attempts that are due, and writes their outcome."""

@@ -1,4 +1,4 @@
-"""How dispatch stands over all webhooks: what waits, what is put off, what is paused."""
+"""How dispatch stands over all webhooks: what waits, what is delayed, what is paused."""
 
 from dataclasses import dataclass
 from datetime import datetime

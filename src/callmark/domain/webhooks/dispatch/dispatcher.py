@@ -121,7 +121,7 @@ class Dispatcher:
             raise held.failure
 
     async def _start_due(self, held: _Attention) -> None:
-        # What is under way now may end while we read: then it looks due to us, and is not under way any more.
+        # What is under way now may end while we read: then it looks due to us, and is no longer under way.
         held.look, busy = False, set(held.in_flight)
         try:
             (found,) = await self._deps.gather(

@@ -1,4 +1,4 @@
-"""Tells an account's admins by mail that a delivery has failed for good (contract D40)."""
+"""Tells an account's admins by mail that a delivery has failed permanently (contract D40)."""
 
 from datetime import datetime
 from typing import Protocol

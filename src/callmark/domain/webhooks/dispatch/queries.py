@@ -1,4 +1,4 @@
-"""The SQL of dispatch: whose turn it is, what is due, and what became of it.
+"""The SQL of dispatch: whose turn it is, what is due, and the outcomes.
 
 A worker leases webhooks, not deliveries: it alone makes the attempts of those it holds, so it bounds in its own memory
 how many are in flight, and an attempt costs one write. Instants named `now` are of the product clock, `real_now` of the
@@ -86,7 +86,7 @@ class HeldWebhook(NamedTuple):
 
 
 class EndedAttempt(NamedTuple):
-    """What became of an attempt, or (None) that none was made; `at` is when it ended."""
+    """The outcome of an attempt, or (None) that none was made; `at` is when it ended."""
 
     due: DueDelivery
     attempt: Attempt | None
@@ -229,7 +229,7 @@ async def _move_one(tx: Tx, one: EndedAttempt) -> None:
 
 
 async def mark_mailed(tx: Tx, due: DueDelivery, now: datetime) -> bool:
-    """Notes that a failed delivery is told of by mail; false when it was before, or is not failed."""
+    """Notes that a failed delivery is reported by mail; false when it was before, or is not failed."""
     tag = await tx.execute(
         "UPDATE delivery SET mailed_at = $3 WHERE id = $1 AND created_at = $2 AND mailed_at IS NULL AND state = $4",
         due.delivery_id,
