@@ -16,7 +16,7 @@ from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 from callmark.kit.fabric import Fabric
-from callmark.kit.kept_connections import KeptConnections
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.settings import read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 

@@ -12,7 +12,7 @@ from tests.waiting import until
 
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
-from callmark.kit.kept_connections import KeptConnections
+from callmark.kit.fastpath.kept_connections import KeptConnections
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
 from callmark.processes.http import LOOPBACK, Server, open_socket
-from callmark.processes.http_protocol import LARGEST_HEAD_BYTES
 
 _gates: dict[str, asyncio.Event] = {}
 """`/slow`: set when it may go on to its body; an event belongs to one test's loop."""

@@ -24,9 +24,9 @@ from nats.errors import NoRespondersError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
+from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
 from callmark.kit.nats_servers import check_credentials, seeds
-from callmark.kit.subscriptions import Outbox, SteadyClient, subscribe, subscribe_directly
 
 log = structlog.get_logger(__name__)
 

@@ -4,8 +4,8 @@ A statement that takes many items is named by its function. Callers hand in thei
 statement runs, the next callers' items collect, so under load the number of round trips and commits follows the engine
 and the disk, not the requests, and a lone caller does not wait.
 
-They run on separate connections (`kit/kept_connections.py`) that keep plans: each is looked up by keys, so that no
-other plan could be better, and planning over partitions was measured to cost twice as much as running
+They run on separate connections (`kit/fastpath/kept_connections.py`) that keep plans: each is looked up by keys, so
+that no other plan could be better, and planning over partitions was measured to cost twice as much as running
 (docs/performance.md).
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from callmark.kit import patience
 from callmark.kit.db import Database, Tx
 from callmark.kit.errors import Unavailable
-from callmark.kit.kept_connections import KeptConnections
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
 
 Statement = Callable[[Tx, Sequence[Any]], Awaitable[Sequence[Any] | None]]

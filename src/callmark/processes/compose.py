@@ -16,9 +16,9 @@ from callmark.kit.db import Database
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
-from callmark.kit.kept_connections import KeptConnections
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import FILE as KEY_FILE
 from callmark.kit.secret_key import known_keys, lock_key, make_key, mark, set_key

@@ -16,10 +16,11 @@ from callmark.domain.deps import Deps
 from callmark.kit import metrics
 from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
+from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
+from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.health import readyz
 from callmark.kit.tasks import end, run_all
-from callmark.processes.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
-from callmark.processes.websockets import WebSocketProtocol
+from callmark.surfaces.http import render_error
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +53,9 @@ class Server(uvicorn.Server):
         head_within_s: float = HEAD_WITHIN_S,
         body_silent_s: float = BODY_SILENT_S,
     ) -> None:
-        protocol: Any = partial(HttpProtocol, head_within_s=head_within_s, body_silent_s=body_silent_s)
+        protocol: Any = partial(
+            HttpProtocol, render_refusal=render_error, head_within_s=head_within_s, body_silent_s=body_silent_s
+        )
         super().__init__(
             uvicorn.Config(
                 app,

@@ -26,8 +26,8 @@ from callmark.domain.personalisation.validation import V2, NewRecord
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
+from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
-from callmark.processes.websockets import WebSocketProtocol
 from callmark.surfaces.gateway.app import Gateway
 from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
 

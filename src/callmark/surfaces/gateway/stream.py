@@ -43,7 +43,7 @@ _BEARER = "bearer."
 
 
 class Frames(Protocol):
-    """The server's direct paths for frames, where it has them (`processes/websockets.py`)."""
+    """The server's direct paths for frames, where it has them (`kit/fastpath/websockets.py`)."""
 
     take: Callable[[bytes], bool] | None
 

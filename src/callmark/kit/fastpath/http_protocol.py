@@ -2,13 +2,13 @@
 
 import asyncio
 import re
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Protocol, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from callmark.kit.errors import AppError, InvalidInput, RequestTimedOut
 from callmark.kit.ids import new_id
-from callmark.surfaces.http import render_error
 
 LARGEST_HEAD_BYTES = 65_536
 """What has to be read of a request before its headers are complete; a longer head is refused."""
@@ -23,6 +23,17 @@ _REASONS = {400: "Bad Request", 408: "Request Timeout"}
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
 
 
+class Refusal(Protocol):
+    """The answer to a request that no application gets to see."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+RenderRefusal = Callable[[AppError], Refusal]
+
+
 class HttpProtocol(HttpToolsProtocol):
     """uvicorn's, with seven differences.
 
@@ -34,9 +45,10 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     def __init__(
-        self, *args: Any, head_within_s: float = HEAD_WITHIN_S, body_silent_s: float = BODY_SILENT_S, **options: Any
+        self, *args: Any, render_refusal: RenderRefusal, head_within_s: float, body_silent_s: float, **options: Any
     ) -> None:
         super().__init__(*args, **options)
+        self._render_refusal = render_refusal
         self._head_within_s = head_within_s
         self._body_silent_s = body_silent_s
         self._head_bytes: int | None = None
@@ -150,7 +162,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, error: AppError) -> None:
-        answer = render_error(error)
+        answer = self._render_refusal(error)
         headers = [
             *self.server_state.default_headers,
             *answer.headers,

@@ -1,4 +1,4 @@
-"""What nats-py does otherwise than we need it: its reader must stay, and some messages come by the thousand.
+"""A direct path through nats-py for messages that come by the thousand, and a reader that survives.
 
 nats-py gives each subscription a queue and a task, and each message some twenty steps. A gateway has a subscription
 per handset, and a push is four messages. So here a message of a direct subscription is handed on as it is read, and

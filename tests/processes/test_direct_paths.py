@@ -1,4 +1,4 @@
-"""The short ways past uvicorn are taken: an upgrade that goes round them would only be slower, and nobody would notice.
+"""The direct paths past uvicorn are taken: after an upgrade that bypasses them all would be right, only slower.
 
 docs/decisions/0012-hot-path-parts.md
 """
@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 
+from callmark.kit.fastpath.websockets import Frames
 from callmark.processes.http import LOOPBACK, Server, open_socket
-from callmark.processes.websockets import Frames
 
 
 @asynccontextmanager
