@@ -26,23 +26,23 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import app, cookies
 from callmark.surfaces.console.csv_export import sheet
-from callmark.surfaces.console.request import encode_key
+from callmark.surfaces.console.pager import encode_key
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
 NEW = "quite another four words"
 _SOURCES = [path.read_text() for path in Path(app.__file__).parent.glob("*.py")]
-_PARAMETERS = set(re.findall(r'query\("(\w+)"\)', "".join(_SOURCES)))
+_PARAMETERS = {*re.findall(r'query\("(\w+)"\)', "".join(_SOURCES)), "after", "before"}
 _FORGED = (
     "a\0b",
     "9" * 400,
     "9999-12-31",
     "0001-01-01",
     "2026-13-45",
-    encode_key("x", "y"),
-    encode_key("9999-12-31T23:59:59+00:00", "\0"),
-    encode_key("2026-01-01T00:00:00", "no id"),
-    encode_key("2026-01-01T00:00:00+00:00", "no id", "no number"),
+    encode_key(("x", "y")),
+    encode_key(("9999-12-31T23:59:59+00:00", "\0")),
+    encode_key(("2026-01-01T00:00:00", "no id")),
+    encode_key(("2026-01-01T00:00:00+00:00", "no id", "no number")),
     urlsafe_b64encode(b"[" * 1_500).decode(),
 )
 

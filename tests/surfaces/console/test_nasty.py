@@ -9,7 +9,7 @@ from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, ma
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.request import encode_key
+from callmark.surfaces.console.pager import encode_key
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
 
@@ -108,8 +108,8 @@ async def test_no_query_makes_a_page_fail(everybody: list[Browser], of_round: in
 @pytest.mark.parametrize("instant", INSTANTS)
 async def test_no_position_in_a_list_makes_a_page_fail(everybody: list[Browser], instant: str) -> None:
     for entry in (one for one in TABLE if one.method == "GET" and "{" not in one.path):
-        rest = (NOBODY, "5") if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
-        key = encode_key(instant, *rest)
+        rest = (NOBODY, 5) if entry.path == "/records" else ("9199001122",) if entry.path == "/numbers" else (NOBODY,)
+        key = encode_key((instant, *rest))
         browser = everybody[1 if "/operator/" in entry.path else 0]
         await _ask(browser, "GET", f"/console{entry.path}?after={key}&before={key}")
 

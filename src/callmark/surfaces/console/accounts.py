@@ -20,17 +20,17 @@ from callmark.domain.policy.model import Action, Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
-from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.batches import decode_instant_key
 from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.pager import InstantKey, Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/operator/accounts"
 PAGE = 50
+_PAGER: Pager[Account, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), PAGE)
 
 
 @dataclass(frozen=True)
@@ -96,22 +96,11 @@ async def show_accounts(request: ConsoleRequest) -> Response:
     """The table."""
     text, state = request.query("q").strip(), request.query("state")
     wanted = AccountState(state) if state in set(AccountState) else None
-    after = decode_instant_key(request.query("after"))
+    after = _PAGER.position(request)
     found = await accounts.search_accounts(request.deps, text, wanted, after, PAGE + 1)
-    shown = found[:PAGE]
-    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > PAGE else ""
-    filters = {"q": text, "state": wanted or ""}
-    return page(
-        request,
-        AccountsPage(
-            shown,
-            text,
-            wanted or "",
-            bool(text or wanted or after),
-            with_query(LIST, **filters, after=last) if last else "",
-            with_query(LIST, **filters) if after else "",
-        ),
-    )
+    part = _PAGER.part(request, found, q=text, state=wanted or "")
+    is_narrowed = bool(text or wanted or after)
+    return page(request, AccountsPage(part.rows, text, wanted or "", is_narrowed, part.next, part.first))
 
 
 async def show_create(request: ConsoleRequest) -> Response:

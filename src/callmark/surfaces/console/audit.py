@@ -1,9 +1,7 @@
 """The audit log: of an account for its admins, of the installation for operators."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import ClassVar
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -11,10 +9,10 @@ from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_us
 from callmark.kit.ids import parse_uuid
+from callmark.surfaces.console.pager import InstantKey, Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 
 ACTIONS = (
@@ -94,6 +92,7 @@ ACTIONS = (
     "operator.deleted",
 )
 """What the filter offers; a concept that notes something else adds its own."""
+_PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class AuditPage(Page):
 async def show_account(request: ConsoleRequest) -> Response:
     """The account's log."""
     wanted = _wanted(request)
-    found = await audit.list_for_business(request.deps, request.account_id, wanted, _after(request), PAGE + 1)
+    found = await audit.list_for_business(request.deps, request.account_id, wanted, _PAGER.position(request), PAGE + 1)
     return _page(request, found, wanted)
 
 
@@ -121,37 +120,17 @@ async def show_installation(request: ConsoleRequest) -> Response:
     """Every account's log and the installation's own; with `account`, that account's."""
     wanted, asked = _wanted(request), parse_uuid(request.query("account"))
     account_id = AccountId(asked) if asked else None
-    found = await audit.list_entries(request.deps, account_id, wanted, _after(request), PAGE + 1)
+    found = await audit.list_entries(request.deps, account_id, wanted, _PAGER.position(request), PAGE + 1)
     return _page(request, found, wanted, str(account_id or ""))
 
 
 def _page(request: ConsoleRequest, found: list[AuditEntry], wanted: AuditFilter, account_id: str = "") -> Response:
-    shown = found[:PAGE]
-    last = encode_key(iso_us(shown[-1].at), str(shown[-1].id)) if len(found) > PAGE else ""
-    filters = {"q": wanted.text, "action": wanted.action, "account": account_id}
-    return page(
-        request,
-        AuditPage(
-            shown,
-            wanted,
-            ACTIONS,
-            account_id,
-            request.path,
-            with_query(request.path, **filters, after=last) if last else "",
-            with_query(request.path, **filters) if request.query("after") else "",
-        ),
-    )
+    part = _PAGER.part(request, found, q=wanted.text, action=wanted.action, account=account_id)
+    return page(request, AuditPage(part.rows, wanted, ACTIONS, account_id, request.path, part.next, part.first))
 
 
 def _wanted(request: ConsoleRequest) -> AuditFilter:
     return AuditFilter(action=request.query("action"), text=request.query("q").strip())
-
-
-def _after(request: ConsoleRequest) -> tuple[datetime, UUID] | None:
-    key = decode_key(request.query("after"), 2)
-    entry_id = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    return (at, entry_id) if at and entry_id else None
 
 
 ROUTES = (

@@ -1,9 +1,8 @@
 """Batches of call records: the list, and one with its records."""
 
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, date, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -16,13 +15,13 @@ from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter, ListedBatch
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_us
-from callmark.kit.ids import id_part, parse_uuid
+from callmark.kit.ids import id_part
 from callmark.kit.zones import zone_or_utc
 from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.pager import InstantKey, decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
-from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, with_query
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/batches"
@@ -71,7 +70,7 @@ async def show_batches(request: ConsoleRequest) -> Response:
         id_part(request.query("q")) or "",
     )
     is_possible = bool(wanted.id_part) or not request.query("q").strip()
-    after = decode_instant_key(request.query("after"))
+    after = decode_key(request.query("after"), InstantKey)
     listed, last = await search.list_batches(request.deps, request.account_id, wanted, after)
     filters = {
         "since": _day(since),
@@ -85,10 +84,8 @@ async def show_batches(request: ConsoleRequest) -> Response:
         BatchesPage(
             listed if is_possible else [],
             **filters,
-            next=with_query(LIST, **filters, after=encode_key(iso_us(last[0]), str(last[1])))
-            if last and is_possible
-            else "",
-            first=with_query(LIST, **filters) if request.query("after") else "",
+            next=with_query(LIST, **filters, after=encode_key(last)) if last and is_possible else "",
+            first=with_query(LIST, **filters) if after else "",
         ),
     )
 
@@ -141,14 +138,6 @@ async def withdraw(request: ConsoleRequest) -> Response:
     """Takes back what has not ended."""
     done = await batches.withdraw_batch(request.deps, request.account_id, request.id(BatchId), by=request.by)
     return request.go(f"{LIST}/{done.batch.id}", f"{done.withdrawn:,} records were withdrawn.")
-
-
-def decode_instant_key(text: str) -> tuple[datetime, UUID] | None:
-    """A key of an instant and an id out of an address."""
-    key = decode_key(text, 2)
-    found = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    return (at, found) if at and found else None
 
 
 def _date(text: str) -> date | None:

@@ -20,9 +20,10 @@ from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
-from callmark.surfaces.console.request import ConsoleRequest, Form, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/callbacks/configurations"
@@ -97,20 +98,11 @@ async def show_list(request: ConsoleRequest) -> Response:
     found = [
         one for one in await _configured(request) if text.strip().casefold() in one.own.feature_set.name.casefold()
     ]
-    after = decode_key(request.query("after"), 2)
+    after = _PAGER.position(request)
     start = next((at + 1 for at, one in enumerate(found) if after == _key(one)), 0)
-    rest = found[start:]
-    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in rest[:_PAGE]]
-    return page(
-        request,
-        ConfigsPage(
-            shown,
-            text,
-            LIST,
-            with_query(LIST, q=text, after=encode_key(*_key(shown[-1][0]))) if len(rest) > _PAGE else "",
-            with_query(LIST, q=text) if start else "",
-        ),
-    )
+    part = _PAGER.part(request, found[start:], q=text)
+    shown = [(one, display_names.hours(one.config.hours) if one.config else "") for one in part.rows]
+    return page(request, ConfigsPage(shown, text, LIST, part.next, part.first))
 
 
 async def show_config(request: ConsoleRequest) -> Response:
@@ -279,6 +271,9 @@ def _pairs(form: Form, number: int) -> list[tuple[str, str]]:
 
 def _key(one: ConfiguredSet) -> tuple[str, str]:
     return one.own.feature_set.name, str(one.own.feature_set.id)
+
+
+_PAGER = Pager(tuple[str, str], _key, _PAGE)
 
 
 ROUTES = (

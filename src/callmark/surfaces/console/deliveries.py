@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
-from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
@@ -15,15 +14,16 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
-from callmark.kit.clock import iso_us
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import id_part, parse_uuid
+from callmark.surfaces.console.pager import InstantKey, Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/webhook-events"
 _PAGE = 50
+_PAGER: Pager[Delivery, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), _PAGE)
 SPANS = {
     "hour": ("Last hour", timedelta(hours=1)),
     "day": ("Last 24 hours", timedelta(days=1)),
@@ -77,25 +77,24 @@ async def show_list(request: ConsoleRequest) -> Response:
     """The account's deliveries, newest first."""
     wanted = {name: request.query(name) for name in ("q", "webhook", "state", "type", "span")}
     endpoints = await webhooks.list_webhooks(request.deps, request.account_id)
-    filters, is_possible = _filters(wanted, request.deps.clock.now(), _after(request))
+    filters, is_possible = _filters(wanted, request.deps.clock.now(), _PAGER.position(request))
     found = (
         await deliveries.list_deliveries(request.deps, request.account_id, filters, limit=_PAGE + 1)
         if is_possible
         else []
     )
-    shown = found[:_PAGE]
-    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > _PAGE else ""
+    part = _PAGER.part(request, found, **wanted)
     return page(
         request,
         DeliveriesPage(
-            shown,
+            part.rows,
             endpoints,
             wanted,
             {name: label for name, (label, _) in SPANS.items()},
             is_narrowed=any(wanted.values()),
             url=LIST,
-            next=with_query(LIST, **wanted, after=last) if last else "",
-            first=with_query(LIST, **wanted) if request.query("after") else "",
+            next=part.next,
+            first=part.first,
         ),
     )
 
@@ -132,7 +131,7 @@ async def resend(request: ConsoleRequest) -> Response:
     return request.go(to, "The event is being sent again.")
 
 
-def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID] | None) -> tuple[DeliveryFilter, bool]:
+def _filters(wanted: dict[str, str], now: datetime, after: InstantKey | None) -> tuple[DeliveryFilter, bool]:
     """The filters, and whether anything can fit them: what cannot be an event's id fits nothing."""
     webhook_id, event_id = parse_uuid(wanted["webhook"]), parse_uuid(wanted["q"].strip())
     part = id_part(wanted["q"]) or ""
@@ -147,13 +146,6 @@ def _filters(wanted: dict[str, str], now: datetime, after: tuple[datetime, UUID]
         id_part="" if event_id else part,
     )
     return filters, bool(part) or not wanted["q"].strip()
-
-
-def _after(request: ConsoleRequest) -> tuple[datetime, UUID] | None:
-    key = decode_key(request.query("after"), 2)
-    delivery_id = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    return (at, delivery_id) if at and delivery_id else None
 
 
 def _pretty(body: str) -> str:

@@ -24,8 +24,9 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.structure import MovePage, options_of
 
@@ -99,22 +100,21 @@ async def show_list(request: ConsoleRequest) -> Response:
     visible = await visible_sets.list_visible(request.deps, request.account_id, request.by.scope)
     found = [one for one in visible if one.path and wanted.includes(one)]  # a number group has no place
     tree = await structure.tree(request.deps, request.account_id, request.by.scope)
-    after = decode_key(request.query("after"), 2)
-    rest = [one for one in found if after is None or _key(one) > after]
-    shown = rest[:_PAGE]
+    after = _PAGER.position(request)
     kept = {"q": wanted.text, "state": state, "place": str(wanted.place or "")}
+    part = _PAGER.part(request, [one for one in found if after is None or _key(one) > after], **kept)
     return page(
         request,
         SetsPage(
-            shown,
+            part.rows,
             len(found),
             wanted,
             place_options(tree),
             is_narrowed=any(kept.values()),
             may_create=any(node.has_sets for node in flat(tree).values()),
             url=LIST,
-            next=with_query(LIST, **kept, after=encode_key(*_key(shown[-1]))) if len(rest) > _PAGE else "",
-            first=with_query(LIST, **kept) if after else "",
+            next=part.next,
+            first=part.first,
         ),
     )
 
@@ -307,6 +307,9 @@ async def _moving(request: ConsoleRequest, placed: Placed, form: Form, status: i
     return page(
         request, MovePage(f"Move {one.name}", text, "Move to", options_of(offered), form, f"{back}/move", back), status
     )
+
+
+_PAGER = Pager(tuple[str, str], _key, _PAGE)
 
 
 ROUTES = (

@@ -12,17 +12,18 @@ from callmark.domain.ids import ListingJobId
 from callmark.domain.numbers import reviews
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_us
 from callmark.kit.errors import NotFound
-from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import sse
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.sse import Progress
 
 JOBS = "/console/numbers/jobs"
 _PAGE, _FOLLOWED = 50, 2
+_JobKey = tuple[datetime, ListingJobId]
+_PAGER: Pager[ListingJob, _JobKey] = Pager(_JobKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
 _TICK, _TICKS = timedelta(milliseconds=500), 600
 """How often a job is looked at, and after how many times the browser is to ask again."""
 
@@ -60,11 +61,10 @@ async def show_jobs(request: ConsoleRequest) -> Response:
     of = request.deps, request.account_id, request.by.scope
     visible = await visible_sets.list_visible(*of)
     names = {one.feature_set.id: one.feature_set.name for one in visible if not one.feature_set.is_number_group}
-    jobs = await reviews.list_jobs(*of, before=_before(request), limit=_PAGE + 1)
-    found = [JobLine(job, names.get(job.feature_set_id, "")) for job in jobs]
-    shown = found[:_PAGE]
-    further = with_query(JOBS, before=_key(shown[-1].job)) if len(found) > _PAGE else ""
-    return page(request, JobsPage(shown, followed(shown), further, JOBS if request.query("before") else ""))
+    jobs = await reviews.list_jobs(*of, before=_PAGER.position(request), limit=_PAGE + 1)
+    part = _PAGER.part(request, jobs)
+    shown = [JobLine(job, names.get(job.feature_set_id, "")) for job in part.rows]
+    return page(request, JobsPage(shown, followed(shown), part.next, part.first))
 
 
 async def show_job(request: ConsoleRequest) -> Response:
@@ -108,18 +108,6 @@ def _progress_of(job: ListingJob) -> Progress:
 def followed(jobs: list[JobLine]) -> set[ListingJobId]:
     """The jobs whose progress the page follows: few, because a browser opens few connections to one server."""
     return {line.job.id for line in [one for one in jobs if one.job.state is JobState.RUNNING][:_FOLLOWED]}
-
-
-def _before(request: ConsoleRequest) -> tuple[datetime, ListingJobId] | None:
-    """Where the page begins; the first page for a position that is not ours."""
-    key = decode_key(request.query("before"), 2)
-    found = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    return (at, ListingJobId(found)) if at and found else None
-
-
-def _key(last: ListingJob) -> str:
-    return encode_key(iso_us(last.requested_at), str(last.id))
 
 
 ROUTES = (

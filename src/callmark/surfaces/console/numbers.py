@@ -25,12 +25,17 @@ from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirm
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.feature_sets import Identity, identity_of, place_options
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
 
 LIST = "/console/numbers"
 _PAGE = 50
+_NumberKey = tuple[datetime, PhoneNumber]
+_PAGER: Pager[NumberDetails, _NumberKey] = Pager(
+    _NumberKey, lambda one: (one.number.created_at, one.number.phone_number), _PAGE, "before"
+)
 _MOST_CHOSEN = 10_000
 
 
@@ -88,20 +93,18 @@ async def show_list(request: ConsoleRequest) -> Response:
     """The numbers of the actor's place."""
     wanted = _wanted(request)
     of = request.deps, request.account_id, request.by.scope
-    found = await number_search.search_numbers(*of, wanted, before=_before(request), limit=_PAGE + 1)
+    found = await number_search.search_numbers(*of, wanted, before=_PAGER.position(request), limit=_PAGE + 1)
     visible = await visible_sets.list_visible(*of)
     tree = await structure.tree(request.deps, request.account_id, request.by.scope)
-    shown = found[:_PAGE]
     kept = {
         "q": wanted.text,
         "state": wanted.state or "",
         "place": str(wanted.place or ""),
         "set": str(wanted.feature_set or ""),
     }
-    further = with_query(LIST, **kept, before=_key(shown[-1].number)) if len(found) > _PAGE else ""
-    first = with_query(LIST, **kept) if request.query("before") else ""
+    part = _PAGER.part(request, found, **kept)
     listed = NumbersPage(
-        shown,
+        part.rows,
         wanted,
         place_options(tree),
         [one for one in visible if one.path and (wanted.place is None or wanted.place in one.path)],
@@ -109,8 +112,8 @@ async def show_list(request: ConsoleRequest) -> Response:
         url=LIST,
         export=with_query(f"{LIST}/export", **kept),
         choose=with_query(f"{LIST}/chosen", **kept),
-        next=further,
-        first=first,
+        next=part.next,
+        first=part.first,
     )
     return page(request, listed)
 
@@ -299,17 +302,6 @@ def _why(found: PlacedNumber) -> str:
         return f"Preview only. {what}."
     published = found.placed is None or found.placed.feature_set.state is FeatureSetState.PUBLISHED
     return "" if published else "Preview only. The feature set is not published."
-
-
-def _before(request: ConsoleRequest) -> tuple[datetime, PhoneNumber] | None:
-    """Where the page begins; the first page for a position that is not ours."""
-    key = decode_key(request.query("before"), 2)
-    at = decode_instant(key[0]) if key else None
-    return (at, PhoneNumber(key[1])) if key and at else None
-
-
-def _key(last: Number) -> str:
-    return encode_key(iso_us(last.created_at), last.phone_number)
 
 
 ROUTES = (

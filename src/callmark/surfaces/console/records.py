@@ -1,6 +1,5 @@
 """Call records: search, one with its timeline, taking it back; and what a receiver would see now."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,12 +17,12 @@ from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
-from callmark.kit.clock import iso_us
-from callmark.kit.ids import id_part, parse_uuid
+from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.pager import decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, Form, decode_instant, decode_key, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.timeline import Moment, timeline
 
@@ -69,17 +68,15 @@ async def show_records(request: ConsoleRequest) -> Response:
     """The latest records, or those of a receiver, of a caller, of an outcome."""
     form = Form.of(**{name: request.query(name).strip() for name in _FILTERS})
     wanted = _wanted(form)
-    found = FoundRecords([], None)
+    found, after = FoundRecords([], None), decode_key(request.query("after"), RecordPosition)
     if not form.errors:
-        found = await search.find_records(request.deps, request.account_id, wanted, _place(request.query("after")))
+        found = await search.find_records(request.deps, request.account_id, wanted, after)
         if wanted.receiver and not found.records:  # a number that is not typed to its end may be one all the same
             wanted = replace(wanted, receiver=None, receiver_prefix=wanted.receiver)
-            found = await search.find_records(request.deps, request.account_id, wanted, _place(request.query("after")))
+            found = await search.find_records(request.deps, request.account_id, wanted, after)
     filters = {name: form.text(name) for name in _FILTERS}
-    more = ""
-    if found.next:
-        more = with_query(LIST, **filters, after=_key(found.next))
-    return page(request, RecordsPage(found, form, more, with_query(LIST, **filters) if request.query("after") else ""))
+    more = with_query(LIST, **filters, after=encode_key(found.next)) if found.next else ""
+    return page(request, RecordsPage(found, form, more, with_query(LIST, **filters) if after else ""))
 
 
 def _wanted(form: Form) -> RecordFilter:
@@ -166,22 +163,6 @@ async def show_resolve(request: ConsoleRequest) -> Response:
     if receiver and caller:
         view = await resolution.resolve_for_account(request.deps, request.account_id, receiver, caller)
     return page(request, ResolvePage(form, view, caller or ""), 422 if form.errors else 200)
-
-
-_POSITION = re.compile(r"-1|[0-9]{1,3}").fullmatch
-
-
-def _place(text: str) -> RecordPosition | None:
-    key = decode_key(text, 3)
-    found = parse_uuid(key[1]) if key else None
-    at = decode_instant(key[0]) if key else None
-    if key is None or found is None or at is None or not _POSITION(key[2]):
-        return None
-    return RecordPosition(at, found, int(key[2]))
-
-
-def _key(place: RecordPosition) -> str:
-    return encode_key(iso_us(place.accepted_at), str(place.batch_id), str(place.position))
 
 
 ROUTES = (

@@ -1,17 +1,13 @@
 """One request to the console: who asks, what was sent, where to go next."""
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cached_property
 from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -30,7 +26,6 @@ from callmark.surfaces.console.bodies import LargeFile
 HOME = "/console"
 UTC = ZoneInfo("UTC")
 Id = TypeVar("Id", bound=UUID)
-_LONGEST_KEY = 1000
 
 
 @dataclass
@@ -207,31 +202,6 @@ def _actor_of(live: Session, address: str) -> SessionActor | None:
         address=address,
         session=live,
     )
-
-
-def encode_key(*parts: str) -> str:
-    """A position in a list, for the address of the next page."""
-    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def decode_key(text: str, parts: int) -> tuple[str, ...] | None:
-    """The parts of a position; None for none, or for one that is not ours."""
-    if len(text) > _LONGEST_KEY or "\0" in text:
-        return None
-    try:
-        found = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=tuple[str, ...])
-    except (ValueError, msgspec.DecodeError):
-        return None
-    return found if len(found) == parts and not any("\0" in part for part in found) else None
-
-
-def decode_instant(text: str) -> datetime | None:
-    """An instant of a position, in UTC; None for one that is not ours or at either end of the calendar."""
-    try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo and MINYEAR < found.year < MAXYEAR else None
-    except ValueError:
-        return None
 
 
 def page_of(url: str) -> str:

@@ -15,15 +15,15 @@ from callmark.domain.personalisation.uploads.model import Upload
 from callmark.domain.personalisation.uploads.service import RowResult, UploadProgress
 from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
-from callmark.kit.clock import iso_us
 from callmark.surfaces.console import display_names, sse
-from callmark.surfaces.console.batches import decode_instant_key
 from callmark.surfaces.console.csv_export import sheet
+from callmark.surfaces.console.pager import InstantKey, Pager
 from callmark.surfaces.console.pages import Page, page
-from callmark.surfaces.console.request import ConsoleRequest, encode_key, with_query
+from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
 
 LIST = "/console/uploads"
+_PAGER: Pager[Upload, InstantKey] = Pager(InstantKey, lambda one: (one.created_at, one.id), uploads.PAGE)
 _FAULTY_SHOWN = 100
 _PAUSE = timedelta(milliseconds=400)
 _FOLLOWED_FOR = timedelta(minutes=10)
@@ -53,11 +53,9 @@ class UploadPage(Page):
 
 async def show_uploads(request: ConsoleRequest) -> Response:
     """Earlier files, newest first."""
-    found = await uploads.list_uploads(request.deps, request.account_id, decode_instant_key(request.query("after")))
-    shown = found[: uploads.PAGE]
-    last = encode_key(iso_us(shown[-1].created_at), str(shown[-1].id)) if len(found) > uploads.PAGE else ""
-    more = with_query(LIST, after=last) if last else ""
-    return page(request, UploadsPage(shown, more, LIST if request.query("after") else ""))
+    found = await uploads.list_uploads(request.deps, request.account_id, _PAGER.position(request))
+    part = _PAGER.part(request, found)
+    return page(request, UploadsPage(part.rows, part.next, part.first))
 
 
 async def show_upload(request: ConsoleRequest) -> Response:
