@@ -17,12 +17,12 @@ from callmark.domain.personalisation.search.service import BatchFilter, ListedBa
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import id_part
 from callmark.kit.zones import zone_or_utc
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import InstantKey, decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
 from callmark.surfaces.console.request import ConsoleRequest, with_query
-from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.route import get
 
 LIST = "/console/batches"
 _STATES = {"done": True, "working": False}
@@ -122,16 +122,15 @@ async def show_batch(request: ConsoleRequest) -> Response:
     )
 
 
-async def ask_withdraw(request: ConsoleRequest) -> Response:
+async def ask_withdraw(request: ConsoleRequest) -> Page:
     """Says what is taken back."""
     stages = await batches.count_stages(request.deps, request.account_id, request.id(BatchId))
-    path = f"{LIST}/{stages.batch.id}"
     lost = [
         f"Up to {stages.valid:,} identities are removed from their handsets and no longer show.",
         "Records whose window has ended do not change.",
         "This cannot be undone. To show them again, push the records again.",
     ]
-    return confirm(request, Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{path}/withdraw", path))
+    return Confirm("Withdraw this batch?", lost, "Withdraw batch", f"{LIST}/{stages.batch.id}")
 
 
 async def withdraw(request: ConsoleRequest) -> Response:
@@ -156,6 +155,5 @@ def _day(day: date | None) -> str:
 ROUTES = (
     get("/batches", show_batches, Action.RECORDS_VIEW),
     get("/batches/{id}", show_batch, Action.RECORDS_VIEW),
-    get("/batches/{id}/withdraw", ask_withdraw, Action.RECORDS_PUSH),
-    post("/batches/{id}/withdraw", withdraw, Action.RECORDS_PUSH),
+    *confirmed("/batches/{id}/withdraw", ask_withdraw, withdraw, Action.RECORDS_PUSH),
 )

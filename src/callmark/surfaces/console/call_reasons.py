@@ -12,7 +12,8 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import CallReasonId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
+from callmark.surfaces.console import display_names
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, shown_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -83,16 +84,15 @@ async def edit(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"“{reason.text}” was saved.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost, or which feature sets keep it."""
     reason, used_by = await _reason(request)
     if used_by:
         reasons = [shown_by(used_by), "Give them another call reason first."]
         next_step = ("Feature sets", "/console/feature-sets")
-        return page(request, Blocked(f"“{reason.text}” cannot be removed yet", reasons, next_step, LIST))
+        return Blocked(f"“{reason.text}” cannot be removed yet", reasons, next_step, LIST)
     lost = ["Feature sets can no longer use it.", "This cannot be undone."]
-    to = f"{LIST}/{reason.id}/delete"
-    return confirm(request, Confirm(f"Remove “{reason.text}”?", lost, "Remove", to, LIST))
+    return Confirm(f"Remove “{reason.text}”?", lost, "Remove", LIST)
 
 
 async def delete(request: ConsoleRequest) -> Response:
@@ -102,7 +102,7 @@ async def delete(request: ConsoleRequest) -> Response:
             request.deps, request.account_id, request.id(CallReasonId), by=request.by
         )
     except Conflict as refused:
-        return request.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+        return request.go(LIST, display_names.sentence(refused.message), "danger")
     return request.go(LIST, f"“{reason.text}” was removed.")
 
 
@@ -132,6 +132,5 @@ ROUTES = (
     post("/call-reasons/new", create, Action.CALL_REASONS_MANAGE),
     get("/call-reasons/{id}/edit", show_edit, Action.CALL_REASONS_MANAGE),
     post("/call-reasons/{id}/edit", edit, Action.CALL_REASONS_MANAGE),
-    get("/call-reasons/{id}/delete", ask_delete, Action.CALL_REASONS_MANAGE),
-    post("/call-reasons/{id}/delete", delete, Action.CALL_REASONS_MANAGE),
+    *confirmed("/call-reasons/{id}/delete", ask_delete, delete, Action.CALL_REASONS_MANAGE),
 )

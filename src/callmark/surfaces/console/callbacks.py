@@ -19,7 +19,7 @@ from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import time_zone
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
@@ -151,25 +151,21 @@ async def offer(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{feature_set_id}", f"{one.name} {said}.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what stays."""
     found = await _find(request)
     one = found.own.feature_set
-    return confirm(
-        request,
-        Confirm(
-            title=f"Remove the configuration for {one.name}?",
-            lost=[
-                "Its name, business hours and time zone are deleted.",
-                "Receivers can still request a callback, but cannot choose a time."
-                if one.call_me_back
-                else "Call Me Back is already off for this feature set.",
-                "Existing requests stay in the list.",
-            ],
-            button="Remove configuration",
-            to=f"{LIST}/{one.id}/delete",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Remove the configuration for {one.name}?",
+        lost=[
+            "Its name, business hours and time zone are deleted.",
+            "Receivers can still request a callback, but cannot choose a time."
+            if one.call_me_back
+            else "Call Me Back is already off for this feature set.",
+            "Existing requests stay in the list.",
+        ],
+        button="Remove configuration",
+        back=LIST,
     )
 
 
@@ -282,6 +278,5 @@ ROUTES = (
     post("/callbacks/configurations/{id}", save, Action.CALLBACKS_MANAGE),
     post("/callbacks/configurations/{id}/offer", offer, Action.CALLBACKS_MANAGE),
     post("/callbacks/configurations/{id}/preview", preview, Action.CALLBACKS_MANAGE),
-    get("/callbacks/configurations/{id}/delete", ask_delete, Action.CALLBACKS_MANAGE),
-    post("/callbacks/configurations/{id}/delete", delete, Action.CALLBACKS_MANAGE),
+    *confirmed("/callbacks/configurations/{id}/delete", ask_delete, delete, Action.CALLBACKS_MANAGE),
 )

@@ -24,7 +24,7 @@ from callmark.surfaces.console.campaign_builder import (
     find_campaign,
     question_fields,
 )
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import day_range, default_range, path_of
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
@@ -157,25 +157,21 @@ async def show_answers(request: ConsoleRequest) -> Response:
     return page(request, AnswersPage(found, shown, following, url if after else ""))
 
 
-async def ask_live(request: ConsoleRequest) -> Response:
+async def ask_live(request: ConsoleRequest) -> Page:
     """Says what begins, and that the questions stay as they are."""
     found = await find_campaign(request)
     one, campaign = found.own.feature_set, found.campaign
     kinds = " and ".join(display_names.CALL_TYPES[kind].lower() for kind in _asked_after(found))
-    return confirm(
-        request,
-        Confirm(
-            title=f"Make {campaign.name} live?",
-            lost=[
-                f"It asks after {kinds} calls, from the next call.",
-                f"It asks receivers of calls from the {display_names.count(one.number_count, 'number')} in {one.name}.",
-                "You can no longer change its questions.",
-            ],
-            button="Make live",
-            to=f"{LIST}/{campaign.id}/live",
-            back=f"{LIST}/{campaign.id}",
-            danger=False,
-        ),
+    return Confirm(
+        title=f"Make {campaign.name} live?",
+        lost=[
+            f"It asks after {kinds} calls, from the next call.",
+            f"It asks receivers of calls from the {display_names.count(one.number_count, 'number')} in {one.name}.",
+            "You can no longer change its questions.",
+        ],
+        button="Make live",
+        back=f"{LIST}/{campaign.id}",
+        danger=False,
     )
 
 
@@ -189,22 +185,18 @@ async def make_live(request: ConsoleRequest) -> Response:
     return request.go(to, f"{campaign.name} is live.")
 
 
-async def ask_end(request: ConsoleRequest) -> Response:
+async def ask_end(request: ConsoleRequest) -> Page:
     """Says that it is for good."""
     found = await find_campaign(request)
     campaign = found.campaign
-    return confirm(
-        request,
-        Confirm(
-            title=f"End {campaign.name}?",
-            lost=[
-                "It stops asking receivers. Answers that are not submitted yet are refused.",
-                "You cannot make it live again. Its answers and results stay.",
-            ],
-            button="End campaign",
-            to=f"{LIST}/{campaign.id}/end",
-            back=f"{LIST}/{campaign.id}",
-        ),
+    return Confirm(
+        title=f"End {campaign.name}?",
+        lost=[
+            "It stops asking receivers. Answers that are not submitted yet are refused.",
+            "You cannot make it live again. Its answers and results stay.",
+        ],
+        button="End campaign",
+        back=f"{LIST}/{campaign.id}",
     )
 
 
@@ -218,24 +210,20 @@ async def end(request: ConsoleRequest) -> Response:
     return request.go(to, f"{campaign.name} has ended.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says how many answers go with it."""
     found = await find_campaign(request)
     campaign = found.campaign
     answered = await feedback.count_answers_to(request.deps, request.account_id, campaign.id)
     questions = display_names.count(len(campaign.questions), "question")
-    return confirm(
-        request,
-        Confirm(
-            title=f"Delete {campaign.name}?",
-            lost=[
-                f"This permanently deletes {questions} and {display_names.count(answered, 'answer')}.",
-                "Events already sent stay in the log for 30 days.",
-            ],
-            button="Delete campaign",
-            to=f"{LIST}/{campaign.id}/delete",
-            back=f"{LIST}/{campaign.id}",
-        ),
+    return Confirm(
+        title=f"Delete {campaign.name}?",
+        lost=[
+            f"This permanently deletes {questions} and {display_names.count(answered, 'answer')}.",
+            "Events already sent stay in the log for 30 days.",
+        ],
+        button="Delete campaign",
+        back=f"{LIST}/{campaign.id}",
     )
 
 
@@ -308,12 +296,9 @@ ROUTES = (
     get("/campaigns", show_list, Action.FEEDBACK_VIEW),
     get("/campaigns/{id}", show_campaign, Action.FEEDBACK_VIEW),
     get("/campaigns/{id}/answers", show_answers, Action.FEEDBACK_VIEW),
-    get("/campaigns/{id}/live", ask_live, Action.FEEDBACK_MANAGE),
-    post("/campaigns/{id}/live", make_live, Action.FEEDBACK_MANAGE),
-    get("/campaigns/{id}/end", ask_end, Action.FEEDBACK_MANAGE),
-    post("/campaigns/{id}/end", end, Action.FEEDBACK_MANAGE),
-    get("/campaigns/{id}/delete", ask_delete, Action.FEEDBACK_MANAGE),
-    post("/campaigns/{id}/delete", delete, Action.FEEDBACK_MANAGE),
+    *confirmed("/campaigns/{id}/live", ask_live, make_live, Action.FEEDBACK_MANAGE),
+    *confirmed("/campaigns/{id}/end", ask_end, end, Action.FEEDBACK_MANAGE),
+    *confirmed("/campaigns/{id}/delete", ask_delete, delete, Action.FEEDBACK_MANAGE),
     get("/campaigns/{id}/export", show_export, Action.FEEDBACK_VIEW),
     post("/campaigns/{id}/export", export, Action.FEEDBACK_VIEW),
 )

@@ -1,28 +1,33 @@
 """One page that asks before something is lost; scripts show it as a dialog over the page that led to it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.responses import Response
 
+from callmark.domain.policy.model import Action
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
+from callmark.surfaces.console.route import Access, ConsoleRoute, Handler, get, post
 
 _MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Confirm(Page):
-    """What will be done, what is lost by it, and the way back. `danger` colours the button."""
+    """What will be done, what is lost by it, and the way back. `danger` colours the button.
+
+    Its form posts to the address of the page.
+    """
 
     template: ClassVar[str] = "kit/confirm.html"
     title: str
     lost: list[str]
     button: str
-    to: str
     back: str
     danger: bool = True
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,19 @@ class Blocked(Page):
     back: str
 
 
+def confirmed(
+    path: str, question: Callable[[ConsoleRequest], Awaitable[Page]], act: Handler, needs: Action | Access
+) -> tuple[ConsoleRoute, ConsoleRoute]:
+    """The page that asks (or says why not), and, at the same path, the action that its form posts to."""
+
+    async def ask(request: ConsoleRequest) -> Response:
+        return page(request, await question(request))
+
+    return get(path, ask, needs), post(path, act, needs)
+
+
 def confirm(request: ConsoleRequest, asked: Confirm) -> Response:
-    """The page that asks; its form posts to `to`."""
+    """The page that asks."""
     return page(request, asked)
 
 

@@ -23,7 +23,7 @@ from callmark.domain.structure.model import Node, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -127,7 +127,7 @@ async def show_set(request: ConsoleRequest) -> Response:
     return page(request, SetPage(one, _trail(placed), placed.place.path, identity, _why(one), _to_do(one)))
 
 
-async def ask_publish(request: ConsoleRequest) -> Response:
+async def ask_publish(request: ConsoleRequest) -> Page:
     """Says what publishing does, or what is missing."""
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
@@ -135,13 +135,13 @@ async def ask_publish(request: ConsoleRequest) -> Response:
     if one.label_id is None:
         reasons = ["A published feature set needs a label. Choose one first."]
         to = ("Choose a label", f"{back}/edit")
-        return page(request, Blocked(f"{one.name} cannot be published yet", reasons, to, back))
+        return Blocked(f"{one.name} cannot be published yet", reasons, to, back)
     lost = [
         f"Its listed numbers (currently {one.number_count:,}) show {identity.name} from the next call.",
         f"Call reason: {identity.reason}" if identity.reason else "They show no call reason.",
         "You can unpublish it at any time. Its numbers stay listed.",
     ]
-    return confirm(request, Confirm(f"Publish {one.name}?", lost, "Publish", f"{back}/publish", back, danger=False))
+    return Confirm(f"Publish {one.name}?", lost, "Publish", back, danger=False)
 
 
 async def publish(request: ConsoleRequest) -> Response:
@@ -154,7 +154,7 @@ async def publish(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{set_id}", f"{one.name} was published.")
 
 
-async def ask_unpublish(request: ConsoleRequest) -> Response:
+async def ask_unpublish(request: ConsoleRequest) -> Page:
     """Says what ends."""
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
@@ -163,7 +163,7 @@ async def ask_unpublish(request: ConsoleRequest) -> Response:
         "They stay listed and nothing is deleted. Publish the feature set again to restore it.",
         "Call Me Back and User Feedback are off until then.",
     ]
-    return confirm(request, Confirm(f"Unpublish {one.name}?", lost, "Unpublish", f"{back}/unpublish", back))
+    return Confirm(f"Unpublish {one.name}?", lost, "Unpublish", back)
 
 
 async def unpublish(request: ConsoleRequest) -> Response:
@@ -196,7 +196,7 @@ async def move(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{set_id}", f"{placed.feature_set.name} is moved to {node.where}.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what goes with it, or why it cannot be deleted yet."""
     placed = await placed_of(request)
     one, back = placed.feature_set, f"{LIST}/{placed.feature_set.id}"
@@ -206,7 +206,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
             "To hide them temporarily, unpublish the feature set instead.",
         ]
         to = ("Delist its numbers", f"{back}/listing")
-        return page(request, Blocked(f"{one.name} cannot be deleted yet", reasons, to, back))
+        return Blocked(f"{one.name} cannot be deleted yet", reasons, to, back)
     gone = await feature_sets.get_hangers(request.deps, one.id)
     lost = [f"Its id {one.id} stops working: the API answers 403 for it."]
     if gone.callback_config:
@@ -215,7 +215,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
         names, answers = ", ".join(gone.campaigns), display_names.count(gone.answer_count, "answer")
         lost.append(f"Its feedback campaigns go with it, and {answers} to them: {names}.")
     lost.append("This cannot be undone.")
-    return confirm(request, Confirm(f"Delete {one.name}?", lost, "Delete feature set", f"{back}/delete", back))
+    return Confirm(f"Delete {one.name}?", lost, "Delete feature set", back)
 
 
 async def delete(request: ConsoleRequest) -> Response:
@@ -315,12 +315,9 @@ _PAGER = Pager(tuple[str, str], _key, _PAGE)
 ROUTES = (
     get("/feature-sets", show_list, Action.FEATURE_SETS_VIEW),
     get("/feature-sets/{id}", show_set, Action.FEATURE_SETS_VIEW),
-    get("/feature-sets/{id}/publish", ask_publish, Action.FEATURE_SETS_MANAGE),
-    post("/feature-sets/{id}/publish", publish, Action.FEATURE_SETS_MANAGE),
-    get("/feature-sets/{id}/unpublish", ask_unpublish, Action.FEATURE_SETS_MANAGE),
-    post("/feature-sets/{id}/unpublish", unpublish, Action.FEATURE_SETS_MANAGE),
+    *confirmed("/feature-sets/{id}/publish", ask_publish, publish, Action.FEATURE_SETS_MANAGE),
+    *confirmed("/feature-sets/{id}/unpublish", ask_unpublish, unpublish, Action.FEATURE_SETS_MANAGE),
     get("/feature-sets/{id}/move", show_move, Action.FEATURE_SETS_MANAGE),
     post("/feature-sets/{id}/move", move, Action.FEATURE_SETS_MANAGE),
-    get("/feature-sets/{id}/delete", ask_delete, Action.FEATURE_SETS_MANAGE),
-    post("/feature-sets/{id}/delete", delete, Action.FEATURE_SETS_MANAGE),
+    *confirmed("/feature-sets/{id}/delete", ask_delete, delete, Action.FEATURE_SETS_MANAGE),
 )

@@ -12,7 +12,7 @@ from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -77,7 +77,7 @@ async def show_new(request: ConsoleRequest) -> Response:
     return await shown_page(request, NewHandsetAppPage, otherwise)
 
 
-async def ask_revoke(request: ConsoleRequest) -> Response:
+async def ask_revoke(request: ConsoleRequest) -> Page:
     """Says what ends."""
     app = await handsets.get_app(request.deps, request.id(HandsetAppId))
     count = await directory.count_registrations(request.deps, app.id)
@@ -86,18 +86,14 @@ async def ask_revoke(request: ConsoleRequest) -> Response:
         if count > directory.MOST_COUNTED
         else display_names.count(count, "handset")
     )
-    return confirm(
-        request,
-        Confirm(
-            title=f"Revoke {app.name}?",
-            lost=[
-                f"Its registrations end immediately ({told}). These handsets no longer show anything.",
-                "Its credential stops working. This cannot be undone.",
-            ],
-            button="Revoke app",
-            to=f"{LIST}/{app.id}/revoke",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Revoke {app.name}?",
+        lost=[
+            f"Its registrations end immediately ({told}). These handsets no longer show anything.",
+            "Its credential stops working. This cannot be undone.",
+        ],
+        button="Revoke app",
+        back=LIST,
     )
 
 
@@ -112,6 +108,5 @@ ROUTES = (
     get("/operator/handset-apps/new", show_create, Action.OPERATE),
     post("/operator/handset-apps/new", create, Action.OPERATE),
     get("/operator/handset-apps/shown/{token}", show_new, Action.OPERATE),
-    get("/operator/handset-apps/{id}/revoke", ask_revoke, Action.OPERATE),
-    post("/operator/handset-apps/{id}/revoke", revoke, Action.OPERATE),
+    *confirmed("/operator/handset-apps/{id}/revoke", ask_revoke, revoke, Action.OPERATE),
 )

@@ -14,10 +14,10 @@ from callmark.kit.errors import NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_loose
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, with_query
-from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.route import get
 
 LIST = "/console/operator/handsets"
 PAGE = 50
@@ -78,21 +78,17 @@ async def show_handsets(request: ConsoleRequest) -> Response:
     )
 
 
-async def ask_forget(request: ConsoleRequest) -> Response:
+async def ask_forget(request: ConsoleRequest) -> Page:
     """Says what ends."""
     handset = await directory.get_registration(request.deps, _number(request))
-    return confirm(
-        request,
-        Confirm(
-            title=f"Forget {display_names.phone(handset.phone_number)}?",
-            lost=[
-                "Its registration and connection end immediately. The app must register it again.",
-                "Until then, pushes to it fail as “Not a user of the app” and its calls show nothing.",
-            ],
-            button="Forget handset",
-            to=f"{LIST}/{handset.phone_number}/forget",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Forget {display_names.phone(handset.phone_number)}?",
+        lost=[
+            "Its registration and connection end immediately. The app must register it again.",
+            "Until then, pushes to it fail as “Not a user of the app” and its calls show nothing.",
+        ],
+        button="Forget handset",
+        back=LIST,
     )
 
 
@@ -123,6 +119,5 @@ def _number(request: ConsoleRequest) -> PhoneNumber:
 
 ROUTES = (
     get("/operator/handsets", show_handsets, Action.OPERATE),
-    get("/operator/handsets/{number}/forget", ask_forget, Action.OPERATE),
-    post("/operator/handsets/{number}/forget", forget, Action.OPERATE),
+    *confirmed("/operator/handsets/{number}/forget", ask_forget, forget, Action.OPERATE),
 )

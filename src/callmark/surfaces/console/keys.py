@@ -13,7 +13,7 @@ from callmark.domain.ids import KeyReference
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.first_steps import token_curl
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -125,21 +125,17 @@ async def edit(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"{changed.name} was saved.")
 
 
-async def ask_regenerate(request: ConsoleRequest) -> Response:
+async def ask_regenerate(request: ConsoleRequest) -> Page:
     """Says what a new pair ends."""
     key = await _key(request)
-    return confirm(
-        request,
-        Confirm(
-            title=f"Regenerate {key.name}?",
-            lost=[
-                f"The pair whose Key ID ends in {key.ending} stops working immediately.",
-                "Tokens created with it stop working too.",
-            ],
-            button="Regenerate",
-            to=f"{LIST}/{key.reference}/regenerate",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Regenerate {key.name}?",
+        lost=[
+            f"The pair whose Key ID ends in {key.ending} stops working immediately.",
+            "Tokens created with it stop working too.",
+        ],
+        button="Regenerate",
+        back=LIST,
     )
 
 
@@ -162,22 +158,18 @@ async def show_first_request(request: ConsoleRequest) -> Response:
     return page(request, FirstRequestPart(str(key.reference), key.last_used_at))
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost."""
     key = await _key(request)
-    return confirm(
-        request,
-        Confirm(
-            title=f"Delete {key.name}?",
-            lost=[
-                f"The pair whose Key ID ends in {key.ending} stops working immediately.",
-                "Tokens created with it stop working too.",
-                "This cannot be undone.",
-            ],
-            button="Delete key",
-            to=f"{LIST}/{key.reference}/delete",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Delete {key.name}?",
+        lost=[
+            f"The pair whose Key ID ends in {key.ending} stops working immediately.",
+            "Tokens created with it stop working too.",
+            "This cannot be undone.",
+        ],
+        button="Delete key",
+        back=LIST,
     )
 
 
@@ -219,8 +211,6 @@ ROUTES = (
     get("/keys/{id}/first-request", show_first_request, Action.KEYS_VIEW),
     get("/keys/{id}/edit", show_edit, Action.KEYS_MANAGE),
     post("/keys/{id}/edit", edit, Action.KEYS_MANAGE),
-    get("/keys/{id}/regenerate", ask_regenerate, Action.KEYS_MANAGE),
-    post("/keys/{id}/regenerate", regenerate, Action.KEYS_MANAGE),
-    get("/keys/{id}/delete", ask_delete, Action.KEYS_MANAGE),
-    post("/keys/{id}/delete", delete, Action.KEYS_MANAGE),
+    *confirmed("/keys/{id}/regenerate", ask_regenerate, regenerate, Action.KEYS_MANAGE),
+    *confirmed("/keys/{id}/delete", ask_delete, delete, Action.KEYS_MANAGE),
 )

@@ -15,7 +15,8 @@ from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, Label
 from callmark.domain.policy.model import Action
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.text import kept_or
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirm, shown_by
+from callmark.surfaces.console import display_names
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed, shown_by
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import HOME, ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -147,18 +148,18 @@ async def make_default(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"{label.name} is now the default.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost."""
     label = await _label(request)
     uses = await feature_sets.list_uses(request.deps, request.account_id)
     if used_by := uses.of_labels.get(label.id):
         reasons = [shown_by(used_by), "Give them another label first."]
-        return page(request, Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST))
+        return Blocked(f"{label.name} cannot be deleted yet", reasons, FEATURE_SETS, LIST)
     lost = [f"The label id {label.id} can no longer be used in new call records."]
     if label.is_default:
         lost.append("It is the default label. The oldest dynamic label becomes the default.")
     lost += ["Records that are already pushed still show it.", "This cannot be undone."]
-    return confirm(request, Confirm(f"Delete {label.name}?", lost, "Delete label", f"{LIST}/{label.id}/delete", LIST))
+    return Confirm(f"Delete {label.name}?", lost, "Delete label", LIST)
 
 
 async def delete(request: ConsoleRequest) -> Response:
@@ -166,7 +167,7 @@ async def delete(request: ConsoleRequest) -> Response:
     try:
         label = await labels.delete_label(request.deps, request.account_id, request.id(LabelId), by=request.by)
     except Conflict as refused:
-        return request.go(LIST, refused.message[:1].upper() + refused.message[1:] + ".", "danger")
+        return request.go(LIST, display_names.sentence(refused.message), "danger")
     return request.go(LIST, f"{label.name} was deleted.")
 
 
@@ -229,6 +230,5 @@ ROUTES = (
     get("/labels/{id}/edit", show_edit, Action.LABELS_MANAGE),
     post("/labels/{id}/edit", edit, Action.LABELS_MANAGE, largest_bytes=_LARGEST_FORM),
     post("/labels/{id}/default", make_default, Action.LABELS_MANAGE),
-    get("/labels/{id}/delete", ask_delete, Action.LABELS_MANAGE),
-    post("/labels/{id}/delete", delete, Action.LABELS_MANAGE),
+    *confirmed("/labels/{id}/delete", ask_delete, delete, Action.LABELS_MANAGE),
 )

@@ -21,7 +21,7 @@ from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import PreviewedFile
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.list_files import (
     ListFile,
@@ -176,18 +176,15 @@ async def apply(request: ConsoleRequest) -> Response:
     return request.go(f"{_at(set_id)}/listing", _said(done), "success" if _did(done) else "warning")
 
 
-async def ask_delist_all(request: ConsoleRequest) -> Response:
+async def ask_delist_all(request: ConsoleRequest) -> Page:
     """Says what ends."""
     one = (await _find_set(request)).feature_set
-    back = f"{_at(one.id)}/listing"
     lost = [
         f"{display_names.count(one.number_count, 'number').capitalize()} in {one.name} leave your account.",
         "Their calls then show nothing, and another business can list them.",
         "The feature set stays.",
     ]
-    return confirm(
-        request, Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/delist-all", back)
-    )
+    return Confirm(f"Delist every number of {one.name}?", lost, "Delist all", f"{_at(one.id)}/listing")
 
 
 async def delist_all(request: ConsoleRequest) -> Response:
@@ -312,6 +309,5 @@ ROUTES = (
     post("/feature-sets/{id}/listing", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
     post("/feature-sets/{id}/listing/apply", apply, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
     get("/feature-sets/{id}/listing/{draft}", show_preview, Action.NUMBERS_MANAGE),
-    get("/feature-sets/{id}/delist-all", ask_delist_all, Action.NUMBERS_MANAGE),
-    post("/feature-sets/{id}/delist-all", delist_all, Action.NUMBERS_MANAGE),
+    *confirmed("/feature-sets/{id}/delist-all", ask_delist_all, delist_all, Action.NUMBERS_MANAGE),
 )

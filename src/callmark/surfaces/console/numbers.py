@@ -22,7 +22,7 @@ from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.feature_sets import Identity, identity_of, place_options
 from callmark.surfaces.console.pager import Pager
@@ -167,23 +167,14 @@ async def show_number(request: ConsoleRequest) -> Response:
     return page(request, NumberPage(found, identity, _why(found)))
 
 
-async def ask_delist(request: ConsoleRequest) -> Response:
+async def ask_delist(request: ConsoleRequest) -> Page:
     """Says what ends."""
     number, found = _number(request), await _find(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
     ]
-    return confirm(
-        request,
-        Confirm(
-            f"Delist {display_names.phone(number)}?",
-            lost,
-            "Delist number",
-            f"{LIST}/{number}/delist",
-            f"{LIST}/{number}",
-        ),
-    )
+    return Confirm(f"Delist {display_names.phone(number)}?", lost, "Delist number", f"{LIST}/{number}")
 
 
 async def delist_one(request: ConsoleRequest) -> Response:
@@ -310,7 +301,6 @@ ROUTES = (
     post("/numbers/delist", delist, Action.NUMBERS_MANAGE),
     get("/numbers/export", export, Action.NUMBERS_VIEW),
     get("/numbers/{number}", show_number, Action.NUMBERS_VIEW),
-    get("/numbers/{number}/delist", ask_delist, Action.NUMBERS_MANAGE),
-    post("/numbers/{number}/delist", delist_one, Action.NUMBERS_MANAGE),
+    *confirmed("/numbers/{number}/delist", ask_delist, delist_one, Action.NUMBERS_MANAGE),
     post("/numbers/{number}/again", again, Action.NUMBERS_MANAGE),
 )

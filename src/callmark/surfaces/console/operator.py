@@ -6,29 +6,26 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.ids import AccountId
 from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import Action
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.pages import Page
 from callmark.surfaces.console.request import HOME, ConsoleRequest
-from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.route import post
 
 LIST = "/console/operator/accounts"
 
 
-async def ask_act(request: ConsoleRequest) -> Response:
+async def ask_act(request: ConsoleRequest) -> Page:
     """Announces what acting means."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
-    return confirm(
-        request,
-        Confirm(
-            title=f"Act for {account.name}?",
-            lost=[
-                "You can see and change everything that its admins can.",
-                "The account's audit log records your changes under your email address.",
-            ],
-            button="Act for this account",
-            to=f"{LIST}/{account.id}/act",
-            back=f"{LIST}/{account.id}",
-            danger=False,
-        ),
+    return Confirm(
+        title=f"Act for {account.name}?",
+        lost=[
+            "You can see and change everything that its admins can.",
+            "The account's audit log records your changes under your email address.",
+        ],
+        button="Act for this account",
+        back=f"{LIST}/{account.id}",
+        danger=False,
     )
 
 
@@ -45,7 +42,6 @@ async def stop_acting(request: ConsoleRequest) -> Response:
 
 
 ROUTES = (
-    get("/operator/accounts/{id}/act", ask_act, Action.OPERATE),
-    post("/operator/accounts/{id}/act", act, Action.OPERATE),
+    *confirmed("/operator/accounts/{id}/act", ask_act, act, Action.OPERATE),
     post("/operator/stop-acting", stop_acting, Action.OPERATE),
 )

@@ -19,11 +19,11 @@ from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
-from callmark.surfaces.console.route import get, post
+from callmark.surfaces.console.route import get
 from callmark.surfaces.console.timeline import Moment, timeline
 
 LIST = "/console/records"
@@ -136,12 +136,11 @@ def _submitted(record: StoredRecord) -> list[tuple[str, str]]:
     return [(field.value, bytes(sent[field.value]).decode()) for field in Field if field.value in sent]
 
 
-async def ask_withdraw(request: ConsoleRequest) -> Response:
+async def ask_withdraw(request: ConsoleRequest) -> Page:
     """Says what is taken back."""
     record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
-    path = f"{LIST}/{record.key.id}"
     lost = [f"{record.label_name} no longer shows when the caller rings this receiver.", "This cannot be undone."]
-    return confirm(request, Confirm("Withdraw this record?", lost, "Withdraw", f"{path}/withdraw", path))
+    return Confirm("Withdraw this record?", lost, "Withdraw", f"{LIST}/{record.key.id}")
 
 
 async def withdraw(request: ConsoleRequest) -> Response:
@@ -168,7 +167,6 @@ async def show_resolve(request: ConsoleRequest) -> Response:
 ROUTES = (
     get("/records", show_records, Action.RECORDS_VIEW),
     get("/records/{id}", show_record, Action.RECORDS_VIEW),
-    get("/records/{id}/withdraw", ask_withdraw, Action.RECORDS_PUSH),
-    post("/records/{id}/withdraw", withdraw, Action.RECORDS_PUSH),
+    *confirmed("/records/{id}/withdraw", ask_withdraw, withdraw, Action.RECORDS_PUSH),
     get("/resolve", show_resolve, Action.RECORDS_VIEW),
 )

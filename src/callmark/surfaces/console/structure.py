@@ -15,7 +15,7 @@ from callmark.domain.structure.catalogue import CATALOGUE, CatalogueEntry
 from callmark.domain.structure.model import LONGEST_NAME, Node, NodeKind, flat
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Blocked, Confirm, confirm
+from callmark.surfaces.console.confirm import Blocked, Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -159,11 +159,11 @@ async def move(request: ConsoleRequest) -> Response:
     return request.go(_at(node.id), f"{node.name} was moved to {to.where}.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost, or why it cannot be."""
     node = await _node_below(request)
     if not node.is_empty:
-        return page(request, Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id)))
+        return Blocked(f"{node.name} cannot be deleted yet", _inside(node), None, _at(node.id))
     people = await members.list_members(request.deps, request.account_id)
     lost = [
         "It is empty, so nothing else is deleted.",
@@ -171,9 +171,7 @@ async def ask_delete(request: ConsoleRequest) -> Response:
         *(f"{one.email} loses access until you assign another place." for one in people if one.node_id == node.id),
     ]
     kind = display_names.NODES[node.kind].lower()
-    return confirm(
-        request, Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", f"{LIST}/{node.id}/delete", _at(node.id))
-    )
+    return Confirm(f"Delete {node.name}?", lost, f"Delete {kind}", _at(node.id))
 
 
 async def delete(request: ConsoleRequest) -> Response:
@@ -320,6 +318,5 @@ ROUTES = (
     post("/structure/{id}/rename", rename, Action.STRUCTURE_MANAGE),
     get("/structure/{id}/move", show_move, Action.STRUCTURE_MANAGE),
     post("/structure/{id}/move", move, Action.STRUCTURE_MANAGE),
-    get("/structure/{id}/delete", ask_delete, Action.STRUCTURE_MANAGE),
-    post("/structure/{id}/delete", delete, Action.STRUCTURE_MANAGE),
+    *confirmed("/structure/{id}/delete", ask_delete, delete, Action.STRUCTURE_MANAGE),
 )

@@ -16,7 +16,7 @@ from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import instant, local_text
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -195,25 +195,21 @@ async def _shown_once(request: ConsoleRequest, webhook: Webhook, secret: str, ol
     return await show_once(request, f"{LIST}/shown", SecretPage(webhook.name, str(webhook.id), secret, old_until))
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost."""
     webhook = await _webhook(request)
     waiting = await _count_waiting(request, webhook)
     count = display_names.count(waiting, "delivery").capitalize()
     more = " or more" if waiting >= MOST_COUNTED else ""
-    return confirm(
-        request,
-        Confirm(
-            title=f"Delete {webhook.name}?",
-            lost=[
-                "It gets no more events.",
-                f"{count}{more} that are still waiting will not be sent." if waiting else "No deliveries are waiting.",
-                "Its secret is deleted. Past deliveries stay in the log for 30 days.",
-            ],
-            button="Delete webhook",
-            to=f"{LIST}/{webhook.id}/delete",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Delete {webhook.name}?",
+        lost=[
+            "It gets no more events.",
+            f"{count}{more} that are still waiting will not be sent." if waiting else "No deliveries are waiting.",
+            "Its secret is deleted. Past deliveries stay in the log for 30 days.",
+        ],
+        button="Delete webhook",
+        back=LIST,
     )
 
 
@@ -300,8 +296,7 @@ ROUTES = (
     post("/webhooks/{id}/resume", resume, Action.WEBHOOKS_MANAGE),
     get("/webhooks/{id}/rotate", show_rotate, Action.WEBHOOKS_MANAGE),
     post("/webhooks/{id}/rotate", rotate, Action.WEBHOOKS_MANAGE),
-    get("/webhooks/{id}/delete", ask_delete, Action.WEBHOOKS_MANAGE),
-    post("/webhooks/{id}/delete", delete, Action.WEBHOOKS_MANAGE),
+    *confirmed("/webhooks/{id}/delete", ask_delete, delete, Action.WEBHOOKS_MANAGE),
     get("/webhooks/{id}/recover", show_recover, Action.WEBHOOKS_MANAGE),
     post("/webhooks/{id}/recover", count_recoverable, Action.WEBHOOKS_MANAGE),
     post("/webhooks/{id}/recover/send", recover, Action.WEBHOOKS_MANAGE),
