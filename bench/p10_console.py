@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-import asyncpg as untyped_asyncpg
+import asyncpg
 import httpx
 
 from bench.p4_resolve import make_days
@@ -31,11 +30,10 @@ from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import SYSTEM, Action, Actor, ActorKind, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.webhooks import service as webhooks
+from callmark.kit.db import Connection
 from callmark.kit.ids import random_text
 from callmark.processes.demo.structure import Branch, Seeded, seed_branch
 from callmark.surfaces.console.routes import TABLE
-
-asyncpg: Any = untyped_asyncpg  # it ships without types
 
 RECORDS = int(os.environ.get("BENCH_CONSOLE_RECORDS", "1000000"))
 SIZE = 500
@@ -242,7 +240,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
     return ids
 
 
-async def _ids_of(sql: Any) -> dict[str, object]:  # noqa: ANN401 - asyncpg has no types
+async def _ids_of(sql: Connection) -> dict[str, object]:
     return {
         "/batches": await sql.fetchval("SELECT id FROM batch ORDER BY id DESC LIMIT 1"),
         "/records": await sql.fetchval("SELECT id FROM call_record WHERE outcome = 'success' LIMIT 1"),
@@ -253,13 +251,13 @@ async def _ids_of(sql: Any) -> dict[str, object]:  # noqa: ANN401 - asyncpg has 
     }
 
 
-async def _fill_records(sql: Any, on: Stage, now: datetime) -> None:  # noqa: ANN401 - asyncpg has no types
+async def _fill_records(sql: Connection, on: Stage, now: datetime) -> None:
     await sql.execute(FILL_BATCHES, on.accounts[0].id, SIZE, now, DAYS * DAY, RECORDS // SIZE)
     await sql.execute(FILL_RECORDS, on.accounts[0].label_id, SIZE)
     await sql.execute(FILL_CALLS)
 
 
-async def _fill_rest(sql: Any, account: AccountId, seeded: Seeded, hook: UUID, now: datetime) -> None:  # noqa: ANN401 - as above
+async def _fill_rest(sql: Connection, account: AccountId, seeded: Seeded, hook: UUID, now: datetime) -> None:
     feature_set, spread = seeded.feature_sets[0].id, (now, DAYS * DAY, ANSWERS)
     question = await sql.fetchval("SELECT questions -> 0 ->> 'id' FROM campaign WHERE id = $1", seeded.campaign_id)
     await sql.execute(FILL_NUMBERS, account, feature_set, now, NUMBERS)

@@ -7,9 +7,8 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-import asyncpg as untyped_asyncpg
+import asyncpg
 import msgspec
 from websockets.asyncio.client import connect
 
@@ -17,8 +16,6 @@ from bench.report import Row, rate
 from bench.stage import Stage, registered, stage
 from callmark.domain.personalisation.partitions import keep_partitions_at
 from callmark.kit.phone import PhoneNumber
-
-asyncpg: Any = untyped_asyncpg  # it ships without types
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "10000000"))
 RECEIVERS = 100_000

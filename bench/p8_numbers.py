@@ -6,7 +6,7 @@ import time
 from typing import Any
 from uuid import UUID
 
-import asyncpg as untyped_asyncpg
+import asyncpg
 import httpx
 import msgspec
 
@@ -22,8 +22,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
-
-asyncpg: Any = untyped_asyncpg  # it ships without types
+from callmark.kit.db import Connection
 
 MANY = int(os.environ.get("BENCH_NUMBERS", "1000000"))
 LISTED = 10_000
@@ -56,7 +55,9 @@ async def run() -> list[Row]:
         account = (await accounts.create_account(on.deps, "Bench", by=SYSTEM)).id
         feature_sets = await _feature_sets(on, account)
         assert on.deps.settings.postgres_dsn
-        bare = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal(), server_settings={"jit": "off"})
+        bare = await asyncpg.connect(
+            on.deps.settings.postgres_dsn.reveal(), command_timeout=600, server_settings={"jit": "off"}
+        )
         async with httpx.AsyncClient(
             base_url=f"{on.url}/clients/{account}/number_management", headers=await _headers(on, account), timeout=60
         ) as http:
@@ -66,7 +67,9 @@ async def run() -> list[Row]:
     return rows
 
 
-async def _listing(on: Stage, http: httpx.AsyncClient, bare: Any, account: AccountId, feature_set: UUID) -> list[Row]:  # noqa: ANN401 - see asyncpg
+async def _listing(
+    on: Stage, http: httpx.AsyncClient, bare: Connection, account: AccountId, feature_set: UUID
+) -> list[Row]:
     phones = [str(918000000000 + i) for i in range(LISTED)]
     async with bare.transaction():
         began = time.perf_counter()
@@ -98,13 +101,13 @@ async def _listing(on: Stage, http: httpx.AsyncClient, bare: Any, account: Accou
 async def _pages(
     on: Stage,
     http: httpx.AsyncClient,
-    bare: Any,  # noqa: ANN401 - see asyncpg
+    bare: Connection,
     account: AccountId,
     feature_sets: list[UUID],
 ) -> list[Row]:
-    await bare.execute(FILL, account, feature_sets, len(feature_sets), on.deps.clock.now(), MANY, timeout=600)
-    await bare.execute(COUNT, timeout=600)
-    await bare.execute("VACUUM ANALYZE number", timeout=600)
+    await bare.execute(FILL, account, feature_sets, len(feature_sets), on.deps.clock.now(), MANY)
+    await bare.execute(COUNT)
+    await bare.execute("VACUUM ANALYZE number")
     pages = (MANY + LISTED) // LIMIT
     rows: list[Row] = []
     for what, page, query, aim in (
@@ -128,7 +131,7 @@ async def _median(tries: list[Any]) -> float:
     return sorted([await one for one in tries])[len(tries) // 2]
 
 
-async def _bare_page(bare: Any, account: AccountId, skip: int) -> float:  # noqa: ANN401 - see asyncpg
+async def _bare_page(bare: Connection, account: AccountId, skip: int) -> float:
     began = time.perf_counter()
     assert await bare.fetch(BARE_PAGE, account, LIMIT, skip)
     return time.perf_counter() - began
@@ -142,7 +145,7 @@ async def _page(http: httpx.AsyncClient, page: int, query: str) -> float:
     return took
 
 
-async def _department(bare: Any, account: AccountId) -> UUID:  # noqa: ANN401 - see asyncpg
+async def _department(bare: Connection, account: AccountId) -> UUID:
     return await bare.fetchval("SELECT id FROM department WHERE account_id = $1", account)
 
 

@@ -8,10 +8,9 @@ import os
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import aiohttp
-import asyncpg as untyped_asyncpg
+import asyncpg
 
 from bench.cpu import per_item, seconds_by_kind, tree
 from bench.report import Row, rate
@@ -22,8 +21,6 @@ from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import LogFile
 from callmark.domain.personalisation.partitions import keep_partitions_at
 from callmark.domain.policy.model import SYSTEM
-
-asyncpg: Any = untyped_asyncpg  # it ships without types
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
 DAYS = 28
@@ -113,7 +110,7 @@ async def _download(url: str) -> tuple[float, float, int, int]:
     return first, time.perf_counter() - began, lines, size
 
 
-async def _connected(on: Stage) -> Any:  # noqa: ANN401 - asyncpg has no types
+async def _connected(on: Stage) -> "asyncpg.Connection[asyncpg.Record]":
     assert on.deps.settings.postgres_dsn
     return await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import Any, LiteralString, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, cast
 
 import asyncpg
 import structlog
 
 from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable
+
+if TYPE_CHECKING:
+    PooledConnection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
 
 log = structlog.get_logger(__name__)
 
@@ -22,8 +25,6 @@ Row = Any
 
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 15.0
-
-_untyped: Any = asyncpg  # it ships without types; what we take from it is typed here
 
 _LOST = (
     OSError,  # a time-out is one too
@@ -82,8 +83,8 @@ class Tx(Protocol):
         self,
         query: LiteralString,
         *args: object,
-        output: Callable[[bytes], Awaitable[None]],
-        format: str,  # noqa: A002 - asyncpg's own parameter
+        output: Callable[[bytes], Coroutine[Any, Any, None]],
+        format: Literal["csv"],  # noqa: A002 - asyncpg's own parameter
         delimiter: str | None = None,
         quote: str | None = None,
     ) -> str:
@@ -155,14 +156,14 @@ class Transaction:
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
-    def __init__(self, pool: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
 
     @classmethod
     async def open(cls, dsn: str, *, size: int, name: str = "callmark") -> "Database":
         """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment)."""
         with named_when_lost():
-            pool = await _untyped.create_pool(
+            pool = await asyncpg.create_pool(
                 dsn,
                 min_size=0,
                 max_size=size,
@@ -177,7 +178,7 @@ class Database:
     async def connection(self) -> AsyncGenerator[Tx]:
         """A connection for single statements, each its own transaction."""
         async with self._held() as held, _cut_when_late(held):
-            yield cast("Tx", held)
+            yield held
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
@@ -197,11 +198,11 @@ class Database:
             self._pool.terminate()
 
     @asynccontextmanager
-    async def _held(self) -> AsyncGenerator[Any]:
+    async def _held(self) -> AsyncGenerator["PooledConnection"]:
         """A connection from the pool, cut when the caller's patience ends."""
         late = False
 
-        def cut(connection: Any) -> None:  # noqa: ANN401 - asyncpg has no types
+        def cut(connection: "PooledConnection") -> None:
             nonlocal late
             late = True
             connection.terminate()
@@ -228,7 +229,7 @@ class Database:
 async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[Connection]:
     """One connection outside any pool, for migrations, engines and checks. Raises `Unavailable` as the pool does."""
     with named_when_lost():
-        held: Connection = await _untyped.connect(dsn, timeout=within.total_seconds())
+        held = await asyncpg.connect(dsn, timeout=within.total_seconds())
         try:
             yield held
         finally:
@@ -236,7 +237,7 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
 
 
 @asynccontextmanager
-async def _cut_when_late(held: Any) -> AsyncGenerator[None]:  # noqa: ANN401 - asyncpg has no types
+async def _cut_when_late(held: "PooledConnection") -> AsyncGenerator[None]:
     """Cuts a connection whose statement had no answer in time: asked to roll back, it would not answer either."""
     try:
         yield

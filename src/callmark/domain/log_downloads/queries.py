@@ -15,8 +15,7 @@ _OF_CAMPAIGN = (
 )
 
 # JSON holds no raw control character, so with these two nothing is ever quoted: the line is the JSON, byte for byte.
-_AS_IT_IS = {"format": "csv", "delimiter": "\x01", "quote": "\x02"}
-_AS_CSV = {"format": "csv"}
+_NEVER_QUOTED = {"delimiter": "\x01", "quote": "\x02"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,8 @@ async def copy_lines(tx: Tx, file: LogFile, after: Key, up_to: Key | None) -> by
         last.created_at,
         last.number,
         output=take,
-        **(_AS_CSV if file.file_format is FileFormat.CSV else _AS_IT_IS),
+        format="csv",
+        **({} if file.file_format is FileFormat.CSV else _NEVER_QUOTED),
     )
     return b"".join(parts)
 

@@ -7,7 +7,7 @@ statement takes 10 (docs/performance.md). Single statements need none of its oth
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -17,7 +17,8 @@ from callmark.kit.errors import Unavailable
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
 
-_untyped: Any = asyncpg  # it ships without types
+if TYPE_CHECKING:
+    BareConnection = asyncpg.Connection[asyncpg.Record]
 
 
 class KeptConnections:
@@ -32,8 +33,8 @@ class KeptConnections:
         self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan"}
         self._size = size
         self._slots = asyncio.Semaphore(size)
-        self._resting: list[tuple[Any, float]] = []
-        self._busy: set[Any] = set()
+        self._resting: list[tuple[BareConnection, float]] = []
+        self._busy: set[BareConnection] = set()
         self._closing = False
 
     @asynccontextmanager
@@ -46,7 +47,7 @@ class KeptConnections:
                 held = self._rested() or await self._connect()
                 self._busy.add(held)
                 try:
-                    yield cast("Tx", held)
+                    yield held
                 except (TimeoutError, asyncio.CancelledError):  # its statement may be running still
                     held.terminate()
                     raise
@@ -67,7 +68,7 @@ class KeptConnections:
             for held in (*self._busy, *(held for held, _ in self._resting)):
                 held.terminate()
 
-    def _rested(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+    def _rested(self) -> "BareConnection | None":
         """The connection that was used last; None when none can be trusted."""
         while self._resting:
             held, since = self._resting.pop()
@@ -76,8 +77,8 @@ class KeptConnections:
             held.terminate()
         return None
 
-    async def _connect(self) -> Any:  # noqa: ANN401 - as above
-        return await _untyped.connect(
+    async def _connect(self) -> "BareConnection":
+        return await asyncpg.connect(
             self._dsn,
             timeout=ACQUIRE_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
