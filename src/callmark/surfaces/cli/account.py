@@ -1,24 +1,15 @@
 """`callmark account`: client accounts."""
 
-from uuid import UUID
-
 import click
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import (
-    account_id,
-    at_least_one,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import at_least_one, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _COLUMNS = ("client_account_id", "name", "state", "features")
 
@@ -59,9 +50,9 @@ async def list_(deps: Deps, out: Output) -> None:
 @group.command
 @id_argument
 @operator
-async def show(deps: Deps, out: Output, id: UUID) -> None:
+async def show(deps: Deps, out: Output, id: AccountId) -> None:
     """Show one client account."""
-    out.item(_row(await accounts.get_account(deps, account_id(id))))
+    out.item(_row(await accounts.get_account(deps, id)))
 
 
 @group.command
@@ -76,7 +67,7 @@ async def show(deps: Deps, out: Output, id: UUID) -> None:
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,
+    id: AccountId,
     name: str | None,
     features: frozenset[Feature] | None,
     state: AccountState | None,
@@ -88,7 +79,7 @@ async def update(
     if state is AccountState.SUSPENDED:
         sure("Suspend this account? Its API requests are refused with 403 at once.", yes=yes)
     account = await accounts.update_account(
-        deps, account_id(id), by=operator_at_terminal(), name=name, features=features, state=state
+        deps, id, by=operator_at_terminal(), name=name, features=features, state=state
     )
     out.item(_row(account), "Account updated.")
 

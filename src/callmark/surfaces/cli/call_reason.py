@@ -1,23 +1,13 @@
 """`callmark structure call-reason`: the account's library of reasons that feature sets choose from."""
 
-from uuid import UUID
-
 import click
 
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.deps import Deps
-from callmark.domain.ids import CallReasonId
+from callmark.domain.ids import AccountId, CallReasonId
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import (
-    account_id,
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")
 _RULES = "10 to 100 characters, without !@#$%^&*()_+/; must not begin or end with a space, period, comma or hyphen"
@@ -34,18 +24,18 @@ def group() -> None:
 @account_option
 @_text_option
 @operator
-async def create(deps: Deps, out: Output, account: UUID, text: str) -> None:
+async def create(deps: Deps, out: Output, account: AccountId, text: str) -> None:
     """Add a call reason."""
-    made = await call_reasons.create_call_reason(deps, account_id(account), text=text, by=operator_at_terminal())
+    made = await call_reasons.create_call_reason(deps, account, text=text, by=operator_at_terminal())
     out.item(_row(made), "Call reason created.")
 
 
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List the library, newest first."""
-    rows = [_row(one) for one in await call_reasons.list_call_reasons(deps, account_id(account))]
+    rows = [_row(one) for one in await call_reasons.list_call_reasons(deps, account)]
     hint = f"No call reasons yet. Add one with `callmark structure call-reason create --account {account} --text TEXT`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -54,9 +44,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: CallReasonId, account: AccountId) -> None:
     """Show one call reason."""
-    out.item(_row(await call_reasons.get_call_reason(deps, account_id(account), CallReasonId(id))))
+    out.item(_row(await call_reasons.get_call_reason(deps, account, id)))
 
 
 @group.command
@@ -64,11 +54,9 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @_text_option
 @operator
-async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) -> None:
+async def update(deps: Deps, out: Output, id: CallReasonId, account: AccountId, text: str) -> None:
     """Change the wording; feature sets that use it show the new text from the next call."""
-    changed = await call_reasons.update_call_reason(
-        deps, account_id(account), CallReasonId(id), text=text, by=operator_at_terminal()
-    )
+    changed = await call_reasons.update_call_reason(deps, account, id, text=text, by=operator_at_terminal())
     out.item(_row(changed), "Call reason updated.")
 
 
@@ -77,9 +65,9 @@ async def update(deps: Deps, out: Output, id: UUID, account: UUID, text: str) ->
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: CallReasonId, account: AccountId, *, yes: bool) -> None:
     """Delete a call reason that no feature set uses."""
-    reason = await call_reasons.get_call_reason(deps, account_id(account), CallReasonId(id))
+    reason = await call_reasons.get_call_reason(deps, account, id)
     sure(f"Delete {reason.text!r}?", yes=yes)
     await call_reasons.delete_call_reason(deps, reason.account_id, reason.id, by=operator_at_terminal())
     out.done({"id": reason.id}, f"Call reason {reason.text!r} deleted.")

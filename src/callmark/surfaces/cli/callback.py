@@ -1,7 +1,5 @@
 """`callmark callback`: what feature sets offer after a missed call, and the requests that came of it."""
 
-from uuid import UUID
-
 import click
 
 from callmark.domain.callbacks import service as callbacks
@@ -9,18 +7,10 @@ from callmark.domain.callbacks import work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
-from callmark.domain.ids import CallbackRequestId, FeatureSetId
+from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.domain.members import service as members
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import (
-    account_id,
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
 _COLUMNS = ("id", "business_number", "receiver_number", "requested_at", "slot_starts_at", "state", "handled_by_email")
@@ -53,8 +43,8 @@ def group() -> None:
 async def set_(
     deps: Deps,
     out: Output,
-    account: UUID,
-    feature_set: UUID,
+    account: AccountId,
+    feature_set: FeatureSetId,
     name: str | None,
     time_zone: str | None,
     hours: str | None,
@@ -67,8 +57,8 @@ async def set_(
     """
     config = await callbacks.set_config(
         deps,
-        account_id(account),
-        FeatureSetId(feature_set),
+        account,
+        feature_set,
         by=operator_at_terminal(),
         name=name,
         slot_picker=slot_picker,
@@ -81,9 +71,9 @@ async def set_(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's configurations, newest first."""
-    rows = [_config_row(config) for config in await callbacks.list_configs(deps, account_id(account))]
+    rows = [_config_row(config) for config in await callbacks.list_configs(deps, account)]
     hint = f"No configurations yet. Create one with `callmark callback set --account {account} --feature-set ID`."
     out.rows(rows, _CONFIG_COLUMNS, empty=hint)
 
@@ -92,9 +82,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @account_option
 @_feature_set_option
 @operator
-async def show(deps: Deps, out: Output, account: UUID, feature_set: UUID) -> None:
+async def show(deps: Deps, out: Output, account: AccountId, feature_set: FeatureSetId) -> None:
     """Show a feature set's configuration."""
-    out.item(_config_row(await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))))
+    out.item(_config_row(await callbacks.get_config(deps, account, feature_set)))
 
 
 @group.command
@@ -102,9 +92,9 @@ async def show(deps: Deps, out: Output, account: UUID, feature_set: UUID) -> Non
 @_feature_set_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, account: AccountId, feature_set: FeatureSetId, *, yes: bool) -> None:
     """Delete a feature set's configuration; while its switch is on, callbacks are offered without slots."""
-    config = await callbacks.get_config(deps, account_id(account), FeatureSetId(feature_set))
+    config = await callbacks.get_config(deps, account, feature_set)
     sure(f"Delete {config.name!r}? Receivers can no longer choose a slot.", yes=yes)
     await callbacks.delete_config(deps, config.account_id, config.feature_set_id, by=operator_at_terminal())
     out.done({"feature_set_id": config.feature_set_id}, f"Configuration {config.name!r} deleted.")
@@ -123,15 +113,16 @@ async def delete(deps: Deps, out: Output, account: UUID, feature_set: UUID, *, y
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="At most this many.")
 @operator
 async def requests(
-    deps: Deps, out: Output, account: UUID, states: tuple[RequestState, ...], after: UUID | None, limit: int
+    deps: Deps,
+    out: Output,
+    account: AccountId,
+    states: tuple[RequestState, ...],
+    after: CallbackRequestId | None,
+    limit: int,
 ) -> None:
     """List callback requests, newest first."""
     found = await work_list.list_requests(
-        deps,
-        account_id(account),
-        RequestFilter(frozenset(states) or ALL_STATES),
-        after=CallbackRequestId(after) if after else None,
-        limit=limit,
+        deps, account, RequestFilter(frozenset(states) or ALL_STATES), after=after, limit=limit
     )
     out.rows([_row(request) for request in found], _COLUMNS, empty="No requests match.")
 
@@ -141,10 +132,10 @@ async def requests(
 @account_option
 @_email_option
 @operator
-async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
+async def take(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Assign a new request to the member who will call back."""
-    who = email or await members.creator_email(deps, account_id(account))
-    of = deps, account_id(account), CallbackRequestId(id)
+    who = email or await members.creator_email(deps, account)
+    of = deps, account, id
     out.item(_row(await work_list.take(*of, by=operator_at_terminal(), email=who)), "Request assigned.")
 
 
@@ -153,10 +144,10 @@ async def take(deps: Deps, out: Output, id: UUID, account: UUID, email: str | No
 @account_option
 @_email_option
 @operator
-async def done(deps: Deps, out: Output, id: UUID, account: UUID, email: str | None) -> None:
+async def done(deps: Deps, out: Output, id: CallbackRequestId, account: AccountId, email: str | None) -> None:
     """Mark a request as done, after the callback."""
-    who = email or await members.creator_email(deps, account_id(account))
-    of = deps, account_id(account), CallbackRequestId(id)
+    who = email or await members.creator_email(deps, account)
+    of = deps, account, id
     out.item(_row(await work_list.finish(*of, by=operator_at_terminal(), email=who)), "Request marked as done.")
 
 

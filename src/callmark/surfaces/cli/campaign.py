@@ -1,7 +1,6 @@
 """`callmark campaign`: User Feedback campaigns and their results."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 import click
 
@@ -15,10 +14,9 @@ from callmark.domain.feedback.model import (
     NewQuestion,
     QuestionResult,
 )
-from callmark.domain.ids import CampaignId, FeatureSetId, QuestionId
+from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, QuestionId
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -103,8 +101,8 @@ def group() -> None:
 async def create(
     deps: Deps,
     out: Output,
-    account: UUID,
-    feature_set: UUID,
+    account: AccountId,
+    feature_set: FeatureSetId,
     name: str,
     campaign_type: CampaignType,
     calls: frozenset[CallType] | None,
@@ -113,9 +111,9 @@ async def create(
     """Create a campaign as a draft; by default it asks about answered and missed calls."""
     campaign = await feedback.create_campaign(
         deps,
-        account_id(account),
+        account,
         by=operator_at_terminal(),
-        feature_set_id=FeatureSetId(feature_set),
+        feature_set_id=feature_set,
         name=name,
         campaign_type=campaign_type,
         call_types=feedback.ALL_CALLS if calls is None else calls,
@@ -128,9 +126,9 @@ async def create(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's campaigns, newest first."""
-    rows = [_row(campaign, out) for campaign in await feedback.list_campaigns(deps, account_id(account))]
+    rows = [_row(campaign, out) for campaign in await feedback.list_campaigns(deps, account)]
     hint = f"No campaigns yet. Create one with `callmark campaign create --account {account} --feature-set ID`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -139,9 +137,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: CampaignId, account: AccountId) -> None:
     """Show one campaign with its questions."""
-    out.item(_row(await feedback.get_campaign(deps, account_id(account), CampaignId(id)), out))
+    out.item(_row(await feedback.get_campaign(deps, account, id), out))
 
 
 @group.command
@@ -155,8 +153,8 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: CampaignId,
+    account: AccountId,
     name: str | None,
     calls: frozenset[CallType] | None,
     questions: Sequence[NewQuestion],
@@ -166,7 +164,7 @@ async def update(
     at_least_one(name, calls, questions or None, order)
     if questions and order:
         raise click.UsageError("give either --question or --order, not both")
-    owner, campaign_id = account_id(account), CampaignId(id)
+    owner, campaign_id = account, id
     ordered = _ordered(await feedback.get_campaign(deps, owner, campaign_id), order) if order is not None else None
     campaign = await feedback.update_campaign(
         deps,
@@ -185,9 +183,9 @@ async def update(
 @id_argument
 @account_option
 @operator
-async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def live(deps: Deps, out: Output, id: CampaignId, account: AccountId) -> None:
     """Start a draft; a live campaign can no longer be changed."""
-    campaign = await feedback.make_live(deps, account_id(account), CampaignId(id), by=operator_at_terminal())
+    campaign = await feedback.make_live(deps, account, id, by=operator_at_terminal())
     out.item(_row(campaign, out), "Campaign is live.")
 
 
@@ -196,9 +194,9 @@ async def live(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @yes_option
 @operator
-async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def end(deps: Deps, out: Output, id: CampaignId, account: AccountId, *, yes: bool) -> None:
     """End a live campaign. This cannot be undone."""
-    campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
+    campaign = await feedback.get_campaign(deps, account, id)
     sure(f"End {campaign.name!r}? You cannot start it again.", yes=yes)
     ended = await feedback.end_campaign(deps, campaign.account_id, campaign.id, by=operator_at_terminal())
     out.item(_row(ended, out), "Campaign ended.")
@@ -209,9 +207,9 @@ async def end(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) ->
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: CampaignId, account: AccountId, *, yes: bool) -> None:
     """Delete a draft, or an ended campaign and its answers."""
-    campaign = await feedback.get_campaign(deps, account_id(account), CampaignId(id))
+    campaign = await feedback.get_campaign(deps, account, id)
     sure(f"Delete {campaign.name!r} and its answers?", yes=yes)
     await feedback.delete_campaign(deps, campaign.account_id, campaign.id, by=operator_at_terminal())
     out.done({"id": campaign.id}, f"Campaign {campaign.name!r} deleted.")
@@ -221,9 +219,9 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
 @id_argument
 @account_option
 @operator
-async def results(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def results(deps: Deps, out: Output, id: CampaignId, account: AccountId) -> None:
     """Show a campaign's results so far, question by question."""
-    found = await feedback.results(deps, account_id(account), CampaignId(id))
+    found = await feedback.results(deps, account, id)
     if out.as_json:
         out.item(_results_row(found))
         return

@@ -1,6 +1,6 @@
 """`callmark feature-set`: the label, call reason and offers that listed numbers show."""
 
-from uuid import UUID
+from typing import TypeVar
 
 import click
 from msgspec import UNSET, UnsetType
@@ -9,11 +9,10 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange, NewFeatureSet, PhoneType, Place, Within
-from callmark.domain.ids import CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
+from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -33,6 +32,9 @@ _COLUMNS = (
     "sub_process_name",
     "number_count",
 )
+
+
+Id = TypeVar("Id", LabelId, CallReasonId)
 
 
 @click.group
@@ -56,12 +58,12 @@ def group() -> None:
 async def create(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    account: UUID,
-    process: UUID,
+    account: AccountId,
+    process: ProcessId,
     name: str,
     description: str,
-    label: UUID | None,
-    call_reason: UUID | None,
+    label: LabelId | None,
+    call_reason: CallReasonId | None,
     *,
     phone_type: PhoneType,
     call_me_back: bool,
@@ -70,16 +72,10 @@ async def create(  # noqa: PLR0913 - a parameter for each option
     """Create a feature set as a draft."""
     made = await feature_sets.create_feature_set(
         deps,
-        account_id(account),
-        ProcessId(process),
+        account,
+        process,
         NewFeatureSet(
-            name,
-            description,
-            None if label is None else LabelId(label),
-            None if call_reason is None else CallReasonId(call_reason),
-            call_me_back=call_me_back,
-            survey=survey,
-            phone_type=phone_type,
+            name, description, label, call_reason, call_me_back=call_me_back, survey=survey, phone_type=phone_type
         ),
         by=operator_at_terminal(),
     )
@@ -97,23 +93,19 @@ async def create(  # noqa: PLR0913 - a parameter for each option
 async def list_(
     deps: Deps,
     out: Output,
-    account: UUID,
-    department: UUID | None,
-    operation: UUID | None,
-    process: UUID | None,
+    account: AccountId,
+    department: DepartmentId | None,
+    operation: OperationId | None,
+    process: ProcessId | None,
     page: int,
     limit: int,
 ) -> None:
     """List feature sets, newest first."""
     if sum(one is not None for one in (department, operation, process)) > 1:
         raise InvalidInput("only one filter is allowed")
-    await accounts.get_account(deps, account_id(account))
-    within = Within(
-        None if department is None else DepartmentId(department),
-        None if operation is None else OperationId(operation),
-        None if process is None else ProcessId(process),
-    )
-    found, _ = await feature_sets.list_placed(deps, account_id(account), within, page=page, limit=limit)
+    await accounts.get_account(deps, account)
+    within = Within(department, operation, process)
+    found, _ = await feature_sets.list_placed(deps, account, within, page=page, limit=limit)
     rows = [_row(placed.feature_set, placed.place) for placed in found]
     out.rows(rows, _COLUMNS, empty="No feature sets match. Create one with `callmark feature-set create`.")
 
@@ -122,9 +114,9 @@ async def list_(
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: FeatureSetId, account: AccountId) -> None:
     """Show one feature set or number group."""
-    out.item(await _told(deps, await feature_sets.get_feature_set(deps, account_id(account), FeatureSetId(id))))
+    out.item(await _told(deps, await feature_sets.get_feature_set(deps, account, id)))
 
 
 @group.command
@@ -147,12 +139,12 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: FeatureSetId,
+    account: AccountId,
     name: str | None,
     description: str | None,
-    label: UUID | None,
-    call_reason: UUID | None,
+    label: LabelId | None,
+    call_reason: CallReasonId | None,
     *,
     phone_type: PhoneType | None,
     no_label: bool,
@@ -163,22 +155,16 @@ async def update(  # noqa: PLR0913 - a parameter for each option
     """Change a feature set; its listed numbers show the change from the next call."""
     switches = [None if switch is None else "given" for switch in (call_me_back, survey)]
     at_least_one(name, description, label, no_label, call_reason, no_call_reason, phone_type, *switches)
-    label_id, reason_id = (
-        _changed(label, "label", gone=no_label),
-        _changed(call_reason, "call-reason", gone=no_call_reason),
-    )
     change = FeatureSetChange(
         name=UNSET if name is None else name,
         description=UNSET if description is None else description,
-        label_id=LabelId(label_id) if isinstance(label_id, UUID) else label_id,
-        call_reason_id=CallReasonId(reason_id) if isinstance(reason_id, UUID) else reason_id,
+        label_id=_changed(label, "label", gone=no_label),
+        call_reason_id=_changed(call_reason, "call-reason", gone=no_call_reason),
         call_me_back=UNSET if call_me_back is None else call_me_back,
         survey=UNSET if survey is None else survey,
         phone_type=UNSET if phone_type is None else phone_type,
     )
-    changed = await feature_sets.update_feature_set(
-        deps, account_id(account), FeatureSetId(id), change, by=operator_at_terminal()
-    )
+    changed = await feature_sets.update_feature_set(deps, account, id, change, by=operator_at_terminal())
     out.item(await _told(deps, changed), "Feature set updated.")
 
 
@@ -187,11 +173,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @click.option("--process", type=click.UUID, required=True, metavar="ID", help="The new process or sub-process.")
 @operator
-async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) -> None:
+async def move(deps: Deps, out: Output, id: FeatureSetId, account: AccountId, process: ProcessId) -> None:
     """Move a feature set and its numbers to another process."""
-    moved = await feature_sets.move_feature_set(
-        deps, account_id(account), FeatureSetId(id), ProcessId(process), by=operator_at_terminal()
-    )
+    moved = await feature_sets.move_feature_set(deps, account, id, process, by=operator_at_terminal())
     out.item(await _told(deps, moved), "Feature set moved.")
 
 
@@ -199,11 +183,9 @@ async def move(deps: Deps, out: Output, id: UUID, account: UUID, process: UUID) 
 @id_argument
 @account_option
 @operator
-async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def publish(deps: Deps, out: Output, id: FeatureSetId, account: AccountId) -> None:
     """Publish a feature set; its listed numbers show its identity from the next call."""
-    published = await feature_sets.publish_feature_set(
-        deps, account_id(account), FeatureSetId(id), by=operator_at_terminal()
-    )
+    published = await feature_sets.publish_feature_set(deps, account, id, by=operator_at_terminal())
     out.item(await _told(deps, published), "Feature set published.")
 
 
@@ -211,11 +193,9 @@ async def publish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def unpublish(deps: Deps, out: Output, id: FeatureSetId, account: AccountId) -> None:
     """Unpublish a feature set; its numbers stay listed but show nothing from the next call."""
-    unpublished = await feature_sets.unpublish_feature_set(
-        deps, account_id(account), FeatureSetId(id), by=operator_at_terminal()
-    )
+    unpublished = await feature_sets.unpublish_feature_set(deps, account, id, by=operator_at_terminal())
     out.item(await _told(deps, unpublished), "Feature set unpublished.")
 
 
@@ -224,15 +204,15 @@ async def unpublish(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: FeatureSetId, account: AccountId, *, yes: bool) -> None:
     """Delete a feature set that has no numbers, with its Call Me Back configuration and campaigns."""
-    found = await feature_sets.get_feature_set(deps, account_id(account), FeatureSetId(id))
+    found = await feature_sets.get_feature_set(deps, account, id)
     sure(f"Delete {found.name!r} with its Call Me Back configuration, campaigns and their answers?", yes=yes)
     await feature_sets.delete_feature_set(deps, found.account_id, found.id, by=operator_at_terminal())
     out.done({"id": found.id}, f"Feature set {found.name!r} deleted.")
 
 
-def _changed(given: UUID | None, option: str, *, gone: bool) -> UUID | UnsetType | None:
+def _changed(given: Id | None, option: str, *, gone: bool) -> Id | UnsetType | None:
     """What a pair of options says: another one, none, or nothing about it."""
     if gone and given is not None:
         raise click.UsageError(f"use either --{option} or --no-{option}, not both")

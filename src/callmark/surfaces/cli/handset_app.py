@@ -1,7 +1,5 @@
 """`callmark handset-app`: the apps that may register handsets."""
 
-from uuid import UUID
-
 import click
 
 from callmark.domain.deps import Deps
@@ -44,10 +42,10 @@ async def list_(deps: Deps, out: Output) -> None:
 @id_argument
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: HandsetAppId, *, yes: bool) -> None:
     """Revoke a handset app and end every registration made with its key."""
     sure("Revoke this app? All handsets registered with it are unregistered.", yes=yes)
-    app = await handsets.revoke_app(deps, HandsetAppId(id), by=operator_at_terminal())
+    app = await handsets.revoke_app(deps, id, by=operator_at_terminal())
     out.done(_row(app), f"Handset app {app.name!r} revoked.")
 
 

@@ -1,19 +1,16 @@
 """`callmark key`: the API keys of a client account."""
 
-from uuid import UUID
-
 import click
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
-from callmark.domain.ids import KeyId
+from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -43,10 +40,10 @@ def group() -> None:
 )
 @operator
 async def create(
-    deps: Deps, out: Output, account: UUID, name: str, description: str, features: frozenset[Feature] | None
+    deps: Deps, out: Output, account: AccountId, name: str, description: str, features: frozenset[Feature] | None
 ) -> None:
     """Create an API key. Its secret is shown only once."""
-    owner = await accounts.get_account(deps, account_id(account))
+    owner = await accounts.get_account(deps, account)
     new = await credentials.create_key(
         deps,
         owner.id,
@@ -61,9 +58,9 @@ async def create(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's API keys, oldest first."""
-    owner = await accounts.get_account(deps, account_id(account))
+    owner = await accounts.get_account(deps, account)
     rows = [_row(key) for key in await credentials.list_keys(deps, owner.id)]
     hint = f"No API keys yet. Create one with `callmark key create --account {account} --name NAME`."
     out.rows(rows, _COLUMNS, empty=hint)
@@ -73,9 +70,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: KeyId, account: AccountId) -> None:
     """Show one API key, without its secret."""
-    out.item(_row(await credentials.get_key(deps, account_id(account), KeyId(id))))
+    out.item(_row(await credentials.get_key(deps, account, id)))
 
 
 @group.command
@@ -88,8 +85,8 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: KeyId,
+    account: AccountId,
     name: str | None,
     description: str | None,
     features: frozenset[Feature] | None,
@@ -97,13 +94,7 @@ async def update(
     """Rename an API key, or change its access; tokens made from it follow at once."""
     at_least_one(name, description, features)
     key = await credentials.update_key(
-        deps,
-        account_id(account),
-        KeyId(id),
-        by=operator_at_terminal(),
-        name=name,
-        description=description,
-        features=features,
+        deps, account, id, by=operator_at_terminal(), name=name, description=description, features=features
     )
     out.item(_row(key), "API key updated.")
 
@@ -113,9 +104,9 @@ async def update(
 @account_option
 @yes_option
 @operator
-async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def regenerate(deps: Deps, out: Output, id: KeyId, account: AccountId, *, yes: bool) -> None:
     """Replace an API key with a new pair; the old pair and its tokens stop working at once."""
-    key = await credentials.get_key(deps, account_id(account), KeyId(id))
+    key = await credentials.get_key(deps, account, id)
     sure(f"Regenerate {key.name!r}? The old pair and every token made from it stop working at once.", yes=yes)
     new = await credentials.regenerate_key(deps, key.account_id, key.id, by=operator_at_terminal())
     out.item(_pair(new), "API key regenerated.", _ONCE)
@@ -126,9 +117,9 @@ async def regenerate(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: b
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: KeyId, account: AccountId, *, yes: bool) -> None:
     """Delete an API key; the key and its tokens stop working at once."""
-    key = await credentials.get_key(deps, account_id(account), KeyId(id))
+    key = await credentials.get_key(deps, account, id)
     sure(f"Delete {key.name!r}? The key and every token made from it stop working at once.", yes=yes)
     await credentials.delete_key(deps, key.account_id, key.id, by=operator_at_terminal())
     out.done({"key_id": key.id}, f"API key {key.name!r} deleted.")

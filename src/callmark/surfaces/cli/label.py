@@ -1,12 +1,11 @@
 """`callmark label`: labels, their logos and their categories."""
 
 from pathlib import Path
-from uuid import UUID
 
 import click
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import LabelId
+from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, category_of
 from callmark.domain.labels.logo import initial_logo
@@ -14,7 +13,6 @@ from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.surfaces.cli.choices import read_logo
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -65,7 +63,7 @@ def group() -> None:
 async def create(
     deps: Deps,
     out: Output,
-    account: UUID,
+    account: AccountId,
     name: str,
     logo: Path | None,
     label_type: LabelType,
@@ -76,7 +74,7 @@ async def create(
     picture = read_logo(logo)
     label = await labels.create_label(
         deps,
-        account_id(account),
+        account,
         by=operator_at_terminal(),
         label_type=label_type,
         name=name,
@@ -90,9 +88,9 @@ async def create(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's labels of both types, newest first."""
-    rows = [_row(deps, label) for label in await labels.list_labels(deps, account_id(account))]
+    rows = [_row(deps, label) for label in await labels.list_labels(deps, account)]
     hint = f"No labels yet. Create one with `callmark label create --account {account} --name NAME`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -101,9 +99,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: LabelId, account: AccountId) -> None:
     """Show one label."""
-    out.item(_row(deps, await labels.get_label(deps, account_id(account), LabelId(id))))
+    out.item(_row(deps, await labels.get_label(deps, account, id)))
 
 
 @group.command
@@ -118,8 +116,8 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: LabelId,
+    account: AccountId,
     name: str | None,
     logo: Path | None,
     category: int | None,
@@ -133,8 +131,8 @@ async def update(  # noqa: PLR0913 - a parameter for each option
         category = category_of(sub_category)
     label = await labels.update_label(
         deps,
-        account_id(account),
-        LabelId(id),
+        account,
+        id,
         LabelChange(name, category, sub_category, read_logo(logo), make_default),
         by=operator_at_terminal(),
     )
@@ -146,9 +144,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: LabelId, account: AccountId, *, yes: bool) -> None:
     """Delete a label; new call records can no longer use it."""
-    label = await labels.get_label(deps, account_id(account), LabelId(id))
+    label = await labels.get_label(deps, account, id)
     sure(f"Delete {label.name!r}? New call records that use it are refused.", yes=yes)
     await labels.delete_label(deps, label.account_id, label.id, by=operator_at_terminal())
     out.done({"id": label.id}, f"Label {label.name!r} deleted.")

@@ -6,14 +6,13 @@ from uuid import UUID
 import click
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import MemberId
+from callmark.domain.ids import AccountId, MemberId
 from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import MemberState
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -54,7 +53,7 @@ def group() -> None:
 async def create(
     deps: Deps,
     out: Output,
-    account: UUID,
+    account: AccountId,
     email: str,
     name: str,
     role: Role,
@@ -64,7 +63,7 @@ async def create(
     """Add a member to an account."""
     member = await members.create_member(
         deps,
-        account_id(account),
+        account,
         by=operator_at_terminal(),
         email=email,
         name=name,
@@ -78,9 +77,9 @@ async def create(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's members, oldest first."""
-    rows = [_row(member) for member in await members.list_members(deps, account_id(account))]
+    rows = [_row(member) for member in await members.list_members(deps, account)]
     hint = f"No members yet. Add one with `callmark member create --account {account} --email ADDRESS --name NAME`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -89,9 +88,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: MemberId, account: AccountId) -> None:
     """Show one member."""
-    out.item(_row(await members.get_member(deps, account_id(account), MemberId(id))))
+    out.item(_row(await members.get_member(deps, account, id)))
 
 
 @group.command
@@ -105,8 +104,8 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: MemberId,
+    account: AccountId,
     name: str | None,
     role: Role | None,
     place: UUID | None,
@@ -115,14 +114,7 @@ async def update(
     """Rename a member, change their role or place, or revoke or restore their access."""
     at_least_one(name, role, place, state)
     member = await members.update_member(
-        deps,
-        account_id(account),
-        MemberId(id),
-        by=operator_at_terminal(),
-        name=name,
-        role=role,
-        state=state,
-        node_id=place,
+        deps, account, id, by=operator_at_terminal(), name=name, role=role, state=state, node_id=place
     )
     out.item(_row(member), "Member updated.")
 
@@ -131,9 +123,9 @@ async def update(
 @id_argument
 @account_option
 @operator
-async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def invite(deps: Deps, out: Output, id: MemberId, account: AccountId) -> None:
     """Send an invited member the link to choose a password, or send it again."""
-    member = await members.invite_from_terminal(deps, account_id(account), MemberId(id), by=operator_at_terminal())
+    member = await members.invite_from_terminal(deps, account, id, by=operator_at_terminal())
     out.item(_row(member), "Invitation sent.")
 
 
@@ -142,9 +134,9 @@ async def invite(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @password_option
 @operator
-async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_file: Path | None) -> None:
+async def password(deps: Deps, out: Output, id: MemberId, account: AccountId, password_file: Path | None) -> None:
     """Set a member's console password and sign them out everywhere."""
-    member = await members.get_member(deps, account_id(account), MemberId(id))
+    member = await members.get_member(deps, account, id)
     new = read_password(password_file)
     await members.set_password(deps, member.account_id, member.id, new, by=operator_at_terminal())
     out.item(_row(member), "Password changed.")
@@ -155,9 +147,9 @@ async def password(deps: Deps, out: Output, id: UUID, account: UUID, password_fi
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: MemberId, account: AccountId, *, yes: bool) -> None:
     """Delete a member. This cannot be undone."""
-    member = await members.get_member(deps, account_id(account), MemberId(id))
+    member = await members.get_member(deps, account, id)
     sure(f"Delete {member.email}? This cannot be undone.", yes=yes)
     await members.delete_member(deps, member.account_id, member.id, by=operator_at_terminal())
     out.done({"id": member.id}, f"Member {member.email} deleted.")

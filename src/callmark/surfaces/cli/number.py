@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import BinaryIO
-from uuid import UUID
 
 import click
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import FeatureSetId, LabelId, ListingJobId
+from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import imports, number_list_parser, reviews, service
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStatus
@@ -27,15 +26,7 @@ from callmark.surfaces.cli.number_out import (
     said_of,
 )
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import (
-    account_id,
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
@@ -89,8 +80,8 @@ def group() -> None:
 async def list_(
     deps: Deps,
     out: Output,
-    account: UUID,
-    feature_set: UUID | None,
+    account: AccountId,
+    feature_set: FeatureSetId | None,
     search: str,
     state: NumberState | None,
     *,
@@ -98,7 +89,7 @@ async def list_(
     limit: int,
 ) -> None:
     """List numbers, newest first."""
-    of = deps, account_id(account), WHOLE_ACCOUNT
+    of = deps, account, WHOLE_ACCOUNT
     last = (await number_search.find_number(*of, _number(after)))[0].number if after else None
     wanted = NumberFilter(search, state, feature_set=feature_set)
     before = number_search.page_of(last) if last else None
@@ -112,9 +103,9 @@ async def list_(
 @account_option
 @region_option
 @operator
-async def show(deps: Deps, out: Output, number: str, account: UUID, region: str) -> None:
+async def show(deps: Deps, out: Output, number: str, account: AccountId, region: str) -> None:
     """Show one number, with the job that is processing it."""
-    details, job = await number_search.find_number(deps, account_id(account), WHOLE_ACCOUNT, _number(number, region))
+    details, job = await number_search.find_number(deps, account, WHOLE_ACCOUNT, _number(number, region))
     row = number_row(details)
     if out.as_json:
         out.item({**row, "job": job_row(job) if job else None})
@@ -131,7 +122,7 @@ async def show(deps: Deps, out: Output, number: str, account: UUID, region: str)
 @region_option
 @operator
 async def publish(
-    deps: Deps, out: Output, numbers: Sequence[str], account: UUID, feature_set: UUID, region: str
+    deps: Deps, out: Output, numbers: Sequence[str], account: AccountId, feature_set: FeatureSetId, region: str
 ) -> None:
     """List numbers in a feature set and publish the set."""
     listed = number_list_parser.read_list("\n".join(numbers), ListReading(region))
@@ -149,8 +140,8 @@ async def delist(
     deps: Deps,
     out: Output,
     numbers: Sequence[str],
-    account: UUID,
-    feature_set: UUID,
+    account: AccountId,
+    feature_set: FeatureSetId,
     region: str,
     *,
     yes: bool,
@@ -159,7 +150,7 @@ async def delist(
     listed = number_list_parser.read_list("\n".join(numbers), ListReading(region))
     _refuse_none(out, listed)
     sure(f"Delist {len(listed.numbers)} numbers? Their calls will show no identity.", yes=yes)
-    of = deps, account_id(account), FeatureSetId(feature_set)
+    of = deps, account, feature_set
     answer = await service.delist(*of, listed.numbers, by=operator_at_terminal())
     print_answer(out, delisted_row(answer), listed, said_of(answer.status))
 
@@ -175,8 +166,8 @@ async def append(
     deps: Deps,
     out: Output,
     file: BinaryIO,
-    account: UUID,
-    feature_set: UUID,
+    account: AccountId,
+    feature_set: FeatureSetId,
     reading: ListReading,
     *,
     dry_run: bool,
@@ -198,8 +189,8 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
     file: BinaryIO,
-    account: UUID,
-    feature_set: UUID,
+    account: AccountId,
+    feature_set: FeatureSetId,
     reading: ListReading,
     *,
     skip_rejected: bool,
@@ -209,7 +200,7 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
     """Replace a feature set's numbers with those in a file: list new ones, delist the rest."""
     listed = number_list_parser.read_list(file.read(), reading)
     _refuse_none(out, listed)
-    of = account_id(account), FeatureSetId(feature_set)
+    of = account, feature_set
     rest = await imports.find_rest(deps, *of, listed.numbers, WHOLE_ACCOUNT, most=number_list_parser.MOST_LINES)
     going = len(rest)
     if dry_run:
@@ -234,13 +225,11 @@ async def rewrite(  # noqa: PLR0913 - a parameter for each option
 @reading_options
 @operator
 async def import_(
-    deps: Deps, out: Output, file: BinaryIO, account: UUID, name: str, label: UUID, reading: ListReading
+    deps: Deps, out: Output, file: BinaryIO, account: AccountId, name: str, label: LabelId, reading: ListReading
 ) -> None:
     """Import a number group from an older console; publish its numbers in a feature set to migrate them."""
     listed = number_list_parser.read_list(file.read(), reading)
-    group_, answer = await imports.import_group(
-        deps, account_id(account), name, LabelId(label), listed.numbers, by=operator_at_terminal()
-    )
+    group_, answer = await imports.import_group(deps, account, name, label, listed.numbers, by=operator_at_terminal())
     print_answer(out, {"number_group_id": group_.id, **published_row(answer)}, listed, said_of(answer.status))
 
 
@@ -251,16 +240,18 @@ async def import_(
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 @operator
 async def jobs(
-    deps: Deps, out: Output, account: UUID, feature_set: UUID | None, after: UUID | None, limit: int
+    deps: Deps,
+    out: Output,
+    account: AccountId,
+    feature_set: FeatureSetId | None,
+    after: ListingJobId | None,
+    limit: int,
 ) -> None:
     """List listing requests and their progress, newest first."""
-    of = deps, account_id(account), WHOLE_ACCOUNT
-    last = await reviews.get_job(*of, ListingJobId(after)) if after else None
+    of = deps, account, WHOLE_ACCOUNT
+    last = await reviews.get_job(*of, after) if after else None
     found = await reviews.list_jobs(
-        *of,
-        feature_set_id=FeatureSetId(feature_set) if feature_set else None,
-        before=(last.requested_at, last.id) if last else None,
-        limit=limit,
+        *of, feature_set_id=feature_set, before=(last.requested_at, last.id) if last else None, limit=limit
     )
     out.rows([job_row(job) for job in found], _JOB_COLUMNS, empty="No requests yet.")
 
@@ -291,9 +282,9 @@ async def list_reviews(deps: Deps, out: Output, limit: int) -> None:
 @review.command
 @id_argument
 @operator
-async def approve(deps: Deps, out: Output, id: UUID) -> None:
+async def approve(deps: Deps, out: Output, id: ListingJobId) -> None:
     """Approve a request; its numbers are then listed."""
-    out.item(job_row(await reviews.approve(deps, ListingJobId(id), by=operator_at_terminal())), "Approved.")
+    out.item(job_row(await reviews.approve(deps, id, by=operator_at_terminal())), "Approved.")
 
 
 @review.command
@@ -302,17 +293,17 @@ async def approve(deps: Deps, out: Output, id: UUID) -> None:
     "--reason", required=True, help="The reason, at most 200 characters; the business sees it next to each number."
 )
 @operator
-async def reject(deps: Deps, out: Output, id: UUID, reason: str) -> None:
+async def reject(deps: Deps, out: Output, id: ListingJobId, reason: str) -> None:
     """Reject a request; its numbers become failed and show the reason."""
-    job = await reviews.reject(deps, ListingJobId(id), reason, by=operator_at_terminal())
+    job = await reviews.reject(deps, id, reason, by=operator_at_terminal())
     out.item(job_row(job), "Rejected.")
 
 
 async def _append(
-    deps: Deps, out: Output, listed: NumberList, account: UUID, feature_set: UUID, *, dry_run: bool
+    deps: Deps, out: Output, listed: NumberList, account: AccountId, feature_set: FeatureSetId, *, dry_run: bool
 ) -> None:
     _refuse_none(out, listed)
-    of = account_id(account), FeatureSetId(feature_set)
+    of = account, feature_set
     if dry_run:
         answer = await imports.preview(deps, *of, listed.numbers, WHOLE_ACCOUNT)
         print_answer(out, published_row(answer), listed, WOULD_BE)

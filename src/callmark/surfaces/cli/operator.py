@@ -1,7 +1,6 @@
 """`callmark operator`: the people who run the installation."""
 
 from pathlib import Path
-from uuid import UUID
 
 import click
 
@@ -52,20 +51,20 @@ async def list_(deps: Deps, out: Output) -> None:
 @group.command
 @id_argument
 @operator
-async def show(deps: Deps, out: Output, id: UUID) -> None:
+async def show(deps: Deps, out: Output, id: OperatorId) -> None:
     """Show one operator."""
-    out.item(_row(await operators.get_operator(deps, OperatorId(id))))
+    out.item(_row(await operators.get_operator(deps, id)))
 
 
 @group.command
 @id_argument
 @password_option
 @operator
-async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None) -> None:
+async def password(deps: Deps, out: Output, id: OperatorId, password_file: Path | None) -> None:
     """Set an operator's password and sign them out everywhere."""
-    await operators.get_operator(deps, OperatorId(id))
+    await operators.get_operator(deps, id)
     new = read_password(password_file)
-    changed = await operators.set_password(deps, OperatorId(id), new, by=operator_at_terminal())
+    changed = await operators.set_password(deps, id, new, by=operator_at_terminal())
     out.item(_row(changed), "Password changed.")
 
 
@@ -73,9 +72,9 @@ async def password(deps: Deps, out: Output, id: UUID, password_file: Path | None
 @id_argument
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: OperatorId, *, yes: bool) -> None:
     """Delete an operator and sign them out. This cannot be undone."""
-    found = await operators.get_operator(deps, OperatorId(id))
+    found = await operators.get_operator(deps, id)
     sure(f"Delete the operator {found.email}? This cannot be undone.", yes=yes)
     await operators.delete_operator(deps, found.id, by=operator_at_terminal())
     out.done({"id": found.id}, f"Operator {found.email} deleted.")

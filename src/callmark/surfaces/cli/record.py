@@ -14,15 +14,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import (
-    account_id,
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 
@@ -36,15 +28,14 @@ def group() -> None:
 @click.option("--batch", type=click.UUID, required=True, metavar="ID", help="The batch's id.")
 @click.option("--account", type=click.UUID, metavar="ID", help="Only if the batch belongs to this client account.")
 @operator
-async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> None:
+async def list_(deps: Deps, out: Output, batch: UUID, account: AccountId | None) -> None:
     """List a batch's call records and their timelines, in order of submission.
 
     A timeline shows when the record was accepted, how long each later stage took, and the calls it was shown in.
     """
-    owner: AccountId | None = None if account is None else account_id(account)
     records = [
         (record, await calls.calls_of_record(deps, record.key.id))
-        for record in await personalisation.timelines(deps, batch, owner)
+        for record in await personalisation.timelines(deps, batch, account)
     ]
     rows = [_row(*record) if out.as_json else _line(*record) for record in records]
     hint = "No call records found. Check the batch id; its records may also be older than the retention period."
@@ -55,9 +46,9 @@ async def list_(deps: Deps, out: Output, batch: UUID, account: UUID | None) -> N
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one call record with its timeline and the calls it was shown in."""
-    record = await personalisation.find_record(deps, account_id(account), id)
+    record = await personalisation.find_record(deps, account, id)
     _show(out, record, await calls.calls_of_record(deps, record.key.id))
 
 
@@ -66,12 +57,11 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @yes_option
 @operator
-async def withdraw(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def withdraw(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
     """Withdraw a call record from its handset."""
-    record = await personalisation.find_record(deps, account_id(account), id)
+    record = await personalisation.find_record(deps, account, id)
     sure(f"Withdraw the record of {record.key.receiver_number}? Its handset will no longer show it.", yes=yes)
-    by = operator_at_terminal()
-    withdrawn = await personalisation.withdraw_record(deps, account_id(account), id, by=by)
+    withdrawn = await personalisation.withdraw_record(deps, account, id, by=operator_at_terminal())
     _show(out, withdrawn, await calls.calls_of_record(deps, withdrawn.key.id), "Call record withdrawn.")
 
 

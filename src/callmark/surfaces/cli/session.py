@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import click
 
@@ -41,6 +40,7 @@ account_option = click.option(
     "--account", "account", type=click.UUID, required=True, metavar="ID", help="The client account's id."
 )
 id_argument = click.argument("id", type=click.UUID)
+"""Commands name the kind of each id in their signature (`id: LabelId`): at run time every kind is a `UUID`."""
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
 yes_option = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
 data_option = click.option(
@@ -115,11 +115,6 @@ def read_password(file: Path | None) -> str:
         return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     with click.open_file(str(file)) as lines:
         return lines.readline().rstrip("\r\n")
-
-
-def account_id(account: UUID) -> AccountId:
-    """The id an `--account` option gave."""
-    return AccountId(account)
 
 
 def at_least_one(*given: object) -> None:

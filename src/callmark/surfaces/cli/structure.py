@@ -6,12 +6,13 @@ from uuid import UUID
 import click
 
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import CATALOGUE
 from callmark.domain.structure.model import Department, HeldFeatureSet, Node, Operation, Process
 from callmark.surfaces.cli import call_reason, structure_nodes
 from callmark.surfaces.cli.output import Output, Row
-from callmark.surfaces.cli.session import account_id, account_option, json_option, operator
+from callmark.surfaces.cli.session import account_option, json_option, operator
 
 _INDENT = "  "
 
@@ -31,9 +32,9 @@ group.add_command(call_reason.group, "call-reason")
 @group.command
 @account_option
 @operator
-async def tree(deps: Deps, out: Output, account: UUID) -> None:
+async def tree(deps: Deps, out: Output, account: AccountId) -> None:
     """Show the whole structure, including feature sets."""
-    found = await structure.tree(deps, account_id(account))
+    found = await structure.tree(deps, account)
     if out.as_json:
         out.rows([_nested(node) for node in found], (), empty="")
         return

@@ -5,22 +5,14 @@ from uuid import UUID
 import click
 
 from callmark.domain.deps import Deps
-from callmark.domain.ids import CatalogueId, DepartmentId, OperationId, ProcessId
+from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, OperationId, ProcessId
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, NodeKind, Operation, Process, Unit
 from callmark.domain.structure.service import PROCESSES
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.cli.output import Output
-from callmark.surfaces.cli.session import (
-    account_id,
-    account_option,
-    id_argument,
-    operator,
-    operator_at_terminal,
-    sure,
-    yes_option,
-)
+from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 
 _DEPARTMENT, _OPERATION = (NodeKind.DEPARTMENT,), (NodeKind.OPERATION,)
 
@@ -54,18 +46,18 @@ def sub_process() -> None:
 @account_option
 @_name_option
 @operator
-async def create_department(deps: Deps, out: Output, account: UUID, name: str) -> None:
+async def create_department(deps: Deps, out: Output, account: AccountId, name: str) -> None:
     """Create a department."""
-    made = await structure.create_department(deps, account_id(account), name=name, by=operator_at_terminal())
+    made = await structure.create_department(deps, account, name=name, by=operator_at_terminal())
     out.item(_row(made), "Department created.")
 
 
 @department.command("list")
 @account_option
 @operator
-async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
+async def list_departments(deps: Deps, out: Output, account: AccountId) -> None:
     """List departments in alphabetical order."""
-    rows = [_row(node.unit) for node in await structure.tree(deps, account_id(account))]
+    rows = [_row(node.unit) for node in await structure.tree(deps, account)]
     hint = (
         f"No departments yet. Create one with `callmark structure department create --account {account} --name NAME`."
     )
@@ -76,9 +68,9 @@ async def list_departments(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show_department(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one department."""
-    out.item(_row((await structure.get_node(deps, account_id(account), id, _DEPARTMENT)).unit))
+    out.item(_row((await structure.get_node(deps, account, id, _DEPARTMENT)).unit))
 
 
 @department.command("update")
@@ -86,11 +78,9 @@ async def show_department(deps: Deps, out: Output, id: UUID, account: UUID) -> N
 @account_option
 @_name_option
 @operator
-async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
+async def update_department(deps: Deps, out: Output, id: UUID, account: AccountId, name: str) -> None:
     """Rename a department."""
-    changed = await structure.rename_node(
-        deps, account_id(account), id, _DEPARTMENT, name=name, by=operator_at_terminal()
-    )
+    changed = await structure.rename_node(deps, account, id, _DEPARTMENT, name=name, by=operator_at_terminal())
     out.item(_row(changed), "Department renamed.")
 
 
@@ -99,11 +89,11 @@ async def update_department(deps: Deps, out: Output, id: UUID, account: UUID, na
 @account_option
 @yes_option
 @operator
-async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete_department(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
     """Delete a department that has no operations."""
-    found = await structure.get_node(deps, account_id(account), id, _DEPARTMENT)
+    found = await structure.get_node(deps, account, id, _DEPARTMENT)
     sure(f"Delete the department {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account_id(account), id, _DEPARTMENT, by=operator_at_terminal())
+    await structure.delete_node(deps, account, id, _DEPARTMENT, by=operator_at_terminal())
     out.done({"id": found.id}, f"Department {found.name!r} deleted.")
 
 
@@ -119,12 +109,14 @@ async def delete_department(deps: Deps, out: Output, id: UUID, account: UUID, *,
     "--catalogue", "chosen", required=True, help="Its id or name in the catalogue (`callmark structure catalogue`)."
 )
 @operator
-async def create_operation(deps: Deps, out: Output, account: UUID, department_id: UUID, chosen: str) -> None:
+async def create_operation(
+    deps: Deps, out: Output, account: AccountId, department_id: DepartmentId, chosen: str
+) -> None:
     """Add an operation from the catalogue to a department."""
     as_id = parse_uuid(chosen)
     entry_id = CatalogueId(as_id) if as_id else catalogue_entry_named(chosen).id
     made = await structure.create_operation(
-        deps, account_id(account), DepartmentId(department_id), catalogue_id=entry_id, by=operator_at_terminal()
+        deps, account, department_id, catalogue_id=entry_id, by=operator_at_terminal()
     )
     out.item(_row(made), "Operation created.")
 
@@ -133,13 +125,13 @@ async def create_operation(deps: Deps, out: Output, account: UUID, department_id
 @account_option
 @click.option("--department", "department_id", type=click.UUID, metavar="ID", help="Only in this department.")
 @operator
-async def list_operations(deps: Deps, out: Output, account: UUID, department_id: UUID | None) -> None:
+async def list_operations(deps: Deps, out: Output, account: AccountId, department_id: UUID | None) -> None:
     """List operations, department by department."""
     if department_id is not None:
-        await structure.get_node(deps, account_id(account), department_id, _DEPARTMENT)
+        await structure.get_node(deps, account, department_id, _DEPARTMENT)
     rows = [
         _row(below.unit) | {"department_name": node.name}
-        for node in await structure.tree(deps, account_id(account))
+        for node in await structure.tree(deps, account)
         if department_id in {None, node.id}
         for below in node.below
     ]
@@ -151,9 +143,9 @@ async def list_operations(deps: Deps, out: Output, account: UUID, department_id:
 @id_argument
 @account_option
 @operator
-async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show_operation(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one operation."""
-    out.item(_row((await structure.get_node(deps, account_id(account), id, _OPERATION)).unit))
+    out.item(_row((await structure.get_node(deps, account, id, _OPERATION)).unit))
 
 
 @operation.command("delete")
@@ -161,11 +153,11 @@ async def show_operation(deps: Deps, out: Output, id: UUID, account: UUID) -> No
 @account_option
 @yes_option
 @operator
-async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete_operation(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
     """Delete an operation that has no processes."""
-    found = await structure.get_node(deps, account_id(account), id, _OPERATION)
+    found = await structure.get_node(deps, account, id, _OPERATION)
     sure(f"Delete the operation {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account_id(account), id, _OPERATION, by=operator_at_terminal())
+    await structure.delete_node(deps, account, id, _OPERATION, by=operator_at_terminal())
     out.done({"id": found.id}, f"Operation {found.name!r} deleted.")
 
 
@@ -177,11 +169,9 @@ async def delete_operation(deps: Deps, out: Output, id: UUID, account: UUID, *, 
 @click.option("--operation", "operation_id", type=click.UUID, required=True, metavar="ID", help="The operation's id.")
 @_name_option
 @operator
-async def create_process(deps: Deps, out: Output, account: UUID, operation_id: UUID, name: str) -> None:
+async def create_process(deps: Deps, out: Output, account: AccountId, operation_id: OperationId, name: str) -> None:
     """Create a process in an operation."""
-    made = await structure.create_process(
-        deps, account_id(account), OperationId(operation_id), name=name, by=operator_at_terminal()
-    )
+    made = await structure.create_process(deps, account, operation_id, name=name, by=operator_at_terminal())
     out.item(_row(made), "Process created.")
 
 
@@ -189,13 +179,13 @@ async def create_process(deps: Deps, out: Output, account: UUID, operation_id: U
 @account_option
 @click.option("--operation", "operation_id", type=click.UUID, metavar="ID", help="Only in this operation.")
 @operator
-async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: UUID | None) -> None:
+async def list_processes(deps: Deps, out: Output, account: AccountId, operation_id: UUID | None) -> None:
     """List processes, operation by operation."""
     if operation_id is not None:
-        await structure.get_node(deps, account_id(account), operation_id, _OPERATION)
+        await structure.get_node(deps, account, operation_id, _OPERATION)
     rows = [
         _row(below.unit) | {"operation_name": node.name, "department_name": top.name}
-        for top in await structure.tree(deps, account_id(account))
+        for top in await structure.tree(deps, account)
         for node in top.below
         if operation_id in {None, node.id}
         for below in node.below
@@ -211,11 +201,9 @@ async def list_processes(deps: Deps, out: Output, account: UUID, operation_id: U
     "--operation", "operation_id", type=click.UUID, required=True, metavar="ID", help="The new operation's id."
 )
 @operator
-async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operation_id: UUID) -> None:
+async def move_process(deps: Deps, out: Output, id: ProcessId, account: AccountId, operation_id: OperationId) -> None:
     """Move a process and everything in it to another operation."""
-    moved = await structure.move_process(
-        deps, account_id(account), ProcessId(id), operation_id=OperationId(operation_id), by=operator_at_terminal()
-    )
+    moved = await structure.move_process(deps, account, id, operation_id=operation_id, by=operator_at_terminal())
     out.item(_row(moved), "Process moved.")
 
 
@@ -224,11 +212,9 @@ async def move_process(deps: Deps, out: Output, id: UUID, account: UUID, operati
 @click.option("--process", "process_id", type=click.UUID, required=True, metavar="ID", help="The process's id.")
 @_name_option
 @operator
-async def create_sub_process(deps: Deps, out: Output, account: UUID, process_id: UUID, name: str) -> None:
+async def create_sub_process(deps: Deps, out: Output, account: AccountId, process_id: ProcessId, name: str) -> None:
     """Create a sub-process in a process."""
-    made = await structure.create_sub_process(
-        deps, account_id(account), ProcessId(process_id), name=name, by=operator_at_terminal()
-    )
+    made = await structure.create_sub_process(deps, account, process_id, name=name, by=operator_at_terminal())
     out.item(_row(made), "Sub-process created.")
 
 
@@ -236,13 +222,13 @@ async def create_sub_process(deps: Deps, out: Output, account: UUID, process_id:
 @account_option
 @click.option("--process", "process_id", type=click.UUID, metavar="ID", help="Only in this process.")
 @operator
-async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id: UUID | None) -> None:
+async def list_sub_processes(deps: Deps, out: Output, account: AccountId, process_id: UUID | None) -> None:
     """List sub-processes, process by process."""
     if process_id is not None:
-        await structure.get_node(deps, account_id(account), process_id, PROCESSES)
+        await structure.get_node(deps, account, process_id, PROCESSES)
     rows = [
         _row(sub.unit) | {"process_name": below.name, "operation_name": node.name}
-        for top in await structure.tree(deps, account_id(account))
+        for top in await structure.tree(deps, account)
         for node in top.below
         for below in node.below
         if process_id in {None, below.id}
@@ -257,11 +243,9 @@ async def list_sub_processes(deps: Deps, out: Output, account: UUID, process_id:
 @account_option
 @click.option("--process", "process_id", type=click.UUID, required=True, metavar="ID", help="The new process's id.")
 @operator
-async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, process_id: UUID) -> None:
+async def move_sub_process(deps: Deps, out: Output, id: ProcessId, account: AccountId, process_id: ProcessId) -> None:
     """Move a sub-process and its feature sets to another process."""
-    moved = await structure.move_sub_process(
-        deps, account_id(account), ProcessId(id), process_id=ProcessId(process_id), by=operator_at_terminal()
-    )
+    moved = await structure.move_sub_process(deps, account, id, process_id=process_id, by=operator_at_terminal())
     out.item(_row(moved), "Sub-process moved.")
 
 
@@ -269,9 +253,9 @@ async def move_sub_process(deps: Deps, out: Output, id: UUID, account: UUID, pro
 @id_argument
 @account_option
 @operator
-async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show_process(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
     """Show one."""
-    out.item(_row((await structure.get_node(deps, account_id(account), id, PROCESSES)).unit))
+    out.item(_row((await structure.get_node(deps, account, id, PROCESSES)).unit))
 
 
 @click.command("update")
@@ -279,11 +263,9 @@ async def show_process(deps: Deps, out: Output, id: UUID, account: UUID) -> None
 @account_option
 @_name_option
 @operator
-async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name: str) -> None:
+async def update_process(deps: Deps, out: Output, id: UUID, account: AccountId, name: str) -> None:
     """Rename one."""
-    changed = await structure.rename_node(
-        deps, account_id(account), id, PROCESSES, name=name, by=operator_at_terminal()
-    )
+    changed = await structure.rename_node(deps, account, id, PROCESSES, name=name, by=operator_at_terminal())
     out.item(_row(changed), "Renamed.")
 
 
@@ -292,11 +274,11 @@ async def update_process(deps: Deps, out: Output, id: UUID, account: UUID, name:
 @account_option
 @yes_option
 @operator
-async def delete_process(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete_process(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
     """Delete one that is empty."""
-    found = await structure.get_node(deps, account_id(account), id, PROCESSES)
+    found = await structure.get_node(deps, account, id, PROCESSES)
     sure(f"Delete {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account_id(account), id, PROCESSES, by=operator_at_terminal())
+    await structure.delete_node(deps, account, id, PROCESSES, by=operator_at_terminal())
     out.done({"id": found.id}, f"{found.name!r} deleted.")
 
 

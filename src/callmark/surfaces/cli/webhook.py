@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import click
 
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.ids import DeliveryId, WebhookId
+from callmark.domain.ids import AccountId, DeliveryId, WebhookId
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as delivery_log
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
@@ -16,7 +15,6 @@ from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, D
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
-    account_id,
     account_option,
     at_least_one,
     id_argument,
@@ -89,7 +87,7 @@ def group() -> None:
 async def create(
     deps: Deps,
     out: Output,
-    account: UUID,
+    account: AccountId,
     name: str,
     url: str,
     events: frozenset[EventType],
@@ -100,7 +98,7 @@ async def create(
     """Create a webhook and print its signing secret."""
     made = await webhooks.create_webhook(
         deps,
-        account_id(account),
+        account,
         name=name,
         url=url,
         event_types=events,
@@ -114,9 +112,9 @@ async def create(
 @group.command("list")
 @account_option
 @operator
-async def list_(deps: Deps, out: Output, account: UUID) -> None:
+async def list_(deps: Deps, out: Output, account: AccountId) -> None:
     """List an account's webhooks, oldest first."""
-    rows = [_row(webhook) for webhook in await webhooks.list_webhooks(deps, account_id(account))]
+    rows = [_row(webhook) for webhook in await webhooks.list_webhooks(deps, account)]
     hint = f"No webhooks yet. Create one with `callmark webhook create --account {account} --name NAME --url URL`."
     out.rows(rows, _COLUMNS, empty=hint)
 
@@ -125,9 +123,9 @@ async def list_(deps: Deps, out: Output, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def show(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> None:
     """Show one webhook."""
-    out.item(_row(await webhooks.get_webhook(deps, account_id(account), WebhookId(id))))
+    out.item(_row(await webhooks.get_webhook(deps, account, id)))
 
 
 @group.command
@@ -146,8 +144,8 @@ async def show(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 async def update(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    id: UUID,
-    account: UUID,
+    id: WebhookId,
+    account: AccountId,
     name: str | None,
     url: str | None,
     events: frozenset[EventType] | None,
@@ -159,8 +157,8 @@ async def update(  # noqa: PLR0913 - a parameter for each option
     at_least_one(name, url, events, honour_retry_after is not None, stop_on_410 is not None)
     webhook = await webhooks.update_webhook(
         deps,
-        account_id(account),
-        WebhookId(id),
+        account,
+        id,
         by=operator_at_terminal(),
         name=name,
         url=url,
@@ -176,9 +174,9 @@ async def update(  # noqa: PLR0913 - a parameter for each option
 @account_option
 @yes_option
 @operator
-async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool) -> None:
+async def delete(deps: Deps, out: Output, id: WebhookId, account: AccountId, *, yes: bool) -> None:
     """Delete a webhook; events that wait for it are not sent."""
-    webhook = await webhooks.get_webhook(deps, account_id(account), WebhookId(id))
+    webhook = await webhooks.get_webhook(deps, account, id)
     sure(f"Delete {webhook.name!r}? Events that wait for it will not be sent.", yes=yes)
     await webhooks.delete_webhook(deps, webhook.account_id, webhook.id, by=operator_at_terminal())
     out.done({"id": webhook.id}, f"Webhook {webhook.name!r} deleted.")
@@ -195,12 +193,10 @@ async def delete(deps: Deps, out: Output, id: UUID, account: UUID, *, yes: bool)
     help="Hours during which the old secret stays valid.",
 )
 @operator
-async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours: float) -> None:
+async def rotate(deps: Deps, out: Output, id: WebhookId, account: AccountId, overlap_hours: float) -> None:
     """Replace a webhook's signing secret and print the new one."""
     overlap = timedelta(hours=overlap_hours)
-    made = await webhooks.rotate_secret(
-        deps, account_id(account), WebhookId(id), overlap=overlap, by=operator_at_terminal()
-    )
+    made = await webhooks.rotate_secret(deps, account, id, overlap=overlap, by=operator_at_terminal())
     out.item({**_row(made.webhook), "secret": made.secret}, "Secret replaced.", _SHOWN_ONCE)
 
 
@@ -208,9 +204,9 @@ async def rotate(deps: Deps, out: Output, id: UUID, account: UUID, overlap_hours
 @id_argument
 @account_option
 @operator
-async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def pause(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> None:
     """Pause a webhook: keep its events and send nothing until you resume it."""
-    webhook = await webhooks.pause_webhook(deps, account_id(account), WebhookId(id), by=operator_at_terminal())
+    webhook = await webhooks.pause_webhook(deps, account, id, by=operator_at_terminal())
     out.item(_row(webhook), "Webhook paused.")
 
 
@@ -218,9 +214,9 @@ async def pause(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @id_argument
 @account_option
 @operator
-async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def resume(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> None:
     """Resume a paused webhook and send everything that is due."""
-    webhook = await webhooks.resume_webhook(deps, account_id(account), WebhookId(id), by=operator_at_terminal())
+    webhook = await webhooks.resume_webhook(deps, account, id, by=operator_at_terminal())
     out.item(_row(webhook), "Webhook resumed.")
 
 
@@ -229,11 +225,9 @@ async def resume(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @account_option
 @click.option("--event", type=_EVENT, default=EventType.CALL_ME_BACK.value, show_default=True)
 @operator
-async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> None:
+async def test(deps: Deps, out: Output, id: WebhookId, account: AccountId, event: str) -> None:
     """Send a sample event once and print the result."""
-    made = await delivery_log.send_test(
-        deps, account_id(account), WebhookId(id), EventType(event), by=operator_at_terminal()
-    )
+    made = await delivery_log.send_test(deps, account, id, EventType(event), by=operator_at_terminal())
     accepted = made.delivery.state is DeliveryState.SUCCESS
     said = "The receiver accepted the event." if accepted else "The receiver did not accept the event."
     _print_details(out, made, said)
@@ -251,25 +245,25 @@ async def test(deps: Deps, out: Output, id: UUID, account: UUID, event: str) -> 
 async def deliveries(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
-    account: UUID,
-    webhook: UUID | None,
+    account: AccountId,
+    webhook: WebhookId | None,
     state: DeliveryState | None,
     event: str | None,
     *,
     since: datetime | None,
-    after: UUID | None,
+    after: DeliveryId | None,
     limit: int,
 ) -> None:
     """List deliveries, newest first."""
-    last = await delivery_log.delivery_details(deps, account_id(account), DeliveryId(after)) if after else None
+    last = await delivery_log.delivery_details(deps, account, after) if after else None
     filters = DeliveryFilter(
-        WebhookId(webhook) if webhook else None,
+        webhook,
         state,
         EventType(event) if event else None,
         _utc(since),
         delivery_log.page_after([last.delivery]) if last else None,
     )
-    found = await delivery_log.list_deliveries(deps, account_id(account), filters, limit=limit)
+    found = await delivery_log.list_deliveries(deps, account, filters, limit=limit)
     out.rows([_delivery_row(one) for one in found], _LOG_COLUMNS, empty="No deliveries match.")
 
 
@@ -277,18 +271,18 @@ async def deliveries(  # noqa: PLR0913 - a parameter for each option
 @id_argument
 @account_option
 @operator
-async def delivery(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def delivery(deps: Deps, out: Output, id: DeliveryId, account: AccountId) -> None:
     """Show one delivery with its body and all attempts."""
-    _print_details(out, await delivery_log.delivery_details(deps, account_id(account), DeliveryId(id)))
+    _print_details(out, await delivery_log.delivery_details(deps, account, id))
 
 
 @group.command
 @id_argument
 @account_option
 @operator
-async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
+async def resend(deps: Deps, out: Output, id: DeliveryId, account: AccountId) -> None:
     """Send one delivery again, now."""
-    again = await delivery_log.resend(deps, account_id(account), DeliveryId(id), by=operator_at_terminal())
+    again = await delivery_log.resend(deps, account, id, by=operator_at_terminal())
     out.item(_delivery_row(again), "Sending it again now.")
 
 
@@ -298,12 +292,14 @@ async def resend(deps: Deps, out: Output, id: UUID, account: UUID) -> None:
 @click.option("--since", type=_instant, required=True, help="Events since this UTC time: 2026-01-01T10:00:00Z.")
 @click.option("--dry-run", is_flag=True, help="Count them without sending.")
 @operator
-async def recover(deps: Deps, out: Output, id: UUID, account: UUID, since: datetime, *, dry_run: bool) -> None:
+async def recover(
+    deps: Deps, out: Output, id: WebhookId, account: AccountId, since: datetime, *, dry_run: bool
+) -> None:
     """Send again every failed event since a given time."""
     instant = _utc(since)
     if instant is None:
         raise InvalidInput("since is required", field="since")
-    of = deps, account_id(account), WebhookId(id)
+    of = deps, account, id
     count = (
         await delivery_log.count_recoverable(*of, since=instant)
         if dry_run
