@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx
+from callmark.kit.db import Tx, fetch_one
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat
@@ -55,11 +55,11 @@ async def postgres_version(tx: Tx) -> Finding:
 
 async def connections(tx: Tx) -> Finding:
     """Whether the server has connections left."""
-    row = await tx.fetchrow(
+    row = await fetch_one(
+        tx,
         "SELECT count(*) AS used, current_setting('max_connections')::integer AS most FROM pg_stat_activity"
-        " WHERE backend_type = 'client backend'"
+        " WHERE backend_type = 'client backend'",
     )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
     few = row["used"] * 10 > row["most"] * 9
     advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
     return Finding(

@@ -104,6 +104,14 @@ class Connection(Tx, Protocol):
         ...
 
 
+async def fetch_one(tx: Tx, query: LiteralString, *args: object) -> Row:
+    """The row of a statement that always has one: an aggregate, an upsert, a row that the migration wrote."""
+    row = await tx.fetchrow(query, *args)
+    if row is None:
+        raise LookupError(f"no row: {query}")
+    return row
+
+
 def own_names(statement: str) -> LiteralString:
     """The statement as one of ours: the caller guarantees that all names in it are ours (a day's partition)."""
     return cast("LiteralString", statement)

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from callmark.kit.clock import Clock, ProductClock
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import Database, Tx, fetch_one
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
@@ -88,8 +88,7 @@ class LiveProcess:
 
     async def _refresh(self) -> None:
         async with self._db.transaction() as tx:
-            row = await tx.fetchrow("SELECT clock_offset, clock_version FROM installation")
-            assert row is not None  # noqa: S101 - migrate wrote it
+            row = await fetch_one(tx, "SELECT clock_offset, clock_version FROM installation")
             if row["clock_version"] >= self._version:  # two refreshes may overlap
                 self._clock.offset, self._version = row["clock_offset"], row["clock_version"]
             await tx.execute(

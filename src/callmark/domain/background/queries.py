@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.work import Work
 
 
@@ -12,7 +12,8 @@ async def count_rows(tx: Tx, work: Work, now: datetime, real_now: datetime, most
 
     Index `<table>_due_<owner>`, or `<table>_due`.
     """
-    row = await tx.fetchrow(
+    return await fetch_one(
+        tx,
         "SELECT count(*) AS total, count(*) FILTER (WHERE held) AS running,"
         " count(*) FILTER (WHERE NOT held AND due_at <= $1) AS waiting,"
         " count(*) FILTER (WHERE NOT held AND due_at > $1) AS later,"
@@ -23,8 +24,6 @@ async def count_rows(tx: Tx, work: Work, now: datetime, real_now: datetime, most
         real_now,
         most,
     )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
-    return row
 
 
 async def select_periodic(tx: Tx, real_now: datetime) -> list[Row]:

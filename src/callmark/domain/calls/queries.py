@@ -6,7 +6,7 @@ from uuid import UUID
 
 from callmark.domain.calls.model import Call, CallEvent, CallSource
 from callmark.domain.ids import CallId
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
 
 
@@ -95,7 +95,8 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
     A record counts once under each. A report from another handset than the receiver's does not count. Index
     `call_record_shown`.
     """
-    row = await tx.fetchrow(
+    return await fetch_one(
+        tx,
         """
         SELECT count(DISTINCT c.record_id) FILTER (WHERE c.shown_at IS NOT NULL) AS shown,
           count(DISTINCT c.record_id) FILTER (WHERE c.outcome = 'answered') AS answered,
@@ -108,8 +109,6 @@ async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNum
         ids,
         receivers,
     )
-    assert row is not None  # noqa: S101 - an aggregate always gives a row
-    return row
 
 
 async def firsts_between(tx: Tx, after: tuple[datetime | None, UUID], until: datetime, limit: int) -> list[Row]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset, Registration
 from callmark.domain.ids import HandsetAppId
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
 
 
@@ -52,7 +52,8 @@ async def put_registration(
     tx: Tx, app_id: HandsetAppId, phone: PhoneNumber, os: OS, version: str, token_sha256: bytes, now: datetime
 ) -> Registration:
     """The number's registration from now on: the first, or one generation above what was there."""
-    row = await tx.fetchrow(
+    row = await fetch_one(
+        tx,
         "INSERT INTO registration AS r (phone_number, generation, app_id, os, app_version, token_sha256, registered_at)"
         " VALUES ($1, 1, $2, $3, $4, $5, $6)"
         " ON CONFLICT (phone_number) DO UPDATE SET generation = r.generation + 1, app_id = $2, os = $3,"
@@ -65,7 +66,6 @@ async def put_registration(
         token_sha256,
         now,
     )
-    assert row is not None  # noqa: S101 - an upsert gives its row
     return _registration(row)
 
 

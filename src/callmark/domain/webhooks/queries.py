@@ -5,7 +5,7 @@ from datetime import datetime
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.webhooks.model import Configuration, OldSecret, Secrets, Webhook
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 
 _WEBHOOK = (
     "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"
@@ -85,8 +85,7 @@ async def mark_deleted(tx: Tx, webhook_id: WebhookId, now: datetime) -> None:
 
 async def select_secrets(tx: Tx, webhook_id: WebhookId) -> Secrets:
     """The webhook's secrets, still encrypted; the row stays locked until the transaction ends."""
-    row = await tx.fetchrow(f"SELECT {_SECRETS} FROM webhook WHERE id = $1 FOR NO KEY UPDATE", webhook_id)
-    assert row is not None  # noqa: S101 - webhooks are never removed
+    row = await fetch_one(tx, f"SELECT {_SECRETS} FROM webhook WHERE id = $1 FOR NO KEY UPDATE", webhook_id)
     return secrets_of(row)
 
 

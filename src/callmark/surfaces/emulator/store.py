@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from callmark.domain.handsets.model import OS
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.model import Script, VirtualHandset
 
@@ -65,19 +65,18 @@ async def put_faults(tx: Tx, faults: Faults) -> None:
 
 async def select_faults(tx: Tx) -> Faults:
     """The faults that are left."""
-    row = await tx.fetchrow("SELECT fault_slug, faults_left, latency_ms, drop_every FROM emulator_state")
-    assert row is not None  # noqa: S101 - migrate wrote it
+    row = await fetch_one(tx, "SELECT fault_slug, faults_left, latency_ms, drop_every FROM emulator_state")
     return Faults(*row)
 
 
 async def take_fault(tx: Tx) -> tuple[int, str | None]:
     """One request's latency in ms, and the slug of the error it is to get, taken out of the count."""
-    row = await tx.fetchrow(
+    row = await fetch_one(
+        tx,
         "WITH taken AS (UPDATE emulator_state SET faults_left = faults_left - 1 WHERE faults_left > 0"
         " RETURNING fault_slug)"
-        " SELECT s.latency_ms, t.fault_slug FROM emulator_state s LEFT JOIN taken t ON true"
+        " SELECT s.latency_ms, t.fault_slug FROM emulator_state s LEFT JOIN taken t ON true",
     )
-    assert row is not None  # noqa: S101 - migrate wrote it
     return row[0], row[1]
 
 

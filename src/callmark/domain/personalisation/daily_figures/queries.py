@@ -7,7 +7,7 @@ from uuid import UUID
 from callmark.domain.ids import AccountId, BatchId
 from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.queries import batch_of
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 
 COUNTS = (
     "accepted",
@@ -32,15 +32,13 @@ _SLACK = timedelta(days=2)
 
 async def lock_mark(tx: Tx, what: str) -> tuple[datetime | None, UUID]:
     """How far that job has counted, locked until the transaction ends."""
-    row = await tx.fetchrow("SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1 FOR UPDATE", what)
-    assert row is not None  # noqa: S101 - made by the migration
+    row = await fetch_one(tx, "SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1 FOR UPDATE", what)
     return row["up_to_at"], row["up_to_id"]
 
 
 async def read_mark(tx: Tx, what: str) -> tuple[datetime | None, UUID]:
     """As `lock_mark`, without the lock."""
-    row = await tx.fetchrow("SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1", what)
-    assert row is not None  # noqa: S101 - made by the migration
+    row = await fetch_one(tx, "SELECT up_to_at, up_to_id FROM count_mark WHERE what = $1", what)
     return row["up_to_at"], row["up_to_id"]
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import RECOVERABLE, Attempt, Delivery, DeliveryState
-from callmark.kit.db import Row, Tx
+from callmark.kit.db import Row, Tx, fetch_one
 
 _DELIVERY = (
     "d.id, d.account_id, d.webhook_id, w.name AS webhook_name, d.event_id, d.event_type, d.event_number, d.created_at,"
@@ -160,7 +160,8 @@ async def look_for_recoverable(
 
     Index delivery_webhook_newest.
     """
-    row = await tx.fetchrow(
+    row = await fetch_one(
+        tx,
         "SELECT count(*), min(created_at) FROM delivery WHERE webhook_id = $1 AND created_at >= $2"
         " AND state = ANY ($3::text[]) AND event_number IS NOT NULL AND event_type = ANY ($4::text[])",
         webhook_id,
@@ -168,7 +169,6 @@ async def look_for_recoverable(
         list(RECOVERABLE),
         list(types),
     )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
     return row[0], row[1]
 
 
@@ -275,13 +275,13 @@ async def select_outcomes(tx: Tx, webhook_id: WebhookId, oldest: datetime, now: 
 
 async def select_waiting(tx: Tx, webhook_id: WebhookId) -> WaitingDeliveries:
     """What waits for a webhook; retries are counted up to 1,000. Index waiting_delivery_due."""
-    row = await tx.fetchrow(
+    row = await fetch_one(
+        tx,
         "SELECT (SELECT due_at FROM waiting_delivery WHERE webhook_id = $1 ORDER BY due_at LIMIT 1) AS first_due_at,"
         " (SELECT count(*) FROM (SELECT FROM waiting_delivery WHERE webhook_id = $1 AND failures > 0 LIMIT 1000) AS r)"
         " AS retries",
         webhook_id,
     )
-    assert row is not None  # noqa: S101 - one row without FROM
     return WaitingDeliveries(row["first_due_at"], row["retries"])
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import Connection, Row, Tx
+from callmark.kit.db import Connection, Row, Tx, fetch_one
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
@@ -247,7 +247,8 @@ async def delete_older(tx: Tx, oldest: datetime) -> None:
 
 async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) -> Row:
     """Deliveries that wait, of up to `most` looked at, and the first due instant of all. Index waiting_delivery_due."""
-    row = await tx.fetchrow(
+    return await fetch_one(
+        tx,
         """
         SELECT count(*) AS total, count(*) FILTER (WHERE d.is_paused) AS paused,
           count(*) FILTER (WHERE NOT d.is_paused AND d.due_at <= $1) AS waiting,
@@ -262,5 +263,3 @@ async def count_backlog(tx: Tx, now: datetime, real_now: datetime, most: int) ->
         real_now,
         most,
     )
-    assert row is not None  # noqa: S101 - an aggregate gives one row
-    return row
