@@ -218,8 +218,7 @@ async def _fill(on: Stage, password: str) -> dict[str, object]:
         event_types=list(EventType),
         by=Actor(ActorKind.MEMBER, EMAIL),
     )
-    assert on.deps.settings.postgres_dsn
-    sql = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal(), command_timeout=600)
+    sql = await asyncpg.connect(on.deps.settings.reached_postgres, command_timeout=600)
     await _fill_records(sql, on, now)
     await _fill_rest(sql, account, seeded, hook.webhook.id, now)
     await sql.execute("VACUUM ANALYZE")

@@ -51,8 +51,7 @@ def _v1(record: dict[str, object]) -> dict[str, object]:
 
 async def _copy(on: Stage) -> float:
     """Rows per second of psql, one connection, into a table like a day of `call_record`, indexes included."""
-    assert on.deps.settings.postgres_dsn
-    dsn = on.deps.settings.postgres_dsn.reveal()
+    dsn = on.deps.settings.reached_postgres
     columns = ", ".join(AcceptedRecord._fields)
     file = on.data.parent / "rows.bin"
     async with on.deps.db.connection() as tx:

@@ -86,8 +86,7 @@ async def fill(on: Stage, now: datetime, stored: int, size: int) -> None:
 
 async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int], size: int) -> None:
     """Writes parts until none is left; the iterator is shared."""
-    assert on.deps.settings.postgres_dsn
-    connection = await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
+    connection = await asyncpg.connect(on.deps.settings.reached_postgres)
     account = on.accounts[0]
     ids = (account.id, account.id, CALLER, account.label_id)
     for first in parts:
@@ -99,8 +98,7 @@ async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int], size: int)
 
 async def _bare(on: Stage) -> float:
     """Look-ups a second of as many connections as handsets ask, with nothing around them."""
-    assert on.deps.settings.postgres_dsn
-    dsn = on.deps.settings.postgres_dsn.reveal()
+    dsn = on.deps.settings.reached_postgres
     now = on.deps.clock.now()
     until = time.perf_counter() + SECONDS
 

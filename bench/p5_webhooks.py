@@ -24,6 +24,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.work_names import WorkName
 
 ACCOUNTS = 100
 EVENTS = 20_000
@@ -142,7 +143,7 @@ async def _open_loop(on: Stage, made: Sequence[AccountId]) -> None:
         payload = PAYLOAD | {"created_at_us": int(time.time() * 1e6)}
         async with on.deps.db.transaction() as tx:
             await events.append(tx, account, EventType.CALL_ME_BACK, payload, on.deps.clock.now())
-        await events.announce(on.deps)
+        await on.deps.wake(WorkName.DELIVERIES)
 
     began = perf_counter()
     tasks: list[asyncio.Task[None]] = []

@@ -54,9 +54,8 @@ async def run() -> list[Row]:
     async with stage(roles="api,worker", accounts_count=0) as on:
         account = (await accounts.create_account(on.deps, "Bench", by=SYSTEM)).id
         feature_sets = await _feature_sets(on, account)
-        assert on.deps.settings.postgres_dsn
         bare = await asyncpg.connect(
-            on.deps.settings.postgres_dsn.reveal(), command_timeout=600, server_settings={"jit": "off"}
+            on.deps.settings.reached_postgres, command_timeout=600, server_settings={"jit": "off"}
         )
         async with httpx.AsyncClient(
             base_url=f"{on.url}/clients/{account}/number_management", headers=await _headers(on, account), timeout=60

@@ -111,8 +111,7 @@ async def _download(url: str) -> tuple[float, float, int, int]:
 
 
 async def _connected(on: Stage) -> "asyncpg.Connection[asyncpg.Record]":
-    assert on.deps.settings.postgres_dsn
-    return await asyncpg.connect(on.deps.settings.postgres_dsn.reveal())
+    return await asyncpg.connect(on.deps.settings.reached_postgres)
 
 
 def _http_process(root: int) -> int:

@@ -20,6 +20,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
+from callmark.domain.work_names import WorkName
 
 KILLS = 2
 ACCOUNTS = 10
@@ -52,7 +53,7 @@ async def append(deps: Deps, account: AccountId) -> set[str]:
                 await events.append(tx, account, EventType.CALL_ME_BACK, PAYLOAD, deps.clock.now()) for _ in range(50)
             ]
         ids |= {str(event.id) for event in made}
-        await events.announce(deps)
+        await deps.wake(WorkName.DELIVERIES)
     return ids
 
 

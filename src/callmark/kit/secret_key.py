@@ -84,11 +84,17 @@ def read_key(data: Path, name: str = FILE) -> Secret | None:
 
     Raises SetupError when it cannot be read, or is too short: an empty file is no key that anything may be sealed with.
     """
-    path = data.expanduser() / name
+    try:
+        return _key_in(data.expanduser() / name)
+    except FileNotFoundError:
+        return None
+
+
+def _key_in(path: Path) -> Secret:
     try:
         key = path.read_bytes().decode(errors="replace").strip()
     except FileNotFoundError:
-        return None
+        raise
     except OSError as exc:
         raise SetupError(
             f"the secret key {path} cannot be read: {exc.strerror}. Correct the file, or set CALLMARK_SECRET_KEY"
@@ -121,9 +127,7 @@ def make_key(data: Path, name: str = FILE) -> Secret:
         raise SetupError(
             f"the secret key {path} cannot be created: {exc.strerror}; set CALLMARK_SECRET_KEY instead"
         ) from exc
-    made = read_key(data, name)
-    assert made  # noqa: S101 - it is there
-    return made
+    return _key_in(path)
 
 
 def settle_key(data: Path) -> None:

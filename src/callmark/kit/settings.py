@@ -273,6 +273,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """Whether NATS is ours to start."""
         return self.nats_url is None
 
+    @property
+    def reached_postgres(self) -> str:
+        """The address of the database, for who runs once it is known. Raises SetupError when it is not."""
+        if self.postgres_dsn is None:
+            raise SetupError("CALLMARK_POSTGRES_DSN is not set")
+        return self.postgres_dsn.reveal()
+
+    @property
+    def reached_nats(self) -> str:
+        """As `reached_postgres`, the addresses of NATS."""
+        if self.nats_url is None:
+            raise SetupError("CALLMARK_NATS_URL is not set")
+        return self.nats_url.reveal()
+
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """The settings of `environ` (this process's by default) with `overrides` (command options; None means not given).

@@ -81,8 +81,7 @@ def migrate_(phase: str | None, data: Path | None) -> None:
     settings = read_settings(data=data)
     if settings.embedded_postgres or data is not None:
         settings = reach(msgspec.structs.replace(settings, postgres_dsn=None))
-    assert settings.postgres_dsn  # noqa: S101 - set, or reached
-    steps = asyncio.run(migrate.migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase))
+    steps = asyncio.run(migrate.migrate(settings.reached_postgres, SystemClock(), phase=phase))
     for step in steps:
         click.echo(f"{step.number:04d} {step.phase} {step.name}")
     click.echo(f"Ran {len(steps)} steps. The schema is up to date." if steps else "Nothing to do.")

@@ -176,12 +176,11 @@ class Supervisor:
 
     async def _migrate(self, settings: Settings) -> None:
         """All steps on our own engine; on a foreign one only those that are safe while older processes still run."""
-        assert settings.postgres_dsn  # noqa: S101 - the engines are started
         phase = None if self._settings.embedded_postgres else "pre"
         deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
         while True:
             try:
-                await migrate(settings.postgres_dsn.reveal(), SystemClock(), phase=phase)
+                await migrate(settings.reached_postgres, SystemClock(), phase=phase)
             except EngineRefuses as exc:
                 raise refused(exc) from exc
             except Unavailable as exc:
@@ -248,11 +247,10 @@ async def _stop_all(units: Sequence[Unit], within_s: float) -> None:
 
 
 def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Installation:
-    assert settings.postgres_dsn and settings.nats_url  # noqa: S101, PT018 - the engines are started
     return Installation(
         pid=os.getpid(),
-        postgres_dsn=settings.postgres_dsn.reveal(),
-        nats_url=settings.nats_url.reveal(),
+        postgres_dsn=settings.reached_postgres,
+        nats_url=settings.reached_nats,
         nats_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
         base_url=settings.public_url,
         admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children if child.admin_port],

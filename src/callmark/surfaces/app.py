@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -146,8 +147,7 @@ def _starlette(answer: Response) -> StarletteResponse:
     return StarletteResponse(answer.body, answer.status, {k.decode(): v.decode() for k, v in answer.headers})
 
 
-async def _on_http(_: Request, exc: Exception) -> StarletteResponse:
-    assert isinstance(exc, HTTPException)  # noqa: S101 - it is registered for this class
+async def _on_http(_: Request, exc: HTTPException) -> StarletteResponse:
     allowed = tuple((exc.headers or {}).get("Allow", "").split(", "))
     known = {404: NotFound(), 405: MethodNotAllowed(allowed)}
     if exc.status_code in known:
@@ -155,9 +155,8 @@ async def _on_http(_: Request, exc: Exception) -> StarletteResponse:
     return _starlette(render(ErrorBody(InvalidInput.slug, exc.detail), exc.status_code))
 
 
-async def _on_ours(_: Request, exc: Exception) -> StarletteResponse:
-    assert isinstance(exc, AppError)  # noqa: S101 - it is registered for this class
+async def _on_ours(_: Request, exc: AppError) -> StarletteResponse:
     return _starlette(render_error(exc))
 
 
-_HANDLERS = {HTTPException: _on_http, AppError: _on_ours}
+_HANDLERS: dict[Any, Any] = {HTTPException: _on_http, AppError: _on_ours}

@@ -103,8 +103,7 @@ async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
 async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
     async with deps.db.connection() as tx:
         installation = await tx.fetchval("SELECT id FROM installation")
-    assert deps.settings.nats_url
-    fabric = Fabric(deps.settings.nats_url.reveal(), installation)
+    fabric = Fabric(deps.settings.reached_nats, installation)
     await fabric.open()
     try:
         yield replace(deps, fabric=fabric)

@@ -7,7 +7,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.events import queries
 from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
-from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
 
@@ -22,8 +21,8 @@ async def append(
 ) -> Event:
     """The new event with the account's next number, and its deliveries to the webhooks that get such events.
 
-    To be the last of its transaction, because the account's counter is locked from here on; call `announce`
-    after the commit.
+    To be the last of its transaction, because the account's counter is locked from here on; wake the
+    deliveries after the commit.
     """
     event_id = EventId(random_uuid())
     body = envelope(event_id, account_id, kind, now, payload)
@@ -31,11 +30,6 @@ async def append(
     event = Event(account_id, number, event_id, kind, campaign_id, now, body)
     await queries.insert_deliveries(tx, event)
     return event
-
-
-async def announce(deps: Deps) -> None:
-    """Wakes the workers that deliver events; a hint, they poll as well."""
-    await deps.wake(WorkName.DELIVERIES)
 
 
 async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int) -> tuple[list[Event], int]:
