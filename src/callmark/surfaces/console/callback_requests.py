@@ -162,7 +162,7 @@ async def _step(request: ConsoleRequest, step: _Step, said: str) -> Response:
     try:
         found = await step(request.deps, request.account_id, request.id(CallbackRequestId), by=request.by)
     except Conflict as refused:
-        return request.go(back, f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
+        return request.go(back, display_names.sentence(refused.message), "danger")
     return request.go(back, f"The request of {display_names.phone(found.receiver_number)} {said}.")
 
 

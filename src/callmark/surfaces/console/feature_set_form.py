@@ -1,7 +1,8 @@
 """The form of a feature set with a phone beside it. Source: contract, section 12.3, D18."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict, TypeVar
 from uuid import UUID
 
 from starlette.responses import Response
@@ -29,6 +30,7 @@ from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
 from callmark.surfaces.console.structure import options_of
 
+Id = TypeVar("Id", LabelId, CallReasonId)
 _FIELDS = {"label_id": "label", "call_reason_id": "reason", "process_id": "process"}
 
 
@@ -68,15 +70,7 @@ async def create(request: ConsoleRequest) -> Response:
     """Makes a draft."""
     form = request.form
     try:
-        new = NewFeatureSet(
-            form.text("name"),
-            form.text("description"),
-            _label(form),
-            _reason(form),
-            form.is_on("call_me_back"),
-            form.is_on("survey"),
-            _phone_type(form),
-        )
+        new = NewFeatureSet(**_typed(form))
         process = await home(request, form.text("process"))
         made = await feature_sets.create_feature_set(
             request.deps, request.account_id, ProcessId(process.id), new, by=request.by
@@ -96,15 +90,7 @@ async def edit(request: ConsoleRequest) -> Response:
     """Changes what its numbers show."""
     form, set_id = request.form, (await placed_of(request)).feature_set.id
     try:
-        wanted = FeatureSetChange(
-            name=form.text("name"),
-            description=form.text("description"),
-            label_id=_label(form),
-            call_reason_id=_reason(form),
-            call_me_back=form.is_on("call_me_back"),
-            survey=form.is_on("survey"),
-            phone_type=_phone_type(form),
-        )
+        wanted = FeatureSetChange(**_typed(form))
         new = await feature_sets.update_feature_set(request.deps, request.account_id, set_id, wanted, by=request.by)
     except (InvalidInput, Conflict) as refused:
         return await _form_page(request, _about(form, refused), str(set_id), [], 422)
@@ -155,21 +141,38 @@ def _about(form: Form, refused: InvalidInput | Conflict) -> Form:
     return form.refused(InvalidInput(refused.for_people, field=_FIELDS.get(refused.field, refused.field)))
 
 
-def _label(form: Form) -> LabelId | None:
-    return LabelId(found) if (found := _chosen(form, "label")) else None
+class _FeatureSetFields(TypedDict):
+    """What the form says about a feature set, besides its place."""
+
+    name: str
+    description: str
+    label_id: LabelId | None
+    call_reason_id: CallReasonId | None
+    call_me_back: bool
+    survey: bool
+    phone_type: PhoneType
 
 
-def _reason(form: Form) -> CallReasonId | None:
-    return CallReasonId(found) if (found := _chosen(form, "reason")) else None
+def _typed(form: Form) -> _FeatureSetFields:
+    """Raises InvalidInput for a choice that the form does not offer."""
+    return _FeatureSetFields(
+        name=form.text("name"),
+        description=form.text("description"),
+        label_id=_chosen(form, "label", LabelId),
+        call_reason_id=_chosen(form, "reason", CallReasonId),
+        call_me_back=form.is_on("call_me_back"),
+        survey=form.is_on("survey"),
+        phone_type=_phone_type(form),
+    )
 
 
-def _chosen(form: Form, name: str) -> UUID | None:
+def _chosen(form: Form, name: str, kind: Callable[[UUID], Id]) -> Id | None:
     """The id of an optional choice. Raises InvalidInput for what is none."""
     text = form.text(name)
     found = parse_uuid(text)
     if text and found is None:
         raise InvalidInput("choose one of the list", field=name)
-    return found
+    return kind(found) if found else None
 
 
 def _phone_type(form: Form) -> PhoneType:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import msgspec
 from starlette.responses import Response
@@ -87,14 +87,7 @@ async def create(request: ConsoleRequest) -> Response:
     """Makes a key and shows it once."""
     form = request.form
     try:
-        made = await credentials.create_key(
-            request.deps,
-            request.account_id,
-            by=request.by,
-            name=form.text("name"),
-            description=form.text("description"),
-            features=_features(form),
-        )
+        made = await credentials.create_key(request.deps, request.account_id, by=request.by, **_typed(form))
     except (InvalidInput, Conflict) as refused:
         return page(request, KeyFormPage(form.refused(refused), request.features, ""), 422)
     return await _shown_once(request, form.text("name").strip(), made)
@@ -111,15 +104,7 @@ async def edit(request: ConsoleRequest) -> Response:
     """Changes name, description and access; its tokens act by it at once."""
     form, key = request.form, await _key(request)
     try:
-        changed = await credentials.update_key(
-            request.deps,
-            request.account_id,
-            key.id,
-            by=request.by,
-            name=form.text("name"),
-            description=form.text("description"),
-            features=_features(form),
-        )
+        changed = await credentials.update_key(request.deps, request.account_id, key.id, by=request.by, **_typed(form))
     except InvalidInput as refused:
         return page(request, KeyFormPage(form.refused(refused), request.features, str(key.reference)), 422)
     return request.go(LIST, f"{changed.name} was saved.")
@@ -196,11 +181,20 @@ async def _key(request: ConsoleRequest) -> ApiKey:
     return await credentials.get_key_by_reference(request.deps, request.account_id, request.id(KeyReference))
 
 
-def _features(form: Form) -> list[Feature]:
-    chosen = [feature for feature in Feature if feature.value in form.all("features")]
-    if not chosen:
+class _KeyFields(TypedDict):
+    """What the form says about a key."""
+
+    name: str
+    description: str
+    features: list[Feature]
+
+
+def _typed(form: Form) -> _KeyFields:
+    """Raises InvalidInput for a key that may do nothing."""
+    features = [feature for feature in Feature if feature.value in form.all("features")]
+    if not features:
         raise InvalidInput("choose at least one feature", field="features")
-    return chosen
+    return _KeyFields(name=form.text("name"), description=form.text("description"), features=features)
 
 
 ROUTES = (
