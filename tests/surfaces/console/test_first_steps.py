@@ -10,11 +10,11 @@ from tests.domain.personalisation.test_daily_figures import called, submit
 from tests.factories import Cast, make_label
 from tests.surfaces.console.browser import Browser, Business, Visitors, links_of, make_business, text_of, visitors
 
-from callmark.domain.access.first_steps import demo_numbers
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.first_steps.service import demo_numbers
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import Feature

@@ -226,7 +226,7 @@ async def _builder(
     sets = [] if campaign else await visible_sets.list_visible(*of)
     url = f"{LIST}/{campaign.id}/edit" if campaign else f"{LIST}/new"
     context = BuilderPage(
-        form, kind, str(campaign.id) if campaign else "", asked, sets, url, request.actor.account_name
+        form, kind, str(campaign.id) if campaign else "", asked, sets, url, request.live_session.account_name
     )
     return page(request, context, status)
 

@@ -134,7 +134,7 @@ async def show_campaign(request: ConsoleRequest) -> Response:
     """One campaign with its results."""
     found = await find_campaign(request)
     campaign = found.campaign
-    asked, business = question_fields(campaign), request.actor.account_name
+    asked, business = question_fields(campaign), request.live_session.account_name
     if campaign.state is CampaignState.DRAFT:
         return page(request, CampaignPage(found, asked, business, 0, [], [], []))
     results = await feedback.results(request.deps, request.account_id, campaign.id)

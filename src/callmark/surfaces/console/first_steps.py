@@ -11,8 +11,9 @@ from typing import ClassVar
 import msgspec
 from starlette.responses import Response
 
-from callmark.domain.access import first_steps as access
-from callmark.domain.access.first_steps import FirstSteps
+from callmark.domain.accounts import service as accounts
+from callmark.domain.first_steps import service as first_steps
+from callmark.domain.first_steps.service import FirstSteps
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.validation import RecordRefused
 from callmark.domain.policy.model import Action
@@ -57,9 +58,9 @@ class FirstStepsPage(Page):
 
 async def card_of(request: ConsoleRequest, on: str = "") -> Card:
     """The card of the visitor's account."""
-    deps, account_id = request.deps, request.actor.account_id
-    caller, phone = access.demo_numbers(account_id)
-    steps = await access.read(deps, request.actor, _sink(request))
+    deps, account_id = request.deps, request.account_id
+    caller, phone = first_steps.demo_numbers(account_id)
+    steps = await first_steps.read_first_steps(deps, account_id, _sink(request))
     seen = "".join(str(int(done)) for done in (*steps.done, steps.key is not None, steps.is_prepared))
     curl = token_curl(deps.public_url, str(account_id), "KEY_ID", "SECRET_API_KEY")
     return Card(steps, on, seen, curl, caller, phone if deps.settings.emulator else "")
@@ -67,7 +68,7 @@ async def card_of(request: ConsoleRequest, on: str = "") -> Card:
 
 async def card_on_home(request: ConsoleRequest) -> Card | None:
     """The card, unless it is hidden or not for this visitor."""
-    return await card_of(request, "home") if await access.is_on_home(request.deps, request.actor) else None
+    return await card_of(request, "home") if await _is_on_home(request) else None
 
 
 def token_curl(base_url: str, account_id: str, key_id: str, api_key: str) -> str:
@@ -78,8 +79,7 @@ def token_curl(base_url: str, account_id: str, key_id: str, api_key: str) -> str
 
 async def show(request: ConsoleRequest) -> Response:
     """The page."""
-    on_home = await access.is_on_home(request.deps, request.actor)
-    return page(request, FirstStepsPage(await card_of(request), on_home))
+    return page(request, FirstStepsPage(await card_of(request), await _is_on_home(request)))
 
 
 async def show_steps(request: ConsoleRequest) -> Response:
@@ -93,7 +93,7 @@ async def push(request: ConsoleRequest) -> Response:
     if not request.deps.settings.emulator:
         return _pushed(request, NOT_HERE, is_good=False)
     try:
-        record = await access.push(request.deps, request.actor)
+        record = await first_steps.push_to_demo(request.deps, request.account_id, by=request.by)
     except NotFound:
         return _pushed(request, LABEL_FIRST, is_good=False)
     except RecordRefused as refused:
@@ -108,24 +108,30 @@ async def prepare(request: ConsoleRequest) -> Response:
     if not request.deps.settings.emulator:
         return request.go(_back(request), NOT_HERE, "warning")
     try:
-        await access.prepare(request.deps, request.actor, _sink(request))
+        await first_steps.prepare_demo(request.deps, request.account_id, _sink(request), by=request.by)
     except NotFound:
         return request.go(_back(request), LABEL_FIRST, "warning")
     except AppError as refused:
         return request.go(_back(request), f"{refused.message[:1].upper()}{refused.message[1:]}.", "danger")
-    return request.go(_back(request), f"{access.NAME}: the number is being listed, and its webhook is ready.")
+    return request.go(_back(request), f"{first_steps.NAME}: the number is being listed, and its webhook is ready.")
 
 
 async def hide(request: ConsoleRequest) -> Response:
     """Takes the card off Home."""
-    await access.hide(request.deps, request.actor, hidden=True)
+    await accounts.hide_first_steps(request.deps, request.account_id, hidden=True)
     return request.go(HOME, "First steps are hidden. You can open them from the menu beside the account name.")
 
 
 async def unhide(request: ConsoleRequest) -> Response:
     """Puts the card back on Home."""
-    await access.hide(request.deps, request.actor, hidden=False)
+    await accounts.hide_first_steps(request.deps, request.account_id, hidden=False)
     return request.go(HOME)
+
+
+async def _is_on_home(request: ConsoleRequest) -> bool:
+    """Whether Home shows the card: to those who can take the steps, until it is hidden."""
+    may_take = all(map(request.offers, (Action.LABELS_MANAGE, Action.RECORDS_PUSH, Action.KEYS_MANAGE)))
+    return may_take and not await accounts.are_first_steps_hidden(request.deps, request.account_id)
 
 
 def _pushed(request: ConsoleRequest, said: str, *, is_good: bool) -> Response:
@@ -139,7 +145,7 @@ def _sink(request: ConsoleRequest) -> str:
     """Where the demo's receiver takes the account's webhook; empty without the emulator."""
     if not request.deps.settings.emulator:
         return ""
-    return f"{request.deps.public_url}/emulator/v1/sinks/first-steps-{request.actor.account_id}"
+    return f"{request.deps.public_url}/emulator/v1/sinks/first-steps-{request.account_id}"
 
 
 def _back(request: ConsoleRequest) -> str:

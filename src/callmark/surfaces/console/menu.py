@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from callmark.domain.access.model import Actor, offers
 from callmark.domain.policy.model import Action
+from callmark.surfaces.console.request import ConsoleRequest
 
 
 @dataclass(frozen=True)
@@ -122,17 +122,18 @@ class Menu:
         return self.here is not None and self.here not in panel and self.here in {i.path for i in self.overflow}
 
 
-def menu_of(actor: Actor | None, paths: Collection[str], path: str = "") -> Menu:
-    """The menu of an actor (None: an operator at work), of the pages there are, on the page at `path`."""
+def menu_of(request: ConsoleRequest, paths: Collection[str]) -> Menu:
+    """The menu of somebody who is signed in, of the pages there are, on the page that is asked for."""
+    in_account = request.in_account
 
     def shown(items: tuple[Item, ...]) -> tuple[Item, ...]:
-        return tuple(i for i in items if i.path in paths and (actor is None or offers(actor, i.action)))
+        return tuple(i for i in items if i.path in paths and (not in_account or request.offers(i.action)))
 
-    sections = tuple(Section(s.title, shown(s.items)) for s in (OPERATOR if actor is None else BUSINESS))
+    sections = tuple(Section(s.title, shown(s.items)) for s in (BUSINESS if in_account else OPERATOR))
     kept = tuple(section for section in sections if section.items)
-    bottom, overflow = (shown(BOTTOM), shown(OVERFLOW)) if actor else ((), ())
+    bottom, overflow = (shown(BOTTOM), shown(OVERFLOW)) if in_account else ((), ())
     entries = [*(item for section in kept for item in section.items), *bottom, *overflow]
-    return Menu(kept, bottom, overflow, _here(entries, path.removeprefix("/console").rstrip("/")))
+    return Menu(kept, bottom, overflow, _here(entries, request.path.removeprefix("/console").rstrip("/")))
 
 
 def _here(items: Collection[Item], path: str) -> str | None:

@@ -12,8 +12,8 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, St
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from callmark.domain.access.model import Actor
-from callmark.domain.policy.model import Action
+from callmark.domain.policy import model as policy
+from callmark.domain.policy.model import Action, Role
 from callmark.kit.clock import iso_ms
 from callmark.surfaces import assets
 from callmark.surfaces.console import cookies, display_names
@@ -48,7 +48,12 @@ class Page:
 class Layout:
     """What surrounds a page: who looks, the menus, a message to be said once, and the token of its forms."""
 
-    actor: Actor | None
+    in_account: bool
+    """Whether the page is of an account; an operator may act for none."""
+    account_name: str
+    role: Role | None
+    own_place: policy.Path
+    """The place in the structure that an owner owns; empty for everybody else."""
     email: str
     name: str
     is_operator: bool
@@ -68,7 +73,7 @@ class Layout:
 
     def has(self, feature: str) -> bool:
         """Whether the feature is part of the account's plan."""
-        return self.actor is not None and feature in self.actor.session.features
+        return self.in_account and feature in self.request.live_session.features
 
 
 def page(request: ConsoleRequest, context: Page, status: int = 200) -> Response:
@@ -85,13 +90,16 @@ def layout_of(request: ConsoleRequest) -> Layout:
     if said:
         request.new_cookies.append(cookies.Cookie(cookies.FLASH, ""))
     theme = cookies.read(request.http, cookies.THEME, secure=secure)
-    actor, session = request.actor_or_none, request.session
+    session = request.session
     return Layout(
-        actor=actor,
+        in_account=request.in_account,
+        account_name=session.account_name if session else "",
+        role=session.role if session else None,
+        own_place=(session.node_id,) if session and session.node_id else (),
         email=session.email if session else "",
         name=session.name if session else "",
         is_operator=bool(session and session.role is None),
-        menu=menu_of(actor, _paths(request.http), request.path) if session else Menu((), (), ()),
+        menu=menu_of(request, _paths(request.http)) if session else Menu((), (), ()),
         path=request.path,
         csrf=cookies.csrf_token(request.csrf_key),
         said=said,

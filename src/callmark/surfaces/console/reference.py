@@ -58,18 +58,18 @@ async def show_reference(request: ConsoleRequest) -> Response:
     now = request.deps.clock.now()
     dynamic = await labels.list_for_records(request.deps, request.account_id)
     own = {
-        ACCOUNT_ID: str(request.actor.account_id),
+        ACCOUNT_ID: str(request.account_id),
         STARTS_AT: to_ms(now) // 1000 * 1000,
         ENDS_AT: to_ms(now + timedelta(hours=1)) // 1000 * 1000,
     }
     own |= {LABEL_ID: str(dynamic[0].id)} if dynamic else {}
     times = {"from": now - timedelta(days=1), "from_date": now - timedelta(days=1), "to": now}
     writer = _Writer(request.deps.public_url, own, {name: str(int(at.timestamp())) for name, at in times.items()})
-    features = request.actor.session.features
+    features = request.live_session.features
     groups: dict[str, list[Operation]] = {}
     for method, path, told in _operations(request.deps.public_url):
         groups.setdefault(told["tags"][0], []).append(writer.operation(method, path, told, features))
-    return page(request, ReferencePage([*groups.items()], str(request.actor.account_id), request.deps.public_url))
+    return page(request, ReferencePage([*groups.items()], str(request.account_id), request.deps.public_url))
 
 
 @lru_cache(1)

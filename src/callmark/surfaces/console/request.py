@@ -12,10 +12,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from callmark.domain.access.model import Actor as SessionActor
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.policy.model import Action, Actor, Path, Role, may, offers
+from callmark.domain.policy.model import Action, Actor, Path, may, offers
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import Origin, Session
 from callmark.kit.errors import AppError, Conflict, InvalidInput, NotFound
@@ -78,18 +77,6 @@ class ConsoleRequest:
     sent: FormData | None = None
     new_cookies: list[cookies.Cookie] = field(default_factory=list[cookies.Cookie])
 
-    @cached_property
-    def actor(self) -> SessionActor:
-        """Who acts for which account. Only on pages of a business."""
-        found = self.actor_or_none
-        assert found  # noqa: S101 - the route's admission has seen to it
-        return found
-
-    @cached_property
-    def actor_or_none(self) -> SessionActor | None:
-        """Who acts for which account; None without a session, and for an operator who acts for none."""
-        return _actor_of(self.session, self.origin.address) if self.session else None
-
     @property
     def live_session(self) -> Session:
         """The session. Not on pages for everybody."""
@@ -106,6 +93,11 @@ class ConsoleRequest:
         """The account that the session acts for. Only on pages of a business."""
         assert self.session and self.session.account_id  # noqa: S101, PT018 - the route's admission has seen to it
         return self.session.account_id
+
+    @property
+    def in_account(self) -> bool:
+        """Whether somebody is signed in and acts for an account; an operator may act for none."""
+        return self.session is not None and self.session.account_id is not None
 
     @property
     def features(self) -> list[Feature]:
@@ -173,8 +165,7 @@ class ConsoleRequest:
 
     def may(self, action: Action, path: Path = ()) -> bool:
         """Whether to show a button."""
-        session = self.session
-        return session is not None and session.account_id is not None and may(self.by, session.features, action, path)
+        return self.in_account and may(self.by, self.live_session.features, action, path)
 
     def offers(self, action: Action) -> bool:
         """Whether the visitor may do that somewhere in the account."""
@@ -185,23 +176,6 @@ class ConsoleRequest:
         if said:
             self.new_cookies.append(cookies.flash(said, kind))
         return RedirectResponse(to, 303)
-
-
-def _actor_of(live: Session, address: str) -> SessionActor | None:
-    """The actor of a session; None for an operator who acts for no account."""
-    if live.account_id is None:
-        return None
-    return SessionActor(
-        account_id=live.account_id,
-        account_name=live.account_name,
-        email=live.email,
-        name=live.name,
-        role=live.role or Role.ADMIN,
-        node_id=live.node_id,
-        is_operator=live.role is None,
-        address=address,
-        session=live,
-    )
 
 
 def page_of(url: str) -> str:

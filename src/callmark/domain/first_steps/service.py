@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from callmark.domain.access.model import Actor, check, offers
 from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
@@ -22,7 +21,7 @@ from callmark.domain.numbers.model import NumberState
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import StoredRecord
 from callmark.domain.personalisation.validation import NewRecord
-from callmark.domain.policy.model import Action
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
@@ -78,24 +77,10 @@ def demo_numbers(account_id: AccountId) -> tuple[PhoneNumber, PhoneNumber]:
     return PhoneNumber(f"9180{account_id.int % 10**8:08d}"), PhoneNumber(f"91991{account_id.int // 10**8 % 10**7:07d}")
 
 
-async def is_on_home(deps: Deps, actor: Actor) -> bool:
-    """Whether home shows the steps: to those who can take them, until they are hidden."""
-    may_take = all(offers(actor, action) for action in (Action.LABELS_MANAGE, Action.RECORDS_PUSH, Action.KEYS_MANAGE))
-    return may_take and not await accounts.are_first_steps_hidden(deps, actor.account_id)
-
-
-async def hide(deps: Deps, actor: Actor, *, hidden: bool) -> None:
-    """Hides the steps from the home of everyone in the account, or shows them again. Raises Forbidden."""
-    check(actor, Action.KEYS_MANAGE)
-    await accounts.hide_first_steps(deps, actor.account_id, hidden=hidden)
-
-
-async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
-    """How far the account is; webhooks of the demo lead to `sink_url`. Raises Forbidden."""
-    check(actor, Action.KEYS_MANAGE)
-    account_id = actor.account_id
+async def read_first_steps(deps: Deps, account_id: AccountId, sink_url: str) -> FirstSteps:
+    """How far the account is; webhooks of the demo lead to `sink_url`."""
     features = (await accounts.get_account(deps, account_id)).features
-    dynamic = await labels.list_for_records(deps, actor.account_id)
+    dynamic = await labels.list_for_records(deps, account_id)
     keys = await credentials.list_keys(deps, account_id)
     days = await call_figures.read_days(deps, account_id)
     arrived = deliveries.DeliveryFilter(state=DeliveryState.SUCCESS)
@@ -104,81 +89,77 @@ async def read(deps: Deps, actor: Actor, sink_url: str) -> FirstSteps:
         label=_first(dynamic),
         is_shown=any(day.shown for day in days.days),
         key=_first([key for key in keys if key.last_used_at]) or _first(keys[::-1]),
-        is_prepared=bool(sink_url) and await _is_prepared(deps, actor, sink_url),
+        is_prepared=bool(sink_url) and await _is_prepared(deps, account_id, sink_url),
         delivered=_first([one for one in newest if not one.is_test]),
         can_push=Feature.CALL_PERSONALISATION in features,
         can_be_answered=features >= _NEEDED_TO_ANSWER,
     )
 
 
-async def push(deps: Deps, actor: Actor) -> StoredRecord:
+async def push_to_demo(deps: Deps, account_id: AccountId, *, by: Actor) -> StoredRecord:
     """A record of an hour for the demo's phone, with the account's default label; with its outcome.
 
-    Raises Forbidden, NotFound without a label, and RecordRefused.
+    Raises NotFound without a label, and RecordRefused.
     """
-    label = _first(await labels.list_for_records(deps, actor.account_id))
+    label = _first(await labels.list_for_records(deps, account_id))
     if label is None:
         raise NotFound
-    caller, receiver = demo_numbers(actor.account_id)
+    caller, receiver = demo_numbers(account_id)
     now_ms = to_ms(deps.clock.now())
     record = NewRecord(caller, receiver, str(label.id), None, _REASON, now_ms, now_ms + _WINDOW_MS)
-    by = actor.session.actor(actor.address)
-    return await personalisation.push_by_hand(deps, actor.account_id, record, by=by)
+    return await personalisation.push_by_hand(deps, account_id, record, by=by)
 
 
-async def prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
+async def prepare_demo(deps: Deps, account_id: AccountId, sink_url: str, *, by: Actor) -> None:
     """Lists the demo's calling number with Call Me Back, and points a webhook at the demo's receiver.
 
-    Safe to ask for again, and for several members at once: what is there is left. Raises Forbidden, NotFound without a
-    label, and what making a label, a feature set or a webhook is refused with.
+    Safe to ask for again, and for several members at once: what is there is left. Raises NotFound without a label, and
+    what making a label, a feature set or a webhook is refused with.
     """
     for _ in range(_TRIES):
         try:
-            await _prepare(deps, actor, sink_url)
+            await _prepare(deps, account_id, sink_url, by)
         except Conflict:  # if another member makes the same at this moment, it is found the next time
             continue
         return
-    await _prepare(deps, actor, sink_url)
+    await _prepare(deps, account_id, sink_url, by)
 
 
-async def _prepare(deps: Deps, actor: Actor, sink_url: str) -> None:
-    if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, actor.account_id)):
+async def _prepare(deps: Deps, account_id: AccountId, sink_url: str, by: Actor) -> None:
+    if not any(one.url == sink_url for one in await webhooks.list_webhooks(deps, account_id)):
         await webhooks.create_webhook(
             deps,
-            actor.account_id,
+            account_id,
             name=NAME,
             url=sink_url,
             event_types=[EventType.CALL_ME_BACK],
-            by=actor.session.actor(actor.address),
+            by=by,
         )
-    feature_set = await _feature_set(deps, actor)
-    caller, _ = demo_numbers(actor.account_id)
-    by = actor.session.actor(actor.address)
-    await imports.append(deps, actor.account_id, feature_set.id, [caller], by=by)
+    feature_set = await _feature_set(deps, account_id, by)
+    caller, _ = demo_numbers(account_id)
+    await imports.append(deps, account_id, feature_set.id, [caller], by=by)
 
 
-async def _is_prepared(deps: Deps, actor: Actor, sink_url: str) -> bool:
-    caller, _ = demo_numbers(actor.account_id)
-    found = await number_search.find_numbers(deps, actor.account_id, [caller])
+async def _is_prepared(deps: Deps, account_id: AccountId, sink_url: str) -> bool:
+    caller, _ = demo_numbers(account_id)
+    found = await number_search.find_numbers(deps, account_id, [caller])
     if not any(one.state is NumberState.LISTED for one in found):
         return False
-    return any(
-        one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, actor.account_id)
-    )
+    return any(one.url == sink_url and one.paused_at is None for one in await webhooks.list_webhooks(deps, account_id))
 
 
-async def _feature_set(deps: Deps, actor: Actor) -> FeatureSet:
-    visible = await visible_sets.list_visible(deps, actor.account_id, actor.by.scope)
+async def _feature_set(deps: Deps, account_id: AccountId, by: Actor) -> FeatureSet:
+    visible = await visible_sets.list_visible(deps, account_id, by.scope)
     if found := _first([one.feature_set for one in visible if one.path and one.feature_set.name == NAME]):
         return found
-    wanted = NewFeatureSet(NAME, label_id=(await _static_label(deps, actor)).id, call_me_back=True)
-    process_id = await _process(deps, actor)
-    return await feature_sets.create_feature_set(deps, actor.account_id, process_id, wanted, by=actor.by)
+    wanted = NewFeatureSet(NAME, label_id=(await _static_label(deps, account_id, by)).id, call_me_back=True)
+    process_id = await _process(deps, account_id, by)
+    return await feature_sets.create_feature_set(deps, account_id, process_id, wanted, by=by)
 
 
-async def _process(deps: Deps, actor: Actor) -> ProcessId:
+async def _process(deps: Deps, account_id: AccountId, by: Actor) -> ProcessId:
     """One there is, else a new one."""
-    of, by = (deps, actor.account_id), actor.by
+    of = (deps, account_id)
     tree = await structure.tree(*of, by.scope)
     if home := _first([node for node in flat(tree).values() if node.has_sets]):
         return ProcessId(home.id)
@@ -192,18 +173,18 @@ async def _process(deps: Deps, actor: Actor) -> ProcessId:
     return (await structure.create_process(*of, OperationId(operation_id), name=_PROCESS, by=by)).id
 
 
-async def _static_label(deps: Deps, actor: Actor) -> Label:
+async def _static_label(deps: Deps, account_id: AccountId, by: Actor) -> Label:
     """A label that a feature set can show: one there is, else the dynamic one once more as a static one."""
-    found = await labels.list_labels(deps, actor.account_id)
+    found = await labels.list_labels(deps, account_id)
     if static := _first([label for label in found if label.label_type is LabelType.STATIC]):
         return static
-    dynamic = _first(await labels.list_for_records(deps, actor.account_id))
+    dynamic = _first(await labels.list_for_records(deps, account_id))
     if dynamic is None:
         raise NotFound
     return await labels.create_label(
         deps,
-        actor.account_id,
-        by=actor.by,
+        account_id,
+        by=by,
         label_type=LabelType.STATIC,
         name=dynamic.name,
         logo_png=await labels.kept_logo(deps, dynamic.logo_sha256.hex()),
