@@ -22,7 +22,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import InstantKey, Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
@@ -135,20 +135,11 @@ async def edit(request: ConsoleRequest) -> Response:
     return request.go(f"{LIST}/{account.id}", "Account saved.")
 
 
-async def ask_suspend(request: ConsoleRequest) -> Response:
+async def ask_suspend(request: ConsoleRequest) -> Page:
     """Says what stops."""
     account = await accounts.get_account(request.deps, request.id(AccountId))
-    url = f"{LIST}/{account.id}"
-    return confirm(
-        request,
-        Confirm(
-            title=f"Suspend {account.name}?",
-            lost=await _stops(request.deps, account.id),
-            button="Suspend account",
-            to=f"{url}/suspend",
-            back=url,
-        ),
-    )
+    lost = await _stops(request.deps, account.id)
+    return Confirm(f"Suspend {account.name}?", lost, "Suspend account", f"{LIST}/{account.id}")
 
 
 async def suspend(request: ConsoleRequest) -> Response:
@@ -243,8 +234,7 @@ ROUTES = (
     post("/operator/accounts/new", create, Action.OPERATE),
     get("/operator/accounts/{id}", show_account, Action.OPERATE),
     post("/operator/accounts/{id}", edit, Action.OPERATE),
-    get("/operator/accounts/{id}/suspend", ask_suspend, Action.OPERATE),
-    post("/operator/accounts/{id}/suspend", suspend, Action.OPERATE),
+    *confirmed("/operator/accounts/{id}/suspend", ask_suspend, suspend, Action.OPERATE),
     post("/operator/accounts/{id}/restore", restore, Action.OPERATE),
     get("/operator/accounts/{id}/invite", show_invite, Action.OPERATE),
     post("/operator/accounts/{id}/invite", invite, Action.OPERATE),

@@ -27,7 +27,6 @@ class Confirm(Page):
     button: str
     back: str
     danger: bool = True
-    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,6 @@ def confirmed(
         return page(request, await question(request))
 
     return get(path, ask, needs), post(path, act, needs)
-
-
-def confirm(request: ConsoleRequest, asked: Confirm) -> Response:
-    """The page that asks."""
-    return page(request, asked)
 
 
 def shown_by(names: Sequence[str]) -> str:

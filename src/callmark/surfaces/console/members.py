@@ -15,7 +15,7 @@ from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import display_names
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -125,18 +125,14 @@ async def invite_again(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"A new invitation is on its way to {member.email}.")
 
 
-async def ask_revoke(request: ConsoleRequest) -> Response:
+async def ask_revoke(request: ConsoleRequest) -> Page:
     """Says what revoking does."""
     seen = await _seen(request)
-    return confirm(
-        request,
-        Confirm(
-            title=f"Revoke access for {seen.member.name}?",
-            lost=[f"{seen.member.email} is signed out immediately and cannot sign in until access is restored."],
-            button="Revoke access",
-            to=f"{LIST}/{seen.member.id}/revoke",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Revoke access for {seen.member.name}?",
+        lost=[f"{seen.member.email} is signed out immediately and cannot sign in until access is restored."],
+        button="Revoke access",
+        back=LIST,
     )
 
 
@@ -159,21 +155,17 @@ async def restore(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"{member.name} was invited again." if again else f"{member.name} can sign in again.")
 
 
-async def ask_delete(request: ConsoleRequest) -> Response:
+async def ask_delete(request: ConsoleRequest) -> Page:
     """Says what is lost."""
     seen = await _seen(request)
-    return confirm(
-        request,
-        Confirm(
-            title=f"Delete {seen.member.name}?",
-            lost=[
-                f"{seen.member.email} is signed out immediately and can no longer sign in.",
-                "This cannot be undone. To block access but keep the member, revoke access instead.",
-            ],
-            button="Delete member",
-            to=f"{LIST}/{seen.member.id}/delete",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Delete {seen.member.name}?",
+        lost=[
+            f"{seen.member.email} is signed out immediately and can no longer sign in.",
+            "This cannot be undone. To block access but keep the member, revoke access instead.",
+        ],
+        button="Delete member",
+        back=LIST,
     )
 
 
@@ -218,9 +210,7 @@ ROUTES = (
     get("/members/{id}", show_member, Action.MEMBERS_MANAGE),
     post("/members/{id}", edit, Action.MEMBERS_MANAGE),
     post("/members/{id}/invite-again", invite_again, Action.MEMBERS_MANAGE),
-    get("/members/{id}/revoke", ask_revoke, Action.MEMBERS_MANAGE),
-    post("/members/{id}/revoke", revoke, Action.MEMBERS_MANAGE),
+    *confirmed("/members/{id}/revoke", ask_revoke, revoke, Action.MEMBERS_MANAGE),
     post("/members/{id}/restore", restore, Action.MEMBERS_MANAGE),
-    get("/members/{id}/delete", ask_delete, Action.MEMBERS_MANAGE),
-    post("/members/{id}/delete", delete, Action.MEMBERS_MANAGE),
+    *confirmed("/members/{id}/delete", ask_delete, delete, Action.MEMBERS_MANAGE),
 )

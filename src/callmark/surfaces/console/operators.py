@@ -12,7 +12,7 @@ from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import Action
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, InvalidInput
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
@@ -65,21 +65,17 @@ async def create(request: ConsoleRequest) -> Response:
     return request.go(LIST, f"{operator.name} can now sign in and should change the password.")
 
 
-async def ask_remove(request: ConsoleRequest) -> Response:
+async def ask_remove(request: ConsoleRequest) -> Page:
     """Says what ends."""
     operator = await operators.get_operator(request.deps, request.id(OperatorId))
-    return confirm(
-        request,
-        Confirm(
-            title=f"Remove {operator.name}?",
-            lost=[
-                f"{operator.email} is signed out immediately and can no longer sign in.",
-                "Past changes stay in the audit log.",
-            ],
-            button="Remove operator",
-            to=f"{LIST}/{operator.id}/remove",
-            back=LIST,
-        ),
+    return Confirm(
+        title=f"Remove {operator.name}?",
+        lost=[
+            f"{operator.email} is signed out immediately and can no longer sign in.",
+            "Past changes stay in the audit log.",
+        ],
+        button="Remove operator",
+        back=LIST,
     )
 
 
@@ -93,6 +89,5 @@ ROUTES = (
     get("/operator/operators", show_operators, Action.OPERATE),
     get("/operator/operators/new", show_create, Action.OPERATE),
     post("/operator/operators/new", create, Action.OPERATE),
-    get("/operator/operators/{id}/remove", ask_remove, Action.OPERATE),
-    post("/operator/operators/{id}/remove", remove, Action.OPERATE),
+    *confirmed("/operator/operators/{id}/remove", ask_remove, remove, Action.OPERATE),
 )

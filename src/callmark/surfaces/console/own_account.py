@@ -10,7 +10,7 @@ from callmark.domain.sessions import service as door
 from callmark.domain.sessions.model import Session
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import InvalidInput, TooManyRequests
-from callmark.surfaces.console.confirm import Confirm, confirm
+from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.errors import retry_text
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import zone_options
@@ -79,17 +79,14 @@ async def end_one(request: ConsoleRequest) -> Response:
     return request.go(ME, "The session was signed out.")
 
 
-async def ask_end_others(request: ConsoleRequest) -> Response:
+async def ask_end_others(request: ConsoleRequest) -> Page:
     """Asks before signing out everywhere else."""
-    return confirm(
-        request,
-        Confirm(
-            title="Sign out everywhere else?",
-            lost=["All your other sessions end immediately. Unsaved input there is lost."],
-            button="Sign out everywhere else",
-            to=f"{ME}/sessions/end-others",
-            back=ME,
-        ),
+    del request  # everybody is asked the same
+    return Confirm(
+        title="Sign out everywhere else?",
+        lost=["All your other sessions end immediately. Unsaved input there is lost."],
+        button="Sign out everywhere else",
+        back=ME,
     )
 
 
@@ -120,7 +117,6 @@ ROUTES = (
     get("/me", show, Access.SIGNED_IN),
     post("/me/password", change_password, Access.SIGNED_IN),
     post("/me/zone", change_zone, Access.SIGNED_IN),
-    get("/me/sessions/end-others", ask_end_others, Access.SIGNED_IN),
-    post("/me/sessions/end-others", end_others, Access.SIGNED_IN),
+    *confirmed("/me/sessions/end-others", ask_end_others, end_others, Access.SIGNED_IN),
     post("/me/sessions/{id}/end", end_one, Access.SIGNED_IN),
 )
