@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,7 @@ from tests.engines import reachable_directory
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.kit.db import Database
+from callmark.kit.db import Database, connect
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import Unavailable
 
@@ -59,6 +61,19 @@ async def test_a_mistake_of_ours_is_a_bug_and_not_a_lost_engine(deps: Deps) -> N
     with pytest.raises(asyncpg.InterfaceError):
         async with deps.db.connection() as tx:
             await tx.fetchval("SELECT 1", "one argument too many")
+
+
+async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(directory: Path) -> None:
+    engine = EmbeddedPostgres(directory / "data", durable=False)
+    dsn = await engine.start()
+    try:
+        async with connect(dsn) as tx:
+            await tx.execute("CREATE TABLE made ()")
+            backend = await tx.fetchval("SELECT pg_backend_pid()")
+            os.kill(backend, signal.SIGSTOP)
+        os.kill(backend, signal.SIGKILL)
+    finally:
+        await engine.stop()
 
 
 async def test_an_exception_rolls_the_transaction_back(deps: Deps) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, cast
 
@@ -241,7 +241,8 @@ async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> Asy
         try:
             yield held
         finally:
-            await held.close(timeout=2)
+            with suppress(TimeoutError):  # it is cut by then, and what was done with it is done
+                await held.close(timeout=2)
 
 
 @asynccontextmanager
