@@ -1,3 +1,4 @@
+import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -239,7 +240,8 @@ async def test_a_failed_event_shows_its_attempts_and_its_next_and_is_sent_again(
         assert "Rescheduled" in text_of(shown)
         assert "in 2 minutes" in text_of(shown)
         assert "Liefer-Set ü" in text_of(shown)
-        assert there.url in text_of(shown)
+        assert f">POST {escape(there.url)}\nContent-Type: application/json\n" in shown.text
+        assert re.search(r'aria-label="Response headers of attempt 1">500\n\w', shown.text)
         again = await desk.alice.follow(await desk.alice.post(f"{EVENTS}/{delivery.id}/resend"))
         assert "The event is being sent again" in text_of(again)
         await desk.stage.run_due()
