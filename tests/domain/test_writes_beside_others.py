@@ -31,7 +31,7 @@ from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Connection, Database, Tx, connect, own_names
+from callmark.kit.db import Database, DatabaseConnection, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id
@@ -74,7 +74,7 @@ class Server:
 
     dsn: str
 
-    def connection(self) -> AbstractAsyncContextManager[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[DatabaseConnection]:
         return connect(self.dsn)
 
     async def beside(self, hold: Write, write: Write) -> None:
@@ -88,7 +88,7 @@ class Server:
                 await until(waits)
             await writing
 
-    async def _in_transaction(self, tx: Connection, write: Write) -> None:
+    async def _in_transaction(self, tx: DatabaseConnection, write: Write) -> None:
         async with tx.transaction():
             await write(tx)
 

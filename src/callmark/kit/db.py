@@ -92,7 +92,7 @@ class Tx(Protocol):
         ...
 
 
-class Connection(Tx, Protocol):
+class DatabaseConnection(Tx, Protocol):
     """A connection of its own, see `connect`."""
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
@@ -124,7 +124,7 @@ class Transaction:
     rolled back transaction announces nothing.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseConnection) -> None:
         self._connection = connection
         self._after: list[AfterCommit] = []
         self.execute = connection.execute
@@ -234,7 +234,7 @@ class Database:
 
 
 @asynccontextmanager
-async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[Connection]:
+async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[DatabaseConnection]:
     """One connection outside any pool, for migrations, engines and checks. Raises `Unavailable` as the pool does."""
     with named_when_lost():
         held = await asyncpg.connect(dsn, timeout=within.total_seconds())

@@ -79,7 +79,7 @@ def _tell(waiter: "asyncio.Future[bool]", *, news: bool) -> None:
         waiter.set_result(news)
 
 
-class Again:
+class Resending:
     """The pushes of one fan-out whose handsets were not connected and are expected back."""
 
     def __init__(self, send: Callable[[Sequence[Push]], None]) -> None:
@@ -129,7 +129,7 @@ class Fanouts:
     ) -> AsyncGenerator[list[tuple[int, Answer]]]:
         """As `Fabric.push`, which gives `send`."""
         fanout = self.begin(pushes)
-        again = Again(lambda some: send([push for push in some if push.key in fanout.open]))
+        again = Resending(lambda some: send([push for push in some if push.key in fanout.open]))
         try:
             send(pushes)
             while come := await self.take(fanout, deadline):

@@ -19,12 +19,12 @@ from callmark.kit.addresses import LOOPBACK, Network, parse_networks
 from callmark.kit.http_answer import KEPT_BYTES, AnswerReader, NotHttp
 from callmark.kit.outbound_connections import (
     AddressRefused,
-    Connection,
-    Connections,
-    Cut,
-    Names,
-    Place,
-    TooLong,
+    ConnectionCut,
+    Destination,
+    NameResolver,
+    OutboundConnection,
+    OutboundConnections,
+    ReceiverTooSlow,
     Unfinished,
 )
 from callmark.kit.settings import Settings
@@ -74,7 +74,7 @@ def allowed_networks(settings: Settings) -> tuple[Network, ...]:
 class _Request(NamedTuple):
     """A POST, as it is sent."""
 
-    place: Place
+    place: Destination
     sent: bytes
 
 
@@ -86,11 +86,11 @@ class Outbound:
         allowed: Sequence[Network],
         *,
         patience: Patience | None = None,
-        resolver: Names | None = None,
+        resolver: NameResolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._patience = patience or Patience()
-        self._connections = Connections(allowed, resolver, tls)
+        self._connections = OutboundConnections(allowed, resolver, tls)
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,7 +120,7 @@ class Outbound:
             reader = AnswerReader()
             try:
                 await connection.exchange(request.sent, reader, self._patience.read_s, deadline)
-            except (Cut, NotHttp):
+            except (ConnectionCut, NotHttp):
                 # The receiver had closed a connection that was kept, or more of its last answer came late: that says
                 # nothing about this request.
                 if not kept:
@@ -129,7 +129,7 @@ class Outbound:
                 self._connections.keep(request.place, connection)
                 return reader
 
-    async def _open(self, place: Place, deadline: float) -> Connection:
+    async def _open(self, place: Destination, deadline: float) -> OutboundConnection:
         wait_s = min(self._patience.connect_s, deadline - asyncio.get_running_loop().time())
         async with asyncio.timeout(wait_s):
             return await self._connections.open(place)
@@ -137,7 +137,7 @@ class Outbound:
     def _unfinished(self, exc: Unfinished) -> Answered | Unreachable:
         wait, reader = self._patience, exc.reader
         reader.stop()
-        whole = isinstance(exc, TooLong)
+        whole = isinstance(exc, ReceiverTooSlow)
         if reader.status is None:
             limit = (
                 f"not finished within {wait.total_s:g} s" if whole else f"the answer took longer than {wait.read_s:g} s"
@@ -172,7 +172,7 @@ def _request(url: str, body: bytes, headers: Mapping[str, str]) -> _Request:
     scheme = found[1].lower()
     if not parts.hostname or parts.port == 0:
         raise ValueError(url)
-    place = Place(parts.hostname, parts.port or _PORTS[scheme], scheme == "https")
+    place = Destination(parts.hostname, parts.port or _PORTS[scheme], scheme == "https")
     target = found[3] if found[3].startswith("/") else f"/{found[3]}"
     lines = [f"POST {target} HTTP/1.1", f"Host: {_host(place)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -183,7 +183,7 @@ def _request(url: str, body: bytes, headers: Mapping[str, str]) -> _Request:
     return _Request(place, head.encode() + body)
 
 
-def _host(place: Place) -> str:
+def _host(place: Destination) -> str:
     host = f"[{place.host}]" if ":" in place.host else place.host
     return host if place.port == _PORTS["https" if place.is_tls else "http"] else f"{host}:{place.port}"
 

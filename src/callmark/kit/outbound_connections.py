@@ -29,7 +29,7 @@ FoundAddress = tuple[
 """What `getaddrinfo` gives of one address."""
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a connection leads."""
 
     host: str
@@ -53,22 +53,22 @@ class Unfinished(TimeoutError):
         self.reader = reader
 
 
-class Silence(Unfinished):
+class ReceiverSilent(Unfinished):
     """Nothing came for as long as one may wait for data."""
 
 
-class TooLong(Unfinished):
+class ReceiverTooSlow(Unfinished):
     """The whole call took too long."""
 
 
-class Cut(OSError):
+class ConnectionCut(OSError):
     """The connection ended before an answer had begun. `is_reset` tells how."""
 
     def __init__(self, *, is_reset: bool) -> None:
         super().__init__("connection reset" if is_reset else "the connection was closed without an answer")
 
 
-class Names(Protocol):
+class NameResolver(Protocol):
     """How a connection finds the addresses of a host; tests give their own."""
 
     async def resolve(self, host: str, port: int) -> Sequence[FoundAddress]:
@@ -80,7 +80,7 @@ class Names(Protocol):
         ...
 
 
-class SystemNames:
+class SystemResolver:
     """The system's look-up of names, on its own threads."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class SystemNames:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-class Connection(asyncio.Protocol):
+class OutboundConnection(asyncio.Protocol):
     """One connection: `exchange` sends a request and gives the answer. Any bytes outside an answer end it."""
 
     def __init__(self) -> None:
@@ -117,7 +117,8 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: bytes, reader: AnswerReader, read_s: float, deadline: float) -> None:
         """Sends `request`, and returns when `reader` is done. The connection stays open only if the answer allows it.
 
-        Raises Silence, TooLong (`deadline` is of the loop's clock), NotHttp, and Cut when no answer had begun.
+        Raises ReceiverSilent, ReceiverTooSlow (`deadline` is of the loop's clock), NotHttp, and ConnectionCut
+        when no answer had begun.
         """
         assert self._transport  # noqa: S101 - it was opened
         self._reader, self._over = reader, self._loop.create_future()
@@ -167,7 +168,7 @@ class Connection(asyncio.Protocol):
         if self._reader.is_done:
             self._over.set_result(None)
         else:
-            self._over.set_exception(Cut(is_reset=isinstance(exc, ConnectionError)))
+            self._over.set_exception(ConnectionCut(is_reset=isinstance(exc, ConnectionError)))
 
     def _watch(self, read_s: float, deadline: float) -> None:
         """Looks at the clock when the first of both limits may be over; data does not move the timer."""
@@ -175,26 +176,26 @@ class Connection(asyncio.Protocol):
         if self._reader is None or self._over is None or self._over.done():
             return
         if now >= deadline:
-            self._over.set_exception(TooLong(self._reader))
+            self._over.set_exception(ReceiverTooSlow(self._reader))
         elif now >= self._heard_at + read_s:
-            self._over.set_exception(Silence(self._reader))
+            self._over.set_exception(ReceiverSilent(self._reader))
         else:
             self._timer = self._loop.call_at(min(self._heard_at + read_s, deadline), self._watch, read_s, deadline)
 
 
-class Connections:
+class OutboundConnections:
     """Opens connections through the gate, and keeps those whose answer allowed it for a few seconds."""
 
-    def __init__(self, allowed: Sequence[Network], names: Names | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, allowed: Sequence[Network], names: NameResolver | None, tls: ssl.SSLContext | None) -> None:
         self._allowed = allowed
-        self._names = names or SystemNames()
+        self._names = names or SystemResolver()
         self._tls = tls
-        self._idle: dict[Place, list[Connection]] = {}
+        self._idle: dict[Destination, list[OutboundConnection]] = {}
         self._known: dict[tuple[str, int], tuple[float, Sequence[FoundAddress]]] = {}
         self._asked: dict[tuple[str, int], asyncio.Task[Sequence[FoundAddress]]] = {}
         self._sweep: asyncio.TimerHandle | None = None
 
-    def take(self, place: Place) -> Connection | None:
+    def take(self, place: Destination) -> OutboundConnection | None:
         """A connection that was kept, the newest, or None."""
         idle = self._idle.get(place)
         while idle:
@@ -202,7 +203,7 @@ class Connections:
                 return connection
         return None
 
-    def keep(self, place: Place, connection: Connection) -> None:
+    def keep(self, place: Destination, connection: OutboundConnection) -> None:
         """Keeps a connection, if it is open, for the next request to the same place."""
         if connection.is_open:
             loop = asyncio.get_running_loop()
@@ -210,7 +211,7 @@ class Connections:
             self._idle.setdefault(place, []).append(connection)
             self._sweep = self._sweep or loop.call_later(_KEPT_ALIVE_S, self._close_old)
 
-    async def open(self, place: Place) -> Connection:
+    async def open(self, place: Destination) -> OutboundConnection:
         """A new connection. Raises AddressRefused, NoAddress, and other errors of the system."""
         found = await self._addresses(place.host, place.port)
         made = await aiohappyeyeballs.start_connection(  # pyright: ignore[reportUnknownMemberType] - its type of addresses is bare
@@ -218,7 +219,7 @@ class Connections:
         )
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection,
+                OutboundConnection,
                 sock=made,
                 ssl=(self._tls or _default_tls()) if place.is_tls else None,
                 server_hostname=place.host.rstrip(".") if place.is_tls else None,

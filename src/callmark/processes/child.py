@@ -45,14 +45,14 @@ class Ready(msgspec.Struct):
     error: str = ""
 
 
-class Parts(msgspec.Struct):
+class ChildHealth(msgspec.Struct):
     """What `/healthz` of a child's admin port says: it answers, and these of its parts do not do their work."""
 
     status: str
     troubles: dict[str, str] = {}
 
 
-class _Line:
+class _ParentPipe:
     """The way to the parent, for one line."""
 
     def __init__(self, descriptor: int) -> None:
@@ -81,7 +81,7 @@ def main() -> None:
     allow_many_files()
     logs.set_up(settings.log_level)
     structlog.contextvars.bind_contextvars(process=f"{args.kind}-{args.index}")
-    line = _Line(args.ready_fd)
+    line = _ParentPipe(args.ready_fd)
     health = Health()
     if args.board_fd is not None:
         health.beside = functools.partial(read_board, args.board_fd)
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 async def _run(
-    settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _Line, health: Health
+    settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, health: Health
 ) -> None:
     stop = _stop_on_signals()
     async with open_deps(settings, kind, health=health) as deps:
@@ -110,7 +110,7 @@ async def _run(
 
 
 async def _serve(
-    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _Line, stop: asyncio.Event
+    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, stop: asyncio.Event
 ) -> None:
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)

@@ -14,7 +14,7 @@ from callmark.kit.engines.child import Child, spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
-from callmark.processes.child import Parts, Ready
+from callmark.processes.child import ChildHealth, Ready
 
 START_WITHIN_S = 60.0
 END_WITHIN_S = 5.0
@@ -136,7 +136,7 @@ class ProcessUnit:
                 if not more:
                     raise EOFError(f"{self.name}: {head[:100]!r}")
                 body += more
-            return msgspec.json.decode(body, type=Parts).troubles
+            return msgspec.json.decode(body, type=ChildHealth).troubles
         finally:
             writer.close()
 

@@ -12,7 +12,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import FeatureSetChange, FeatureSetState, NewFeatureSet, PhoneType, Within
+from callmark.domain.feature_sets.model import FeatureSetChange, FeatureSetState, NewFeatureSet, NodeFilter, PhoneType
 from callmark.domain.feature_sets.number_groups import keep_number_group
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.domain.labels import service as labels
@@ -41,7 +41,7 @@ async def hold(deps: Deps, feature_set_id: FeatureSetId, count: int) -> None:
         await feature_sets.change_number_count(tx, feature_set_id, count)
 
 
-async def names(deps: Deps, account_id: AccountId, within: Within) -> list[str]:
+async def names(deps: Deps, account_id: AccountId, within: NodeFilter) -> list[str]:
     found, total = await feature_sets.list_placed(deps, account_id, within, page=1, limit=10)
     assert total == len(found)
     return [placed.feature_set.name for placed in found]
@@ -189,7 +189,7 @@ async def test_of_two_who_take_one_name_at_once_one_gets_it(deps: Deps, alices: 
         *(make_feature_set(deps, alices, process_id) for _ in range(4)), return_exceptions=True
     )
     assert sorted(isinstance(one, Conflict) for one in outcomes) == [False, True, True, True]
-    assert len(await names(deps, alices, Within(process_id=process_id))) == 1
+    assert len(await names(deps, alices, NodeFilter(process_id=process_id))) == 1
 
 
 async def test_a_filter_gives_what_is_under_its_node(deps: Deps, clock: FakeClock, alices: AccountId) -> None:
@@ -202,27 +202,27 @@ async def test_a_filter_gives_what_is_under_its_node(deps: Deps, clock: FakeCloc
         await make_feature_set(deps, alices, process_id, NewFeatureSet(name))
         clock.advance(timedelta(seconds=1))
     await make_number_group(deps, alices)
-    assert await names(deps, alices, Within()) == ["elsewhere", "below", "above"]
-    assert await names(deps, alices, Within(department_id=branch.department.id)) == ["below", "above"]
-    assert await names(deps, alices, Within(operation_id=other.operation.id)) == ["elsewhere"]
-    assert await names(deps, alices, Within(process_id=branch.process.id)) == ["below", "above"]
-    assert await names(deps, alices, Within(process_id=branch.sub_process.id)) == ["below"]
+    assert await names(deps, alices, NodeFilter()) == ["elsewhere", "below", "above"]
+    assert await names(deps, alices, NodeFilter(department_id=branch.department.id)) == ["below", "above"]
+    assert await names(deps, alices, NodeFilter(operation_id=other.operation.id)) == ["elsewhere"]
+    assert await names(deps, alices, NodeFilter(process_id=branch.process.id)) == ["below", "above"]
+    assert await names(deps, alices, NodeFilter(process_id=branch.sub_process.id)) == ["below"]
     nobody = uuid4()
     for within in (
-        Within(department_id=DepartmentId(nobody)),
-        Within(operation_id=OperationId(nobody)),
-        Within(process_id=ProcessId(nobody)),
+        NodeFilter(department_id=DepartmentId(nobody)),
+        NodeFilter(operation_id=OperationId(nobody)),
+        NodeFilter(process_id=ProcessId(nobody)),
     ):
         assert await names(deps, alices, within) == []
-    page, total = await feature_sets.list_placed(deps, alices, Within(), page=2, limit=2)
+    page, total = await feature_sets.list_placed(deps, alices, NodeFilter(), page=2, limit=2)
     assert ([placed.feature_set.name for placed in page], total) == (["above"], 3)
-    assert await feature_sets.list_placed(deps, alices, Within(), page=10**30, limit=10_000) == ([], 3)
+    assert await feature_sets.list_placed(deps, alices, NodeFilter(), page=10**30, limit=10_000) == ([], 3)
 
 
 async def test_another_account_sees_and_changes_nothing(deps: Deps, alices: AccountId, charlies: AccountId) -> None:
     branch, his = await make_branch(deps, alices), await make_feature_set(deps, charlies)
     made = await make_feature_set(deps, alices, branch.process.id)
-    assert await names(deps, charlies, Within(department_id=branch.department.id)) == []
+    assert await names(deps, charlies, NodeFilter(department_id=branch.department.id)) == []
     for attempt in (
         feature_sets.get_feature_set(deps, charlies, made.id),
         feature_sets.get_placed(deps, charlies, made.id),

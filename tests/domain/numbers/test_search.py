@@ -18,7 +18,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import NewFeatureSet, Within
+from callmark.domain.feature_sets.model import NewFeatureSet, NodeFilter
 from callmark.domain.ids import AccountId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers import caller_queries, page_queries
@@ -46,7 +46,7 @@ class Shop:
     in_set: dict[str, list[PhoneNumber]]
 
     async def page(
-        self, within: Within | FeatureSetId | None = None, *, page: int = 1, limit: int = 1000
+        self, within: NodeFilter | FeatureSetId | None = None, *, page: int = 1, limit: int = 1000
     ) -> tuple[list[PhoneNumber], int]:
         found = await number_search.read_page(self.deps, self.account_id, within, page=page, limit=limit)
         return [one.number.phone_number for one in found.numbers], found.total
@@ -90,12 +90,12 @@ async def test_pages_run_newest_first_without_gap_or_repetition(shop: Shop, limi
 async def test_each_filter_shows_what_is_in_its_place(shop: Shop) -> None:
     branch, sets = shop.branch, shop.sets
     both = [one for one in shop.all if one not in shop.in_set["Care"]]
-    assert (await shop.page(Within(department_id=branch.department.id)))[0] == both
-    assert (await shop.page(Within(operation_id=branch.operation.id)))[0] == both
-    assert (await shop.page(Within(process_id=branch.process.id)))[0] == both
-    assert (await shop.page(Within(process_id=branch.sub_process.id)))[0] == shop.in_set["Sub"]
+    assert (await shop.page(NodeFilter(department_id=branch.department.id)))[0] == both
+    assert (await shop.page(NodeFilter(operation_id=branch.operation.id)))[0] == both
+    assert (await shop.page(NodeFilter(process_id=branch.process.id)))[0] == both
+    assert (await shop.page(NodeFilter(process_id=branch.sub_process.id)))[0] == shop.in_set["Sub"]
     assert (await shop.page(sets["Top"]))[0] == shop.in_set["Top"]
-    assert await shop.page(Within(process_id=branch.process.id), page=3, limit=6) == (both[12:], len(both))
+    assert await shop.page(NodeFilter(process_id=branch.process.id), page=3, limit=6) == (both[12:], len(both))
 
 
 async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) -> None:
@@ -104,10 +104,10 @@ async def test_what_an_account_does_not_have_is_empty(shop: Shop, deps: Deps) ->
     for within in (
         None,
         shop.sets["Top"],
-        Within(department_id=shop.branch.department.id),
-        Within(operation_id=OperationId(nobody)),
-        Within(process_id=ProcessId(nobody)),
-        Within(department_id=DepartmentId(nobody)),
+        NodeFilter(department_id=shop.branch.department.id),
+        NodeFilter(operation_id=OperationId(nobody)),
+        NodeFilter(process_id=ProcessId(nobody)),
+        NodeFilter(department_id=DepartmentId(nobody)),
         FeatureSetId(nobody),
     ):
         assert await stranger.page(within) == ([], 0)
@@ -252,7 +252,7 @@ async def test_totals_read_counters_and_no_numbers(crowded: tuple[Tx, Business])
     seen: Any = Asked(tx)
     await page_queries.count_numbers(seen, acme.account_id)
     await page_queries.count_in_feature_set(seen, acme.account_id, acme.feature_set_id)
-    await page_queries.counts_within(seen, acme.account_id, Within())
+    await page_queries.counts_within(seen, acme.account_id, NodeFilter())
     assert len(seen.plans) == 3
     assert all(" on number" not in plan for plan in seen.plans)
 

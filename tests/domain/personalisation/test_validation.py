@@ -18,7 +18,7 @@ from callmark.domain.personalisation.validation import (
     Fault,
     Faulty,
     Field,
-    Known,
+    KnownLabels,
     NewRecord,
     Rules,
     all_faults,
@@ -40,7 +40,7 @@ ACME = Label(
     created_by_email="",
     created_at=NOW,
 )
-KNOWN = Known({str(ACME.id): ACME}, ACME)
+KNOWN = KnownLabels({str(ACME.id): ACME}, ACME)
 GOOD = NewRecord(
     "918040001234",
     "919900112233",
@@ -52,7 +52,7 @@ GOOD = NewRecord(
 )
 
 
-def fault(rules: Rules = V1, labels: Known = KNOWN, **changed: Any) -> tuple[Field, Fault] | None:
+def fault(rules: Rules = V1, labels: KnownLabels = KNOWN, **changed: Any) -> tuple[Field, Fault] | None:
     try:
         judge(GOOD._replace(**changed), rules, labels, to_ms(NOW))
     except Faulty as bad:
@@ -151,7 +151,7 @@ def test_the_last_millisecond_of_the_year_9999_is_an_instant() -> None:
 def test_without_a_label_the_newer_generations_use_the_default_one_if_a_name_is_given() -> None:
     assert fault(V2, label_id=None, label_name="Acme") is None
     assert fault(V2, label_id=None) == (Field.LABEL_ID, Fault.REQUIRED)
-    assert fault(V2, Known({}, None), label_id=None, label_name="Acme") == (Field.LABEL_ID, Fault.REQUIRED)
+    assert fault(V2, KnownLabels({}, None), label_id=None, label_name="Acme") == (Field.LABEL_ID, Fault.REQUIRED)
     assert fault(V1, label_id=None, label_name="Acme") == (Field.LABEL_ID, Fault.REQUIRED)
 
 

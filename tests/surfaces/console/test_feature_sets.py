@@ -11,7 +11,7 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, NewFeatureSet, PhoneType, Within
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, NewFeatureSet, NodeFilter, PhoneType
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignType
 from callmark.domain.labels.model import Label, LabelType
@@ -34,7 +34,7 @@ async def make_set(deps: Deps, business: Business, new: NewFeatureSet = NEW) -> 
 
 
 async def only_set(deps: Deps, business: Business) -> FeatureSet:
-    (placed,), _ = await feature_sets.list_placed(deps, business.account.id, Within(), page=1, limit=9)
+    (placed,), _ = await feature_sets.list_placed(deps, business.account.id, NodeFilter(), page=1, limit=9)
     return placed.feature_set
 
 

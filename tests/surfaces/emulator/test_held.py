@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef
-from callmark.surfaces.emulator.held import Held
+from callmark.surfaces.emulator.held import HeldIdentities
 
 CALLER, OTHER = "918040001234", "918040009999"
 NOW_MS = 1_767_261_600_000
@@ -45,8 +45,8 @@ identities = st.lists(
 )
 
 
-def held_of(*all_of_them: Identity, most: int = 1000) -> Held:
-    held = Held(most)
+def held_of(*all_of_them: Identity, most: int = 1000) -> HeldIdentities:
+    held = HeldIdentities(most)
     for one in all_of_them:
         assert held.hold(one, NOW_MS)
     return held
@@ -83,7 +83,7 @@ def test_dropping_ended_windows_changes_nothing_that_shows(ones: list[Identity])
 def test_dropping_what_is_superseded_changes_nothing_that_will_ever_show(
     ones: list[Identity], later: int, most: int
 ) -> None:
-    held = Held(most)
+    held = HeldIdentities(most)
     taken = [one for one in ones if held.hold(one, NOW_MS)]
     at = NOW_MS + later
     shown = held.showing(CALLER, at)
@@ -129,7 +129,7 @@ def test_a_withdrawn_record_says_whether_it_had_superseded_another() -> None:
     assert not held.withdraw(UUID(int=2))
 
 
-def _shown(held: Held, after_ms: int) -> int | None:
+def _shown(held: HeldIdentities, after_ms: int) -> int | None:
     shown = held.showing(CALLER, NOW_MS + after_ms)
     return shown.id.int if shown else None
 

@@ -34,7 +34,7 @@ from callmark.domain.personalisation.model import Outcome
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import new_id
-from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.wire import Welcome
 
 
@@ -161,7 +161,7 @@ async def test_a_handset_that_reads_too_slowly_is_closed_and_holds_up_nobody(dep
         await stuck.wait()
         sent.append(message)
 
-    stream = Connection(owner.registration, send, None)
+    stream = HandsetConnection(owner.registration, send, None)
     stream.open(welcome(owner))
     await began.wait()
     for _ in range(1001):
@@ -180,7 +180,7 @@ async def test_frames_keep_their_order_and_the_welcome_is_first(deps: Deps) -> N
     async def send(message: Message) -> None:
         sent.append(message.get("text", message["type"]))
 
-    stream = Connection(owner.registration, send, None)
+    stream = HandsetConnection(owner.registration, send, None)
     stream.put(b"early")
     stream.open(welcome(owner))
     stream.put(b"late")
@@ -200,7 +200,7 @@ async def test_a_withdrawal_that_overtakes_a_sync_is_seen(deps: Deps, times: int
     async def send(_: Message) -> None:
         """Reads everything."""
 
-    stream = Connection(owner.registration, send, None)
+    stream = HandsetConnection(owner.registration, send, None)
     await deps.fabric.attach(owner.number, stream.push)
     with stream.withdrawn_meanwhile() as meanwhile:
         for _ in range(times):

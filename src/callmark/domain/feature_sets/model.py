@@ -66,7 +66,7 @@ class FeatureSet:
 
 
 @dataclass(frozen=True)
-class Place:
+class FeatureSetPlace:
     """Where a feature set is, ids and names from the top down; the last two are empty without a sub-process."""
 
     department_id: DepartmentId
@@ -93,15 +93,15 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedFeatureSet:
     """A feature set with its place, as section 7.4 of the contract lists it."""
 
     feature_set: FeatureSet
-    place: Place
+    place: FeatureSetPlace
 
 
 @dataclass(frozen=True)
-class Within:
+class NodeFilter:
     """A filter: feature sets under one node (contract 7.3 and 7.4). At most one part is set (D30).
 
     `process_id` may name a process (its sub-processes are in it) or a sub-process.
@@ -147,7 +147,7 @@ class FeatureSetChange:
 
 
 @dataclass(frozen=True)
-class Hangers:
+class FeatureSetDependents:
     """What goes with a feature set when it is deleted: its configuration's name (empty for none) and its campaigns'."""
 
     callback_config: str

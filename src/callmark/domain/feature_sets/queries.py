@@ -6,13 +6,13 @@ from uuid import UUID
 
 from callmark.domain.feature_sets.model import (
     FeatureSet,
+    FeatureSetDependents,
+    FeatureSetPlace,
     FeatureSetState,
     FeatureSetUses,
-    Hangers,
+    NodeFilter,
     PhoneType,
-    Place,
-    Placed,
-    Within,
+    PlacedFeatureSet,
 )
 from callmark.domain.ids import (
     AccountId,
@@ -153,7 +153,7 @@ async def select_uses(tx: Tx, account_id: AccountId) -> FeatureSetUses:
     return FeatureSetUses(labels, reasons)
 
 
-async def select_hangers(tx: Tx, feature_set_id: FeatureSetId) -> Hangers:
+async def select_hangers(tx: Tx, feature_set_id: FeatureSetId) -> FeatureSetDependents:
     """What the database deletes with a feature set; campaigns are newest first."""
     config = await tx.fetchval("SELECT name FROM callback_config WHERE feature_set_id = $1", feature_set_id)
     campaigns = await tx.fetch(
@@ -161,10 +161,14 @@ async def select_hangers(tx: Tx, feature_set_id: FeatureSetId) -> Hangers:
         " WHERE c.feature_set_id = $1 ORDER BY c.created_at DESC, c.id DESC",
         feature_set_id,
     )
-    return Hangers(config or "", [row["name"] for row in campaigns], sum(row["answers"] for row in campaigns))
+    return FeatureSetDependents(
+        config or "", [row["name"] for row in campaigns], sum(row["answers"] for row in campaigns)
+    )
 
 
-async def select_placed_page(tx: Tx, account_id: AccountId, within: Within, skip: int, limit: int) -> list[Placed]:
+async def select_placed_page(
+    tx: Tx, account_id: AccountId, within: NodeFilter, skip: int, limit: int
+) -> list[PlacedFeatureSet]:
     """Up to `limit` feature sets after the newest `skip`, with their places, newest first; no number groups."""
     rows = await tx.fetch(
         _PLACED + _WITHIN + "ORDER BY f.created_at DESC, f.id DESC LIMIT $5 OFFSET $6",
@@ -178,7 +182,7 @@ async def select_placed_page(tx: Tx, account_id: AccountId, within: Within, skip
     return [_placed(row) for row in rows]
 
 
-async def count_placed(tx: Tx, account_id: AccountId, within: Within) -> int:
+async def count_placed(tx: Tx, account_id: AccountId, within: NodeFilter) -> int:
     """How many feature sets `select_placed_page` has in all."""
     return await tx.fetchval(
         "SELECT count(*)" + _IN_PLACE + _WITHIN,
@@ -189,13 +193,13 @@ async def count_placed(tx: Tx, account_id: AccountId, within: Within) -> int:
     )
 
 
-async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> Placed | None:
+async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSetId) -> PlacedFeatureSet | None:
     """The account's feature set with its place; None for an unknown one and for a number group."""
     row = await tx.fetchrow(_PLACED + "WHERE f.account_id = $1 AND f.id = $2", account_id, feature_set_id)
     return _placed(row) if row else None
 
 
-async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[Placed]:
+async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[PlacedFeatureSet]:
     """Feature sets on and below a node of any kind (None: all), with their places, in no order; no number groups."""
     rows = await tx.fetch(
         _PLACED + "WHERE f.account_id = $1 AND ($2::uuid IS NULL OR $2 IN (d.id, o.id, p.id, p.parent_id))",
@@ -246,11 +250,11 @@ def _feature_set(row: Row) -> FeatureSet:
     )
 
 
-def _placed(row: Row) -> Placed:
+def _placed(row: Row) -> PlacedFeatureSet:
     is_sub, catalogue_id = row["is_sub"], CatalogueId(row["catalogue_id"])
-    return Placed(
+    return PlacedFeatureSet(
         _feature_set(row),
-        Place(
+        FeatureSetPlace(
             department_id=DepartmentId(row["department_id"]),
             department_name=row["department_name"],
             operation_id=OperationId(row["operation_id"]),

@@ -17,12 +17,12 @@ from callmark.domain.feature_sets import queries, visible_sets
 from callmark.domain.feature_sets.model import (
     FeatureSet,
     FeatureSetChange,
+    FeatureSetDependents,
     FeatureSetState,
     FeatureSetUses,
-    Hangers,
     NewFeatureSet,
-    Placed,
-    Within,
+    NodeFilter,
+    PlacedFeatureSet,
     description_text,
     refuse_unpublishable,
 )
@@ -122,7 +122,7 @@ async def get_feature_set(deps: Deps, account_id: AccountId, feature_set_id: Fea
 
 async def get_placed(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, scope: Scope = WHOLE_ACCOUNT
-) -> Placed:
+) -> PlacedFeatureSet:
     """A feature set inside the scope with its place. Raises NotFound, also for a number group, which has none."""
     async with deps.db.connection() as tx:
         placed = found(await queries.select_placed(tx, account_id, feature_set_id), _UNKNOWN)
@@ -130,7 +130,7 @@ async def get_placed(
     return placed
 
 
-async def get_hangers(deps: Deps, feature_set_id: FeatureSetId) -> Hangers:
+async def get_hangers(deps: Deps, feature_set_id: FeatureSetId) -> FeatureSetDependents:
     """What goes with the feature set when it is deleted."""
     async with deps.db.connection() as tx:
         return await queries.select_hangers(tx, feature_set_id)
@@ -143,8 +143,8 @@ async def list_uses(deps: Deps, account_id: AccountId) -> FeatureSetUses:
 
 
 async def list_placed(
-    deps: Deps, account_id: AccountId, within: Within, *, page: int, limit: int
-) -> tuple[list[Placed], int]:
+    deps: Deps, account_id: AccountId, within: NodeFilter, *, page: int, limit: int
+) -> tuple[list[PlacedFeatureSet], int]:
     """Page `page` (from 1) of the feature sets within a node, `limit` a page, newest first, and how many there are.
 
     Number groups are left out. A node that the account does not have holds nothing.

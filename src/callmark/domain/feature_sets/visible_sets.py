@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import queries
-from callmark.domain.feature_sets.model import FeatureSet, Placed
+from callmark.domain.feature_sets.model import FeatureSet, PlacedFeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.policy.model import Path, Scope
 from callmark.kit.db import Tx
@@ -76,7 +76,7 @@ async def placed_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[Featur
     return [one.feature_set.id for one in await queries.select_placed_below(tx, account_id, scope.node_id)]
 
 
-def _of_structure(placed: Placed) -> VisibleFeatureSet:
+def _of_structure(placed: PlacedFeatureSet) -> VisibleFeatureSet:
     return VisibleFeatureSet(placed.feature_set, placed.place.path, placed.place.trail)
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence_queries
-from callmark.domain.handsets.presence_queries import Came, Went
+from callmark.domain.handsets.presence_queries import StreamEnded, StreamOpened
 from callmark.kit.errors import AppError
 from callmark.kit.phone import PhoneNumber
 
@@ -29,14 +29,14 @@ _FORGOTTEN_AFTER = timedelta(days=1)
 
 async def note_opened(deps: Deps, gateway_id: UUID, number: PhoneNumber, stream: str) -> None:
     """A handset's stream is open on that gateway. Raises Unavailable."""
-    await deps.gather(presence_queries.note, [Came(number, stream, gateway_id)])
+    await deps.gather(presence_queries.note, [StreamOpened(number, stream, gateway_id)])
 
 
 async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodbye: bool) -> None:
     """It has ended, by the handset's wish or not. Without PostgreSQL nothing is noted: it counts as lost."""
     lost_at = None if said_goodbye else deps.real_clock.now()
     try:
-        await deps.gather(presence_queries.note, [Went(number, stream, lost_at)])
+        await deps.gather(presence_queries.note, [StreamEnded(number, stream, lost_at)])
     except AppError as exc:
         log.warning("stream_end_not_noted", error=exc.detail)
 

@@ -9,7 +9,7 @@ from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
 
-class Came(NamedTuple):
+class StreamOpened(NamedTuple):
     """A stream is open."""
 
     number: PhoneNumber
@@ -17,7 +17,7 @@ class Came(NamedTuple):
     gateway_id: UUID
 
 
-class Went(NamedTuple):
+class StreamEnded(NamedTuple):
     """A stream has ended: at `lost_at`, None when the handset said goodbye."""
 
     number: PhoneNumber
@@ -25,12 +25,12 @@ class Went(NamedTuple):
     lost_at: datetime | None
 
 
-async def note(tx: Tx, facts: Sequence[Came | Went]) -> None:
+async def note(tx: Tx, facts: Sequence[StreamOpened | StreamEnded]) -> None:
     """Writes what has become of streams, in their order; the end of one that is not its handset's newest is dropped."""
-    came: dict[PhoneNumber, Came] = {}
-    went: dict[PhoneNumber, list[Went]] = {}
+    came: dict[PhoneNumber, StreamOpened] = {}
+    went: dict[PhoneNumber, list[StreamEnded]] = {}
     for fact in facts:
-        if isinstance(fact, Came):
+        if isinstance(fact, StreamOpened):
             came[fact.number] = fact
         else:
             went.setdefault(fact.number, []).append(fact)
@@ -40,7 +40,7 @@ async def note(tx: Tx, facts: Sequence[Came | Went]) -> None:
         await _end(tx, ended)
 
 
-async def _put(tx: Tx, came: Sequence[Came]) -> None:
+async def _put(tx: Tx, came: Sequence[StreamOpened]) -> None:
     await tx.execute(
         "INSERT INTO presence (phone_number, stream, gateway_id)"
         " SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[]) ON CONFLICT (phone_number) DO UPDATE SET"
@@ -49,7 +49,7 @@ async def _put(tx: Tx, came: Sequence[Came]) -> None:
     )
 
 
-async def _end(tx: Tx, went: Sequence[Went]) -> None:
+async def _end(tx: Tx, went: Sequence[StreamEnded]) -> None:
     await tx.execute(
         "UPDATE presence p SET lost_at = coalesce(w.lost_at, '-infinity')"
         " FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS w (number, stream, lost_at)"

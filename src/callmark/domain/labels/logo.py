@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageFont
 
-from callmark.domain.labels.logo_file import DEEP, GREY, SIGNATURE, Damaged, Parts, read_parts
+from callmark.domain.labels.logo_file import DEEP, GREY, SIGNATURE, DamagedPng, PngParts, read_parts
 from callmark.kit.errors import InvalidInput
 
 SIDE = 200
@@ -31,7 +31,7 @@ def clean_logo(file: bytes) -> bytes:
     _check_header(file)
     try:
         parts = read_parts(file)
-    except Damaged as exc:
+    except DamagedPng as exc:
         raise _damaged() from exc
     if parts.is_animated:
         raise InvalidInput("logo is an animated PNG; use a still image", field="logo")
@@ -81,7 +81,7 @@ def _damaged() -> InvalidInput:
     return InvalidInput("logo is a damaged or incomplete PNG", field="logo")
 
 
-def _picture(parts: Parts) -> Image.Image:
+def _picture(parts: PngParts) -> Image.Image:
     """The pixels as RGB or RGBA, in sRGB; transparency is read before colours change."""
     image = _load(parts)
     alpha = _alpha(image, parts)
@@ -93,7 +93,7 @@ def _picture(parts: Parts) -> Image.Image:
     return colours
 
 
-def _load(parts: Parts, raw_mode: str | None = None) -> Image.Image:
+def _load(parts: PngParts, raw_mode: str | None = None) -> Image.Image:
     with Image.open(io.BytesIO(parts.bare), formats=["PNG"]) as image:
         if raw_mode:
             image.tile = [tile._replace(args=raw_mode) for tile in image.tile]
@@ -105,7 +105,7 @@ def _without_alpha(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode in {"L", "LA"} else "RGB")
 
 
-def _alpha(image: Image.Image, parts: Parts) -> Image.Image | None:
+def _alpha(image: Image.Image, parts: PngParts) -> Image.Image | None:
     """The transparency of each pixel, None for a picture that has none."""
     if parts.key is None:
         return image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
@@ -149,7 +149,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
     if converted is None:
-        raise Damaged
+        raise DamagedPng
     return converted
 
 

@@ -21,12 +21,12 @@ _DRAWN = frozenset({b"PLTE", b"IDAT"})
 _SAMPLES = {GREY: 1, RGB: 3}
 
 
-class Damaged(Exception):
+class DamagedPng(Exception):
     """The file ends early, or a part of it that is needed cannot be read."""
 
 
 @dataclass
-class Parts:
+class PngParts:
     """The chunks of a PNG that are used; `key` is the one colour that is transparent, in the file's own depth."""
 
     depth: int
@@ -38,37 +38,37 @@ class Parts:
     seen: set[bytes] = field(default_factory=set[bytes])
 
 
-def read_parts(file: bytes) -> Parts:
-    """The parts of a file that begins with a signature and a whole IHDR. Raises Damaged."""
+def read_parts(file: bytes) -> PngParts:
+    """The parts of a file that begins with a signature and a whole IHDR. Raises DamagedPng."""
     depth, colour = file[24], file[25]
-    parts, kept = Parts(depth, colour, b""), [SIGNATURE]
+    parts, kept = PngParts(depth, colour, b""), [SIGNATURE]
     at = len(SIGNATURE)
     kind = b""
     while kind != b"IEND":
         if at + _CHUNK.size > len(file):
-            raise Damaged
+            raise DamagedPng
         length, kind = _CHUNK.unpack_from(file, at)
         end = at + _CHUNK.size + length + _CHECKSUM_BYTES
         if end > len(file):
-            raise Damaged
+            raise DamagedPng
         if _is_drawn(parts, kind):
             kept.append(file[at:end])
         _take(parts, kind, file[at + _CHUNK.size : end - _CHECKSUM_BYTES])
         at = end
     if colour == INDEXED and b"PLTE" not in parts.seen:
-        raise Damaged
+        raise DamagedPng
     parts.bare = b"".join(kept)
     return parts
 
 
-def _is_drawn(parts: Parts, kind: bytes) -> bool:
+def _is_drawn(parts: PngParts, kind: bytes) -> bool:
     """Whether the decoder gets the chunk as it is: one header, all pixels, the transparency of indexed colours."""
     if kind in {b"IHDR", b"IEND"}:
         return kind not in parts.seen
     return kind in _DRAWN or (kind == b"tRNS" and parts.colour == INDEXED)
 
 
-def _take(parts: Parts, kind: bytes, data: bytes) -> None:
+def _take(parts: PngParts, kind: bytes, data: bytes) -> None:
     first = kind not in parts.seen
     parts.seen.add(kind)
     if kind == b"acTL":
@@ -81,22 +81,22 @@ def _take(parts: Parts, kind: bytes, data: bytes) -> None:
 
 def _key(data: bytes, samples: int, depth: int) -> tuple[int, ...]:
     if len(data) != 2 * samples:
-        raise Damaged
+        raise DamagedPng
     return tuple(value & ((1 << depth) - 1) for value in struct.unpack(f">{samples}H", data))
 
 
 def _profile(data: bytes) -> bytes | None:
-    """The colour profile; None for one that is absurdly large. Raises Damaged for one that is cut or cannot be read."""
+    """The colour profile; None for an absurdly large one. Raises DamagedPng for one that is cut or cannot be read."""
     name, nul, packed = data.partition(b"\0")
     if not (name and nul and packed[:1] == b"\0"):
-        raise Damaged
+        raise DamagedPng
     unpacking = zlib.decompressobj()
     try:
         profile = unpacking.decompress(packed[1:], _MOST_PROFILE_BYTES)
     except zlib.error as exc:
-        raise Damaged from exc
+        raise DamagedPng from exc
     if not unpacking.eof and len(profile) >= _MOST_PROFILE_BYTES:
         return None
     if not unpacking.eof or len(profile) < _CHUNK.size or int.from_bytes(profile[:4], "big") > len(profile):
-        raise Damaged
+        raise DamagedPng
     return profile

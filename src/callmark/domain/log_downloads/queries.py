@@ -19,14 +19,14 @@ _NEVER_QUOTED = {"delimiter": "\x01", "quote": "\x02"}
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class EventPosition:
     """A place in the order of an file."""
 
     created_at: datetime
     number: int
 
 
-START = Key(EPOCH, 0)
+START = EventPosition(EPOCH, 0)
 """Before the first event."""
 
 
@@ -35,7 +35,7 @@ async def is_any(tx: Tx, file: LogFile) -> bool:
     return await tx.fetchval(f"SELECT EXISTS (SELECT FROM event e WHERE {_range(file)})", *_args(file))
 
 
-async def select_step(tx: Tx, file: LogFile, after: Key, size: int) -> Key | None:
+async def select_step(tx: Tx, file: LogFile, after: EventPosition, size: int) -> EventPosition | None:
     """The key of the `size`-th event after `after`; None when fewer are left. Indexes as `is_any`."""
     row = await tx.fetchrow(
         f"SELECT e.created_at, e.number FROM event e WHERE {_range(file)}"
@@ -46,12 +46,12 @@ async def select_step(tx: Tx, file: LogFile, after: Key, size: int) -> Key | Non
         after.number,
         size - 1,
     )
-    return Key(row["created_at"], row["number"]) if row else None
+    return EventPosition(row["created_at"], row["number"]) if row else None
 
 
-async def copy_lines(tx: Tx, file: LogFile, after: Key, up_to: Key | None) -> bytes:
+async def copy_lines(tx: Tx, file: LogFile, after: EventPosition, up_to: EventPosition | None) -> bytes:
     """The lines of the events after `after`, up to and with `up_to` (None: to the end), in their order."""
-    last = up_to or Key(file.before, 0)
+    last = up_to or EventPosition(file.before, 0)
     parts: list[bytes] = []
 
     async def take(part: bytes) -> None:

@@ -94,7 +94,7 @@ async def lines(deps: Deps, file: LogFile) -> AsyncGenerator[bytes]:
     file = _shown(file, deps.clock.now())
     if file.file_format is FileFormat.CSV:
         yield ",".join(COLUMNS[file.event_type]).encode() + b"\n"
-    after: queries.Key | None = queries.START
+    after: queries.EventPosition | None = queries.START
     while after is not None:
         async with deps.db.connection() as tx:
             up_to = await queries.select_step(tx, file, after, STEP)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 
-from callmark.domain.feature_sets.model import PhoneType, Within
+from callmark.domain.feature_sets.model import NodeFilter, PhoneType
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
 from callmark.domain.structure.catalogue import operation_name
@@ -18,7 +18,7 @@ _NUMBER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RowSpan:
     """Which rows of an order: `skip` from its beginning, then `take`; from its end when `backwards`."""
 
     skip: int
@@ -27,7 +27,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Search:
+class NumberSearch:
     """What a list of numbers is narrowed to; a part that is None narrows nothing.
 
     `number_prefix` is digits, `name_prefix` the beginning of a feature set's name in whatever case; `feature_sets` are
@@ -59,7 +59,7 @@ async def count_in_feature_set(tx: Tx, account_id: AccountId, feature_set_id: Fe
     return count or 0
 
 
-async def counts_within(tx: Tx, account_id: AccountId, within: Within) -> list[tuple[FeatureSetId, int]]:
+async def counts_within(tx: Tx, account_id: AccountId, within: NodeFilter) -> list[tuple[FeatureSetId, int]]:
     """The account's feature sets within a node that have numbers, and how many."""
     rows = await tx.fetch(
         """
@@ -86,7 +86,7 @@ NEAR = 10_000
 
 
 @dataclass(frozen=True)
-class Pages:
+class PageStatements:
     """The statements that read a page: of rows and of keys, each (newest first, oldest first).
 
     $1 is what it is a page of, $2 how many, $3 how many to pass over.
@@ -96,7 +96,7 @@ class Pages:
     keys: tuple[LiteralString, LiteralString]
 
 
-def _pages(where: LiteralString) -> Pages:
+def _pages(where: LiteralString) -> PageStatements:
     def both_ways(columns: LiteralString) -> tuple[LiteralString, LiteralString]:
         head = f"SELECT {columns} FROM number WHERE {where} ORDER BY "
         return (
@@ -104,7 +104,7 @@ def _pages(where: LiteralString) -> Pages:
             head + "created_at, phone_number LIMIT $2 OFFSET $3",
         )
 
-    return Pages(both_ways(_NUMBER), both_ways("phone_number"))
+    return PageStatements(both_ways(_NUMBER), both_ways("phone_number"))
 
 
 OF_ACCOUNT = _pages("account_id = $1")
@@ -112,24 +112,24 @@ OF_FEATURE_SET = _pages("feature_set_id = $1")
 OF_FEATURE_SETS = _pages("account_id = $1 AND feature_set_id = ANY ($4::uuid[])")
 
 
-async def page_of_account(tx: Tx, account_id: AccountId, span: Span) -> list[Number]:
+async def page_of_account(tx: Tx, account_id: AccountId, span: RowSpan) -> list[Number]:
     """A page of the account's numbers. Index number_account_newest."""
     return await _page(tx, OF_ACCOUNT, span, account_id)
 
 
-async def page_of_feature_set(tx: Tx, feature_set_id: FeatureSetId, span: Span) -> list[Number]:
+async def page_of_feature_set(tx: Tx, feature_set_id: FeatureSetId, span: RowSpan) -> list[Number]:
     """A page of the numbers of one feature set. Index number_feature_set_newest."""
     return await _page(tx, OF_FEATURE_SET, span, feature_set_id)
 
 
 async def page_of_feature_sets(
-    tx: Tx, account_id: AccountId, feature_sets: Sequence[FeatureSetId], span: Span
+    tx: Tx, account_id: AccountId, feature_sets: Sequence[FeatureSetId], span: RowSpan
 ) -> list[Number]:
     """A page of the numbers of several. Index number_account_newest, or, for few, number_feature_set_newest."""
     return await _page(tx, OF_FEATURE_SETS, span, account_id, feature_sets)
 
 
-async def _page(tx: Tx, pages: Pages, span: Span, of: object, *more: object) -> list[Number]:
+async def _page(tx: Tx, pages: PageStatements, span: RowSpan, of: object, *more: object) -> list[Number]:
     if span.skip <= NEAR:
         found = list(map(number_of, await tx.fetch(pages.rows[span.backwards], of, span.take, span.skip, *more)))
     else:
@@ -194,7 +194,7 @@ async def select_names(tx: Tx, feature_sets: Sequence[FeatureSetId]) -> dict[Fea
 
 
 async def search(
-    tx: Tx, account_id: AccountId, wanted: Search, before: tuple[datetime, PhoneNumber] | None, limit: int
+    tx: Tx, account_id: AccountId, wanted: NumberSearch, before: tuple[datetime, PhoneNumber] | None, limit: int
 ) -> list[Number]:
     """Up to `limit` of the account's numbers before that key, newest first.
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
-from callmark.domain.feature_sets.model import Within
+from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.numbers import page_queries, queries
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter
-from callmark.domain.numbers.page_queries import Search, Span
+from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
 from callmark.domain.policy.model import Scope
 from callmark.kit.db import Tx
 from callmark.kit.errors import found
@@ -31,7 +31,7 @@ class CountedNumbers:
 async def read_page(
     deps: Deps,
     account_id: AccountId,
-    within: Within | FeatureSetId | None,
+    within: NodeFilter | FeatureSetId | None,
     *,
     page: int,
     limit: int,
@@ -48,13 +48,13 @@ async def read_page(
 
 
 async def _page(
-    tx: Tx, account_id: AccountId, within: Within | FeatureSetId | None, page: int, limit: int
+    tx: Tx, account_id: AccountId, within: NodeFilter | FeatureSetId | None, page: int, limit: int
 ) -> tuple[int, list[Number]]:
     if within is None:
         total = await page_queries.count_numbers(tx, account_id)
         span = span_of(page, limit, total)
         return total, await page_queries.page_of_account(tx, account_id, span) if span else []
-    if isinstance(within, Within):
+    if isinstance(within, NodeFilter):
         counts = await page_queries.counts_within(tx, account_id, within)
         total, feature_sets = sum(count for _, count in counts), [feature_set_id for feature_set_id, _ in counts]
     else:
@@ -67,14 +67,14 @@ async def _page(
     return total, await page_queries.page_of_feature_sets(tx, account_id, feature_sets, span)
 
 
-def span_of(page: int, limit: int, total: int) -> Span | None:
+def span_of(page: int, limit: int, total: int) -> RowSpan | None:
     """Where a page's rows are found, counted from the nearer end; None for a page past the end."""
     skip = (page - 1) * limit
     take = min(limit, total - skip)
     if take <= 0:
         return None
     behind = total - skip - take
-    return Span(behind, take, backwards=True) if behind < skip else Span(skip, take, backwards=False)
+    return RowSpan(behind, take, backwards=True) if behind < skip else RowSpan(skip, take, backwards=False)
 
 
 def page_count(total: int, limit: int) -> int:
@@ -82,13 +82,13 @@ def page_count(total: int, limit: int) -> int:
     return -(-total // limit)
 
 
-def search_for(text: str) -> Search:
+def search_for(text: str) -> NumberSearch:
     """What someone looks for who types `text`: a number's first digits, however spaced, or a feature set's name."""
     text = text.strip()
     digits = "".join(character for character in text if character not in " +-().")
     if digits.isascii() and digits.isdigit():
-        return Search(number_prefix=digits)
-    return Search(name_prefix=text or None)
+        return NumberSearch(number_prefix=digits)
+    return NumberSearch(name_prefix=text or None)
 
 
 async def search_numbers(
@@ -119,7 +119,7 @@ async def all_numbers(
         before = page_of(page[-1].number)
 
 
-async def _search(tx: Tx, account_id: AccountId, scope: Scope, wanted: NumberFilter) -> Search:
+async def _search(tx: Tx, account_id: AccountId, scope: Scope, wanted: NumberFilter) -> NumberSearch:
     among = await visible_sets.visible_ids(tx, account_id, scope)
     if wanted.place is not None:
         placed = await visible_sets.placed_ids(tx, account_id, Scope(wanted.place))

@@ -38,7 +38,7 @@ def read_request(sent: Sequence[str]) -> ListingRequest:
 
 
 @dataclass(frozen=True)
-class Moves:
+class NumberMoves:
     """What a publish request does to numbers that someone holds already."""
 
     taken: list[PhoneNumber]
@@ -49,13 +49,13 @@ class Moves:
 
 def sort_published(
     asked: ListingRequest, held: Mapping[PhoneNumber, HeldNumber], into: FeatureSet, created_by_email: str
-) -> tuple[Published, Moves]:
+) -> tuple[Published, NumberMoves]:
     """The answer's buckets, and what is to be done with numbers that are held; those nobody holds are new.
 
     Readings of what the contract leaves open: docs/decisions/0006-numbers-and-jobs.md.
     """
     answer = Published(created_by_email, into.phone_type, invalid=list(asked.invalid))
-    moves = Moves([], [])
+    moves = NumberMoves([], [])
     for number in asked.numbers:
         holds = held.get(number)
         bucket = answer.new if holds is None else _bucket_to_publish(answer, holds, into)

@@ -10,7 +10,7 @@ from callmark.domain.ids import AccountId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label
 from callmark.domain.numbers import service as numbers
-from callmark.domain.personalisation.validation import Known, NewRecord, Rules
+from callmark.domain.personalisation.validation import KnownLabels, NewRecord, Rules
 from callmark.kit.db import Tx
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
@@ -35,7 +35,7 @@ class _LookedUp(NamedTuple):
 
 async def known_to(
     tx: Tx, account_id: AccountId, rules: Rules, records: Iterable[NewRecord], *, allow_foreign: bool
-) -> Known:
+) -> KnownLabels:
     """What these records of an account may mean: one statement for labels, one more when a record leaves its label out.
 
     And one for all callers, unless foreign ones are allowed (setting `foreign_callers`).
@@ -51,12 +51,12 @@ async def known_to(
     default = await labels.default_dynamic_label(tx, account_id) if "" in texts else None
     callers = set[PhoneNumber]() if allow_foreign else {found for one in written if (found := rules.parse_phone(one))}
     holders = await numbers.holders(tx, callers)
-    return Known(by_text, default, frozenset(one for one, holder in holders.items() if holder != account_id))
+    return KnownLabels(by_text, default, frozenset(one for one, holder in holders.items() if holder != account_id))
 
 
 async def look_up_one(
     deps: Deps, account_id: AccountId, rules: Rules, record: NewRecord
-) -> tuple[Known, handsets.Make | None]:
+) -> tuple[KnownLabels, handsets.Make | None]:
     """As `known_to` for one record, and its receiver's handset; as a rule it is looked up with other requests' records.
 
     The rule is that it names its label.
@@ -72,7 +72,7 @@ async def look_up_one(
     found: _LookedUp
     (found,) = await deps.gather(_look_up_each, [_Lookup(account_id, label_id, caller, receiver)])
     foreign = frozenset({caller}) if caller and found.is_foreign else frozenset[PhoneNumber]()
-    return Known({str(text): found.label} if found.label else {}, None, foreign), found.make
+    return KnownLabels({str(text): found.label} if found.label else {}, None, foreign), found.make
 
 
 def _phone(written: object, rules: Rules) -> PhoneNumber | None:

@@ -27,7 +27,7 @@ from callmark.domain.personalisation.queries import AcceptedRecord, AcceptedSing
 from callmark.domain.personalisation.validation import (
     Faulty,
     GoodRecord,
-    Known,
+    KnownLabels,
     NewRecord,
     RecordRefused,
     Rules,
@@ -97,7 +97,13 @@ async def submit_batch(
 
 
 def _row(
-    batch_id: BatchId, account_id: AccountId, position: int, one: Submitted, rules: Rules, known: Known, now: datetime
+    batch_id: BatchId,
+    account_id: AccountId,
+    position: int,
+    one: Submitted,
+    rules: Rules,
+    known: KnownLabels,
+    now: datetime,
 ) -> AcceptedRecord:
     head = (new_id(), batch_id, account_id, position)
     try:
@@ -174,7 +180,7 @@ async def push_by_hand(deps: Deps, account_id: AccountId, record: NewRecord, *, 
     return pushed
 
 
-def _single(account_id: AccountId, good: GoodRecord, known: Known, now: datetime) -> OpenRecord:
+def _single(account_id: AccountId, good: GoodRecord, known: KnownLabels, now: datetime) -> OpenRecord:
     label = next(label for label in (*known.by_text.values(), known.default) if label and label.id == good.label_id)
     key = RecordKey(good.receiver_number, good.ends_at, RecordId(new_id()))
     return OpenRecord(

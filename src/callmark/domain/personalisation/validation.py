@@ -122,7 +122,7 @@ class GoodRecord(NamedTuple):
     ends_at: datetime
 
 
-class Known(NamedTuple):
+class KnownLabels(NamedTuple):
     """The account's dynamic labels that a request may mean, its default one, and callers that other accounts hold."""
 
     by_text: Mapping[str, Label]
@@ -132,7 +132,7 @@ class Known(NamedTuple):
     """Of the callers in the request, those that are numbers of other accounts (contract D50)."""
 
 
-def judge(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> GoodRecord:
+def judge(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> GoodRecord:
     """The record with its types and defaults; raises Faulty with the first fault in the documented order.
 
     `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
@@ -150,7 +150,7 @@ def judge(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> GoodRec
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
 
 
-def all_faults(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> list[Faulty]:
+def all_faults(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> list[Faulty]:
     """Every fault of the record, in the documented order; `judge` raises the first of these, if there is one.
 
     The same rules: one that tells its first fault only is asked again with values that hold for what it told.
@@ -182,7 +182,7 @@ def all_faults(record: NewRecord, rules: Rules, known: Known, now_ms: int) -> li
     return found
 
 
-def _caller(value: object, rules: Rules, known: Known) -> PhoneNumber:
+def _caller(value: object, rules: Rules, known: KnownLabels) -> PhoneNumber:
     number = _phone(value, _CALLER, rules)
     if number in known.foreign_callers:
         raise Faulty(_CALLER, Fault.FOREIGN)
@@ -200,7 +200,7 @@ def _phone(value: object, field: Field, rules: Rules) -> PhoneNumber:
     return number
 
 
-def _label(record: NewRecord, rules: Rules, known: Known) -> Label:
+def _label(record: NewRecord, rules: Rules, known: KnownLabels) -> Label:
     value = record.label_id
     if value is None or value == "":
         if rules.label_may_be_absent and record.label_name is not None and known.default:

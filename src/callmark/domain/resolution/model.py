@@ -67,7 +67,7 @@ class Resolution:
     offers: Offers
 
 
-class Shows(StrEnum):
+class ShownSource(StrEnum):
     """What a receiver would see, as far as one account may know."""
 
     CALL_RECORD = "call_record"
@@ -80,7 +80,7 @@ class Shows(StrEnum):
 class AccountView:
     """What a receiver would see now, told to one account: `identity` only if it is the account's own."""
 
-    shows: Shows
+    shows: ShownSource
     identity: Identity | ListedIdentity | None
     why: str
 

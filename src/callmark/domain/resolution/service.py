@@ -16,7 +16,7 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import identity_of
 from callmark.domain.personalisation.model import OpenRecord
 from callmark.domain.resolution import model
-from callmark.domain.resolution.model import AccountView, Offers, Resolution, Shows
+from callmark.domain.resolution.model import AccountView, Offers, Resolution, ShownSource
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
@@ -50,18 +50,18 @@ async def resolve_for_account(
     async with deps.db.connection() as tx:
         reach = (await handsets.reach(tx, [receiver], deps.settings.min_app_version))[receiver]
     if reach is Reach.NOT_REGISTERED:
-        return AccountView(Shows.NONE, None, model.WHY_UNREACHABLE[reach])
+        return AccountView(ShownSource.NONE, None, model.WHY_UNREACHABLE[reach])
     record, listed = await _found(deps, receiver, caller, reach)
     if record is not None and record.account_id == account_id:
-        return AccountView(Shows.CALL_RECORD, identity_of(record, deps.public_url), model.why_shown(record))
+        return AccountView(ShownSource.CALL_RECORD, identity_of(record, deps.public_url), model.why_shown(record))
     is_own = listed is not None and listed.account_id == account_id
     if record is not None or (isinstance(listed, ListedCaller) and not is_own):
-        return AccountView(Shows.OTHER, None, model.WHY_OTHER)
+        return AccountView(ShownSource.OTHER, None, model.WHY_OTHER)
     if isinstance(listed, ListedCaller):
-        return AccountView(Shows.LISTED_NUMBER, model.listed_identity(listed, deps.public_url), model.WHY_LISTED)
+        return AccountView(ShownSource.LISTED_NUMBER, model.listed_identity(listed, deps.public_url), model.WHY_LISTED)
     why_record = model.WHY_UNREACHABLE.get(reach) or await _why_nothing(deps, receiver, caller, account_id)
     why_number = model.why_unlisted(listed) if is_own else model.WHY_NOT_OWN
-    return AccountView(Shows.NONE, None, f"{why_record}; {why_number}")
+    return AccountView(ShownSource.NONE, None, f"{why_record}; {why_number}")
 
 
 _Found = tuple[OpenRecord | None, ListedCaller | Unlisted | None]

@@ -10,14 +10,14 @@ from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 
 
-class Operator(Struct, frozen=True):
+class DemoOperator(Struct, frozen=True):
     """The console's operator."""
 
     email: str = ""
     password: str = ""
 
 
-class MemberOut(Struct, frozen=True):
+class DemoMember(Struct, frozen=True):
     """A person of an account."""
 
     email: str
@@ -25,7 +25,7 @@ class MemberOut(Struct, frozen=True):
     role: str
 
 
-class LabelOut(Struct, frozen=True):
+class DemoLabel(Struct, frozen=True):
     """A label."""
 
     id: str
@@ -35,8 +35,8 @@ class LabelOut(Struct, frozen=True):
 class LabelsOut(Struct, frozen=True):
     """An account's labels in the order they were made."""
 
-    dynamic: list[LabelOut]
-    static: list[LabelOut]
+    dynamic: list[DemoLabel]
+    static: list[DemoLabel]
 
 
 class StructureOut(Struct, frozen=True):
@@ -48,7 +48,7 @@ class StructureOut(Struct, frozen=True):
     sub_process_id: str = ""
 
 
-class FeatureSetOut(Struct, frozen=True):
+class DemoFeatureSet(Struct, frozen=True):
     """A feature set."""
 
     id: str
@@ -63,10 +63,10 @@ class AccountOut(Struct, frozen=True, kw_only=True):
     client_account_id: str
     key_id: str
     api_key: str
-    members: list[MemberOut]
+    members: list[DemoMember]
     labels: LabelsOut
     structure: StructureOut = StructureOut()
-    feature_sets: list[FeatureSetOut] = []
+    feature_sets: list[DemoFeatureSet] = []
     listed_numbers: list[str] = []
     campaign_id: str = ""
 
@@ -79,7 +79,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
     emulator_url: str
     emulator_token: str = ""
     handset_app_key: str
-    operator: Operator = Operator()
+    operator: DemoOperator = DemoOperator()
     accounts: list[AccountOut]
 
 

@@ -11,19 +11,19 @@ from callmark.domain.operators import service as operators
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.ids import random_text
-from callmark.processes.demo.credentials import MemberOut, Operator
+from callmark.processes.demo.credentials import DemoMember, DemoOperator
 
 OPERATOR_EMAIL = "olive@operator.example"
 _PASSWORD_LENGTH = 16
 
 
 async def seed_members(
-    deps: Deps, account: Account, people: Iterable[tuple[str, str, Role]], before: Iterable[MemberOut]
-) -> list[MemberOut]:
+    deps: Deps, account: Account, people: Iterable[tuple[str, str, Role]], before: Iterable[DemoMember]
+) -> list[DemoMember]:
     """The members of an account, made as far as they are missing; passwords of the last start stay."""
     known = {member.email: member.password for member in before if member.password}
     there = {member.email: member for member in await members.list_members(deps, account.id)}
-    made: list[MemberOut] = []
+    made: list[DemoMember] = []
     for name, email, role in people:
         member = there.get(email) or await members.create_member(
             deps, account.id, email=email, name=name, role=role, state=MemberState.ACTIVE, by=SYSTEM
@@ -32,7 +32,7 @@ async def seed_members(
         if password is None:
             password = random_text(_PASSWORD_LENGTH)
             await members.set_password(deps, account.id, member.id, password, by=SYSTEM)
-        made.append(MemberOut(email, password, role.value))
+        made.append(DemoMember(email, password, role.value))
     return made
 
 
@@ -43,7 +43,7 @@ async def give_process(deps: Deps, account_id: AccountId, process_id: UUID) -> N
             await members.update_member(deps, account_id, member.id, node_id=process_id, by=SYSTEM)
 
 
-async def seed_operator(deps: Deps, before: Operator) -> Operator:
+async def seed_operator(deps: Deps, before: DemoOperator) -> DemoOperator:
     """The operator, made if missing; the password of the last start stays."""
     found = next((one for one in await operators.list_operators(deps) if one.email == OPERATOR_EMAIL), None)
     if found and before.password:
@@ -53,4 +53,4 @@ async def seed_operator(deps: Deps, before: Operator) -> Operator:
         await operators.set_password(deps, found.id, password, by=SYSTEM)
     else:
         await operators.create_operator(deps, email=OPERATOR_EMAIL, name="Olive", password=password, by=SYSTEM)
-    return Operator(OPERATOR_EMAIL, password)
+    return DemoOperator(OPERATOR_EMAIL, password)

@@ -21,7 +21,7 @@ from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.policy.plan import ALL_FEATURES
 from callmark.kit.errors import NotFound, SetupError
 from callmark.kit.ids import parse_uuid
-from callmark.processes.demo.credentials import AccountOut, Credentials, LabelOut, LabelsOut, Operator
+from callmark.processes.demo.credentials import AccountOut, Credentials, DemoLabel, DemoOperator, LabelsOut
 from callmark.processes.demo.people import seed_members, seed_operator
 from callmark.processes.demo.structure import Branch, seed_branch
 from callmark.surfaces.emulator.guard import emulator_token
@@ -106,7 +106,7 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
     return Credentials(
         base_url=deps.public_url,
         console_url=f"{deps.public_url}/console",
-        operator=await seed_operator(deps, known.operator if known else Operator()),
+        operator=await seed_operator(deps, known.operator if known else DemoOperator()),
         emulator_url=f"{deps.public_url}/emulator/v1",
         emulator_token=emulator_token(deps.settings),
         handset_app_key=await _app_key(deps, known.handset_app_key if known else ""),
@@ -168,7 +168,7 @@ async def _labels(deps: Deps, account: Account, one: _Seed) -> LabelsOut:
                 category=categories.category_of(one.sub_category),
                 sub_category=one.sub_category,
             )
-    out = {wish: LabelOut(str(there[wish].id), there[wish].name) for wish in wanted}
+    out = {wish: DemoLabel(str(there[wish].id), there[wish].name) for wish in wanted}
     return LabelsOut(
         dynamic=[label for (kind, _), label in out.items() if kind is LabelType.DYNAMIC],
         static=[label for (kind, _), label in out.items() if kind is LabelType.STATIC],

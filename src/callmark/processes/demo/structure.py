@@ -21,7 +21,7 @@ from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import flat
 from callmark.kit.errors import NotFound
-from callmark.processes.demo.credentials import FeatureSetOut, StructureOut
+from callmark.processes.demo.credentials import DemoFeatureSet, StructureOut
 from callmark.processes.demo.people import give_process
 
 _HOURS = "mon-sat 10:00-18:00"
@@ -50,7 +50,7 @@ class Seeded:
     """What the credentials tell of a branch."""
 
     structure: StructureOut
-    feature_sets: list[FeatureSetOut]
+    feature_sets: list[DemoFeatureSet]
     campaign_id: str
 
 
@@ -114,9 +114,9 @@ async def _feature_set(
     return (await feature_sets.create_feature_set(deps, account_id, process_id, wanted, by=by)).id
 
 
-async def _out(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> FeatureSetOut:
+async def _out(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) -> DemoFeatureSet:
     one = await feature_sets.get_feature_set(deps, account_id, feature_set_id)
-    return FeatureSetOut(str(one.id), one.name, one.state.value)
+    return DemoFeatureSet(str(one.id), one.name, one.state.value)
 
 
 async def _list_numbers(

@@ -24,7 +24,7 @@ class StoryFailed(Exception):
 
 
 @dataclass
-class Step:
+class StoryStep:
     """A line being printed; `result` is what is printed under it."""
 
     result: str = ""
@@ -38,10 +38,10 @@ class Telling:
     teller: Teller
 
     @asynccontextmanager
-    async def step(self, what: str) -> AsyncGenerator[Step]:
+    async def step(self, what: str) -> AsyncGenerator[StoryStep]:
         """A line with the time that the block took; marked as failed when it raised."""
         began = perf_counter()
-        step = Step()
+        step = StoryStep()
         try:
             yield step
         except (StoryFailed, httpx.HTTPError):

@@ -24,7 +24,7 @@ _SECONDS_BELOW = 100_000_000_000
 _BEFORE_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
-class Names:
+class NameHints:
     """The right names of one kind of object, and what is known or guessed to mean them."""
 
     def __init__(self, of_what: str, known: dict[str, str]) -> None:
@@ -34,7 +34,7 @@ class Names:
         self._guessed: dict[str, str | None] = {}
 
     @classmethod
-    def of(cls, of_what: str, generation: Generation) -> "Names":
+    def of(cls, of_what: str, generation: Generation) -> "NameHints":
         """The names of a generation's record; those of the others are known to mean them."""
         known = {
             other.names[field]: right for other in (CANONICAL, V1, V2) for field, right in generation.names.items()
@@ -55,7 +55,7 @@ class Names:
         return self._known[near[0]] if near else None
 
 
-def unknown_names(sent: Iterable[str], names: Names) -> list[tuple[str, str | None]]:
+def unknown_names(sent: Iterable[str], names: NameHints) -> list[tuple[str, str | None]]:
     """Names that are not read, up to `MOST_UNKNOWN`, shortened, each with the right one where there is a guess."""
     unknown = islice((name for name in sent if name not in names.right), MOST_UNKNOWN)
     return [(name[:_LONGEST_SHOWN], names.nearest(name)) for name in unknown]

@@ -7,7 +7,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
 from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.api.extensions_hints import Names, hint_for, unknown_names
+from callmark.surfaces.api.extensions_hints import NameHints, hint_for, unknown_names
 from callmark.surfaces.api.extensions_out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (
     V1,
@@ -50,7 +50,7 @@ class _DryRun:
     def __init__(self, name: str, generation: Generation) -> None:
         self.generation = generation
         self._name = name
-        self._names = Names.of(name, generation)
+        self._names = NameHints.of(name, generation)
         self._count = 0
         self._accepted = True
         self._faults: list[Finding] = []
@@ -59,7 +59,7 @@ class _DryRun:
 
     def read(self, body: bytes) -> dict[int, NewRecord]:
         """The records that can be judged, by index; up to 500 also where there are more."""
-        self._warn_about(None, body, Names("the body", {"call_records": "call_records"}))
+        self._warn_about(None, body, NameHints("the body", {"call_records": "call_records"}))
         try:
             raws = split_batch(self.generation, body)
         except BodyFault as exc:
@@ -102,7 +102,7 @@ class _DryRun:
         self._accepted = False
         self._faults.append(Finding(index, exc.field, exc.code, exc.message, hint))
 
-    def _warn_about(self, index: int | None, body: bytes | Raw, names: Names) -> None:
+    def _warn_about(self, index: int | None, body: bytes | Raw, names: NameHints) -> None:
         try:
             sent = decode(_fields, bytes(body))
         except NOT_JSON:

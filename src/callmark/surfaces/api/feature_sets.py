@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import FeatureSetState, Placed, Within
+from callmark.domain.feature_sets.model import FeatureSetState, NodeFilter, PlacedFeatureSet
 from callmark.domain.ids import DepartmentId, OperationId, ProcessId
 from callmark.kit.clock import iso_us
 from callmark.surfaces.api.documented import ACCOUNT_ID, BAD_LIMIT, BAD_PAGE, DATE_TIME, LABEL_ID, LIMIT, PAGE, UUID
@@ -122,19 +122,19 @@ async def list_feature_sets(request: ApiRequest) -> Response:
     return render(FeatureSetsOut([_shown(placed) for placed in found], PagingOut(ceil(total / limit))))
 
 
-def _within(request: ApiRequest) -> Within:
+def _within(request: ApiRequest) -> NodeFilter:
     match one_filter(request, *FILTERS):
         case {"department_id": given}:
-            return Within(department_id=DepartmentId(given))
+            return NodeFilter(department_id=DepartmentId(given))
         case {"operation_id": given}:
-            return Within(operation_id=OperationId(given))
+            return NodeFilter(operation_id=OperationId(given))
         case {"process_id": given}:
-            return Within(process_id=ProcessId(given))
+            return NodeFilter(process_id=ProcessId(given))
         case _:
-            return Within()
+            return NodeFilter()
 
 
-def _shown(placed: Placed) -> FeatureSetOut:
+def _shown(placed: PlacedFeatureSet) -> FeatureSetOut:
     one, place = placed.feature_set, placed.place
     return FeatureSetOut(
         id=str(one.id),

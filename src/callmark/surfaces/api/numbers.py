@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from callmark.domain.feature_sets.model import Within
+from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers import service as numbers
@@ -89,14 +89,14 @@ def _feature_set_id(request: ApiRequest) -> FeatureSetId:
     return FeatureSetId(found)
 
 
-def _place(request: ApiRequest) -> Within | FeatureSetId | None:
+def _place(request: ApiRequest) -> NodeFilter | FeatureSetId | None:
     match one_filter(request, *FILTERS):
         case {"department_id": given}:
-            return Within(department_id=DepartmentId(given))
+            return NodeFilter(department_id=DepartmentId(given))
         case {"operation_id": given}:
-            return Within(operation_id=OperationId(given))
+            return NodeFilter(operation_id=OperationId(given))
         case {"process_id": given}:
-            return Within(process_id=ProcessId(given))
+            return NodeFilter(process_id=ProcessId(given))
         case {"feature_set_id": given}:
             return FeatureSetId(given)
         case _:

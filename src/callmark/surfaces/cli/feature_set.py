@@ -8,7 +8,14 @@ from msgspec import UNSET, UnsetType
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange, NewFeatureSet, PhoneType, Place, Within
+from callmark.domain.feature_sets.model import (
+    FeatureSet,
+    FeatureSetChange,
+    FeatureSetPlace,
+    NewFeatureSet,
+    NodeFilter,
+    PhoneType,
+)
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.output import Output, Row
@@ -104,7 +111,7 @@ async def list_(
     if sum(one is not None for one in (department, operation, process)) > 1:
         raise InvalidInput("only one filter is allowed")
     await accounts.get_account(deps, account)
-    within = Within(department, operation, process)
+    within = NodeFilter(department, operation, process)
     found, _ = await feature_sets.list_placed(deps, account, within, page=page, limit=limit)
     rows = [_row(placed.feature_set, placed.place) for placed in found]
     out.rows(rows, _COLUMNS, empty="No feature sets match. Create one with `callmark feature-set create`.")
@@ -226,7 +233,7 @@ async def _told(deps: Deps, found: FeatureSet) -> Row:
     return _row(placed.feature_set, placed.place)
 
 
-def _row(found: FeatureSet, place: Place | None) -> Row:
+def _row(found: FeatureSet, place: FeatureSetPlace | None) -> Row:
     """A number group has no place."""
     return {
         "id": found.id,

@@ -12,7 +12,7 @@ from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import (
     FeatureSet,
     FeatureSetState,
-    Placed,
+    PlacedFeatureSet,
 )
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId, ProcessId
@@ -237,7 +237,7 @@ def _key(one: VisibleFeatureSet) -> tuple[str, str]:
     return one.feature_set.name.casefold(), str(one.feature_set.id)
 
 
-def _trail(placed: Placed) -> list[tuple[str, str]]:
+def _trail(placed: PlacedFeatureSet) -> list[tuple[str, str]]:
     """The places above it, names and ids."""
     place = placed.place
     found = [
@@ -276,7 +276,7 @@ async def identity_of(request: ConsoleRequest, one: FeatureSet) -> Identity:
     )
 
 
-async def placed_of(request: ConsoleRequest) -> Placed:
+async def placed_of(request: ConsoleRequest) -> PlacedFeatureSet:
     """The feature set that the path names."""
     return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
 
@@ -295,7 +295,7 @@ async def home(request: ConsoleRequest, text: str) -> Node:
     return found
 
 
-async def _moving(request: ConsoleRequest, placed: Placed, form: Form, status: int = 200) -> Response:
+async def _moving(request: ConsoleRequest, placed: PlacedFeatureSet, form: Form, status: int = 200) -> Response:
     one = placed.feature_set
     offered = [node for node in await homes(request) if node.id != one.process_id]
     back = f"{LIST}/{one.id}"

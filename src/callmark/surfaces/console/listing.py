@@ -10,7 +10,7 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, Placed
+from callmark.domain.feature_sets.model import FeatureSet, FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId, ListingJobId, PreviewedFileId
 from callmark.domain.numbers import imports, number_list_parser, reviews
 from callmark.domain.numbers.imports import MOST_IN_LIST, ListMode, ListOutcome, ListPreview
@@ -213,7 +213,7 @@ async def _listing(request: ConsoleRequest, form: Form, status: int = 200, kept:
     return page(request, shown, status)
 
 
-async def _find_set(request: ConsoleRequest) -> Placed:
+async def _find_set(request: ConsoleRequest) -> PlacedFeatureSet:
     """The feature set that the path names. Raises NotFound."""
     return await feature_sets.get_placed(request.deps, request.account_id, request.id(FeatureSetId), request.by.scope)
 

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets import visible_sets
-from callmark.domain.feature_sets.model import FeatureSetState, Placed
+from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import imports
@@ -44,7 +44,7 @@ class PlacedNumber:
     """A number, where it is (None: in a number group, outside the structure), and the job that works on it."""
 
     details: NumberDetails
-    placed: Placed | None
+    placed: PlacedFeatureSet | None
     job: ListingJob | None
 
     @property
@@ -254,7 +254,7 @@ async def _find(request: ConsoleRequest) -> PlacedNumber:
     return PlacedNumber(details, await _placed(request, details.number.feature_set_id), job)
 
 
-async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> Placed | None:
+async def _placed(request: ConsoleRequest, feature_set_id: FeatureSetId) -> PlacedFeatureSet | None:
     """The feature set with its place; None for a number group."""
     try:
         return await feature_sets.get_placed(request.deps, request.account_id, feature_set_id)

@@ -7,10 +7,10 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.feedback.model import CallType, Question
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import parse_loose
-from callmark.surfaces.emulator.answer_back import FeedbackOut
+from callmark.surfaces.emulator.answer_back import SentFeedback
 from callmark.surfaces.emulator.gestures import Gesture
 from callmark.surfaces.emulator.phone_call import PhoneCall
-from callmark.surfaces.emulator.view import AfterCallOnScreen, Step
+from callmark.surfaces.emulator.view import AfterCallOnScreen, AfterCallStep
 from callmark.surfaces.emulator.wire import AnswerIn
 from callmark.surfaces.gateway.wire import CallMeBackBody
 
@@ -38,14 +38,14 @@ class AfterCall:
         self._call_type = CallType.ANSWERED if call.outcome is CallEvent.ANSWERED else CallType.MISSED
         self._campaign = next((one for one in offers.campaigns if self._call_type in one.call_types), None)
         self._request_id = random_uuid()
-        self._steps: list[Step] = []
+        self._steps: list[AfterCallStep] = []
         if self._call_type is CallType.MISSED and offers.call_me_back and not call.asked_back:
-            self._steps.append(Step.CALLBACK)
+            self._steps.append(AfterCallStep.CALLBACK)
         if self._campaign:
-            self._steps.append(Step.FEEDBACK)
+            self._steps.append(AfterCallStep.FEEDBACK)
 
     @property
-    def step(self) -> Step | None:
+    def step(self) -> AfterCallStep | None:
         """What the screen offers now; None when all is said."""
         return self._steps[0] if self._steps else None
 
@@ -57,8 +57,8 @@ class AfterCall:
             call=self.call.on_screen(),
             step=step,
             slot_picker=self._offers.slot_picker,
-            slots=self._offers.slots if step is Step.CALLBACK else [],
-            questions=self._questions() if step is Step.FEEDBACK else [],
+            slots=self._offers.slots if step is AfterCallStep.CALLBACK else [],
+            questions=self._questions() if step is AfterCallStep.FEEDBACK else [],
             thanks=self._thanks,
         )
 
@@ -71,11 +71,11 @@ class AfterCall:
         self._thanks = thanks
         self._steps.pop(0)
         if not self._steps:
-            self._steps.append(Step.THANKS)
+            self._steps.append(AfterCallStep.THANKS)
 
     def fault(self, said: Gesture) -> str:
         """What the receiver must correct first, in their words; empty when it can be sent."""
-        if self.step is Step.FEEDBACK:
+        if self.step is AfterCallStep.FEEDBACK:
             return "" if _given(said) else "Answer a question first."
         if not said.interested:
             return ""
@@ -96,11 +96,11 @@ class AfterCall:
             alternate_number=(digits(said.alternate_number) if said.interested else "") or None,
         )
 
-    def feedback(self, said: Gesture) -> FeedbackOut:
+    def feedback(self, said: Gesture) -> SentFeedback:
         """The answers to the campaign."""
         assert self._campaign  # noqa: S101 - without one there is no such step
         call, campaign = self.call, self._campaign
-        return FeedbackOut(str(call.id), call.caller, str(campaign.id), self._call_type.value, _given(said))
+        return SentFeedback(str(call.id), call.caller, str(campaign.id), self._call_type.value, _given(said))
 
     def _questions(self) -> list[Question]:
         by_id = {one.id: one for one in self._offers.questions}

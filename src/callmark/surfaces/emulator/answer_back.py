@@ -28,7 +28,7 @@ MOST_TOLD = 20
 """Slots that an error lists."""
 
 
-class FeedbackOut(Struct, frozen=True):
+class SentFeedback(Struct, frozen=True):
     """Feedback as the gateway takes it, ids as they were written: to judge them is the gateway's."""
 
     call_id: str
@@ -101,7 +101,7 @@ class AnswerBack:
         if await feedback.answer_about(self._deps, handset.phone_number, call.id):
             raise Conflict(f"the newest {respond.call_type.value} call from {business} already has an answer")
         call_id = str(call.id)
-        body = FeedbackOut(call_id, business, respond.campaign_id, respond.call_type.value, respond.answers)
+        body = SentFeedback(call_id, business, respond.campaign_id, respond.call_type.value, respond.answers)
         try:
             await self.say(handset, "feedback", body)
         except (InvalidInput, Conflict) as exc:

@@ -21,7 +21,7 @@ from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
 from callmark.surfaces.emulator.live import Live
 from callmark.surfaces.emulator.mails import mail_routes
 from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
-from callmark.surfaces.emulator.page import Page
+from callmark.surfaces.emulator.page import EmulatorPage
 from callmark.surfaces.emulator.pages import page_routes
 from callmark.surfaces.emulator.reset import reset, tell_of_clock
 from callmark.surfaces.emulator.routing import control_route
@@ -50,7 +50,7 @@ class Emulator:
             *sink_routes(deps),
             *self._live.routes,
             *page_routes(deps),
-            Route("/", Page(deps).show, methods=["GET"]),
+            Route("/", EmulatorPage(deps).show, methods=["GET"]),
         ]
 
     async def start(self) -> None:

@@ -19,7 +19,7 @@ from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.looking import look
 from callmark.surfaces.emulator.network import OnChange
 from callmark.surfaces.emulator.phone_call import PhoneCall
-from callmark.surfaces.emulator.view import AfterCallOnScreen, CallOnScreen, Step
+from callmark.surfaces.emulator.view import AfterCallOnScreen, AfterCallStep, CallOnScreen
 
 log = structlog.get_logger(__name__)
 
@@ -169,7 +169,9 @@ class CallScreen:
 
     async def _say(self, gesture: Gesture) -> str:
         after, call = self._after, gesture.call
-        step = {Act.CALL_ME_BACK: Step.CALLBACK, Act.FEEDBACK: Step.FEEDBACK}.get(gesture.act, gesture.step)
+        step = {Act.CALL_ME_BACK: AfterCallStep.CALLBACK, Act.FEEDBACK: AfterCallStep.FEEDBACK}.get(
+            gesture.act, gesture.step
+        )
         if after is None or after.call.id != call or after.step is not step:
             return ""
         if gesture.act is Act.SKIP:
@@ -199,5 +201,5 @@ class CallScreen:
         if self._after is not after:
             return
         self._show(None, after if after.step else None)
-        if after.step is Step.THANKS:
+        if after.step is AfterCallStep.THANKS:
             self._later(THANKS_FOR_S, self._show)

@@ -194,7 +194,7 @@ class Counted(Struct, frozen=True, tag="counted"):
     connected: list[PhoneNumber]
 
 
-class Refused(Struct, frozen=True, tag="refused"):
+class FarmRefusal(Struct, frozen=True, tag="refused"):
     """It could not be done."""
 
     slug: str
@@ -202,7 +202,7 @@ class Refused(Struct, frozen=True, tag="refused"):
 
 
 AnswerOnHandset = Shown | Rung | AskedBack | Responded | Shows | Performed
-Answer = AnswerOnHandset | Made | Removed | Surveyed | Done | Counted | Refused
+Answer = AnswerOnHandset | Made | Removed | Surveyed | Done | Counted | FarmRefusal
 _A = TypeVar("_A", Made, Removed, Shown, Rung, AskedBack, Responded, Shows, Surveyed, Performed, Done, Counted)
 
 _questions = msgspec.json.Decoder(Question)
@@ -217,13 +217,13 @@ def decode_question(data: bytes) -> Question:
 async def ask(deps: Deps, question: Question, kind: type[_A], within: timedelta = _WITHIN) -> _A:
     """The farm's answer. Raises what the farm refused it with; Unavailable when the farm does not run."""
     came = _answers.decode(await deps.fabric.ask(TOPIC, msgspec.json.encode(question), within))
-    if isinstance(came, Refused):
+    if isinstance(came, FarmRefusal):
         raise _error_of(came)
     assert isinstance(came, kind)  # noqa: S101 - each question has one kind of answer
     return came
 
 
-def _error_of(refused: Refused) -> AppError:
+def _error_of(refused: FarmRefusal) -> AppError:
     match refused.slug:
         case NotFound.slug:
             return NotFound(refused.message)

@@ -132,10 +132,10 @@ class Farm:
         try:
             answer = await self._carry_out(control.decode_question(message))
         except AppError as exc:
-            answer = control.Refused(exc.slug, getattr(exc, "reason", exc.message))
+            answer = control.FarmRefusal(exc.slug, getattr(exc, "reason", exc.message))
         except Exception:
             log.exception("farm_failed")
-            answer = control.Refused(AppError.slug, "internal error")
+            answer = control.FarmRefusal(AppError.slug, "internal error")
         return msgspec.json.encode(answer)
 
     async def _carry_out(self, question: control.Question) -> control.Answer:

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from callmark.domain.feedback.model import MOST_QUESTIONS
-from callmark.surfaces.emulator.view import Step
+from callmark.surfaces.emulator.view import AfterCallStep
 from callmark.surfaces.emulator.wire import AnswerIn
 
 
@@ -33,7 +33,7 @@ class Gesture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     act: Act
     caller: str = ""
     call: UUID | None = None
-    step: Step | None = None
+    step: AfterCallStep | None = None
     slot: str | None = None
     interested: bool = True
     sim_unknown: bool = False

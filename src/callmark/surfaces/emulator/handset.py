@@ -23,7 +23,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber, shorten
 from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
 from callmark.surfaces.emulator.behaviour import Behaviour
-from callmark.surfaces.emulator.held import Held
+from callmark.surfaces.emulator.held import HeldIdentities
 from callmark.surfaces.emulator.model import HandsetStatus, Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.network import Network
 from callmark.surfaces.emulator.reports import Reports
@@ -81,7 +81,7 @@ class Handset:
         self.row = row
         self.ready = asyncio.Event()
         self._network = network
-        self.held = Held()
+        self.held = HeldIdentities()
         self._ids = count(1)
         self._behaviour = Behaviour(row.phone_number, network.conditions)
         self._reports = Reports()

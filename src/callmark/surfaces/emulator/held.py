@@ -12,7 +12,7 @@ MOST_HELD = 1000
 """Records one handset holds, besides those that can never show; when it is full it does not acknowledge another one."""
 
 
-class Held:
+class HeldIdentities:
     """A handset's memory. Every `now_ms` is the product clock in epoch milliseconds.
 
     A record that can never show is not kept: its window has ended, or for the rest of it a newer record of the same

@@ -47,7 +47,7 @@ class GestureOut(msgspec.Struct, frozen=True):
     problem: str | None
 
 
-class _Reader:
+class _ScreenReader:
     """One page's stream."""
 
     def __init__(self) -> None:
@@ -60,13 +60,13 @@ class _Reader:
         self.wake.set()
 
 
-class _Feed:
+class _ScreenFeed:
     """What shows of one handset, or of all, kept current while pages read it. `latest` is empty before it is known."""
 
     def __init__(self, read: Callable[[bytes], Awaitable[bytes]], at_most_every_s: float) -> None:
         self._at_most_every_s = at_most_every_s
         self.latest = b""
-        self.readers: set[_Reader] = set()
+        self.readers: set[_ScreenReader] = set()
         self._read = read
         self._hint = asyncio.Event()
         with patience.endless():  # it outlives the request that starts it
@@ -107,7 +107,7 @@ class Live:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._feeds: dict[PhoneNumber, _Feed] = {}
+        self._feeds: dict[PhoneNumber, _ScreenFeed] = {}
         self._streams = 0
         self.routes: list[BaseRoute] = [
             json_route(PATH, GET=self.watch_wall),
@@ -140,13 +140,13 @@ class Live:
         if self._streams >= MOST_STREAMS:
             raise Unavailable("emulator: too many pages are open")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        reader = _Reader()
+        reader = _ScreenReader()
         connection = request.scope.get("extensions", {}).get("callmark.connection")
         if connection is not None:
             connection["on_shutdown"] = reader.end
         return StreamingResponse(self._events(phone, reader), media_type="text/event-stream", headers=headers)
 
-    async def _events(self, phone: PhoneNumber, reader: _Reader) -> AsyncIterator[bytes]:
+    async def _events(self, phone: PhoneNumber, reader: _ScreenReader) -> AsyncIterator[bytes]:
         """Everything at first, then what is new; the clock each time, which is the heartbeat too.
 
         A page that reads slowly gets fewer events: each has what shows by then.
@@ -165,15 +165,15 @@ class Live:
         finally:
             self._leave(phone, reader)
 
-    def _join(self, phone: PhoneNumber, reader: _Reader) -> _Feed:
+    def _join(self, phone: PhoneNumber, reader: _ScreenReader) -> _ScreenFeed:
         self._streams += 1
         if (feed := self._feeds.get(phone)) is None:
             at_most_every_s = WALL_AT_MOST_EVERY_S if phone == WALL else AT_MOST_EVERY_S
-            feed = self._feeds[phone] = _Feed(partial(self._read, phone), at_most_every_s)
+            feed = self._feeds[phone] = _ScreenFeed(partial(self._read, phone), at_most_every_s)
         feed.readers.add(reader)
         return feed
 
-    def _leave(self, phone: PhoneNumber, reader: _Reader) -> None:
+    def _leave(self, phone: PhoneNumber, reader: _ScreenReader) -> None:
         self._streams -= 1
         feed = self._feeds[phone]
         feed.readers.discard(reader)

@@ -51,7 +51,7 @@ class MagicLine:
 
 
 @dataclass(frozen=True)
-class First:
+class EmulatorPageContext:
     """All the page shows."""
 
     version: str
@@ -68,7 +68,7 @@ class First:
     walk: str
 
 
-class Page:
+class EmulatorPage:
     """`GET /`."""
 
     def __init__(self, deps: Deps) -> None:
@@ -81,12 +81,12 @@ class Page:
             headers=headers(self._deps.public_url),
         )
 
-    async def _context(self) -> First:
+    async def _context(self) -> EmulatorPageContext:
         deps = self._deps
         env_file = deps.settings.data / CREDENTIALS_ENV
         json_file = deps.settings.data / CREDENTIALS_JSON
         found = (await accounts.list_accounts(deps))[:MOST_ACCOUNTS]
-        return First(
+        return EmulatorPageContext(
             version=version("callmark"),
             base_url=deps.public_url,
             now=iso_ms(deps.clock.now()),

@@ -24,7 +24,7 @@ class CallOnScreen(Struct, frozen=True, kw_only=True):
     screen: Screen
 
 
-class Step(StrEnum):
+class AfterCallStep(StrEnum):
     """What a handset offers after a call, in this order."""
 
     CALLBACK = "callback"
@@ -36,7 +36,7 @@ class AfterCallOnScreen(Struct, frozen=True, kw_only=True):
     """What the receiver may say now about the call that has ended; `thanks` is about the step before."""
 
     call: CallOnScreen
-    step: Step
+    step: AfterCallStep
     slot_picker: bool
     slots: list[str]
     questions: list[Question]

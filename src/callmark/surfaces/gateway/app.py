@@ -18,7 +18,7 @@ from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.gateway import metrics
-from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.gateway.http_verbs import Twin
 from callmark.surfaces.gateway.stream import Stream, send_page
 
@@ -43,7 +43,7 @@ class Gateway:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self.id = new_id()
-        self._streams: dict[PhoneNumber, tuple[Connection, ...]] = {}
+        self._streams: dict[PhoneNumber, tuple[HandsetConnection, ...]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._refreshing: asyncio.Task[None] | None = None
         self._stopping = False
@@ -76,11 +76,11 @@ class Gateway:
 
     # the streams ------------------------------------------------------------------------------------------------------
 
-    def streams(self) -> list[Connection]:
+    def streams(self) -> list[HandsetConnection]:
         """Every open stream of this process."""
         return [stream for streams in self._streams.values() for stream in streams]
 
-    def add(self, stream: Connection) -> None:
+    def add(self, stream: HandsetConnection) -> None:
         """Enters a stream, before its registration is checked, so that no announcement is missed."""
         number = stream.registration.phone_number
         self._streams[number] = (*self._streams.get(number, ()), stream)
@@ -88,7 +88,7 @@ class Gateway:
         if self._stopping:
             stream.close(*RESTARTING)
 
-    def remove(self, stream: Connection) -> None:
+    def remove(self, stream: HandsetConnection) -> None:
         """Takes a stream out when it has ended."""
         number = stream.registration.phone_number
         left = tuple(other for other in self._streams[number] if other is not stream)
@@ -98,7 +98,7 @@ class Gateway:
             del self._streams[number]
         metrics.CONNECTED.dec()
 
-    async def take_over(self, stream: Connection) -> None:
+    async def take_over(self, stream: HandsetConnection) -> None:
         """Closes what is older than a stream that has just come, here at once and on every other gateway."""
         mine = stream.registration
         self._apply(Takeover(mine.phone_number, mine.generation, stream=stream.stream))
@@ -156,7 +156,7 @@ class Gateway:
             except Exception:
                 log.exception("handsets_not_checked")
 
-    async def close_ended(self, streams: Sequence[Connection]) -> None:
+    async def close_ended(self, streams: Sequence[HandsetConnection]) -> None:
         """Closes those whose registration has ended."""
         rest = iter(streams)
         while some := list(islice(rest, CHECKED_AT_ONCE)):
@@ -177,7 +177,7 @@ class Gateway:
             for _ in range(SYNCED_AT_ONCE):
                 group.create_task(self._sync_again(streams))
 
-    async def _sync_again(self, streams: Iterator[Connection]) -> None:
+    async def _sync_again(self, streams: Iterator[HandsetConnection]) -> None:
         for stream in streams:  # shared between the tasks: each takes the next
             while not stream.closing:
                 try:
@@ -195,7 +195,7 @@ class Gateway:
         return task
 
 
-async def _sync_whole(deps: Deps, stream: Connection) -> None:
+async def _sync_whole(deps: Deps, stream: HandsetConnection) -> None:
     """All pages, as if the handset had asked with what we know it to hold."""
     cursor: str | None = None
     while not stream.closing:
@@ -205,7 +205,7 @@ async def _sync_whole(deps: Deps, stream: Connection) -> None:
             return
 
 
-def _close_if_ended(stream: Connection, ended: dict[PhoneNumber, int | None]) -> None:
+def _close_if_ended(stream: HandsetConnection, ended: dict[PhoneNumber, int | None]) -> None:
     mine: Registration = stream.registration
     now = ended.get(mine.phone_number, mine.generation)
     if now is None:

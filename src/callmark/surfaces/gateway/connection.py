@@ -39,7 +39,7 @@ CLOSE_WITHIN_S = 5.0
 _withdrawals = msgspec.json.Decoder(Withdraw)
 
 
-class Connection:
+class HandsetConnection:
     """A handset's stream, as the rest of the gateway sees it."""
 
     __slots__ = (

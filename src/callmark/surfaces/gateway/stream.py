@@ -5,7 +5,7 @@ database, while senders commit before they publish.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
@@ -21,10 +21,11 @@ from callmark.domain.personalisation.handset_messages import encode_identity, en
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
 from callmark.kit.fabric import Attachment
+from callmark.kit.fastpath.websockets import Frames
 from callmark.kit.ids import new_id
 from callmark.kit.phone import shorten
 from callmark.surfaces.gateway import metrics, verbs, wire
-from callmark.surfaces.gateway.connection import Connection
+from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.http import bearer
 
 log = structlog.get_logger(__name__)
@@ -42,32 +43,22 @@ SUBPROTOCOL = "callmark.v1"
 _BEARER = "bearer."
 
 
-class Frames(Protocol):
-    """The server's direct paths for frames, where it has them (`kit/fastpath/websockets.py`)."""
-
-    take: Callable[[bytes], bool] | None
-
-    def write(self, payload: bytes) -> bool:
-        """Writes a text frame at once; False when the handset has to be waited for."""
-        ...
-
-
 class Streams(Protocol):
     """The open streams of the process (its `Gateway`)."""
 
-    def add(self, stream: Connection) -> None:
+    def add(self, stream: HandsetConnection) -> None:
         """From now on announcements reach the stream, until `remove`."""
         ...
 
-    def remove(self, stream: Connection) -> None:
+    def remove(self, stream: HandsetConnection) -> None:
         """Forgets a stream that has ended."""
         ...
 
-    async def close_ended(self, streams: list[Connection]) -> None:
+    async def close_ended(self, streams: list[HandsetConnection]) -> None:
         """Closes those whose registration has ended."""
         ...
 
-    async def take_over(self, stream: Connection) -> None:
+    async def take_over(self, stream: HandsetConnection) -> None:
         """Closes what is older than it."""
         ...
 
@@ -100,7 +91,7 @@ class Stream:
             await _refuse(send, 1013, exc.message)
             return
         frames: Frames | None = scope.get("extensions", {}).get("callmark.frames")
-        stream = Connection(registration, send, asyncio.current_task(), frames.write if frames else None)
+        stream = HandsetConnection(registration, send, asyncio.current_task(), frames.write if frames else None)
         if frames:
             frames.take = partial(self._acknowledged, stream)
         began = asyncio.get_running_loop().time()
@@ -118,7 +109,7 @@ class Stream:
             self._note_ended(stream, code)
             _note(stream, code, asyncio.get_running_loop().time() - began)
 
-    async def _serve(self, stream: Connection, receive: Receive) -> int:
+    async def _serve(self, stream: HandsetConnection, receive: Receive) -> int:
         """Runs the stream to its end; the close code."""
         attachment: Attachment | None = None
         number = stream.registration.phone_number
@@ -138,17 +129,17 @@ class Stream:
             if attachment:
                 await self._deps.fabric.detach(attachment)
 
-    def _note_ended(self, stream: Connection, code: int) -> None:
+    def _note_ended(self, stream: HandsetConnection, code: int) -> None:
         """Notes the end of a stream, unless its gateway has ended: that counts for all of them."""
         if code != RESTARTING_CODE:
             number, goodbye = stream.registration.phone_number, code in _GOODBYES
             self._streams.run(presence.note_ended(self._deps, number, stream.stream, said_goodbye=goodbye))
 
-    def _welcome(self, stream: Connection) -> wire.Welcome:
+    def _welcome(self, stream: HandsetConnection) -> wire.Welcome:
         mine = stream.registration
         return wire.Welcome(new_id(), mine.phone_number, mine.generation, to_ms(self._deps.clock.now()))
 
-    async def _read(self, stream: Connection, receive: Receive) -> int:
+    async def _read(self, stream: HandsetConnection, receive: Receive) -> int:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
@@ -157,7 +148,7 @@ class Stream:
                 stream.frames_in += 1
                 await self._understand(stream, message)
 
-    async def _understand(self, stream: Connection, message: Message) -> None:
+    async def _understand(self, stream: HandsetConnection, message: Message) -> None:
         data: str | None = message.get("text")
         if data is None:
             _spoilt(stream, None, InvalidInput("each frame must be a text frame that contains a JSON object"))
@@ -179,7 +170,7 @@ class Stream:
             log.exception("handset_frame_failed", phone=shorten(stream.registration.phone_number))
             stream.put(wire.encode(wire.failure(frame.id, AppError("internal error"))))
 
-    async def _carry_out(self, stream: Connection, frame: wire.HandsetFrame) -> None:
+    async def _carry_out(self, stream: HandsetConnection, frame: wire.HandsetFrame) -> None:
         match frame:
             case wire.AckFrame():
                 await self._ack(stream, frame)
@@ -199,7 +190,7 @@ class Stream:
             case _:
                 assert_never(frame)
 
-    async def _ack(self, stream: Connection, frame: wire.AckFrame) -> None:
+    async def _ack(self, stream: HandsetConnection, frame: wire.AckFrame) -> None:
         """Answers the push that waits for it; without one, or without the fabric, writes it down itself."""
         key = verbs.own_key(stream.registration, frame.record)
         reply = stream.take_reply(key.token())
@@ -207,7 +198,7 @@ class Stream:
             await personalisation.acknowledge(self._deps, [key])
         stream.remember(key.id)
 
-    def _acknowledged(self, stream: Connection, data: bytes) -> bool:
+    def _acknowledged(self, stream: HandsetConnection, data: bytes) -> bool:
         """The direct path of the most common frame, an acknowledgement for a waiting push; False: the normal path."""
         frame = None if stream.closing else wire.decode_ack(data)
         if frame is None or frame.record.receiver_number != stream.registration.phone_number:
@@ -220,12 +211,12 @@ class Stream:
         stream.remember(frame.record.id)
         return True
 
-    async def _sync(self, stream: Connection, frame: wire.SyncFrame) -> None:
+    async def _sync(self, stream: HandsetConnection, frame: wire.SyncFrame) -> None:
         cursor = await send_page(self._deps, stream, frame.held, frame.cursor)
         stream.put(wire.encode(wire.Synced(new_id(), frame.id, cursor)))
         metrics.count_out("synced")
 
-    async def _resolve(self, stream: Connection, frame: wire.ResolveFrame) -> None:
+    async def _resolve(self, stream: HandsetConnection, frame: wire.ResolveFrame) -> None:
         found = await verbs.resolve(self._deps, stream.registration, frame)
         answer = wire.Resolved(
             new_id(), frame.id, found.caller_number, found.identity, found.source, found.why, found.offers
@@ -234,7 +225,7 @@ class Stream:
         metrics.count_out("resolved")
 
 
-async def send_page(deps: Deps, stream: Connection, held: Collection[UUID], cursor: str | None) -> str | None:
+async def send_page(deps: Deps, stream: HandsetConnection, held: Collection[UUID], cursor: str | None) -> str | None:
     """Queues one page of a sync and settles what the handset holds of it; the cursor of the next page."""
     with stream.withdrawn_meanwhile() as meanwhile:
         page = await verbs.read_page(deps, stream.registration, held, cursor)
@@ -251,7 +242,7 @@ async def send_page(deps: Deps, stream: Connection, held: Collection[UUID], curs
     return page.cursor
 
 
-def _received(stream: Connection, frame_id: str) -> None:
+def _received(stream: HandsetConnection, frame_id: str) -> None:
     stream.put(wire.encode(wire.Received(new_id(), frame_id)))
     metrics.count_out("received")
 
@@ -263,7 +254,7 @@ def _offered_token(offered: Sequence[str]) -> str:
     return next((one.removeprefix(_BEARER) for one in offered if one.startswith(_BEARER)), "")
 
 
-def _spoilt(stream: Connection, frame_id: str | None, error: InvalidInput) -> None:
+def _spoilt(stream: HandsetConnection, frame_id: str | None, error: InvalidInput) -> None:
     """Answers a frame that cannot be understood; the tenth ends the stream."""
     metrics.count_in("unknown")
     stream.faults += 1
@@ -286,7 +277,7 @@ async def _refuse(send: Send, code: int, reason: str) -> None:
     log.info("handset_stream_refused", code=code, reason=reason)
 
 
-def _note(stream: Connection, code: int, seconds: float) -> None:
+def _note(stream: HandsetConnection, code: int, seconds: float) -> None:
     metrics.ENDED.labels(code).inc()
     log.info(
         "handset_stream_ended",

@@ -33,7 +33,7 @@ PAGE = 200
 
 
 @dataclass(frozen=True)
-class Page:
+class SyncPage:
     """One page of a sync: what to send, what to drop, which of its records the handset holds already."""
 
     missing: list[OpenRecord]
@@ -42,7 +42,7 @@ class Page:
     cursor: str | None
 
 
-async def read_page(deps: Deps, registration: Registration, held: Collection[UUID], cursor: str | None) -> Page:
+async def read_page(deps: Deps, registration: Registration, held: Collection[UUID], cursor: str | None) -> SyncPage:
     """The page after `cursor`; none for a handset that cannot show call records. Raises InvalidInput for the cursor."""
     after = _after(cursor)
     known = frozenset(held)
@@ -50,10 +50,10 @@ async def read_page(deps: Deps, registration: Registration, held: Collection[UUI
     if cursor is None:
         withdrawn = await personalisation.withdrawn_among(deps, registration.phone_number, known)
     if not can_show(registration, deps.settings.min_app_version):
-        return Page([], [], withdrawn, None)
+        return SyncPage([], [], withdrawn, None)
     records = await personalisation.records_for_handset(deps, registration.phone_number, after=after, limit=PAGE)
     last = records[-1].key if len(records) == PAGE else None
-    return Page(
+    return SyncPage(
         missing=[record for record in records if record.key.id not in known],
         held=[record.key for record in records if record.key.id in known],
         withdrawn=withdrawn,

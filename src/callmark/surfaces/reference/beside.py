@@ -24,7 +24,7 @@ Security = Sequence[Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
-class Operation:
+class DocumentedRoute:
     """One route: `name` is what generated clients call it and never changes; `security` as OpenAPI has it."""
 
     name: str
@@ -39,7 +39,7 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class About:
+class DocumentInfo:
     """What a document says of itself."""
 
     title: str
@@ -54,7 +54,7 @@ def bearer(description: str) -> Json:
     return {"type": "http", "scheme": "bearer", "description": description}
 
 
-def document_of(about: About, operations: Sequence[Operation], public_url: str, version: str) -> Json:
+def document_of(about: DocumentInfo, operations: Sequence[DocumentedRoute], public_url: str, version: str) -> Json:
     """The OpenAPI document of `operations`, at the installation's public address."""
     types = [kind for one in operations for kind in (one.doc.request, one.doc.response) if kind is not None]
     schemas, components = component_schemas(types)
@@ -85,7 +85,7 @@ def document_of(about: About, operations: Sequence[Operation], public_url: str, 
     )
 
 
-def _operation(one: Operation, schemas: Mapping[str, Json], shared: Errors) -> Json:
+def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], shared: Errors) -> Json:
     doc = one.doc
     told: Json = {
         "operationId": one.name,
@@ -116,7 +116,7 @@ def _success(doc: Doc, schemas: Mapping[str, Json]) -> Json:
     return answer
 
 
-def _shared_errors(one: Operation) -> list[ErrorDoc]:
+def _shared_errors(one: DocumentedRoute) -> list[ErrorDoc]:
     errors: list[ErrorDoc] = []
     if one.security and {} not in one.security:
         errors.append(_error(Unauthenticated(), "the credential is missing, unknown or ended"))

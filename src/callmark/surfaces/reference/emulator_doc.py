@@ -9,7 +9,7 @@ from callmark.surfaces.emulator import mails, sinks, wire
 from callmark.surfaces.emulator.faults import FaultsOut
 from callmark.surfaces.emulator.model import Screen
 from callmark.surfaces.emulator.routing import PREFIX
-from callmark.surfaces.reference.beside import About, Operation, Security, bearer, document_of, told_by
+from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, Security, bearer, document_of, told_by
 from callmark.surfaces.reference.components import Json
 from callmark.surfaces.reference.emulator_examples import (
     ANSWERED,
@@ -25,7 +25,7 @@ from callmark.surfaces.reference.emulator_examples import (
     SINK,
 )
 
-ABOUT = About(
+ABOUT = DocumentInfo(
     "Callmark emulator",
     "Virtual handsets, calls, a clock that you move, faults on demand, sinks for webhooks, caught mails",
     """\
@@ -88,7 +88,7 @@ class _Told:
     errors: tuple[ErrorDoc, ...] = ()
     is_body_required: bool = True
 
-    def operation(self) -> Operation:
+    def operation(self) -> DocumentedRoute:
         """As documents have it."""
         method, _, path = self.route.partition(" ")
         doc = Doc(
@@ -103,7 +103,7 @@ class _Told:
             params=self.params,
             errors=(*([_BAD_PHONE] if _PHONE in self.params else []), *self.errors, _GUARDED),
         )
-        return Operation(self.name, method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)
+        return DocumentedRoute(self.name, method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)
 
 
 _TIME = (
@@ -347,7 +347,7 @@ _SINKS = (
         errors=_AT_SINK[1],
     ),
 )
-_SEND = Operation(
+_SEND = DocumentedRoute(
     "sendToSink",
     "POST",
     f"{PREFIX}sinks/{{name}}",

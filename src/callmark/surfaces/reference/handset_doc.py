@@ -8,10 +8,10 @@ from callmark.kit.errors import Conflict, Forbidden, InvalidInput
 from callmark.surfaces.api.route import Doc
 from callmark.surfaces.gateway import wire
 from callmark.surfaces.reference.asyncapi import FROM_HANDSET, IDENTITY, LISTED, OFFERS, RECORD
-from callmark.surfaces.reference.beside import About, Operation, Security, bearer, document_of, told_by
+from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, Security, bearer, document_of, told_by
 from callmark.surfaces.reference.components import Json
 
-ABOUT = About(
+ABOUT = DocumentInfo(
     "Callmark handset gateway, plain HTTP",
     "What a caller-ID app on a handset does: register, fetch what to show, report the outcome of calls",
     """\
@@ -174,17 +174,17 @@ _FEEDBACK = Doc(
 _UPGRADE = "stream"
 """A WebSocket: AsyncAPI describes it, OpenAPI cannot."""
 
-_OPERATIONS: dict[tuple[str, str], Operation] = {
+_OPERATIONS: dict[tuple[str, str], DocumentedRoute] = {
     (one.method, one.path): one
     for one in (
-        Operation("registerHandset", "POST", "registrations", _REGISTER, _APP),
-        Operation("forgetHandset", "DELETE", "registrations", _FORGET, _HANDSET),
-        Operation("syncHandset", "POST", "sync", _SYNC, _HANDSET),
-        Operation("acknowledgeRecords", "POST", "ack", _ACK, _HANDSET, wire.ACK_BODY_BYTES),
-        Operation("resolveCaller", "POST", "resolve", _RESOLVE, _HANDSET),
-        Operation("reportCall", "POST", "call", _CALL, _HANDSET),
-        Operation("askToBeCalledBack", "POST", "call_me_back", _CALL_ME_BACK, _HANDSET),
-        Operation("answerCampaign", "POST", "feedback", _FEEDBACK, _HANDSET, wire.FEEDBACK_BODY_BYTES),
+        DocumentedRoute("registerHandset", "POST", "registrations", _REGISTER, _APP),
+        DocumentedRoute("forgetHandset", "DELETE", "registrations", _FORGET, _HANDSET),
+        DocumentedRoute("syncHandset", "POST", "sync", _SYNC, _HANDSET),
+        DocumentedRoute("acknowledgeRecords", "POST", "ack", _ACK, _HANDSET, wire.ACK_BODY_BYTES),
+        DocumentedRoute("resolveCaller", "POST", "resolve", _RESOLVE, _HANDSET),
+        DocumentedRoute("reportCall", "POST", "call", _CALL, _HANDSET),
+        DocumentedRoute("askToBeCalledBack", "POST", "call_me_back", _CALL_ME_BACK, _HANDSET),
+        DocumentedRoute("answerCampaign", "POST", "feedback", _FEEDBACK, _HANDSET, wire.FEEDBACK_BODY_BYTES),
     )
 }
 

@@ -17,7 +17,7 @@ from callmark.domain.personalisation.validation import (
     Faulty,
     Field,
     GoodRecord,
-    Known,
+    KnownLabels,
     Rules,
     all_faults,
     console_rules,
@@ -106,7 +106,7 @@ def _read(file: bytes, options: PreviewOptions) -> tuple[Table, dict[Field, int]
 @dataclass(frozen=True)
 class _RowJudge:
     rules: Rules
-    known: Known
+    known: KnownLabels
     now_ms: int
     region: str
 

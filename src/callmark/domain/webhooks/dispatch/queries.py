@@ -13,7 +13,7 @@ from uuid import UUID
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
-from callmark.kit.db import Connection, Row, Tx, fetch_one
+from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
@@ -100,7 +100,7 @@ async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> No
     In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
     snapshot of its own, sees its delivery. Locks in order of id, as `events.append` does.
     """
-    async with cast("Connection", tx).transaction():
+    async with cast("DatabaseConnection", tx).transaction():
         still_held = await tx.fetch(
             "SELECT q.webhook_id, g.due_at FROM webhook_queue q"
             " JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g (webhook_id, lease_id, due_at)"
@@ -168,7 +168,7 @@ def _due_of(row: Row) -> DueDelivery:
 
 async def record(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
     """As `record_within`, gathered from many attempts, on a connection without a transaction: in one of its own."""
-    async with cast("Connection", tx).transaction():
+    async with cast("DatabaseConnection", tx).transaction():
         await record_within(tx, ended)
 
 
