@@ -1,8 +1,6 @@
 """The SQL of the event log."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from callmark.domain.events.model import Event, EventType
 from callmark.domain.ids import AccountId, CampaignId, EventId
@@ -106,9 +104,3 @@ async def select_after(tx: Tx, account_id: AccountId, after: int, oldest: dateti
 async def select_last_number(tx: Tx, account_id: AccountId) -> int:
     """The number of the account's newest event, 0 before the first."""
     return await tx.fetchval("SELECT last_number FROM event_counter WHERE account_id = $1", account_id) or 0
-
-
-async def select_events(tx: Tx, ids: Sequence[UUID]) -> list[Event]:
-    """The events of these ids that there are, in no order. Index `event_id` of each partition."""
-    rows = await tx.fetch(f"SELECT {_EVENT} FROM event WHERE id = ANY ($1::uuid[])", ids)
-    return [event_of(row) for row in rows]

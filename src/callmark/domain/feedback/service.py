@@ -33,7 +33,6 @@ from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
 ALL_CALLS = frozenset(CallType)
-_UNKNOWN_ANSWER = "no answer with this id in this campaign"
 _UNKNOWN = "no campaign with this id in this account"
 
 

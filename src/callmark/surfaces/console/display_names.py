@@ -42,12 +42,6 @@ ROLES = {
     Role.OPERATION_OWNER: "Operation Owner",
     Role.PROCESS_OWNER: "Process Owner",
 }
-ROLE_HINTS = {
-    Role.ADMIN: "the whole account",
-    Role.DEPARTMENT_OWNER: "one department and everything in it",
-    Role.OPERATION_OWNER: "one calling operation and its processes",
-    Role.PROCESS_OWNER: "one process",
-}
 MEMBER_STATES = {MemberState.INVITED: "Invited", MemberState.ACTIVE: "Active", MemberState.REVOKED: "Access revoked"}
 MEMBER_COLOURS = {MemberState.INVITED: "azure", MemberState.ACTIVE: "green", MemberState.REVOKED: "red"}
 NODES = {

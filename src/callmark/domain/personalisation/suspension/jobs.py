@@ -51,11 +51,6 @@ def switches(deps: Deps) -> Work:
     )
 
 
-async def wake(deps: Deps) -> None:
-    """Hints to a worker that an account was switched; not inside a transaction."""
-    await deps.wake(WorkName.SWITCHES, WorkName.BATCHES)
-
-
 async def tell_if_suspended(deps: Deps, batch: Batch) -> None:
     """For a worker that has just pushed the batch: its account may have been suspended meanwhile."""
     async with deps.db.connection() as tx:
