@@ -124,8 +124,7 @@ class Transaction:
     rolled back transaction announces nothing.
     """
 
-    def __init__(self, connection: DatabaseConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Tx) -> None:
         self._after: list[AfterCommit] = []
         self.execute = connection.execute
         self.fetch = connection.fetch
@@ -140,17 +139,6 @@ class Transaction:
         By then the work is done, so its faults are logged and not raised: it must not be the only way to learn a fact.
         """
         self._after.append(announce)
-
-    @asynccontextmanager
-    async def savepoint(self) -> AsyncGenerator[None]:
-        """A part of the transaction: an exception rolls back what it did, and takes back what it wanted announced."""
-        announced = len(self._after)
-        try:
-            async with self._connection.transaction():
-                yield
-        except BaseException:
-            del self._after[announced:]
-            raise
 
     async def committed(self) -> None:
         """Makes the announcements. For `Database`, which commits."""

@@ -138,7 +138,7 @@ class Emulator:
         if not caller:
             raise InvalidInput("the query parameter caller is required", field="caller")
         look = control.Look(_path_phone(request), wire.phone(caller, "caller"))
-        return render((await control.ask(self._deps, look, control.Shown)).screen)
+        return render((await control.ask(self._deps, look, control.ScreenShown)).screen)
 
     async def call(self, request: Request) -> Response:
         """Rings a handset: what showed. The handset reports the call as a real one would."""

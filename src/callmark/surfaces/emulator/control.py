@@ -54,7 +54,7 @@ class Remove(Struct, frozen=True, tag="remove"):
 
 
 class Look(Struct, frozen=True, tag="look"):
-    """What would show; answered by `Shown`."""
+    """What would show; answered by `ScreenShown`."""
 
     receiver: PhoneNumber
     caller: PhoneNumber
@@ -90,7 +90,7 @@ class Respond(Struct, frozen=True, kw_only=True, tag="respond"):
 
 
 class Show(Struct, frozen=True, tag="show"):
-    """What the handset shows now on its page; answered by `Shows`."""
+    """What the handset shows now on its page; answered by `HandsetPageShown`."""
 
     receiver: PhoneNumber
 
@@ -140,7 +140,7 @@ class Removed(Struct, frozen=True, tag="removed"):
     """It is gone."""
 
 
-class Shown(Struct, frozen=True, tag="shown"):
+class ScreenShown(Struct, frozen=True, tag="shown"):
     """What shows."""
 
     screen: Screen
@@ -165,7 +165,7 @@ class Responded(Struct, frozen=True, tag="responded"):
     call_id: UUID
 
 
-class Shows(Struct, frozen=True, tag="shows"):
+class HandsetPageShown(Struct, frozen=True, tag="shows"):
     """What the handset's page shows."""
 
     view: HandsetView
@@ -201,9 +201,11 @@ class FarmRefusal(Struct, frozen=True, tag="refused"):
     message: str
 
 
-AnswerOnHandset = Shown | Rung | AskedBack | Responded | Shows | Performed
+AnswerOnHandset = ScreenShown | Rung | AskedBack | Responded | HandsetPageShown | Performed
 Answer = AnswerOnHandset | Made | Removed | Surveyed | Done | Counted | FarmRefusal
-_A = TypeVar("_A", Made, Removed, Shown, Rung, AskedBack, Responded, Shows, Surveyed, Performed, Done, Counted)
+_A = TypeVar(
+    "_A", Made, Removed, ScreenShown, Rung, AskedBack, Responded, HandsetPageShown, Surveyed, Performed, Done, Counted
+)
 
 _questions = msgspec.json.Decoder(Question)
 _answers = msgspec.json.Decoder(Answer)

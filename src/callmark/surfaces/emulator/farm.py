@@ -165,7 +165,7 @@ class Farm:
         """What is asked of one handset as its receiver knows it."""
         match question:
             case control.Look():
-                return control.Shown(await self._look(question.receiver, question.caller))
+                return control.ScreenShown(await self._look(question.receiver, question.caller))
             case control.Ring():
                 return await self._ring(question)
             case control.AskBack():
@@ -279,10 +279,10 @@ class Farm:
 
     # pages ------------------------------------------------------------------------------------------------------------
 
-    def _show(self, handset: Handset) -> control.Shows:
+    def _show(self, handset: Handset) -> control.HandsetPageShown:
         phone = handset.row.phone_number
         self._audience.looks_at(phone)
-        return control.Shows(view_of(handset, self._screens.get(phone)))
+        return control.HandsetPageShown(view_of(handset, self._screens.get(phone)))
 
     def _survey(self) -> control.Surveyed:
         self._audience.looks_at(WALL)

@@ -187,7 +187,7 @@ class Live:
             if phone == WALL:
                 surveyed = await control.ask(self._deps, control.Survey(), control.Surveyed, ANSWERED_WITHIN)
                 return _event("handsets", surveyed.handsets)
-            shown = await control.ask(self._deps, control.Show(phone), control.Shows, ANSWERED_WITHIN)
+            shown = await control.ask(self._deps, control.Show(phone), control.HandsetPageShown, ANSWERED_WITHIN)
             return _event("handset", shown.view)
         except NotFound as exc:
             was_there = before.startswith(b"event: handset")
