@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-from tests.e2e.serving import ENVIRON, children
+from tests.e2e.serving import ENVIRON, children, until
 from tests.engines import reachable_directory
 
 from callmark.kit.clock import to_ms
@@ -101,12 +101,29 @@ class Demo:
         assert self.http.post("/emulator/v1/clock", json={"advance_s": seconds}).status_code == 200
 
     def kill(self, kind: str) -> None:
-        """`kill -9` of the process of this kind (http, handsets); its supervisor starts another."""
-        for pid in children(self.process.pid):
-            if f"callmark.processes.child {kind}" in Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "):
-                os.kill(pid, signal.SIGKILL)
-                return
-        raise AssertionError(f"there is no {kind} process")
+        """`kill -9` of the process of this kind (http, handsets); returns when its supervisor has started another."""
+        killed = self._pids(kind)
+        assert killed, f"there is no {kind} process"
+        os.kill(killed[0], signal.SIGKILL)
+        until(lambda: set(self._pids(kind)) - set(killed))
+
+    def _pids(self, kind: str) -> list[int]:
+        lines = {pid: Path(f"/proc/{pid}/cmdline") for pid in children(self.process.pid)}
+        return [pid for pid, line in lines.items() if f"child\0{kind}\0" in _read(line)]
+
+    def is_connected(self, number: str) -> bool:
+        """Whether the handset's stream to the gateway is open."""
+        answer = self.http.get("/emulator/v1/handsets")
+        found: list[dict[str, Any]] = answer.json() if answer.status_code == 200 else []
+        return any(one["phone_number"] == number and one["connected"] for one in found)
+
+
+def _read(file: Path) -> str:
+    """What a process was started with; empty when it is gone."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
 
 
 def to_ms_of(iso: str) -> int:

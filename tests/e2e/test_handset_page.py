@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.e2e import browsing
 from tests.e2e.browsing import CALLER, Demo, Tabs, overflowing, ring, state_of
+from tests.e2e.serving import until
 
 REASON = "Your parcel arrives today"
 STRANGER = "918049998888"
@@ -170,7 +171,7 @@ def test_it_takes_its_handset_back_after_the_farm_was_killed(demo: Demo, tabs: T
     number = demo.handset()
     page = tabs.handset(number)
     demo.kill("handsets")
-    expect(state_of(page)).not_to_have_text("connected", timeout=30_000)
+    until(lambda: demo.is_connected(number))
     expect(state_of(page)).to_have_text("connected", timeout=30_000)
     assert demo.push(number)["status_info"]["status"] == "success"
     expect(page.locator("[data-held] li")).to_have_count(1)
