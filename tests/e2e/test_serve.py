@@ -56,14 +56,23 @@ def test_a_port_in_use_is_named(directory: Path) -> None:
 def test_an_admin_port_in_use_is_named_even_where_it_could_be_shared(directory: Path, at: int) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        taken.bind(("127.0.0.1", 0))
+        port = _two_free_ports()
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
         refused = run("serve", "--data", directory / "never", "--port", "0", "--admin-port", str(port - at))
     assert refused.returncode == 1
     assert f"port {port} " in refused.stderr
     assert "--admin-port" in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
+
+
+def _two_free_ports() -> int:
+    """The upper of two neighbours, below those that systems give out to tests beside this one."""
+    for port in range(20_001, 30_000, 2):
+        below, itself = ("127.0.0.1", port - 1), ("127.0.0.1", port)
+        with contextlib.suppress(OSError), socket.create_server(below), socket.create_server(itself):
+            return port
+    raise AssertionError("no two free ports")
 
 
 @pytest.mark.parametrize("at", [0, 1])
