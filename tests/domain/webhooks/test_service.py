@@ -86,6 +86,18 @@ async def test_an_update_changes_what_it_names(stage: Stage) -> None:
     assert await webhooks.get_webhook(stage.deps, stage.account_id, made.id) == changed
 
 
+async def test_a_name_from_before_a_rule_does_not_block_another_change(stage: Stage) -> None:
+    made = await stage.webhook(URL)
+    async with stage.deps.db.connection() as tx:
+        await tx.execute("UPDATE webhook SET name = $2 WHERE id = $1", made.id, "Or\u200bders")
+    changed = await webhooks.update_webhook(
+        stage.deps, stage.account_id, made.id, name="Or\u200bders", stops_on_gone=True, by=ALICE
+    )
+    assert (changed.name, changed.stops_on_gone) == ("Or\u200bders", True)
+    with pytest.raises(InvalidInput):
+        await webhooks.update_webhook(stage.deps, stage.account_id, made.id, name="Or\u200bder", by=ALICE)
+
+
 async def test_pausing_and_resuming_may_be_repeated(stage: Stage) -> None:
     made = await stage.webhook(URL)
     paused = await webhooks.pause_webhook(stage.deps, stage.account_id, made.id, by=ALICE)

@@ -22,6 +22,7 @@ from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import allowed_networks
+from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +122,7 @@ async def update_webhook(
         account = await accounts.lock_account(tx, account_id)
         all_ = await queries.select_webhooks(tx, account_id)
         old = _only(all_, webhook_id)
-        new = replace(old, **_checked(deps, change), updated_at=deps.clock.now())
+        new = replace(old, **_checked(deps, old, change), updated_at=deps.clock.now())
         check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
         model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
         await queries.update_webhook(tx, new)
@@ -130,10 +131,10 @@ async def update_webhook(
     return new
 
 
-def _checked(deps: Deps, change: WebhookChange) -> dict[str, Any]:
+def _checked(deps: Deps, old: Webhook, change: WebhookChange) -> dict[str, Any]:
     """The parts that change, as they are stored. Raises InvalidInput."""
     stored: dict[str, Callable[[Any], object]] = {
-        "name": model.webhook_name,
+        "name": lambda name: kept_or(old.name, name, model.webhook_name),
         "url": lambda url: model.webhook_url(url, allowed_networks(deps.settings)),
         "event_types": model.subscription,
     }
