@@ -263,11 +263,12 @@ async def is_done(chores: Chores, name: str) -> bool:
 
 
 def owning(chores: Chores, run: Run, look_again: Callable[[], None] = lambda: None, *, at_once: int = 10) -> Work:
-    """Work whose rows are owners, of which none called "shut" may be leased; given back they are done."""
+    """Work whose rows are owners, of which none called "shut" may be leased; given back they are due as `run` says."""
 
-    async def give_back(claimed: Claimed, due_at: datetime | None) -> None:
+    async def give_back(claimed: Claimed, due_at: datetime | None) -> bool:
         async with chores.deps.db.connection() as tx:
             await finish(tx, chores.work(), claimed, due_at)
+        return due_at is not None and due_at <= chores.clock.now()
 
     lease = OwnerLease("name <> 'shut'", give_back, look_again, turn=timedelta(seconds=10), ends_within=timedelta(2))
     return replace(chores.work(run, at_once=at_once), leases_owner=lease)
@@ -311,3 +312,20 @@ async def test_an_owners_turn_is_over_when_others_wait_for_its_place(chores: Cho
     await asyncio.wait([working])
     first, second = ("alice", "bob") if chores.ran[0].startswith("alice") else ("bob", "alice")
     assert chores.ran == [f"{first} False", f"{first} True", f"{second} False", f"{second} False"]
+
+
+async def test_an_owner_that_is_due_when_it_is_given_back_is_leased_again_without_a_wake_up(chores: Chores) -> None:
+    await chores.make("alice")
+    looks: list[None] = []
+
+    async def with_more_to_come(_: Claimed) -> datetime | None:
+        chores.ran.append("alice")
+        return chores.clock.now() if len(chores.ran) < 10 else None
+
+    work = owning(chores, with_more_to_come, lambda: looks.append(None))
+    working = asyncio.create_task(chores.worker().run([work]))
+    await until(partial(is_done, chores, "alice"))
+    working.cancel()
+    await asyncio.wait([working])
+    assert len(chores.ran) == 10
+    assert len(looks) < 9  # else each time it was the poll that found it

@@ -69,8 +69,8 @@ class OwnerLease:
 
     free: LiteralString
     """Which owners may be leased, in terms of the table's columns."""
-    give_back: Callable[[Claimed, datetime | None], Awaitable[object]]
-    """Ends the lease: the owner is due again with its next row, and not before that instant."""
+    give_back: Callable[[Claimed, datetime | None], Awaitable[bool]]
+    """Ends the lease: the owner is due again with its next row, and not before that instant; whether it is due now."""
     look_again: Callable[[], None]
     """Rows may have come to the owners that are leased. Called by a wake-up, and each `POLL`."""
     turn: timedelta
@@ -184,13 +184,13 @@ class _Places:
         """How many rows may be claimed now."""
         return max(min(self._work.at_once - len(self._busy), self._work.most_held - len(self.held)), 0)
 
-    def start(self, claimed: Claimed, run: Callable[[Claimed], Coroutine[Any, Any, None]]) -> None:
-        """Runs a claimed row in its own place."""
+    def start(self, claimed: Claimed, run: Callable[[Claimed], Coroutine[Any, Any, bool]]) -> None:
+        """Runs a claimed row in its own place; `run` says whether more may be due after it."""
         place = new_id()
         self._busy.add(place)
         over = partial(self._is_turn_over, self._real.now())
         mine = replace(claimed, only_waits=partial(self._leave, place), is_turn_over=over)
-        task = asyncio.create_task(run(mine))
+        task = asyncio.create_task(self._run(run, mine))
         self.held[task] = mine
         task.add_done_callback(partial(self._ended, place))
 
@@ -215,10 +215,12 @@ class _Places:
         self._busy.discard(place)
         self.news.set()
 
+    async def _run(self, run: Callable[[Claimed], Coroutine[Any, Any, bool]], claimed: Claimed) -> None:
+        if await run(claimed):
+            self.may_be_more = True
+
     def _ended(self, place: UUID, task: asyncio.Task[None]) -> None:
         del self.held[task]
-        # What its owner may run besides, or the row itself, may be due now; who leases an owner is told of each row.
-        self.may_be_more = self.may_be_more or self._work.leases_owner is None
         self._leave(place)
 
 
@@ -298,7 +300,7 @@ class Worker:
             places.may_be_more = True
             places.news.set()
 
-    async def _stop(self, work: Work, held: dict[asyncio.Task[None], Claimed]) -> None:
+    async def _stop(self, work: Work, held: dict[asyncio.Task[Any], Claimed]) -> None:
         """Ends runs and gives their leases back, so that the next worker need not wait for them to run out."""
         running = {task for task in held if not task.done()}
         if not running:
@@ -309,7 +311,8 @@ class Worker:
         ended, _ = await asyncio.wait(running, timeout=within.total_seconds())
         await self._write(work, work.release_sql, [held[task] for task in ended])
 
-    async def _run_one(self, work: Work, claimed: Claimed) -> None:
+    async def _run_one(self, work: Work, claimed: Claimed) -> bool:
+        """Whether something may be due now that was not before: the row, or what its owner may run besides."""
         began = perf_counter()
         result = "done"
         try:
@@ -321,20 +324,21 @@ class Worker:
             result, due_at = "failed", self._clock.now() + 10 * work.retry_after
             log.exception("work_failed", work=work.name, key=str(claimed.row[0]))
         if work.leases_owner:
-            await self._give_back(work.leases_owner, claimed, due_at)
-            return
+            return await self._give_back(work.leases_owner, claimed, due_at)
         WORK_SECONDS.labels(work.name, result).observe(perf_counter() - began)
         try:
             async with self._db.connection() as tx:
                 await finish(tx, work, claimed, due_at)
         except Unavailable as exc:  # the lease runs out and the row is run again
             log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
+        return True
 
-    async def _give_back(self, owner: OwnerLease, claimed: Claimed, due_at: datetime | None) -> None:
+    async def _give_back(self, owner: OwnerLease, claimed: Claimed, due_at: datetime | None) -> bool:
         try:
-            await owner.give_back(claimed, due_at)
+            return await owner.give_back(claimed, due_at)
         except Unavailable as exc:
             log.warning("lease_not_written", key=str(claimed.row[0]), error=exc.reason)
+            return False
 
     async def _write(self, work: Work, statement: LiteralString, held: Sequence[Claimed], *args: object) -> None:
         """Runs a statement on leases. Where PostgreSQL is away they run out, and the rows are run again."""

@@ -184,8 +184,10 @@ class Dispatcher:
             else:
                 return
 
-    async def _give_back(self, claimed: Claimed, due_at: datetime | None) -> None:
-        await self._deps.gather(dispatch_queries.give_back, [(_lease(claimed), due_at or self._deps.clock.now())])
+    async def _give_back(self, claimed: Claimed, due_at: datetime | None) -> bool:
+        now = self._deps.clock.now()
+        (next_due,) = await self._deps.gather(dispatch_queries.give_back, [(_lease(claimed), due_at or now)])
+        return next_due is not None and next_due <= now
 
     def _look_again(self) -> None:
         for held in self._held:

@@ -94,8 +94,8 @@ class EndedAttempt(NamedTuple):
     at: datetime
 
 
-async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> None:
-    """Ends leases, each webhook due again when its next delivery is, not before the instant beside it.
+async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> list[datetime | None]:
+    """Ends leases, each webhook due again when its next delivery is, not before the instant beside it; when that is.
 
     In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
     snapshot of its own, sees its delivery. Locks in order of id, as `events.append` does.
@@ -109,16 +109,19 @@ async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> No
             [held.lease_id for held, _ in given],
             [at for _, at in given],
         )
-        await tx.execute(
+        due = await tx.fetch(
             """
             UPDATE webhook_queue q SET lease_id = NULL, leased_until = NULL, due_at = (
               SELECT greatest(d.due_at, g.due_at) FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id
               ORDER BY d.due_at LIMIT 1
             ) FROM unnest($1::uuid[], $2::timestamptz[]) AS g (webhook_id, due_at) WHERE q.webhook_id = g.webhook_id
+            RETURNING q.webhook_id, q.due_at
             """,
             [row["webhook_id"] for row in still_held],
             [row["due_at"] for row in still_held],
         )
+    due_at = {row["webhook_id"]: row["due_at"] for row in due}
+    return [due_at.get(held.webhook_id) for held, _ in given]
 
 
 async def take_due(tx: Tx, asked: Sequence[tuple[HeldWebhook, datetime, datetime]]) -> list[list[DueDelivery]]:
