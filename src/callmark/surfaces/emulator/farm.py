@@ -132,7 +132,7 @@ class Farm:
         try:
             answer = await self._carry_out(control.decode_question(message))
         except AppError as exc:
-            answer = control.FarmRefusal(exc.slug, getattr(exc, "reason", exc.message))
+            answer = control.FarmRefusal(exc.slug, exc.detail)
         except Exception:
             log.exception("farm_failed")
             answer = control.FarmRefusal(AppError.slug, "internal error")

@@ -194,7 +194,7 @@ class Live:
             gone = _event("gone", "this handset was removed" if was_there else exc.message)
             return before if before.startswith(b"event: gone") else gone
         except AppError as exc:
-            log.info("farm_away", error=getattr(exc, "reason", exc.message))
+            log.info("farm_away", error=exc.detail)
             return _event("away", "their process does not answer")
 
     # announcements ----------------------------------------------------------------------------------------------------
