@@ -237,7 +237,7 @@ async def _ignoring(pushing: Awaitable[object]) -> None:
         return
 
 
-async def test_while_postgresql_hangs_real_time_does_not_wait_for_it(engines: OwnEngines) -> None:
+async def test_while_postgresql_hangs_real_time_is_answered_within_three_seconds(engines: OwnEngines) -> None:
     async with deps_of(engines) as deps, serving(engines.environ, "--roles", "api") as platform:
         acme = await business(deps, 1)
         assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
@@ -250,8 +250,7 @@ async def test_while_postgresql_hangs_real_time_does_not_wait_for_it(engines: Ow
             _send(stopped, signal.SIGCONT)
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.json()["slug"] for answer in answers} == {"service-unavailable"}
-        # 2.9 s of waiting and what a busy machine takes; an engine that hangs is waited for 15 s elsewhere.
-        assert max(answer.elapsed.total_seconds() for answer in answers) < 5
+        assert max(answer.elapsed.total_seconds() for answer in answers) < 3
         assert later.status_code == 503
 
         async def answered() -> bool:
