@@ -15,9 +15,12 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.first_steps.service import demo_numbers
+from callmark.domain.labels import service as labels
+from callmark.domain.labels.model import LabelType
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import ALL_FEATURES, Feature
+from callmark.domain.webhooks import service as webhooks
 from callmark.kit.settings import Secret
 from callmark.worker import run as worker
 
@@ -124,6 +127,20 @@ async def test_a_plan_without_the_features_is_told_and_offered_no_buttons(deps: 
         assert 'action="/console/first-steps/push"' not in card.text
 
 
+@pytest.mark.parametrize("lacking", [Feature.NUMBER_MANAGEMENT, Feature.CALL_ME_BACK])
+async def test_the_demo_sets_nothing_up_that_the_plan_lacks(deps: Deps, lacking: Feature) -> None:
+    async with visitors(in_emulator(deps)) as browse:
+        business = await make_business(deps)
+        await accounts.update_account(deps, business.account.id, features=ALL_FEATURES - {lacking}, by=SYSTEM)
+        await make_label(deps, business.account.id)
+        alice = await browse.as_member(business.admin)
+        said = text_of(await alice.follow(await alice.post("/console/first-steps/prepare")))
+        assert "is not part of your plan. Please ask the operator of this installation." in said
+        assert "installation.." not in said
+        assert await webhooks.list_webhooks(deps, business.account.id) == []
+        assert [one.label_type for one in await labels.list_labels(deps, business.account.id)] == [LabelType.DYNAMIC]
+
+
 async def test_the_demo_lists_a_number_with_call_me_back_and_a_webhook_once(deps: Deps) -> None:
     async with visitors(in_emulator(deps)) as browse:
         business = await make_business(deps)
@@ -150,8 +167,8 @@ async def test_members_who_set_it_up_at_once_are_all_told_that_it_is_there(deps:
         answers = await asyncio.gather(*(one.post("/console/first-steps/prepare") for one in browsers))
         for browser, answer in zip(browsers, answers, strict=True):
             assert "the number is being listed" in text_of(await browser.follow(answer))
-        webhooks = text_of(await browsers[0].get("/console/webhooks"))
-        assert webhooks.count("/emulator/v1/sinks/first-steps-") == 1
+        listed = text_of(await browsers[0].get("/console/webhooks"))
+        assert listed.count("/emulator/v1/sinks/first-steps-") == 1
 
 
 async def test_a_push_to_the_demos_phone_says_what_came_of_it(deps: Deps) -> None:

@@ -113,9 +113,12 @@ async def push_to_demo(deps: Deps, account_id: AccountId, *, by: Actor) -> Store
 async def prepare_demo(deps: Deps, account_id: AccountId, sink_url: str, *, by: Actor) -> None:
     """Lists the demo's calling number with Call Me Back, and points a webhook at the demo's receiver.
 
-    Safe to ask for again, and for several members at once: what is there is left. Raises NotFound without a label, and
-    what making a label, a feature set or a webhook is refused with.
+    Safe to ask for again, and for several members at once: what is there is left. Raises Forbidden when the account's
+    plan lacks what the step needs, NotFound without a label, and what making a label, a feature set or a webhook is
+    refused with.
     """
+    for feature in sorted(_NEEDED_TO_ANSWER):
+        await accounts.check_plan(deps, account_id, feature)
     for _ in range(_TRIES):
         try:
             await _prepare(deps, account_id, sink_url, by)
