@@ -4,8 +4,8 @@ from datetime import timedelta
 import pytest
 
 from callmark.domain.deps import Deps
-from callmark.domain.sessions import throttle
-from callmark.domain.sessions.throttle import Limit
+from callmark.domain.sessions.throttle import service as throttle
+from callmark.domain.sessions.throttle.service import Limit
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests
 from callmark.kit.ids import random_text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from callmark.domain.deps import Deps
 from callmark.domain.ids import MemberId
 from callmark.domain.mail import letters
-from callmark.domain.sessions import queries, throttle
+from callmark.domain.sessions import queries
 from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
     RESET_LIFETIME,
@@ -19,6 +19,7 @@ from callmark.domain.sessions.model import (
 )
 from callmark.domain.sessions.queries import Known
 from callmark.domain.sessions.service import begin_session, hash_new_password, note_own, replace_password
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import random_text, sha256

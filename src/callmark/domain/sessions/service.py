@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, SessionId
 from callmark.domain.mail import letters
 from callmark.domain.policy.model import Actor, ActorKind
-from callmark.domain.sessions import queries, throttle
+from callmark.domain.sessions import queries
 from callmark.domain.sessions.model import (
     CODE_DIGITS,
     CODE_LIFETIME,
@@ -32,6 +32,7 @@ from callmark.domain.sessions.model import (
 )
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
 from callmark.domain.sessions.queries import Known
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, random_text, sha256

@@ -13,8 +13,9 @@ from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from callmark.domain.ids import MemberId, OperatorId
-from callmark.domain.sessions import handovers, throttle
+from callmark.domain.sessions import handovers
 from callmark.domain.sessions.model import Person
+from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.errors import AppError, Forbidden, TooManyRequests
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.console import admission, bodies, cookies

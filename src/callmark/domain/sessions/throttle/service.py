@@ -1,9 +1,10 @@
-"""Limits on what anyone may try: exact, kept in the database, the same for known and unknown addresses."""
+"""Takes, gives back and forgets tries."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from callmark.domain.deps import Deps
+from callmark.domain.sessions.throttle import queries
 from callmark.kit.db import Tx
 from callmark.kit.errors import TooManyRequests
 
@@ -18,7 +19,7 @@ class Limit:
 
 
 SIGN_IN_EMAIL = Limit("sign_in_email", 10, timedelta(minutes=15))
-"""Wrong passwords for one e-mail address, from wherever; a right one forgets them."""
+"""Wrong passwords for one email address, from wherever; a right one forgets them."""
 SIGN_IN_ADDRESS = Limit("sign_in_address", 100, timedelta(minutes=15))
 """Wrong passwords from one network (`Origin.network`), for whomever."""
 SIGN_IN_CODE = Limit("sign_in_code", 10, timedelta(hours=1))
@@ -39,39 +40,24 @@ async def take(deps: Deps, limit: Limit, who: str) -> None:
     """
     now, who = deps.clock.now(), who[:_LONGEST_WHO]
     async with deps.db.transaction() as tx:
-        await tx.execute(
-            "INSERT INTO throttle (what, who, instants) VALUES ($1, $2, '{}') ON CONFLICT DO NOTHING", limit.what, who
-        )
-        kept: list[datetime] = await tx.fetchval(
-            "SELECT instants FROM throttle WHERE what = $1 AND who = $2 FOR UPDATE", limit.what, who
-        )
+        kept = await queries.lock_tries(tx, limit.what, who)
         counted = [instant for instant in kept if now - limit.window < instant <= now]
         if len(counted) >= limit.most:
             raise TooManyRequests(counted[-limit.most] + limit.window - now)
-        await tx.execute(
-            "UPDATE throttle SET instants = $3 WHERE what = $1 AND who = $2", limit.what, who, [*counted, now]
-        )
+        await queries.update_tries(tx, limit.what, who, [*counted, now])
 
 
 async def forget(tx: Tx, limit: Limit, who: str) -> None:
     """The one who tried has all tries again."""
-    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", limit.what, who[:_LONGEST_WHO])
+    await queries.delete_tries(tx, limit.what, who[:_LONGEST_WHO])
 
 
 async def give_back(tx: Tx, limit: Limit, who: str) -> None:
     """The newest try does not count: it was right."""
-    await tx.execute(
-        "UPDATE throttle SET instants = trim_array(instants, 1)"
-        " WHERE what = $1 AND who = $2 AND cardinality(instants) > 0",
-        limit.what,
-        who[:_LONGEST_WHO],
-    )
+    await queries.drop_newest(tx, limit.what, who[:_LONGEST_WHO])
 
 
 async def forget_old_tries(deps: Deps) -> None:
     """Drops what limits no longer count."""
     async with deps.db.connection() as tx:
-        await tx.execute(
-            "DELETE FROM throttle WHERE coalesce(instants[cardinality(instants)], '-infinity') < $1",
-            deps.clock.now() - LONGEST_WINDOW,
-        )
+        await queries.delete_older(tx, deps.clock.now() - LONGEST_WINDOW)

@@ -1,0 +1,46 @@
+"""The SQL of tries: one row for each limit and who tries, with the instants that still count."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from callmark.kit.db import Tx, fetch_one
+
+
+async def lock_tries(tx: Tx, what: str, who: str) -> list[datetime]:
+    """The tries there are, oldest first; their row, made if need be, is locked until the transaction ends.
+
+    One statement: a row that is found by one and locked by the next can be forgotten in between.
+    """
+    row = await fetch_one(
+        tx,
+        "INSERT INTO throttle (what, who, instants) VALUES ($1, $2, '{}')"
+        " ON CONFLICT (what, who) DO UPDATE SET instants = throttle.instants RETURNING instants",
+        what,
+        who,
+    )
+    return row["instants"]
+
+
+async def update_tries(tx: Tx, what: str, who: str, instants: Sequence[datetime]) -> None:
+    """Writes the tries of a locked row."""
+    await tx.execute("UPDATE throttle SET instants = $3 WHERE what = $1 AND who = $2", what, who, instants)
+
+
+async def delete_tries(tx: Tx, what: str, who: str) -> None:
+    """Forgets them all."""
+    await tx.execute("DELETE FROM throttle WHERE what = $1 AND who = $2", what, who)
+
+
+async def drop_newest(tx: Tx, what: str, who: str) -> None:
+    """Forgets the newest, if there is one."""
+    await tx.execute(
+        "UPDATE throttle SET instants = trim_array(instants, 1)"
+        " WHERE what = $1 AND who = $2 AND cardinality(instants) > 0",
+        what,
+        who,
+    )
+
+
+async def delete_older(tx: Tx, before: datetime) -> None:
+    """Deletes every row whose newest try was before that instant, and those without one."""
+    await tx.execute("DELETE FROM throttle WHERE coalesce(instants[cardinality(instants)], '-infinity') < $1", before)
