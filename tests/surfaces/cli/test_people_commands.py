@@ -7,7 +7,7 @@ import pytest
 from tests.engines import SECRET_KEY, Engines
 from tests.surfaces.cli.test_operator_commands import NOBODY, Here
 
-from callmark.domain.sessions import service as sign_in
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, SignedIn
 from callmark.kit.ids import random_text
 from callmark.kit.settings import read_settings
@@ -30,7 +30,7 @@ def password_file(tmp_path: Path) -> str:
 async def signs_in(here: Here, email: str, password: str = PASSWORD) -> bool:
     """Whether the console takes that address and password."""
     async with here.open(None) as deps:
-        return isinstance(await sign_in.sign_in(deps, email, password, Origin(random_text(8), "")), SignedIn)
+        return isinstance(await sessions.sign_in(deps, email, password, Origin(random_text(8), "")), SignedIn)
 
 
 def test_an_operator_is_made_gets_a_new_password_and_is_deleted(here: Here, password_file: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import SYSTEM
-from callmark.domain.sessions import service as door
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Person
 from callmark.kit.clock import FakeClock
 from callmark.surfaces.console import cookies
@@ -64,8 +64,8 @@ async def test_a_kept_form_is_shown_to_its_owner_and_to_nobody_else(
 ) -> None:
     alice = await browse.as_member(business.admin)
     await alice.get("/console/keys/new")
-    (session,) = await door.list_sessions(deps, Person(member_id=business.admin.id))
-    await door.end_session(deps, session.person, session.id)
+    (session,) = await sessions.list_sessions(deps, Person(member_id=business.admin.id))
+    await sessions.end_session(deps, session.person, session.id)
     late = await alice.post("/console/keys/new", FORM)
     charlie = (await make_business(deps, "Borealis")).admin
     onward = await _sign_in(alice, charlie, late.headers["location"])

@@ -19,7 +19,7 @@ from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
-from callmark.domain.sessions import service as sign_in
+from callmark.domain.sessions import service as sessions
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import Outbound
@@ -35,7 +35,7 @@ async def _keep_mails(deps: Deps) -> None:
 PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "partitions": (timedelta(hours=6), partitions.keep_partitions),
     "old_batches": (timedelta(days=1), partitions.drop_old_batches),
-    "dead_sessions": (timedelta(hours=1), sign_in.forget_dead),
+    "dead_sessions": (timedelta(hours=1), sessions.forget_dead),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
     "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),

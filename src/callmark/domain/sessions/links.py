@@ -10,6 +10,7 @@ from callmark.domain.sessions.model import (
     INVITATION_LIFETIME,
     RESET_LIFETIME,
     TOKEN_LENGTH,
+    KnownPerson,
     LinkKind,
     MemberState,
     Origin,
@@ -17,7 +18,6 @@ from callmark.domain.sessions.model import (
     SignedIn,
     person_name,
 )
-from callmark.domain.sessions.queries import Known
 from callmark.domain.sessions.service import begin_session, hash_new_password, note_own, replace_password
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.db import Tx
@@ -33,7 +33,7 @@ _IN_USE = (
 
 
 @dataclass(frozen=True)
-class Invited:
+class LinkRecipient:
     """Whom a link is for, as its page greets."""
 
     email: str
@@ -72,11 +72,11 @@ async def ask_for_reset(deps: Deps, email: str, origin: Origin) -> None:
         await letters.send_reset(deps, tx, known.email, known.account_name, token)
 
 
-async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> Invited:
+async def look_at_link(deps: Deps, kind: LinkKind, token: str) -> LinkRecipient:
     """Whom a live link is for. Raises NotFound."""
     async with deps.db.transaction() as tx:
         known = await _known(deps, tx, kind, token)
-    return Invited(known.email, known.name, known.account_name)
+    return LinkRecipient(known.email, known.name, known.account_name)
 
 
 async def accept_invitation(deps: Deps, token: str, name: str, password: str, origin: Origin) -> SignedIn:
@@ -109,7 +109,7 @@ async def reset_password(deps: Deps, token: str, password: str, origin: Origin) 
         await note_own(tx, known, "password.reset", origin.address, deps.clock.now())
 
 
-async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> Known:
+async def _known(deps: Deps, tx: Tx, kind: LinkKind, token: str) -> KnownPerson:
     person = await queries.select_link(tx, sha256(token), kind, deps.clock.now())
     known = await queries.select_known_person(tx, person) if person else None
     if known is None or known.member_state is MemberState.REVOKED:

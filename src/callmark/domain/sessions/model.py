@@ -46,6 +46,21 @@ class Person:
     operator_id: OperatorId | None = None
 
 
+@dataclass(frozen=True)
+class KnownPerson:
+    """A person as the sign-in needs it: the stored password, and what else decides whether it opens a session."""
+
+    person: Person
+    email: str
+    name: str
+    password_hash: str | None
+    member_state: MemberState | None
+    account_id: AccountId | None
+    account_name: str
+    account_state: AccountState | None
+    requires_code: bool
+
+
 class LinkKind(StrEnum):
     """What a mailed link is for."""
 

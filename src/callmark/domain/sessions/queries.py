@@ -1,6 +1,5 @@
 """The SQL of signing in: passwords, sessions, links by mail, codes, known devices."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -9,7 +8,7 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.ids import AccountId, MemberId, OperatorId, SessionId
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
-from callmark.domain.sessions.model import EMAIL_TAKEN, LinkKind, MemberState, NewSession, Person, Session
+from callmark.domain.sessions.model import EMAIL_TAKEN, KnownPerson, LinkKind, MemberState, NewSession, Person, Session
 from callmark.kit.db import Row, Tx
 from callmark.kit.errors import Conflict
 from callmark.kit.zones import zone_or_utc
@@ -31,22 +30,7 @@ _MINE = (
 )
 
 
-@dataclass(frozen=True)
-class Known:
-    """Someone who may sign in, as far as the password goes."""
-
-    person: Person
-    email: str
-    name: str
-    password_hash: str | None
-    member_state: MemberState | None
-    account_id: AccountId | None
-    account_name: str
-    account_state: AccountState | None
-    requires_code: bool
-
-
-async def select_known(tx: Tx, email: str) -> Known | None:
+async def select_known(tx: Tx, email: str) -> KnownPerson | None:
     """The operator, else the member who uses this address, else the newest who is invited. Indexes on lower(email)."""
     row = await tx.fetchrow(
         "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
@@ -62,7 +46,7 @@ async def select_known(tx: Tx, email: str) -> Known | None:
     return _known(row) if row else None
 
 
-async def select_known_person(tx: Tx, person: Person) -> Known | None:
+async def select_known_person(tx: Tx, person: Person) -> KnownPerson | None:
     """That person, or None when it is gone."""
     row = await tx.fetchrow(
         "SELECT o.id AS operator_id, NULL::uuid AS member_id, o.email, o.name, o.password_hash, NULL AS member_state,"
@@ -343,8 +327,8 @@ def _person(row: Row) -> Person:
     )
 
 
-def _known(row: Row) -> Known:
-    return Known(
+def _known(row: Row) -> KnownPerson:
+    return KnownPerson(
         person=_person(row),
         email=row["email"],
         name=row["name"],

@@ -23,6 +23,7 @@ from callmark.domain.sessions.model import (
     SEEN_EVERY,
     TOKEN_LENGTH,
     CodeSent,
+    KnownPerson,
     MemberState,
     NewSession,
     Origin,
@@ -31,7 +32,6 @@ from callmark.domain.sessions.model import (
     SignedIn,
 )
 from callmark.domain.sessions.passwords import check_password, hash_password, is_password
-from callmark.domain.sessions.queries import Known
 from callmark.domain.sessions.throttle import service as throttle
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound, Unauthenticated
@@ -194,7 +194,7 @@ async def end_all(tx: Tx, person: Person) -> None:
     await queries.delete_sessions(tx, person)
 
 
-async def note_own(tx: Tx, known: Known, action: str, address: str, at: datetime) -> None:
+async def note_own(tx: Tx, known: KnownPerson, action: str, address: str, at: datetime) -> None:
     """Notes what someone did about its own way in: a password chosen, an invitation accepted."""
     kind = ActorKind.OPERATOR if known.person.operator_id else ActorKind.MEMBER
     by = Actor(kind, known.email, address=address)
@@ -214,13 +214,13 @@ async def forget_dead(deps: Deps) -> None:
     await throttle.forget_old_tries(deps)
 
 
-async def _needs_code(deps: Deps, tx: Tx, known: Known, device: str) -> bool:
+async def _needs_code(deps: Deps, tx: Tx, known: KnownPerson, device: str) -> bool:
     if not known.requires_code or known.person.member_id is None:
         return False
     return not await queries.is_known_device(tx, sha256(device), known.person.member_id, deps.clock.now())
 
 
-async def _send_code(deps: Deps, tx: Tx, known: Known) -> CodeSent:
+async def _send_code(deps: Deps, tx: Tx, known: KnownPerson) -> CodeSent:
     assert known.person.member_id  # noqa: S101 - only members' accounts ask for codes
     token = random_text(TOKEN_LENGTH)
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"

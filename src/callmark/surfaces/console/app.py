@@ -12,7 +12,7 @@ from callmark.domain.accounts.model import AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action
-from callmark.domain.sessions import service as sign_in
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin
 from callmark.kit.errors import AppError, Forbidden, MethodNotAllowed, NotFound
 from callmark.surfaces.console import admission, bodies, cookies, errors, kept_forms
@@ -60,7 +60,7 @@ class Console:
         """Who asks: its session, or what binds the forms of who has none."""
         stranger = self._stranger(http)
         token = cookies.read(http, cookies.SESSION, secure=self._secure)
-        session = await sign_in.find_session(self._deps, token) if token else None
+        session = await sessions.find_session(self._deps, token) if token else None
         if session:
             http.scope["account"] = str(session.account_id or "operator")
             person = kept_forms.person_cookie(session.person)
@@ -112,7 +112,7 @@ def _check_needs(needs: Action | Access, request: ConsoleRequest) -> None:
     if session is None or session.account_id is None:
         raise Forbidden(errors.NOT_ACTING)
     if session.account_state is AccountState.SUSPENDED and not request.by.is_operator:
-        raise Forbidden(sign_in.SUSPENDED)
+        raise Forbidden(sessions.SUSPENDED)
     policy.check(request.by.role, session.features, needs)
 
 

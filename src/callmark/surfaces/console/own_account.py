@@ -6,7 +6,7 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.ids import SessionId
-from callmark.domain.sessions import service as door
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Session
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import InvalidInput, TooManyRequests
@@ -52,7 +52,7 @@ async def change_password(request: ConsoleRequest) -> Response:
     """Takes the old and the new password; every other session ends."""
     form, session = request.form, request.live_session
     try:
-        await door.change_password(
+        await sessions.change_password(
             request.deps, session, form.text("old_password"), form.new_password(), request.origin.address
         )
     except InvalidInput as refused:
@@ -66,7 +66,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
     """Takes the time zone in which pages show times."""
     form = request.form
     try:
-        await door.set_zone(request.deps, request.live_session.person, form.text("zone"))
+        await sessions.set_zone(request.deps, request.live_session.person, form.text("zone"))
     except InvalidInput:
         return await _page(request, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
     return request.go(ME, f"Times are now shown in {form.text('zone')}.")
@@ -75,7 +75,7 @@ async def change_zone(request: ConsoleRequest) -> Response:
 async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
     session_id = request.id(SessionId)
-    await door.end_session(request.deps, request.live_session.person, session_id)
+    await sessions.end_session(request.deps, request.live_session.person, session_id)
     return request.go(ME, "The session was signed out.")
 
 
@@ -92,13 +92,13 @@ async def ask_end_others(request: ConsoleRequest) -> Page:
 
 async def end_others(request: ConsoleRequest) -> Response:
     """Signs every other session out."""
-    await door.end_other_sessions(request.deps, request.live_session)
+    await sessions.end_other_sessions(request.deps, request.live_session)
     return request.go(ME, "You are signed out everywhere else.")
 
 
 async def _page(request: ConsoleRequest, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
     this = request.live_session
-    found = await door.list_sessions(request.deps, this.person)
+    found = await sessions.list_sessions(request.deps, this.person)
     lines = [SessionLine(session, device_of(session.user_agent), session.id == this.id) for session in found]
     zones = zone_options()
     if not any(request.zone.key == name for _, names in zones for name, _ in names):

@@ -1,4 +1,4 @@
-"""The door: sign in (and the code), invitation, forgotten password, sign out, light or dark."""
+"""Signing in (and the code), invitation, forgotten password, sign out, light or dark."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ from typing import ClassVar
 from starlette.responses import Response
 
 from callmark.domain.sessions import links
-from callmark.domain.sessions import service as door
+from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import CodeSent, LinkKind, Origin, SignedIn
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated
@@ -92,7 +92,7 @@ async def sign_in(request: ConsoleRequest) -> Response:
     onward = _next(form.text("next"))
     known = cookies.read(request.http, cookies.DEVICE, secure=is_secure(request.deps.public_url))
     try:
-        done = await door.sign_in(request.deps, form.text("email"), form.text("password"), _origin(request), known)
+        done = await sessions.sign_in(request.deps, form.text("email"), form.text("password"), _origin(request), known)
     except (Unauthenticated, Forbidden) as refused:
         return _sign_in_page(request, form.refused(refused), onward, refused.status)
     except TooManyRequests as refused:
@@ -110,7 +110,7 @@ async def confirm_code(request: ConsoleRequest) -> Response:
     form = request.form
     token = cookies.read(request.http, cookies.CODE, secure=is_secure(request.deps.public_url))
     try:
-        done = await door.confirm_code(
+        done = await sessions.confirm_code(
             request.deps, token, form.text("code"), _origin(request), remember=form.is_on("remember")
         )
     except Unauthenticated as refused:
@@ -130,7 +130,7 @@ async def show_code(request: ConsoleRequest) -> Response:
 async def sign_out(request: ConsoleRequest) -> Response:
     """Ends this session."""
     if request.session:
-        await door.end_session(request.deps, request.session.person, request.session.id)
+        await sessions.end_session(request.deps, request.session.person, request.session.id)
     request.new_cookies += cookies.session("")
     return request.go(SIGN_IN, "You are signed out.")
 
