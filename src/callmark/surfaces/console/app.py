@@ -43,9 +43,9 @@ class Console:
     def _endpoint(self, route: ConsoleRoute) -> Callable[[Request], Awaitable[Response]]:
         async def answer(http: Request) -> Response:
             http.app.state.console_paths = self.paths
-            request = self._stranger(http)
+            request = self._anonymous(http)
             try:
-                request = await self._visit(http)
+                request = await self._request(http)
                 response = await self._admitted(route, request)
             except (AppError, HTTPException) as exc:
                 response = errors.page_of(request, exc)
@@ -56,23 +56,23 @@ class Console:
 
         return answer
 
-    async def _visit(self, http: Request) -> ConsoleRequest:
-        """Who asks: its session, or what binds the forms of who has none."""
-        stranger = self._stranger(http)
+    async def _request(self, http: Request) -> ConsoleRequest:
+        """The request with its session, or with the cookie that its forms are bound to when it has none."""
+        anonymous = self._anonymous(http)
         token = cookies.read(http, cookies.SESSION, secure=self._secure)
         session = await sessions.find_session(self._deps, token) if token else None
         if session:
             http.scope["account"] = str(session.account_id or "operator")
             person = kept_forms.person_cookie(session.person)
             if cookies.read(http, cookies.PERSON, secure=self._secure) != person:
-                stranger.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
-            return ConsoleRequest(self._deps, http, session, stranger.origin, token, new_cookies=stranger.new_cookies)
+                anonymous.new_cookies.append(cookies.Cookie(cookies.PERSON, person))
+            return ConsoleRequest(self._deps, http, session, anonymous.origin, token, new_cookies=anonymous.new_cookies)
         if not cookies.read(http, cookies.VISITOR, secure=self._secure):
-            stranger.new_cookies.append(cookies.Cookie(cookies.VISITOR, stranger.csrf_key))
-        return stranger
+            anonymous.new_cookies.append(cookies.Cookie(cookies.VISITOR, anonymous.csrf_key))
+        return anonymous
 
-    def _stranger(self, http: Request) -> ConsoleRequest:
-        """A visit of nobody: what an error is told to before it is known who asks."""
+    def _anonymous(self, http: Request) -> ConsoleRequest:
+        """The request without a session. Errors use it until the session has been read."""
         origin = Origin(http.client.host if http.client else "", http.headers.get("user-agent", ""))
         visitor = cookies.read(http, cookies.VISITOR, secure=self._secure)
         return ConsoleRequest(self._deps, http, None, origin, visitor or cookies.new_visitor())

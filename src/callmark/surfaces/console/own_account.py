@@ -17,7 +17,7 @@ from callmark.surfaces.console.ranges import zone_options
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import Access, get, post
 
-ME = "/console/me"
+URL = "/console/me"
 _BROWSERS = ("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")
 _SYSTEMS = ("Android", "Android"), ("iPhone", "iPhone"), ("Windows", "Windows"), ("Mac OS", "macOS"), ("Linux", "Linux")
 
@@ -32,10 +32,10 @@ class SessionLine:
 
 
 @dataclass(frozen=True)
-class MePage(Page):
+class OwnAccountPage(Page):
     """Who one is, the password form, the sessions."""
 
-    template: ClassVar[str] = "me/me.html"
+    template: ClassVar[str] = "own_account/own_account.html"
     form: Form
     zone_form: Form
     zones: list[tuple[str, list[tuple[str, str]]]]
@@ -59,7 +59,7 @@ async def change_password(request: ConsoleRequest) -> Response:
         return await _page(request, Form().refused(refused), 422)
     except TooManyRequests as refused:
         return await _page(request, Form({}, {"": retry_text(refused)}), 429)
-    return request.go(ME, "Your password was changed. You are signed out everywhere else.")
+    return request.go(URL, "Your password was changed. You are signed out everywhere else.")
 
 
 async def change_zone(request: ConsoleRequest) -> Response:
@@ -69,14 +69,14 @@ async def change_zone(request: ConsoleRequest) -> Response:
         await sessions.set_zone(request.deps, request.live_session.person, form.text("zone"))
     except InvalidInput:
         return await _page(request, Form(), 422, Form(form.values, {"zone": "Choose a time zone"}))
-    return request.go(ME, f"Times are now shown in {form.text('zone')}.")
+    return request.go(URL, f"Times are now shown in {form.text('zone')}.")
 
 
 async def end_one(request: ConsoleRequest) -> Response:
     """Signs one session out."""
     session_id = request.id(SessionId)
     await sessions.end_session(request.deps, request.live_session.person, session_id)
-    return request.go(ME, "The session was signed out.")
+    return request.go(URL, "The session was signed out.")
 
 
 async def ask_end_others(request: ConsoleRequest) -> Page:
@@ -86,14 +86,14 @@ async def ask_end_others(request: ConsoleRequest) -> Page:
         title="Sign out everywhere else?",
         lost=["All your other sessions end immediately. Unsaved input there is lost."],
         button="Sign out everywhere else",
-        back=ME,
+        back=URL,
     )
 
 
 async def end_others(request: ConsoleRequest) -> Response:
     """Signs every other session out."""
     await sessions.end_other_sessions(request.deps, request.live_session)
-    return request.go(ME, "You are signed out everywhere else.")
+    return request.go(URL, "You are signed out everywhere else.")
 
 
 async def _page(request: ConsoleRequest, form: Form, status: int = 200, zone_form: Form | None = None) -> Response:
@@ -103,7 +103,7 @@ async def _page(request: ConsoleRequest, form: Form, status: int = 200, zone_for
     zones = zone_options()
     if not any(request.zone.key == name for _, names in zones for name, _ in names):
         zones = [("Now", [(request.zone.key, request.zone.key)]), *zones]
-    return page(request, MePage(form, zone_form or Form.of(zone=request.zone.key), zones, lines), status)
+    return page(request, OwnAccountPage(form, zone_form or Form.of(zone=request.zone.key), zones, lines), status)
 
 
 def device_of(user_agent: str) -> str:

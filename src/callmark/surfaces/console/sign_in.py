@@ -25,7 +25,7 @@ SIGN_IN, CODE, FORGOT = "/console/sign-in", "/console/sign-in/code", "/console/f
 class SignInPage(Page):
     """Address and password; `next` is where to go afterwards."""
 
-    template: ClassVar[str] = "door/sign_in.html"
+    template: ClassVar[str] = "sign_in/sign_in.html"
     form: Form
     next: str
     demo_file: str
@@ -36,7 +36,7 @@ class SignInPage(Page):
 class CodePage(Page):
     """The code that was sent by mail."""
 
-    template: ClassVar[str] = "door/code.html"
+    template: ClassVar[str] = "sign_in/code.html"
     form: Form
     next: str
 
@@ -45,7 +45,7 @@ class CodePage(Page):
 class ForgotPage(Page):
     """Asks for the address; `sent` once a mail is on its way, if there is anyone to get it."""
 
-    template: ClassVar[str] = "door/forgot.html"
+    template: ClassVar[str] = "sign_in/forgot.html"
     form: Form
     sent: bool
 
@@ -54,7 +54,7 @@ class ForgotPage(Page):
 class ResetPage(Page):
     """A new password."""
 
-    template: ClassVar[str] = "door/reset.html"
+    template: ClassVar[str] = "sign_in/reset.html"
     form: Form
     email: str
     shortest: int = SHORTEST
@@ -64,7 +64,7 @@ class ResetPage(Page):
 class InvitationPage(Page):
     """A new member's name and password."""
 
-    template: ClassVar[str] = "door/invitation.html"
+    template: ClassVar[str] = "sign_in/invitation.html"
     form: Form
     email: str
     account_name: str
@@ -75,7 +75,7 @@ class InvitationPage(Page):
 class DeadLinkPage(Page):
     """A link that was used, or came too late."""
 
-    template: ClassVar[str] = "door/dead_link.html"
+    template: ClassVar[str] = "sign_in/dead_link.html"
     text: str = field(default="It has already been used, or it has expired.")
 
 
