@@ -1,8 +1,8 @@
 """Use cases of log downloads: a link to the events of a range, and the file behind it.
 
-A link holds all that says which file it means, so making one writes nothing. The file is written when it is first
-asked for, in short statements, into the object store; readers are served from there, so that a slow one holds no
-connection of the database. docs/decisions/0009-log-downloads.md says why.
+A link holds all that says which file it means, so making one writes nothing but its line in the audit log. The file
+is written when it is first asked for, in short statements, into the object store. Readers are served from there, so
+that a slow one holds no connection of the database. docs/decisions/0009-log-downloads.md says why.
 """
 
 import asyncio
