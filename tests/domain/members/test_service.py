@@ -91,9 +91,9 @@ async def test_another_accounts_member_is_not_found(deps: Deps) -> None:
     assert await members.list_members(deps, acme.id) == [alice]
 
 
-async def test_what_an_operator_makes_names_the_oldest_admin_who_has_access(deps: Deps, clock: FakeClock) -> None:
+async def test_what_an_api_key_makes_names_the_oldest_admin_who_has_access(deps: Deps, clock: FakeClock) -> None:
     acme = await accounts.create_account(deps, "Acme", by=SYSTEM)
-    assert await members.creator_email(deps, acme.id) == members.OPERATOR_EMAIL
+    assert await members.creator_email(deps, acme.id) == members.NOBODY_EMAIL
     emails = [address("alice"), address("bob")]
     for email in emails:
         await members.create_member(deps, acme.id, email=email, name="A", role=Role.ADMIN, by=SYSTEM)

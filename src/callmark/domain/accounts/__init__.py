@@ -1,1 +1,1 @@
-"""Client accounts and their members."""
+"""Client accounts, their state and their plan."""

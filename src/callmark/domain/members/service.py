@@ -29,8 +29,8 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.text import kept_or
 
-OPERATOR_EMAIL = "operator@localhost"
-"""Who made a thing when an operator did and the account has no admin yet."""
+NOBODY_EMAIL = "operator@localhost"
+"""Who made a thing when an API key did and the account has no admin."""
 _ELSEWHERE = "choose a role and a place that you are allowed to assign"
 
 
@@ -56,9 +56,9 @@ async def admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
 
 
 async def creator_email(deps: Deps, account_id: AccountId) -> str:
-    """Whom a thing names as its maker when an API key makes it: the account's oldest admin, else `OPERATOR_EMAIL`."""
+    """Whom a thing names as its maker when an API key makes it: the account's oldest admin, else `NOBODY_EMAIL`."""
     async with deps.db.connection() as tx:
-        return await queries.select_oldest_admin_email(tx, account_id) or OPERATOR_EMAIL
+        return await queries.select_oldest_admin_email(tx, account_id) or NOBODY_EMAIL
 
 
 # what operators do at the command line, without the rules of the console ---------------------------------------------

@@ -91,7 +91,7 @@ ACTIONS = (
     "operator.password_set",
     "operator.deleted",
 )
-"""What the filter offers; a concept that notes something else adds its own."""
+"""What the filter offers: every action that a use case notes."""
 _PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)
 
 
