@@ -176,6 +176,16 @@ async def test_the_list_is_narrowed_by_name_state_and_place_and_turned_by_key(
     assert "No matches" in text_of(await alice.get(SETS, place=str(business.other_department)))
 
 
+async def test_a_move_to_where_the_name_is_taken_says_so(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    made = await make_set(deps, business)
+    sub = await structure.create_sub_process(deps, business.account.id, business.process, name="Nights", by=SYSTEM)
+    await feature_sets.create_feature_set(deps, business.account.id, sub.id, NewFeatureSet("DOORSTEP"), by=SYSTEM)
+    refused = await alice.post(f"{SETS}/{made.id}/move", {"to": sub.id})
+    assert refused.status_code == 422
+    assert "already exists in this process" in errors_of(refused)[""]
+
+
 async def test_owners_see_and_change_only_the_sets_of_their_place(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

@@ -98,6 +98,16 @@ async def test_a_node_is_renamed_moved_and_deleted_only_when_empty(
     assert [entry.action for entry in log] == ["structure.deleted", "structure.moved", "structure.renamed"]
 
 
+async def test_a_move_to_where_the_name_is_taken_says_so(deps: Deps, business: Business, browse: Visitors) -> None:
+    alice = await browse.as_member(business.admin)
+    other = await add_operation(deps, business)
+    process = await structure.get_node(deps, business.account.id, business.process)
+    await structure.create_process(deps, business.account.id, other, name=process.name.upper(), by=SYSTEM)
+    refused = await alice.post(f"{TREE}/{business.process}/move", {"to": other})
+    assert refused.status_code == 422
+    assert "already exists in this operation" in errors_of(refused)[""]
+
+
 async def test_owners_see_their_place_with_the_way_to_it_and_nothing_else(
     deps: Deps, business: Business, browse: Visitors
 ) -> None:

@@ -28,7 +28,7 @@ from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
-from callmark.surfaces.console.structure import MovePage, options_of
+from callmark.surfaces.console.structure import MovePage, options_of, refused_move
 
 LIST = "/console/feature-sets"
 _PAGE = 50
@@ -189,10 +189,8 @@ async def move(request: ConsoleRequest) -> Response:
     try:
         node = await home(request, form.text("to"))
         await feature_sets.move_feature_set(request.deps, request.account_id, set_id, ProcessId(node.id), by=request.by)
-    except InvalidInput as refused:
-        return await _moving(request, placed, form.refused(InvalidInput(refused.for_people, field="to")), 422)
-    except Conflict as refused:
-        return await _moving(request, placed, form.refused(refused), 422)
+    except (InvalidInput, Conflict) as refused:
+        return await _moving(request, placed, refused_move(form, refused), 422)
     return request.go(f"{LIST}/{set_id}", f"{placed.feature_set.name} is moved to {node.where}.")
 
 

@@ -155,7 +155,7 @@ async def move(request: ConsoleRequest) -> Response:
     try:
         to = await _move(request, node, options)
     except (InvalidInput, Conflict) as refused:
-        return page(request, _moving(node, options, form.refused(refused)), 422)
+        return page(request, _moving(node, options, refused_move(form, refused)), 422)
     return request.go(_at(node.id), f"{node.name} was moved to {to.where}.")
 
 
@@ -183,6 +183,13 @@ async def delete(request: ConsoleRequest) -> Response:
     return request.go(_at(node.path[-2]) if len(node.path) > 1 else LIST, f"{node.name} was deleted.")
 
 
+def refused_move(form: Form, refused: InvalidInput | Conflict) -> Form:
+    """The form with what was refused: beside the choice, or above it for a name that is taken there."""
+    if isinstance(refused, InvalidInput):
+        return form.refused(InvalidInput(refused.for_people, field="to"))
+    return form.refused(Conflict(refused.message))
+
+
 def options_of(nodes: Iterable[Node]) -> list[tuple[str, str]]:
     """Nodes to choose from: ids, and names from the top."""
     return [(str(node.id), node.where) for node in nodes]
@@ -205,7 +212,7 @@ async def _add(request: ConsoleRequest, node: Node, form: Form) -> tuple[UUID, s
 
 
 async def _move(request: ConsoleRequest, node: Node, options: list[Node]) -> Node:
-    """Where it hangs now."""
+    """Where it is now."""
     of, by = (request.deps, request.account_id, ProcessId(node.id)), request.by
     to = next((one for one in options if str(one.id) == request.form.text("to")), None)
     if to is None:
