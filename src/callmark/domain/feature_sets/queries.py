@@ -42,6 +42,7 @@ _WITHIN = """
     WHERE f.account_id = $1 AND ($2::uuid IS NULL OR o.department_id = $2) AND ($3::uuid IS NULL OR o.id = $3)
       AND ($4::uuid IS NULL OR p.id = $4 OR p.parent_id = $4)
 """
+_BELOW = "WHERE f.account_id = $1 AND ($2::uuid IS NULL OR $2 IN (d.id, o.id, p.id, p.parent_id))"
 _PLACED = (
     "SELECT " + ", ".join(f"f.{column.strip()}" for column in _FEATURE_SET.split(",")) + ", d.id AS department_id,"
     " d.name AS department_name, o.id AS operation_id, o.catalogue_id, coalesce(up.id, p.id) AS top_id,"
@@ -201,12 +202,13 @@ async def select_placed(tx: Tx, account_id: AccountId, feature_set_id: FeatureSe
 
 async def select_placed_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[PlacedFeatureSet]:
     """Feature sets on and below a node of any kind (None: all), with their places, in no order; no number groups."""
-    rows = await tx.fetch(
-        _PLACED + "WHERE f.account_id = $1 AND ($2::uuid IS NULL OR $2 IN (d.id, o.id, p.id, p.parent_id))",
-        account_id,
-        node_id,
-    )
+    rows = await tx.fetch(_PLACED + _BELOW, account_id, node_id)
     return [_placed(row) for row in rows]
+
+
+async def select_ids_below(tx: Tx, account_id: AccountId, node_id: UUID | None) -> list[FeatureSetId]:
+    """The ids of `select_placed_below`."""
+    return [FeatureSetId(row["id"]) for row in await tx.fetch("SELECT f.id" + _IN_PLACE + _BELOW, account_id, node_id)]
 
 
 async def select_number_group(tx: Tx, account_id: AccountId, name: str) -> FeatureSet | None:

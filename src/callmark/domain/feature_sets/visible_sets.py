@@ -71,9 +71,7 @@ async def visible_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[Featu
 
 async def placed_ids(tx: Tx, account_id: AccountId, scope: Scope) -> list[FeatureSetId]:
     """The ids of all of them but number groups."""
-    if scope.is_nowhere:
-        return []
-    return [one.feature_set.id for one in await queries.select_placed_below(tx, account_id, scope.node_id)]
+    return [] if scope.is_nowhere else await queries.select_ids_below(tx, account_id, scope.node_id)
 
 
 def _of_structure(placed: PlacedFeatureSet) -> VisibleFeatureSet:

@@ -123,7 +123,7 @@ async def _search(tx: Tx, account_id: AccountId, scope: Scope, wanted: NumberFil
     among = await visible_sets.visible_ids(tx, account_id, scope)
     if wanted.place is not None:
         placed = await visible_sets.placed_ids(tx, account_id, Scope(wanted.place))
-        among = placed if among is None else [one for one in among if one in set(placed)]
+        among = placed if among is None else list(set(among).intersection(placed))
     feature_set_id = FeatureSetId(wanted.feature_set) if wanted.feature_set else None
     return replace(search_for(wanted.text), feature_set_id=feature_set_id, state=wanted.state, feature_sets=among)
 
