@@ -1,1 +1,1 @@
-"""Feature sets: what the numbers in them show and offer, and where they hang in the structure (contract, 12.3)."""
+"""Feature sets: what the numbers in them show and offer, and their places in the structure (contract, 12.3)."""

@@ -1,4 +1,4 @@
-"""A feature set: what it is made of, where it hangs, and the pure rules about it (contract, sections 7.4 and 12.3)."""
+"""A feature set: what it is made of, its place, and the pure rules about it (contract, sections 7.4 and 12.3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -73,7 +73,7 @@ async def add_to_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> 
 
 
 async def insert_feature_set(tx: Tx, feature_set: FeatureSet) -> None:
-    """Writes a new feature set, whose name is free where it hangs."""
+    """Writes a new feature set, whose name is free in its place."""
     await tx.execute(
         f"INSERT INTO feature_set ({_FEATURE_SET})"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
@@ -154,7 +154,7 @@ async def select_uses(tx: Tx, account_id: AccountId) -> FeatureSetUses:
     return FeatureSetUses(labels, reasons)
 
 
-async def select_hangers(tx: Tx, feature_set_id: FeatureSetId) -> FeatureSetDependents:
+async def select_dependents(tx: Tx, feature_set_id: FeatureSetId) -> FeatureSetDependents:
     """What the database deletes with a feature set; campaigns are newest first."""
     config = await tx.fetchval("SELECT name FROM callback_config WHERE feature_set_id = $1", feature_set_id)
     campaigns = await tx.fetch(

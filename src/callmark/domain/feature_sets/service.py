@@ -130,10 +130,10 @@ async def get_placed(
     return placed
 
 
-async def get_hangers(deps: Deps, feature_set_id: FeatureSetId) -> FeatureSetDependents:
+async def get_dependents(deps: Deps, feature_set_id: FeatureSetId) -> FeatureSetDependents:
     """What goes with the feature set when it is deleted."""
     async with deps.db.connection() as tx:
-        return await queries.select_hangers(tx, feature_set_id)
+        return await queries.select_dependents(tx, feature_set_id)
 
 
 async def list_uses(deps: Deps, account_id: AccountId) -> FeatureSetUses:
@@ -250,7 +250,7 @@ async def delete_feature_set(
         old = await _lock(tx, account_id, feature_set_id, by.scope)
         if old.number_count:
             raise Conflict(f"{_holds(old)}; delist them first")
-        gone = await queries.select_hangers(tx, feature_set_id)
+        gone = await queries.select_dependents(tx, feature_set_id)
         await queries.delete_feature_set(tx, feature_set_id)
         facts = {"campaigns": len(gone.campaigns), "answers": gone.answer_count}
         await _note(deps, tx, by, "feature_set.deleted", old, **facts)

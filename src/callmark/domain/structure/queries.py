@@ -66,7 +66,7 @@ async def insert_operation(tx: Tx, operation: Operation) -> None:
 
 
 async def insert_process(tx: Tx, process: Process) -> None:
-    """Writes a new process or sub-process, whose name is free where it hangs."""
+    """Writes a new process or sub-process, whose name is free in its place."""
     await tx.execute(
         "INSERT INTO calling_process (id, account_id, operation_id, parent_id, name, created_at)"
         " VALUES ($1, $2, $3, $4, $5, $6)",
@@ -85,7 +85,7 @@ async def update_department(tx: Tx, department: Department) -> None:
 
 
 async def update_process(tx: Tx, process: Process) -> None:
-    """Sets its name and where it hangs; its sub-processes go with it."""
+    """Sets its name and place; its sub-processes go with it."""
     await tx.execute(
         "UPDATE calling_process SET name = $2, operation_id = $3, parent_id = $4 WHERE id = $1",
         process.id,

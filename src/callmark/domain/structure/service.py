@@ -3,8 +3,8 @@
 Every change locks the account first and reads its whole tree: structure changes rarely and by hand, and one change at a
 time is simple to be right about. Lock order: account, feature set, numbers.
 
-What is inside a place and its name are for those who own it or one above it. Where it hangs and whether it is there
-are for those above it, so that nobody can take away its own place.
+What is inside a place and its name are for those who own it or one above it. Where it is and whether it exists are
+for those above it, so that nobody can take away its own place.
 """
 
 from collections.abc import Collection

@@ -78,7 +78,7 @@ class SetsPage(Page):
 
 @dataclass(frozen=True)
 class SetPage(Page):
-    """One feature set: what it shows, where it hangs, what can be done."""
+    """One feature set: what it shows, its place, what can be done."""
 
     template: ClassVar[str] = "feature_sets/set.html"
     one: FeatureSet
@@ -177,7 +177,7 @@ async def unpublish(request: ConsoleRequest) -> Response:
 
 
 async def show_move(request: ConsoleRequest) -> Response:
-    """Where it may hang."""
+    """Where it may go."""
     placed = await placed_of(request)
     return await _moving(request, placed, Form())
 
@@ -205,7 +205,7 @@ async def ask_delete(request: ConsoleRequest) -> Page:
         ]
         to = ("Delist its numbers", f"{back}/listing")
         return Blocked(f"{one.name} cannot be deleted yet", reasons, to, back)
-    gone = await feature_sets.get_hangers(request.deps, one.id)
+    gone = await feature_sets.get_dependents(request.deps, one.id)
     lost = [f"Its id {one.id} stops working: the API answers 403 for it."]
     if gone.callback_config:
         lost.append(f"Its Call Me Back configuration {gone.callback_config} is deleted too.")
