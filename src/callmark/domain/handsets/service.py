@@ -28,11 +28,13 @@ from callmark.domain.handsets.model import (
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Actor
 from callmark.kit.db import Tx
-from callmark.kit.errors import NotFound, Unauthenticated
+from callmark.kit.errors import Unauthenticated, found
 from callmark.kit.ids import new_id, random_text, sha256
 from callmark.kit.phone import PhoneNumber, shorten
 
 log = structlog.get_logger(__name__)
+
+_UNKNOWN_APP = "no handset app with this id"
 
 Make = tuple[str, str]
 """Operating system and app version of a live registration."""
@@ -66,14 +68,14 @@ async def list_apps(deps: Deps) -> list[HandsetApp]:
 
 async def get_app(deps: Deps, app_id: HandsetAppId) -> HandsetApp:
     """The app. Raises NotFound."""
-    return _found(next((app for app in await list_apps(deps) if app.id == app_id), None))
+    return found(next((app for app in await list_apps(deps) if app.id == app_id), None), _UNKNOWN_APP)
 
 
 async def revoke_app(deps: Deps, app_id: HandsetAppId, *, by: Actor) -> HandsetApp:
     """Ends an app's credential and every registration made with it; safe to repeat. Raises NotFound."""
     async with deps.db.transaction() as tx:
         now = deps.clock.now()
-        app = _found(await queries.revoke_app(tx, app_id, now))
+        app = found(await queries.revoke_app(tx, app_id, now), _UNKNOWN_APP)
         await audit.note(tx, by, "handset_app.revoked", app.name, account_id=None, at=now, app_id=str(app.id))
         tx.after_commit(partial(_recheck, deps))
     return app
@@ -83,9 +85,7 @@ async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
     """Ends the number's registration and its streams; the app may register it again. Raises NotFound."""
     async with deps.db.transaction() as tx:
         now = deps.clock.now()
-        ended = await queries.forget_number(tx, phone, now)
-        if ended is None:
-            raise NotFound("no handset with this number is registered")
+        ended = found(await queries.forget_number(tx, phone, now), "no handset with this number is registered")
         facts = {"os": ended.os.value, "app_version": ended.app_version}
         await audit.note(tx, by, "handset.forgotten", shorten(phone), account_id=None, at=now, **facts)
         tx.after_commit(partial(_recheck, deps))
@@ -141,8 +141,8 @@ async def ended_among(deps: Deps, registrations: Collection[Registration]) -> di
 
 async def reach(tx: Tx, receivers: Collection[PhoneNumber], min_app_version: str) -> dict[PhoneNumber, Reach]:
     """Whether each receiver's handset can show a pushed identity, in one query."""
-    found = await makes(tx, receivers)
-    return {phone: reach_by(found.get(phone), min_app_version) for phone in receivers}
+    known = await makes(tx, receivers)
+    return {phone: reach_by(known.get(phone), min_app_version) for phone in receivers}
 
 
 async def makes(tx: Tx, receivers: Collection[PhoneNumber]) -> dict[PhoneNumber, Make]:
@@ -153,12 +153,6 @@ async def makes(tx: Tx, receivers: Collection[PhoneNumber]) -> dict[PhoneNumber,
 def reach_by(make: Make | None, min_app_version: str) -> Reach:
     """Whether a receiver with this handset can be shown a pushed identity."""
     return reach_of(*make, min_app_version) if make else Reach.NOT_REGISTERED
-
-
-def _found(app: HandsetApp | None) -> HandsetApp:
-    if app is None:
-        raise NotFound("no handset app with this id")
-    return app
 
 
 async def _recheck(deps: Deps) -> None:
