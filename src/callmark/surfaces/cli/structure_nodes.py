@@ -1,5 +1,6 @@
 """`callmark structure department`, `operation`, `process` and `sub-process`."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import click
@@ -64,39 +65,6 @@ async def list_departments(deps: Deps, out: Output, account: AccountId) -> None:
     out.rows(rows, ("id", "name", "created_at"), empty=hint)
 
 
-@department.command("show")
-@id_argument
-@account_option
-@operator
-async def show_department(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
-    """Show one department."""
-    out.item(_row((await structure.get_node(deps, account, id, _DEPARTMENT)).unit))
-
-
-@department.command("update")
-@id_argument
-@account_option
-@_name_option
-@operator
-async def update_department(deps: Deps, out: Output, id: UUID, account: AccountId, name: str) -> None:
-    """Rename a department."""
-    changed = await structure.rename_node(deps, account, id, _DEPARTMENT, name=name, by=operator_at_terminal())
-    out.item(_row(changed), "Department renamed.")
-
-
-@department.command("delete")
-@id_argument
-@account_option
-@yes_option
-@operator
-async def delete_department(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
-    """Delete a department that has no operations."""
-    found = await structure.get_node(deps, account, id, _DEPARTMENT)
-    sure(f"Delete the department {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account, id, _DEPARTMENT, by=operator_at_terminal())
-    out.done({"id": found.id}, f"Department {found.name!r} deleted.")
-
-
 # operations
 
 
@@ -137,28 +105,6 @@ async def list_operations(deps: Deps, out: Output, account: AccountId, departmen
     ]
     hint = "No operations yet. Choose one from `callmark structure catalogue`."
     out.rows(rows, ("id", "name", "department_name", "department_id"), empty=hint)
-
-
-@operation.command("show")
-@id_argument
-@account_option
-@operator
-async def show_operation(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
-    """Show one operation."""
-    out.item(_row((await structure.get_node(deps, account, id, _OPERATION)).unit))
-
-
-@operation.command("delete")
-@id_argument
-@account_option
-@yes_option
-@operator
-async def delete_operation(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
-    """Delete an operation that has no processes."""
-    found = await structure.get_node(deps, account, id, _OPERATION)
-    sure(f"Delete the operation {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account, id, _OPERATION, by=operator_at_terminal())
-    out.done({"id": found.id}, f"Operation {found.name!r} deleted.")
 
 
 # processes and sub-processes
@@ -249,42 +195,52 @@ async def move_sub_process(deps: Deps, out: Output, id: ProcessId, account: Acco
     out.item(_row(moved), "Sub-process moved.")
 
 
-@click.command("show")
-@id_argument
-@account_option
-@operator
-async def show_process(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
-    """Show one."""
-    out.item(_row((await structure.get_node(deps, account, id, PROCESSES)).unit))
+# what the commands of each kind have in common
 
 
-@click.command("update")
-@id_argument
-@account_option
-@_name_option
-@operator
-async def update_process(deps: Deps, out: Output, id: UUID, account: AccountId, name: str) -> None:
-    """Rename one."""
-    changed = await structure.rename_node(deps, account, id, PROCESSES, name=name, by=operator_at_terminal())
-    out.item(_row(changed), "Renamed.")
+def _add_show(group: click.Group, kinds: Collection[NodeKind]) -> None:
+    @group.command(help=f"Show one {group.name}.")
+    @id_argument
+    @account_option
+    @operator
+    async def show(deps: Deps, out: Output, id: UUID, account: AccountId) -> None:
+        out.item(_row((await structure.get_node(deps, account, id, kinds)).unit))
 
 
-@click.command("delete")
-@id_argument
-@account_option
-@yes_option
-@operator
-async def delete_process(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
-    """Delete one that is empty."""
-    found = await structure.get_node(deps, account, id, PROCESSES)
-    sure(f"Delete {found.name!r}?", yes=yes)
-    await structure.delete_node(deps, account, id, PROCESSES, by=operator_at_terminal())
-    out.done({"id": found.id}, f"{found.name!r} deleted.")
+def _add_update(group: click.Group, kinds: Collection[NodeKind]) -> None:
+    @group.command(help=f"Rename a {group.name}.")
+    @id_argument
+    @account_option
+    @_name_option
+    @operator
+    async def update(deps: Deps, out: Output, id: UUID, account: AccountId, name: str) -> None:
+        changed = await structure.rename_node(deps, account, id, kinds, name=name, by=operator_at_terminal())
+        out.item(_row(changed), f"{changed.kind.word.capitalize()} renamed.")
 
 
-for _group in (process, sub_process):
-    for _command in (show_process, update_process, delete_process):
-        _group.add_command(_command)
+def _add_delete(group: click.Group, kinds: Collection[NodeKind], help_text: str) -> None:
+    @group.command(help=help_text)
+    @id_argument
+    @account_option
+    @yes_option
+    @operator
+    async def delete(deps: Deps, out: Output, id: UUID, account: AccountId, *, yes: bool) -> None:
+        found = await structure.get_node(deps, account, id, kinds)
+        sure(f"Delete the {found.kind.word} {found.name!r}?", yes=yes)
+        await structure.delete_node(deps, account, id, kinds, by=operator_at_terminal())
+        out.done({"id": found.id}, f"{found.kind.word.capitalize()} {found.name!r} deleted.")
+
+
+for _group, _kinds, _deletes in (
+    (department, _DEPARTMENT, "Delete a department that has no operations."),
+    (operation, _OPERATION, "Delete an operation that has no processes."),
+    (process, PROCESSES, "Delete a process that is empty."),
+    (sub_process, PROCESSES, "Delete a sub-process that is empty."),
+):
+    _add_show(_group, _kinds)
+    _add_delete(_group, _kinds, _deletes)
+    if _group is not operation:  # which keeps its name from the catalogue
+        _add_update(_group, _kinds)
 
 
 def _row(unit: Unit) -> dict[str, object]:
