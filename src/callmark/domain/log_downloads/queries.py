@@ -20,7 +20,7 @@ _NEVER_QUOTED = {"delimiter": "\x01", "quote": "\x02"}
 
 @dataclass(frozen=True, slots=True)
 class EventPosition:
-    """A place in the order of an file."""
+    """A place in the order of a file."""
 
     created_at: datetime
     number: int

@@ -23,7 +23,9 @@ class LabelOut(msgspec.Struct):
     ]
     category: Annotated[int, Meta(description="Number of the business category.")]
     sub_category: Annotated[int, Meta(description="Number of the category below it.")]
-    created_by_email: Annotated[str, Meta(description="Email of the creator; can be empty.")]
+    created_by_email: Annotated[
+        str, Meta(description="Email of the creator, or `user@host` of an operator's command; can be empty.")
+    ]
     created_at: Annotated[str, Meta(description="UTC, microseconds.", extra_json_schema=DATE_TIME)]
     label_type: Annotated[str, Meta(description="Always `dynamic` here.", extra_json_schema={"enum": ["dynamic"]})]
 
