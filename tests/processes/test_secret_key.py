@@ -39,7 +39,7 @@ class Here:
     def another(self, **changes: object) -> Settings:
         return msgspec.structs.replace(self.settings, **changes)
 
-    async def finding(self, settings: Settings | None = None) -> checks.Finding:
+    async def finding(self, settings: Settings | None = None) -> checks.CheckResult:
         async with self.stage.deps.db.connection() as tx:
             return await checks.secret_key(tx, settings or self.settings)
 

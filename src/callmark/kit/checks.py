@@ -27,7 +27,7 @@ _KEY_LOST = (
 )
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One thing that was checked; `advice` says what to do when it is not ok."""
 
     name: str
@@ -36,24 +36,24 @@ class Finding(msgspec.Struct, frozen=True):
     advice: str = ""
 
 
-def disk(data: Path) -> Finding:
+def disk(data: Path) -> CheckResult:
     """Whether there is room where the data directory is or will be."""
     nearest = next(place for place in (data, *data.absolute().parents) if place.exists())
     free = shutil.disk_usage(nearest).free
     detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
     advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
-    return Finding("disk", ok=not advice, detail=detail, advice=advice)
+    return CheckResult("disk", ok=not advice, detail=detail, advice=advice)
 
 
-async def postgres_version(tx: Tx) -> Finding:
+async def postgres_version(tx: Tx) -> CheckResult:
     """Whether the server is new enough."""
     number: int = await tx.fetchval("SELECT current_setting('server_version_num')::integer")
     major = number // 10000
     advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
-    return Finding("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+    return CheckResult("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
 
 
-async def connections(tx: Tx) -> Finding:
+async def connections(tx: Tx) -> CheckResult:
     """Whether the server has connections left."""
     row = await fetch_one(
         tx,
@@ -62,68 +62,72 @@ async def connections(tx: Tx) -> Finding:
     )
     few = row["used"] * 10 > row["most"] * 9
     advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
-    return Finding(
+    return CheckResult(
         "connections", ok=not few, detail=f"{row['used']} of {row['most']} connections are open", advice=advice
     )
 
 
-async def database_size(tx: Tx) -> Finding:
+async def database_size(tx: Tx) -> CheckResult:
     """How large the database is."""
     size: int = await tx.fetchval("SELECT pg_database_size(current_database())")
-    return Finding("database size", ok=True, detail=f"{size / 1024**2:,.0f} MiB")
+    return CheckResult("database size", ok=True, detail=f"{size / 1024**2:,.0f} MiB")
 
 
-async def schema(tx: Tx) -> Finding:
+async def schema(tx: Tx) -> CheckResult:
     """Whether the schema is as new as this code needs."""
     number = await schema_number(tx)
     if number < needed():
-        return Finding("schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`.")
-    return Finding("schema", ok=True, detail=f"at {number}")
+        return CheckResult(
+            "schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`."
+        )
+    return CheckResult("schema", ok=True, detail=f"at {number}")
 
 
-async def secret_key(tx: Tx, settings: Settings) -> Finding:
+async def secret_key(tx: Tx, settings: Settings) -> CheckResult:
     """Whether the key that secrets are encrypted with is here, and whether its replacement is half done."""
     name, marked = "secret key", await marked_key(tx)
     try:
         keys = {mark(key) for key in known_keys(settings)}
         following = read_key(settings.data, NEXT_FILE)
     except SetupError as exc:
-        return Finding(name, ok=False, detail=exc.message, advice="Run this as the user who started it.")
+        return CheckResult(name, ok=False, detail=exc.message, advice="Run this as the user who started it.")
     if marked is None:
-        return Finding(name, ok=True, detail="made when the installation first starts")
+        return CheckResult(name, ok=True, detail="made when the installation first starts")
     if marked not in keys:
         detail = "another than the one that secrets were stored with" if keys else "not here"
-        return Finding(name, ok=False, detail=detail, advice=_KEY_LOST)
+        return CheckResult(name, ok=False, detail=detail, advice=_KEY_LOST)
     is_set_right = settings.secret_key is None or mark(settings.secret_key) == marked
     if following is not None or not is_set_right:
         advice = "Run `callmark secret-key rotate` to the end; it may be repeated."
-        return Finding(name, ok=False, detail="its replacement is not finished", advice=advice)
+        return CheckResult(name, ok=False, detail="its replacement is not finished", advice=advice)
     if settings.old_secret_key is not None:
         advice = "Unset CALLMARK_OLD_SECRET_KEY: it no longer encrypts anything."
-        return Finding(name, ok=True, detail="here and fits", advice=advice)
-    return Finding(name, ok=True, detail="here and fits")
+        return CheckResult(name, ok=True, detail="here and fits", advice=advice)
+    return CheckResult(name, ok=True, detail="here and fits")
 
 
-async def clock(tx: Tx, real: Clock) -> Finding:
+async def clock(tx: Tx, real: Clock) -> CheckResult:
     """Whether this machine's clock and the database's agree."""
     before = real.now()
     theirs: datetime = await tx.fetchval("SELECT clock_timestamp()")
     apart = theirs - (before + (real.now() - before) / 2)
     advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
-    return Finding("clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice)
+    return CheckResult(
+        "clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice
+    )
 
 
-def alive(processes: Sequence[Heartbeat]) -> Finding:
+def alive(processes: Sequence[Heartbeat]) -> CheckResult:
     """Whether a worker runs, if anything runs at all."""
     kinds = Counter(beat.kind for beat in processes if beat.is_alive)
     if kinds["http"] and not kinds["worker"]:
         advice = "Start one: `callmark serve --roles worker`, or without --roles."
-        return Finding("processes", ok=False, detail="no worker is heard of", advice=advice)
+        return CheckResult("processes", ok=False, detail="no worker is heard of", advice=advice)
     told = ", ".join(f"{kind}: {count}" for kind, count in sorted(kinds.items()))
-    return Finding("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
+    return CheckResult("processes", ok=True, detail=f"heard of {told}" if told else "none runs")
 
 
-def nats(version: tuple[int, ...]) -> Finding:
+def nats(version: tuple[int, ...]) -> CheckResult:
     """Whether the server that answers is new enough."""
     advice = "" if version >= OLDEST_NATS else "Use NATS 2.10 or newer."
-    return Finding("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)
+    return CheckResult("nats", ok=not advice, detail=f"version {'.'.join(map(str, version))} answers", advice=advice)

@@ -21,7 +21,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.work import Worker
-from callmark.processes.doctor import Finding, examine
+from callmark.processes.doctor import CheckResult, examine
 
 FROM = "Callmark <no-reply@callmark.example>"
 MINUTE = timedelta(minutes=1)
@@ -249,7 +249,7 @@ async def test_the_doctor_says_whether_mails_go_out(
     assert inbox.mails == []
 
 
-async def mail_finding() -> Finding:
+async def mail_finding() -> CheckResult:
     return next(finding for finding in await examine(None) if finding.name == "mail")
 
 

@@ -9,7 +9,7 @@ from callmark.domain.ids import MailId
 from callmark.domain.mail import queries
 from callmark.domain.mail.model import LONGEST_SUBJECT, Mail
 from callmark.kit import smtp
-from callmark.kit.checks import Finding
+from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
 from callmark.kit.settings import Settings
 
@@ -48,15 +48,17 @@ async def forget_all(tx: Tx) -> None:
     await queries.delete_all(tx)
 
 
-async def check(tx: Tx, settings: Settings) -> Finding:
+async def check(tx: Tx, settings: Settings) -> CheckResult:
     """Whether mails go out; asks the mail server."""
     waiting = await queries.count_waiting(tx)
     if settings.emulator:
-        return Finding("mail", ok=True, detail="the emulator catches mails")
+        return CheckResult("mail", ok=True, detail="the emulator catches mails")
     told = f"mails that wait: {waiting}"
     if settings.smtp_host:
         why = await smtp.probe(settings)
         advice = "Correct the settings CALLMARK_SMTP_…, or start the mail server." if why else ""
-        return Finding("mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice)
+        return CheckResult(
+            "mail", ok=not why, detail=f"{settings.smtp_host}: {why or 'answers'}; {told}", advice=advice
+        )
     advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM, so that they are sent." if waiting else ""
-    return Finding("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)
+    return CheckResult("mail", ok=not waiting, detail=f"no mail server is set; {told}", advice=advice)

@@ -44,7 +44,7 @@ class BatchesPage(Page):
 
 
 @dataclass(frozen=True)
-class BatchPage(Page):
+class BatchDetailsPage(Page):
     """One batch and a page of its records; `may_withdraw` while a window of it is open or to come."""
 
     template: ClassVar[str] = "batches/batch.html"
@@ -108,7 +108,7 @@ async def show_batch(request: ConsoleRequest) -> Response:
     more = with_query(path, state=state, after=str(last)) if last is not None else ""
     return page(
         request,
-        BatchPage(
+        BatchDetailsPage(
             stages.batch,
             stages,
             await calls.count_calls(request.deps, stages.keys),

@@ -52,7 +52,7 @@ class FeatureSetFilter:
 
 
 @dataclass(frozen=True)
-class Identity:
+class FeatureSetIdentity:
     """What a listed number of a feature set shows; empty where it has none."""
 
     name: str
@@ -84,7 +84,7 @@ class SetPage(Page):
     one: FeatureSet
     trail: list[tuple[str, str]]
     path: tuple[UUID, ...]
-    identity: Identity
+    identity: FeatureSetIdentity
     why: str
     to_do: str
 
@@ -262,12 +262,12 @@ def _to_do(one: FeatureSet) -> str:
     return "" if one.state is FeatureSetState.PUBLISHED else "publish"
 
 
-async def identity_of(request: ConsoleRequest, one: FeatureSet) -> Identity:
+async def identity_of(request: ConsoleRequest, one: FeatureSet) -> FeatureSetIdentity:
     """What a listed number of it shows once it is published."""
     of = (request.deps, request.account_id)
     label = await labels.get_label(*of, one.label_id) if one.label_id else None
     reason = await call_reasons.get_call_reason(*of, one.call_reason_id) if one.call_reason_id else None
-    return Identity(
+    return FeatureSetIdentity(
         label.name if label else "",
         labels.logo_url(request.deps.public_url, label) if label else "",
         reason.text if reason else "",

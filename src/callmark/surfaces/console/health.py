@@ -10,7 +10,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.policy.model import Action
 from callmark.kit import checks, smtp
-from callmark.kit.checks import Finding
+from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
 from callmark.kit.heartbeats import Heartbeat, clock_offset, heartbeats
 from callmark.surfaces.console.pages import Page, page
@@ -26,7 +26,7 @@ _KINDS = ("http", "worker")
 class InstallationHealth:
     """What was checked, the processes by kind, and how far the product clock is from the real one (emulator)."""
 
-    findings: list[Finding]
+    findings: list[CheckResult]
     processes: list[Heartbeat]
     clock_offset: timedelta
 
@@ -79,35 +79,35 @@ async def _look(deps: Deps) -> InstallationHealth:
     return InstallationHealth(findings, processes, await clock_offset(deps.db))
 
 
-def _nats(deps: Deps) -> Finding:
+def _nats(deps: Deps) -> CheckResult:
     if not deps.fabric.connected:
-        return Finding(
+        return CheckResult(
             "nats", ok=False, detail="not connected", advice="Start the server. Pushes wait until it is back."
         )
     return checks.nats(deps.fabric.server_version)
 
 
-def _alive(processes: list[Heartbeat]) -> Finding:
+def _alive(processes: list[Heartbeat]) -> CheckResult:
     alive = {beat.kind for beat in processes if beat.is_alive}
     missing = [kind for kind in _KINDS if kind not in alive]
     if missing:
-        return Finding(
+        return CheckResult(
             "processes",
             ok=False,
             detail=f"no report from: {', '.join(missing)}",
             advice="Run `callmark serve` to start all roles.",
         )
-    return Finding("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} processes report")
+    return CheckResult("processes", ok=True, detail=f"{sum(beat.is_alive for beat in processes)} processes report")
 
 
-async def _mail(deps: Deps, tx: Tx) -> Finding:
+async def _mail(deps: Deps, tx: Tx) -> CheckResult:
     waiting = await mail.count_waiting(tx)
     if deps.settings.emulator:
-        return Finding("mail", ok=True, detail="the emulator keeps emails and does not send them")
+        return CheckResult("mail", ok=True, detail="the emulator keeps emails and does not send them")
     if deps.settings.smtp_host:
-        return Finding("mail", ok=True, detail=f"sent through {deps.settings.smtp_host}; {waiting} waiting")
+        return CheckResult("mail", ok=True, detail=f"sent through {deps.settings.smtp_host}; {waiting} waiting")
     advice = "Set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM to send them." if waiting else ""
-    return Finding("mail", ok=not waiting, detail=f"no mail server is configured; {waiting} waiting", advice=advice)
+    return CheckResult("mail", ok=not waiting, detail=f"no mail server is configured; {waiting} waiting", advice=advice)
 
 
 ROUTES = (

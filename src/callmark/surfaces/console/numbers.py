@@ -24,7 +24,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.csv_export import sheet
-from callmark.surfaces.console.feature_sets import Identity, identity_of, place_options
+from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
@@ -76,7 +76,7 @@ class NumberPage(Page):
 
     template: ClassVar[str] = "numbers/number.html"
     found: PlacedNumber
-    identity: Identity
+    identity: FeatureSetIdentity
     why: str
 
 
@@ -161,7 +161,7 @@ async def delist(request: ConsoleRequest) -> Response:
 async def show_number(request: ConsoleRequest) -> Response:
     """One number."""
     found = await _find(request)
-    identity = Identity("", "", "")
+    identity = FeatureSetIdentity("", "", "")
     if found.placed:
         identity = await identity_of(request, found.placed.feature_set)
     return page(request, NumberPage(found, identity, _why(found)))

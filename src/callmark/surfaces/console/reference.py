@@ -30,7 +30,7 @@ _NEEDED = {(route.method, route.path): route.features for route in API}
 
 
 @dataclass(frozen=True)
-class Operation:
+class RouteExample:
     """One route: what it does, the command that calls it, an answer; `has_access`: whether the account subscribes."""
 
     id: str
@@ -48,7 +48,7 @@ class ReferencePage(Page):
     """Routes by their tags."""
 
     template: ClassVar[str] = "reference/reference.html"
-    groups: list[tuple[str, list[Operation]]]
+    groups: list[tuple[str, list[RouteExample]]]
     account_id: str
     base_url: str
 
@@ -66,7 +66,7 @@ async def show_reference(request: ConsoleRequest) -> Response:
     times = {"from": now - timedelta(days=1), "from_date": now - timedelta(days=1), "to": now}
     writer = _Writer(request.deps.public_url, own, {name: str(int(at.timestamp())) for name, at in times.items()})
     features = request.live_session.features
-    groups: dict[str, list[Operation]] = {}
+    groups: dict[str, list[RouteExample]] = {}
     for method, path, told in _operations(request.deps.public_url):
         groups.setdefault(told["tags"][0], []).append(writer.operation(method, path, told, features))
     return page(request, ReferencePage([*groups.items()], str(request.account_id), request.deps.public_url))
@@ -91,9 +91,9 @@ class _Writer:
     own: Mapping[str | int, str | int]
     times: Mapping[str, str]
 
-    def operation(self, method: str, path: str, told: Json, features: frozenset[Feature]) -> Operation:
+    def operation(self, method: str, path: str, told: Json, features: frozenset[Feature]) -> RouteExample:
         needed = _NEEDED[method, path]
-        return Operation(
+        return RouteExample(
             told["operationId"],
             method,
             path.replace("{clientAccountId}", str(self.own[ACCOUNT_ID])),

@@ -95,7 +95,7 @@ class UploadPreviewPage(Page):
 
 
 @dataclass
-class _Asked:
+class _PreviewChoices:
     """What was chosen, as far as it can be read, and what is wrong with the rest."""
 
     options: PreviewOptions
@@ -191,7 +191,7 @@ def _choices_of(form: Form) -> dict[str, str]:
     return {name: form.text(name)[:_LONGEST_CHOICE] for name in names if form.text(name)}
 
 
-async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
+async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _PreviewChoices:
     """The choices as types, each fault beside its field; what is wrong is left at what is usual."""
     errors: dict[str, str] = {}
     zone_name = choices.get("time_zone", "") or request.zone.key
@@ -228,7 +228,7 @@ async def _asked(request: ConsoleRequest, choices: Mapping[str, str]) -> _Asked:
     )
     chosen = {one: choices[f"{_COLUMN}{one.value}"] for one in Field if f"{_COLUMN}{one.value}" in choices}
     reading = Reading(choices.get("encoding", ""), choices.get("sheet", ""), region=region)
-    return _Asked(PreviewOptions(reading, defaults, chosen), zone, errors)
+    return _PreviewChoices(PreviewOptions(reading, defaults, chosen), zone, errors)
 
 
 async def _shown_choices(request: ConsoleRequest, file: PreviewedFile) -> dict[str, str]:
