@@ -1,6 +1,7 @@
-"""docs/architecture.md names files and what is in them: all of it is there."""
+"""docs/architecture.md names files and what is in them: all of it is there. A class is unique in the tree."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,10 @@ def test_what_the_page_names_exists(path: str, name: str) -> None:
     if name:
         defined = rf"^(?:async )?(?:def|class) {name}\b|^{name}\b.*="
         assert re.search(defined, file.read_text(), re.MULTILINE), f"{path} defines no {name}"
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    sources = [path.read_text() for path in SOURCE.rglob("*.py")]
+    names = Counter(name for text in sources for name in re.findall(r"^class (\w+)", text, re.MULTILINE))
+    assert len(names) > 300
+    assert [name for name, count in names.items() if count > 1] == []
