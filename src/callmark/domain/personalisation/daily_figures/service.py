@@ -1,4 +1,4 @@
-"""DayFigures of an account by day: counted behind the pushing, read at once (docs/decisions/0011-home-figures.md).
+"""An account's figures by day: counted behind the pushing, read at once (docs/decisions/0011-home-figures.md).
 
 A job follows the batches in the order of their ids and counts each once, when it is done; what handsets take late is
 found by an index of its own; calls are added by `calls`. A page reads sums of days and counts the newest batches, which
