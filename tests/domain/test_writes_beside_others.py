@@ -43,7 +43,7 @@ NOW = SystemClock().now().replace(microsecond=0)
 ROWS, STORED, ROUNDS = 45, 30_000, 2
 ACCOUNT = AccountId(new_id())
 
-Write = Callable[[Tx], Awaitable[object]]
+Write = Callable[[DatabaseConnection], Awaitable[object]]
 
 FILL = """
 INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, starts_at,

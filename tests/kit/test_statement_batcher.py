@@ -1,16 +1,26 @@
 """Gathered commits: concurrent items share one, a bad one spoils only itself."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from uuid import UUID
 
 import asyncpg
+import pytest
+from tests.engines import Engines
 
 from callmark.domain.deps import Deps
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.ids import new_id
 from callmark.kit.statement_batcher import StatementBatcher
+
+
+@pytest.fixture
+async def gather(engines: Engines) -> AsyncGenerator[StatementBatcher]:
+    connections = KeptConnections(engines.dsn, size=1, name="test gathered")
+    yield StatementBatcher(connections)
+    await connections.close()
 
 
 class Ledger:
@@ -33,9 +43,8 @@ async def count(deps: Deps, ids: Sequence[UUID]) -> int:
         return await tx.fetchval("SELECT count(*) FROM client_account WHERE id = ANY($1)", list(ids))
 
 
-async def test_items_that_arrive_together_share_commits(deps: Deps) -> None:
-    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
-    statement = ledger.write
+async def test_items_that_arrive_together_share_commits(deps: Deps, gather: StatementBatcher) -> None:
+    statement = (ledger := Ledger()).write
     ids = [new_id() for _ in range(50)]
     await asyncio.gather(*(gather(statement, [one]) for one in ids))
     assert await count(deps, ids) == 50
@@ -43,9 +52,8 @@ async def test_items_that_arrive_together_share_commits(deps: Deps) -> None:
     assert len(ledger.sets) <= 2
 
 
-async def test_one_bad_item_spoils_only_itself(deps: Deps) -> None:
-    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
-    statement = ledger.write
+async def test_one_bad_item_spoils_only_itself(deps: Deps, gather: StatementBatcher) -> None:
+    statement = Ledger().write
     taken = new_id()
     await gather(statement, [taken])
     good = [new_id() for _ in range(5)]
@@ -61,7 +69,7 @@ async def test_one_bad_item_spoils_only_itself(deps: Deps) -> None:
     assert await count(deps, good) == 5
 
 
-async def test_a_domain_error_of_one_item_is_only_its_callers(deps: Deps) -> None:
+async def test_a_domain_error_of_one_item_is_only_its_callers(gather: StatementBatcher) -> None:
     bad = new_id()
 
     async def refuse(tx: Tx, items: Sequence[UUID]) -> None:
@@ -69,16 +77,14 @@ async def test_a_domain_error_of_one_item_is_only_its_callers(deps: Deps) -> Non
         if bad in items:
             raise Conflict("not that one")
 
-    gather = StatementBatcher(deps.db, lanes=1)
     results = await asyncio.gather(
         *(gather(refuse, [one]) for one in [new_id(), bad, new_id()]), return_exceptions=True
     )
     assert [type(result) for result in results] == [tuple, Conflict, tuple]
 
 
-async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps) -> None:
-    gather, ledger = StatementBatcher(deps.db, lanes=1), Ledger()
-    statement = ledger.write
+async def test_a_caller_that_gives_up_does_not_hold_up_the_others(deps: Deps, gather: StatementBatcher) -> None:
+    statement = Ledger().write
     ids = [new_id() for _ in range(3)]
     tasks = [asyncio.create_task(gather(statement, [one])) for one in ids]
     await asyncio.wait(tasks, timeout=0)

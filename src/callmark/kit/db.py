@@ -93,14 +93,10 @@ class Tx(Protocol):
 
 
 class DatabaseConnection(Tx, Protocol):
-    """A connection of its own, see `connect`."""
+    """A connection outside the pool: what `connect` gives, and what gathered statements get."""
 
     def transaction(self) -> AbstractAsyncContextManager[None]:
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        ...
-
-    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's own parameter
-        """Says goodbye to the server, and cuts the connection when that takes longer than `timeout` seconds."""
         ...
 
 

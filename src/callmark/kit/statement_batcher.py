@@ -14,13 +14,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from callmark.kit import patience
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import DatabaseConnection
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
 
-Statement = Callable[[Tx, Sequence[Any]], Awaitable[Sequence[Any] | None]]
-"""Does all items in one SQL statement, of all callers; gives a result for each, in order, or None at all."""
+Statement = Callable[[DatabaseConnection, Sequence[Any]], Awaitable[Sequence[Any] | None]]
+"""Does all items in one SQL statement, of all callers; gives a result for each, in order, or None at all.
+
+It gets a connection outside a transaction, and opens one where one statement is not enough.
+"""
 
 _Waiting = list[tuple[Sequence[Any], asyncio.Future[Sequence[Any]]]]
 """Callers' items and where their results go."""
@@ -38,16 +41,15 @@ class _Line:
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
         self.waiting: _Waiting = []
-        self.running = 0
+        self.is_running = False
         self.items = GATHERED_ITEMS.labels(statement.__name__)
 
 
 class StatementBatcher:
-    """Runs statements over gathered items; `lanes` is how many transactions of one statement may run at once."""
+    """Runs statements over gathered items, of each statement one run at a time."""
 
-    def __init__(self, db: Database | KeptConnections, *, lanes: int = 1) -> None:
-        self._db = db
-        self._lanes = lanes
+    def __init__(self, connections: KeptConnections) -> None:
+        self._connections = connections
         self._lines: dict[Statement, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -60,8 +62,8 @@ class StatementBatcher:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Sequence[Any]] = loop.create_future()
         line.waiting.append((items, done))
-        if line.running < self._lanes:
-            line.running += 1
+        if not line.is_running:
+            line.is_running = True
             task = loop.create_task(self._drain(line))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -76,11 +78,11 @@ class StatementBatcher:
                 while taken := _take(line):
                     await self._commit(line, taken)
         finally:
-            line.running -= 1
+            line.is_running = False
 
     async def _commit(self, line: _Line, taken: _Waiting) -> None:
         try:
-            async with self._db.connection() as tx:
+            async with self._connections.connection() as tx:
                 results = await line.statement(tx, [item for items, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
             if len(taken) == 1 or isinstance(exc, Unavailable):

@@ -38,6 +38,7 @@ from callmark.domain.numbers.model import Delisted, NumberState, Published, Requ
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import read_settings
 from callmark.kit.statement_batcher import StatementBatcher
@@ -225,7 +226,8 @@ async def _open(engines: Engines) -> Deps:
     async with db.connection() as tx:
         fabric = Fabric(engines.nats_url, await tx.fetchval("SELECT id FROM installation"), name="test")
     await fabric.open()
-    return Deps(options, db, fabric, StatementBatcher(db), FakeClock(), SystemClock(), "http://callmark.test")
+    gather = StatementBatcher(KeptConnections(engines.dsn, size=1, name="test"))  # which nothing here uses
+    return Deps(options, db, fabric, gather, FakeClock(), SystemClock(), "http://callmark.test")
 
 
 def test_every_order_of_events_keeps_the_rules(engines: Engines) -> None:

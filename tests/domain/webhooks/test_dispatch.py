@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 from aiohttp import web
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
+from tests.engines import Engines
 from tests.factories import ALICE
 from tests.waiting import until
 
@@ -23,10 +24,11 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.kit.clock import FakeClock
-from callmark.kit.db import Database, Tx
+from callmark.kit.db import DatabaseConnection
 from callmark.kit.fabric import Fabric, OnMessage
+from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.outbound import Patience
-from callmark.kit.statement_batcher import StatementBatcher
+from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 from callmark.kit.work import LEASE
 
 
@@ -99,22 +101,21 @@ async def test_a_deletion_ends_what_waits_and_leaves_what_is_under_way_its_resul
     assert await counted() == {(DeliveryState.WEBHOOK_NOT_FOUND, 0): 6, (DeliveryState.RESCHEDULED, 1): 4}
 
 
-class SlowAnswers:
-    """A database whose answers are old by the time they arrive."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
+class SlowAnswers(KeptConnections):
+    """Connections whose answers are old by the time they arrive."""
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Tx]:
-        async with self._db.connection() as tx:
-            yield tx
+    async def connection(self) -> AsyncGenerator[DatabaseConnection]:
+        async with super().connection() as connection:
+            yield connection
             await asyncio.sleep(0.02)
 
 
-async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_for(stage: Stage) -> None:
-    gather = StatementBatcher(cast("Database", SlowAnswers(stage.deps.db)))
-    slow = replace(stage.deps, gather=gather)
+async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_for(
+    stage: Stage, engines: Engines
+) -> None:
+    connections = SlowAnswers(engines.dsn, size=GATHER_CONNECTIONS, name="slow")
+    slow = replace(stage.deps, gather=StatementBatcher(connections))
     turns = itertools.cycle(range(4))
 
     async def one_after_another(_: web.Request) -> web.Response:
@@ -128,6 +129,7 @@ async def test_nothing_is_sent_twice_while_results_come_in_and_more_is_looked_fo
         await until(lambda: all_delivered(stage), within_s=10)
         await stop(working)
         counts = Counter(request.event_id for request in there.requests)
+    await connections.close()
     assert set(counts.values()) == {1}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, Tx, named_when_lost, server_settings
+from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, named_when_lost, server_settings
 from callmark.kit.errors import Unavailable
 
 TRUSTED_S = 300.0
@@ -38,7 +38,7 @@ class KeptConnections:
         self._closing = False
 
     @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[Tx]:
+    async def connection(self) -> AsyncGenerator[DatabaseConnection]:
         """A connection for single statements. Raises Unavailable when PostgreSQL cannot be reached."""
         if self._closing:
             raise Unavailable("postgresql: this process is ending")

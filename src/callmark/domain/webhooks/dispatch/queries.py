@@ -7,7 +7,7 @@ real one.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString, NamedTuple, cast
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
@@ -94,14 +94,16 @@ class EndedAttempt(NamedTuple):
     at: datetime
 
 
-async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> list[datetime | None]:
+async def give_back(
+    connection: DatabaseConnection, given: Sequence[tuple[HeldWebhook, datetime]]
+) -> list[datetime | None]:
     """Ends leases, each webhook due again when its next delivery is, not before the instant beside it; when that is.
 
     In a transaction of two statements: an event that is being appended holds the row's lock, so the second, with a
     snapshot of its own, sees its delivery. Locks in order of id, as `events.append` does.
     """
-    async with cast("DatabaseConnection", tx).transaction():
-        still_held = await tx.fetch(
+    async with connection.transaction():
+        still_held = await connection.fetch(
             "SELECT q.webhook_id, g.due_at FROM webhook_queue q"
             " JOIN unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS g (webhook_id, lease_id, due_at)"
             " USING (webhook_id, lease_id) ORDER BY q.webhook_id FOR NO KEY UPDATE OF q",
@@ -109,7 +111,7 @@ async def give_back(tx: Tx, given: Sequence[tuple[HeldWebhook, datetime]]) -> li
             [held.lease_id for held, _ in given],
             [at for _, at in given],
         )
-        due = await tx.fetch(
+        due = await connection.fetch(
             """
             UPDATE webhook_queue q SET lease_id = NULL, leased_until = NULL, due_at = (
               SELECT greatest(d.due_at, g.due_at) FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id
@@ -169,10 +171,10 @@ def _due_of(row: Row) -> DueDelivery:
     )
 
 
-async def record(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
-    """As `record_within`, gathered from many attempts, on a connection without a transaction: in one of its own."""
-    async with cast("DatabaseConnection", tx).transaction():
-        await record_within(tx, ended)
+async def record(connection: DatabaseConnection, ended: Sequence[EndedAttempt]) -> None:
+    """As `record_within`, gathered from many attempts, in a transaction of its own."""
+    async with connection.transaction():
+        await record_within(connection, ended)
 
 
 async def record_within(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
