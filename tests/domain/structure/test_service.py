@@ -16,7 +16,7 @@ from callmark.domain.ids import AccountId, CatalogueId, DepartmentId
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role, Scope
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
-from callmark.domain.structure.model import Node, NodeKind
+from callmark.domain.structure.model import Node, NodeKind, flat
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
 
 
@@ -37,6 +37,22 @@ async def test_a_branch_is_there_as_it_was_made(deps: Deps, alices: AccountId) -
     assert (await structure.get_node(deps, alices, made.process.id)).unit == made.process
     assert (await structure.get_node(deps, alices, made.sub_process.id)).unit == made.sub_process
     assert (made.operation.name, made.sub_process.parent_id) == ("Delivery", made.process.id)
+
+
+async def test_a_node_is_read_with_the_way_to_it_and_all_below_as_the_tree_has_it(
+    deps: Deps, alices: AccountId, charlies: AccountId
+) -> None:
+    made = await make_branch(deps, alices)
+    await make_branch(deps, alices, department="Care")
+    await make_branch(deps, charlies)
+    other = await structure.create_process(deps, alices, made.operation.id, name="First mile", by=SYSTEM)
+    await structure.create_sub_process(deps, alices, other.id, name="Morning", by=SYSTEM)
+    for process_id in (made.process.id, made.sub_process.id, other.id):
+        await make_feature_set(deps, alices, process_id)
+    nodes = flat(await structure.tree(deps, alices))
+    assert len(nodes) == 10
+    for node_id, node in nodes.items():
+        assert await structure.get_node(deps, alices, node_id) == node
 
 
 async def test_a_foreign_id_answers_like_an_unknown_one(deps: Deps, alices: AccountId, charlies: AccountId) -> None:

@@ -3,6 +3,7 @@
 Changes hold the account's lock (`accounts.lock_account`), so that what they read of its structure stays so.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, CatalogueId, DepartmentId, FeatureSetId, OperationId, ProcessId
@@ -10,29 +11,77 @@ from callmark.domain.structure.catalogue import operation_name
 from callmark.domain.structure.model import Department, HeldFeatureSet, Operation, Process, Unit
 from callmark.kit.db import Row, Tx
 
+_DEPARTMENTS = "SELECT id, account_id, name, created_at FROM department WHERE account_id = $1"
+_OPERATIONS = (
+    "SELECT id, account_id, department_id, catalogue_id, created_at FROM calling_operation WHERE account_id = $1"
+)
+_PROCESSES = (
+    "SELECT id, account_id, operation_id, parent_id, name, created_at FROM calling_process WHERE account_id = $1"
+)
+_HELD_SETS = (
+    "SELECT id, process_id, name, state, number_count FROM feature_set WHERE account_id = $1 AND process_id IS NOT NULL"
+)
+_OPERATION_ABOVE = "(SELECT operation_id FROM calling_process WHERE id = $2)"
+
 
 async def select_units(tx: Tx, account_id: AccountId) -> list[Unit]:
     """All departments, operations, processes and sub-processes of the account, in no order."""
+    departments = await tx.fetch(_DEPARTMENTS, account_id)
+    operations = await tx.fetch(_OPERATIONS, account_id)
+    processes = await tx.fetch(_PROCESSES, account_id)
+    return [*map(_department, departments), *map(_operation, operations), *map(_process, processes)]
+
+
+async def select_branch(tx: Tx, account_id: AccountId, node_id: UUID) -> list[Unit]:
+    """A unit with those above it and all below it, in no order; empty when the account has none of this id."""
+    of = account_id, node_id
     departments = await tx.fetch(
-        "SELECT id, account_id, name, created_at FROM department WHERE account_id = $1", account_id
+        f"{_DEPARTMENTS} AND (id = $2 OR id IN"
+        f" (SELECT department_id FROM calling_operation WHERE id = $2 OR id = {_OPERATION_ABOVE}))",
+        *of,
     )
     operations = await tx.fetch(
-        "SELECT id, account_id, department_id, catalogue_id, created_at FROM calling_operation WHERE account_id = $1",
-        account_id,
+        f"{_OPERATIONS} AND (id = $2 OR department_id = $2 OR id = {_OPERATION_ABOVE})",
+        *of,
     )
     processes = await tx.fetch(
-        "SELECT id, account_id, operation_id, parent_id, name, created_at FROM calling_process WHERE account_id = $1",
-        account_id,
+        f"{_PROCESSES} AND (id = $2 OR parent_id = $2 OR operation_id = $2"
+        " OR id = (SELECT parent_id FROM calling_process WHERE id = $2)"
+        " OR operation_id IN (SELECT id FROM calling_operation WHERE department_id = $2))",
+        *of,
     )
     return [*map(_department, departments), *map(_operation, operations), *map(_process, processes)]
 
 
-async def select_held_sets(tx: Tx, account_id: AccountId) -> dict[UUID, list[HeldFeatureSet]]:
-    """The account's feature sets by the process that they belong to, in alphabetical order; no number groups."""
-    rows = await tx.fetch(
-        "SELECT id, process_id, name, state, number_count FROM feature_set"
-        " WHERE account_id = $1 AND process_id IS NOT NULL",
-        account_id,
+async def select_sibling_names(tx: Tx, unit: Department | Process) -> list[str]:
+    """Names of the others in the same place. Indexes department_name_unique, calling_process_name_unique."""
+    match unit:
+        case Department():
+            rows = await tx.fetch(
+                "SELECT name FROM department WHERE account_id = $1 AND id <> $2", unit.account_id, unit.id
+            )
+        case Process():
+            rows = await tx.fetch(
+                "SELECT name FROM calling_process"
+                " WHERE operation_id = $1 AND parent_id IS NOT DISTINCT FROM $2 AND id <> $3",
+                unit.operation_id,
+                unit.parent_id,
+                unit.id,
+            )
+    return [row["name"] for row in rows]
+
+
+async def select_held_sets(
+    tx: Tx, account_id: AccountId, processes: Sequence[UUID] | None = None
+) -> dict[UUID, list[HeldFeatureSet]]:
+    """The account's feature sets by the process that they belong to, in alphabetical order; no number groups.
+
+    Of these processes, or (None) of all.
+    """
+    rows = (
+        await tx.fetch(_HELD_SETS, account_id)
+        if processes is None
+        else await tx.fetch(f"{_HELD_SETS} AND process_id = ANY ($2::uuid[])", account_id, processes)
     )
     found: dict[UUID, list[HeldFeatureSet]] = {}
     for row in sorted(rows, key=lambda row: row["name"].casefold()):

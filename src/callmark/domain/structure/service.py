@@ -1,7 +1,7 @@
 """Use cases of departments, calling operations, processes and sub-processes (contract, section 12.1).
 
-Every change locks the account first and reads its whole tree: structure changes rarely and by hand, and one change at a
-time is simple to be right about. Lock order: account, feature set, numbers.
+Every change locks the account first and reads the branch that it changes: structure changes rarely and by hand, and one
+change at a time is simple to be right about. Lock order: account, feature set, numbers.
 
 What is inside a place and its name are for those who own it or one above it. Where it is and whether it exists are
 for those above it, so that nobody can take away its own place.
@@ -48,7 +48,8 @@ async def tree(deps: Deps, account_id: AccountId, scope: Scope = WHOLE_ACCOUNT) 
     """
     await accounts.get_account(deps, account_id)
     async with deps.db.connection() as tx:
-        return seen_in(await _tree(tx, account_id), scope)
+        units = await queries.select_units(tx, account_id)
+        return seen_in(tree_of(units, await queries.select_held_sets(tx, account_id)), scope)
 
 
 async def get_node(
@@ -196,13 +197,10 @@ async def delete_node(
     return node
 
 
-async def _tree(tx: Tx, account_id: AccountId) -> list[Node]:
-    units = await queries.select_units(tx, account_id)
-    return tree_of(units, await queries.select_held_sets(tx, account_id))
-
-
 async def _find(tx: Tx, account_id: AccountId, node_id: UUID, kinds: Collection[NodeKind], scope: Scope) -> Node:
-    node = flat(seen_in(await _tree(tx, account_id), scope)).get(node_id)
+    units = await queries.select_branch(tx, account_id, node_id)
+    branch = tree_of(units, await queries.select_held_sets(tx, account_id, [unit.id for unit in units]))
+    node = flat(seen_in(branch, scope)).get(node_id)
     kind = next(iter(kinds)).word if len(kinds) < len(ANY) else "place"
     return found(node if node and node.kind in kinds else None, f"no {kind} with this id in this account")
 
@@ -232,10 +230,9 @@ async def _move(deps: Deps, tx: Tx, by: Actor, moved: Process, to: Node) -> Proc
     return moved
 
 
-async def _check_name(tx: Tx, unit: Unit) -> None:
-    others = [one for one in await queries.select_units(tx, unit.account_id) if one.above_id == unit.above_id]
+async def _check_name(tx: Tx, unit: Department | Process) -> None:
     above = {NodeKind.DEPARTMENT: "account", NodeKind.PROCESS: "operation"}.get(unit.kind, "process")
-    refuse_taken(unit.name, [one.name for one in others if one.id != unit.id], unit.kind.word, above)
+    refuse_taken(unit.name, await queries.select_sibling_names(tx, unit), unit.kind.word, above)
 
 
 def _parent(node: Node) -> Process:
