@@ -1,7 +1,6 @@
 """Mails: queued in a transaction, sent through a real mail server, refused, put off, given up, caught."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,23 +28,26 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Post:
-    """A post office for one test, which begins without mails and leaves none."""
+    """A post office for one test, with mail settings of its own."""
 
     deps: Deps
-    settings: Settings
+
+    @property
+    def settings(self) -> Settings:
+        return self.deps.settings
 
     def at(self, inbox: Inbox, **settings: object) -> "Post":
         return self.with_(smtp_host="127.0.0.1", smtp_port=inbox.port, mail_from=FROM, smtp_tls="none", **settings)
 
     def with_(self, **settings: object) -> "Post":
-        return Post(self.deps, msgspec.structs.replace(self.settings, **settings))
+        return Post(replace(self.deps, settings=msgspec.structs.replace(self.settings, **settings)))
 
     async def enqueue(self, to: str = "alice@acme.example", subject: str = "Grüße", text: str = "Hello.\n") -> None:
         async with self.deps.db.transaction() as tx:
             await mail.enqueue(tx, to=to, subject=subject, text=text, html="<p>Hello.</p>", now=self.deps.clock.now())
 
     async def run_due(self) -> int:
-        work = jobs.mails(self.settings, self.deps.db, self.deps.clock)
+        work = jobs.mails(self.deps)
         worker = Worker(self.deps.db, self.deps.fabric, self.deps.clock, self.deps.real_clock)
         return await worker.run_due(work) if work.ready() else 0
 
@@ -59,12 +61,8 @@ class Post:
 
 
 @pytest.fixture
-async def post(deps: Deps) -> AsyncGenerator[Post]:
-    async with deps.db.connection() as tx:
-        await mail.forget_all(tx)
-    yield Post(deps, deps.settings)
-    async with deps.db.connection() as tx:
-        await mail.forget_all(tx)
+def post(deps: Deps) -> Post:
+    return Post(deps)
 
 
 async def test_a_mail_goes_out_as_text_and_html_to_its_one_recipient(post: Post) -> None:
@@ -179,7 +177,7 @@ async def test_a_repeat_after_a_killed_worker_has_the_same_message_id(post: Post
         post = post.at(inbox)
         await post.enqueue()
         killed = Worker(post.deps.db, post.deps.fabric, post.deps.clock, FakeClock())  # its lease is of long ago
-        (claimed,) = await killed.claim(jobs.mails(post.settings, post.deps.db, post.deps.clock), 1)
+        (claimed,) = await killed.claim(jobs.mails(post.deps), 1)
         assert await smtp.send(post.settings, queries.mail_of(claimed.row)) is None
         assert await post.run_due() == 1
     first, second = inbox.mails
@@ -220,11 +218,11 @@ async def test_in_the_emulator_mails_are_caught_and_never_sent(post: Post) -> No
     assert (await post.only()).state is MailState.CAUGHT
 
 
-async def test_without_a_server_mails_wait_and_the_log_says_so(post: Post, clock: FakeClock) -> None:
+async def test_without_a_server_mails_wait_and_the_log_says_so(post: Post) -> None:
     await post.enqueue()
     assert await post.run_due() == 0
     with structlog.testing.capture_logs() as logged:
-        await jobs.keep_mails(post.settings, post.deps.db, clock)
+        await jobs.keep_mails(post.deps)
     assert [(line["event"], line["count"]) for line in logged] == [("mails_wait", 1)]
     assert (await post.only()).state is MailState.WAITING
 
@@ -266,7 +264,7 @@ async def test_old_mails_are_forgotten(post: Post, clock: FakeClock) -> None:
     await post.enqueue()
     clock.advance(KEPT + timedelta(seconds=1))
     await post.enqueue()
-    await jobs.keep_mails(post.settings, post.deps.db, clock)
+    await jobs.keep_mails(post.deps)
     assert (await post.only()).created_at == clock.now()
 
 

@@ -1,7 +1,6 @@
 """Queues, mails that could not be sent, health and operators, as an operator sees and changes them."""
 
 import re
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -39,16 +38,6 @@ async def olive(deps: Deps, browse: Visitors) -> Browser:
     return await browse.as_operator(await make_operator(deps))
 
 
-@pytest.fixture
-async def no_mails(deps: Deps) -> AsyncGenerator[None]:
-    """No mail of another test is there, before or after."""
-    async with deps.db.connection() as tx:
-        await mail.forget_all(tx)
-    yield
-    async with deps.db.connection() as tx:
-        await mail.forget_all(tx)
-
-
 async def failed_mail(deps: Deps, to: str, *, days_ago: int = 6) -> None:
     """A mail that was given up."""
     now = deps.clock.now()
@@ -68,7 +57,6 @@ def row_of(page: str, what: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", found).split())
 
 
-@pytest.mark.usefixtures("no_mails")
 async def test_work_is_told_by_kind_with_what_waits_longest(deps: Deps, olive: Browser) -> None:
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
@@ -92,7 +80,6 @@ async def test_jobs_that_come_round_say_when(deps: Deps, olive: Browser) -> None
     assert row_of((await olive.get(QUEUES)).text, "Ends pushes").endswith("Waiting in 5 minutes")
 
 
-@pytest.mark.usefixtures("no_mails")
 async def test_a_mail_that_was_given_up_is_sent_again(deps: Deps, olive: Browser) -> None:
     await failed_mail(deps, "carl@acme.example")
     page = await olive.get(QUEUES)
@@ -110,7 +97,6 @@ async def test_a_mail_that_was_given_up_is_sent_again(deps: Deps, olive: Browser
     assert entry.subject == "carl@acme.example"
 
 
-@pytest.mark.usefixtures("no_mails")
 async def test_all_mails_that_could_not_be_sent_are_sent_again_at_once(deps: Deps, olive: Browser) -> None:
     for who in ("carl", "dina"):
         await failed_mail(deps, f"{who}@acme.example")

@@ -28,10 +28,6 @@ from callmark.kit.work import Claimed, Work
 Job = Callable[[Deps], Awaitable[object]]
 
 
-async def _keep_mails(deps: Deps) -> None:
-    await mail.keep_mails(deps.settings, deps.db, deps.clock)
-
-
 PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "partitions": (timedelta(hours=6), partitions.keep_partitions),
     "old_batches": (timedelta(days=1), partitions.drop_old_batches),
@@ -42,7 +38,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
-    "old_mails": (timedelta(hours=1), _keep_mails),
+    "old_mails": (timedelta(hours=1), mail.keep_mails),
     "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
@@ -70,7 +66,7 @@ def row_works(deps: Deps) -> list[Work]:
         uploads.uploads(deps),
         switches.switches(deps),
         numbers.listing_jobs(deps),
-        mail.mails(deps.settings, deps.db, deps.clock),
+        mail.mails(deps),
         periodic(deps),
     ]
 

@@ -8,25 +8,23 @@ from datetime import datetime
 
 import structlog
 
+from callmark.domain.deps import Deps
 from callmark.domain.mail import queries
 from callmark.domain.mail.model import GIVES_UP_AFTER, MailState, next_try_at
 from callmark.kit import smtp
-from callmark.kit.clock import Clock
-from callmark.kit.db import Database
-from callmark.kit.settings import Settings
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
 
 
-def mails(settings: Settings, db: Database, clock: Clock) -> Work:
+def mails(deps: Deps) -> Work:
     """The work of sending; while no server is set, nothing is claimed and mails wait.
 
     Recipients take turns, so that a code for signing in does not wait behind a thousand notices to someone else. In
     emulator mode mails are caught instead. An outcome is written with the end of its lease, so that of two workers
     only the one that still holds the mail decides.
     """
-    ready = settings.emulator or bool(settings.smtp_host)
+    settings, db, clock = deps.settings, deps.db, deps.clock
 
     async def run(claimed: Claimed) -> datetime | None:
         mail = queries.mail_of(claimed.row)
@@ -57,13 +55,14 @@ def mails(settings: Settings, db: Database, clock: Clock) -> Work:
         at_once=4,
         owner="recipient",
         share=2,
-        ready=lambda: ready,
+        ready=lambda: settings.emulator or bool(settings.smtp_host),
     )
 
 
-async def keep_mails(settings: Settings, db: Database, clock: Clock) -> None:
+async def keep_mails(deps: Deps) -> None:
     """Forgets old mails, and says in the log when others wait for a mail server that nobody has set."""
-    async with db.connection() as tx:
-        await queries.delete_older(tx, clock.now())
+    settings = deps.settings
+    async with deps.db.connection() as tx:
+        await queries.delete_older(tx, deps.clock.now())
         if not (settings.emulator or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")
