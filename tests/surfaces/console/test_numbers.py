@@ -50,6 +50,8 @@ async def test_the_list_is_searched_filtered_and_turned_by_key(
     assert await found(set=str(there), state="listed") == {few[1]}
     assert await found(place=str(business.other_department)) == set()
     assert len(await found(place=str(business.process))) == 50
+    assert re.search(f'value="{here}".*value="{there}"', listed.text, re.DOTALL)  # the filter offers both, by name
+    assert f'value="{there}"' not in (await alice.get(NUMBERS, place=str(business.other_department))).text
     assert "No matches" in text_of(await alice.get(NUMBERS, q="nobody"))
     assert len(await found(before="rubbish")) == 50
     file = await alice.get(f"{NUMBERS}/export", set=str(there))

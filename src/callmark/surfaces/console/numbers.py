@@ -4,19 +4,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from starlette.responses import Response, StreamingResponse
 
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
-from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import imports
 from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
+from callmark.domain.structure.model import HeldFeatureSet, Node, flat
 from callmark.kit.clock import iso_us
 from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -61,7 +61,7 @@ class NumbersPage(Page):
     numbers: list[NumberDetails]
     wanted: NumberFilter
     places: list[tuple[str, str]]
-    sets: list[VisibleFeatureSet]
+    sets: list[HeldFeatureSet]
     is_narrowed: bool
     url: str
     export: str
@@ -94,8 +94,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     wanted = _wanted(request)
     of = request.deps, request.account_id, request.by.scope
     found = await number_search.search_numbers(*of, wanted, before=_PAGER.position(request), limit=_PAGE + 1)
-    visible = await visible_sets.list_visible(*of)
-    tree = await structure.tree(request.deps, request.account_id, request.by.scope)
+    tree = await structure.tree(*of)
     kept = {
         "q": wanted.text,
         "state": wanted.state or "",
@@ -107,7 +106,7 @@ async def show_list(request: ConsoleRequest) -> Response:
         part.rows,
         wanted,
         place_options(tree),
-        [one for one in visible if one.path and (wanted.place is None or wanted.place in one.path)],
+        _sets_in(tree, wanted.place),
         is_narrowed=any(kept.values()),
         url=LIST,
         export=with_query(f"{LIST}/export", **kept),
@@ -116,6 +115,12 @@ async def show_list(request: ConsoleRequest) -> Response:
         first=part.first,
     )
     return page(request, listed)
+
+
+def _sets_in(tree: list[Node], place: UUID | None) -> list[HeldFeatureSet]:
+    """The feature sets of a place, or of the whole tree, by name."""
+    nodes = [node for node in flat(tree).values() if place is None or place in node.path]
+    return sorted((one for node in nodes for one in node.sets), key=lambda one: (one.name.casefold(), one.id))
 
 
 async def export(request: ConsoleRequest) -> Response:
