@@ -93,7 +93,7 @@ async def _world(deps: Deps) -> World:
     priority = await labelled_set(deps, acme.account_id, "Urgent", PhoneType.PRIORITY)
     returns = await labelled_set(deps, acme.account_id, "Returns")
     (seed,) = phones(1)
-    group, _ = await imports.import_group(deps, acme.account_id, "Old console", label.id, [seed], by=ALICE)
+    group, _ = await imports.import_group(deps, acme.account_id, "Old console", label.id, [seed], by=OPERATOR)
     await run_jobs(deps)
     world.places = [
         Place(acme.account_id, acme.feature_set_id, PhoneType.VERIFIED),
@@ -209,7 +209,7 @@ async def _publish(world: World, into: Place, asked: list[PhoneNumber], *, revie
     if not into.is_group:
         return await numbers.publish(deps, into.account, into.feature_set, asked, by=ALICE)
     assert world.group_label
-    _, answer = await imports.import_group(deps, into.account, "Old console", world.group_label, asked, by=ALICE)
+    _, answer = await imports.import_group(deps, into.account, "Old console", world.group_label, asked, by=OPERATOR)
     return answer
 
 
