@@ -135,7 +135,8 @@ async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: S
         batch.ends_to,
         due_at,
     )
-    await tx.copy_records_to_table("call_record", records=records, columns=AcceptedRecord._fields)
+    # As plain tuples: asyncpg takes 1 µs longer to write a named one, where acceptance as a whole takes 10.
+    await tx.copy_records_to_table("call_record", records=map(tuple, records), columns=AcceptedRecord._fields)
 
 
 async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:

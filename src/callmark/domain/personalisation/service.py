@@ -52,6 +52,9 @@ TAKEN_OVER_AFTER = timedelta(seconds=10)
 SETTLING_S = 0.3
 """What is kept of a request's time for writing down the outcome of a push."""
 
+_PENDING = Outcome.PENDING
+"""By name, because a member is slow to reach through its class and acceptance needs it for every record."""
+
 UNREACHABLE = {
     Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
     Reach.OS_NOT_SUPPORTED: Outcome.OS_NOT_SUPPORTED,
@@ -89,7 +92,7 @@ async def submit_batch(
     rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
     ends = [row.ends_at for row in rows]
     batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-    has_work = any(row.outcome is Outcome.PENDING for row in rows)
+    has_work = any(row.outcome is _PENDING for row in rows)
     await queries.insert_batch(tx, batch, now if has_work else None, rows)
     if has_work:
         tx.after_commit(partial(deps.wake, WorkName.BATCHES))
@@ -112,7 +115,7 @@ def _row(
         invalid = (now, Outcome.INVALID, bad.field, bad.fault, one.as_sent().decode(), now)
         return AcceptedRecord("", now, *head, None, None, None, None, None, *invalid)
     kept = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return AcceptedRecord(good.receiver_number, good.ends_at, *head, *kept, now, Outcome.PENDING)
+    return AcceptedRecord(good.receiver_number, good.ends_at, *head, *kept, now, _PENDING)
 
 
 async def push_now(
