@@ -3,14 +3,15 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 from tests.domain.webhooks.receiving import Stage, hang, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -213,6 +214,34 @@ async def test_an_attempt_that_another_worker_overtook_moves_nothing(stage: Stag
             row = await tx.fetchrow("SELECT attempt_count, failures FROM waiting_delivery")
     assert row is not None
     assert tuple(row) == (1, 1)
+
+
+async def test_an_attempt_that_goes_wrong_through_us_is_logged_once_and_its_webhook_rests(
+    stage: Stage, clock: FakeClock
+) -> None:
+    real = FakeClock()
+    async with receiver() as there:
+        await stage.webhook(there.url)
+        await stage.append()
+        async with stage.deps.db.connection() as tx:
+            await tx.execute("UPDATE webhook SET sealed_secret = ''")  # which no key decrypts
+        with capture_logs() as logged:
+
+            async def has_failed() -> bool:
+                return bool(complaints(logged))
+
+            working = asyncio.create_task(stage.worker(replace(stage.deps, real_clock=real)).run_due())
+            await until(has_failed)
+            real.advance(timedelta(seconds=10))
+            assert await working == 0
+        assert there.requests == []
+    assert complaints(logged) == ["attempt_failed"]
+    async with stage.deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT due_at FROM webhook_queue") == clock.now() + timedelta(seconds=1)
+
+
+def complaints(logged: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [line["event"] for line in logged if line["log_level"] in {"warning", "error"}]
 
 
 async def all_delivered(stage: Stage) -> bool:

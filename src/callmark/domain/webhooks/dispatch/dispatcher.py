@@ -54,8 +54,8 @@ class _Attention:
         """Whether something may be due that is not under way."""
         self.more = False
         """Whether as much was found due, when we last looked, as may be under way: then there may be more behind it."""
-        self.failure: Exception | None = None
-        """What went wrong through us, in the last attempt of which that is true."""
+        self.rests = False
+        """Whether something went wrong through us in an attempt: then the webhook rests before its next turn."""
 
     @property
     def has_room(self) -> bool:
@@ -101,7 +101,7 @@ class Dispatcher:
             ),
         )
 
-    async def _attend(self, claimed: Claimed) -> None:
+    async def _attend(self, claimed: Claimed) -> datetime | None:
         """Makes every attempt of a webhook that is due, until there is none, or its turn is over."""
         held = _Attention(_lease(claimed))
         self._held.add(held)
@@ -117,8 +117,7 @@ class Dispatcher:
         finally:
             self._held.discard(held)
             await _let_end(held.running)
-        if held.failure:
-            raise held.failure
+        return self._deps.clock.now() + POLL if held.rests else None
 
     async def _start_due(self, held: _Attention) -> None:
         # What is under way now may end while we read: then it looks due to us, and is no longer under way.
@@ -158,9 +157,9 @@ class Dispatcher:
             await self._record(EndedAttempt(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value
             self.made += 1
-        except Exception as exc:  # a bug, or PostgreSQL stays away: the delivery is due still
+        except Exception:  # a bug, or PostgreSQL stays away: the delivery is due still
             log.exception("attempt_failed", webhook=str(due.to.webhook_id), delivery=str(due.delivery_id))
-            held.failure = exc
+            held.rests = True
             # It keeps its place, so that a receiver is not called in a loop.
             await self._deps.real_clock.sleep(10 * POLL)
         finally:
