@@ -112,8 +112,7 @@ async def prepare(request: ConsoleRequest) -> Response:
     except NotFound:
         return request.go(_back(request), LABEL_FIRST, "warning")
     except AppError as refused:
-        said = refused.message.removesuffix(".")
-        return request.go(_back(request), f"{said[:1].upper()}{said[1:]}.", "danger")
+        return request.go(_back(request), display_names.sentence(refused.message), "danger")
     return request.go(_back(request), f"{first_steps.NAME}: the number is being listed, and its webhook is ready.")
 
 
