@@ -12,7 +12,7 @@ from callmark.kit.errors import InvalidInput
         ("time_zone is not a time zone name", "time_zone", "time zone is not a time zone name"),
         ("label_id does not belong to a static label", "label_id", "label does not belong to a static label"),
         ("urls are many", "url", "urls are many"),
-        ("choose a role", "gift", "choose a role"),
+        ("choose a role", "role", "choose a role"),
         ("a webhook named 'my_hook' already exists", "name", "a webhook named 'my_hook' already exists"),
         ("request body is invalid", "", "request body is invalid"),
     ],

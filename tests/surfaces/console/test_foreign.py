@@ -40,7 +40,7 @@ _QUESTION = {
 _FORMS: list[tuple[str, dict[str, str], str]] = [
     ("/feature-sets/new", {"name": "Mine"}, "process"),
     ("/campaigns/new", {"name": "Mine", "type": "call_rating", "call_types": "answered"} | _QUESTION, "feature_set"),
-    ("/members/invite", {"email": "nina@x.example", "name": "Nina"}, "gift"),
+    ("/members/invite", {"email": "nina@x.example", "name": "Nina"}, "role"),
     ("/numbers/chosen", {"do": "delist"}, "number"),
     ("/numbers/chosen", {"do": "publish"}, "number"),
     ("/numbers/delist", {}, "number"),
@@ -156,7 +156,7 @@ async def test_filters_and_choices_tell_nothing_of_what_is_outside(
             if not id_.isdigit():
                 assert _told(await paul.get(f"/console{path}{id_}"), id_) == expected, (path, id_)
     for path, form, field in _FORMS:
-        start = "process_owner:" if field == "gift" else ""
+        start = "process_owner:" if field == "role" else ""
         unknown = phone() if field == "number" else str(new_id())
         expected = _told(await paul.post(f"/console{path}", {**form, field: f"{start}{unknown}"}), unknown)
         for id_ in (*far.elsewhere, *far.foreign):

@@ -35,7 +35,7 @@ async def test_an_admin_invites_and_the_mail_leads_in(deps: Deps, business: Busi
     alice = await browse.as_member(business.admin)
     email = _address()
     answer = await alice.post(
-        "/console/members/invite", {"email": email, "name": "", "gift": f"process_owner:{business.process}"}
+        "/console/members/invite", {"email": email, "name": "", "role": f"process_owner:{business.process}"}
     )
     assert email in text_of(await alice.follow(answer))
     assert "Alice has invited you" in await newest_mail(deps, email)
@@ -75,16 +75,16 @@ async def test_owners_invite_only_downwards_and_inside_their_place(
     }
     browser = await browse.as_member(business.members[role])
     offered = (await browser.get("/console/members/invite")).text
-    for gift in (one.format(**nodes) for one in may):
-        assert f'value="{gift}"' in offered
-        answer = await browser.post("/console/members/invite", {"email": _address(), "name": "N", "gift": gift})
-        assert answer.status_code == 303, gift
-    for gift in (one.format(**nodes) for one in may_not):
-        assert f'value="{gift}"' not in offered
+    for offer in (one.format(**nodes) for one in may):
+        assert f'value="{offer}"' in offered
+        answer = await browser.post("/console/members/invite", {"email": _address(), "name": "N", "role": offer})
+        assert answer.status_code == 303, offer
+    for offer in (one.format(**nodes) for one in may_not):
+        assert f'value="{offer}"' not in offered
         email = _address()
-        answer = await browser.post("/console/members/invite", {"email": email, "name": "N", "gift": gift})
-        assert answer.status_code == 422, gift
-        assert "gift" in errors_of(answer)
+        answer = await browser.post("/console/members/invite", {"email": email, "name": "N", "role": offer})
+        assert answer.status_code == 422, offer
+        assert "role" in errors_of(answer)
         assert f'value="{email}"' in answer.text
 
 
@@ -113,7 +113,7 @@ async def test_another_accounts_member_answers_like_an_unknown_one(
     for path in ("", "/revoke", "/delete"):
         assert (await alice.get(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
         assert (await alice.post(f"/console/members/{charlies.admin.id}{path}")).status_code == 404
-    foreign = {"email": _address(), "name": "N", "gift": f"department_owner:{charlies.department}"}
+    foreign = {"email": _address(), "name": "N", "role": f"department_owner:{charlies.department}"}
     assert (await alice.post("/console/members/invite", foreign)).status_code == 422
 
 
@@ -122,10 +122,10 @@ async def test_the_last_admin_stays_and_nobody_ends_itself(business: Business, b
     me = f"/console/members/{business.admin.id}"
     for path in ("/revoke", "/delete"):
         assert (await alice.post(me + path)).status_code == 409
-    changed = await alice.post(me, {"name": "Alice", "gift": f"process_owner:{business.process}"})
+    changed = await alice.post(me, {"name": "Alice", "role": f"process_owner:{business.process}"})
     assert "own role" in errors_of(changed)[""]
     assert f"{me}/delete" not in links_of(await alice.get("/console/members"))
-    renamed = await alice.post(me, {"name": "Alice B.", "gift": "admin:"})
+    renamed = await alice.post(me, {"name": "Alice B.", "role": "admin:"})
     assert "Alice B." in text_of(await alice.follow(renamed))
 
 
@@ -135,8 +135,8 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
     alice = await browse.as_member(business.admin)
     paul = await browse.as_member(business.process_owner)
     his = f"/console/members/{business.process_owner.id}"
-    gift = f"department_owner:{business.other_department}"
-    await alice.follow(await alice.post(his, {"name": "Paul", "gift": gift}))
+    role = f"department_owner:{business.other_department}"
+    await alice.follow(await alice.post(his, {"name": "Paul", "role": role}))
     moved = await members.get_member(deps, business.account.id, business.process_owner.id)
     assert (moved.role, moved.node_id) == (Role.DEPARTMENT_OWNER, business.other_department)
     assert (await paul.get("/console")).status_code == 200
@@ -152,10 +152,10 @@ async def test_a_member_gets_another_role_and_is_revoked_restored_and_deleted(
 async def test_a_taken_address_is_refused_beside_nothing_lost(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
     answer = await alice.post(
-        "/console/members/invite", {"email": business.process_owner.email.upper(), "name": "X", "gift": "admin:"}
+        "/console/members/invite", {"email": business.process_owner.email.upper(), "name": "X", "role": "admin:"}
     )
     assert "already exists" in errors_of(answer)[""]
-    bad = await alice.post("/console/members/invite", {"email": "not an address", "name": "X", "gift": "admin:"})
+    bad = await alice.post("/console/members/invite", {"email": "not an address", "name": "X", "role": "admin:"})
     assert "email" in errors_of(bad)
 
 
@@ -184,13 +184,13 @@ async def test_no_role_is_given_that_nobody_chose(business: Business, browse: Vi
         opened = await alice.get(page)
         assert re.findall(r'<option value="([^"]*)"', opened.text)[0] == ""
         assert "selected" not in opened.text
-        refused = await alice.post(page, {"email": _address(), "name": "Lou", "gift": ""})
-        assert "choose a role" in errors_of(refused)["gift"].lower()
+        refused = await alice.post(page, {"email": _address(), "name": "Lou", "role": ""})
+        assert "choose a role" in errors_of(refused)["role"].lower()
 
 
 async def _invited(browser: Browser, email: str) -> tuple[int, str]:
     """What an invitation answers: status, and all that the next page says, without the address."""
-    answer = await browser.post("/console/members/invite", {"email": email, "name": "Nina", "gift": "admin:"})
+    answer = await browser.post("/console/members/invite", {"email": email, "name": "Nina", "role": "admin:"})
     return answer.status_code, text_of(await browser.follow(answer)).replace(email, "…")
 
 

@@ -263,11 +263,11 @@ async def _changeable(deps: Deps, account_id: AccountId, member_id: MemberId, by
 
 
 async def _granted(deps: Deps, account_id: AccountId, by: Actor, role: Role, node_id: UUID | None) -> OwnedPlace | None:
-    """The place of a role as it may be given by the actor; None for an admin. Raises InvalidInput about `gift`."""
+    """The place of a role as it may be given by the actor; None for an admin. Raises InvalidInput about `role`."""
     place = (await _places(deps, account_id)).get(node_id) if node_id and role is not Role.ADMIN else None
     fits = role is Role.ADMIN or (place is not None and place.role is role)
     if not fits or not may_give(by, role, place.path if place else ()):
-        raise InvalidInput(_ELSEWHERE, field="gift")
+        raise InvalidInput(_ELSEWHERE, field="role")
     return place
 
 

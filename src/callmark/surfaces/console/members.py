@@ -70,7 +70,7 @@ async def invite(request: ConsoleRequest) -> Response:
     """Sends an invitation."""
     form = request.form
     try:
-        role, node_id = _gift(form)
+        role, node_id = _role_and_place(form)
         member = await members.invite_member(
             request.deps,
             request.account_id,
@@ -89,15 +89,15 @@ async def invite(request: ConsoleRequest) -> Response:
 async def show_member(request: ConsoleRequest) -> Response:
     """The form with what the member has."""
     seen = await _seen(request)
-    gift = f"{seen.member.role.value}:{seen.member.node_id or ''}"
-    return await _member_page(request, seen, Form.of(name=seen.member.name, gift=gift))
+    given = f"{seen.member.role.value}:{seen.member.node_id or ''}"
+    return await _member_page(request, seen, Form.of(name=seen.member.name, role=given))
 
 
 async def edit(request: ConsoleRequest) -> Response:
     """Changes name, role and place."""
     form = request.form
     try:
-        role, node_id = _gift(form)
+        role, node_id = _role_and_place(form)
         member = await members.edit_member(
             request.deps,
             request.account_id,
@@ -187,19 +187,19 @@ async def _member_page(request: ConsoleRequest, seen: VisibleMember, form: Form,
 async def _options(request: ConsoleRequest) -> Options:
     """What may be given, grouped by role: `process_owner:ID` → where."""
     found = await members.roles_to_grant(request.deps, request.account_id, by=request.by)
-    return [(display_names.ROLES[role], [_option(gift) for gift in found if gift.role is role]) for role in Role]
+    return [(display_names.ROLES[role], [_option(one) for one in found if one.role is role]) for role in Role]
 
 
-def _option(gift: GrantableRole) -> tuple[str, str]:
-    if gift.place is None:
-        return f"{gift.role.value}:", "Admin of the whole account"
-    return f"{gift.role.value}:{gift.place.id}", f"{display_names.ROLES[gift.role]} of {gift.place.trail}"
+def _option(one: GrantableRole) -> tuple[str, str]:
+    if one.place is None:
+        return f"{one.role.value}:", "Admin of the whole account"
+    return f"{one.role.value}:{one.place.id}", f"{display_names.ROLES[one.role]} of {one.place.trail}"
 
 
-def _gift(form: Form) -> tuple[Role, UUID | None]:
-    role, _, node = form.text("gift").partition(":")
+def _role_and_place(form: Form) -> tuple[Role, UUID | None]:
+    role, _, node = form.text("role").partition(":")
     if role not in set(Role):
-        raise InvalidInput("choose a role", field="gift")
+        raise InvalidInput("choose a role", field="role")
     return Role(role), parse_uuid(node)
 
 
