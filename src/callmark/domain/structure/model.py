@@ -93,6 +93,7 @@ class Process:
 
 
 Unit = Department | Operation | Process
+"""What is in a node of the tree."""
 
 
 @dataclass(frozen=True)

@@ -164,12 +164,11 @@ async def update(
     at_least_one(name, calls, questions or None, order)
     if questions and order:
         raise click.UsageError("give either --question or --order, not both")
-    owner, campaign_id = account, id
-    ordered = _ordered(await feedback.get_campaign(deps, owner, campaign_id), order) if order is not None else None
+    ordered = None if order is None else _ordered(await feedback.get_campaign(deps, account, id), order)
     campaign = await feedback.update_campaign(
         deps,
-        owner,
-        campaign_id,
+        account,
+        id,
         by=operator_at_terminal(),
         name=name,
         call_types=calls,

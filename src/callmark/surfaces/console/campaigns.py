@@ -186,7 +186,7 @@ async def make_live(request: ConsoleRequest) -> Response:
 
 
 async def ask_end(request: ConsoleRequest) -> Page:
-    """Says that it is for good."""
+    """Says that it cannot be made live again."""
     found = await find_campaign(request)
     campaign = found.campaign
     return Confirm(
@@ -201,7 +201,7 @@ async def ask_end(request: ConsoleRequest) -> Page:
 
 
 async def end(request: ConsoleRequest) -> Response:
-    """Ends it for good."""
+    """Ends it permanently."""
     to = f"{LIST}/{request.id(CampaignId)}"
     try:
         campaign = await feedback.end_campaign(request.deps, request.account_id, request.id(CampaignId), by=request.by)
