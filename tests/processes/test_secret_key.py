@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import standardwebhooks
+from tests.auditing import log_of
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -23,6 +24,7 @@ from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, known_keys, make_
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.secret_key import reset_key, rotate_key
+from callmark.surfaces.cli.session import operator_at_terminal
 
 
 @dataclass
@@ -169,6 +171,10 @@ async def test_a_lost_key_is_replaced_and_the_admins_are_told(here: Here) -> Non
     assert "Acme" in mail["subject"]
     assert "orders" in mail["plain"]
     assert "/console/webhooks" in mail["plain"]
+    log = await log_of(lost, here.stage.account_id, "orders")
+    (line,) = [one for one in log if one.action == "webhook.rotated"]
+    assert (line.actor_email, line.by_operator) == (operator_at_terminal().email, True)
+    assert line.details == {"webhook_id": str(made.webhook.id), "overlap_hours": 0}
     new = await webhooks.rotate_secret(
         here.stage.deps, here.stage.account_id, made.webhook.id, overlap=webhooks.LONGEST_OVERLAP, by=ALICE
     )

@@ -20,6 +20,7 @@ from callmark.kit.secret_key import NEXT_FILE, known_keys, lock_key, make_key, m
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import open_deps, reach
+from callmark.surfaces.cli.session import operator_at_terminal
 
 Done = TypeVar("Done")
 _YES = click.option("--yes", is_flag=True, help="Skip the confirmation question.")
@@ -105,7 +106,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
             raise SetupError("CALLMARK_SECRET_KEY is this installation's current key; set another one first")
         count = 0
         if marked != mark(new):  # else a run before this one was interrupted after its commit
-            count = await secrets.give_new_secrets(deps, tx, new)
+            count = await secrets.give_new_secrets(deps, tx, new, by=operator_at_terminal())
             await set_key(tx, new, None)
     if settings.secret_key is None:
         settle_key(settings.data)

@@ -7,10 +7,12 @@ from itertools import groupby
 import structlog
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.mail import letters as mails
 from callmark.domain.members import service as members
+from callmark.domain.policy.model import Actor
 from callmark.domain.webhooks import queries, signing
 from callmark.domain.webhooks.model import OldSecret, Secrets, Webhook
 from callmark.kit.db import Tx
@@ -74,7 +76,7 @@ def _opened(sealed: bytes, owner: bytes, sealers: Iterable[Sealer]) -> bytes | N
     return next((plain for one in sealers if (plain := one.opened(sealed, owner)) is not None), None)
 
 
-async def give_new_secrets(deps: Deps, tx: Tx, key: Secret) -> int:
+async def give_new_secrets(deps: Deps, tx: Tx, key: Secret, *, by: Actor) -> int:
     """A new secret to every existing webhook of every account, encrypted with `key`; how many. Nobody has seen them.
 
     Mails tell each account's admins, so that they make secrets of their own and give them to their receivers.
@@ -84,6 +86,8 @@ async def give_new_secrets(deps: Deps, tx: Tx, key: Secret) -> int:
     for webhook in webhooks:
         sealed = sealer.seal(signing.new_secret(), webhook.id.bytes)
         await queries.update_secrets(tx, webhook.id, Secrets(sealed), now)
+        facts = {"webhook_id": str(webhook.id), "overlap_hours": 0}
+        await audit.note(tx, by, "webhook.rotated", webhook.name, account_id=webhook.account_id, at=now, **facts)
     for account_id, theirs in groupby(webhooks, lambda one: one.account_id):
         await _tell(deps, tx, account_id, list(theirs))
     log.warning("webhook_secrets_replaced", webhooks=len(webhooks))
