@@ -71,6 +71,8 @@ def test_nodes_are_renamed_and_moved(here: Here, account: tuple[str, str]) -> No
     other = here.json("structure", "process", "create", *account, "--operation", sales, "--name", "Other")["id"]
     moved = here.json("structure", "sub-process", "move", made["sub-process"], *account, "--process", other)
     assert moved["process_id"] == other
+    said = here.text("structure", "sub-process", "update", made["sub-process"], *account, "--name", "Late")
+    assert said.startswith("Sub-process renamed.")
     renamed = here.json("structure", "sub-process", "update", made["sub-process"], *account, "--name", "Night")
     assert renamed["name"] == "Night"
     feature_set = make_set(here, account, made["process"])
