@@ -1,6 +1,8 @@
 """Calls on the screen of a handset, and what a person says after them: the real farm and the real gateway."""
 
+import asyncio
 from pathlib import Path
+from uuid import UUID
 
 from tests.factories import make_cast, phone
 from tests.listed import Listed, bodies, make_listed, offer_everything
@@ -12,6 +14,9 @@ from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.kit.ids import new_id
+from callmark.surfaces.emulator import control
+from callmark.surfaces.emulator.gestures import Act, Gesture
+from callmark.surfaces.emulator.wire import AnswerIn
 from callmark.worker.run import prepare
 
 STRANGER = "918049998888"
@@ -150,3 +155,27 @@ async def test_a_step_is_skipped_once_however_many_pages_skip_it(emulator: Emula
             await gesture(emulator, number, "skip", call=call, step="callback")
         await page.until(lambda page: page.step == "feedback")
     assert await bodies(emulator.deps, listed.account_id) == []
+
+
+async def test_what_waits_for_the_reports_of_a_call_is_answered_when_its_screen_stops(
+    deps: Deps, tmp_path: Path
+) -> None:
+    await prepare(deps)
+    listed, number = await make_listed(deps), phone()
+    campaign = await offer_everything(deps, listed)
+    async with emulated(deps, tmp_path, farm=False) as emulator, farming(emulator.deps) as farm:
+        await emulator.make(number)
+        async with watching(emulator, number) as page, deps.db.transaction() as tx:
+            await tx.execute("LOCK TABLE call")  # the gateway keeps no report until this ends
+            await gesture(emulator, number, "ring", caller=listed.number)
+            await page.until(lambda page: page.outcome == "ringing")
+            call = page.handset["call"]["id"]
+            for act in ("answer", "hang_up"):
+                await gesture(emulator, number, act, call=call)
+            await page.until(lambda page: page.step == "feedback")
+            answers = [AnswerIn(str(campaign.questions[0].id), "Yes")]
+            said = control.Perform(number, Gesture(act=Act.FEEDBACK, call=UUID(call), answers=answers))
+            saying = asyncio.create_task(control.ask(deps, said, control.Performed))
+            await asyncio.create_task(control.ask(deps, control.Count(), control.Counted))  # asked after the other
+            await farm.stop()
+        assert (await saying).problem

@@ -80,16 +80,12 @@ class CallScreen:
 
     async def ring(self, caller: PhoneNumber, plan: CallPlan) -> PhoneCall:
         """A call to its end: what showed, how it ended. Online, returns once the gateway has received its reports."""
-        call = await self._begin(caller, plan.unanswered)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(plan.ring_s):
-                await call.decided.wait()
-        outcome = call.decide(plan.unanswered)
-        call.ended_ms = self._handset.now_ms()
-        self.history.appendleft(call.on_screen())
-        self._changed()
-        await self._handset.report(call.id, caller, call.seen, outcome)
-        call.reported.set()
+        seen = await look(self._handset, caller)
+        call = PhoneCall(caller, seen, self._handset.now_ms(), plan.unanswered)
+        try:
+            outcome = await self._go_through(call, plan.ring_s)
+        finally:  # also when the screen stops: what a person says about the call waits for this
+            call.reported.set()
         call.asked_back = outcome is CallEvent.MISSED and await self._ask_back_by_script(call)
         shows_for_s = plan.talks_for_s if outcome is CallEvent.ANSWERED else plan.ended_for_s
         if self._call is call and shows_for_s is not None:
@@ -97,15 +93,22 @@ class CallScreen:
             self._later(shows_for_s, clear)
         return call
 
-    async def _begin(self, caller: PhoneNumber, unanswered: CallEvent) -> PhoneCall:
-        seen = await look(self._handset, caller)
-        call = PhoneCall(caller, seen, self._handset.now_ms(), unanswered)
+    async def _go_through(self, call: PhoneCall, ring_s: float) -> CallEvent:
+        """Shows the call until it is decided how it ends; returns that once it is reported."""
         if self._call:
             self._call.decide(self._call.unanswered)
         self._show(call)
-        if seen.identity:
-            await self._handset.report(call.id, caller, seen, CallEvent.SHOWN)
-        return call
+        if call.seen.identity:
+            await self._handset.report(call.id, call.caller, call.seen, CallEvent.SHOWN)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ring_s):
+                await call.decided.wait()
+        outcome = call.decide(call.unanswered)
+        call.ended_ms = self._handset.now_ms()
+        self.history.appendleft(call.on_screen())
+        self._changed()
+        await self._handset.report(call.id, call.caller, call.seen, outcome)
+        return outcome
 
     async def _ask_back_by_script(self, call: PhoneCall) -> bool:
         handset = self._handset

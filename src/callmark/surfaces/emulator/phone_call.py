@@ -15,7 +15,8 @@ from callmark.surfaces.emulator.view import CallOnScreen
 class PhoneCall:
     """A call on its way. `outcome` is None while it rings; it ends with `unanswered` when nobody touches the phone.
 
-    `reported` is set once the gateway has its reports, or they are kept for it; `asked_back` by the handset's script.
+    `reported` is set once the gateway has its reports, or they are kept for it, or its screen has stopped; `asked_back`
+    by the handset's script.
     """
 
     def __init__(self, caller: PhoneNumber, seen: Seen, began_ms: int, unanswered: CallEvent) -> None:
