@@ -9,7 +9,6 @@ deadline. The record's id is the last token of the reply subject, so that neithe
 import asyncio
 import contextlib
 import math
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -24,9 +23,9 @@ from nats.errors import NoRespondersError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
-from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, subscribe, subscribe_directly
+from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
-from callmark.kit.nats_servers import check_credentials, seeds
+from callmark.kit.nats_servers import check_credentials, seeds, version_of
 
 log = structlog.get_logger(__name__)
 
@@ -244,7 +243,7 @@ class Fabric:
     # gateways ---------------------------------------------------------------------------------------------------------
 
     async def attach(self, number: str, on_push: OnPush) -> Subscription:
-        """Subscribes to one handset's pushes; on return the subscription is in force at the server."""
+        """Subscribes to one handset's pushes, as `follow`."""
 
         def receive(_subject: str, reply: str, payload: bytes, _nobody: bool) -> None:  # noqa: FBT001 - see `Take`
             if not payload:  # not for the handset: `is_connected` asks
@@ -253,17 +252,24 @@ class Fabric:
                 return
             on_push(reply.partition(".p.")[2], reply, payload)
 
+        return await self.follow(f"handset.{number}", receive)
+
+    async def follow(self, topic: str, take: Take) -> Subscription:
+        """Subscribes for a while; on return it is in force at the server. To be ended by `detach`. Raises Unavailable.
+
+        `take` must not block.
+        """
         if not self.connected:
             raise Unavailable("nats: not connected")
         subscription: Subscription | None = None
         try:
-            subscription = await subscribe_directly(self._client, f"{self._root}.handset.{number}", receive)
+            subscription = await subscribe_directly(self._client, f"{self._root}.{topic}", take)
             await self._until_in_force()
         except _FAILED as exc:
-            if subscription:  # else it would be taken up again when NATS is back, for a handset that has gone
+            if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)
             raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
-        except asyncio.CancelledError:  # the stream was given up meanwhile
+        except asyncio.CancelledError:  # it was given up meanwhile
             if subscription:
                 await self.detach(subscription)
             raise
@@ -373,11 +379,6 @@ class Fabric:
         except _FAILED as exc:
             raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
         return answer.data
-
-
-def version_of(text: str) -> tuple[int, ...]:
-    """The first three numbers of a version."""
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 async def _ignore(_: str) -> None:

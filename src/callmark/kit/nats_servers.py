@@ -1,5 +1,6 @@
-"""What the settings say of NATS: its servers, and the credentials file for them."""
+"""NATS as the settings tell of it (servers, and the credentials file for them), and the versions of its servers."""
 
+import re
 from pathlib import Path
 
 from callmark.kit.errors import SetupError
@@ -23,3 +24,8 @@ def check_credentials(path: Path | None) -> None:
         raise SetupError(
             f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; it needs a user's JWT and its NKEY seed"
         )
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """The first three numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])

@@ -20,10 +20,9 @@ from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nat
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
-from callmark.kit.fabric import version_of
 from callmark.kit.health import Check
 from callmark.kit.heartbeats import heartbeats_of
-from callmark.kit.nats_servers import check_credentials, seeds
+from callmark.kit.nats_servers import check_credentials, seeds, version_of
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import reach

@@ -19,6 +19,7 @@ from callmark.domain.personalisation.validation import V1, NewRecord
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import StillRunning
 from callmark.surfaces.api import idempotency as surface
+from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 from callmark.worker.run import run_due_once
 
 BULK, REAL_TIME = "/v2/clients/{id}/dynamic_call_records", "/v2/clients/{id}/dynamic_call_record"
@@ -193,12 +194,17 @@ async def test_a_holder_that_dies_after_its_push_leaves_the_outcome_to_the_same_
     assert await batches(acme) == 1
 
 
+async def nothing_more() -> dict[str, object]:
+    return {"type": "http.disconnect"}
+
+
 async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps, acme: Business) -> None:
     account = acme.cast.account.id
     claim = await idempotency.claim(deps, account, IdempotencyKey("k"), b"1")
     assert isinstance(claim, Claim)
     await idempotency.give_back(deps, claim)
-    request = surface.ApiRequest(deps, account, {}, "", b"", KeyId(claim.lease_id), "", claim)
+    line = ClientLine({}, nothing_more, WaitingRoom())
+    request = surface.ApiRequest(deps, account, {}, "", b"", KeyId(claim.lease_id), "", line, claim)
     empty = Submitted(NewRecord(*[None] * 7), lambda: b"{}")
 
     async def work() -> None:

@@ -30,7 +30,6 @@ from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, 
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
 from callmark.domain.policy.model import Actor
-from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput, found
 from callmark.kit.ids import new_id
@@ -158,7 +157,7 @@ async def request(deps: Deps, receiver: PhoneNumber, asked: NewCallbackRequest) 
             kept = await queries.find_repeated(tx, receiver, asked.request_id)
             return kept or made
         payload = model.payload_of(made, zone)
-        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
+        tx.after_commit(partial(events.announce, deps, made.account_id))
         await events.append(tx, made.account_id, EventType.CALL_ME_BACK, payload, made.requested_at)
     return made
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from callmark.domain import news
 from callmark.domain.deps import Deps
 from callmark.domain.events import queries
 from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
+from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
 
@@ -21,8 +23,8 @@ async def append(
 ) -> Event:
     """The new event with the account's next number, and its deliveries to the webhooks that get such events.
 
-    To be the last of its transaction, because the account's counter is locked from here on; wake the
-    deliveries after the commit.
+    To be the last of its transaction, because the account's counter is locked from here on; `announce` it after the
+    commit.
     """
     event_id = EventId(random_uuid())
     body = envelope(event_id, account_id, kind, now, payload)
@@ -30,6 +32,12 @@ async def append(
     event = Event(account_id, number, event_id, kind, campaign_id, now, body)
     await queries.insert_deliveries(tx, event)
     return event
+
+
+async def announce(deps: Deps, account_id: AccountId) -> None:
+    """Wakes the workers that deliver, and the requests that wait for events of the account."""
+    await deps.wake(WorkName.DELIVERIES)
+    await news.tell(deps, news.of_events(account_id))
 
 
 async def events_after(deps: Deps, account_id: AccountId, after: int, limit: int) -> tuple[list[Event], int]:

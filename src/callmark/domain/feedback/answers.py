@@ -15,7 +15,6 @@ from callmark.domain.feedback.model import CallType, Campaign, CampaignState, Fe
 from callmark.domain.ids import CallId, CampaignId, FeedbackId
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller
-from callmark.domain.work_names import WorkName
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.ids import new_id
@@ -66,7 +65,7 @@ async def answer(deps: Deps, receiver: PhoneNumber, answered: NewFeedback) -> Fe
             kept = await queries.find_of_call(tx, receiver, answered.call_id)
             return kept or made
         payload = model.payload_of(made, campaign, listed.feature_set_name, is_number_group=listed.is_number_group)
-        tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
+        tx.after_commit(partial(events.announce, deps, made.account_id))
         await events.append(tx, made.account_id, EventType.USER_FEEDBACK, payload, made.responded_at, campaign.id)
     return made
 

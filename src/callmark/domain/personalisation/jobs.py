@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence
@@ -63,7 +64,8 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
         if await accounts.is_suspended(tx, batch.account_id):
             return deps.clock.now() + LOOK_AFTER
         pending = await queries.pending_of(tx, batch)
-        if not pending:
+        if not pending:  # handsets have asked for the rest
+            await news.tell(deps, news.of_batch(batch.id))
             return None
         reach = await handsets.reach(tx, {r.key.receiver_number for r in pending}, deps.settings.min_app_version)
     now = deps.clock.now()
@@ -71,7 +73,8 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
     if refused:
         await deps.gather(queries.settle, refused)
     lost = await _fan_out(deps, sendable, claimed.only_waits)
-    is_done = await look_again(deps, batch)
+    if is_done := await look_again(deps, batch):
+        await news.tell(deps, news.of_batch(batch.id))
     await tell_if_suspended(deps, batch)
     log.info(
         "batch_pushed",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -255,6 +256,7 @@ async def withdraw_record(deps: Deps, account_id: AccountId, record_id: UUID, *,
         async with deps.db.transaction() as tx:
             withdrawn = await queries.withdraw(tx, record.key, now)
             if withdrawn:
+                tx.after_commit(partial(news.tell, deps, news.of_batch(withdrawn.batch_id)))
                 await queries.note_withdrawal(tx, record.batch_id, now)
                 await _note(tx, by, "record.withdrawn", withdrawn, now)
         record = withdrawn or await find_record(deps, account_id, record_id)

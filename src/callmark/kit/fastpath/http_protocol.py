@@ -38,10 +38,10 @@ class HttpProtocol(HttpToolsProtocol):
     """uvicorn's, with seven differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask to hear that the
-    server stops (`on_shutdown`, for answers that have no end); what is no HTTP gets the error envelope too (contract
-    D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in one write; a request
-    without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2); and a connection on
-    which nothing comes is closed, before a request, within its head and within its body.
+    server stops (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error
+    envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
+    one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
+    and a connection on which nothing comes is closed, before a request, within its head and within its body.
     """
 
     def __init__(
@@ -104,11 +104,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
 
     def shutdown(self) -> None:
-        """The server stops: an answer without an end hears it, so that it ends."""
+        """The server stops: an answer that waits or has no end hears it, so that it ends."""
         super().shutdown()
         cycle: Any = self.cycle  # None before the first request
         if cycle and not cycle.response_complete:
-            cycle.scope["extensions"]["callmark.connection"].get("on_shutdown", _nothing)()
+            connection = cycle.scope["extensions"]["callmark.connection"]
+            connection["is_stopping"] = True  # for one that only begins to wait
+            connection.get("on_shutdown", _nothing)()
 
     def handle_websocket_upgrade(self) -> None:
         """The connection is a WebSocket's from now on, which has its own time limits."""

@@ -4,17 +4,20 @@ Numbers of an account have no gap, so a reader sees when it misses one. That als
 every type: an event it may not see is listed with its number alone.
 """
 
+from functools import partial
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Raw
 
+from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
 from callmark.surfaces.api.route import ApiRoute, Doc, ParamDoc
+from callmark.surfaces.api.waiting import WAIT_ERRORS, WAIT_PARAM, wait_until
 from callmark.surfaces.http import Response, render
 
 _HIDDEN = Raw(b"null")
@@ -47,10 +50,11 @@ class EventPage(msgspec.Struct):
 
 
 async def list_events(request: ApiRequest) -> Response:
-    """`GET events?after=&limit=`."""
+    """`GET events?after=&limit=&wait_s=`."""
     after = whole(request, "after", 0, least=0, held_at=_LAST_NUMBER)
     limit = limit_of(request, USUAL, most=MOST)
-    found, last_number = await events.events_after(request.deps, request.account_id, after, limit)
+    look = partial(events.events_after, request.deps, request.account_id, after, limit)
+    found, last_number = await wait_until(request, news.of_events(request.account_id), look, lambda seen: bool(seen[0]))
     next_after = found[-1].number if found else after
     return render(EventPage([_shown(event, request.features) for event in found], next_after, last_number))
 
@@ -67,6 +71,7 @@ DOC = Doc(
         " the request with `next_after` until it equals `last_number`. Numbers have no gaps;"
         " numbers missing at the start are older than 30 days. Access to one of the two"
         " features is enough: events of the other feature have a number, and `event` is null."
+        " With `wait_s`, an answer without events waits for the first one."
     ),
     tag="Extensions",
     response=EventPage,
@@ -110,10 +115,12 @@ DOC = Doc(
         ParamDoc(
             "limit", "Maximum number of events.", {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
         ),
+        WAIT_PARAM,
     ),
     errors=(
         bad("after is invalid", "not a whole number from 0"),
         bad("limit is invalid", f"not a whole number from 1 to {MOST}"),
+        *WAIT_ERRORS,
     ),
 )
 

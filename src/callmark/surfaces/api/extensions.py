@@ -4,9 +4,12 @@ Same tokens, access and errors as the contract's routes. What belongs to another
 exist.
 """
 
+from functools import partial
 from uuid import UUID
 
+from callmark.domain import news
 from callmark.domain.calls import service as calls
+from callmark.domain.ids import BatchId
 from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.batches import service as batches
@@ -33,6 +36,7 @@ from callmark.surfaces.api.extensions_out import (
 )
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
 from callmark.surfaces.api.route import ApiRoute
+from callmark.surfaces.api.waiting import wait_of, wait_until
 from callmark.surfaces.http import Response, render
 
 
@@ -50,10 +54,14 @@ async def cancel_record(request: ApiRequest) -> Response:
 
 
 async def batch_page(request: ApiRequest) -> Response:
-    """`GET batches/{batchId}?after=&limit=`."""
+    """`GET batches/{batchId}?after=&limit=&wait_s=`."""
     after = whole(request, "after", -1, least=0, held_at=MOST_RECORDS)
     limit = limit_of(request, MOST_RECORDS, most=MOST_RECORDS)
-    page = await batches.read_page(request.deps, request.account_id, _id(request, "batchId"), after=after, limit=limit)
+    batch_id = BatchId(_id(request, "batchId"))
+    if wait_of(request):
+        look = partial(batches.is_done, request.deps, request.account_id, batch_id)
+        await wait_until(request, news.of_batch(batch_id), look, bool)
+    page = await batches.read_page(request.deps, request.account_id, batch_id, after=after, limit=limit)
     last = page.records[-1].position if page.records else MOST_RECORDS
     return render(
         BatchPage(

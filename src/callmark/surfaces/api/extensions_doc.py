@@ -14,6 +14,7 @@ from callmark.surfaces.api.extensions_out import (
     ResolveOut,
 )
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
+from callmark.surfaces.api.waiting import WAIT_ERRORS, WAIT_PARAM
 
 TAG = "Extensions"
 
@@ -99,7 +100,8 @@ BATCH = Doc(
     summary="Get the timeline of a batch",
     description=(
         "Returns a batch and its records in order of submission, without their calls. To read"
-        " all pages, pass `next_after` as `after` until it is null."
+        " all pages, pass `next_after` as `after` until it is null. With `wait_s`, the answer waits until"
+        " every record has an outcome."
     ),
     tag=TAG,
     response=BatchPage,
@@ -125,10 +127,12 @@ BATCH = Doc(
             "Maximum number of records.",
             {"type": "integer", "minimum": 1, "maximum": MOST_RECORDS, "default": MOST_RECORDS},
         ),
+        WAIT_PARAM,
     ),
     errors=(
         bad("after is invalid", "not a whole number from 0"),
         bad("limit is invalid", f"not a whole number from 1 to {MOST_RECORDS}"),
+        *WAIT_ERRORS,
         _UNKNOWN,
     ),
 )

@@ -9,6 +9,7 @@ from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput
+from callmark.surfaces.api.waiting_room import ClientLine
 from callmark.surfaces.http import Header
 
 
@@ -26,6 +27,9 @@ class ApiRequest:
 
     address: str
     """The network address that the request came from."""
+
+    line: ClientLine
+    """For an answer that waits: how to learn that its client has left, or that the server stops."""
 
     claim: Claim | None = None
     """The right to do a request that carries an idempotency key."""

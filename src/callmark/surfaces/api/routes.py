@@ -47,6 +47,7 @@ from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ApiRoute, Family
 from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
+from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.http import EACH_WAIT_S, Header, Response, bearer, check_media_type, render, render_error
 
@@ -137,6 +138,7 @@ class Api:
     def __init__(self, deps: Deps, before: Before | None = None) -> None:
         self._deps = deps
         self._before = before
+        self._room = WaitingRoom()
         self._by_length: dict[int, list[_Shape]] = {}
         for shape in _shapes(ROUTES):
             self._by_length.setdefault(len(shape.segments), []).append(shape)
@@ -198,7 +200,8 @@ class Api:
         query = scope["query_string"].decode("latin-1")
         address = client[0] if (client := scope["client"]) else ""
         asked = (admission.account_id, path, query, body, admission.key_id, address)
-        request = ApiRequest(self._deps, *asked, features=features, headers=headers)
+        line = ClientLine(scope, receive, self._room)
+        request = ApiRequest(self._deps, *asked, line, features=features, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, request, keys, partial(_refused, route.family))
         return await route.handler(request)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import structlog
 
+from callmark.domain import news
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
@@ -54,6 +56,12 @@ async def read_page(
         return BatchRecords(batch, await queries.is_done(tx, batch), records)
 
 
+async def is_done(deps: Deps, account_id: AccountId, batch_id: UUID) -> bool:
+    """Whether every record of the batch has an outcome. Raises NotFound as above."""
+    async with deps.db.connection() as tx:
+        return await queries.is_done(tx, await _find(tx, account_id, batch_id))
+
+
 async def count_stages(deps: Deps, account_id: AccountId, batch_id: UUID) -> Stages:
     """How far the batch's records got, in one statement beside the batch's own. Raises NotFound as above."""
     async with deps.db.connection() as tx:
@@ -70,6 +78,7 @@ async def withdraw_batch(deps: Deps, account_id: AccountId, batch_id: UUID, *, b
     now = deps.clock.now()
     async with deps.db.transaction() as tx:
         batch = await _find(tx, account_id, batch_id)
+        tx.after_commit(partial(news.tell, deps, news.of_batch(batch.id)))
         count = await queries.withdraw_batch(tx, batch, now)
         await record_queries.note_withdrawal(tx, batch.id, now)
         rows = await queries.counts_of(tx, batch, now)
