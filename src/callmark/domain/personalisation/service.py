@@ -68,7 +68,7 @@ class Submitted(NamedTuple):
 
     record: NewRecord
     as_sent: Callable[[], bytes]
-    """A JSON object of the values exactly as sent, under the names of `judge.Field`; missing ones left out."""
+    """A JSON object of the values exactly as sent, under the names of `validation.Field`; missing ones left out."""
 
 
 @dataclass(frozen=True, slots=True)

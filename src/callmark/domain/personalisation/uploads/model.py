@@ -1,7 +1,7 @@
 """Files of call records as people have them, and the uploads made of them. Pure.
 
 What a file leaves out (label, window) is taken from the form. Numbers come in human formats, times as ISO 8601 or as
-epoch milliseconds. Which column is which stands in `upload_columns`.
+epoch milliseconds. Which column is which stands in `columns`.
 """
 
 from collections.abc import Mapping, Sequence
