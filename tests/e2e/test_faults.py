@@ -1,7 +1,6 @@
 """What is accepted is never lost: processes and engines killed at the wrong moment, with real processes."""
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections import Counter
@@ -14,6 +13,7 @@ import pytest
 from tests.e2e.play import PATIENCE_S, Handset, OwnEngines, deps_of, own_engines, serving, until_ready
 from tests.e2e.serving import tree
 from tests.factories import Cast, make_cast, phone
+from tests.suspending import suspended
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -241,13 +241,9 @@ async def test_while_postgresql_hangs_real_time_is_answered_within_three_seconds
     async with deps_of(engines) as deps, serving(engines.environ, "--roles", "api") as platform:
         acme = await business(deps, 1)
         assert (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
-        stopped = tree(engines.postgres.pid)
-        _send(stopped, signal.SIGSTOP)
-        try:
+        with suspended(tree(engines.postgres.pid)):
             answers = await asyncio.gather(*(acme.push_now(platform.client, acme.receivers[0]) for _ in range(20)))
             later = await platform.client.get(f"/clients/{acme.cast.account.id}/labels", headers=acme.auth)
-        finally:
-            _send(stopped, signal.SIGCONT)
         assert {answer.status_code for answer in answers} == {503}
         assert {answer.json()["slug"] for answer in answers} == {"service-unavailable"}
         assert max(answer.elapsed.total_seconds() for answer in answers) < 3
@@ -257,12 +253,6 @@ async def test_while_postgresql_hangs_real_time_is_answered_within_three_seconds
             return (await acme.push_now(platform.client, acme.receivers[0])).status_code == 200
 
         await until(answered, PATIENCE_S)
-
-
-def _send(pids: Sequence[int], how: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # a server's child may have ended since it was listed
-            os.kill(pid, how)
 
 
 async def test_a_real_time_push_under_way_when_its_server_stops_is_answered(engines: OwnEngines) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.serving import Serve, fetch, run, serving, start, tree, until, watched
 from tests.engines import reachable_directory
+from tests.suspending import suspend
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, progra
     until(serve.ready)
     hanging = serve.pid_of(program)
     assert hanging
-    os.kill(hanging, signal.SIGSTOP)
+    suspend([hanging])
     if program == "child worker":
         until(lambda: "does not answer" in serve.readiness().get("worker-2", ""))
     until(lambda: serve.pid_of(program) not in (hanging, None))

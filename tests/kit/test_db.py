@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from tests.engines import reachable_directory
+from tests.suspending import suspend
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -70,7 +71,7 @@ async def test_a_server_that_does_not_end_a_connection_takes_nothing_back(direct
         async with connect(dsn) as tx:
             await tx.execute("CREATE TABLE made ()")
             backend = await tx.fetchval("SELECT pg_backend_pid()")
-            os.kill(backend, signal.SIGSTOP)
+            suspend([backend])
         os.kill(backend, signal.SIGKILL)
     finally:
         await engine.stop()

@@ -15,6 +15,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from tests.engines import Engines, reachable_directory
+from tests.suspending import suspended
 from tests.waiting import until
 
 from callmark.kit.db import connect
@@ -121,10 +122,9 @@ async def test_a_server_that_was_told_to_end_does_not_wait_for_open_connections(
 async def test_a_server_that_takes_no_new_connections_is_told_of_and_left_alone(directory: Path) -> None:
     engine = EmbeddedPostgres(directory / "data", durable=False)
     async with connect(await engine.start()) as tx:
-        os.kill(engine.pid, signal.SIGSTOP)  # what it has forked works on
-        assert await engine.look() == {"connections": "no new ones are taken"}
-        assert await tx.fetchval("SELECT 1") == 1
-        os.kill(engine.pid, signal.SIGCONT)
+        with suspended([engine.pid]):  # what it has forked works on
+            assert await engine.look() == {"connections": "no new ones are taken"}
+            assert await tx.fetchval("SELECT 1") == 1
         assert await engine.look() == {}
     await engine.stop()
 

@@ -1,9 +1,7 @@
 """The push fabric over a real NATS: acknowledged, not connected, silent, lost and back, late acknowledgements."""
 
 import asyncio
-import os
 import shutil
-import signal
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import timedelta
 from functools import partial
@@ -12,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from tests.engines import Engines, reachable_directory
+from tests.suspending import suspended
 from tests.waiting import in_task, until
 
 from callmark.kit.engines.nats import EmbeddedNats
@@ -289,11 +288,9 @@ async def test_waits_given_up_while_nats_hangs_leave_the_connection_whole(
     sender, gateway = Fabric(url, installation, name="sender"), Fabric(url, installation, name="gateway")
     try:
         await asyncio.gather(sender.open(), gateway.open())
-        os.kill(nats.pid, signal.SIGSTOP)
-        with pytest.raises(TimeoutError):
+        with suspended([nats.pid]), pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await attach_that_acknowledges(gateway, "919900000002")
-        os.kill(nats.pid, signal.SIGCONT)
         await attach_that_acknowledges(gateway, PHONE)
         answers = await push(sender, Push(PHONE, "a", b"x"), Push("919900000002", "b", b"x"))
         assert answers == {0: Answer.ACKNOWLEDGED, 1: Answer.NOT_CONNECTED}

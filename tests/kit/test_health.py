@@ -1,15 +1,13 @@
 """Readiness, as `/readyz` shows it: what can be tried is tried."""
 
 import asyncio
-import contextlib
-import os
-import signal
 from collections.abc import AsyncGenerator
 
 import msgspec
 import pytest
 from tests.e2e.play import OwnEngines, deps_of, own_engines
 from tests.e2e.serving import tree
+from tests.suspending import suspended
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -72,19 +70,11 @@ async def test_engines_that_hang_are_found_out_in_time(own: OwnEngines) -> None:
     async with deps_of(own) as deps:
         assert await failing(deps) == {}
         for engine, name in ((own.nats, "nats"), (own.postgres, "postgresql")):
-            stopped = tree(engine.pid)
-            _send(stopped, signal.SIGSTOP)
-            found = await failing(deps)
-            _send(stopped, signal.SIGCONT)
+            with suspended(tree(engine.pid)):
+                found = await failing(deps)
             assert "no answer in time" in found[name]
 
             async def well() -> bool:
                 return await failing(deps) == {}
 
             await until(well, 20)
-
-
-def _send(pids: list[int], how: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):  # a server's child may have ended since it was listed
-            os.kill(pid, how)

@@ -196,11 +196,13 @@ async def test_a_stop_that_comes_with_news_is_not_missed(stage: Stage) -> None:
 async def test_an_attempt_that_another_worker_overtook_moves_nothing(stage: Stage) -> None:
     released = asyncio.Event()
 
-    async def fail_late(_: web.Request) -> web.Response:
+    async def fail_late_then_hang(request: web.Request) -> web.Response:
+        if released.is_set():  # the overtaken attempt left the delivery due
+            return await hang(request)
         await released.wait()
         return web.Response(status=500)
 
-    async with receiver(fail_late) as there:
+    async with receiver(fail_late_then_hang) as there:
         await stage.webhook(there.url)
         await stage.append()
         working = asyncio.create_task(stage.worker().run())
