@@ -16,7 +16,7 @@ setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with e
 demo: setup ## The main job on embedded engines; prints the story and the addresses, stays up
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
-# Tests of pages and processes mostly wait: they run beside the others, one at a time, and are printed at their end.
+# Tests of pages and processes mostly wait: they run beside the others and are printed at their end.
 test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
@@ -24,7 +24,7 @@ test-inside:
 	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
 
 test-e2e:
-	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
+	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
 
 # The checks run beside each other, each with its output in one piece.
 check: setup $(STAMP)/node ## Format, lint, types, import rules, words, sizes

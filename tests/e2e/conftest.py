@@ -9,8 +9,9 @@ from tests.e2e.console_browsing import ConsoleTabs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with the browser come last: Playwright's loop stays in their thread, where no other loop runs beside it."""
-    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+    """Files with tests of pages come last: once Playwright has started, its loop stays in their thread."""
+    with_browser = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path in with_browser, "browser" in getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")
