@@ -20,7 +20,6 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.numbers import queries, reviews
 from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published
-from callmark.kit.db import Tx
 
 
 async def test_of_two_accounts_that_publish_one_number_at_once_one_has_it(deps: Deps) -> None:
@@ -83,22 +82,24 @@ async def test_a_request_that_meets_another_in_a_deadlock_is_run_again(deps: Dep
     await reviews.reject(deps, asked.job_id, "no proof of ownership", by=OPERATOR)
     await run_jobs(deps)
     async with deps.db.transaction() as tx:
-        pid = await tx.fetchval("SELECT pg_backend_pid()")
+        await tx.execute("SET LOCAL deadlock_timeout = '1h'")  # so that the engine ends the other
         await feature_sets.lock_feature_set(tx, acme.account_id, acme.feature_set_id)
-        taking = asyncio.create_task(borealis.publish(one))
-        await until(lambda: _waits_for(deps, pid))
-        await queries.lock_numbers(tx, [one])  # returns once the engine has ended the other, which waited longer
+        async with deps.db.transaction() as gate:
+            await queries.lock_numbers(gate, [one])
+            taking = asyncio.create_task(borealis.publish(one))
+            await until(lambda: _are_waiting(deps, 1))
+            locking = asyncio.create_task(queries.lock_numbers(tx, [one]))
+            await until(lambda: _are_waiting(deps, 2))
+        await locking  # the gate is open: the other has the number, and waits for the feature set
     assert (await taking).new == [one]
     await run_jobs(deps)
     assert await states_of(deps, borealis.account_id) == {NumberState.LISTED: 1}
     await check_counters(deps, acme.account_id, borealis.account_id)
 
 
-async def _waits_for(deps: Deps, pid: int) -> bool:
-    async def waiting(tx: Tx) -> bool:
-        return await tx.fetchval(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid)))", pid
-        )
-
+async def _are_waiting(deps: Deps, count: int) -> bool:
     async with deps.db.connection() as tx:
-        return await waiting(tx)
+        blocked = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return await tx.fetchval(blocked) == count
