@@ -48,7 +48,8 @@ class Asset:
 
 def url(name: str) -> str:
     """The path of a file below `static/`, with its version."""
-    return f"/static/{name}?v={_asset(FOLDER / name, (FOLDER / name).stat().st_mtime_ns).version}"
+    path = _path(name)
+    return f"/static/{name}?v={_asset(path, path.stat().st_mtime_ns).version}"
 
 
 def missing() -> list[str]:
@@ -83,6 +84,12 @@ def _answer(request: Request, path: Path) -> Response:
     if zipped:
         headers["Content-Encoding"] = "gzip"
     return Response(zipped or asset.body, headers=headers, media_type=asset.media_type)
+
+
+@lru_cache(_MOST_FILES)
+def _path(name: str) -> Path:
+    """Kept, because a page asks for a hundred icons and a path is slow to make."""
+    return FOLDER / name
 
 
 @lru_cache(_MOST_FILES)
