@@ -1,6 +1,7 @@
 """A running emulator: the whole HTTP application on a free port, and the farm beside it in one process."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,6 +21,9 @@ from callmark.surfaces.emulator.farm import Farm
 
 ROLES = frozenset({"api", "gateway"})
 JSON = {"Content-Type": "application/json"}
+
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Without the certificates of this machine, whose reading takes longer than most tests."""
 
 
 @dataclass
@@ -89,7 +93,7 @@ async def serving(deps: Deps, port: int) -> AsyncGenerator[None]:
 @asynccontextmanager
 async def farming(deps: Deps, **options: float) -> AsyncGenerator[Farm]:
     """A farm with a connection of its own to NATS; returns once it listens."""
-    async with _own_fabric(deps) as own, httpx.AsyncClient(trust_env=False) as http:
+    async with _own_fabric(deps) as own, httpx.AsyncClient(verify=_NO_TLS, trust_env=False) as http:
         farm = Farm(own, http, **options)
         try:
             await farm.start()
@@ -114,7 +118,8 @@ async def _own_fabric(deps: Deps) -> AsyncGenerator[Deps]:
 
 def _client(url: str) -> httpx.AsyncClient:
     """A client that holds each answer against the document that tells of it."""
-    return httpx.AsyncClient(base_url=url, trust_env=False, timeout=20, event_hooks={"response": [check_answer]})
+    hooks = {"response": [check_answer]}
+    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, trust_env=False, timeout=20, event_hooks=hooks)
 
 
 def free_port() -> int:

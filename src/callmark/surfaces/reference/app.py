@@ -1,6 +1,8 @@
-"""The documents of the surfaces that a process serves, and a page for each of OpenAPI: built once at start."""
+"""The documents of the surfaces that a process serves, and a page for each of OpenAPI: built once, at its start."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -46,21 +48,25 @@ class _Viewed:
 
 def routes(deps: Deps, roles: frozenset[str]) -> list[BaseRoute]:
     """The documents of the surfaces that these roles serve."""
-    viewed = _viewed(deps, roles)
+    return list(_routes(deps.public_url, roles, emulator=deps.settings.emulator))
+
+
+@cache
+def _routes(url: str, roles: frozenset[str], *, emulator: bool) -> Sequence[BaseRoute]:
+    viewed = _viewed(url, roles, emulator=emulator)
     found: list[BaseRoute] = []
     if "gateway" in roles:
-        found.append(_document("/asyncapi.json", asyncapi(deps.public_url, _RELEASE)))
+        found.append(_document("/asyncapi.json", asyncapi(url, _RELEASE)))
     for one in viewed:
         html = _templates.get_template("docs.html").render(
-            version=_RELEASE, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=deps.settings.emulator
+            version=_RELEASE, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=emulator
         )
         found.append(_document(one.path, one.document))
         found.append(_fixed(one.page, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
     return found
 
 
-def _viewed(deps: Deps, roles: frozenset[str]) -> list[_Viewed]:
-    url = deps.public_url
+def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]:
     found: list[_Viewed] = []
     if "api" in roles:
         found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, _RELEASE)))
@@ -70,7 +76,7 @@ def _viewed(deps: Deps, roles: frozenset[str]) -> list[_Viewed]:
 
         told = handset_openapi(TABLE, url, _RELEASE)
         found.append(_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", told))
-    if deps.settings.emulator:
+    if emulator:
         from callmark.surfaces.reference.emulator_doc import emulator_openapi
 
         found.append(_Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", emulator_openapi(url, _RELEASE)))
