@@ -145,6 +145,7 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
             assert '"name":"Acme Deliveries"' in pasted.stdout
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
+        _goes_back_to_the_seed(made)
         again = once(data)
         assert again.returncode == 1
         assert "is in use by a running Callmark" in again.stderr
@@ -170,6 +171,23 @@ def _moves_the_clock_everywhere(made: dict[str, Any]) -> None:
     assert moved.status_code == 200
     after = httpx.get(shown, trust_env=False).json()
     assert (after["name"], after["source"]) == ("Acme Support", "listed_number")
+
+
+def _goes_back_to_the_seed(made: dict[str, Any]) -> None:
+    """What was pushed and made is gone; the pairs of the credentials' file work, and numbers are listed."""
+    with httpx.Client(base_url=made["emulator_url"] + "/", trust_env=False, timeout=20) as emulator:
+        assert emulator.post("accounts", json={"name": "Other"}).status_code == 201
+        assert emulator.post("reset", json={"to": "seed"}).status_code == 200
+        there = {one["name"]: one for one in emulator.get("accounts").json()}
+        assert list(there) == ["Acme Deliveries", "Borealis Bank"]
+        for account in made["accounts"]:
+            assert [key["key_id"] for key in there[account["name"]]["keys"]] == [account["key_id"]]
+            pair = {name: account[name] for name in ("key_id", "api_key")}
+            url = f"{made['base_url']}/clients/{account['client_account_id']}/token"
+            assert httpx.post(url, json=pair, trust_env=False).status_code == 200
+        shown = emulator.get("handsets/919900000001/screen?caller=918040001234").json()
+        assert (shown["name"], shown["source"]) == ("Acme Support", "listed_number")
+        assert all(one["connected"] == one["online"] for one in emulator.get("handsets").json() if one["registered"])
 
 
 def test_a_port_in_use_is_one_clear_line(data: Path) -> None:

@@ -118,12 +118,15 @@ async def move_clock(
     await _confirmed(db, fabric, real, version, within)
 
 
-async def reset_clock(db: Database, fabric: Fabric, real: Clock, *, within: timedelta = CONFIRM_WITHIN) -> None:
-    """As `move_clock`, back to the real time."""
+async def set_clock(
+    db: Database, fabric: Fabric, real: Clock, offset: timedelta, *, within: timedelta = CONFIRM_WITHIN
+) -> None:
+    """As `move_clock`, to that offset from the real time."""
     async with db.transaction() as tx:
         version = await tx.fetchval(
-            "UPDATE installation SET clock_offset = interval '0', clock_version = clock_version + 1"
-            " RETURNING clock_version"
+            "UPDATE installation SET clock_version = clock_version + (clock_offset <> $1)::integer, clock_offset = $1"
+            " RETURNING clock_version",
+            offset,
         )
     await _confirmed(db, fabric, real, version, within)
 
@@ -135,6 +138,8 @@ async def clock_offset(db: Database) -> timedelta:
 
 
 async def _confirmed(db: Database, fabric: Fabric, real: Clock, version: int, within: timedelta) -> None:
+    if not await _lagging(db, real, version):  # the clock stays where it was
+        return
     await fabric.announce(TOPIC)
     deadline = asyncio.get_running_loop().time() + within.total_seconds()
     while await _lagging(db, real, version):

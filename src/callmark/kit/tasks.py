@@ -1,10 +1,12 @@
 """Ends tasks for certain. A cancellation is a request; a library may swallow it (`asyncio.wait_for` of Python 3.11)."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 import structlog
+
+_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
@@ -36,3 +38,14 @@ async def run_all(*works: Coroutine[Any, Any, None], again_after_s: float = AGAI
         await end(tasks, again_after_s=again_after_s)
     if failed:
         await failed
+
+
+async def results_of(works: Iterable[Awaitable[_T]]) -> list[_T]:
+    """The results once all have ended; raises the first failure."""
+    return [_given(one) for one in await asyncio.gather(*works, return_exceptions=True)]
+
+
+def _given(result: _T | BaseException) -> _T:
+    if isinstance(result, BaseException):
+        raise result
+    return result

@@ -1,5 +1,7 @@
 """What a script decides: pure."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from callmark.domain.calls.model import CallEvent
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
-from callmark.surfaces.emulator.behaviour import Behaviour, Conditions, ringing
+from callmark.surfaces.emulator.behaviour import Behaviour, Conditions, Forgotten, ringing
 from callmark.surfaces.emulator.model import MOST_RINGS, Script
 
 NUMBER, OTHER = PhoneNumber("919900000001"), PhoneNumber("919900000002")
@@ -64,7 +66,7 @@ def test_what_came_before_a_reset_is_forgotten() -> None:
     conditions = Conditions()
     behaviour, before = Behaviour(NUMBER, conditions), new_id()
     assert not behaviour.forgot(before)
-    conditions.forgotten = new_id()
+    conditions.forgotten = Forgotten(UUID(int=0), new_id())
     assert behaviour.forgot(before)
     assert not behaviour.forgot(new_id())
 

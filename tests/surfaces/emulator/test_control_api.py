@@ -146,8 +146,9 @@ async def test_what_faults_are_left_can_be_set_again(api: httpx.AsyncClient) -> 
     assert (await api.put("/emulator/v1/faults", json=left)).json() == left
 
 
-async def test_a_reset_has_no_options(api: httpx.AsyncClient) -> None:
-    await _refused(api, "POST", "reset", {"hard": True}, "unknown key hard in the body; known: none")
+async def test_a_reset_has_one_option(api: httpx.AsyncClient) -> None:
+    await _refused(api, "POST", "reset", {"hard": True}, "unknown key hard in the body; known: to")
+    await _refused(api, "POST", "reset", {"to": "yesterday"}, "yesterday")
 
 
 async def test_a_handsets_number_cannot_change(emulator: Emulated) -> None:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,18 +14,31 @@ from tests.e2e.play import PATIENCE_S, Serving, serving
 from tests.e2e.serving import ENVIRON
 from tests.engines import SECRET_KEY, Databases, Engines
 from tests.factories import Cast, make_cast
+from tests.listed import make_listed, offer_everything, ring
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN
 from tests.waiting import until
 
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.model import NewCallbackRequest
+from callmark.domain.credentials import service as keys
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.ids import KeyId
+from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import SystemClock, to_ms
+from callmark.kit.ids import random_uuid
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
+from callmark.surfaces.emulator import snapshots
 from callmark.surfaces.emulator.magic import MAGIC
+from callmark.surfaces.emulator.snapshot_store import stored_tables
 
 CALLER = "918040001234"
 CONTROL = "/emulator/v1"
 HELD, LOST, NOBODY = "Record processed successfully", "Failed to push", "Not a Truecaller user"
+TO_SEED = {"to": "seed"}
 MAGICIAN, OFFLINE, NEVER = "919900000016", "919900000014", "919900000011"
 
 
@@ -224,13 +238,13 @@ async def test_a_reset_brings_back_what_was_seeded_and_keeps_what_lives(installe
     await installed.control("POST", "reset")
     now = datetime.fromisoformat((await installed.control("POST", "reset"))["now"])
     assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
-    handsets = await installed.control("GET", "handsets")
-    assert [one["phone_number"] for one in handsets] == [one.handset.phone_number for one in MAGIC]
-    by_number = {one["phone_number"]: one for one in handsets}
+    there = await installed.control("GET", "handsets")
+    assert [one["phone_number"] for one in there] == [one.handset.phone_number for one in MAGIC]
+    by_number = {one["phone_number"]: one for one in there}
     assert by_number[MAGICIAN]["script"] == {"drop_every": 2}
     assert by_number[MAGICIAN]["os"] == "android"
     assert not by_number[NEVER]["registered"]
-    assert all(one["connected"] == one["online"] for one in handsets if one["registered"])
+    assert all(one["connected"] == one["online"] for one in there if one["registered"])
     for receiver in ("919900000001", NEVER):
         screen = await installed.control("GET", f"handsets/{receiver}/screen?caller={CALLER}")
         assert screen["name"] is None
@@ -265,3 +279,114 @@ async def test_a_reset_is_safe_while_pushes_are_in_flight(installed: Installed) 
     for n in range(1, 9):
         screen = await installed.control("GET", f"handsets/91990000000{n}/screen?caller={CALLER}")
         assert screen["why"] == NOTHING_KNOWN
+
+
+async def everything(deps: Deps) -> dict[str, list[str]]:
+    """Every row of what a snapshot has, but for handsets and tokens, which stay with the seed, and what jobs note."""
+    besides = ("access_token", "count_mark", "handset_app", "registration", "virtual_handset")
+    async with deps.db.connection() as tx:
+        tables = await stored_tables(tx, besides=besides)
+        return {
+            one.name: [row[0] for row in await tx.fetch(f"SELECT t::text FROM {one.name} t ORDER BY 1")]
+            for one in tables
+        }
+
+
+async def test_a_reset_to_the_seed_leaves_nothing_else(installed: Installed) -> None:
+    await snapshots.take_seed(installed.deps)
+    before = await everything(installed.deps)
+    made = await installed.control(
+        "POST", "accounts", {"name": "Other", "members": [{"email": "o@other.example"}]}, status=201
+    )
+    listed = await make_listed(installed.deps, account_id=installed.cast.account.id)
+    receiver, _ = await ring(installed.deps, listed)
+    await callbacks.request(installed.deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
+    await offer_everything(installed.deps, listed)
+    _, own_app = await handsets.create_app(installed.deps, "Mine", by=SYSTEM)
+    await handsets.register(installed.deps, own_app, PhoneNumber("919900000001"), OS.ANDROID, "5.0.0")
+    await installed.control("PUT", "sinks/orders", {"status": 500})
+    await installed.control("POST", "clock", {"advance_s": 600})
+    assert await installed.outcome("919900000002") == HELD
+    await keys.delete_key(installed.deps, installed.cast.account.id, KeyId(UUID(installed.cast.key_id)), by=SYSTEM)
+    pair = {name: made["keys"][0][name] for name in ("key_id", "api_key")}
+    assert (await installed.serve.client.post(f"/clients/{made['client_account_id']}/token", json=pair)).is_success
+
+    now = datetime.fromisoformat((await installed.control("POST", "reset", TO_SEED))["now"])
+    assert abs(now - datetime.now(UTC)) < timedelta(seconds=30)
+    assert await everything(installed.deps) == before
+    gone = await installed.serve.client.post(f"/clients/{made['client_account_id']}/token", json=pair)
+    assert gone.status_code in {401, 403}
+    installed.token_text = (await installed.token()).json()["token"]
+    assert await installed.outcomes(MAGICIAN, 4) == [HELD, LOST, HELD, LOST]
+    for receiver in ("919900000001", "919900000002"):
+        assert await installed.outcome(receiver) == HELD
+    assert await installed.outcome(OFFLINE) == LOST
+    assert await installed.outcome(NEVER) == NOBODY
+
+
+async def test_resets_to_the_seed_keep_live_tokens_and_count_none(installed: Installed) -> None:
+    await snapshots.take_seed(installed.deps)
+    token = installed.token_text
+    for _ in range(11):
+        await installed.outcome("919900000001")
+        await installed.control("POST", "reset", TO_SEED)
+    assert await installed.outcome("919900000001", token) == HELD
+    screen = await installed.control("GET", f"handsets/919900000002/screen?caller={CALLER}")
+    assert screen["name"] is None
+
+
+async def test_a_snapshot_brings_everything_back_the_clock_and_what_handsets_hold_too(installed: Installed) -> None:
+    await installed.control("POST", "clock", {"advance_s": 3 * 86_400})
+    installed.token_text = (await installed.token()).json()["token"]
+    await installed.control("POST", "handsets", {"phone_number": "919900000111"}, status=201)
+    assert await installed.outcome("919900000111") == HELD
+    taken = await installed.control("PUT", "snapshots/before")
+    before = await everything(installed.deps)
+
+    await installed.control("POST", "clock", {"advance_s": 86_400})
+    await installed.control("DELETE", "handsets/919900000111", status=204)
+    await installed.control("POST", "handsets", {"phone_number": "919900000112"}, status=201)
+    await installed.control("PATCH", "handsets/919900000001", {"os": "ios"})
+    await installed.control("POST", "accounts", {"name": "Other"}, status=201)
+    await installed.control("PUT", "faults", {"status": 500, "count": 3})
+    await installed.control("POST", "reset")
+
+    now = (await installed.control("POST", "snapshots/before/restore"))["now"]
+    assert timedelta() <= datetime.fromisoformat(now) - datetime.fromisoformat(taken["now"]) < timedelta(seconds=5)
+    assert await everything(installed.deps) == before
+    numbers = [one["phone_number"] for one in await installed.control("GET", "handsets")]
+    assert numbers == [*(one.handset.phone_number for one in MAGIC), "919900000111"]
+    screen = await installed.control("GET", f"handsets/919900000111/screen?caller={CALLER}")
+    assert screen["name"] == "Acme Deliveries"
+    assert await installed.outcome("919900000001") == HELD
+    assert await installed.outcome("919900000112") == NOBODY
+    await installed.control("DELETE", "snapshots/before", status=204)
+    await installed.control("POST", "snapshots/before/restore", status=404)
+    await installed.control("DELETE", "handsets/919900000111", status=204)
+
+
+async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_way(installed: Installed) -> None:
+    await snapshots.take_seed(installed.deps)
+    over = asyncio.Event()
+
+    async def push_on(receiver: str) -> list[int]:
+        answers: list[int] = []
+        while not over.is_set():
+            answers.append((await installed.push(receiver)).status_code)
+        return answers
+
+    pushing = [asyncio.create_task(push_on(f"91990000000{n}")) for n in range(1, 7)]
+    for _ in range(5):
+        await installed.control("POST", "reset", TO_SEED)
+    over.set()
+    assert {one for some in await asyncio.gather(*pushing) for one in some} == {200}
+    await installed.control("POST", "reset", TO_SEED)
+    async with installed.deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
+    assert await installed.outcome("919900000001") == HELD
+
+
+async def test_without_a_seed_there_is_nothing_to_go_back_to(installed: Installed) -> None:
+    await snapshots.delete(installed.deps, snapshots.SEED)
+    refused = await installed.control("POST", "reset", TO_SEED, status=409)
+    assert refused["slug"] == "conflict"

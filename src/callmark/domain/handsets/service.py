@@ -77,7 +77,7 @@ async def revoke_app(deps: Deps, app_id: HandsetAppId, *, by: Actor) -> HandsetA
         now = deps.clock.now()
         app = found(await queries.revoke_app(tx, app_id, now), _UNKNOWN_APP)
         await audit.note(tx, by, "handset_app.revoked", app.name, account_id=None, at=now, app_id=str(app.id))
-        tx.after_commit(partial(_recheck, deps))
+        tx.after_commit(partial(recheck, deps))
     return app
 
 
@@ -88,7 +88,7 @@ async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
         ended = found(await queries.forget_number(tx, phone, now), "no handset with this number is registered")
         facts = {"os": ended.os.value, "app_version": ended.app_version}
         await audit.note(tx, by, "handset.forgotten", shorten(phone), account_id=None, at=now, **facts)
-        tx.after_commit(partial(_recheck, deps))
+        tx.after_commit(partial(recheck, deps))
 
 
 async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, version: str) -> Registered:
@@ -155,7 +155,7 @@ def reach_by(make: Make | None, min_app_version: str) -> Reach:
     return reach_of(*make, min_app_version) if make else Reach.NOT_REGISTERED
 
 
-async def _recheck(deps: Deps) -> None:
+async def recheck(deps: Deps) -> None:
     """Makes every gateway close the streams whose registration has ended; without NATS they find out by themselves."""
     await deps.fabric.announce(RECHECK)
 

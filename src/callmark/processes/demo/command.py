@@ -24,6 +24,7 @@ from callmark.processes.demo.story import Story
 from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import ROLES, Running, Supervisor
+from callmark.surfaces.emulator import snapshots
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
 
 
@@ -97,7 +98,10 @@ class _Demo:
         """Seeds, and writes the credentials, before anything answers requests."""
         async with open_deps(settings, "demo") as deps:
             kept = settings.data / CREDENTIALS_JSON
-            made = await seed(deps, read_credentials(kept))
+            known = read_credentials(kept)
+            made = await seed(deps, known)
+            if known is None or not made.has_secrets_of(known) or not await snapshots.has_seed(deps):
+                await snapshots.take_seed(deps)
         write_credentials(kept, made)
         write_env(settings.data / CREDENTIALS_ENV, made)
         if self.credentials_file:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
@@ -81,6 +82,11 @@ class Credentials(Struct, frozen=True, kw_only=True):
     handset_app_key: str
     operator: DemoOperator = DemoOperator()
     accounts: list[AccountOut]
+
+    def has_secrets_of(self, other: "Credentials") -> bool:
+        """Whether nothing differs but where the demo is."""
+        here = (self.base_url, self.console_url, self.emulator_url)
+        return self == replace(other, base_url=here[0], console_url=here[1], emulator_url=here[2])
 
 
 def read_credentials(path: Path) -> Credentials | None:

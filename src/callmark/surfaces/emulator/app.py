@@ -16,6 +16,7 @@ from callmark.kit.errors import InvalidInput
 from callmark.kit.heartbeats import move_clock
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import control, magic, store, wire
+from callmark.surfaces.emulator.accounts import account_routes
 from callmark.surfaces.emulator.answers import answer_routes
 from callmark.surfaces.emulator.faults import FaultsOut, wanted_faults
 from callmark.surfaces.emulator.live import Live
@@ -23,9 +24,10 @@ from callmark.surfaces.emulator.mails import mail_routes
 from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
 from callmark.surfaces.emulator.page import EmulatorPage
 from callmark.surfaces.emulator.pages import page_routes
-from callmark.surfaces.emulator.reset import reset, tell_of_clock
+from callmark.surfaces.emulator.reset import reset, reset_to_seed, tell_of_clock
 from callmark.surfaces.emulator.routing import control_route
 from callmark.surfaces.emulator.sinks import sink_routes
+from callmark.surfaces.emulator.snapshot_routes import snapshot_routes
 from callmark.surfaces.http import Response, render
 
 
@@ -47,6 +49,8 @@ class Emulator:
             control_route("reset", POST=self.post_reset),
             *answer_routes(deps),
             *mail_routes(deps),
+            *snapshot_routes(deps, self._clock_moves),
+            *account_routes(deps),
             *sink_routes(deps),
             *self._live.routes,
             *page_routes(deps),
@@ -190,10 +194,10 @@ class Emulator:
         return render(wire.SeedOut(body.seed))
 
     async def post_reset(self, request: Request) -> Response:
-        """Back to the state as seeded; answers with the clock once every process has confirmed."""
-        await wire.read(request, wire.ResetIn, empty=b"{}")
+        """Forgets what happened, or all but the seed; answers with the clock once every process has confirmed."""
+        body = await wire.read(request, wire.ResetIn, empty=b"{}")
         async with self._clock_moves:
-            await reset(self._deps)
+            await (reset(self._deps) if body.to is UNSET else reset_to_seed(self._deps))
         return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
 
 

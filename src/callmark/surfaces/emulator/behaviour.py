@@ -30,13 +30,22 @@ def ringing(script: Script, wanted: CallEvent | None) -> Ringing:
     return Ringing(MOST_RINGS, CallEvent.MISSED)
 
 
+class Forgotten(NamedTuple):
+    """The ids of records that a reset or a restored snapshot has forgotten: ids grow with the real clock."""
+
+    after: UUID
+    until: UUID
+
+
+NOTHING_FORGOTTEN = Forgotten(UUID(int=0), UUID(int=0))
+
+
 class Conditions:
     """What the control API has set for all handsets of the farm together."""
 
     def __init__(self) -> None:
         self.seed: int | None = None
-        self.forgotten = UUID(int=0)
-        """Records with an id below it were forgotten by a reset: ids are made by the real clock and grow with it."""
+        self.forgotten = NOTHING_FORGOTTEN
         self._drop_every = 0
         self._pushes = 0
 
@@ -75,4 +84,5 @@ class Behaviour:
 
     def forgot(self, record_id: UUID) -> bool:
         """Whether a reset has forgotten this record: its push was under way."""
-        return record_id < self._conditions.forgotten
+        forgotten = self._conditions.forgotten
+        return forgotten.after <= record_id < forgotten.until

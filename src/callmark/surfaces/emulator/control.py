@@ -119,13 +119,29 @@ class TakeFaults(Struct, frozen=True, tag="take_faults"):
 
 
 class Reset(Struct, frozen=True, tag="reset"):
-    """Back to the handsets as seeded, freshly installed; answered by `Done` when they are as online as they should."""
+    """Back to the handsets as seeded, which hold nothing; answered by `Done` when they are as online as they should."""
+
+
+class Halt(Struct, frozen=True, tag="halt"):
+    """Every handset ends its stream until `Reload`; answered by `Done`."""
+
+
+class Reload(Struct, frozen=True, tag="reload"):
+    """The handsets are those of the table, and records on their way are lost; answered by `Done` as `Reset`.
+
+    Of records with ids from `forgotten_after` on: older ones are of the state that was restored.
+    """
+
+    forgotten_after: UUID
 
 
 OnHandset = Look | Ring | AskBack | Respond | Show | Perform
 """What is asked of one handset as its receiver knows it."""
 
-Question = OnHandset | Make | Change | Remove | Survey | Count | TakeSeed | TakeFaults | Reset
+OnAll = TakeSeed | TakeFaults | Reset | Halt | Reload
+"""What is asked of all handsets; answered by `Done`."""
+
+Question = OnHandset | OnAll | Make | Change | Remove | Survey | Count
 
 
 class Made(Struct, frozen=True, tag="made"):

@@ -3,22 +3,26 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
-from typing import TypeVar, assert_never
+from collections.abc import Iterable
+from typing import assert_never
+from uuid import UUID
 
 import httpx
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
-from callmark.kit.errors import AppError, NotFound, Unavailable
+from callmark.domain.handsets import service as handsets
+from callmark.kit.errors import AppError, NotFound, Unauthenticated, Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.tasks import results_of
 from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.audience import WALL, Audience
-from callmark.surfaces.emulator.behaviour import RING_S, Conditions, ringing
+from callmark.surfaces.emulator.behaviour import RING_S, Conditions, Forgotten, ringing
 from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallPlan, CallScreen
 from callmark.surfaces.emulator.gestures import Act
 from callmark.surfaces.emulator.guard import keep_token
@@ -30,8 +34,6 @@ from callmark.surfaces.emulator.network import AT_ONCE, AppCredential, Network
 from callmark.surfaces.emulator.showing import glimpse_of, view_of
 
 log = structlog.get_logger(__name__)
-
-_T = TypeVar("_T")
 
 CREDENTIAL_FILE = "virtual-handsets-credential"
 LONGEST_WAIT_S = 5.0
@@ -147,19 +149,30 @@ class Farm:
                 answer = await self._change(question)
             case control.Remove():
                 answer = await self._remove(question.phone_number)
+            case control.Count():
+                answer = self._count()
+            case control.Survey():
+                answer = self._survey()
+            case control.TakeSeed() | control.TakeFaults() | control.Reset() | control.Halt() | control.Reload():
+                await self._onresults_of(question)
+            case _:
+                answer = await self._on_handset(question)
+        return answer
+
+    async def _onresults_of(self, question: control.OnAll) -> None:
+        match question:
             case control.TakeSeed():
                 await self._take_seed()
             case control.TakeFaults():
                 await self._take_faults()
             case control.Reset():
                 await self._reset()
-            case control.Count():
-                answer = self._count()
-            case control.Survey():
-                answer = self._survey()
+            case control.Halt():
+                await results_of(handset.stop() for handset in self._handsets.values())
+            case control.Reload():
+                await self._reload(question.forgotten_after)
             case _:
-                answer = await self._on_handset(question)
-        return answer
+                assert_never(question)
 
     async def _on_handset(self, question: control.OnHandset) -> control.AnswerOnHandset:
         """What is asked of one handset as its receiver knows it."""
@@ -190,24 +203,57 @@ class Farm:
             self._conditions.drop_every((await store.select_faults(tx)).drop_every)
 
     async def _reset(self) -> None:
-        """Every handset is deleted or installed again; what was on its way to them counts as lost.
+        """Every handset is deleted, or holds nothing; what was on its way to them counts as lost.
 
         Raises Unavailable when one is not as online as it should be.
         """
-        self._conditions.forgotten = new_id()
-        await self._take_seed()
-        await self._take_faults()
+        await self._begin_state(UUID(int=0))
         seeded = {magic.handset.phone_number: magic.handset for magic in MAGIC}
-        await _all(self._vanish(phone) for phone in list(self._handsets) if phone not in seeded)
-        made = await _all(self._restore(row) for row in seeded.values())
-        if any(one.handset.registered and one.connected != one.handset.online for one in made):
-            raise Unavailable("emulator: not every handset is connected yet")
+        await results_of(self._vanish(phone) for phone in list(self._handsets) if phone not in seeded)
+        _check_online(await results_of(self._as_seeded(row) for row in seeded.values()))
         log.info("farm_reset", handsets=len(self._handsets))
 
-    async def _restore(self, row: VirtualHandset) -> control.Made:
+    async def _reload(self, forgotten_after: UUID) -> None:
+        """The handsets are those of the table; each syncs. Raises Unavailable as `_reset`."""
+        await self._begin_state(forgotten_after)
+        async with self._deps.db.connection() as tx:
+            rows = {row.phone_number: row for row in await store.select_all(tx)}
+        for phone, handset in list(self._handsets.items()):
+            await handset.stop()
+            self._forget_screen(phone)
+            if phone not in rows:
+                del self._handsets[phone]
+                self._audience.changed(phone)
+        self._handsets |= {phone: Handset(row, self._network) for phone, row in rows.items()}
+        _check_online(await results_of(_begin(handset) for handset in self._handsets.values()))
+        log.info("farm_reloaded", handsets=len(self._handsets))
+
+    async def _begin_state(self, forgotten_after: UUID) -> None:
+        self._conditions.forgotten = Forgotten(forgotten_after, new_id())
+        await self._take_seed()
+        await self._take_faults()
+
+    async def _as_seeded(self, row: VirtualHandset) -> control.Made:
+        """The handset of a magic receiver: the one that is there where nothing but its memory has changed."""
+        handset = self._handsets.get(row.phone_number)
+        if handset and replace(handset.row, token=None) == row and await self._is_registered(handset):
+            async with self._locks[row.phone_number]:
+                if handset.forget():
+                    self._forget_screen(row.phone_number)
+                    return control.Made(handset.row, handset.connected, handset.memory)
         if not row.registered:  # a handset made on this number was registered then
             await self._vanish(row.phone_number)
         return await self._make(row)
+
+    async def _is_registered(self, handset: Handset) -> bool:
+        """Whether its registration is what it should be; a stream that is open says so."""
+        if handset.connected or not handset.row.registered:
+            return handset.row.registered == (handset.row.token is not None)
+        try:
+            await handsets.authenticate(self._deps, handset.row.token or "")
+        except Unauthenticated:
+            return False
+        return True
 
     async def _vanish(self, phone: PhoneNumber) -> None:
         with contextlib.suppress(NotFound):
@@ -228,7 +274,7 @@ class Farm:
             given = {
                 name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET
             }
-            row = msgspec.structs.replace(handset.row, **given)
+            row = replace(handset.row, **given)
             if change.script is not msgspec.UNSET:
                 handset.begin_anew()
             same_app = (row.os, row.app_version) == (handset.row.os, handset.row.app_version)
@@ -238,9 +284,9 @@ class Farm:
                 return control.Made(row, handset.connected, handset.memory)
             await handset.stop()
             if not same_app:
-                handset.reinstalled(msgspec.structs.replace(row, token=None))
+                handset.reinstalled(replace(row, token=None))
             else:
-                handset.behave(msgspec.structs.replace(row, token=handset.row.token))
+                handset.behave(replace(row, token=handset.row.token))
             await self._save(handset.row)
             return await _begin(handset)
 
@@ -301,7 +347,7 @@ class Farm:
             if handset.lost:
                 await handset.stop()
                 if not handset.row.registered:
-                    handset.reinstalled(msgspec.structs.replace(handset.row, registered=True))
+                    handset.reinstalled(replace(handset.row, registered=True))
                     await self._save(handset.row)
                 await _begin(handset)
         return control.Performed("")
@@ -327,15 +373,10 @@ class Farm:
         return handset
 
 
-async def _all(work: Iterable[Awaitable[_T]]) -> list[_T]:
-    """The results once all have ended; raises the first failure."""
-    return [_given(one) for one in await asyncio.gather(*work, return_exceptions=True)]
-
-
-def _given(result: _T | BaseException) -> _T:
-    if isinstance(result, BaseException):
-        raise result
-    return result
+def _check_online(made: Iterable[control.Made]) -> None:
+    """Raises Unavailable when a handset is not as online as it should be."""
+    if any(one.handset.registered and one.connected != one.handset.online for one in made):
+        raise Unavailable("emulator: not every handset is connected yet")
 
 
 async def _begin(handset: Handset) -> control.Made:

@@ -150,6 +150,21 @@ class Handset:
         self.held.clear()
         self._changed()
 
+    def forget(self) -> bool:
+        """Holds nothing and has nothing to report, as if installed just now, on the stream that it has.
+
+        False when it cannot, because it is not as online as it should be, or is about to sync.
+        """
+        if self._syncing or self.lost or self.connected != self.is_wanted:
+            return False
+        for task in self._background:
+            task.cancel()
+        self.held = HeldIdentities()
+        self._reports = Reports()
+        self.begin_anew()
+        self._changed()
+        return True
+
     def behave(self, row: VirtualHandset) -> None:
         """It becomes `row`, from the next push on."""
         self.row = row

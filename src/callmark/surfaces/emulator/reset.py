@@ -1,18 +1,27 @@
-"""Back to the state as seeded: what `POST reset` does, step by step; each may be done again."""
+"""Back to an earlier state: what `POST reset` does, and restoring a snapshot, step by step; each may be done again.
 
-from datetime import timedelta
+No process keeps in memory what tables say, but for the product clock and the handsets, which are told. Workers hold
+leases on rows; no row comes back with one, and what a worker writes for a row that has gone changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
 from typing import LiteralString
 
 import structlog
 
 from callmark.domain.credentials.model import TOKEN_LIFETIME
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
 from callmark.domain.limits.model import TOKENS_WINDOW
 from callmark.domain.personalisation import partitions
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Unavailable
-from callmark.kit.heartbeats import clock_offset, reset_clock
-from callmark.surfaces.emulator import control, store
+from callmark.kit.heartbeats import clock_offset, set_clock
+from callmark.surfaces.emulator import control, snapshot_store, snapshots, store
+from callmark.surfaces.emulator.network import APP_NAME
+from callmark.surfaces.emulator.snapshot_store import Snapshot
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +59,28 @@ _END_EXPIRED_TOKENS = "DELETE FROM access_token WHERE expires_at < $1"
 _AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expires_at = least(expires_at, $2)"
 """Tokens created so far no longer count; those made while the clock was ahead are valid for one lifetime from now."""
 
+_ALL_JOBS_DUE = "UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL"
+"""Taken from the worker that runs them: what it would write is of another time."""
+
+_KEEP_TOKENS = "CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token"
+
+_BRING_BACK_TOKENS = """
+INSERT INTO access_token SELECT t.* FROM kept_token t JOIN api_key k ON k.id = t.key_id AND k.account_id = t.account_id
+WHERE k.revoked_at IS NULL AND t.expires_at >= $1 ON CONFLICT DO NOTHING
+"""
+
+_OF_FARM = ("virtual_handset",)
+_KEEP_APPS = f"""
+CREATE TEMP TABLE kept_app ON COMMIT DROP AS SELECT * FROM handset_app WHERE name = '{APP_NAME}' AND revoked_at IS NULL;
+CREATE TEMP TABLE kept_registration ON COMMIT DROP AS
+  SELECT r.* FROM registration r JOIN kept_app a ON a.id = r.app_id WHERE r.token_sha256 IS NOT NULL
+"""
+_BRING_BACK_APPS = """
+DELETE FROM registration;
+INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
+INSERT INTO registration SELECT * FROM kept_registration
+"""
+
 _TRIES = 20
 _PAUSE = timedelta(milliseconds=100)
 
@@ -65,12 +96,80 @@ async def reset(deps: Deps) -> None:
         await store.put_faults(tx, store.Faults())
         await store.put_seed(tx, None)
         await tx.execute(_END_EXPIRED_TOKENS, deps.clock.now())
-    await partitions.keep_partitions_at(deps, deps.clock.now() - await clock_offset(deps.db))
-    await reset_clock(deps.db, deps.fabric, deps.real_clock)
-    await _forget_patiently(deps)
+    await _move_clock_to(deps, await _unmoved(deps))
+    await _patiently(deps, partial(_forget, deps))
     await tell_of_clock(deps)
     await control.ask(deps, control.Reset(), control.Done)
     log.info("emulator_reset")
+
+
+async def reset_to_seed(deps: Deps) -> None:
+    """As `reset`, and everything else is as seeded: accounts, people, keys, labels, structure, numbers, webhooks.
+
+    Raises Conflict when the installation was not seeded by this version. A token stays valid while its key is there.
+    """
+    async with deps.db.connection() as tx:
+        seeded = await snapshots.find_seed(tx)
+    at = deps.clock.now()
+    await _move_clock_to(deps, await _unmoved(deps))
+    await _patiently(deps, partial(_put_rows, deps, seeded, at))
+    await tell_of_clock(deps)
+    await handsets.recheck(deps)
+    await control.ask(deps, control.Reset(), control.Done)
+    log.info("emulator_reset_to_seed")
+
+
+async def restore(deps: Deps, name: str) -> None:
+    """Everything is as it was when the snapshot was made, the product clock too; handsets sync again.
+
+    Raises NotFound, and Conflict for a snapshot of another version.
+    """
+    async with deps.db.connection() as tx:
+        snapshot = await snapshots.find(tx, name)
+    at = deps.clock.now()
+    await control.ask(deps, control.Halt(), control.Done)
+    try:
+        await _move_clock_to(deps, snapshot.clock_at)
+        await _patiently(deps, partial(_put_rows, deps, snapshot, at))
+        await tell_of_clock(deps)
+    finally:
+        await control.ask(deps, control.Reload(snapshot.last_id), control.Done)
+    await handsets.recheck(deps)
+    log.info("emulator_restored", snapshot=name)
+
+
+async def _unmoved(deps: Deps) -> datetime:
+    """What the product clock would say, had nobody moved it."""
+    return deps.clock.now() - await clock_offset(deps.db)
+
+
+async def _move_clock_to(deps: Deps, now: datetime) -> None:
+    await partitions.keep_partitions_at(deps, now)
+    await set_clock(deps.db, deps.fabric, deps.real_clock, now - await _unmoved(deps))
+
+
+async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime) -> None:
+    """The rows of the snapshot in the place of those there are.
+
+    Tokens that were valid before the clock moved stay while their keys are there. With a seed, virtual handsets stay:
+    the farm puts them right.
+    """
+    now = deps.clock.now()
+    is_seed = snapshot.name == snapshots.SEED
+    async with deps.db.transaction() as tx:
+        tables = await snapshot_store.stored_tables(tx, besides=_OF_FARM if is_seed else ())
+        await tx.execute("SET LOCAL lock_timeout = '200ms'")  # see `_forget`
+        await snapshot_store.lock_all(tx, tables)
+        await tx.execute(_KEEP_TOKENS)
+        if is_seed:
+            await tx.execute(_KEEP_APPS)
+        await snapshot_store.empty(tx, tables)
+        await snapshot_store.fill(tx, tables, snapshot.name)
+        if is_seed:
+            await tx.execute(_BRING_BACK_APPS)
+        await tx.execute(_BRING_BACK_TOKENS, moved_from)
+        await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
+        await tx.execute(_ALL_JOBS_DUE, now)
 
 
 async def tell_of_clock(deps: Deps) -> None:
@@ -79,11 +178,11 @@ async def tell_of_clock(deps: Deps) -> None:
     await deps.wake(*WorkName)
 
 
-async def _forget_patiently(deps: Deps) -> None:
-    """Forgets what happened, when the pushes under way leave a moment for it."""
+async def _patiently(deps: Deps, change: Callable[[], Awaitable[None]]) -> None:
+    """Makes the change when the pushes under way leave a moment for it."""
     for left in reversed(range(_TRIES)):
         try:
-            await _forget(deps)
+            await change()
         except Unavailable:
             if not left:
                 raise
@@ -101,5 +200,4 @@ async def _forget(deps: Deps) -> None:
         await tx.execute(_COUNT_FROM_THE_BEGINNING)
         await tx.execute("UPDATE webhook_queue SET due_at = NULL")
         await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-        # Taken from the worker that runs them: what it would write is of another time.
-        await tx.execute("UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL", now)
+        await tx.execute(_ALL_JOBS_DUE, now)

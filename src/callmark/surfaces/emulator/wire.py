@@ -1,6 +1,6 @@
 """The JSON of the control API, in and out, and how its bodies are read."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -8,8 +8,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 
 from callmark.domain.calls.model import CallEvent
+from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
+from callmark.domain.labels.model import LabelType
+from callmark.domain.policy.model import Role
+from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
@@ -175,8 +179,47 @@ class FaultsIn(Struct, frozen=True, forbid_unknown_fields=True):
     drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
+class WantedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key pair to make; without `features` it gets those of the account."""
+
+    name: str = "Test"
+    features: list[Feature] | UnsetType = UNSET
+
+
+class WantedMember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person to make: an admin, unless it says otherwise; without a `password` one is made up."""
+
+    email: str
+    name: str = "Test"
+    role: Role | UnsetType = UNSET
+    password: str | UnsetType = UNSET
+
+
+class WantedLabel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A label to make, dynamic unless it says otherwise; its logo is its first letter."""
+
+    name: str
+    type: LabelType | UnsetType = UNSET
+
+
+class WantedAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An account to make. Without `keys` it gets one, without `labels` a dynamic one of its name."""
+
+    name: str
+    features: list[Feature] | UnsetType = UNSET
+    keys: Annotated[list[WantedKey], Meta(max_length=MOST_KEYS)] | UnsetType = UNSET
+    members: Annotated[list[WantedMember], Meta(max_length=100)] = []
+    labels: Annotated[list[WantedLabel], Meta(max_length=100)] | UnsetType = UNSET
+
+
+class NothingIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """Nothing: the path says it all."""
+
+
 class ResetIn(Struct, frozen=True, forbid_unknown_fields=True):
-    """Nothing: a reset has no options."""
+    """How far to go back: to the seed, or (without `to`) to before anything happened."""
+
+    to: Literal["seed"] | UnsetType = UNSET
 
 
 _T = TypeVar("_T", bound=Struct)
@@ -253,13 +296,22 @@ def _one_of(text: str, field: str, known: list[str]) -> str:
     return text
 
 
+_INNER: dict[str, type[Struct]] = {
+    "script": Script,
+    "answers": AnswerIn,
+    "keys": WantedKey,
+    "members": WantedMember,
+    "labels": WantedLabel,
+}
+"""What is inside the bodies, by the key that holds it."""
+
+
 def _explain(exc: msgspec.ValidationError, kind: type[Struct]) -> InvalidInput:
     """The decoder's sentence by the field's own name, with the known keys beside an unknown one."""
     what, _, path = str(exc).partition(" - at `$")
     where = path.rstrip("`").lstrip(".")
     if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
-        inner = {"script": Script, "answers": AnswerIn}
-        known = inner.get(where.partition("[")[0], kind).__struct_fields__
+        known = _INNER.get(where.partition("[")[0], kind).__struct_fields__
         listed = ", ".join(known) or "none"
         return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
     if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":

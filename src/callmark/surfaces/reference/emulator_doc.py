@@ -1,16 +1,14 @@
 """`/emulator/openapi.json`: the emulator's control API, from the Structs it reads and answers with."""
 
-from dataclasses import dataclass
-from typing import Any
-
-from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound
-from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.surfaces.api.route import Doc, ParamDoc
 from callmark.surfaces.emulator import mails, sinks, wire
 from callmark.surfaces.emulator.faults import FaultsOut
 from callmark.surfaces.emulator.model import Screen
 from callmark.surfaces.emulator.routing import PREFIX
-from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, Security, bearer, document_of, told_by
+from callmark.surfaces.reference.beside import DocumentedRoute, DocumentInfo, bearer, document_of, told_by
 from callmark.surfaces.reference.components import Json
+from callmark.surfaces.reference.control_operation import PHONE, ControlOperation
 from callmark.surfaces.reference.emulator_examples import (
     ANSWERED,
     BACK,
@@ -24,6 +22,7 @@ from callmark.surfaces.reference.emulator_examples import (
     SCREEN,
     SINK,
 )
+from callmark.surfaces.reference.emulator_states_doc import STATES
 
 ABOUT = DocumentInfo(
     "Callmark emulator",
@@ -38,15 +37,6 @@ not there (yet): ask again after `Retry-After` seconds. Every answer carries `X-
 """,
     {"emulatorToken": bearer("The emulator token, `cm_emulator_…`; programs on the same machine need none.")},
 )
-_OPTIONAL: Security = ({}, {"emulatorToken": []})
-_PHONE = ParamDoc(
-    "phone",
-    "The handset's phone number, with or without `+`.",
-    {"type": "string"},
-    "path",
-    required=True,
-    example="919900000001",
-)
 _CALLER = ParamDoc("caller", "The number that would ring.", {"type": "string"}, required=True, example="918040001234")
 _NAME = ParamDoc(
     "name",
@@ -56,14 +46,6 @@ _NAME = ParamDoc(
     required=True,
     example="orders",
 )
-_GUARDED = told_by(
-    Forbidden, "a page of another site may not use the emulator", "a name that is not the emulator's, another site"
-)
-_BAD_PHONE = told_by(
-    InvalidInput,
-    "the phone number in the path is not a valid phone number: country code and digits",
-    "no phone number",
-)
 _NO_HANDSET = told_by(NotFound, "no virtual handset has the number 919900112233", "make it first")
 _OFFLINE = told_by(Conflict, "919900000001 is offline; put it online first", "nothing on it that could answer")
 _NO_CALL = told_by(Conflict, "no missed or rejected call from this number has been reported", "place one first")
@@ -72,42 +54,8 @@ _BAD_NAME = told_by(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Told:
-    """A route (`GET clock`) with what is sent and answered, each a type and an example; 204 without an answer."""
-
-    name: str
-    route: str
-    tag: str
-    summary: str
-    text: str
-    sent: tuple[type, Json] | None = None
-    answer: tuple[Any, Any] | None = None
-    status: int = 200
-    params: tuple[ParamDoc, ...] = ()
-    errors: tuple[ErrorDoc, ...] = ()
-    is_body_required: bool = True
-
-    def operation(self) -> DocumentedRoute:
-        """As documents have it."""
-        method, _, path = self.route.partition(" ")
-        doc = Doc(
-            summary=self.summary,
-            description=self.text,
-            tag=self.tag,
-            request=self.sent[0] if self.sent else None,
-            requests={"An example": self.sent[1]} if self.sent else {},
-            status=self.status if self.answer else 204,
-            response=self.answer[0] if self.answer else None,
-            responses={"An example": self.answer[1]} if self.answer else {},
-            params=self.params,
-            errors=(*([_BAD_PHONE] if _PHONE in self.params else []), *self.errors, _GUARDED),
-        )
-        return DocumentedRoute(self.name, method, PREFIX + path, doc, _OPTIONAL, is_body_required=self.is_body_required)
-
-
 _TIME = (
-    _Told(
+    ControlOperation(
         name="readClock",
         route="GET clock",
         tag="Clock",
@@ -115,7 +63,7 @@ _TIME = (
         text="The time by which everything is judged.",
         answer=(wire.ClockOut, CLOCK),
     ),
-    _Told(
+    ControlOperation(
         name="moveClock",
         route="POST clock",
         tag="Clock",
@@ -129,7 +77,7 @@ _TIME = (
     ),
 )
 _HANDSETS = (
-    _Told(
+    ControlOperation(
         name="listHandsets",
         route="GET handsets",
         tag="Handsets",
@@ -137,7 +85,7 @@ _HANDSETS = (
         text="Every one, by its number.",
         answer=(list[wire.HandsetOut], [HANDSET]),
     ),
-    _Told(
+    ControlOperation(
         name="makeHandset",
         route="POST handsets",
         tag="Handsets",
@@ -150,7 +98,7 @@ _HANDSETS = (
         answer=(wire.HandsetOut, HANDSET),
         status=201,
     ),
-    _Told(
+    ControlOperation(
         name="changeHandset",
         route="PATCH handsets/{phone}",
         tag="Handsets",
@@ -158,31 +106,31 @@ _HANDSETS = (
         text="Changes what the body names. Another `os` or `app_version` registers again.",
         sent=(wire.HandsetChangeIn, {"online": False}),
         answer=(wire.HandsetOut, HANDSET | {"online": False, "connected": False}),
-        params=(_PHONE,),
+        params=(PHONE,),
         errors=(_NO_HANDSET,),
     ),
-    _Told(
+    ControlOperation(
         name="removeHandset",
         route="DELETE handsets/{phone}",
         tag="Handsets",
         summary="Remove a handset",
         text="The app is uninstalled, and the handset gone.",
-        params=(_PHONE,),
+        params=(PHONE,),
         errors=(_NO_HANDSET,),
     ),
-    _Told(
+    ControlOperation(
         name="readScreen",
         route="GET handsets/{phone}/screen",
         tag="Handsets",
         summary="See what would show",
         text="What the handset would show if the caller rang now. Nothing is reported.",
         answer=(Screen, SCREEN),
-        params=(_PHONE, _CALLER),
+        params=(PHONE, _CALLER),
         errors=(told_by(InvalidInput, "the query parameter caller is required", "it is missing"), _NO_HANDSET),
     ),
 )
 _CALLS = (
-    _Told(
+    ControlOperation(
         name="placeCall",
         route="POST calls",
         tag="Calls",
@@ -192,7 +140,7 @@ _CALLS = (
         answer=(wire.CallOut, SCREEN | {"outcome": "answered"}),
         errors=(_NO_HANDSET,),
     ),
-    _Told(
+    ControlOperation(
         name="askToBeCalledBack",
         route="POST handsets/{phone}/call-me-back",
         tag="Calls",
@@ -200,10 +148,10 @@ _CALLS = (
         text="What the receiver does after a missed or rejected call; answers once it is stored.",
         sent=(wire.CallMeBackIn, BACK),
         answer=(wire.CallMeBackOut, BACK | {"request_id": "5a0e2f0c-8f0e-4a9e-9a55-0f8f2f0a7e21"}),
-        params=(_PHONE,),
+        params=(PHONE,),
         errors=(_NO_HANDSET, _OFFLINE, _NO_CALL),
     ),
-    _Told(
+    ControlOperation(
         name="giveFeedback",
         route="POST handsets/{phone}/feedback",
         tag="Calls",
@@ -211,12 +159,12 @@ _CALLS = (
         text="About the newest call of that type from the number; answers once it is stored.",
         sent=(wire.FeedbackIn, ANSWERED | {"answers": [{"question_id": QUESTION, "answer": "Yes"}]}),
         answer=(wire.FeedbackOut, ANSWERED | {"call_id": CALL_ID}),
-        params=(_PHONE,),
+        params=(PHONE,),
         errors=(_NO_HANDSET, _OFFLINE, _NO_CALL),
     ),
 )
 _TROUBLE = (
-    _Told(
+    ControlOperation(
         name="readFaults",
         route="GET faults",
         tag="Faults",
@@ -224,7 +172,7 @@ _TROUBLE = (
         text="What is left of the faults on demand.",
         answer=(FaultsOut, FAULTS),
     ),
-    _Told(
+    ControlOperation(
         name="setFaults",
         route="PUT faults",
         tag="Faults",
@@ -234,14 +182,14 @@ _TROUBLE = (
         answer=(FaultsOut, FAULTS),
         errors=(told_by(InvalidInput, "count needs a status or a slug", "nothing to count"),),
     ),
-    _Told(
+    ControlOperation(
         name="clearFaults",
         route="DELETE faults",
         tag="Faults",
         summary="Clear the faults",
         text="None are left.",
     ),
-    _Told(
+    ControlOperation(
         name="readSeed",
         route="GET seed",
         tag="Faults",
@@ -249,7 +197,7 @@ _TROUBLE = (
         text="The seed of the handsets' randomness.",
         answer=(wire.SeedOut, {"seed": 7}),
     ),
-    _Told(
+    ControlOperation(
         name="setSeed",
         route="PUT seed",
         tag="Faults",
@@ -258,19 +206,9 @@ _TROUBLE = (
         sent=(wire.SeedIn, {"seed": 7}),
         answer=(wire.SeedOut, {"seed": 7}),
     ),
-    _Told(
-        name="resetEmulator",
-        route="POST reset",
-        tag="Reset",
-        summary="Reset",
-        text="Back to the state as seeded; accounts, members, keys, labels and webhooks stay.",
-        sent=(wire.ResetIn, {}),
-        answer=(wire.ClockOut, CLOCK),
-        is_body_required=False,
-    ),
 )
 _MAILS = (
-    _Told(
+    ControlOperation(
         name="listMails",
         route="GET mails",
         tag="Mails",
@@ -278,7 +216,7 @@ _MAILS = (
         text=f"Those that would have gone out, oldest first, at most the newest {mails.MOST_SHOWN}.",
         answer=(list[mails.MailOut], [MAIL]),
     ),
-    _Told(
+    ControlOperation(
         name="deleteMails",
         route="DELETE mails",
         tag="Mails",
@@ -288,7 +226,7 @@ _MAILS = (
 )
 _AT_SINK = ((_NAME,), (_BAD_NAME,))
 _SINKS = (
-    _Told(
+    ControlOperation(
         name="listSinks",
         route="GET sinks",
         tag="Sinks",
@@ -296,7 +234,7 @@ _SINKS = (
         text="Those that were set or were sent something, by name.",
         answer=(list[sinks.SinkOut], [SINK]),
     ),
-    _Told(
+    ControlOperation(
         name="readSink",
         route="GET sinks/{name}",
         tag="Sinks",
@@ -306,7 +244,7 @@ _SINKS = (
         params=_AT_SINK[0],
         errors=_AT_SINK[1],
     ),
-    _Told(
+    ControlOperation(
         name="setSink",
         route="PUT sinks/{name}",
         tag="Sinks",
@@ -318,7 +256,7 @@ _SINKS = (
         errors=(told_by(InvalidInput, "headers is invalid: content-length is the server's own", "not ours"), _BAD_NAME),
         is_body_required=False,
     ),
-    _Told(
+    ControlOperation(
         name="deleteSink",
         route="DELETE sinks/{name}",
         tag="Sinks",
@@ -327,7 +265,7 @@ _SINKS = (
         params=_AT_SINK[0],
         errors=_AT_SINK[1],
     ),
-    _Told(
+    ControlOperation(
         name="listSinkRequests",
         route="GET sinks/{name}/requests",
         tag="Sinks",
@@ -337,7 +275,7 @@ _SINKS = (
         params=_AT_SINK[0],
         errors=_AT_SINK[1],
     ),
-    _Told(
+    ControlOperation(
         name="deleteSinkRequests",
         route="DELETE sinks/{name}/requests",
         tag="Sinks",
@@ -363,7 +301,7 @@ _SEND = DocumentedRoute(
     largest_body_bytes=sinks.LARGEST_REQUEST_BYTES,
     takes_anything=True,
 )
-OPERATIONS = (*(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUBLE, *_MAILS, *_SINKS)), _SEND)
+OPERATIONS = (*(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUBLE, *STATES, *_MAILS, *_SINKS)), _SEND)
 
 
 def emulator_openapi(public_url: str, version: str) -> Json:

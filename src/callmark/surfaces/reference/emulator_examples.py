@@ -63,3 +63,33 @@ MAIL = {
     "html": "<p>The event could not be delivered.</p>",
     "created_at": "2026-01-01T10:00:00.000Z",
 }
+ACCOUNT_WANTED: Json = {
+    "name": "Acme Returns",
+    "features": ["call_personalisation", "call_me_back"],
+    "keys": [{"name": "Dialer", "features": ["call_personalisation"]}],
+    "members": [{"email": "erin@returns.example", "name": "Erin", "role": "admin"}],
+    "labels": [{"name": "Acme Returns", "type": "dynamic"}],
+}
+_KEY: Json = {
+    "key_id": "019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c66",
+    "name": "Dialer",
+    "features": ["call_personalisation"],
+}
+_MEMBER: Json = {"email": "erin@returns.example", "name": "Erin", "role": "admin"}
+LISTED_ACCOUNT: Json = {
+    "client_account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11",
+    "name": "Acme Returns",
+    "features": ["call_me_back", "call_personalisation"],
+    "keys": [_KEY],
+    "members": [_MEMBER],
+    "labels": [{"id": "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10", "name": "Acme Returns", "type": "dynamic"}],
+}
+ACCOUNT: Json = LISTED_ACCOUNT | {
+    "keys": [_KEY | {"api_key": "a-secret-of-this-installation"}],
+    "members": [_MEMBER | {"password": "a-password-made-up"}],
+}
+SNAPSHOT: Json = {
+    "name": "before-checkout",
+    "made_at": "2026-01-01T09:00:00.000Z",
+    "now": "2026-01-01T10:00:00.000Z",
+}

@@ -1,0 +1,96 @@
+"""Snapshots by the control API's own rules; with a clock and several processes: test_installation."""
+
+from typing import Any
+
+import pytest
+from tests.factories import make_cast
+from tests.surfaces.emulator.running import Emulated
+from tests.surfaces.gateway.helpers import CALLER, push
+
+from callmark.domain.deps import Deps
+from callmark.domain.labels import service as labels
+from callmark.domain.policy.model import SYSTEM
+from callmark.kit.clock import iso_ms
+from callmark.kit.db import own_names
+from callmark.surfaces.emulator import snapshot_store, snapshots
+
+SEEDED = "919900000001"
+PATH = "/emulator/v1/snapshots"
+
+
+async def ask(emulator: Emulated, method: str, path: str, status: int = 200, body: object = None) -> Any:  # noqa: ANN401 - whatever JSON there is
+    answer = await emulator.http.request(method, f"{PATH}{path}", json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+async def label_names(deps: Deps, account: Any) -> list[str]:  # noqa: ANN401 - an AccountId
+    return [one.name for one in await labels.list_labels(deps, account)]
+
+
+async def test_snapshots_have_names_and_are_listed_by_them(emulator: Emulated) -> None:
+    assert await ask(emulator, "GET", "") == []
+    await snapshots.take_seed(emulator.deps)
+    for name in ("b", "a.1_x-Y"):
+        made = await ask(emulator, "PUT", f"/{name}", body={})
+        assert (made["name"], made["now"]) == (name, iso_ms(emulator.deps.clock.now()))
+    assert [one["name"] for one in await ask(emulator, "GET", "")] == ["a.1_x-Y", "b"]
+    assert (await ask(emulator, "GET", "/b"))["name"] == "b"
+    await ask(emulator, "DELETE", "/b", 204)
+    await ask(emulator, "DELETE", "/b", 204)
+    for method, path in (("GET", "/b"), ("POST", "/b/restore"), ("PUT", "/(seed)"), ("PUT", f"/{'x' * 65}")):
+        assert (await ask(emulator, method, path, 404))["slug"] == "not-found"
+    assert await snapshots.has_seed(emulator.deps)
+
+
+async def test_a_name_that_is_given_again_keeps_the_newer_state(emulator: Emulated) -> None:
+    cast = await make_cast(emulator.deps)
+    await ask(emulator, "PUT", "/one")
+    await labels.delete_label(emulator.deps, cast.account.id, cast.label.id, by=SYSTEM)
+    await ask(emulator, "PUT", "/one")
+    await ask(emulator, "POST", "/one/restore")
+    assert await label_names(emulator.deps, cast.account.id) == []
+
+
+async def test_there_are_so_many_snapshots_at_most(emulator: Emulated) -> None:
+    for number in range(snapshots.MOST):
+        await snapshots.take(emulator.deps, f"s{number}")
+    assert (await ask(emulator, "PUT", "/one-more", 409))["slug"] == "conflict"
+    await ask(emulator, "PUT", "/s0")
+
+
+async def test_a_snapshot_of_another_version_is_refused_and_changes_nothing(emulator: Emulated) -> None:
+    cast = await make_cast(emulator.deps)
+    for name in ("old", snapshots.SEED):
+        await snapshots.take(emulator.deps, name)
+    async with emulator.deps.db.connection() as tx:
+        await tx.execute("UPDATE emulator.snapshot SET schema_number = 1")
+    await make_cast(emulator.deps)
+    await ask(emulator, "POST", "/old/restore", 409)
+    assert (await emulator.http.post("/emulator/v1/reset", json={"to": "seed"})).status_code == 409
+    assert not await snapshots.has_seed(emulator.deps)
+    assert len(await label_names(emulator.deps, cast.account.id)) == 1
+
+
+@pytest.mark.parametrize("big_bytes", [0, 1 << 40])
+async def test_large_tables_are_emptied_as_small_ones_are(emulator: Emulated, big_bytes: int) -> None:
+    cast = await make_cast(emulator.deps)
+    await push(emulator.deps, cast, SEEDED)
+    async with emulator.deps.db.transaction() as tx:
+        tables = await snapshot_store.stored_tables(tx)
+        await snapshot_store.empty(tx, tables, big_bytes=big_bytes)
+        left = [await tx.fetchval(own_names(f"SELECT count(*) FROM {one.name}")) for one in tables]
+    assert set(left) == {0}
+
+
+async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
+    cast = await make_cast(emulator.deps)
+    await emulator.make(SEEDED)
+    await snapshots.take(emulator.deps, "before")
+    await push(emulator.deps, cast, SEEDED)
+    await snapshots.take(emulator.deps, "after")
+    shown = [(await emulator.screen(SEEDED, CALLER))["name"]]
+    for name in ("before", "after"):
+        await ask(emulator, "POST", f"/{name}/restore")
+        shown.append((await emulator.screen(SEEDED, CALLER))["name"])
+    assert shown == ["Acme Deliveries", None, "Acme Deliveries"]
