@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-CHECKS := types python sql imports words pages scripts sizes
+CHECKS := types python clients sql imports words pages scripts sizes
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
 .PHONY: setup demo test test-inside test-e2e check bench lock assets format clean $(CHECKS:%=check-%)
@@ -27,7 +27,7 @@ test-e2e:
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
 
 # The checks run beside each other, each with its output in one piece.
-check: setup $(STAMP)/node ## Format, lint, types, import rules, words, sizes
+check: setup $(STAMP)/node ## Format, lint, types, generated clients, import rules, words, sizes
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going $(CHECKS:%=check-%)
 
 check-types:
@@ -37,6 +37,9 @@ check-python:
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/python -m tools.check_ignores
+
+check-clients:
+	@$(BIN)/python -m tools.check_clients
 
 check-sql:
 	@$(BIN)/python -m tools.check_migrations
