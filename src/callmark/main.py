@@ -1,6 +1,7 @@
 """The `callmark` command: subcommands are imported when they are run, so that each pays only for what it uses."""
 
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,12 +45,21 @@ _COMMANDS = {
 }
 
 
+_INSTALL = "pip install 'callmark[server]'"
+_OF_SERVER = ("asyncpg", "starlette", "uvicorn")
+
+
+def _has_server() -> bool:
+    """Whether the extra `server` is installed; without it a command only says how to get it, and help leaves it out."""
+    return all(importlib.util.find_spec(name) for name in _OF_SERVER)
+
+
 class _Commands(click.Group):
     """A group whose subcommands are imported when they are named, and whose errors are one clear line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All names, in the order of the table."""
-        return list(_COMMANDS)
+        """The names of what can be run here, in the order of the table."""
+        return list(_COMMANDS) if _has_server() else []
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Imports one subcommand."""
@@ -62,15 +72,19 @@ class _Commands(click.Group):
             if (exc.name or "").startswith("callmark"):
                 raise
             raise click.ClickException(
-                f"`callmark {cmd_name}` needs the server's packages ({exc.name} is missing):"
-                " pip install 'callmark[server]'"
+                f"`callmark {cmd_name}` needs the server's packages ({exc.name} is missing): {_INSTALL}"
             ) from exc
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help's list, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.help) for name, entry in _COMMANDS.items()])
+        names = self.list_commands(ctx)
+        if names:
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, _COMMANDS[name].help) for name in names])
+        else:
+            formatter.write_paragraph()
+            formatter.write_text(f"To run the platform or manage an installation: {_INSTALL}")
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the subcommand; an error of ours becomes one line on standard error and exit status 1."""

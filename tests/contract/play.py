@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import httpx
 from starlette.types import ASGIApp
+from tests.client.reading import check_read
 from tests.contract.cast import TOKENS, Cast
 from tests.contract.matching import differences
 from tests.contract.templates import GENERATIONS, Json, changed, placeholders
@@ -57,6 +58,7 @@ async def in_process(deps: Deps) -> AsyncGenerator[Send]:
             got = await client.request(request.method, url, headers=dict(request.headers), content=request.body)
             answer = Answer(got.status_code, {k.lower(): v for k, v in got.headers.items()}, got.content)
             _check_documented(request, answer)
+            check_read(request.method, request.path, answer.status, answer.headers, answer.body)
             return answer
 
         yield send

@@ -1,0 +1,106 @@
+"""The client library: what `import callmark` offers (docs/client.md).
+
+sync_client, async_client    the two clients, thin: each method runs an operation
+  shells                     do what operations ask for, with httpx; decide nothing
+pushing, inventory, extensions, log_downloads, events   the operations: generators without I/O (flow)
+  core                       what each of them goes through: token, pace, retries, logging
+    tokens, token_stores     access tokens, shared over threads and processes
+    retries, answers         pure rules: what to repeat and when, which error an answer is
+records, results             call records and their results, in all three generations of the wire
+webhooks                     is a request ours, and which event is it
+"""
+
+from callmark.client import webhooks
+from callmark.client.async_client import AsyncClient
+from callmark.client.async_resources import AsyncBatch, AsyncDownload, AsyncEventCursor
+from callmark.client.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequest,
+    CallmarkError,
+    Conflict,
+    InvalidRecord,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+    UnexpectedAnswer,
+    WaitTimeout,
+    WebhookVerificationError,
+)
+from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, FeedbackResponse, Slot
+from callmark.client.extensions import (
+    Cancellation,
+    CheckReport,
+    Finding,
+    Funnel,
+    Identity,
+    Record,
+    RecordCall,
+    RecordFault,
+    Resolution,
+    TimelineStep,
+)
+from callmark.client.inventory import FeatureSet, Label, Number, NumberBuckets
+from callmark.client.pushing import Progress
+from callmark.client.records import CallRecord
+from callmark.client.results import PushResult, RecordResult
+from callmark.client.sync_client import Client
+from callmark.client.sync_resources import Batch, Download, EventCursor
+from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenState, TokenStore
+
+__all__ = [
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncBatch",
+    "AsyncClient",
+    "AsyncDownload",
+    "AsyncEventCursor",
+    "AuthenticationError",
+    "BadRequest",
+    "Batch",
+    "CallMeBackEvent",
+    "CallRecord",
+    "CallmarkError",
+    "Cancellation",
+    "CheckReport",
+    "Client",
+    "Conflict",
+    "Download",
+    "Event",
+    "EventCursor",
+    "FeatureSet",
+    "FeedbackEvent",
+    "FeedbackResponse",
+    "FileTokenStore",
+    "Finding",
+    "Funnel",
+    "Identity",
+    "InvalidRecord",
+    "Label",
+    "MemoryTokenStore",
+    "NotFound",
+    "Number",
+    "NumberBuckets",
+    "PermissionDenied",
+    "Progress",
+    "PushResult",
+    "RateLimited",
+    "Record",
+    "RecordCall",
+    "RecordFault",
+    "RecordResult",
+    "Resolution",
+    "ServerError",
+    "Slot",
+    "TimelineStep",
+    "TokenState",
+    "TokenStore",
+    "UnexpectedAnswer",
+    "WaitTimeout",
+    "WebhookVerificationError",
+    "webhooks",
+]

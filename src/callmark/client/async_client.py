@@ -1,0 +1,137 @@
+"""The client for programs with asyncio or trio: the same methods as Client, to be awaited."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from callmark.client import extensions, pushing
+from callmark.client.async_resources import (
+    AsyncBatches,
+    AsyncEvents,
+    AsyncFeatureSets,
+    AsyncLabels,
+    AsyncLogs,
+    AsyncNumbers,
+    AsyncRecords,
+)
+from callmark.client.extensions import CheckReport, Resolution
+from callmark.client.making import CONNECTIONS, Parts, make_parts
+from callmark.client.options import Generation
+from callmark.client.pushing import LongList, OnProgress
+from callmark.client.records import CallRecord, Instant, RecordLike
+from callmark.client.results import PushResult, RecordResult
+from callmark.client.shells import AsyncShell, iterator_of
+from callmark.client.token_stores import TokenStore
+
+
+class AsyncClient:
+    """As Client, with coroutines: `await client.push(…)`, `async for result in client.push_many(…)`.
+
+    Tasks may share it. Arguments are those of Client; `http_client` is an httpx.AsyncClient.
+    """
+
+    def __init__(  # noqa: PLR0913 - each may be left out
+        self,
+        *,
+        base_url: str | None = None,
+        account_id: str | None = None,
+        key_id: str | None = None,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        max_retries: int | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        token_store: TokenStore | None = None,
+        generation: Generation | None = None,
+        profile: str | None = None,
+    ) -> None:
+        parts = make_parts(
+            base_url=base_url,
+            account_id=account_id,
+            key_id=key_id,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            token_store=token_store,
+            generation=generation,
+            profile=profile,
+        )
+        trusts = not parts.core.options.is_on_this_machine
+        http = http_client or httpx.AsyncClient(limits=CONNECTIONS, trust_env=trusts)
+        self._set_up(parts, http, owns_http=http_client is None)
+
+    def _set_up(self, parts: Parts, http: httpx.AsyncClient, *, owns_http: bool) -> None:
+        self._parts = parts
+        self._http = http
+        self._owns_http = owns_http
+        core, self._shell = parts.core, AsyncShell(http, parts.core.options.timeout)
+        self._core = core
+        self.records = AsyncRecords(core, self._shell)
+        self.batches = AsyncBatches(core, self._shell)
+        self.labels = AsyncLabels(core, self._shell)
+        self.numbers = AsyncNumbers(core, self._shell)
+        self.feature_sets = AsyncFeatureSets(core, self._shell)
+        self.logs = AsyncLogs(core, self._shell)
+        self.events = AsyncEvents(core, self._shell)
+
+    def __repr__(self) -> str:
+        options = self._core.options
+        return f"{type(self).__name__}({options.base_url!r}, generation={options.generation})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections; an `http_client` that was handed over stays open."""
+        if self._owns_http:
+            await self._http.aclose()
+
+    def with_options(self, **changes: Any) -> Self:
+        """As Client.with_options."""
+        copy = object.__new__(type(self))
+        http: httpx.AsyncClient = changes.pop("http_client", None) or self._http
+        copy._set_up(self._parts.changed(changes), http, owns_http=False)
+        return copy
+
+    async def push(  # noqa: PLR0913 - the fields of a record
+        self,
+        *,
+        caller: str,
+        receiver: str,
+        label_id: str | None = None,
+        name: str | None = None,
+        reason: str | None = None,
+        starts_at: Instant | None = None,
+        ends_at: Instant | None = None,
+        expires_in: timedelta | None = None,
+        idempotency_key: str | None = None,
+    ) -> PushResult:
+        """As Client.push."""
+        record = CallRecord(caller, receiver, label_id, name, reason, starts_at, ends_at, expires_in)
+        return await self._shell.run(pushing.push(self._core, record, idempotency_key))
+
+    def push_many(
+        self,
+        records: Iterable[RecordLike] | AsyncIterable[RecordLike],
+        *,
+        on_progress: OnProgress | None = None,
+        wait: bool = True,
+    ) -> AsyncIterator[RecordResult]:
+        """As Client.push_many; also takes an asynchronous iterable. A plain one is read in this task."""
+        long_list = LongList(self._core, on_progress, wait=wait)
+        return self._shell.iterate(long_list.run(iterator_of(records)))
+
+    async def resolve(self, caller: str, receiver: str) -> Resolution:
+        """What the receiver would see if the caller rang now, and why."""
+        return await self._shell.run(extensions.resolve(self._core, caller, receiver))
+
+    async def check(self, records: Iterable[RecordLike]) -> CheckReport:
+        """Every fault of every record, without sending any (a dry run)."""
+        return await self._shell.run(extensions.check(self._core, records))

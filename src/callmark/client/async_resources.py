@@ -1,0 +1,240 @@
+"""What an AsyncClient has below its names; as `sync_resources`, to be awaited."""
+
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from io import TextIOWrapper
+from pathlib import Path
+
+from callmark.client import extensions, inventory, log_downloads, pushing
+from callmark.client.core import Core
+from callmark.client.events import Event, EventLog
+from callmark.client.extensions import Cancellation, Funnel, Record, TimelineStep
+from callmark.client.inventory import FeatureSet, Label, Number, NumberBuckets
+from callmark.client.log_downloads import LogFile, Row, rows_of
+from callmark.client.pushing import BatchState
+from callmark.client.records import Instant, RecordLike
+from callmark.client.results import RecordResult, counted
+from callmark.client.shells import AsyncShell, iterator_of
+
+
+class _Resource:
+    def __init__(self, core: Core, shell: AsyncShell) -> None:
+        self._core = core
+        self._shell = shell
+
+
+class AsyncBatch:
+    """A batch as it was last read; `refresh` and `wait` read it again."""
+
+    def __init__(self, core: Core, shell: AsyncShell, state: BatchState) -> None:
+        self._core = core
+        self._shell = shell
+        self._state = state
+
+    def __repr__(self) -> str:
+        return f"AsyncBatch({self.batch_id!r}, {self.counts})"
+
+    @property
+    def batch_id(self) -> str:
+        """Its id."""
+        return self._state.batch_id
+
+    @property
+    def records(self) -> Sequence[RecordResult]:
+        """The result of each record, in order; none if the account has no such batch."""
+        return self._state.results
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every record has an outcome."""
+        return self._state.is_settled
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many records are `pending`, `success`, `error` and `invalid`."""
+        return counted(self._state.results)
+
+    async def refresh(self) -> "AsyncBatch":
+        """Reads it once; itself."""
+        state = self._state
+        self._state = await self._shell.run(pushing.read_batch(self._core, state.batch_id, state.sent))
+        return self
+
+    async def wait(self, timeout: float | None = None) -> "AsyncBatch":  # noqa: ASYNC109 - as Batch.wait
+        """Itself, once every record has an outcome. Raises WaitTimeout after `timeout` seconds."""
+        self._state = await self._shell.run(pushing.wait_for(self._core, self._state, timeout))
+        return self
+
+
+class AsyncBatches(_Resource):
+    """Batches of up to 500 records."""
+
+    async def create(self, records: Iterable[RecordLike], *, idempotency_key: str | None = None) -> AsyncBatch:
+        """Sends 1 to 500 dicts or CallRecords as one batch; it is pushed after this returns.
+
+        Raises InvalidRecord, with its `index`, for a record that cannot be written. Other faults are in its result.
+        """
+        state = await self._shell.run(pushing.create_batch(self._core, records, idempotency_key))
+        return AsyncBatch(self._core, self._shell, state)
+
+    async def get(self, batch_id: str) -> AsyncBatch:
+        """The batch as it is now; without records if the account has no such batch."""
+        return AsyncBatch(self._core, self._shell, await self._shell.run(pushing.read_batch(self._core, batch_id)))
+
+    def timeline(self, batch_id: str) -> AsyncIterator[Record]:
+        """Every record with its timeline, in the order of submission. Raises NotFound."""
+        return self._shell.iterate(extensions.batch_timeline(self._core, batch_id))
+
+    async def funnel(self, batch_id: str) -> Funnel:
+        """How many records reached each stage. Raises NotFound."""
+        return await self._shell.run(extensions.funnel(self._core, batch_id))
+
+    async def cancel(self, batch_id: str) -> Cancellation:
+        """Withdraws every record that has not expired; safe to repeat. Raises NotFound."""
+        return await self._shell.run(extensions.cancel_batch(self._core, batch_id))
+
+
+class AsyncRecords(_Resource):
+    """Single records after they were pushed."""
+
+    async def get(self, record_id: str) -> Record:
+        """The record, its instants and the calls it was shown in. Raises NotFound."""
+        return await self._shell.run(extensions.get_record(self._core, record_id))
+
+    async def timeline(self, record_id: str) -> Sequence[TimelineStep]:
+        """What happened to it, in order. Raises NotFound."""
+        return await self._shell.run(extensions.timeline(self._core, record_id))
+
+    async def cancel(self, record_id: str) -> Record:
+        """Withdraws it from its handset; safe to repeat. Raises NotFound, or Conflict if it expired or is invalid."""
+        return await self._shell.run(extensions.cancel_record(self._core, record_id))
+
+
+class AsyncLabels(_Resource):
+    """The account's dynamic labels."""
+
+    def list(self) -> AsyncIterator[Label]:
+        """All of them, newest first, page by page."""
+        return self._shell.iterate(inventory.labels(self._core))
+
+
+class AsyncNumbers(_Resource):
+    """The numbers that the account calls from."""
+
+    def list(
+        self,
+        *,
+        department_id: str | None = None,
+        operation_id: str | None = None,
+        process_id: str | None = None,
+        feature_set_id: str | None = None,
+    ) -> AsyncIterator[Number]:
+        """All of them, or those that one filter selects; newest first, page by page."""
+        filters = {
+            "department_id": department_id,
+            "operation_id": operation_id,
+            "process_id": process_id,
+            "feature_set_id": feature_set_id,
+        }
+        return self._shell.iterate(inventory.numbers(self._core, filters))
+
+    async def publish(self, feature_set_id: str, numbers: Iterable[str] | AsyncIterable[str]) -> NumberBuckets:
+        """Puts any number of numbers into a feature set and publishes it; 10,000 a request. Safe to repeat."""
+        return await self._shell.run(
+            inventory.change_listing(self._core, feature_set_id, "publish", iterator_of(numbers))
+        )
+
+    async def delist(self, feature_set_id: str, numbers: Iterable[str] | AsyncIterable[str]) -> NumberBuckets:
+        """Takes any number of numbers out of the account and its feature set; 10,000 a request. Safe to repeat."""
+        return await self._shell.run(
+            inventory.change_listing(self._core, feature_set_id, "delist", iterator_of(numbers))
+        )
+
+
+class AsyncFeatureSets(_Resource):
+    """The account's feature sets."""
+
+    def list(
+        self, *, department_id: str | None = None, operation_id: str | None = None, process_id: str | None = None
+    ) -> AsyncIterator[FeatureSet]:
+        """All of them, or those that one filter selects; newest first, page by page."""
+        filters = {"department_id": department_id, "operation_id": operation_id, "process_id": process_id}
+        return self._shell.iterate(inventory.feature_sets(self._core, filters))
+
+
+class AsyncDownload:
+    """A log file behind a link that is valid for ten minutes and needs no token: keep it secret."""
+
+    def __init__(self, shell: AsyncShell, file: LogFile) -> None:
+        self._shell = shell
+        self._file = file
+
+    @property
+    def url(self) -> str:
+        """The link."""
+        return self._file.url
+
+    async def save(self, path: str | Path) -> Path:
+        """Writes the CSV to the path, whole or not at all, mode 0600."""
+        return await self._shell.run(self._file.saved(Path(path)))
+
+    async def rows(self) -> AsyncIterator[Row]:
+        """The rows by column, as texts (docs/logs.md); from a temporary file, so in constant memory."""
+        with tempfile.TemporaryFile() as file:
+            await self._shell.run(self._file.into(file))
+            file.seek(0)
+            with TextIOWrapper(file, encoding="utf-8", newline="") as text:
+                for row in rows_of(text):
+                    yield row
+
+
+class AsyncLogs(_Resource):
+    """Downloads of Call Me Back requests and User Feedback answers of the last 30 days."""
+
+    async def call_me_back(self, start: Instant, end: Instant) -> AsyncDownload:
+        """The requests from `start` to `end`, both included. Raises NotFound if there are none."""
+
+        def ask() -> pushing.Flow[str]:
+            return log_downloads.call_me_back(self._core, start, end)
+
+        return AsyncDownload(self._shell, LogFile(self._core, await self._shell.run(ask()), ask))
+
+    async def feedback(self, survey_id: str, since: Instant) -> AsyncDownload:
+        """A campaign's answers from `since` to now. Raises NotFound if there are none."""
+
+        def ask() -> pushing.Flow[str]:
+            return log_downloads.feedback(self._core, survey_id, since)
+
+        return AsyncDownload(self._shell, LogFile(self._core, await self._shell.run(ask()), ask))
+
+
+class AsyncEventCursor:
+    """Iterates over events up to the newest; `after` is what to store. Iterating again goes on with newer ones."""
+
+    def __init__(self, core: Core, shell: AsyncShell, log: EventLog, limit: int) -> None:
+        self._core = core
+        self._shell = shell
+        self._log = log
+        self._limit = limit
+
+    @property
+    def after(self) -> int:
+        """The number of the last event that was handed over; `events.list(after=…)` goes on behind it."""
+        return self._log.after
+
+    def __aiter__(self) -> "AsyncEventCursor":
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await self._shell.run(self._log.next_event(self._core, self._limit))
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+
+class AsyncEvents(_Resource):
+    """The log of what webhooks are sent."""
+
+    def list(self, *, after: int = 0, limit: int = 100) -> AsyncEventCursor:
+        """The events behind number `after`, oldest first, `limit` (1 to 1,000) a request. Events stay for 30 days."""
+        return AsyncEventCursor(self._core, self._shell, EventLog(after), limit)

@@ -1,0 +1,38 @@
+"""The one place of the library that reads clocks, chance and the process' environment."""
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Environment:
+    """What the rules ask of the machine; tests give another."""
+
+    def now(self) -> float:
+        """Epoch seconds by this machine's clock."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds by a clock that is never set."""
+        return time.monotonic()
+
+    def chance(self) -> float:
+        """A random number from 0 to 1."""
+        return random.random()  # noqa: S311 - spreads retries, hides nothing
+
+    def new_key(self) -> str:
+        """A value for `Idempotency-Key` that nobody else uses."""
+        return str(uuid.uuid4())
+
+
+def variables() -> Mapping[str, str]:
+    """The environment variables."""
+    return os.environ
+
+
+def config_file() -> Path:
+    """Where the profiles are."""
+    return Path.home() / ".config" / "callmark" / "config.toml"

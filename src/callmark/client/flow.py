@@ -1,0 +1,91 @@
+"""How the library does without I/O: an operation is a generator that says what it needs and gets the result.
+
+    operation (one for both clients) --yields--> Send | Pause | Take | Save | Emit --> a shell (sync or async) does it
+                                     <--sends--  Answer | None | rows
+
+So every rule (retries, tokens, pages, batches) is written once, and tests play the server and the clock.
+"""
+
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from typing import IO, Any, Generic, TypeAlias, TypeVar
+
+from msgspec import Struct
+
+T = TypeVar("T")
+
+
+class Request(Struct, frozen=True):
+    """One HTTP request, whole: a retry sends the same bytes again."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+
+class Answer(Struct, frozen=True):
+    """One whole HTTP answer. `headers` finds names in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Send(Struct, frozen=True):
+    """Sends the request and gives the Answer, or raises APIConnectionError inside the operation."""
+
+    request: Request
+
+
+class Pause(Struct, frozen=True):
+    """Waits so many seconds."""
+
+    seconds: float
+
+
+class Take(Struct, frozen=True):
+    """Gives a list of the next items of what the user handed over, at most `count`; empty at its end."""
+
+    source: Iterator[Any] | AsyncIterator[Any]
+    count: int
+
+
+class Save(Struct, frozen=True):
+    """Writes what the URL answers into the file, from its beginning; gives the Answer, whose body is only an error's.
+
+    Nothing of the client goes along: the link is all that it needs, and may lead to another host.
+    """
+
+    url: str
+    file: IO[bytes]
+
+
+class Emit(Struct, Generic[T], frozen=True):
+    """Hands one item to the user."""
+
+    item: T
+
+
+Effect: TypeAlias = Send | Pause | Take | Save
+Flow: TypeAlias = Generator[Effect, Any, T]
+"""An operation with one result."""
+Stream: TypeAlias = Generator[Effect | Emit[T], Any, None]
+"""An operation that hands over items while it runs."""
+
+
+def send(request: Request) -> Flow[Answer]:
+    """`yield Send(…)` with a type."""
+    answer: Answer = yield Send(request)
+    return answer
+
+
+def take(source: Iterator[Any] | AsyncIterator[Any], count: int) -> Flow[list[Any]]:
+    """`yield Take(…)` with a type."""
+    items: list[Any] = yield Take(source, count)
+    return items
+
+
+def save(url: str, file: IO[bytes]) -> Flow[Answer]:
+    """`yield Save(…)` with a type."""
+    answer: Answer = yield Save(url, file)
+    return answer

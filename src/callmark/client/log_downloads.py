@@ -1,0 +1,81 @@
+"""Log downloads: a link that is valid for ten minutes, and the CSV behind it (contract, section 8; docs/logs.md)."""
+
+import csv
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TypeAlias
+
+from msgspec import Struct
+
+from callmark.client.answers import check
+from callmark.client.core import Call, Core, part
+from callmark.client.errors import NotFound
+from callmark.client.flow import Flow, save
+from callmark.client.records import Instant, to_ms
+
+Row: TypeAlias = dict[str, str]
+_GONE = 410
+
+
+class _Link(Struct):
+    url: str
+
+
+def call_me_back(core: Core, start: Instant, end: Instant) -> Flow[str]:
+    """A link to the callback requests from `start` to `end`, both included. Raises NotFound if there are none."""
+    query = {"from": _epoch(start, "start"), "to": _epoch(end, "end")}
+    link = yield from core.fetch(Call("GET", f"{core.account}/openapi/callback-logs/summary", query=query), _Link)
+    return link.url
+
+
+def feedback(core: Core, survey_id: str, since: Instant) -> Flow[str]:
+    """A link to a campaign's answers from `since` to now. Raises NotFound if there are none."""
+    path = f"{core.account}/openapi/feedback_stack/{part(survey_id)}/export_report"
+    link = yield from core.fetch(Call("GET", path, query={"from_date": _epoch(since, "since")}), _Link)
+    return link.url
+
+
+def _epoch(value: Instant, name: str) -> str:
+    """Milliseconds in 13 digits, as contract D16 reads them."""
+    return f"{to_ms(value, name):013d}"
+
+
+class LogFile:
+    """The file behind a link; a link that has expired is asked for again."""
+
+    def __init__(self, core: Core, url: str, ask_again: Callable[[], Flow[str]]) -> None:
+        self.url = url
+        self._core = core
+        self._ask_again = ask_again
+
+    def saved(self, path: Path) -> Flow[Path]:
+        """Writes the file to the path, whole or not at all."""
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                yield from self.into(file)
+                file.flush()
+                Path(file.name).chmod(0o600)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return path
+
+    def into(self, file: IO[bytes]) -> Flow[None]:
+        """Writes all of it into an open file, from its beginning; tried again from there."""
+        yield from self._core.retries.attempts(lambda: self._once(file))
+
+    def _once(self, file: IO[bytes]) -> Flow[None]:
+        try:
+            check((yield from save(self.url, file)))
+        except NotFound as exc:
+            if exc.status != _GONE:
+                raise
+            self.url = yield from self._ask_again()
+            check((yield from save(self.url, file)))
+
+
+def rows_of(file: IO[str]) -> Iterator[Row]:
+    """The rows of a file that was opened with `newline=""`: its columns are the fields of the webhook's payload."""
+    yield from csv.DictReader(file)

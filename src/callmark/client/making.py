@@ -1,0 +1,57 @@
+"""How a client is put together from its arguments; the same for both kinds."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import httpx
+
+from callmark.client.core import Core
+from callmark.client.environment import Environment, config_file, variables
+from callmark.client.options import MAX_RETRIES, TIMEOUT_S, Generation, Options, found_options
+from callmark.client.shells import hide_queries
+from callmark.client.token_stores import MemoryTokenStore, TokenStore
+
+CONNECTIONS = httpx.Limits(max_connections=200, max_keepalive_connections=100)
+_OPTIONS = frozenset(one.name for one in fields(Options))
+
+
+class Parts:
+    """What a client and its changed copies share, and the core that they do not."""
+
+    def __init__(self, core: Core, store: TokenStore) -> None:
+        self.core = core
+        self.store = store
+
+    def changed(self, changes: dict[str, Any]) -> "Parts":
+        """The parts of a copy with other options. Raises TypeError for a name that is none."""
+        store = changes.pop("token_store", None) or self.store
+        if unknown := changes.keys() - _OPTIONS:
+            raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")
+        options = replace(self.core.options, **changes)
+        return Parts(Core(options, store, self.core.environment), store)
+
+
+def make_parts(  # noqa: PLR0913 - the arguments of a client
+    *,
+    base_url: str | None,
+    account_id: str | None,
+    key_id: str | None,
+    api_key: str | None,
+    timeout: float | httpx.Timeout | None,
+    max_retries: int | None,
+    token_store: TokenStore | None,
+    generation: Generation | None,
+    profile: str | None,
+) -> Parts:
+    """The parts of a new client. Raises CallmarkError when something is missing."""
+    given = {"base_url": base_url, "account_id": account_id, "key_id": key_id, "api_key": api_key}
+    found = found_options(given, variables(), config_file(), profile)
+    options = Options(
+        **found,
+        timeout=TIMEOUT_S if timeout is None else timeout,
+        max_retries=MAX_RETRIES if max_retries is None else max_retries,
+        generation=2 if generation is None else generation,
+    )
+    hide_queries()
+    store = token_store or MemoryTokenStore()
+    return Parts(Core(options, store, Environment()), store)

@@ -1,0 +1,70 @@
+"""A client's options: from its arguments, else the environment, else the profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import httpx
+
+from callmark.client.errors import CallmarkError
+from callmark.client.profiles import DEFAULT, Profile, read_profile
+
+Generation = Literal[1, 2, 3]
+GENERATIONS: tuple[Generation, ...] = (1, 2, 3)
+TIMEOUT_S = 30.0
+"""A real-time push is answered within 3 s (contract D46); a batch and a page of 10,000 numbers take longer."""
+MAX_RETRIES = 2
+_VARIABLES = {
+    "base_url": "CALLMARK_BASE_URL",
+    "account_id": "CALLMARK_ACCOUNT_ID",
+    "key_id": "CALLMARK_KEY_ID",
+    "api_key": "CALLMARK_API_KEY",
+}
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that a client is made of; never shows the secret."""
+
+    base_url: str
+    account_id: str
+    key_id: str
+    api_key: str = field(repr=False)
+    timeout: float | httpx.Timeout = TIMEOUT_S
+    max_retries: int = MAX_RETRIES
+    generation: Generation = 2
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise CallmarkError(f"base_url must begin with http:// or https:// and a host, not {self.base_url!r}")
+        if self.generation not in GENERATIONS:
+            raise CallmarkError(f"generation must be 1, 2 or 3, not {self.generation!r}")
+        object.__setattr__(self, "base_url", self.base_url.rstrip("/"))
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the server is here, where no proxy can reach it."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
+
+
+def found_options(
+    given: Mapping[str, str | None], variables: Mapping[str, str], config: Path, profile: str | None
+) -> dict[str, str]:
+    """Base URL, account id and key pair; the file is read only if something is still missing. Raises CallmarkError."""
+    found = {name: given.get(name) or variables.get(variable) or "" for name, variable in _VARIABLES.items()}
+    if all(found.values()):
+        return found
+    kept = read_profile(config, profile or DEFAULT)
+    if kept is None and profile:
+        raise CallmarkError(f"there is no profile {profile!r} in {config}: run `callmark login --profile {profile}`")
+    kept = kept or Profile()
+    found = {name: value or getattr(kept, name) for name, value in found.items()}
+    missing = [name for name, value in found.items() if not value]
+    if missing:
+        ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
+        raise CallmarkError(f"missing: {ways}. Pass them, set the variables, or run `callmark login`")
+    return found

@@ -1,0 +1,96 @@
+"""Profiles: named base URL, account and key pair in `~/.config/callmark/config.toml`, which only its owner may read.
+
+[profiles.default]
+base_url = "https://callmark.example"
+account_id = "…"
+key_id = "…"
+api_key = "…"
+"""
+
+import json
+import os
+import stat
+import tempfile
+import tomllib
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from callmark.client.errors import CallmarkError
+
+DEFAULT = "default"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Profile(Struct, frozen=True):
+    """What a client needs; empty where the file does not say it."""
+
+    base_url: str = ""
+    account_id: str = ""
+    key_id: str = ""
+    api_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"Profile(base_url={self.base_url!r}, account_id={self.account_id!r})"
+
+
+class _File(Struct):
+    profiles: dict[str, Profile] = {}
+
+
+def read_profile(path: Path, name: str = DEFAULT) -> Profile | None:
+    """The profile of that name; None if there is none. Raises CallmarkError if others can read the file."""
+    return read_profiles(path).get(name)
+
+
+def read_profiles(path: Path) -> dict[str, Profile]:
+    """All profiles by name; none without the file. Raises CallmarkError."""
+    try:
+        check_private(path)
+        text = path.read_text()
+    except FileNotFoundError:
+        return {}
+    except OSError as exc:
+        raise CallmarkError(f"cannot read {path}: {exc.strerror}") from exc
+    try:
+        return msgspec.convert(tomllib.loads(text), _File).profiles
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as exc:
+        raise CallmarkError(f"cannot understand {path}: {exc}. Correct it, or run `callmark login` again") from exc
+
+
+def write_profile(path: Path, name: str, profile: Profile) -> None:
+    """Adds or replaces a profile; the file gets mode 0600 and is replaced whole or not at all."""
+    profiles = read_profiles(path) | {name: profile}
+    text = "\n".join(_table(one, profiles[one]) for one in sorted(profiles))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(path, text.encode())
+
+
+def _table(name: str, profile: Profile) -> str:
+    lines = [f"[profiles.{_quoted(name)}]"]
+    lines += [f"{field} = {_quoted(getattr(profile, field))}" for field in profile.__struct_fields__]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string: as JSON writes it, with the one character that only TOML escapes."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def check_private(path: Path) -> None:
+    """Raises CallmarkError if anyone but the owner can read or write the file."""
+    if path.stat().st_mode & _OTHERS:
+        raise CallmarkError(f"{path} holds secrets and can be read by others: run `chmod 600 {path}`")
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replaces a file, whole or not at all; mode 0600 from its first byte on."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,236 @@
+"""Pushes: one record in real time, a batch, and lists of any length (contract, sections 4 and 5)."""
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from callmark.client.core import Call, Core, encode
+from callmark.client.errors import CallmarkError, InvalidRecord, NotFound, WaitTimeout
+from callmark.client.flow import Emit, Flow, Pause, Stream, take
+from callmark.client.records import CallRecord, Json, RecordLike, read_record, rough_record, wire_record
+from callmark.client.results import (
+    INVALID,
+    PENDING,
+    STATUSES,
+    PushResult,
+    RecordResult,
+    Rows,
+    read_batch_id,
+    read_push,
+    read_rows,
+    result_of,
+)
+
+MOST_IN_A_BATCH = 500
+"""Source: contract 1.7."""
+MOST_UNDER_WAY = 8
+"""Batches of a long list that wait for their outcome at once; what bounds its memory."""
+SETTLES_WITHIN_S = 600.0
+"""A record of a long list that is still pending after so long is handed over as pending."""
+FIRST_POLL_S, LONGEST_POLL_S = 0.1, 5.0
+REAL_TIME, BATCH, BULK_V1 = "real-time", "batch", "bulk-v1"
+"""Buckets of the rate limits. Source: contract D7, D45."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a long list is."""
+
+    sent: int
+    """Records that were handed over to the server, or judged invalid here."""
+    done: int
+    """Records whose result is known and was handed to you."""
+    counts: dict[str, int]
+    """`done` by status."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+def push(core: Core, record: CallRecord, key: str | None) -> Flow[PushResult]:
+    """One record, answered once its receiver's handset was reached or not."""
+    now_ms = yield from core.server_now_ms()
+    body = encode(wire_record(record, core.options.generation, now_ms))
+    call = Call(
+        "POST",
+        f"{core.personalisation}/dynamic_call_record",
+        body=body,
+        bucket=REAL_TIME,
+        idempotency_key=key or core.environment.new_key(),
+    )
+    return (yield from core.exchange(call, read_push, is_push=True))
+
+
+@dataclass(slots=True)
+class BatchState:
+    """A batch as it was last seen."""
+
+    batch_id: str
+    results: list[RecordResult]
+    sent: list[tuple[CallRecord, Json]] = field(default_factory=list[tuple[CallRecord, Json]])
+    """The records as they were sent; empty for a batch that was read by its id."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every record has an outcome."""
+        return bool(self.results) and all(result.status != PENDING for result in self.results)
+
+
+def create_batch(core: Core, records: Iterable[RecordLike], key: str | None) -> Flow[BatchState]:
+    """Sends 1 to 500 records as one batch. Raises InvalidRecord with its `index` for one that cannot be written."""
+    now_ms = yield from core.server_now_ms()
+    sent: list[tuple[CallRecord, Json]] = []
+    for index, source in enumerate(records):
+        try:
+            record = read_record(source)
+            sent.append((record, wire_record(record, core.options.generation, now_ms)))
+        except InvalidRecord as exc:
+            raise InvalidRecord(f"record {index}: {exc.message}", field=exc.field, index=index) from exc
+    if not 1 <= len(sent) <= MOST_IN_A_BATCH:
+        raise InvalidRecord(
+            f"a batch has 1 to {MOST_IN_A_BATCH} records, not {len(sent)}; push_many takes lists of any length",
+            field="call_records",
+        )
+    batch_id = yield from _created(core, [wire for _, wire in sent], key, is_patient=False)
+    results = [RecordResult(record, PENDING, batch_id=batch_id, index=index) for index, (record, _) in enumerate(sent)]
+    return BatchState(batch_id, results, sent)
+
+
+def _created(core: Core, wires: Sequence[Json], key: str | None, *, is_patient: bool) -> Flow[str]:
+    call = Call(
+        "POST",
+        f"{core.personalisation}/dynamic_call_records",
+        body=encode({"call_records": wires}),
+        bucket=BULK_V1 if core.options.generation == 1 else BATCH,
+        idempotency_key=key or core.environment.new_key(),
+        is_patient=is_patient,
+    )
+    return (yield from core.exchange(call, read_batch_id))
+
+
+def read_batch(core: Core, batch_id: str, sent: Sequence[tuple[CallRecord, Json]] = ()) -> Flow[BatchState]:
+    """The batch as it is now; of an unknown one, no records (contract D8)."""
+    call = Call("GET", f"{core.personalisation}/dynamic_call_records", query={"batchId": batch_id})
+    rows = yield from core.exchange(call, read_rows)
+    if not sent:
+        return BatchState(batch_id, [result_of(row, batch_id, index) for index, row in enumerate(rows)])
+    shown = Rows(rows)
+    results: list[RecordResult] = []
+    for index, (record, wire) in enumerate(sent):
+        row = shown.take(wire)
+        pending = RecordResult(record, PENDING, batch_id=batch_id, index=index)
+        results.append(pending if row is None else result_of(row, batch_id, index, record))
+    return BatchState(batch_id, results, list(sent))
+
+
+def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[BatchState]:
+    """The batch once every record has an outcome. Raises WaitTimeout, or NotFound for an unknown one."""
+    until = None if timeout_s is None else core.environment.monotonic() + timeout_s
+    pause = FIRST_POLL_S
+    while not state.is_settled:
+        state = yield from read_batch(core, state.batch_id, state.sent)
+        if state.is_settled:
+            break
+        if not state.results:
+            raise NotFound(f"there is no batch {state.batch_id} in this account", status=404, slug="not-found")
+        if until is not None and core.environment.monotonic() + pause > until:
+            pending = sum(result.status == PENDING for result in state.results)
+            raise WaitTimeout(f"{pending} of {len(state.results)} records of batch {state.batch_id} are still pending")
+        yield Pause(pause)
+        pause = min(pause * 1.5, LONGEST_POLL_S)
+    return state
+
+
+@dataclass(slots=True)
+class _Part:
+    """Up to 500 records of a long list: those that were sent, and those that were judged here."""
+
+    results: list[RecordResult]
+    places: list[int]
+    """Where in `results` each sent record is."""
+    batch: BatchState | None = None
+    began: float = 0.0
+
+    def settled(self) -> list[RecordResult]:
+        """All results in order, with what the batch says of those that were sent."""
+        if self.batch:
+            for place, result in zip(self.places, self.batch.results, strict=True):
+                self.results[place] = replace(result, index=self.results[place].index)
+        return self.results
+
+
+class LongList:
+    """Pushes a list of any length: batches of 500, a few at once, results in order, memory for those few only."""
+
+    def __init__(self, core: Core, on_progress: OnProgress | None, *, wait: bool) -> None:
+        self._core = core
+        self._on_progress = on_progress
+        self._wait = wait
+        self._sent = self._done = 0
+        self._counts: dict[str, int] = dict.fromkeys(STATUSES, 0)
+
+    def run(self, source: Iterator[Any] | AsyncIterator[Any]) -> Stream[RecordResult]:
+        """Results in the order of the source. An error ends it after everything that is known was handed over."""
+        under_way: deque[_Part] = deque()
+        failed: CallmarkError | None = None
+        has_more = True
+        while has_more or under_way:
+            if has_more and len(under_way) < (MOST_UNDER_WAY if self._wait else 1):
+                rows = yield from take(source, MOST_IN_A_BATCH)
+                has_more = bool(rows)
+                if rows:
+                    try:
+                        under_way.append((yield from self._started(rows)))
+                    except CallmarkError as exc:
+                        failed, has_more = exc, False
+                continue
+            part = under_way.popleft()
+            yield from self._settle(part)
+            for result in part.settled():
+                self._count(result)
+                yield Emit(result)
+            self._report()
+        if failed:
+            raise failed
+
+    def _started(self, rows: Sequence[object]) -> Flow[_Part]:
+        core = self._core
+        now_ms = yield from core.server_now_ms()
+        part, sent = _Part([], []), list[tuple[CallRecord, Json]]()
+        for place, source in enumerate(rows):
+            index = self._sent + place
+            try:
+                record = read_record(source)
+                sent.append((record, wire_record(record, core.options.generation, now_ms)))
+            except InvalidRecord as exc:
+                rough = rough_record(source)
+                part.results.append(RecordResult(rough, INVALID, exc.message, exc.field, index=index))
+            else:
+                part.places.append(place)
+                part.results.append(RecordResult(record, PENDING, index=index))
+        if sent:
+            batch_id = yield from _created(core, [wire for _, wire in sent], None, is_patient=True)
+            pending = [RecordResult(record, PENDING, batch_id=batch_id) for record, _ in sent]
+            part.batch = BatchState(batch_id, pending, sent)
+        part.began = core.environment.monotonic()
+        self._sent += len(rows)
+        self._report()
+        return part
+
+    def _settle(self, part: _Part) -> Flow[None]:
+        if part.batch is None or not self._wait:
+            return
+        waited = self._core.environment.monotonic() - part.began
+        try:
+            part.batch = yield from wait_for(self._core, part.batch, max(SETTLES_WITHIN_S - waited, 0.0))
+        except WaitTimeout:
+            part.batch = yield from read_batch(self._core, part.batch.batch_id, part.batch.sent)
+
+    def _count(self, result: RecordResult) -> None:
+        self._done += 1
+        self._counts[result.status] += 1
+
+    def _report(self) -> None:
+        if self._on_progress:
+            self._on_progress(Progress(self._sent, self._done, dict(self._counts)))

@@ -1,0 +1,158 @@
+"""Call records as people write them, and as each generation of the wire spells them (contract 4.1, 5.1).
+
+Only what the library must understand to write the record is judged here: names of fields and times. Everything else is
+the server's to judge, in its words.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from callmark.client.errors import InvalidRecord
+from callmark.client.options import Generation
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+Instant: TypeAlias = datetime | int
+"""An aware datetime, or epoch milliseconds."""
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What one receiver sees when one caller rings, from `starts_at` to `ends_at` (at most 24 hours, contract D26).
+
+    `caller` and `receiver` are country code and digits, with or without `+`. `name` (3 to 40 characters) replaces the
+    label's name, `reason` has 10 to 100 characters. `starts_at` is now if absent; exactly one of `ends_at` and
+    `expires_in` is given. Instants are aware datetimes or epoch milliseconds.
+    """
+
+    caller: str = ""
+    receiver: str = ""
+    label_id: str | None = None
+    name: str | None = None
+    reason: str | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
+    expires_in: timedelta | None = None
+
+
+RecordLike: TypeAlias = CallRecord | Mapping[str, Any]
+FIELDS = tuple(field.name for field in fields(CallRecord))
+_SPELLINGS: dict[Generation, dict[str, str]] = {
+    1: {"caller": "caller", "receiver": "receiver", "name": "label_name", "reason": "call_reason"},
+    2: {
+        "caller": "caller_number",
+        "receiver": "receiver_number",
+        "name": "dynamic_label_name",
+        "reason": "dynamic_call_reason",
+    },
+}
+_SPELLINGS[3] = _SPELLINGS[2]
+LIBRARY_NAMES = {wire: ours for spelling in _SPELLINGS.values() for ours, wire in spelling.items()}
+"""The library's name of a field by any name that the wire has for it, where they differ."""
+
+
+def read_record(source: object) -> CallRecord:
+    """The record that a dict or a CallRecord writes. Raises InvalidRecord for names and types that are no record's.
+
+    Empty texts of a dict count as absent, as tables have them. The wire's names are understood too.
+    """
+    if isinstance(source, CallRecord):
+        return source
+    if not isinstance(source, Mapping):
+        raise InvalidRecord(f"a record is a dict or a CallRecord, not {type(source).__name__}", field=None)
+    values: Json = {}
+    for key, value in source.items():  # pyright: ignore[reportUnknownVariableType] - anybody's mapping
+        name = _field_of(str(key))  # pyright: ignore[reportUnknownArgumentType] - see above
+        if value is not None and value != "":
+            values[name] = str(value) if isinstance(value, UUID) else value
+    return CallRecord(**values)
+
+
+def rough_record(source: object) -> CallRecord:
+    """What can be read of a record that is not one, for its result."""
+    if isinstance(source, CallRecord):
+        return source
+    if not isinstance(source, Mapping):
+        return CallRecord()
+    known: Json = {LIBRARY_NAMES.get(str(key), str(key)): value for key, value in source.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - anybody's mapping
+    return CallRecord(**{name: known[name] for name in FIELDS if known.get(name) is not None})
+
+
+def _field_of(key: str) -> str:
+    name = LIBRARY_NAMES.get(key, key)
+    if name in FIELDS:
+        return name
+    near = difflib.get_close_matches(key, [*FIELDS, *LIBRARY_NAMES], 1)
+    hint = f"; do you mean {LIBRARY_NAMES.get(near[0], near[0])}?" if near else f"; the fields are {', '.join(FIELDS)}"
+    raise InvalidRecord(f"{key} is not a field of a record{hint}", field=key)
+
+
+def wire_record(record: CallRecord, generation: Generation, now_ms: int) -> Json:
+    """The record as the generation spells it. `now_ms` is the server's present. Raises InvalidRecord."""
+    spelling = _SPELLINGS[generation]
+    starts_at = now_ms if record.starts_at is None else to_ms(record.starts_at, "starts_at")
+    out: Json = {
+        spelling["caller"]: _number(record.caller, "caller", generation),
+        spelling["receiver"]: _number(record.receiver, "receiver", generation),
+    }
+    for name in ("label_id", "name", "reason"):
+        value = getattr(record, name)
+        if value is not None:
+            if not isinstance(value, str | UUID):
+                raise InvalidRecord(f"{name} must be a text, not {type(value).__name__}", field=name)
+            out[spelling.get(name, name)] = str(value)
+    out["starts_at"] = starts_at
+    out["ends_at"] = _end(record, starts_at)
+    return out
+
+
+def _number(value: object, field: str, generation: Generation) -> str:
+    """With a `+` in generation 3, without one before (contract D25). The rest is the server's to judge."""
+    if value is None or value == "":
+        raise InvalidRecord(f"{field} is required", field=field)
+    if not isinstance(value, str):
+        raise InvalidRecord(f"{field} must be a text, not {type(value).__name__}", field=field)
+    digits = value.removeprefix("+")
+    return f"+{digits}" if generation == 3 else digits  # noqa: PLR2004 - the third generation
+
+
+def _end(record: CallRecord, starts_at: int) -> int:
+    if record.ends_at is not None and record.expires_in is not None:
+        raise InvalidRecord("give ends_at or expires_in, not both", field="expires_in")
+    if record.ends_at is not None:
+        return to_ms(record.ends_at, "ends_at")
+    if record.expires_in is None:
+        raise InvalidRecord("ends_at is required (or expires_in)", field="ends_at")
+    if not isinstance(record.expires_in, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance] - of a user's dict
+        raise InvalidRecord(
+            f"expires_in must be a timedelta, not {type(record.expires_in).__name__}", field="expires_in"
+        )
+    return starts_at + record.expires_in // _MS
+
+
+def to_ms(value: object, field: str) -> int:
+    """Epoch milliseconds of an aware datetime, or the number itself. Raises InvalidRecord."""
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InvalidRecord(f"{field} has no time zone; use datetime.now(UTC) or add tzinfo", field=field)
+        return (value - EPOCH) // _MS
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise InvalidRecord(
+        f"{field} must be a datetime with a time zone or epoch milliseconds, not {type(value).__name__}", field=field
+    )
+
+
+def from_ms(value: object) -> datetime | None:
+    """The instant of epoch milliseconds; None for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    try:
+        return EPOCH + value * _MS
+    except OverflowError:
+        return None

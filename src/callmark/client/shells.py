@@ -1,0 +1,232 @@
+"""The two shells: they do what operations ask for, with httpx.Client or httpx.AsyncClient, and decide nothing."""
+
+import logging
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar, assert_never
+
+import anyio
+import httpx
+
+from callmark.client.errors import APIConnectionError, APITimeoutError, CallmarkError
+from callmark.client.flow import Answer, Effect, Emit, Flow, Pause, Request, Save, Send, Stream, Take
+
+T = TypeVar("T")
+DOWNLOAD_TIMEOUT_S = 120.0
+"""Who opens a link first waits until the file is written: some 10 s for a million events (docs/logs.md)."""
+_ERROR = 300
+
+
+class Shell:
+    """Runs operations in this thread."""
+
+    def __init__(self, http: httpx.Client, timeout: float | httpx.Timeout) -> None:
+        self._http = http
+        self._timeout = timeout
+
+    def run(self, flow: Flow[T]) -> T:
+        """The operation's result; its errors are raised."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    reply = self._do(effect)
+                except CallmarkError as exc:
+                    effect = flow.throw(exc)
+                else:
+                    effect = flow.send(reply)
+        except StopIteration as done:
+            return done.value
+        finally:
+            flow.close()
+
+    def iterate(self, flow: Stream[T]) -> Iterator[T]:
+        """The operation's items, as they come."""
+        try:
+            effect = next(flow)
+            while True:
+                if isinstance(effect, Emit):
+                    yield effect.item
+                    effect = flow.send(None)
+                    continue
+                try:
+                    reply = self._do(effect)
+                except CallmarkError as exc:
+                    effect = flow.throw(exc)
+                else:
+                    effect = flow.send(reply)
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+
+    def _do(self, effect: Effect) -> object:
+        match effect:
+            case Send():
+                return self._send(effect.request)
+            case Pause():
+                return time.sleep(effect.seconds)
+            case Take():
+                assert isinstance(effect.source, Iterator)  # noqa: S101 - an AsyncIterator never reaches this client
+                return list(islice(effect.source, effect.count))
+            case Save():
+                return self._save(effect)
+            case _:
+                assert_never(effect)
+
+    def _send(self, request: Request) -> Answer:
+        try:
+            got = self._http.request(
+                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise connection_error(exc, request.url) from exc
+        return Answer(got.status_code, got.headers, got.content)
+
+    def _save(self, effect: Save) -> Answer:
+        effect.file.seek(0)
+        effect.file.truncate()
+        try:
+            with self._http.stream("GET", effect.url, timeout=DOWNLOAD_TIMEOUT_S) as got:
+                if got.status_code >= _ERROR:
+                    return Answer(got.status_code, got.headers, got.read())
+                for chunk in got.iter_bytes():
+                    effect.file.write(chunk)
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise connection_error(exc, effect.url) from exc
+        return Answer(got.status_code, got.headers, b"")
+
+
+class AsyncShell:
+    """Runs operations as part of the present task."""
+
+    def __init__(self, http: httpx.AsyncClient, timeout: float | httpx.Timeout) -> None:
+        self._http = http
+        self._timeout = timeout
+
+    async def run(self, flow: Flow[T]) -> T:
+        """The operation's result; its errors are raised."""
+        try:
+            effect = next(flow)
+            while True:
+                try:
+                    reply = await self._do(effect)
+                except CallmarkError as exc:
+                    effect = flow.throw(exc)
+                else:
+                    effect = flow.send(reply)
+        except StopIteration as done:
+            return done.value
+        finally:
+            flow.close()
+
+    async def iterate(self, flow: Stream[T]) -> AsyncIterator[T]:
+        """The operation's items, as they come."""
+        try:
+            effect = next(flow)
+            while True:
+                if isinstance(effect, Emit):
+                    yield effect.item
+                    effect = flow.send(None)
+                    continue
+                try:
+                    reply = await self._do(effect)
+                except CallmarkError as exc:
+                    effect = flow.throw(exc)
+                else:
+                    effect = flow.send(reply)
+        except StopIteration:
+            return
+        finally:
+            flow.close()
+
+    async def _do(self, effect: Effect) -> object:
+        match effect:
+            case Send():
+                return await self._send(effect.request)
+            case Pause():
+                return await anyio.sleep(effect.seconds)
+            case Take():
+                return await _taken(effect)
+            case Save():
+                return await self._save(effect)
+            case _:
+                assert_never(effect)
+
+    async def _send(self, request: Request) -> Answer:
+        try:
+            got = await self._http.request(
+                request.method, request.url, headers=request.headers, content=request.body, timeout=self._timeout
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise connection_error(exc, request.url) from exc
+        return Answer(got.status_code, got.headers, got.content)
+
+    async def _save(self, effect: Save) -> Answer:
+        effect.file.seek(0)
+        effect.file.truncate()
+        try:
+            async with self._http.stream("GET", effect.url, timeout=DOWNLOAD_TIMEOUT_S) as got:
+                if got.status_code >= _ERROR:
+                    return Answer(got.status_code, got.headers, await got.aread())
+                async for chunk in got.aiter_bytes():
+                    effect.file.write(chunk)
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise connection_error(exc, effect.url) from exc
+        return Answer(got.status_code, got.headers, b"")
+
+
+async def _taken(effect: Take) -> list[Any]:
+    """The next items of a plain or an asynchronous iterator."""
+    if isinstance(effect.source, Iterator):
+        return list(islice(effect.source, effect.count))
+    items: list[Any] = []
+    async for item in effect.source:
+        items.append(item)
+        if len(items) == effect.count:
+            break
+    return items
+
+
+def connection_error(exc: Exception, url: str) -> APIConnectionError:
+    """The tree's error for one of httpx, with what to look at."""
+    where = str(httpx.URL(url).copy_with(query=None, path="/")) if not isinstance(exc, httpx.InvalidURL) else url
+    if isinstance(exc, httpx.TimeoutException):
+        return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
+    if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return APIConnectionError(f"cannot reach {where}: {exc}. Check the base URL, and that the server is running")
+    return APIConnectionError(f"the answer of {where} was cut off or cannot be read: {exc or _kind(exc)}")
+
+
+def _kind(exc: Exception) -> str:
+    return type(exc).__name__
+
+
+class _WithoutQuery(logging.Filter):
+    """httpx logs every address: what follows the path of ours may be a phone number, of a download the key to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a line; shortens the address in it."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_shortened(one) if isinstance(one, httpx.URL) else one for one in record.args)
+        return True
+
+
+def _shortened(url: httpx.URL) -> httpx.URL:
+    if "/clients/" in url.path:
+        return url.copy_with(query=None)
+    head, downloads, _ = url.path.partition("/downloads/")
+    return url.copy_with(path=f"{head}{downloads}...", query=None) if downloads else url
+
+
+def hide_queries() -> None:
+    """Keeps phone numbers and download links out of httpx's own log lines; once a process."""
+    logger = logging.getLogger("httpx")
+    if not any(isinstance(one, _WithoutQuery) for one in logger.filters):
+        logger.addFilter(_WithoutQuery())
+
+
+def iterator_of(source: Iterable[T] | AsyncIterable[T]) -> Iterator[T] | AsyncIterator[T]:
+    """What `Take` of an asynchronous client reads from."""
+    return aiter(source) if isinstance(source, AsyncIterable) else iter(source)

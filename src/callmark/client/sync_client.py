@@ -1,0 +1,143 @@
+"""The client for programs with threads."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from callmark.client import extensions, pushing
+from callmark.client.extensions import CheckReport, Resolution
+from callmark.client.making import CONNECTIONS, Parts, make_parts
+from callmark.client.options import Generation
+from callmark.client.pushing import LongList, OnProgress
+from callmark.client.records import CallRecord, Instant, RecordLike
+from callmark.client.results import PushResult, RecordResult
+from callmark.client.shells import Shell
+from callmark.client.sync_resources import Batches, Events, FeatureSets, Labels, Logs, Numbers, Records
+from callmark.client.token_stores import TokenStore
+
+
+class Client:
+    """Pushes call records, and reads everything about them. Threads may share it.
+
+    What is left out comes from `CALLMARK_BASE_URL`, `CALLMARK_ACCOUNT_ID`, `CALLMARK_KEY_ID`, `CALLMARK_API_KEY`, then
+    from the profile that `callmark login` wrote. `timeout` is in seconds (30) or an httpx.Timeout, for one try.
+    `max_retries` (2) counts after the first. `generation` (2) is the wire's: 1 without prefix, `/v2` or `/v3`; the
+    library reads all three alike. `token_store` is shared by what is given the same one. Raises CallmarkError if
+    something is missing.
+    """
+
+    def __init__(  # noqa: PLR0913 - each may be left out
+        self,
+        *,
+        base_url: str | None = None,
+        account_id: str | None = None,
+        key_id: str | None = None,
+        api_key: str | None = None,
+        timeout: float | httpx.Timeout | None = None,
+        max_retries: int | None = None,
+        http_client: httpx.Client | None = None,
+        token_store: TokenStore | None = None,
+        generation: Generation | None = None,
+        profile: str | None = None,
+    ) -> None:
+        parts = make_parts(
+            base_url=base_url,
+            account_id=account_id,
+            key_id=key_id,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            token_store=token_store,
+            generation=generation,
+            profile=profile,
+        )
+        trusts = not parts.core.options.is_on_this_machine
+        http = http_client or httpx.Client(limits=CONNECTIONS, trust_env=trusts)
+        self._set_up(parts, http, owns_http=http_client is None)
+
+    def _set_up(self, parts: Parts, http: httpx.Client, *, owns_http: bool) -> None:
+        self._parts = parts
+        self._http = http
+        self._owns_http = owns_http
+        core, self._shell = parts.core, Shell(http, parts.core.options.timeout)
+        self._core = core
+        self.records = Records(core, self._shell)
+        self.batches = Batches(core, self._shell)
+        self.labels = Labels(core, self._shell)
+        self.numbers = Numbers(core, self._shell)
+        self.feature_sets = FeatureSets(core, self._shell)
+        self.logs = Logs(core, self._shell)
+        self.events = Events(core, self._shell)
+
+    def __repr__(self) -> str:
+        options = self._core.options
+        return f"{type(self).__name__}({options.base_url!r}, generation={options.generation})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; an `http_client` that was handed over stays open."""
+        if self._owns_http:
+            self._http.close()
+
+    def with_options(self, **changes: Any) -> Self:
+        """A changed copy, `client.with_options(timeout=5, generation=3)`: same connections, same tokens.
+
+        Takes `base_url`, `account_id`, `key_id`, `api_key`, `timeout`, `max_retries`, `generation`, `token_store` and
+        `http_client`. The original closes what they share.
+        """
+        copy = object.__new__(type(self))
+        http: httpx.Client = changes.pop("http_client", None) or self._http
+        copy._set_up(self._parts.changed(changes), http, owns_http=False)
+        return copy
+
+    def push(  # noqa: PLR0913 - the fields of a record
+        self,
+        *,
+        caller: str,
+        receiver: str,
+        label_id: str | None = None,
+        name: str | None = None,
+        reason: str | None = None,
+        starts_at: Instant | None = None,
+        ends_at: Instant | None = None,
+        expires_in: timedelta | None = None,
+        idempotency_key: str | None = None,
+    ) -> PushResult:
+        """Shows one receiver who calls and why; returns when the handset was reached or not, within 3 s.
+
+        Numbers are country code and digits. Times are aware datetimes or epoch milliseconds; `starts_at` is now if left
+        out, and exactly one of `ends_at` and `expires_in` is given, at most 24 hours later. A receiver that cannot be
+        reached is a result (`status` `error`); a fault of the record raises InvalidRecord. Retries carry one
+        `Idempotency-Key`; pass your own to repeat a push later, within 24 hours (docs/extensions.md).
+        """
+        record = CallRecord(caller, receiver, label_id, name, reason, starts_at, ends_at, expires_in)
+        return self._shell.run(pushing.push(self._core, record, idempotency_key))
+
+    def push_many(
+        self, records: Iterable[RecordLike], *, on_progress: OnProgress | None = None, wait: bool = True
+    ) -> Iterator[RecordResult]:
+        """Pushes any number of dicts or CallRecords; yields a result for each, in order, in constant memory.
+
+        Sends 500 a request at the pace that the server allows, at most 4,000 ahead of the results. A record that is at
+        fault is a result (`status` `invalid`, `field`, `message`). With `wait=False` results come as soon as the server
+        has the records, `pending`. Nothing is sent until you iterate. An error (server gone, key revoked) is raised
+        after all that is known has been yielded: records without a result were not sent, or their fate is not known.
+        """
+        long_list = LongList(self._core, on_progress, wait=wait)
+        return self._shell.iterate(long_list.run(iter(records)))
+
+    def resolve(self, caller: str, receiver: str) -> Resolution:
+        """What the receiver would see if the caller rang now, and why."""
+        return self._shell.run(extensions.resolve(self._core, caller, receiver))
+
+    def check(self, records: Iterable[RecordLike]) -> CheckReport:
+        """Every fault of every record, without sending any (a dry run)."""
+        return self._shell.run(extensions.check(self._core, records))

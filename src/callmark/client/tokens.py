@@ -1,0 +1,133 @@
+"""Access tokens: made when needed, shared, renewed in time, never more than ten in half an hour (contract 3.1).
+
+A token's age is counted by this machine's clock from before it was asked for, so a server whose clock is elsewhere does
+no harm. What `created_at` says of that other clock is kept: `starts_at` of a record is the server's present.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from callmark.client.answers import check, decoded
+from callmark.client.environment import Environment
+from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError, RateLimited
+from callmark.client.flow import Answer, Flow, Pause, Request, send
+from callmark.client.options import Options
+from callmark.client.token_stores import TokenState, TokenStore
+
+LIFETIME_S, RENEW_BEFORE_S = 3600.0, 300.0
+MOST_TOKENS, WINDOW_S = 10, 1800.0
+_POLL_S, _LONGEST_LOCK_S = 0.02, 60.0
+_TRIVIAL_OFFSET_S = 2.0
+"""A difference between the clocks that may be the way of the answer."""
+_SERVER = 500
+
+
+class _TokenOut(Struct):
+    token: str
+    created_at: datetime | None = None
+
+
+class Tokens:
+    """The current token of one key at one server."""
+
+    def __init__(
+        self, options: Options, store: TokenStore, environment: Environment, observe: Callable[[Answer], None]
+    ) -> None:
+        self._options = options
+        self._store = store
+        self._environment = environment
+        self._observe = observe
+        self._state: TokenState | None = None
+        named = f"{options.base_url}\n{options.account_id}\n{options.key_id}\n{options.api_key}"
+        self._name = hashlib.sha256(named.encode()).hexdigest()[:32]
+
+    @property
+    def clock_offset_s(self) -> float:
+        """How far the server's clock is ahead of ours, by its newest token; 0 while they agree."""
+        return self._state.clock_offset_s if self._state else 0.0
+
+    def current(self, rejected: str | None = None) -> Flow[str]:
+        """A token that is valid for some minutes and is not the rejected one. Raises what making one raises."""
+        state = self._state
+        if state and self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S):
+            return state.token
+        return (yield from self._renewed(rejected))
+
+    def _is_usable(self, state: TokenState, rejected: str | None, until_s: float) -> bool:
+        age = self._environment.now() - state.made_at
+        return bool(state.token) and state.token != rejected and 0 <= age < until_s
+
+    def _renewed(self, rejected: str | None) -> Flow[str]:
+        """Only one at a time, over tasks, threads and processes; the others take what it made."""
+        until = self._environment.monotonic() + _LONGEST_LOCK_S
+        while not self._store.acquire(self._name):
+            # Someone makes one now. What is left of the old token's hour is enough until then.
+            if (state := self._state) and self._is_usable(state, rejected, LIFETIME_S):
+                return state.token
+            if self._environment.monotonic() > until:
+                raise CallmarkError(f"the token store has been locked for {_LONGEST_LOCK_S:.0f} s by another program")
+            yield Pause(_POLL_S)
+        try:
+            state = self._store.load(self._name)
+            if not self._is_usable(state, rejected, LIFETIME_S - RENEW_BEFORE_S):
+                state = yield from self._made_or_old(state, rejected)
+            self._state = state
+        finally:
+            self._store.release(self._name)
+        return state.token
+
+    def _made_or_old(self, state: TokenState, rejected: str | None) -> Flow[TokenState]:
+        """A new token; where none can be had, the old one while its hour lasts."""
+        try:
+            return (yield from self._make(state))
+        except CallmarkError:
+            if self._is_usable(state, rejected, LIFETIME_S):
+                return state
+            raise
+
+    def _make(self, state: TokenState) -> Flow[TokenState]:
+        asked_at = self._environment.now()
+        made = [at for at in state.history if 0 <= asked_at - at < WINDOW_S]
+        if len(made) >= MOST_TOKENS:
+            raise _limit_reached(WINDOW_S - (asked_at - made[0]))
+        counted = msgspec.structs.replace(state, history=[*made, asked_at])
+        try:
+            answer = yield from send(self._request())
+            self._observe(answer)
+            check(answer)
+            out = decoded(answer, _TokenOut)
+        except CallmarkError as exc:
+            if _may_have_counted(exc):
+                self._store.save(self._name, counted)
+            raise
+        offset = (out.created_at.timestamp() - self._environment.now()) if out.created_at else 0.0
+        new = TokenState(out.token, asked_at, 0.0 if abs(offset) < _TRIVIAL_OFFSET_S else offset, counted.history)
+        self._store.save(self._name, new)
+        return new
+
+    def _request(self) -> Request:
+        options = self._options
+        pair = msgspec.json.encode({"api_key": options.api_key, "key_id": options.key_id})
+        headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Public-Access": "allow"}
+        return Request("POST", f"{options.base_url}/clients/{options.account_id}/token", headers, pair)
+
+
+def _may_have_counted(exc: CallmarkError) -> bool:
+    """Whether the server may have made a token although no whole answer tells so (contract D7)."""
+    if isinstance(exc, APIConnectionError):
+        return True
+    return isinstance(exc, APIStatusError) and (exc.status < 300 or exc.status >= _SERVER)  # noqa: PLR2004 - a success
+
+
+def _limit_reached(wait_s: float) -> RateLimited:
+    return RateLimited(
+        f"{MOST_TOKENS} access tokens were made in the last {WINDOW_S / 60:.0f} minutes",
+        status=429,
+        slug="too-many-requests",
+        retry_after=wait_s,
+        advice="Share one client, or give processes on one machine the same FileTokenStore",
+    )

@@ -1,0 +1,101 @@
+"""What `pip install callmark` alone gives: the library, and a command that says how to get the rest."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src"
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def distributions() -> dict[str, metadata.Distribution]:
+    """What the base install brings: callmark's own requirements, and theirs; no extras."""
+    found: dict[str, metadata.Distribution] = {}
+    wanted = list(required("callmark"))
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found[name] = metadata.distribution(name)
+            wanted += required(name)
+    return found
+
+
+def required(name: str) -> Iterator[str]:
+    for line in metadata.requires(name) or []:
+        if "extra ==" not in line and "sys_platform" not in line and "platform_system" not in line:
+            match = _NAME.match(line)
+            assert match
+            try:
+                metadata.distribution(match[0])
+            except metadata.PackageNotFoundError:
+                assert "python_version" in line, f"{match[0]}, which {name} needs, is not here"  # an older Python's
+            else:
+                yield match[0].lower()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that holds the base install and nothing else."""
+    here = tmp_path_factory.mktemp("base")
+    for one in [*distributions().values(), metadata.distribution("callmark")]:
+        for top in {file.parts[0] for file in one.files or [] if file.parts[0] not in {"..", "__pycache__"}}:
+            found = Path(str(one.locate_file(top)))
+            if found.exists() and not (here / top).exists():
+                (here / top).symlink_to(found)
+    return here
+
+
+def run(base: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    """Python with the base install alone."""
+    environment = {"PYTHONPATH": f"{base}:{SOURCE}", "PATH": "/usr/bin:/bin", "HOME": str(base)}
+    return subprocess.run(
+        [sys.executable, "-S", *args], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_it_brings_what_is_promised_and_no_server(base: Path) -> None:
+    assert {"httpx", "msgspec", "click", "rich"} <= distributions().keys()
+    done = run(base, "-c", "import starlette")
+    assert "No module named 'starlette'" in done.stderr
+
+
+def test_the_whole_library_can_be_imported(base: Path) -> None:
+    program = "import callmark; [getattr(callmark, name) for name in dir(callmark)]; print(callmark.Client.__module__)"
+    done = run(base, "-W", "error", "-c", program)
+    assert (done.stdout, done.stderr) == ("callmark.client.sync_client\n", "")
+
+
+def test_importing_costs_next_to_nothing_and_touches_nothing_of_the_server(base: Path) -> None:
+    program = (
+        "import sys, callmark; print('httpx' in sys.modules, 'msgspec' in sys.modules)\n"
+        "callmark.Client, callmark.webhooks\n"
+        "ours = {name.split('.')[1] for name in sys.modules if name.startswith('callmark.')}\n"
+        "print(sorted(ours))"
+    )
+    assert run(base, "-c", program).stdout == "False False\n['client']\n"
+
+
+def test_a_name_that_is_none_is_an_attribute_error(base: Path) -> None:
+    done = run(base, "-c", "import callmark; callmark.Cliant")
+    assert "AttributeError: module 'callmark' has no attribute 'Cliant'" in done.stderr
+
+
+def test_a_command_of_the_server_says_how_to_get_it(base: Path) -> None:
+    for command in ("serve", "demo", "account"):
+        done = run(base, "-m", "callmark.main", command)
+        assert done.returncode == 1
+        assert f"Error: `callmark {command}` needs the server's packages" in done.stderr
+        assert "pip install 'callmark[server]'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_help_names_what_can_be_run(base: Path) -> None:
+    done = run(base, "-m", "callmark.main", "--help")
+    assert done.returncode == 0
+    assert "pip install 'callmark[server]'" in done.stdout
+    assert "serve" not in done.stdout.replace("callmark[server]", "")

@@ -1,0 +1,88 @@
+"""The recorded tables of records, pushed by the library: its results and errors say what the tables say."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.contract.cast import Cast
+from tests.contract.templates import GENERATIONS, Json, changed
+
+import callmark
+from callmark.client.options import Generation
+from callmark.client.records import LIBRARY_NAMES
+from callmark.domain.deps import Deps
+from callmark.surfaces.app import build_app
+
+HERE = Path(__file__).parents[1] / "contract"
+TABLES = sorted(
+    f"{path.parent.name}/{path.stem}" for path in HERE.glob("*/*.json") if "cases" in json.loads(path.read_text())
+)
+WIRE = "dynamic_label_name", "dynamic_call_reason", "label_name", "call_reason", "caller_number", "receiver_number"
+
+
+@pytest.mark.parametrize("name", TABLES)
+async def test_every_record_of_a_table_fares_as_recorded(deps: Deps, name: str) -> None:
+    table = json.loads((HERE / f"{name}.json").read_text())
+    sample = {"given": {"handsets": {"919900000001": "online"}}} | table
+    cast = Cast(deps, sample)
+    try:
+        await cast.enter()
+        transport = httpx.ASGITransport(build_app(cast.deps, frozenset({"api"})))
+        async with httpx.AsyncClient(transport=transport) as http:
+            await _play(client_of(cast, http, table), cast, table)
+    finally:
+        await cast.leave()
+
+
+def client_of(cast: Cast, http: httpx.AsyncClient, table: Json) -> callmark.AsyncClient:
+    """A client of the sample's business."""
+    names = cast.values.names
+    generation: Generation = {"v1": 1, "v2": 2, "v3": 3}[table["generation"]]  # pyright: ignore[reportAssignmentType] - one of three
+    return callmark.AsyncClient(
+        base_url="http://callmark.test",
+        account_id=names["account"],
+        key_id=names["key_id"],
+        api_key=names["api_key"],
+        http_client=http,
+        generation=generation,
+        max_retries=0,
+    )
+
+
+async def _play(client: callmark.AsyncClient, cast: Cast, table: Json) -> None:
+    good = GENERATIONS[table["generation"]]["record"]
+    for case in table["cases"]:
+        sent = cast.values.fill(changed(good, case["change"]))
+        known = {key: value for key, value in sent.items() if key in good}
+        (found,) = [one async for one in client.push_many([known], wait=False)]
+        try:
+            pushed = await client.push(**_arguments(known))
+            verdict = (pushed.status, pushed.message if pushed.status == "error" else "", None)
+        except callmark.InvalidRecord as exc:
+            verdict = ("invalid", exc.message, exc.field)
+        assert _fits(case, verdict, known), f"{case['name']}: {verdict}"
+        assert found.status in {"pending", "invalid"}
+
+
+def _arguments(sent: Json) -> Json:
+    named = {LIBRARY_NAMES.get(name, name): value for name, value in sent.items()}
+    return {"caller": "", "receiver": ""} | named
+
+
+def _fits(case: Json, verdict: tuple[str, str, str | None], sent: Json) -> bool:
+    """Whether it is what the table says. What the library fills in or takes off itself cannot be at fault."""
+    status, message, field = verdict
+    if "fault" not in case:
+        return (status, message) == (("success", "") if "outcome" not in case else ("error", case["outcome"]))
+    at_fault = case.get("field") or case["fault"].partition(" ")[0]
+    ours = LIBRARY_NAMES.get(at_fault, at_fault)
+    if status == "success":
+        filled_in = ours == "starts_at" and sent.get("starts_at") is None
+        plus = ours in {"caller", "receiver"} and _digits(sent[at_fault])
+        return filled_in or plus
+    return status == "invalid" and field == ours and bool(message)
+
+
+def _digits(number: object) -> bool:
+    return isinstance(number, str) and number.removeprefix("+").isascii() and number.removeprefix("+").isdigit()

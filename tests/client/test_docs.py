@@ -1,0 +1,61 @@
+"""The programs of docs/client.md run as they are printed, one after the other, and print what the page says."""
+
+import asyncio
+import contextlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.client.conftest import Platform
+from tests.client.test_webhooks import CALLBACK, SECRET, event, signed
+
+import callmark
+from callmark.worker.run import run_worker
+
+PAGE = (Path(__file__).parents[2] / "docs/client.md").read_text()
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+async def test_the_programs_of_the_guide(platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in platform.options.items():
+        monkeypatch.setenv(f"CALLMARK_{name.upper()}", value)
+    monkeypatch.chdir(tmp_path)
+    working = asyncio.create_task(run_worker(platform.deps))
+    try:
+        printed = await asyncio.to_thread(run, "\n".join(PROGRAMS))
+    finally:
+        working.cancel()
+    assert "success Record processed successfully" in printed
+    assert "919900000001 success" in printed
+    assert "{'pending': 0, 'success': 1, 'error': 2, 'invalid': 0}" in printed
+    assert "reason - reason must be between 10 and 100 characters" in printed
+    assert "0 reciever reciever is not a field of a record; do you mean receiver?" in printed
+    assert "nobody asked to be called back" in printed
+    assert "call 919900112233" in printed
+
+
+def run(program: str) -> str:
+    """What a program prints; its function is called with a webhook, and the client closed."""
+    names: dict[str, object] = {"__name__": "guide"}
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(program, names)  # noqa: S102 - our own page
+        body = event("cmb", CALLBACK)
+        received = names["received"]
+        assert callable(received)
+        received(body, signed(body), SECRET)
+    for name in ("client", "shared"):
+        client = names[name]
+        assert isinstance(client, callmark.Client)
+        client.close()
+    return out.getvalue()
+
+
+def test_every_name_of_the_library_is_on_the_page_or_made_by_it() -> None:
+    """Classes that users name in their programs; the others come out of methods."""
+    told = set(re.findall(r"\b[A-Z]\w+\b", PAGE)) | {"webhooks"}
+    named = {name for name in callmark.__dir__() if name.endswith(("Error", "Event", "Store", "Client"))}
+    assert named - told <= {"Event", "MemoryTokenStore", "TokenStore"}
+    assert json.dumps(sorted(named))

@@ -1,0 +1,142 @@
+"""Where a client's options come from; profiles; copies."""
+
+import logging
+import stat
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import callmark
+from callmark.client.options import Options, found_options
+from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
+from callmark.client.shells import hide_queries
+
+GIVEN: dict[str, Any] = {"base_url": "https://a.example", "account_id": "acc", "key_id": "key", "api_key": "secret"}
+VARIABLES = {
+    "CALLMARK_BASE_URL": "https://b.example",
+    "CALLMARK_ACCOUNT_ID": "acc-b",
+    "CALLMARK_KEY_ID": "key-b",
+    "CALLMARK_API_KEY": "secret-b",
+}
+
+
+def test_arguments_come_before_variables_and_these_before_the_profile(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    write_profile(config, "default", Profile("https://c.example", "acc-c", "key-c", "secret-c"))
+    some = {"CALLMARK_ACCOUNT_ID": "acc-b", "CALLMARK_KEY_ID": "key-b"}
+    found = found_options({"base_url": None, "account_id": "acc"}, some, config, None)
+    assert found == {"base_url": "https://c.example", "account_id": "acc", "key_id": "key-b", "api_key": "secret-c"}
+
+
+def test_the_file_is_not_read_when_nothing_is_missing(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("no = toml =")
+    assert found_options(GIVEN, {}, config, None) == GIVEN
+    assert found_options({}, VARIABLES, config, None)["account_id"] == "acc-b"
+
+
+def test_what_is_missing_is_named_with_every_way_to_give_it(tmp_path: Path) -> None:
+    with pytest.raises(callmark.CallmarkError) as raised:
+        found_options(GIVEN | {"api_key": None}, {}, tmp_path / "none.toml", None)
+    assert str(raised.value) == (
+        "missing: api_key= (CALLMARK_API_KEY). Pass them, set the variables, or run `callmark login`"
+    )
+
+
+def test_a_profile_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(callmark.CallmarkError, match=r"no profile 'test'.*callmark login --profile test"):
+        found_options({}, {}, tmp_path / "none.toml", "test")
+
+
+def test_a_profile_is_private_and_kept_beside_others(tmp_path: Path) -> None:
+    config = tmp_path / "callmark" / "config.toml"
+    write_profile(config, "default", Profile("https://a.example", "a", "k", "s"))
+    write_profile(config, "test", Profile("https://b.example", "b", "k", "s"))
+    write_profile(config, "test", Profile("https://c.example", "b", "k", "s"))
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    assert sorted(read_profiles(config)) == ["default", "test"]
+    test = read_profile(config, "test")
+    assert test == Profile("https://c.example", "b", "k", "s")
+    assert "k" not in repr(test).partition("(")[2].replace("https://c.example", "")
+
+
+def test_a_profile_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    write_profile(config, "default", Profile(**GIVEN))
+    for mode in (0o640, 0o604, 0o620):
+        config.chmod(mode)
+        with pytest.raises(callmark.CallmarkError, match="chmod 600"):
+            read_profile(config)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_survives_the_file(tmp_path_factory: pytest.TempPathFactory, name: str, secret: str) -> None:
+    config = tmp_path_factory.mktemp("p") / "config.toml"
+    write_profile(config, name, Profile(api_key=secret))
+    assert read_profile(config, name) == Profile(api_key=secret)
+
+
+@pytest.mark.parametrize("url", ["", "callmark.example", "ftp://callmark.example", "https://"])
+def test_a_base_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(callmark.CallmarkError, match="base_url must begin with"):
+        Options(url, "a", "k", "s")
+
+
+def test_a_slash_at_the_end_of_the_base_url_is_no_difference() -> None:
+    assert Options("https://a.example/x/", "a", "k", "s").base_url == "https://a.example/x"
+
+
+def test_a_generation_that_is_none_is_refused() -> None:
+    with pytest.raises(callmark.CallmarkError, match="1, 2 or 3"):
+        callmark.Client(**GIVEN, generation=4)  # pyright: ignore[reportArgumentType] - the fault
+
+
+def test_a_copy_shares_connections_and_tokens_and_leaves_them_open() -> None:
+    answers: dict[str, Any] = {"/clients/acc/token": {"token": "t"}, "/clients/acc/labels": []}
+    asked: list[str] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json=answers[request.url.path])
+
+    with httpx.Client(transport=httpx.MockTransport(respond)) as http:
+        client = callmark.Client(**GIVEN, http_client=http)
+        assert list(client.labels.list()) == []
+        with client.with_options(timeout=1, max_retries=0) as copy:
+            assert list(copy.labels.list()) == []
+        client.close()
+        assert not http.is_closed
+    assert asked == ["/clients/acc/token", "/clients/acc/labels", "/clients/acc/labels"]
+    with pytest.raises(TypeError, match="with_options has no colour"):
+        client.with_options(colour="red")
+
+
+async def test_an_asynchronous_client_closes_what_it_opened() -> None:
+    async with callmark.AsyncClient(**GIVEN) as client:
+        copy = client.with_options(generation=3)
+    assert repr(copy) == "AsyncClient('https://a.example', generation=3)"
+    with pytest.raises(RuntimeError, match="closed"):
+        await copy.resolve("1", "2")
+
+
+def test_logs_hold_no_number_no_token_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/downloads/"):
+            return httpx.Response(200, text="a,b\n1,2\n")
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"token": "t0ken"})
+        return httpx.Response(200, json={"url": "https://a.example/downloads/signed"})
+
+    hide_queries()
+    caplog.set_level(logging.DEBUG)
+    with httpx.Client(transport=httpx.MockTransport(respond)) as http:
+        client = callmark.Client(**GIVEN, http_client=http)
+        client.resolve("918040001234", "919900000001")
+        assert list(client.logs.call_me_back(0, 1).rows()) == [{"a": "1", "b": "2"}]
+    assert "resolve: 200" in caplog.text
+    for secret in ("919900000001", "918040001234", "t0ken", "signed", "secret"):
+        assert secret not in caplog.text

@@ -1,0 +1,272 @@
+"""Lists of any length: order, pace, memory, faults."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from tests.client.virtual import RECORD, Played, Reply, answer, body_of, error, headers_of
+
+import callmark
+from callmark.client.flow import Answer, Request
+from callmark.client.options import Generation
+from callmark.client.pushing import LongList, Progress, create_batch, read_batch, wait_for
+
+HOUR = timedelta(hours=1)
+Row = dict[str, Any]
+
+
+class Batches:
+    """A server that keeps batches; what is sent is `success` at the second look."""
+
+    def __init__(self, generation: Generation = 2) -> None:
+        self.generation: Generation = generation
+        self.batches: dict[str, list[Row]] = {}
+        self.by_key: dict[str, str] = {}
+        self.looks: dict[str, int] = {}
+        self.faults: Iterator[Reply | None] = itertools.repeat(None)
+        self.looks_needed = 2
+        self.keep = True
+
+    def __call__(self, request: Request) -> Reply:
+        if fault := next(self.faults):
+            return fault
+        if request.method == "POST":
+            return self._take(request)
+        batch_id = parse_qs(urlsplit(request.url).query)["batchId"][0]
+        self.looks[batch_id] = self.looks.get(batch_id, 0) + 1
+        rows = [row | self._status(row, self.looks[batch_id]) for row in self.batches[batch_id]]
+        return answer(rows if self.generation == 1 else {"batch_id": batch_id, "data": rows})
+
+    def _take(self, request: Request) -> Reply:
+        key = headers_of(request)["Idempotency-Key"]
+        batch_id = self.by_key.setdefault(key, f"00000000-0000-4000-8000-{len(self.by_key):012}")
+        if not self.keep:
+            self.batches.clear()
+        self.batches[batch_id] = body_of(request)["call_records"]
+        told = {"status": "success", "message": f"Records Uploaded Successfully. BatchID: {batch_id}"}
+        return answer(told if self.generation == 1 else {"batch_id": batch_id})
+
+    def _status(self, row: Row, looks: int) -> Row:
+        if looks < self.looks_needed:
+            told = "pending"
+        else:
+            told = (
+                "not a truecaller user"
+                if str(row.get("receiver", row.get("receiver_number"))).endswith("7")
+                else "success"
+            )
+        if self.generation == 1:
+            return {"id": "r", "status": told}
+        if told.startswith("not"):
+            return {"id": "r", "status_info": {"status": "error", "message": "Not a Truecaller user"}}
+        return {"id": "r", "status_info": {"status": told}}
+
+
+def records(count: int) -> Iterator[Row]:
+    for i in range(count):
+        yield RECORD | {"receiver": f"9199{i:08}", "expires_in": HOUR}
+
+
+def push_many(server: Batches, source: Any, **options: Any) -> tuple[Played, Iterator[callmark.RecordResult]]:  # noqa: ANN401 - whatever a user hands over
+    played = Played(server)
+    long_list = LongList(
+        played.core(generation=server.generation), options.get("on_progress"), wait=options.get("wait", True)
+    )
+    return played, played.iterate(long_list.run(iter(source)))
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_results_come_in_order_with_their_records(generation: Generation) -> None:
+    _, results = push_many(Batches(generation), records(1203))
+    found = list(results)
+    assert [result.record.receiver for result in found] == [row["receiver"] for row in records(1203)]
+    assert [result.index for result in found] == list(range(1203))
+    assert {(result.status, result.message) for result in found} == {
+        ("success", ""),
+        ("error", "Not a Truecaller user"),
+    }
+    assert all(result.status == ("error" if result.record.receiver.endswith("7") else "success") for result in found)
+
+
+def test_a_bad_row_is_a_result_among_the_others() -> None:
+    rows = [*records(3), {"receiver": "1"}, None, *records(2), {"caler": "1"}]
+    _, results = push_many(Batches(), rows)
+    found = list(results)
+    assert [result.status for result in found] == ["success"] * 3 + ["invalid"] * 2 + ["success"] * 2 + ["invalid"]
+    assert [result.field for result in found if result.status == "invalid"] == ["caller", None, "caler"]
+    assert found[3].record.receiver == "1"
+
+
+def test_only_bad_rows_send_nothing() -> None:
+    played, results = push_many(Batches(), [{}] * 600)
+    assert [result.status for result in results] == ["invalid"] * 600
+    assert played.requests == []
+
+
+def test_nothing_gives_nothing() -> None:
+    played, results = push_many(Batches(), [])
+    assert list(results) == []
+    assert played.requests == []
+
+
+def test_equal_records_each_get_a_result() -> None:
+    _, results = push_many(Batches(), [RECORD | {"expires_in": HOUR}] * 5)
+    assert [result.status for result in results] == ["success"] * 5
+
+
+def test_a_lost_answer_makes_no_second_batch() -> None:
+    server = Batches()
+    taken = iter([False, True, True])
+
+    def lossy(request: Request) -> Reply:
+        reply = server(request)
+        return reply if request.method == "GET" or next(taken, True) else callmark.APIConnectionError("cut")
+
+    played = Played(lossy)
+    found = list(played.iterate(LongList(played.core(), None, wait=True).run(records(700))))
+    assert len(found) == 700
+    assert sorted(map(len, server.batches.values())) == [200, 500]
+
+
+def test_a_storm_of_refusals_is_waited_out() -> None:
+    server = Batches()
+    server.faults = itertools.chain([error(429, retry_after="30")] * 15, itertools.repeat(None))
+    played, results = push_many(server, records(10))
+    assert len(list(results)) == 10
+    assert sum(played.pauses) >= 15 * 30
+
+
+def limited(reply: Answer, left: int) -> Answer:
+    return Answer(reply.status, {"ratelimit": f'"batch";r={left};t=20'}, reply.body)
+
+
+def test_the_pace_is_the_servers() -> None:
+    server = Batches()
+    left = itertools.chain([2, 1], itertools.repeat(0))
+
+    def paced(request: Request) -> Reply:
+        reply = server(request)
+        assert isinstance(reply, Answer)
+        return reply if request.method == "GET" else limited(reply, next(left))
+
+    played = Played(paced)
+    assert len(list(played.iterate(LongList(played.core(), None, wait=True).run(records(2500))))) == 2500
+    assert [pause for pause in played.pauses if pause > 10] == [20, 20]
+
+
+def test_an_error_comes_after_all_that_is_known() -> None:
+    server = Batches()
+    refused = error(403, "forbidden-error", "not authorized. please contact your admin.")
+    server.faults = itertools.chain([None, None, refused], itertools.repeat(None))
+    _, results = push_many(server, records(2000))
+    found: list[str] = []
+    with pytest.raises(callmark.PermissionDenied):
+        found.extend(result.status for result in results)
+    assert len(found) == 1000
+    assert "pending" not in found
+
+
+def test_without_waiting_every_record_is_pending_in_its_batch() -> None:
+    played, results = push_many(Batches(), records(501), wait=False)
+    found = list(results)
+    assert {result.status for result in found} == {"pending"}
+    assert len({result.batch_id for result in found}) == 2
+    assert all(request.method == "POST" for request in played.requests)
+
+
+def test_a_record_that_never_settles_is_handed_over_as_pending() -> None:
+    server = Batches()
+    server.looks_needed = 10**9
+    played, results = push_many(server, records(3))
+    assert [result.status for result in results] == ["pending"] * 3
+    assert 590 <= sum(played.pauses) <= 610
+
+
+def test_progress_ends_with_everything() -> None:
+    seen: list[Progress] = []
+    _, results = push_many(Batches(), itertools.chain(records(999), [{}]), on_progress=seen.append)
+    assert len(list(results)) == 1000
+    assert seen[-1] == Progress(1000, 1000, {"pending": 0, "success": 899, "error": 100, "invalid": 1})
+    assert [progress.sent for progress in seen] == sorted(progress.sent for progress in seen)
+
+
+def test_nothing_is_read_ahead_of_what_is_wanted() -> None:
+    taken = 0
+
+    def counted() -> Iterator[Row]:
+        nonlocal taken
+        for row in records(20_000):
+            taken += 1
+            yield row
+
+    _, results = push_many(Batches(), counted())
+    assert taken == 0
+    next(results)
+    assert taken <= 4000
+
+
+class Counted(callmark.CallRecord):
+    """A record that knows how many of its kind are in memory."""
+
+    alive = most = 0
+
+    def __post_init__(self) -> None:
+        Counted.alive += 1
+        Counted.most = max(Counted.most, Counted.alive)
+
+    def __del__(self) -> None:
+        Counted.alive -= 1
+
+
+def test_memory_does_not_grow_with_the_list() -> None:
+    source = (Counted(**RECORD, reason=f"order {i}", ends_at=1767265200000) for i in range(6000))
+    _, results = push_many(Batches(), source)
+    assert sum(result.status == "success" for result in results) == 6000
+    assert Counted.most <= 4500 + 1
+
+
+def test_a_batch_has_one_to_five_hundred() -> None:
+    played = Played(Batches())
+    for count in (0, 501):
+        with pytest.raises(callmark.InvalidRecord, match="1 to 500"):
+            played.run(create_batch(played.core(), records(count), None))
+    with pytest.raises(callmark.InvalidRecord, match="record 1: ends_at is required") as raised:
+        played.run(create_batch(played.core(), [next(records(1)), RECORD], None))
+    assert (raised.value.index, raised.value.field) == (1, "ends_at")
+
+
+def test_waiting_ends_in_time_or_with_a_word() -> None:
+    server = Batches()
+    server.looks_needed = 10**9
+    played = Played(server)
+    state = played.run(create_batch(played.core(), records(2), "mine"))
+    assert headers_of(played.requests[0])["Idempotency-Key"] == "mine"
+    with pytest.raises(callmark.WaitTimeout, match="2 of 2 records"):
+        played.run(wait_for(played.core(), state, 5))
+    assert played.time.seconds <= 5
+
+
+def test_a_batch_that_nobody_knows_is_empty_and_cannot_be_waited_for() -> None:
+    played = Played(lambda _: answer({"data": []}))
+    state = played.run(read_batch(played.core(), "00000000-0000-4000-8000-000000000000"))
+    assert (state.results, state.is_settled) == ([], False)
+    with pytest.raises(callmark.NotFound):
+        played.run(wait_for(played.core(), state, None))
+
+
+def test_a_bad_record_shows_what_was_sent_whatever_it_was() -> None:
+    fault = {
+        "status": "error",
+        "field": "caller_number",
+        "message": "Request body is invalid: caller_number is invalid",
+    }
+    row = {"id": "r", "caller_number": 5, "receiver_number": None, "starts_at": "x", "status_info": fault}
+    played = Played(lambda _: answer({"data": [row]}))
+    (found,) = played.run(read_batch(played.core(), "b")).results
+    assert (found.status, found.field, found.message) == ("invalid", "caller", "caller is invalid")
+    assert found.record == callmark.CallRecord("5", "")
+    assert json.loads(json.dumps(found.record.receiver)) == ""

@@ -1,0 +1,200 @@
+"""Tokens: when one is made, who shares it, how many there can be."""
+
+import stat
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.client.virtual import Played, answer, error, headers_of, replies
+
+import callmark
+from callmark.client import extensions
+from callmark.client.core import Core
+from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
+
+GOOD = answer({"shows": "none"})
+
+
+def ask(played: Played, core: Core) -> str:
+    """Any request; the token that it carried."""
+    played.run(extensions.resolve(core, "1", "2"))
+    return headers_of(played.requests[-1])["Authorization"]
+
+
+def test_a_token_is_made_once_and_renewed_five_minutes_before_its_hour() -> None:
+    played = Played(lambda _: GOOD)
+    core = played.core()
+    assert ask(played, core) == "Bearer token-1"
+    played.time.seconds = 3299
+    assert ask(played, core) == "Bearer token-1"
+    played.time.seconds = 3301
+    assert ask(played, core) == "Bearer token-2"
+    assert played.tokens == 2
+
+
+def test_a_refused_token_is_replaced_once() -> None:
+    played = Played(replies(error(401, "authorization-error", "please login again"), GOOD))
+    assert ask(played, played.core()) == "Bearer token-2"
+    assert played.pauses == []
+
+
+def test_the_originals_other_word_for_it_counts_too() -> None:
+    told = error(500, "internal-server-error", "500/50011 - Failed to parse token")
+    played = Played(replies(told, GOOD))
+    assert ask(played, played.core()) == "Bearer token-2"
+
+
+def test_a_fresh_token_that_is_refused_too_is_an_error() -> None:
+    played = Played(lambda _: error(401, "authorization-error", "please login again"))
+    with pytest.raises(callmark.AuthenticationError, match="key id and secret"):
+        ask(played, played.core())
+    assert played.tokens == 2
+
+
+def test_a_wrong_key_is_an_error_at_once() -> None:
+    wrong = error(401, "authorization-error", "invalid api_key or key_id")
+    played = Played(lambda _: GOOD, token_reply=lambda: wrong)
+    with pytest.raises(callmark.AuthenticationError, match="invalid api_key or key_id"):
+        ask(played, played.core())
+    assert played.requests == []
+    assert played.pauses == []
+
+
+def test_never_more_than_ten_in_half_an_hour() -> None:
+    played = Played(lambda _: error(401, "authorization-error", "please login again"))
+    core = played.core()
+    for _ in range(9):
+        with pytest.raises(callmark.AuthenticationError):
+            ask(played, core)
+    assert played.tokens == 10
+    with pytest.raises(callmark.RateLimited) as raised:
+        ask(played, core)
+    assert played.tokens == 10
+    assert raised.value.retry_after == pytest.approx(1800)
+    played.time.seconds += 1801
+    with pytest.raises(callmark.AuthenticationError):
+        ask(played, core)
+    assert played.tokens > 10
+
+
+def test_a_token_that_may_have_been_made_counts() -> None:
+    tries = iter([callmark.APIConnectionError("cut")] * 9)
+    played = Played(lambda _: GOOD, token_reply=lambda: next(tries, None))
+    core = played.core(max_retries=20)
+    assert ask(played, core) == "Bearer token-1"
+    with pytest.raises(callmark.RateLimited):
+        played.run(core.tokens.current("token-1"))
+
+
+def test_while_no_new_one_can_be_had_the_old_one_serves_its_hour() -> None:
+    played = Played(lambda _: GOOD)
+    core = played.core()
+    ask(played, core)
+    played.time.seconds = 3400
+    played.token_reply = lambda: error(503)
+    assert ask(played, core) == "Bearer token-1"
+    played.time.seconds = 3601
+    with pytest.raises(callmark.ServerError):
+        ask(played, core)
+
+
+@pytest.mark.parametrize("shift", [3600.0, -3600.0])
+def test_a_clock_that_is_off_by_an_hour_costs_no_token(shift: float) -> None:
+    played = Played(lambda _: GOOD)
+    played.time.shift = shift
+    core = played.core()
+    for _ in range(5):
+        ask(played, core)
+        played.time.seconds += 600
+    assert played.tokens == 1
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> TokenStore:
+    return MemoryTokenStore() if request.param == "memory" else FileTokenStore(tmp_path / "deep" / "tokens.json")
+
+
+def test_clients_with_one_store_share_tokens_of_the_same_key_alone(store: TokenStore) -> None:
+    played = Played(lambda _: GOOD)
+    assert ask(played, played.core(store=store)) == "Bearer token-1"
+    assert ask(played, played.core(store=store)) == "Bearer token-1"
+    assert ask(played, played.core(store=store, key_id="other")) == "Bearer token-2"
+    assert ask(played, played.core(store=store, api_key="rotated")) == "Bearer token-3"
+
+
+def test_who_finds_the_lock_taken_waits_and_takes_what_was_made(store: TokenStore) -> None:
+    played = Played(lambda _: GOOD)
+    core, other = played.core(store=store), played.core(store=store)
+    assert store.acquire("x")
+    waiting = core.tokens.current()
+    next(waiting)
+    store.release("x")
+    assert ask(played, other) == "Bearer token-1"
+    with pytest.raises(StopIteration) as done:
+        waiting.send(None)
+    assert done.value.value == "token-1"
+    assert played.tokens == 1
+
+
+def test_a_lock_that_is_never_given_back_is_an_error(store: TokenStore) -> None:
+    played = Played(lambda _: GOOD)
+    assert store.acquire("x")
+    with pytest.raises(callmark.CallmarkError, match="locked"):
+        ask(played, played.core(store=store))
+    store.release("x")
+
+
+def test_an_operation_that_is_given_up_gives_the_lock_back(store: TokenStore) -> None:
+    flow = Played(lambda _: GOOD).core(store=store).tokens.current()
+    next(flow)
+    assert not store.acquire("x")
+    flow.close()
+    assert store.acquire("x")
+    store.release("x")
+
+
+def test_the_file_is_private_and_holds_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    played = Played(lambda _: GOOD)
+    ask(played, played.core(store=FileTokenStore(path)))
+    for file in (path, path.with_name("tokens.json.lock")):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "token-1" in path.read_text()
+    assert "s3cret" not in path.read_text()
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    played = Played(lambda _: GOOD)
+    with pytest.raises(callmark.CallmarkError, match=r"chmod 600"):
+        ask(played, played.core(store=FileTokenStore(path)))
+
+
+@pytest.mark.parametrize("content", [b"", b"{half", b"\xff\xfe", b"[]"])
+def test_a_damaged_file_counts_as_empty(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tokens.json"
+    path.touch(0o600)
+    path.write_bytes(content)
+    played = Played(lambda _: GOOD)
+    assert ask(played, played.core(store=FileTokenStore(path))) == "Bearer token-1"
+
+
+def test_the_lock_of_a_file_holds_between_threads(tmp_path: Path) -> None:
+    store, taken = FileTokenStore(tmp_path / "tokens.json"), list[bool]()
+    assert store.acquire("x")
+    thread = threading.Thread(target=lambda: taken.append(store.acquire("x")))
+    thread.start()
+    thread.join(timedelta(seconds=5).total_seconds())
+    assert taken == [False]
+    store.release("x")
+    assert FileTokenStore(tmp_path / "tokens.json").acquire("x")
+
+
+def test_nothing_shows_a_secret() -> None:
+    client = callmark.Client(base_url="https://callmark.example", account_id="a", key_id="k", api_key="s3cret")
+    assert "s3cret" not in repr(client)
+    assert "s3cret" not in repr(Played(lambda _: GOOD).core().options)
+    client.close()

@@ -1,0 +1,190 @@
+"""Webhooks: what the server signs is ours, nothing else is; events of both consoles are typed."""
+
+import base64
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from standardwebhooks import Webhook
+
+import callmark
+from callmark.client.events import read_event
+from callmark.domain.ids import EventId
+from callmark.domain.webhooks import signing
+from callmark.kit.clock import SystemClock
+
+ID = "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607"
+KEY = b"k" * 24
+SECRET = signing.shown(KEY)
+CALLBACK: dict[str, Any] = {
+    "business_number": "918040001234",
+    "feature_set": "Delivery default",
+    "client_number": "919900112233",
+    "requested_at": "1767261605",
+    "requested_date": "2026-01-03",
+    "requested_slot": "Saturday",
+    "preferred_from_time": "1767418200",
+    "preferred_to_time": "1767420000",
+    "is_interested": True,
+    "alternate_number": "",
+    "cmb_config_name": "Weekday callbacks",
+}
+NO_SLOT = {"requested_date": "NA", "requested_slot": "NA", "preferred_from_time": None, "preferred_to_time": None}
+ANSWER = {"question_id": "q1", "question": "Did the courier arrive on time?", "answer": "Yes"}
+FEEDBACK: dict[str, Any] = {
+    "business_number": "918040001234",
+    "feature_set": "Delivery default",
+    "client_number": "919900112233",
+    "campaign_id": "a0b1c2d3-e4f5-4678-89ab-cdef01234567",
+    "campaign_name": "Delivery check",
+    "campaign_type": "questions",
+    "call_type": "answered",
+    "responded_at": "1767261605",
+    "responses": [ANSWER],
+}
+
+
+def event(kind: str, payload: dict[str, Any], **more: object) -> bytes:
+    envelope = {"event_id": ID, "client_account_id": "acc", "event_type": kind, "created_at": "1767261605"}
+    return json.dumps(envelope | {f"{kind}_payload": payload} | more).encode()
+
+
+def signed(body: bytes, *keys: bytes, at: datetime | None = None) -> dict[str, str]:
+    """The headers that the server sends."""
+    return signing.headers(EventId(UUID(ID)), body, keys or (KEY,), at or SystemClock().now())
+
+
+def test_a_callback_with_a_slot() -> None:
+    body = event("cmb", CALLBACK)
+    found = callmark.webhooks.unwrap(body, signed(body), secret=SECRET)
+    assert isinstance(found, callmark.CallMeBackEvent)
+    assert found.event_id == ID
+    assert found.client_number == found.callable_number == "919900112233"
+    assert found.slot == callmark.Slot(
+        start=datetime(2026, 1, 3, 5, 30, tzinfo=UTC), end=datetime(2026, 1, 3, 6, tzinfo=UTC)
+    )
+    assert found.requested_date == date(2026, 1, 3)
+    assert found.alternate_number is None
+
+
+def test_the_other_two_kinds_of_callback() -> None:
+    for interested in (True, False):
+        found = read_event(json.loads(event("cmb", CALLBACK | NO_SLOT | {"is_interested": interested})))
+        assert isinstance(found, callmark.CallMeBackEvent)
+        assert (found.slot, found.requested_slot, found.is_interested) == (None, None, interested)
+
+
+@pytest.mark.parametrize("told", ["Phone number not available", "Phone Number Not Available"])
+def test_a_phone_that_does_not_know_its_number_is_called_on_the_other(told: str) -> None:
+    payload = CALLBACK | {"client_number": told, "alternate_number": "919900112233"}
+    found = read_event(json.loads(event("cmb", payload)))
+    assert isinstance(found, callmark.CallMeBackEvent)
+    assert (found.client_number, found.callable_number) == (None, "919900112233")
+
+
+def test_an_event_of_the_old_console_names_its_number_group() -> None:
+    payload = {name: value for name, value in CALLBACK.items() if name != "feature_set"} | {"number_group": "Old"}
+    found = read_event(json.loads(event("cmb", payload)))
+    assert isinstance(found, callmark.CallMeBackEvent)
+    assert (found.feature_set, found.number_group) == (None, "Old")
+
+
+def test_feedback() -> None:
+    body = event("user_feedback", FEEDBACK, seen_later={"by": "a later version"})
+    found = callmark.webhooks.unwrap(body.decode(), signed(body), secret=SECRET)
+    assert isinstance(found, callmark.FeedbackEvent)
+    assert found.responses == (callmark.FeedbackResponse(**ANSWER),)
+    assert found.raw["seen_later"] == {"by": "a later version"}
+
+
+def test_an_event_of_an_unknown_type_is_kept_whole() -> None:
+    found = read_event(json.loads(event("spam_report", {"score": 5})))
+    assert (type(found), found.event_type, found.raw["spam_report_payload"]) == (
+        callmark.Event,
+        "spam_report",
+        {"score": 5},
+    )
+
+
+@pytest.mark.parametrize("kind", ["cmb", "user_feedback", ""])
+@pytest.mark.parametrize("odd", [None, 5, "x", [], [5], {}, True])
+def test_odd_fields_lose_no_event(kind: str, odd: object) -> None:
+    payload = dict.fromkeys(CALLBACK | FEEDBACK, odd)
+    assert read_event({"event_id": ID, "event_type": kind, f"{kind}_payload": payload}).event_id == ID
+    assert read_event({"event_id": ID, "event_type": odd, "created_at": odd}).event_id == ID
+
+
+def test_headers_may_come_as_any_framework_has_them() -> None:
+    body = event("cmb", CALLBACK)
+    headers = signed(body)
+    upper = {name.title(): value for name, value in headers.items()}
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    for one in (upper, pairs, list(headers.items())):
+        assert callmark.webhooks.unwrap(body, one, secret=SECRET).event_id == ID
+
+
+def test_while_a_secret_is_rotated_either_end_may_be_first() -> None:
+    body, new = event("cmb", CALLBACK), b"n" * 24
+    both = signed(body, new, KEY)
+    assert callmark.webhooks.unwrap(body, both, secret=SECRET).event_id == ID
+    assert callmark.webhooks.unwrap(body, signed(body, new), secret=[SECRET, signing.shown(new)]).event_id == ID
+
+
+def test_any_library_of_standard_webhooks_signs_alike() -> None:
+    body = event("cmb", CALLBACK)
+    now = SystemClock().now()
+    headers = {
+        "webhook-id": ID,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(SECRET).sign(ID, now, body.decode()),
+    }
+    assert callmark.webhooks.unwrap(body, headers, secret=SECRET).event_id == ID
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"webhook-signature": "v1,AAAA"}, "no signature fits"),
+        ({"webhook-signature": "v1,!!!! v2,x"}, "no signature fits"),
+        ({"webhook-signature": ""}, "no signature fits"),
+        ({"webhook-id": "another"}, "no signature fits"),
+        ({"webhook-timestamp": ""}, "not a webhook of ours"),
+        ({"webhook-timestamp": "5"}, "ago"),
+        ({"webhook-timestamp": "9999999999"}, "in the future"),
+    ],
+)
+def test_what_is_not_ours_is_refused(change: dict[str, str], told: str) -> None:
+    body = event("cmb", CALLBACK)
+    with pytest.raises(callmark.WebhookVerificationError, match=told):
+        callmark.webhooks.unwrap(body, signed(body) | change, secret=SECRET)
+
+
+def test_a_changed_body_is_refused() -> None:
+    body = event("cmb", CALLBACK)
+    with pytest.raises(callmark.WebhookVerificationError):
+        callmark.webhooks.unwrap(body + b" ", signed(body), secret=SECRET)
+
+
+def test_the_tolerance_is_the_callers() -> None:
+    body = event("cmb", CALLBACK)
+    old = signed(body, at=SystemClock().now() - timedelta(minutes=6))
+    with pytest.raises(callmark.WebhookVerificationError, match="ago"):
+        callmark.webhooks.unwrap(body, old, secret=SECRET)
+    assert callmark.webhooks.unwrap(body, old, secret=SECRET, tolerance=600).event_id == ID
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff"])
+def test_a_signed_body_that_is_no_event_is_refused(body: bytes) -> None:
+    with pytest.raises(callmark.WebhookVerificationError, match="signed"):
+        callmark.webhooks.unwrap(body, signed(body), secret=SECRET)
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_!", "", []])
+def test_a_secret_that_is_none_never_fits(secret: str | list[str]) -> None:
+    body = event("cmb", CALLBACK)
+    empty = signed(body, b"")
+    with pytest.raises(callmark.WebhookVerificationError):
+        callmark.webhooks.unwrap(body, empty, secret=secret)
+    assert base64.b64decode(SECRET.removeprefix("whsec_")) == KEY
