@@ -117,8 +117,8 @@ def _number(value: object, field: str, generation: Generation) -> str:
         raise InvalidRecord(f"{field} is required", field=field)
     if not isinstance(value, str):
         raise InvalidRecord(f"{field} must be a text, not {type(value).__name__}", field=field)
-    digits = value.removeprefix("+")
-    return f"+{digits}" if generation == 3 else digits  # noqa: PLR2004 - the third generation
+    digits = value[1:] if value[0] == "+" and value[1:2].isdigit() else value
+    return f"+{digits}" if generation == 3 and digits[0].isdigit() else digits  # noqa: PLR2004 - the third generation
 
 
 def _end(record: CallRecord, starts_at: int) -> int:
