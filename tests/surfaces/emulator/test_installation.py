@@ -1,20 +1,17 @@
 """Faults, seed and reset on an installation of two HTTP processes, a worker and the handsets' process."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from tests.e2e.play import PATIENCE_S, Serving, serving
-from tests.e2e.serving import ENVIRON
-from tests.engines import SECRET_KEY, Databases, Engines
-from tests.factories import Cast, make_cast
+from tests.engines import Databases, Engines
 from tests.listed import make_listed, offer_everything, ring
+from tests.surfaces.emulator.installation import CALLER, Installed, installation
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN
 from tests.waiting import until
 
@@ -22,71 +19,24 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.credentials import service as keys
 from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import KeyId
 from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import SystemClock, to_ms
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit.clock import SystemClock
+from callmark.kit.db import own_names
 from callmark.kit.ids import random_uuid
 from callmark.kit.phone import PhoneNumber
-from callmark.kit.settings import read_settings
-from callmark.processes.compose import open_deps
 from callmark.surfaces.emulator import snapshots
 from callmark.surfaces.emulator.magic import MAGIC
 from callmark.surfaces.emulator.snapshot_store import stored_tables
 
-CALLER = "918040001234"
-CONTROL = "/emulator/v1"
 HELD, LOST, NOBODY = "Record processed successfully", "Failed to push", "Not a Truecaller user"
 TO_SEED = {"to": "seed"}
 MAGICIAN, OFFLINE, NEVER = "919900000016", "919900000014", "919900000011"
-
-
-@dataclass
-class Installed:
-    """The running installation, and alice's account on it."""
-
-    serve: Serving
-    deps: Deps
-    cast: Cast
-    fresh: httpx.AsyncClient
-    """Makes a connection for each request, so that both processes get some."""
-    token_text: str = ""
-
-    async def control(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:  # noqa: ANN401 - whatever JSON there is
-        """An answer of the control API."""
-        answer = await self.serve.client.request(method, f"{CONTROL}/{path}", json=body)
-        assert answer.status_code == status, answer.text
-        return answer.json() if answer.content else None
-
-    async def token(self) -> httpx.Response:
-        """The answer to a request for a token."""
-        pair = {"key_id": self.cast.key_id, "api_key": self.cast.api_key}
-        return await self.serve.client.post(f"/clients/{self.cast.account.id}/token", json=pair)
-
-    async def push(self, receiver: str, token: str = "") -> httpx.Response:
-        """A real-time push by the product clock."""
-        now = to_ms(self.deps.clock.now())
-        record = {
-            "caller_number": CALLER,
-            "receiver_number": receiver,
-            "label_id": str(self.cast.label.id),
-            "dynamic_call_reason": "Your parcel arrives today",
-            "starts_at": now,
-            "ends_at": now + 3_600_000,
-        }
-        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
-        return await self.fresh.post(url, json=record, headers={"Authorization": f"Bearer {token or self.token_text}"})
-
-    async def outcome(self, receiver: str, token: str = "") -> str:
-        """What becomes of a push."""
-        answer = await self.push(receiver, token)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["status_info"]["message"]
-
-    async def outcomes(self, receiver: str, pushes: int) -> list[str]:
-        """What becomes of so many pushes, one after the other."""
-        return [await self.outcome(receiver) for _ in range(pushes)]
 
 
 @pytest.fixture(scope="module")
@@ -99,29 +49,8 @@ def alone(databases: Databases) -> Generator[Engines]:
 
 @pytest.fixture(scope="module")
 async def installed(alone: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Installed]:
-    environ = ENVIRON | {
-        "CALLMARK_POSTGRES_DSN": alone.dsn,
-        "CALLMARK_NATS_URL": alone.nats_url,
-        "CALLMARK_SECRET_KEY": SECRET_KEY,
-        "CALLMARK_DATA": str(tmp_path_factory.mktemp("emulator")),
-        "CALLMARK_REAL_TIME_DEADLINE_S": "0.3",
-    }
-    async with AsyncExitStack() as stack:
-        serve = await stack.enter_async_context(serving(environ, "--emulator", "--processes", "2"))
-        settings = read_settings({}, postgres_dsn=alone.dsn, nats_url=alone.nats_url, secret_key=SECRET_KEY)
-        deps = await stack.enter_async_context(open_deps(settings, "test"))
-        limits = httpx.Limits(max_connections=30, max_keepalive_connections=0)
-        client = httpx.AsyncClient(base_url=serve.url, trust_env=False, timeout=20, limits=limits)
-        here = Installed(serve, deps, await make_cast(deps), await stack.enter_async_context(client))
-        await until(lambda: _all_connected(here), PATIENCE_S)
-        yield here
-
-
-async def _all_connected(here: Installed) -> bool:
-    answer = await here.serve.client.get(f"{CONTROL}/handsets")
-    return answer.status_code == 200 and all(
-        one["connected"] == one["online"] for one in answer.json() if one["registered"]
-    )
+    async with installation(alone, tmp_path_factory.mktemp("emulator")) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -365,6 +294,24 @@ async def test_a_snapshot_brings_everything_back_the_clock_and_what_handsets_hol
     await installed.control("DELETE", "handsets/919900000111", status=204)
 
 
+async def append_events(installed: Installed, many: int) -> None:
+    async with installed.deps.db.transaction() as tx:
+        for _ in range(many):
+            now = installed.deps.clock.now()
+            await events.append(tx, installed.cast.account.id, EventType.CALL_ME_BACK, {}, now)
+    await events.announce(installed.deps, installed.cast.account.id)
+
+
+async def send_webhooks_to(installed: Installed, sink: str, **answers: object) -> None:
+    url = (await installed.control("PUT", f"sinks/{sink}", answers))["url"]
+    of = (installed.deps, installed.cast.account.id)
+    await webhooks.create_webhook(*of, name=sink, url=url, event_types={EventType.CALL_ME_BACK}, by=SYSTEM)
+
+
+async def received(installed: Installed, sink: str) -> list[dict[str, Any]]:
+    return [json.loads(one["body"]) for one in await installed.control("GET", f"sinks/{sink}/requests")]
+
+
 async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_way(installed: Installed) -> None:
     await snapshots.take_seed(installed.deps)
     over = asyncio.Event()
@@ -376,7 +323,10 @@ async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_w
         return answers
 
     pushing = [asyncio.create_task(push_on(f"91990000000{n}")) for n in range(1, 7)]
-    for _ in range(5):
+    for _ in range(3):
+        await send_webhooks_to(installed, "slow", delay_s=0.5)
+        await append_events(installed, 20)
+        await until(lambda: received(installed, "slow"))
         await installed.control("POST", "reset", TO_SEED)
     over.set()
     assert {one for some in await asyncio.gather(*pushing) for one in some} == {200}
@@ -384,6 +334,12 @@ async def test_a_reset_to_the_seed_is_safe_while_pushes_and_webhooks_are_under_w
     async with installed.deps.db.connection() as tx:
         assert await tx.fetchval("SELECT count(*) FROM call_record") == 0
     assert await installed.outcome("919900000001") == HELD
+    await send_webhooks_to(installed, "after")
+    await append_events(installed, 1)
+    await until(lambda: received(installed, "after"))
+    async with installed.deps.db.connection() as tx:
+        for table in ("delivery", "event"):
+            assert await tx.fetchval(own_names(f"SELECT count(*) FROM {table}")) == 1
 
 
 async def test_without_a_seed_there_is_nothing_to_go_back_to(installed: Installed) -> None:
