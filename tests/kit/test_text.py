@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import alike, clean_line, is_showable, kept_or, named, refused_in, some_names
+from callmark.kit.text import alike, clean_line, kept_or, some_names
+from callmark.record_rules.characters import is_showable, named, refused_in
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 LETTERS = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20).filter(

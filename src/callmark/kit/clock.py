@@ -8,10 +8,20 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-LAST_MS = 253_402_300_799_999
-"""The last millisecond of the year 9999, where instants on the wire end."""
+from callmark.instants import EPOCH, LAST_MS, from_ms, iso_ms, iso_us, to_ms
+
+__all__ = [
+    "EPOCH",
+    "LAST_MS",
+    "Clock",
+    "FakeClock",
+    "ProductClock",
+    "SystemClock",
+    "from_ms",
+    "iso_ms",
+    "iso_us",
+    "to_ms",
+]
 
 
 class Clock(Protocol):
@@ -80,23 +90,3 @@ class FakeClock:
         self._sleepers = [(at, wake) for at, wake in self._sleepers if at > self._now]
         for wake in due:
             wake.set()
-
-
-def from_ms(ms: int) -> datetime:
-    """The instant of `ms` epoch milliseconds (0 to `LAST_MS`)."""
-    return EPOCH + ms * _MILLISECOND
-
-
-def to_ms(instant: datetime) -> int:
-    """Epoch milliseconds of `instant`, rounded down."""
-    return (instant - EPOCH) // _MILLISECOND
-
-
-def iso_ms(instant: datetime) -> str:
-    """ISO-8601 UTC with milliseconds, as call records and tokens show it: `2026-01-01T10:00:05.412Z`."""
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
-
-
-def iso_us(instant: datetime) -> str:
-    """ISO-8601 UTC with microseconds, as labels and numbers show it: `2026-01-01T10:00:05.412345Z`."""
-    return instant.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"

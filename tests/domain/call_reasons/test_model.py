@@ -4,15 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmark.domain.call_reasons.model import (
-    EDGE_IN_REASON,
-    FORBIDDEN_IN_REASON,
-    ReasonFault,
-    library_text,
-    reason_fault,
-)
+from callmark.domain.call_reasons.model import library_text
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import is_showable
+from callmark.record_rules.characters import is_showable
+from callmark.record_rules.reasons import EDGE_IN_REASON, FORBIDDEN_IN_REASON, ReasonFault, reason_fault
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from callmark.domain.personalisation.daily_figures import jobs
 from callmark.domain.personalisation.daily_figures import service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import V2, NewRecord
+from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import new_id
+from callmark.record_rules.fields import NewRecord
 from callmark.worker import run as worker
 
 

@@ -15,12 +15,13 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Batch, Outcome, Settlement, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep
-from callmark.domain.personalisation.validation import V1, NewRecord
+from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import connect
 from callmark.kit.errors import Conflict
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import run_due_once
 
 

@@ -12,10 +12,11 @@ from callmark.domain.personalisation import service
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import V2, Fault, Field, NewRecord, RecordRefused
+from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict, Forbidden, NotFound
+from callmark.record_rules.fields import Fault, Field, NewRecord
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.1")
 KEY = Actor(ActorKind.API_KEY, "alice@acme.example", key_name="CRM")

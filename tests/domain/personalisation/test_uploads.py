@@ -12,12 +12,12 @@ from callmark.domain.personalisation.uploads import service as uploads
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
 from callmark.domain.personalisation.uploads.model import MOST_ROWS, RowDefaults, Upload, parts_of, read_instant
 from callmark.domain.personalisation.uploads.preview import PreviewOptions, UploadPreview, preview_upload
-from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.work import Worker
+from callmark.record_rules.fields import Field
 from callmark.tables.reader import Reading
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")

@@ -8,24 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmark.domain.call_reasons.model import FORBIDDEN_IN_REASON
 from callmark.domain.ids import AccountId, LabelId
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.personalisation.validation import (
-    V1,
-    V2,
-    V3,
-    Fault,
-    Faulty,
-    Field,
-    KnownLabels,
-    NewRecord,
-    Rules,
-    all_faults,
-    judge,
-)
+from callmark.domain.personalisation.validation import V1, V2, V3, KnownLabels, Rules, all_faults, judge
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
-from callmark.kit.text import is_showable
+from callmark.record_rules.characters import is_showable
+from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
+from callmark.record_rules.reasons import FORBIDDEN_IN_REASON
 
 NOW = datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
 ACME = Label(

@@ -7,7 +7,7 @@ import msgspec
 
 from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.validation import Fault
+from callmark.record_rules.fields import Fault
 from callmark.surfaces.api.events import EVENT_ROUTES, EventPage
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
 from callmark.surfaces.api.extensions_out import CancelledBatch, Funnel, LintOut, RecordTimeline, ResolveOut

@@ -15,9 +15,10 @@ from callmark.domain.idempotency.model import LEASE, Claim, IdempotencyKey
 from callmark.domain.ids import KeyId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import V1, NewRecord
+from callmark.domain.personalisation.validation import V1
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import StillRunning
+from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.api import idempotency as surface
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 from callmark.worker.run import run_due_once

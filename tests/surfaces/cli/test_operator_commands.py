@@ -29,11 +29,12 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import V2, NewRecord
+from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import AppError
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.compose import open_deps
+from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.cli.session import operator_at_terminal
 from callmark.worker.run import run_due_once
 

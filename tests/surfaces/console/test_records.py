@@ -23,8 +23,9 @@ from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import V2, NewRecord
+from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock
+from callmark.record_rules.fields import NewRecord
 from callmark.worker import run as worker
 
 

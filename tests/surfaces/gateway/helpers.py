@@ -22,12 +22,13 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS, Registration
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.domain.personalisation.validation import V2, NewRecord
+from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import to_ms
 from callmark.kit.fabric import Fabric
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import NewRecord
 from callmark.surfaces.gateway.app import Gateway
 from callmark.surfaces.gateway.wire import FRAME_BYTES, PING_S, SILENCE_S
 

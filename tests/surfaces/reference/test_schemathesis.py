@@ -29,7 +29,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import CampaignId
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import random_uuid
-from callmark.kit.text import NEVER_SHOWN, is_showable
+from callmark.record_rules.characters import NEVER_SHOWN, is_showable
 from callmark.surfaces.app import build_app
 
 Case = Any  # schemathesis types its cases by the schema they come from

@@ -1,25 +1,11 @@
-"""The wording of call reasons: one rule for the library and for pushed records (contract, section 10.1, D13)."""
+"""The library of call reasons; their wording is in `record_rules.reasons`."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from callmark.domain.ids import AccountId, CallReasonId
 from callmark.kit.errors import InvalidInput
-from callmark.kit.text import is_showable
-
-SHORTEST_REASON, LONGEST_REASON = 10, 100
-FORBIDDEN_IN_REASON = frozenset("!@#$%^&*()_+/")
-"""The 13 characters of contract 10.1; those of contract D52 are forbidden, too."""
-EDGE_IN_REASON = frozenset(".,- ")
-"""What a call reason may hold, but neither begin nor end with."""
-
-
-class ReasonFault(StrEnum):
-    """What can be wrong with a call reason's wording; the value says it after the name of the field."""
-
-    LENGTH = "must be between 10 and 100 characters"
-    CHARACTERS = "contains characters that are not allowed"
+from callmark.record_rules.reasons import reason_fault
 
 
 @dataclass(frozen=True)
@@ -31,23 +17,6 @@ class CallReason:
     text: str
     created_by_email: str
     created_at: datetime
-
-
-def reason_fault(text: str) -> ReasonFault | None:
-    """The first thing wrong with a call reason; its length counts in code points."""
-    if not SHORTEST_REASON <= len(text) <= LONGEST_REASON:
-        return ReasonFault.LENGTH
-    return ReasonFault.CHARACTERS if has_forbidden(text) else None
-
-
-def has_forbidden(text: str) -> bool:
-    """Whether a call reason has a character that it may not have there, whatever its length."""
-    return (
-        text[:1] in EDGE_IN_REASON
-        or text[-1:] in EDGE_IN_REASON
-        or not FORBIDDEN_IN_REASON.isdisjoint(text)
-        or not is_showable(text)
-    )
 
 
 def library_text(text: str) -> str:

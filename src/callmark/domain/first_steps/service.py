@@ -20,7 +20,6 @@ from callmark.domain.numbers import search as number_search
 from callmark.domain.numbers.model import NumberState
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import StoredRecord
-from callmark.domain.personalisation.validation import NewRecord
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature
 from callmark.domain.structure import service as structure
@@ -32,6 +31,7 @@ from callmark.domain.webhooks.model import Delivery, DeliveryState
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import NewRecord
 
 NAME = "First steps"
 _OPERATION, _PROCESS = "Customer support", "Callbacks"

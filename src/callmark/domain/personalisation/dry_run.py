@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.personalisation.known import known_to
-from callmark.domain.personalisation.validation import Faulty, NewRecord, Rules, all_faults
+from callmark.domain.personalisation.validation import Rules, all_faults
 from callmark.kit.clock import to_ms
+from callmark.record_rules.fields import Faulty, NewRecord
 
 
 async def lint(deps: Deps, account_id: AccountId, rules: Rules, records: Sequence[NewRecord]) -> list[list[Faulty]]:

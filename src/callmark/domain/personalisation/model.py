@@ -14,8 +14,8 @@ import msgspec
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
 from callmark.kit.clock import from_ms, to_ms
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import LONGEST_WINDOW_MS
 
-LONGEST_WINDOW_MS = 86_400_000
 LONGEST_WINDOW = timedelta(milliseconds=LONGEST_WINDOW_MS)
 MOST_RECORDS = 500
 

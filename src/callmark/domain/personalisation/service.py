@@ -26,10 +26,8 @@ from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
 from callmark.domain.personalisation.queries import AcceptedRecord, AcceptedSingle
 from callmark.domain.personalisation.validation import (
-    Faulty,
     GoodRecord,
     KnownLabels,
-    NewRecord,
     RecordRefused,
     Rules,
     console_rules,
@@ -44,6 +42,7 @@ from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.record_rules.fields import Faulty, NewRecord
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,9 @@ from itertools import islice
 
 from msgspec import UNSET, UnsetType
 
-from callmark.domain.call_reasons.model import EDGE_IN_REASON, FORBIDDEN_IN_REASON
-from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
 from callmark.kit.phone import parse_digits
-from callmark.kit.text import is_showable, named, refused_in
+from callmark.record_rules.fields import Fault, Faulty, NewRecord
+from callmark.record_rules.words import text_hint
 from callmark.surfaces.api.records import CANONICAL, V1, V2, Generation
 
 MOST_UNKNOWN = 20
@@ -77,33 +76,14 @@ def _text_hint(generation: Generation, fault: Fault, value: str) -> str | UnsetT
     match fault:
         case Fault.PHONE:
             return _phone_hint(generation, value)
-        case Fault.REASON_LENGTH | Fault.NAME_LENGTH:
-            return f"it has {len(value)} characters"
-        case Fault.NAME_CHARACTERS | Fault.REASON_CHARACTERS:
-            return _characters_hint(value)
         case Fault.LABEL:
             return "list this client's labels with GET /clients/{clientAccountId}/labels"
         case Fault.INVALID if value.isascii() and value.isdigit():
             return "send a number, without quotes"
         case _:
-            return UNSET
+            return text_hint(fault, value) or UNSET
 
 
 def _phone_hint(generation: Generation, value: str) -> str | UnsetType:
     digits = parse_digits("".join(c for c in value if c.isascii() and c.isdigit()))
     return f"write {'+' if generation.plus else ''}{digits}" if digits else UNSET
-
-
-def _hidden_hint(value: str) -> str:
-    refused = refused_in(value)
-    return f"remove {', '.join(map(named, refused))}" if refused else "it has no visible character"
-
-
-def _characters_hint(value: str) -> str:
-    if not is_showable(value):
-        return _hidden_hint(value)
-    inside = sorted({repr(c) for c in value if c in FORBIDDEN_IN_REASON})
-    if inside:
-        return f"remove {', '.join(inside)}"
-    ends = [where for where, c in (("beginning", value[:1]), ("end", value[-1:])) if c in EDGE_IN_REASON]
-    return f"remove the punctuation or space at the {' and the '.join(ends)}"

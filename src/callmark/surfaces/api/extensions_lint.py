@@ -5,8 +5,8 @@ from msgspec import UNSET, Raw, UnsetType
 
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import MOST_RECORDS
-from callmark.domain.personalisation.validation import Fault, Faulty, NewRecord
 from callmark.kit.errors import InvalidInput
+from callmark.record_rules.fields import Fault, Faulty, NewRecord
 from callmark.surfaces.api.extensions_hints import NameHints, hint_for, unknown_names
 from callmark.surfaces.api.extensions_out import Finding, LintCounts, LintOut
 from callmark.surfaces.api.records import (

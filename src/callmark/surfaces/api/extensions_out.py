@@ -8,8 +8,8 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from callmark.domain.calls.model import Call as RealCall
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.domain.personalisation.validation import Fault, Field
 from callmark.kit.clock import iso_ms, to_ms
+from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.api.documented import DATE_TIME, INSTANT_MS, UUID
 from callmark.surfaces.api.records import CANONICAL, fault_words
 

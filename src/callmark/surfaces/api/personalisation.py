@@ -6,10 +6,10 @@ Source: contract, sections 4 and 5 ("Call Personalisation (Bulk)", "(Real-time)"
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.service import PushResult
-from callmark.domain.personalisation.validation import Fault, Faulty, Field
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
+from callmark.record_rules.fields import Fault, Faulty, Field
 from callmark.surfaces.api.idempotency import kept, kept_alone
 from callmark.surfaces.api.personalisation_out import (
     BatchOut,

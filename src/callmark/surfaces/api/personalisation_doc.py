@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from callmark.domain.call_reasons.model import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
-from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Fault, Field
-from callmark.kit.text import NEVER_SHOWN
+from callmark.record_rules.characters import NEVER_SHOWN
+from callmark.record_rules.fields import LONGEST_LABEL_NAME, Fault, Field
+from callmark.record_rules.reasons import FORBIDDEN_IN_REASON, LONGEST_REASON, SHORTEST_REASON
 from callmark.surfaces.api.documented import (
     ACCOUNT_ID,
     BATCH_ID,

@@ -14,9 +14,11 @@ from msgspec import Raw
 from callmark.domain.personalisation import validation
 from callmark.domain.personalisation.model import MOST_RECORDS, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
-from callmark.domain.personalisation.validation import Fault, Faulty, Field, NewRecord, Rules
+from callmark.domain.personalisation.validation import Rules
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
+from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
+from callmark.record_rules.words import FAULT_WORDS
 from callmark.surfaces.bodies import NOT_JSON, mended
 
 NEWER_PREFIX = "Request body is invalid: "
@@ -78,20 +80,6 @@ CANONICAL = Generation(
 )
 """The names of our own extension routes, which answer about records of every generation."""
 
-_TEXTS = {
-    Fault.REQUIRED: "is required",
-    Fault.INVALID: "is invalid",
-    Fault.PHONE: "is not a valid phone number",
-    Fault.FOREIGN: "is listed by another client",
-    Fault.LABEL: "does not belong to a dynamic label of this client",
-    Fault.NAME_CHARACTERS: "contains characters that are not allowed",
-    Fault.REASON_LENGTH: "must be between 10 and 100 characters",
-    Fault.REASON_CHARACTERS: "contains characters that are not allowed",
-    Fault.END_PAST: "cannot be before the current timestamp",
-    Fault.END_ORDER: "must be after starts_at",
-    Fault.TOO_LONG: "cannot be more than 24 hours after starts_at",
-}
-
 CATALOGUE = {
     Outcome.NOT_REGISTERED: "Not a Truecaller user",
     Outcome.OS_NOT_SUPPORTED: "OS not supported",
@@ -109,7 +97,7 @@ def fault_text(generation: Generation, field: Field, fault: Fault) -> str:
 
 def fault_words(generation: Generation, field: Field, fault: Fault) -> str:
     """The sentence of a fault without the prefix that v2 and v3 put before it."""
-    what = generation.name_length if fault is Fault.NAME_LENGTH else _TEXTS[fault]
+    what = generation.name_length if fault is Fault.NAME_LENGTH else FAULT_WORDS[fault]
     return f"{generation.names[field]} {what}"
 
 

@@ -8,8 +8,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import at_least_one, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("client_account_id", "name", "state", "features")
 

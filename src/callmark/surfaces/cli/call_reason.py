@@ -6,8 +6,8 @@ from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.call_reasons.model import CallReason
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallReasonId
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "text", "created_by_email", "created_at")
 _RULES = "10 to 100 characters, without !@#$%^&*()_+/; must not begin or end with a space, period, comma or hyphen"

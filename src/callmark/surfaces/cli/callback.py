@@ -9,8 +9,8 @@ from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, Callback
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, CallbackRequestId, FeatureSetId
 from callmark.domain.members import service as members
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _CONFIG_COLUMNS = ("feature_set_id", "name", "slot_picker", "time_zone", "hours")
 _COLUMNS = ("id", "business_number", "receiver_number", "requested_at", "slot_starts_at", "state", "handled_by_email")

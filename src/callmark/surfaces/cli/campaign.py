@@ -15,7 +15,6 @@ from callmark.domain.feedback.model import (
     QuestionResult,
 )
 from callmark.domain.ids import AccountId, CampaignId, FeatureSetId, QuestionId
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -25,6 +24,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "campaign_type", "call_types", "state", "feature_set_id")
 _RESULT_COLUMNS = ("question", "answered", "counts", "average")

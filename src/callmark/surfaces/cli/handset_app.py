@@ -6,8 +6,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import HandsetApp
 from callmark.domain.ids import HandsetAppId
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("handset_app_id", "name", "created_at", "revoked_at")
 

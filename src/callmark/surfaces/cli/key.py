@@ -9,7 +9,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -19,6 +18,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("key_id", "name", "features", "created_by_email", "created_at")
 _ONCE = "Copy the secret API key now. It is not shown again."

@@ -11,7 +11,6 @@ from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, 
 from callmark.domain.labels.logo import initial_logo
 from callmark.domain.labels.model import Label, LabelChange, LabelType
 from callmark.surfaces.cli.choices import read_logo
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -22,6 +21,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "label_type", "sub_category", "is_default")
 _LOGO_RULES = "PNG, 200x200 pixels, smaller than 2 MB"

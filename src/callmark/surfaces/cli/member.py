@@ -11,7 +11,6 @@ from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.policy.model import Role
 from callmark.domain.sessions.model import MemberState
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -23,6 +22,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "email", "name", "role", "state")
 

@@ -25,8 +25,8 @@ from callmark.surfaces.cli.number_out import (
     rejected_count,
     said_of,
 )
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")

@@ -4,7 +4,7 @@ import click
 
 from callmark.domain.numbers.model import Delisted, ListingJob, NumberDetails, Published, RequestStatus
 from callmark.domain.numbers.number_list_parser import NumberList
-from callmark.surfaces.cli.output import Output, Row
+from callmark.terminal import Output, Row
 
 MOST_SHOWN = 20
 """Rejected lines that are printed for people; JSON has them all."""

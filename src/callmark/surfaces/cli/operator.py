@@ -8,7 +8,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     id_argument,
     operator,
@@ -18,6 +17,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "email", "name", "created_at")
 

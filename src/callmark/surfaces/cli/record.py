@@ -13,8 +13,8 @@ from callmark.domain.ids import AccountId
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.kit.clock import iso_ms
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "caller_number", "receiver_number", "label_name", "outcome", "timeline")
 

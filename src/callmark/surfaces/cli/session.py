@@ -22,7 +22,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature
-from callmark.surfaces.cli.output import Output
+from callmark.terminal import Output
 
 Opener = Callable[[Path | None], AbstractAsyncContextManager[Deps]]
 """Opens `Deps` of the installation running on that data directory, or of the one the settings name."""

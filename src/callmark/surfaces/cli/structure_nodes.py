@@ -12,8 +12,8 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, NodeKind, Operation, Process, Unit
 from callmark.domain.structure.service import PROCESSES
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.cli.output import Output
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
+from callmark.terminal import Output
 
 _DEPARTMENT, _OPERATION = (NodeKind.DEPARTMENT,), (NodeKind.OPERATION,)
 

@@ -13,7 +13,6 @@ from callmark.domain.webhooks.deliveries import service as delivery_log
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
 from callmark.kit.errors import InvalidInput
-from callmark.surfaces.cli.output import Output, Row
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -23,6 +22,7 @@ from callmark.surfaces.cli.session import (
     sure,
     yes_option,
 )
+from callmark.terminal import Output, Row
 
 _COLUMNS = ("id", "name", "url", "event_types", "paused_at")
 _LOG_COLUMNS = (

@@ -15,13 +15,13 @@ from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.domain.personalisation.validation import Fault, Field
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
+from callmark.record_rules.fields import Fault, Field
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 FEATURES = {

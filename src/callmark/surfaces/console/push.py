@@ -11,11 +11,12 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, logo_address
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.validation import LONGEST_LABEL_NAME, Field, NewRecord, RecordRefused
+from callmark.domain.personalisation.validation import RecordRefused
 from callmark.domain.policy.model import Action
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import InvalidInput
 from callmark.kit.zones import device_zone
+from callmark.record_rules.fields import LONGEST_LABEL_NAME, Field, NewRecord
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form

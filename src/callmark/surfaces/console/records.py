@@ -13,12 +13,12 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import FoundRecords, RecordFilter, RecordPosition
-from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pager import decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page

@@ -11,7 +11,6 @@ from callmark.domain.ids import PreviewedFileId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.numbers.number_list_parser import known_region
 from callmark.domain.personalisation.uploads import service as uploads
-from callmark.domain.personalisation.uploads.columns import COLUMNS
 from callmark.domain.personalisation.uploads.model import LARGEST_BYTES, MOST_ROWS, RowDefaults
 from callmark.domain.personalisation.uploads.preview import (
     FaultKind,
@@ -20,12 +19,13 @@ from callmark.domain.personalisation.uploads.preview import (
     UploadPreview,
     preview_upload,
 )
-from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.previewed_files.model import FilePurpose, PreviewedFile
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.zones import device_zone
+from callmark.record_rules.columns import COLUMNS
+from callmark.record_rules.fields import Field
 from callmark.surfaces.console import display_names, push
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form

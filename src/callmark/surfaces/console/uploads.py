@@ -10,11 +10,11 @@ from starlette.responses import Response, StreamingResponse
 from callmark.domain.ids import BatchId, UploadId
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.uploads import service as uploads
-from callmark.domain.personalisation.uploads.columns import COLUMNS
 from callmark.domain.personalisation.uploads.model import Upload
 from callmark.domain.personalisation.uploads.service import RowResult, UploadProgress
-from callmark.domain.personalisation.validation import Field
 from callmark.domain.policy.model import Action
+from callmark.record_rules.columns import COLUMNS
+from callmark.record_rules.fields import Field
 from callmark.surfaces.console import display_names, sse
 from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.pager import InstantKey, Pager

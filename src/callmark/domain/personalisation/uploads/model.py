@@ -12,15 +12,13 @@ from functools import lru_cache
 import msgspec
 
 from callmark.domain.ids import AccountId, BatchId, UploadId
-from callmark.domain.personalisation.validation import Field, NewRecord
-from callmark.kit.clock import EPOCH, from_ms, iso_ms, to_ms
+from callmark.instants import iso_ms, read_instant, to_ms
+from callmark.record_rules.fields import Field, NewRecord
 
 MOST_ROWS = 50_000
 LARGEST_BYTES = 16_000_000
 ROWS_A_PART = 500
 LONGEST_CELL = 500
-_SHORTEST_MS = 12
-"""Digits of epoch milliseconds since 1973; shorter numbers are not taken for instants."""
 
 
 class UploadRow(msgspec.Struct, frozen=True):
@@ -116,23 +114,6 @@ def _as_iso(text: str, default: datetime | None, zone: tzinfo) -> str:
 
 _iso = lru_cache(maxsize=1024)(iso_ms)
 """Rows of a file share their instants."""
-
-
-@lru_cache(maxsize=4096)
-def read_instant(text: str, zone: tzinfo) -> datetime | None:
-    """An instant in ISO 8601 (without an offset: in `zone`) or in epoch milliseconds; None for anything else."""
-    if text.isascii() and text.isdigit():
-        return from_ms(int(text)) if _SHORTEST_MS <= len(text) <= _SHORTEST_MS + 3 else None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    aware = found if found.tzinfo else found.replace(tzinfo=zone)
-    try:
-        instant = aware.astimezone(UTC)
-    except OverflowError:
-        return None
-    return instant if instant >= EPOCH else None
 
 
 def as_record(values: Sequence[str]) -> NewRecord:

@@ -10,20 +10,11 @@ from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.known import known_to
 from callmark.domain.personalisation.uploads import columns as file_columns
 from callmark.domain.personalisation.uploads import model
-from callmark.domain.personalisation.uploads.columns import NOWHERE, UnusedColumn
 from callmark.domain.personalisation.uploads.model import RowDefaults, UploadRow
-from callmark.domain.personalisation.validation import (
-    Fault,
-    Faulty,
-    Field,
-    GoodRecord,
-    KnownLabels,
-    Rules,
-    all_faults,
-    console_rules,
-    judge,
-)
+from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, all_faults, console_rules, judge
 from callmark.kit.clock import to_ms
+from callmark.record_rules.columns import NOWHERE, UnusedColumn
+from callmark.record_rules.fields import Fault, Faulty, Field
 from callmark.tables.model import Table
 from callmark.tables.phones import NoNumber, read_phone
 from callmark.tables.reader import Reading

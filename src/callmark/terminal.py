@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from callmark.kit.clock import iso_ms
+from callmark.instants import iso_ms
 
 Row = Mapping[str, object]
 """One thing: key as in the JSON → value."""

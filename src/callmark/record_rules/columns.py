@@ -1,0 +1,138 @@
+"""Which column of a file is which field of a record. Pure.
+
+Columns are known by their names: those of the wire (v2), and others that people use. What is found is shown, and may be
+changed. `name` is none of the console's names: in people's files it is the customer's, and must not become the verified
+name on a phone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from callmark.record_rules.fields import Field
+from callmark.tables.columns import key, match, nearest, says_phone
+from callmark.tables.model import Line, Table, TableError
+from callmark.tables.numbers import dial_code_column, not_under, number_columns
+from callmark.tables.phones import read_phone
+
+COLUMNS: Mapping[Field, tuple[str, ...]] = {
+    Field.CALLER: ("caller_number", "caller", "from", "business_number", "caller_id", "did", "calling_number"),
+    Field.RECEIVER: (
+        "receiver_number",
+        "receiver",
+        "to",
+        "recipient",
+        "recipient_number",
+        "customer_number",
+        "customer_phone",
+        "customer_mobile",
+        "phone",
+        "phone_number",
+        "phone_no",
+        "mobile",
+        "mobile_number",
+        "mobile_no",
+        "msisdn",
+        "contact_no",
+        "contact_number",
+        "telephone",
+        "telephone_number",
+        "tel",
+        "cell",
+        "cell_phone",
+        "number",
+    ),
+    Field.LABEL_ID: ("label_id", "label"),
+    Field.LABEL_NAME: ("dynamic_label_name", "label_name", "display_name", "name_shown"),
+    Field.CALL_REASON: ("dynamic_call_reason", "call_reason", "reason", "reason_for_call"),
+    Field.STARTS_AT: ("starts_at", "start", "start_time", "valid_from"),
+    Field.ENDS_AT: ("ends_at", "end", "end_time", "valid_until", "valid_to", "expires_at"),
+}
+"""The names of a field's column, the wire's own first; case, spaces and signs do not matter."""
+
+NOWHERE = -1
+_Role = TypeVar("_Role", bound=str)
+Synonyms = Mapping[_Role, tuple[str, ...]]
+"""The names by which the column of each field is known."""
+
+
+@dataclass(frozen=True)
+class UnusedColumn:
+    """A column that no field takes; `meant` is the known name that it is probably meant to be, or empty."""
+
+    column: int
+    name: str
+    meant: str
+
+
+def known_names(synonyms: Synonyms[_Role]) -> frozenset[str]:
+    """All names for comparison (`tables.columns.key`)."""
+    return frozenset(key(name) for names in synonyms.values() for name in names)
+
+
+def by_names(table: Table, synonyms: Synonyms[_Role], receiver: _Role, region: str = "") -> dict[_Role, int]:
+    """Where each field is, by the columns' names; `NOWHERE` if it is not.
+
+    A name that is there twice means nothing until someone chooses. Without a header a single column of numbers has the
+    receivers.
+    """
+    named = match(table.names or (), {str(role): names for role, names in synonyms.items()})
+    found = {role: places[0] if len(places := named.get(str(role), [])) == 1 else NOWHERE for role in synonyms}
+    if table.names is None:
+        found[receiver] = _only_numbers(table, region)
+    elif not named.get(str(receiver)):
+        found[receiver] = _only_phones(table.names, set(found.values()))
+    return found
+
+
+def _only_numbers(table: Table, region: str) -> int:
+    try:
+        places = number_columns(table, region)
+    except TableError:
+        return NOWHERE
+    return places[0] if len(places) == 1 else NOWHERE
+
+
+def _only_phones(names: Sequence[str], taken: set[int]) -> int:
+    """The one column left whose name says phone number in other words (`Telefon`, `Phone 1 - Value`)."""
+    places = [at for at, name in enumerate(names) if at not in taken and says_phone(name)]
+    return places[0] if len(places) == 1 else NOWHERE
+
+
+def unused_columns(table: Table, columns: Mapping[_Role, int], synonyms: Synonyms[_Role]) -> list[UnusedColumn]:
+    """Columns that hold something and that no field takes."""
+    free = [name for role in synonyms if columns[role] == NOWHERE for name in synonyms[role]]
+    return [
+        UnusedColumn(at, table.name(at), nearest(table.name(at), free) if table.names else "")
+        for at in range(table.width)
+        if at not in columns.values() and any(at < len(line.cells) and line.cells[at] for line in table.lines)
+    ]
+
+
+@dataclass(frozen=True)
+class RowReader:
+    """Takes the values of the fields out of a row, in the order of `places`."""
+
+    places: Sequence[int]
+    receiver: int
+    """Which of `places` is the receiver's."""
+    dial_code: int | None
+    """The column with country codes of its own, if there is one."""
+    region: str
+    longest_cell: int
+
+    @classmethod
+    def of(cls, table: Table, places: Iterable[int], receiver: int, region: str, longest_cell: int) -> "RowReader":
+        """The reader of a table's rows."""
+        return cls(tuple(places), receiver, dial_code_column(table), region, longest_cell)
+
+    def values(self, line: Line) -> list[str]:
+        """The values; empty where the row has none."""
+        return [line.cells[at][: self.longest_cell] if 0 <= at < len(line.cells) else "" for at in self.places]
+
+    def fault(self, line: Line, values: Sequence[str]) -> str:
+        """Why the row cannot be read: its country code is in a column of its own and not before the number."""
+        if self.dial_code is None:
+            return ""
+        number = read_phone(values[self.receiver], self.region)
+        return not_under(line, self.dial_code, number) if isinstance(number, str) else ""
