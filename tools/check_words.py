@@ -44,7 +44,8 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
     """The texts of a file for people, each with the line on which it begins."""
     source = path.read_text()
     if path.suffix == ".py":
-        yield from _python_texts(source, help_texts="cli" in path.relative_to(ROOT).parts)
+        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        yield from _python_texts(source, help_texts="cli" in inside.parts)
     elif path.suffix == ".js":
         bare = _JS_COMMENT.sub(_blank, source)
         for match in _JS_TEXT.finditer(bare):

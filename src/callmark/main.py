@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
 
@@ -18,7 +19,17 @@ class _Entry:
     help: str
 
 
-_COMMANDS = {
+CLIENT_COMMANDS = {
+    "login": _Entry("callmark.client.cli.login:login", "Check an API key and keep it for these commands."),
+    "batches": _Entry("callmark.client.cli.lookups:batches", "Look at batches of call records."),
+    "records": _Entry("callmark.client.cli.lookups:records", "Look at single call records."),
+    "resolve": _Entry("callmark.client.cli.lookups:resolve", "Show what a receiver would see, and why."),
+    "labels": _Entry("callmark.client.cli.lists:labels", "Read the account's labels."),
+    "feature-sets": _Entry("callmark.client.cli.lists:feature_sets", "Read the account's feature sets."),
+    "numbers": _Entry("callmark.client.cli.lists:numbers", "Read, list and delist the account's numbers."),
+    "completion": _Entry("callmark.client.cli.completion:completion", "Print the script that completes commands."),
+}
+PLATFORM_COMMANDS = {
     "demo": _Entry(
         "callmark.processes.demo.command:demo", "Run a demo of the platform, with an emulator and sample accounts."
     ),
@@ -27,6 +38,8 @@ _COMMANDS = {
     "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),
     "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
     "secret-key": _Entry("callmark.processes.secret_key:group", "Replace a lost or leaked secret key."),
+}
+OPERATOR_COMMANDS = {
     "account": _Entry("callmark.surfaces.cli.account:group", "Manage client accounts."),
     "member": _Entry("callmark.surfaces.cli.member:group", "Manage the members of an account."),
     "operator": _Entry("callmark.surfaces.cli.operator:group", "Manage operators, who run the installation."),
@@ -43,6 +56,13 @@ _COMMANDS = {
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Manage the credentials of handset apps."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Show call records and their timelines, or withdraw one."),
 }
+_OF_CLIENT = "Client commands, over the API with a key (docs/client-commands.md)"
+_SECTIONS = {
+    _OF_CLIENT: CLIENT_COMMANDS,
+    "Run the platform (docs/running.md)": PLATFORM_COMMANDS,
+    "Operator commands, on the machine of the platform (docs/operator-commands.md)": OPERATOR_COMMANDS,
+}
+_COMMANDS = {name: entry for section in _SECTIONS.values() for name, entry in section.items()}
 
 
 _INSTALL = "pip install 'callmark[server]'"
@@ -58,8 +78,8 @@ class _Commands(click.Group):
     """A group whose subcommands are imported when they are named, and whose errors are one clear line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names of what can be run here, in the order of the table."""
-        return list(_COMMANDS) if _has_server() else []
+        """The names of what can be run here, in the order of the tables."""
+        return list(_COMMANDS if _has_server() else CLIENT_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Imports one subcommand."""
@@ -76,15 +96,23 @@ class _Commands(click.Group):
             ) from exc
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The help's list, from the table alone."""
-        names = self.list_commands(ctx)
-        if names:
-            with formatter.section("Commands"):
-                formatter.write_dl([(name, _COMMANDS[name].help) for name in names])
-        else:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """The help's lists, from the tables alone."""
+        has_server = _has_server()
+        for title, entries in _SECTIONS.items():
+            if has_server or title is _OF_CLIENT:
+                with formatter.section(title):
+                    formatter.write_dl([(name, entry.help) for name, entry in entries.items()])
+        if not has_server:
             formatter.write_paragraph()
             formatter.write_text(f"To run the platform or manage an installation: {_INSTALL}")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of subcommands with their help, without importing any; options as click has them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [CompletionItem(name, help=_COMMANDS[name].help) for name in names]
 
     def invoke(self, ctx: click.Context) -> object:
         """Runs the subcommand; an error of ours becomes one line on standard error and exit status 1."""

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from callmark.main import CLIENT_COMMANDS
+
 SOURCE = Path(__file__).parents[2] / "src"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -99,3 +101,10 @@ def test_help_names_what_can_be_run(base: Path) -> None:
     assert done.returncode == 0
     assert "pip install 'callmark[server]'" in done.stdout
     assert "serve" not in done.stdout.replace("callmark[server]", "")
+    assert "  login " in done.stdout
+
+
+def test_client_commands_need_nothing_else(base: Path) -> None:
+    for name in CLIENT_COMMANDS:
+        done = run(base, "-W", "error", "-m", "callmark.main", name, "--help")
+        assert (done.returncode, done.stderr) == (0, ""), name

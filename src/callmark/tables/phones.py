@@ -95,9 +95,11 @@ def looks_like_phone(text: str, region: str = "") -> bool:
 
 
 def has_plan(number: str) -> bool:
-    """Whether a number's length is possible in the country that it begins with."""
-    import phonenumbers
-
+    """Whether a number's length is possible in the country that it begins with; in any, without the plans."""
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return True
     try:
         found = phonenumbers.parse(f"+{number}", None)
     except phonenumbers.NumberParseException:
@@ -174,8 +176,6 @@ def _strange(plain: str) -> str:
 
 
 def _parse(written: str, region: str) -> str | NoNumber:
-    import phonenumbers
-
     digits = "".join(_DIGITS.findall(written))
     if "+" in written.lstrip("( ")[1:]:
         return NoNumber("a + is allowed only at the start of a number")
@@ -184,6 +184,10 @@ def _parse(written: str, region: str) -> str | NoNumber:
     is_plain = digits == written.removeprefix("+") and digits[0] != "0" and SHORTEST <= len(digits) <= LONGEST
     if not region and is_plain:  # as it is kept, whatever its plan
         return digits
+    try:
+        import phonenumbers
+    except ModuleNotFoundError:
+        return NoNumber("write country code and digits alone, or install the plans: pip install 'callmark[files]'")
     try:
         found: Any = phonenumbers.parse(_international(written, digits, region), region or None)
     except phonenumbers.NumberParseException as exc:

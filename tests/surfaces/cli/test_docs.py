@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 import pytest
 
-from callmark.main import cli
+from callmark.main import OPERATOR_COMMANDS, PLATFORM_COMMANDS, cli
 
 PAGE = (Path(__file__).parents[3] / "docs/operator-commands.md").read_text()
 CONTEXT = click.Context(cli)
-COMMANDS = {name: cli.get_command(CONTEXT, name) for name in cli.list_commands(CONTEXT)}
+COMMANDS = {name: cli.get_command(CONTEXT, name) for name in OPERATOR_COMMANDS | PLATFORM_COMMANDS}
 GROUPS = {name: command for name, command in COMMANDS.items() if isinstance(command, click.Group)}
 """Every command that has commands of its own: none can be forgotten here."""
 

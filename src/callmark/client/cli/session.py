@@ -1,0 +1,146 @@
+"""What every client command has: the options, the client that they lead to, the output, and the exit codes.
+
+0 all done, 1 some records failed, 2 wrong usage, 3 refused by the server, 4 not reachable, 130 interrupted.
+"""
+
+import functools
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+import httpx
+
+from callmark.client.core import Core
+from callmark.client.environment import config_file
+from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError
+from callmark.client.making import CONNECTIONS, make_parts
+from callmark.client.profiles import Profile, read_profile
+from callmark.client.shells import Shell
+from callmark.client.sync_client import Client
+from callmark.client.token_stores import FileTokenStore, MemoryTokenStore, TokenStore
+from callmark.terminal import Output
+
+SOME_FAILED, INTERRUPTED = 1, 130
+TOKENS_FILE = "tokens.json"
+
+profile_option = click.option(
+    "--profile", metavar="NAME", help="The profile that `callmark login` keeps (default: default)."
+)
+base_url_option = click.option("--base-url", metavar="URL", help="The platform's address, instead of the profile's.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+class WrongUse(click.ClickException):
+    """Ends a command that was asked for what cannot be."""
+
+    exit_code = 2
+
+
+class ServerRefuses(click.ClickException):
+    """Ends a command that the server refuses."""
+
+    exit_code = 3
+
+
+class ServerNotReachable(click.ClickException):
+    """Ends a command whose requests have no answer."""
+
+    exit_code = 4
+
+
+class CommandSession:
+    """One command's way to the platform."""
+
+    def __init__(self, output: Output, profile: str | None, base_url: str | None) -> None:
+        self.output = output
+        self.profile = profile
+        self.base_url = base_url
+
+    @contextmanager
+    def client(self) -> Generator[Client]:
+        """A client of the library."""
+        with Client(token_store=token_store(), **self._given()) as client:
+            yield client
+
+    @contextmanager
+    def operations(self) -> Generator[tuple[Core, Shell]]:
+        """What the client itself is made of, for commands that put operations together in another way."""
+        with operations_with(**self._given()) as made:
+            yield made
+
+    def _given(self) -> dict[str, Any]:
+        """What a profile that was named on the command line says is stronger than the variables."""
+        kept = Profile()
+        if self.profile:
+            found = read_profile(config_file(), self.profile)
+            if found is None:
+                raise CallmarkError(
+                    f"there is no profile {self.profile!r}: run `callmark login --profile {self.profile}`"
+                )
+            kept = found
+        return {
+            "base_url": self.base_url or kept.base_url or None,
+            "account_id": kept.account_id or None,
+            "key_id": kept.key_id or None,
+            "api_key": kept.api_key or None,
+            "profile": self.profile,
+        }
+
+
+@contextmanager
+def operations_with(**given: Any) -> Generator[tuple[Core, Shell]]:
+    """The core and the shell of a client with `base_url`, `account_id`, `key_id`, `api_key` and `profile`."""
+    parts = make_parts(timeout=None, max_retries=None, token_store=token_store(), generation=None, **given)
+    options = parts.core.options
+    with httpx.Client(limits=CONNECTIONS, trust_env=not options.is_on_this_machine) as http:
+        yield parts.core, Shell(http, options.timeout)
+
+
+def token_store() -> TokenStore:
+    """Tokens that all commands of this user share; of this command alone where nothing can be written."""
+    path = config_file().with_name(TOKENS_FILE)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return MemoryTokenStore()
+    return FileTokenStore(path)
+
+
+def command(work: Callable[..., None]) -> Callable[..., None]:
+    """A command's callback out of a function of (session, and the command's own options by name).
+
+    Adds `--profile`, `--base-url` and `--json`, so it is below the command's own options.
+    """
+
+    @profile_option
+    @base_url_option
+    @json_option
+    @functools.wraps(work)
+    def called(*, profile: str | None, base_url: str | None, as_json: bool, **options: Any) -> None:
+        with exit_codes():
+            work(CommandSession(Output(as_json=as_json), profile, base_url), **options)
+
+    return called
+
+
+@contextmanager
+def exit_codes() -> Generator[None]:
+    """Turns what the library raises into one line and an exit code."""
+    try:
+        yield
+    except APIConnectionError as exc:
+        raise ServerNotReachable(str(exc)) from exc
+    except APIStatusError as exc:
+        raise (ServerRefuses if exc.status else WrongUse)(str(exc)) from exc
+    except CallmarkError as exc:
+        raise WrongUse(str(exc)) from exc
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        end(INTERRUPTED)
+
+
+def end(exit_code: int) -> NoReturn:
+    """Ends the command; everything has been said."""
+    raise SystemExit(exit_code)

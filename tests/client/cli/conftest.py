@@ -1,0 +1,69 @@
+"""The client commands against a running platform: in this process, or as programs of their own."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog.testing
+from click.testing import CliRunner, Result
+from tests.client.conftest import Platform
+
+from callmark.main import cli
+
+PROGRAM = str(Path(sys.executable).with_name("callmark"))
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Runs commands as one user, who has logged in by variables."""
+
+    home: Path
+    variables: Mapping[str, str]
+
+    async def run(self, *words: object, typed: str | bytes | None = None) -> Result:
+        """The command's result; the event loop, in which the server runs, goes on meanwhile."""
+        return await asyncio.to_thread(self._run, [str(word) for word in words], typed)
+
+    def _run(self, words: list[str], typed: str | bytes | None) -> Result:
+        with structlog.testing.capture_logs():  # the server's lines are no part of the output
+            return CliRunner(env=self.variables).invoke(cli, words, input=typed)
+
+    async def answer(self, *words: object) -> Any:  # noqa: ANN401 - JSON is what it is
+        """The JSON of a command that succeeds."""
+        result = await self.run(*words, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    async def start(self, *words: object, **variables: str) -> asyncio.subprocess.Process:
+        """The command as a program."""
+        return await asyncio.create_subprocess_exec(
+            PROGRAM,
+            *map(str, words),
+            env={**os.environ, **self.variables, **variables},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+
+@pytest.fixture
+def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
+    """A user with an empty home and no variables."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY"):
+        monkeypatch.delenv(f"CALLMARK_{name}", raising=False)
+    return Commands(home, {"HOME": str(home)})
+
+
+@pytest.fixture
+def commands(nobody: Commands, platform: Platform) -> Commands:
+    """A user with the key of the platform's account."""
+    named = {f"CALLMARK_{name.upper()}": str(value) for name, value in platform.options.items()}
+    return Commands(nobody.home, {**nobody.variables, **named})
