@@ -4,11 +4,13 @@ Every surface that takes JSON reads it here, so that each answers the same to th
 """
 
 import re
-from collections.abc import Callable
-from typing import TypeVar, cast
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import TypeVar, cast, get_args
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct, structs
 from starlette.types import Receive, Scope
 
 from callmark.kit.errors import InvalidInput, UnsupportedEncoding
@@ -113,3 +115,37 @@ def decode(decoder: Callable[[bytes], _T], body: bytes) -> _T:
         if changed is None:
             raise
         return decoder(changed)
+
+
+def explained(
+    exc: msgspec.ValidationError, kind: type[Struct], inner: Mapping[str, type[Struct]] = MappingProxyType({})
+) -> InvalidInput:
+    """The decoder's sentence by the field's own name, with the known keys beside an unknown one.
+
+    `inner` are the Structs inside `kind`, by the name of their field.
+    """
+    what, _, path = str(exc).partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
+        known = inner.get(where.partition("[")[0], kind).__struct_fields__
+        listed = ", ".join(known) or "none"
+        return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
+    if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":
+        return InvalidInput(f"{missing} is required", field=missing)
+    if not where:
+        return InvalidInput("request body must be a JSON object")
+    if what.startswith("Invalid enum value") and (choices := _choices(kind, where.partition("[")[0])):
+        return InvalidInput(f"{where} must be one of {', '.join(choices)}", field=where)
+    return InvalidInput(f"{where} is invalid: {what[0].lower()}{what[1:]}", field=where)
+
+
+def _choices(kind: type[Struct], name: str) -> list[str]:
+    """What a field of the Struct takes, when its type is an enumeration or holds one."""
+    fields = {field.encode_name: field.type for field in structs.fields(kind)}
+    kinds = [fields.get(name)]
+    while kinds:
+        one = kinds.pop()
+        if isinstance(one, type) and issubclass(one, Enum):
+            return [str(choice.value) for choice in one]
+        kinds += get_args(one)
+    return []

@@ -26,9 +26,9 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_text
 from callmark.surfaces.console import app, cookies
 from callmark.surfaces.console.csv_export import sheet
-from callmark.surfaces.console.pager import encode_key
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.cursors import encode_key
 
 NEW = "quite another four words"
 _SOURCES = [path.read_text() for path in Path(app.__file__).parent.glob("*.py")]

@@ -9,9 +9,9 @@ from tests.surfaces.console.browser import BASE, Browser, Business, Visitors, ma
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.console import cookies
-from callmark.surfaces.console.pager import encode_key
 from callmark.surfaces.console.route import Access
 from callmark.surfaces.console.routes import TABLE
+from callmark.surfaces.cursors import encode_key
 
 SEGMENTS = (*nasty.SEGMENTS[:5], "-1", "9" * 400, "..%2F..", "%F0%9F%9A%9A", "00000000-0000-0000-0000-000000000000")
 QUERY = (

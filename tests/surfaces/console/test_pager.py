@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from callmark.surfaces.console.pager import InstantKey, decode_key, encode_key
+from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
 AT = datetime(2026, 1, 1, 10, 0, 5, 412345, UTC)
 ID = UUID("0190f3a4-0000-7000-8000-000000000001")

@@ -23,10 +23,11 @@ from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.pager import InstantKey, Pager
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/operator/accounts"
 PAGE = 50

@@ -10,10 +10,11 @@ from callmark.domain.audit.model import PAGE, AuditEntry, AuditFilter
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import Action
 from callmark.kit.ids import parse_uuid
-from callmark.surfaces.console.pager import InstantKey, Pager
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
+from callmark.surfaces.cursors import InstantKey
 
 ACTIONS = (
     "account.created",

@@ -18,11 +18,11 @@ from callmark.domain.policy.model import Action
 from callmark.kit.ids import id_part
 from callmark.kit.zones import zone_or_utc
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.pager import InstantKey, decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.ranges import midnight
 from callmark.surfaces.console.request import ConsoleRequest, with_query
 from callmark.surfaces.console.route import get
+from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
 LIST = "/console/batches"
 _STATES = {"done": True, "working": False}

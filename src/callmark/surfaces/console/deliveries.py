@@ -16,10 +16,11 @@ from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import RESENDABLE, Attempt, Delivery, DeliveryState, Webhook
 from callmark.kit.errors import Conflict
 from callmark.kit.ids import id_part, parse_uuid
-from callmark.surfaces.console.pager import InstantKey, Pager
+from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get, post
+from callmark.surfaces.cursors import InstantKey
 
 LIST = "/console/webhook-events"
 _PAGE = 50

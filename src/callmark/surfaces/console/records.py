@@ -20,11 +20,11 @@ from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import Field
 from callmark.surfaces.console.confirm import Confirm, confirmed
-from callmark.surfaces.console.pager import decode_key, encode_key
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get
 from callmark.surfaces.console.timeline import Moment, timeline
+from callmark.surfaces.cursors import decode_key, encode_key
 
 LIST = "/console/records"
 _FILTERS = ("receiver", "caller", "state", "q")

@@ -17,7 +17,7 @@ from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput, UnsupportedMedia
 from callmark.kit.phone import PhoneNumber, parse_loose
 from callmark.kit.zones import device_zone
-from callmark.surfaces.bodies import NOT_JSON, decode_clean, read_text
+from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained, read_text
 from callmark.surfaces.emulator.held import MOST_HELD
 from callmark.surfaces.emulator.model import Memory, Screen, Script, VirtualHandset
 from callmark.surfaces.http import check_media_type, header
@@ -237,7 +237,7 @@ async def read(request: Request, kind: type[_T], *, empty: bytes = b"") -> _T:
     try:
         return decode_clean(kind, body or empty)
     except msgspec.ValidationError as exc:
-        raise _explain(exc, kind) from exc
+        raise explained(exc, kind, _INNER) from exc
     except NOT_JSON as exc:
         raise InvalidInput("request body is not valid JSON") from exc
 
@@ -304,18 +304,3 @@ _INNER: dict[str, type[Struct]] = {
     "labels": WantedLabel,
 }
 """What is inside the bodies, by the key that holds it."""
-
-
-def _explain(exc: msgspec.ValidationError, kind: type[Struct]) -> InvalidInput:
-    """The decoder's sentence by the field's own name, with the known keys beside an unknown one."""
-    what, _, path = str(exc).partition(" - at `$")
-    where = path.rstrip("`").lstrip(".")
-    if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
-        known = _INNER.get(where.partition("[")[0], kind).__struct_fields__
-        listed = ", ".join(known) or "none"
-        return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
-    if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":
-        return InvalidInput(f"{missing} is required", field=missing)
-    if not where:
-        return InvalidInput("request body must be a JSON object")
-    return InvalidInput(f"{where} is invalid: {what[0].lower()}{what[1:]}", field=where)
