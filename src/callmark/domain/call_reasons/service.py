@@ -21,17 +21,22 @@ _UNKNOWN = "no call reason with this id in this account"
 
 
 async def create_call_reason(deps: Deps, account_id: AccountId, *, text: str, by: Actor) -> CallReason:
+    """`create_call_reason_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_call_reason_in(tx, deps, account_id, text=text, by=by)
+
+
+async def create_call_reason_in(tx: Tx, deps: Deps, account_id: AccountId, *, text: str, by: Actor) -> CallReason:
     """The new call reason.
 
     Raises InvalidInput for a wording that is not allowed, Conflict for one that is there in any spelling of case,
     NotFound for an unknown account.
     """
     reason = CallReason(CallReasonId(new_id()), account_id, library_text(text), by.email, deps.clock.now())
-    async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
-        await _refuse_duplicate(tx, reason)
-        await queries.insert_call_reason(tx, reason)
-        await _note(deps, tx, by, "call_reason.created", reason)
+    await accounts.lock_account(tx, account_id)
+    await _refuse_duplicate(tx, reason)
+    await queries.insert_call_reason(tx, reason)
+    await _note(deps, tx, by, "call_reason.created", reason)
     return reason
 
 
@@ -85,7 +90,7 @@ async def call_reason_exists(tx: Tx, account_id: AccountId, reason_id: CallReaso
 async def _refuse_duplicate(tx: Tx, reason: CallReason) -> None:
     others = await queries.select_call_reasons(tx, reason.account_id)
     if any(alike(other.text, reason.text) for other in others if other.id != reason.id):
-        raise Conflict("this call reason is already in the library")
+        raise Conflict("this call reason is already in the library", field="call_reason")
 
 
 async def _note(deps: Deps, tx: Tx, by: Actor, action: str, reason: CallReason) -> None:

@@ -67,12 +67,15 @@ async def change_number_count(tx: Tx, feature_set_id: FeatureSetId, by: int) -> 
 
 
 async def create_feature_set(
-    deps: Deps,
-    account_id: AccountId,
-    process_id: ProcessId,
-    new: NewFeatureSet,
-    *,
-    by: Actor,
+    deps: Deps, account_id: AccountId, process_id: ProcessId, new: NewFeatureSet, *, by: Actor
+) -> FeatureSet:
+    """`create_feature_set_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_feature_set_in(tx, deps, account_id, process_id, new, by=by)
+
+
+async def create_feature_set_in(
+    tx: Tx, deps: Deps, account_id: AccountId, process_id: ProcessId, new: NewFeatureSet, *, by: Actor
 ) -> FeatureSet:
     """The new feature set, a draft, on a process or sub-process.
 
@@ -98,13 +101,12 @@ async def create_feature_set(
         created_at=now,
         updated_at=now,
     )
-    async with deps.db.transaction() as tx:
-        check_wanted((await accounts.lock_account(tx, account_id)).features, _offered(made), (), "offers")
-        process = await structure.find_process(tx, account_id, process_id, by.scope)
-        await _check_name(tx, made)
-        await _check_references(tx, made)
-        await queries.insert_feature_set(tx, made)
-        await _note(deps, tx, by, "feature_set.created", made, inside=process.where)
+    check_wanted((await accounts.lock_account(tx, account_id)).features, _offered(made), (), "offers")
+    process = await structure.find_process(tx, account_id, process_id, by.scope)
+    await _check_name(tx, made)
+    await _check_references(tx, made)
+    await queries.insert_feature_set(tx, made)
+    await _note(deps, tx, by, "feature_set.created", made, inside=process.where)
     return made
 
 

@@ -6,6 +6,7 @@ What a receiver answers comes in through `answers`. Source: contract, section 12
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NotRequired, TypedDict, Unpack
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
@@ -36,31 +37,40 @@ ALL_CALLS = frozenset(CallType)
 _UNKNOWN = "no campaign with this id in this account"
 
 
-async def create_campaign(
-    deps: Deps,
-    account_id: AccountId,
-    *,
-    by: Actor,
-    feature_set_id: FeatureSetId,
-    name: str,
-    campaign_type: CampaignType,
-    call_types: Collection[CallType] = ALL_CALLS,
-    questions: Sequence[NewQuestion] = (),
+class NewCampaign(TypedDict):
+    """What a campaign is made of. It asks after all calls unless `call_types` are given."""
+
+    feature_set_id: FeatureSetId
+    name: str
+    campaign_type: CampaignType
+    call_types: NotRequired[Collection[CallType]]
+    questions: NotRequired[Sequence[NewQuestion]]
+
+
+async def create_campaign(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewCampaign]) -> Campaign:
+    """`create_campaign_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_campaign_in(tx, deps, account_id, by=by, **new)
+
+
+async def create_campaign_in(
+    tx: Tx, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewCampaign]
 ) -> Campaign:
     """The new draft. A call rating without a question gets the usual one.
 
     Raises NotFound for an unknown feature set, InvalidInput for a name, call types or questions that cannot be used.
     """
+    campaign_type, questions = new["campaign_type"], new.get("questions", ())
     if campaign_type is CampaignType.CALL_RATING and not questions:
         questions = (NewQuestion(DEFAULT_RATING_QUESTION),)
     now = deps.clock.now()
     campaign = Campaign(
         id=CampaignId(new_id()),
         account_id=account_id,
-        feature_set_id=feature_set_id,
-        name=model.campaign_name(name),
+        feature_set_id=new["feature_set_id"],
+        name=model.campaign_name(new["name"]),
         campaign_type=campaign_type,
-        call_types=model.checked_call_types(frozenset(call_types)),
+        call_types=model.checked_call_types(frozenset(new.get("call_types", ALL_CALLS))),
         questions=_made(campaign_type, questions, ()),
         state=CampaignState.DRAFT,
         created_by_email=by.email,
@@ -69,10 +79,9 @@ async def create_campaign(
         live_at=None,
         ended_at=None,
     )
-    async with deps.db.transaction() as tx:
-        await visible_sets.lock_visible(tx, account_id, feature_set_id, by.scope)
-        await queries.insert_campaign(tx, campaign)
-        await _note(tx, by, "campaign.created", campaign, now)
+    await visible_sets.lock_visible(tx, account_id, campaign.feature_set_id, by.scope)
+    await queries.insert_campaign(tx, campaign)
+    await _note(tx, by, "campaign.created", campaign, now)
     return campaign
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from callmark.domain.accounts import service as accounts
@@ -22,41 +23,46 @@ _LAST_OFFSET = 2**63 - 1
 """The furthest PostgreSQL counts; a page beyond it is as empty as any past the end."""
 
 
-async def create_label(
-    deps: Deps,
-    account_id: AccountId,
-    *,
-    by: Actor,
-    label_type: LabelType,
-    name: str,
-    logo_png: bytes,
-    category: int,
-    sub_category: int,
-) -> Label:
-    """The new label; `logo_png` is an uploaded file, which is judged and encoded again.
+class NewLabel(TypedDict):
+    """What a label is made of; `logo_png` is an uploaded file, which is judged and encoded again."""
+
+    label_type: LabelType
+    name: str
+    logo_png: bytes
+    category: int
+    sub_category: int
+
+
+async def create_label(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewLabel]) -> Label:
+    """`create_label_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_label_in(tx, deps, account_id, by=by, **new)
+
+
+async def create_label_in(tx: Tx, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewLabel]) -> Label:
+    """The new label.
 
     Raises InvalidInput for a name, a logo or a category that cannot be used, NotFound for an unknown account.
     """
-    name = model.label_name(name)
-    categories.check(category, sub_category)
-    png = await asyncio.to_thread(logo.clean_logo, logo_png)
+    name = model.label_name(new["name"])
+    categories.check(new["category"], new["sub_category"])
+    png = await asyncio.to_thread(logo.clean_logo, new["logo_png"])
     label = Label(
         id=LabelId(new_id()),
         account_id=account_id,
-        label_type=label_type,
+        label_type=new["label_type"],
         name=name,
-        category=category,
-        sub_category=sub_category,
+        category=new["category"],
+        sub_category=new["sub_category"],
         logo_sha256=logo.sha256(png),
         is_default=False,
         created_by_email=by.email,
         created_at=deps.clock.now(),
     )
-    async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
-        await queries.insert_logo(tx, label.logo_sha256, png)
-        await queries.insert_label(tx, label)
-        await _note(deps, tx, by, "label.created", label, type=label.label_type)
+    await accounts.lock_account(tx, account_id)
+    await queries.insert_logo(tx, label.logo_sha256, png)
+    await queries.insert_label(tx, label)
+    await _note(deps, tx, by, "label.created", label, type=label.label_type)
     return label
 
 

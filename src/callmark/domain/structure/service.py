@@ -72,19 +72,32 @@ def check_above(scope: Scope, node: Node) -> None:
 
 
 async def create_department(deps: Deps, account_id: AccountId, *, name: str, by: Actor) -> Department:
+    """`create_department_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_department_in(tx, deps, account_id, name=name, by=by)
+
+
+async def create_department_in(tx: Tx, deps: Deps, account_id: AccountId, *, name: str, by: Actor) -> Department:
     """The new department. Raises InvalidInput, Conflict for a name that is taken, NotFound for an unknown account."""
     by.scope.check(())
     made = Department(DepartmentId(new_id()), account_id, node_name(name, "department"), deps.clock.now())
-    async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
-        await _check_name(tx, made)
-        await queries.insert_department(tx, made)
-        await _note(deps, tx, by, "structure.created", made)
+    await accounts.lock_account(tx, account_id)
+    await _check_name(tx, made)
+    await queries.insert_department(tx, made)
+    await _note(deps, tx, by, "structure.created", made)
     return made
 
 
 async def create_operation(
     deps: Deps, account_id: AccountId, department_id: DepartmentId, *, catalogue_id: CatalogueId, by: Actor
+) -> Operation:
+    """`create_operation_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_operation_in(tx, deps, account_id, department_id, catalogue_id=catalogue_id, by=by)
+
+
+async def create_operation_in(
+    tx: Tx, deps: Deps, account_id: AccountId, department_id: DepartmentId, *, catalogue_id: CatalogueId, by: Actor
 ) -> Operation:
     """The operation of the catalogue, now in that department.
 
@@ -92,40 +105,53 @@ async def create_operation(
     """
     entry = catalogue_entry(catalogue_id)
     made = Operation(OperationId(new_id()), account_id, department_id, entry.id, entry.name, deps.clock.now())
-    async with deps.db.transaction() as tx:
-        department = await _lock(tx, account_id, department_id, [NodeKind.DEPARTMENT], by.scope)
-        if any(isinstance(one.unit, Operation) and one.unit.catalogue_id == entry.id for one in department.below):
-            raise Conflict(f"this department already has the operation {entry.name!r}")
-        await queries.insert_operation(tx, made)
-        await _note(deps, tx, by, "structure.created", made, inside=department.where)
+    department = await _lock(tx, account_id, department_id, [NodeKind.DEPARTMENT], by.scope)
+    if any(isinstance(one.unit, Operation) and one.unit.catalogue_id == entry.id for one in department.below):
+        raise Conflict(f"this department already has the operation {entry.name!r}")
+    await queries.insert_operation(tx, made)
+    await _note(deps, tx, by, "structure.created", made, inside=department.where)
     return made
 
 
 async def create_process(
     deps: Deps, account_id: AccountId, operation_id: OperationId, *, name: str, by: Actor
 ) -> Process:
+    """`create_process_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_process_in(tx, deps, account_id, operation_id, name=name, by=by)
+
+
+async def create_process_in(
+    tx: Tx, deps: Deps, account_id: AccountId, operation_id: OperationId, *, name: str, by: Actor
+) -> Process:
     """The new process of an operation. Raises InvalidInput, Conflict for a name that is taken there, NotFound."""
     name = node_name(name, "process")
     made = Process(ProcessId(new_id()), account_id, operation_id, None, name, deps.clock.now())
-    async with deps.db.transaction() as tx:
-        operation = await _lock(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
-        await _insert_process(deps, tx, by, made, operation)
+    operation = await _lock(tx, account_id, operation_id, [NodeKind.OPERATION], by.scope)
+    await _insert_process(deps, tx, by, made, operation)
     return made
 
 
 async def create_sub_process(
     deps: Deps, account_id: AccountId, process_id: ProcessId, *, name: str, by: Actor
 ) -> Process:
+    """`create_sub_process_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_sub_process_in(tx, deps, account_id, process_id, name=name, by=by)
+
+
+async def create_sub_process_in(
+    tx: Tx, deps: Deps, account_id: AccountId, process_id: ProcessId, *, name: str, by: Actor
+) -> Process:
     """The new sub-process of a process.
 
     Raises InvalidInput (also for a sub-process of a sub-process), Conflict for a name that is taken there, NotFound.
     """
     name = node_name(name, "sub-process")
-    async with deps.db.transaction() as tx:
-        above = await _lock(tx, account_id, process_id, PROCESSES, by.scope)
-        parent = _parent(above)
-        made = Process(ProcessId(new_id()), account_id, parent.operation_id, parent.id, name, deps.clock.now())
-        await _insert_process(deps, tx, by, made, above)
+    above = await _lock(tx, account_id, process_id, PROCESSES, by.scope)
+    parent = _parent(above)
+    made = Process(ProcessId(new_id()), account_id, parent.operation_id, parent.id, name, deps.clock.now())
+    await _insert_process(deps, tx, by, made, above)
     return made
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypedDict, Unpack
+from typing import Any, NotRequired, TypedDict, Unpack
 
 import structlog
 
@@ -35,16 +35,24 @@ class NewSecret:
     secret: str
 
 
-async def create_webhook(
-    deps: Deps,
-    account_id: AccountId,
-    *,
-    name: str,
-    url: str,
-    event_types: Collection[EventType],
-    by: Actor,
-    honours_retry_after: bool = False,
-    stops_on_gone: bool = False,
+class NewWebhook(TypedDict):
+    """What a webhook is made of."""
+
+    name: str
+    url: str
+    event_types: Collection[EventType]
+    honours_retry_after: NotRequired[bool]
+    stops_on_gone: NotRequired[bool]
+
+
+async def create_webhook(deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewWebhook]) -> NewSecret:
+    """`create_webhook_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await create_webhook_in(tx, deps, account_id, by=by, **new)
+
+
+async def create_webhook_in(
+    tx: Transaction, deps: Deps, account_id: AccountId, *, by: Actor, **new: Unpack[NewWebhook]
 ) -> NewSecret:
     """The new webhook; it gets the events that are appended from now on.
 
@@ -55,23 +63,22 @@ async def create_webhook(
     webhook = Webhook(
         id=WebhookId(new_id()),
         account_id=account_id,
-        name=model.webhook_name(name),
-        url=model.webhook_url(url, allowed_networks(deps.settings)),
-        event_types=model.subscription(event_types),
-        honours_retry_after=honours_retry_after,
-        stops_on_gone=stops_on_gone,
+        name=model.webhook_name(new["name"]),
+        url=model.webhook_url(new["url"], allowed_networks(deps.settings)),
+        event_types=model.subscription(new["event_types"]),
+        honours_retry_after=new.get("honours_retry_after", False),
+        stops_on_gone=new.get("stops_on_gone", False),
         created_by_email=by.email,
         created_at=now,
         updated_at=now,
     )
     secret = signing.new_secret()
-    async with deps.db.transaction() as tx:
-        account = await accounts.lock_account(tx, account_id)
-        check_wanted(account.features, _features(webhook.event_types), (), "event_types")
-        sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
-        await _refuse_without_room(tx, webhook)
-        await queries.insert_webhook(tx, webhook, sealed)
-        await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
+    account = await accounts.lock_account(tx, account_id)
+    check_wanted(account.features, _features(webhook.event_types), (), "event_types")
+    sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
+    await _refuse_without_room(tx, webhook)
+    await queries.insert_webhook(tx, webhook, sealed)
+    await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, signing.shown(secret))
 
