@@ -5,13 +5,10 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.calls import daily_figures as call_figures
-from callmark.domain.credentials import service as credentials
-from callmark.domain.credentials.model import MOST_KEYS, TokensUsed
+from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
-from callmark.domain.personalisation.daily_figures.service import DayFigures
 from callmark.domain.policy.model import Action
-from callmark.domain.webhooks import service as webhooks
+from callmark.domain.usage.service import AccountUsage, read_usage
 from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
@@ -19,22 +16,11 @@ from callmark.surfaces.console.route import get
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Counts of what has limits, and the records of today (UTC); `is_behind`: not all of these are counted yet."""
-
-    tokens: TokensUsed
-    keys: int
-    webhooks: int
-    today: DayFigures
-    is_behind: bool
-
-
-@dataclass(frozen=True)
 class UsagePage(Page):
     """What is used of what."""
 
     template: ClassVar[str] = "usage/usage.html"
-    usage: Usage
+    usage: AccountUsage
     buckets: tuple[Bucket, ...] = BUCKETS
     most_tokens: int = TOKENS_QUOTA
     most_keys: int = MOST_KEYS
@@ -43,16 +29,7 @@ class UsagePage(Page):
 
 async def show_usage(request: ConsoleRequest) -> Response:
     """The page; it asks again every few seconds."""
-    deps, account_id = request.deps, request.account_id
-    days = await call_figures.read_days(deps, account_id)
-    used = Usage(
-        await credentials.tokens_used(deps, account_id),
-        len(await credentials.list_keys(deps, account_id)),
-        len(await webhooks.list_webhooks(deps, account_id)),
-        days.today,
-        days.is_behind,
-    )
-    return page(request, UsagePage(used))
+    return page(request, UsagePage(await read_usage(request.deps, request.account_id)))
 
 
 ROUTES = (get("/usage", show_usage, Action.USAGE_VIEW),)

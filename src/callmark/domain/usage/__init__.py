@@ -1,0 +1,1 @@
+"""What an account uses of its limits, over all things that have any."""

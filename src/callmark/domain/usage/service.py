@@ -1,0 +1,34 @@
+"""Usage against limits. Source: contract, sections 1.7, 3.1, 3.2 and 9.1."""
+
+from dataclasses import dataclass
+
+from callmark.domain.calls import daily_figures as call_figures
+from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import TokensUsed
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
+from callmark.domain.personalisation.daily_figures.service import DayFigures
+from callmark.domain.webhooks import service as webhooks
+
+
+@dataclass(frozen=True)
+class AccountUsage:
+    """Counts of what has limits, and the records of today (UTC); `is_behind`: not all of these are counted yet."""
+
+    tokens: TokensUsed
+    keys: int
+    webhooks: int
+    today: DayFigures
+    is_behind: bool
+
+
+async def read_usage(deps: Deps, account_id: AccountId) -> AccountUsage:
+    """As of now."""
+    days = await call_figures.read_days(deps, account_id)
+    return AccountUsage(
+        await credentials.tokens_used(deps, account_id),
+        len(await credentials.list_keys(deps, account_id)),
+        len(await webhooks.list_webhooks(deps, account_id)),
+        days.today,
+        days.is_behind,
+    )
