@@ -21,7 +21,7 @@ from callmark.domain.personalisation.model import Batch
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import Rules
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, Operation, Process
@@ -129,7 +129,7 @@ class Cast:
     label: Label
 
 
-async def make_cast(deps: Deps, *, features: frozenset[Feature] = frozenset(Feature)) -> Cast:
+async def make_cast(deps: Deps, *, features: frozenset[KeyAccess] = frozenset(Feature)) -> Cast:
     """Alice's account, ready to push."""
     account = await accounts.create_account(deps, "Acme", by=SYSTEM)
     key = await credentials.create_key(deps, account.id, name="key", features=features, by=SYSTEM)

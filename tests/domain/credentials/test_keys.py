@@ -5,10 +5,12 @@ from tests.auditing import log_of
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
+from callmark.domain.credentials.model import NewKey
 from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
-from callmark.domain.policy.plan import Feature
-from callmark.kit.errors import InvalidInput, NotFound
+from callmark.domain.policy.plan import ALL_FEATURES, MANAGEMENT, Feature, KeyAccess
+from callmark.kit.errors import Forbidden, InvalidInput, NotFound
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example", address="192.0.2.7")
 OLIVE = Actor(ActorKind.COMMAND_LINE, "olive@host")
@@ -51,3 +53,31 @@ async def test_a_change_that_is_refused_leaves_key_and_log_as_they_were(deps: De
     with pytest.raises(NotFound):
         await credentials.get_key_by_reference(deps, globex, made.reference)
     assert (await credentials.get_key(deps, acme, made.key_id), await log_of(deps, acme)) == before
+
+
+async def test_management_is_part_of_every_plan_and_of_a_key_only_where_it_is_asked_for(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme", [], by=SYSTEM)).id
+    made = await credentials.create_key(deps, acme, by=ALICE, name="apply", features=[MANAGEMENT])
+    assert (await credentials.get_key(deps, acme, made.key_id)).features == {MANAGEMENT}
+    token = (await credentials.create_token(deps, str(acme), str(made.key_id), made.api_key)).token
+    assert (await credentials.admit(deps, token, str(acme), feature=MANAGEMENT)).account_id == acme
+    with pytest.raises(Forbidden):
+        await credentials.admit(deps, token, str(acme), feature=Feature.CALL_PERSONALISATION)
+    again = await credentials.regenerate_key(deps, acme, made.key_id, by=ALICE)
+    assert (await credentials.get_key(deps, acme, again.key_id)).features == {MANAGEMENT}
+    await credentials.update_key(deps, acme, again.key_id, by=ALICE, features=[])
+    with pytest.raises(Forbidden):
+        await _admitted(deps, acme, again, MANAGEMENT)
+
+
+async def test_a_key_for_every_feature_may_not_manage(deps: Deps) -> None:
+    acme = (await accounts.create_account(deps, "Acme", by=SYSTEM)).id
+    made = await credentials.create_key(deps, acme, by=ALICE, name="dialer", features=ALL_FEATURES)
+    assert (await _admitted(deps, acme, made, Feature.CALL_ME_BACK)) == acme
+    with pytest.raises(Forbidden):
+        await _admitted(deps, acme, made, MANAGEMENT)
+
+
+async def _admitted(deps: Deps, account_id: AccountId, pair: NewKey, access: KeyAccess) -> AccountId:
+    token = (await credentials.create_token(deps, str(account_id), str(pair.key_id), pair.api_key)).token
+    return (await credentials.admit(deps, token, str(account_id), feature=access)).account_id

@@ -3,7 +3,9 @@
 import pytest
 
 from callmark.domain.policy.model import (
+    KEY_POLICY,
     OF_PLACE,
+    PLAN,
     POLICY,
     Action,
     Actor,
@@ -13,10 +15,11 @@ from callmark.domain.policy.model import (
     Scope,
     allows,
     check,
+    check_key,
     may,
     may_give,
 )
-from callmark.domain.policy.plan import ALL_FEATURES
+from callmark.domain.policy.plan import ALL_ACCESS, ALL_FEATURES, MANAGEMENT, KeyAccess
 from callmark.kit.errors import Forbidden, NotFound
 from callmark.kit.ids import new_id
 
@@ -106,3 +109,55 @@ def test_the_audit_log_names_a_key_by_its_name_and_a_person_by_its_address() -> 
     assert (key.name, key.is_operator) == ("API key Dialer", False)
     terminal = Actor(ActorKind.COMMAND_LINE, "root@host")
     assert (terminal.name, terminal.is_operator) == ("root@host", True)
+
+
+MANAGED = {
+    "webhooks_view",
+    "webhooks_manage",
+    "labels_view",
+    "labels_manage",
+    "call_reasons_view",
+    "call_reasons_manage",
+    "usage_view",
+    "audit_view",
+    "departments_manage",
+    "structure_view",
+    "structure_manage",
+    "feature_sets_view",
+    "feature_sets_manage",
+    "numbers_view",
+    "numbers_manage",
+    "callbacks_view",
+    "callbacks_work",
+    "callbacks_manage",
+    "callbacks_export",
+    "feedback_view",
+    "feedback_manage",
+}
+"""What a key may manage, written down once more."""
+
+
+@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("access", ALL_ACCESS)
+def test_a_key_manages_with_that_access_alone_and_never_what_lets_people_or_keys_in(
+    access: KeyAccess, action: Action
+) -> None:
+    if access is MANAGEMENT and action.value in MANAGED:
+        check_key((access,), ALL_FEATURES, action)
+        check_key(ALL_ACCESS, ALL_FEATURES, action)
+    else:
+        with pytest.raises(Forbidden):
+            check_key((access,), ALL_FEATURES, action)
+
+
+@pytest.mark.parametrize("action", sorted(KEY_POLICY[MANAGEMENT]))
+def test_a_key_manages_nothing_that_its_account_does_not_subscribe_to(action: Action) -> None:
+    if action in PLAN:
+        with pytest.raises(Forbidden, match="not part of your plan"):
+            check_key((MANAGEMENT,), ALL_FEATURES - {PLAN[action]}, action)
+    check_key((MANAGEMENT,), ALL_FEATURES if action in PLAN else (), action)
+
+
+def test_a_key_may_nothing_that_an_admin_may_not() -> None:
+    assert KEY_POLICY[MANAGEMENT] < POLICY[Role.ADMIN]
+    assert KEY_POLICY.keys() == set(ALL_ACCESS)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import KeyAccess
 
 MOST_KEYS = 5
 TOKEN_LIFETIME = timedelta(minutes=60)
@@ -28,7 +28,7 @@ class ApiKey:
     account_id: AccountId
     name: str
     description: str
-    features: frozenset[Feature]
+    features: frozenset[KeyAccess]
     created_by_email: str
     created_at: datetime
     last_used_at: datetime | None = None

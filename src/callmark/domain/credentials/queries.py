@@ -8,7 +8,7 @@ from uuid import UUID
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Bucket
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import MANAGEMENT, KeyAccess, key_access
 from callmark.kit.db import Row, Tx
 
 _LIVE = (
@@ -24,7 +24,7 @@ def _key(row: Row) -> ApiKey:
         AccountId(row["account_id"]),
         row["name"],
         row["description"],
-        frozenset(map(Feature, row["features"])),
+        frozenset(map(key_access, row["features"])),
         row["created_by_email"],
         row["created_at"],
         row["last_used_at"],
@@ -36,7 +36,7 @@ class AdmissionRequest(NamedTuple):
 
     token_sha256: bytes
     account_id: UUID
-    feature: Feature | None
+    feature: KeyAccess | None
     bucket: Bucket | None
     at: datetime
 
@@ -54,7 +54,8 @@ async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None
         WITH token AS MATERIALIZED (
           SELECT n.*, t.account_id, t.key_id,
             t.account_id = n.account AND a.state = 'active'
-              AND (n.feature IS NULL OR (n.feature = ANY (k.features) AND n.feature = ANY (a.features))) AS allowed
+              AND (n.feature IS NULL OR (n.feature = ANY (k.features)
+                AND (n.feature = ANY (a.features) OR n.feature = $8))) AS allowed
           FROM unnest($1::bytea[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::integer[], $7::interval[])
             WITH ORDINALITY AS n (sha256, account, feature, at, bucket, quota, per, number)
           JOIN access_token t ON t.sha256 = n.sha256 AND t.expires_at > n.at
@@ -74,6 +75,7 @@ async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None
         [one.bucket and one.bucket.name for one in requests],
         [one.bucket and one.bucket.quota for one in requests],
         [one.bucket and one.bucket.window for one in requests],
+        MANAGEMENT,
     )
     found = {row["number"]: row for row in rows}
     return [found.get(number) for number in range(1, len(requests) + 1)]

@@ -31,7 +31,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import BUCKETS, TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
 from callmark.domain.policy.model import Actor
-from callmark.domain.policy.plan import Feature, check_wanted
+from callmark.domain.policy.plan import KeyAccess, check_wanted
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
@@ -44,7 +44,7 @@ _REFUSED = "invalid api_key or key_id"
 
 
 async def admit(
-    deps: Deps, token: str, account: str, *, feature: Feature | None = None, bucket: Bucket | None = None
+    deps: Deps, token: str, account: str, *, feature: KeyAccess | None = None, bucket: Bucket | None = None
 ) -> Admission:
     """Whether the bearer of `token` may act for the account of the path, and what it found in its bucket.
 
@@ -96,7 +96,7 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
 
 
 async def create_key(
-    deps: Deps, account_id: AccountId, *, by: Actor, name: str, description: str = "", features: Iterable[Feature]
+    deps: Deps, account_id: AccountId, *, by: Actor, name: str, description: str = "", features: Iterable[KeyAccess]
 ) -> NewKey:
     """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
     name, description, features = _name(name), _description(description), frozenset(features)
@@ -145,7 +145,7 @@ async def update_key(
     by: Actor,
     name: str | None = None,
     description: str | None = None,
-    features: Iterable[Feature] | None = None,
+    features: Iterable[KeyAccess] | None = None,
 ) -> ApiKey:
     """The key with what was given changed; its tokens act by the new features at once. Raises NotFound."""
     async with deps.db.transaction() as tx:

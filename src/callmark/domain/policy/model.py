@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from callmark.domain.policy.plan import Feature, check_plan
+from callmark.domain.policy.plan import MANAGEMENT, Feature, KeyAccess, check_plan
 from callmark.kit.errors import Forbidden, NotFound
 
 
@@ -110,6 +110,32 @@ PLAN: dict[Action, Feature] = {
 }
 """Which feature an action is part of; the account must have it, whoever acts for it (contract D49)."""
 
+_FOR_PEOPLE = frozenset(
+    {
+        Action.OWN_ACCOUNT,
+        Action.HOME,
+        Action.REFERENCE,
+        Action.KEYS_VIEW,
+        Action.KEYS_MANAGE,
+        Action.MEMBERS_VIEW,
+        Action.MEMBERS_MANAGE,
+        Action.ACCOUNT_MANAGE,
+    }
+)
+"""What admins do and no key does: their own sessions and pages, and everything that lets someone in."""
+
+KEY_POLICY: dict[KeyAccess, frozenset[Action]] = {
+    MANAGEMENT: POLICY[Role.ADMIN] - _FOR_PEOPLE - {Action.RECORDS_VIEW, Action.RECORDS_PUSH},
+    Feature.CALL_PERSONALISATION: frozenset(),
+    Feature.NUMBER_MANAGEMENT: frozenset(),
+    Feature.CALL_ME_BACK: frozenset(),
+    Feature.USER_FEEDBACK: frozenset(),
+}
+"""What each access of a key allows by the management API: only `management` allows anything, and in the whole account.
+
+Call records are pushed and read by routes of their own, which need `call_personalisation`.
+"""
+
 RANK = (Role.ADMIN, Role.DEPARTMENT_OWNER, Role.OPERATION_OWNER, Role.PROCESS_OWNER)
 """From the highest role down."""
 
@@ -203,6 +229,14 @@ def check(role: Role, plan: Collection[Feature], action: Action) -> None:
     """Raises Forbidden when the role may not do that anywhere, or it is not part of the account's plan."""
     if not allows(role, action):
         raise Forbidden("Your role does not allow this. Please ask an admin of your account.")
+    if feature := PLAN.get(action):
+        check_plan(plan, feature)
+
+
+def check_key(access: Collection[KeyAccess], plan: Collection[Feature], action: Action) -> None:
+    """Raises Forbidden when no access of the key allows that, or it is not part of the account's plan."""
+    if not any(action in KEY_POLICY[one] for one in access):
+        raise Forbidden("This API key does not allow this.")
     if feature := PLAN.get(action):
         check_plan(plan, feature)
 

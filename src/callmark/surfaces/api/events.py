@@ -13,7 +13,7 @@ from msgspec import Meta, Raw
 from callmark.domain import news
 from callmark.domain.events import service as events
 from callmark.domain.events.model import Event
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.surfaces.api.documented import ACCOUNT_ID, bad
 from callmark.surfaces.api.request import ApiRequest, limit_of, whole
 from callmark.surfaces.api.route import ApiRoute, Doc, ParamDoc
@@ -59,7 +59,7 @@ async def list_events(request: ApiRequest) -> Response:
     return render(EventPage([_shown(event, request.features) for event in found], next_after, last_number))
 
 
-def _shown(event: Event, features: frozenset[Feature]) -> EventOut:
+def _shown(event: Event, features: frozenset[KeyAccess]) -> EventOut:
     return EventOut(event.number, Raw(event.body.encode()) if event.event_type.feature in features else _HIDDEN)
 
 

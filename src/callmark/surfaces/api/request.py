@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, KeyId
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import KeyAccess
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.waiting_room import ClientLine
 from callmark.surfaces.http import Header
@@ -34,7 +34,7 @@ class ApiRequest:
     claim: Claim | None = None
     """The right to do a request that carries an idempotency key."""
 
-    features: frozenset[Feature] = frozenset()
+    features: frozenset[KeyAccess] = frozenset()
     """On a route where either of two features will do: which of them the token may use."""
 
     headers: list[Header] = field(default_factory=list[Header])

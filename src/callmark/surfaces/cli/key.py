@@ -7,8 +7,8 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey, NewKey
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
-from callmark.domain.policy.plan import Feature
-from callmark.surfaces.cli.choices import FeatureList
+from callmark.domain.policy.plan import KeyAccess
+from callmark.surfaces.cli.choices import KeyAccessList
 from callmark.surfaces.cli.session import (
     account_option,
     at_least_one,
@@ -35,12 +35,12 @@ def group() -> None:
 @click.option("--description", default="", help="A longer description.")
 @click.option(
     "--features",
-    type=FeatureList(),
-    help="Features it gives access to, separated by commas (default: all features of the account).",
+    type=KeyAccessList(),
+    help="Features it gives access to, separated by commas (default: all features of the account, without management).",
 )
 @operator
 async def create(
-    deps: Deps, out: Output, account: AccountId, name: str, description: str, features: frozenset[Feature] | None
+    deps: Deps, out: Output, account: AccountId, name: str, description: str, features: frozenset[KeyAccess] | None
 ) -> None:
     """Create an API key. Its secret is shown only once."""
     owner = await accounts.get_account(deps, account)
@@ -80,7 +80,7 @@ async def show(deps: Deps, out: Output, id: KeyId, account: AccountId) -> None:
 @account_option
 @click.option("--name", help="A new name.")
 @click.option("--description", help="A new description.")
-@click.option("--features", type=FeatureList(), help="The features it gives access to, replacing the current ones.")
+@click.option("--features", type=KeyAccessList(), help="The features it gives access to, replacing the current ones.")
 @operator
 async def update(
     deps: Deps,
@@ -89,7 +89,7 @@ async def update(
     account: AccountId,
     name: str | None,
     description: str | None,
-    features: frozenset[Feature] | None,
+    features: frozenset[KeyAccess] | None,
 ) -> None:
     """Rename an API key, or change its access; tokens made from it follow at once."""
     at_least_one(name, description, features)

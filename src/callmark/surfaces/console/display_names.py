@@ -16,7 +16,7 @@ from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import Role
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import MANAGEMENT, Feature, KeyAccess
 from callmark.domain.sessions.model import MemberState
 from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
@@ -30,11 +30,15 @@ FEATURES = {
     Feature.CALL_ME_BACK: "Call Me Back",
     Feature.USER_FEEDBACK: "User Feedback",
 }
-FEATURE_HINTS = {
+ACCESS: dict[KeyAccess, str] = {**FEATURES, MANAGEMENT: "Management"}
+"""What a key may give access to."""
+
+FEATURE_HINTS: dict[KeyAccess, str] = {
     Feature.CALL_PERSONALISATION: "push call records, read labels and batches",
     Feature.NUMBER_MANAGEMENT: "list and delist numbers, read numbers and feature sets",
     Feature.CALL_ME_BACK: "download the log of requests",
     Feature.USER_FEEDBACK: "download the log of answers",
+    MANAGEMENT: "manage everything that admins manage in this console, except keys, members and settings",
 }
 ROLES = {
     Role.ADMIN: "Admin",
@@ -317,4 +321,5 @@ BUCKETS = {
     "bulk-v1": "Batches (v1)",
     "extensions": "Extensions",
     "lint": "Dry run",
+    "management": "Management",
 }

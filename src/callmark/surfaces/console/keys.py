@@ -11,7 +11,7 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey, NewKey, ending
 from callmark.domain.ids import KeyReference
 from callmark.domain.policy.model import Action
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import ALL_ACCESS, MANAGEMENT, KeyAccess
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.first_steps import token_curl
@@ -30,7 +30,7 @@ class KeysPage(Page):
 
     template: ClassVar[str] = "keys/list.html"
     keys: list[ApiKey]
-    features: list[Feature]
+    access: list[KeyAccess]
     account_id: str
     most: int = MOST_KEYS
 
@@ -41,7 +41,7 @@ class KeyFormPage(Page):
 
     template: ClassVar[str] = "keys/form.html"
     form: Form
-    features: list[Feature]
+    access: list[KeyAccess]
     reference: str
     longest_name: int = LONGEST_NAME
     longest_description: int = LONGEST_DESCRIPTION
@@ -75,12 +75,12 @@ class FirstRequestPart(Page):
 async def show_keys(request: ConsoleRequest) -> Response:
     """All keys."""
     keys = await credentials.list_keys(request.deps, request.account_id)
-    return page(request, KeysPage(keys, request.features, str(request.account_id)))
+    return page(request, KeysPage(keys, _offered(request), str(request.account_id)))
 
 
 async def show_create(request: ConsoleRequest) -> Response:
-    """The empty form; every feature is chosen, as most want."""
-    return page(request, KeyFormPage(Form.of(features=[*request.features]), request.features, ""))
+    """The empty form; every feature of the plan is chosen, as most want. `management` is for those who ask for it."""
+    return page(request, KeyFormPage(Form.of(features=[*request.features]), _offered(request), ""))
 
 
 async def create(request: ConsoleRequest) -> Response:
@@ -89,7 +89,7 @@ async def create(request: ConsoleRequest) -> Response:
     try:
         made = await credentials.create_key(request.deps, request.account_id, by=request.by, **_typed(form))
     except (InvalidInput, Conflict) as refused:
-        return page(request, KeyFormPage(form.refused(refused), request.features, ""), 422)
+        return page(request, KeyFormPage(form.refused(refused), _offered(request), ""), 422)
     return await _shown_once(request, form.text("name").strip(), made)
 
 
@@ -97,7 +97,7 @@ async def show_edit(request: ConsoleRequest) -> Response:
     """The form with what the key has."""
     key = await _key(request)
     form = Form.of(name=key.name, description=key.description, features=[*key.features])
-    return page(request, KeyFormPage(form, request.features, str(key.reference)))
+    return page(request, KeyFormPage(form, _offered(request), str(key.reference)))
 
 
 async def edit(request: ConsoleRequest) -> Response:
@@ -106,7 +106,7 @@ async def edit(request: ConsoleRequest) -> Response:
     try:
         changed = await credentials.update_key(request.deps, request.account_id, key.id, by=request.by, **_typed(form))
     except InvalidInput as refused:
-        return page(request, KeyFormPage(form.refused(refused), request.features, str(key.reference)), 422)
+        return page(request, KeyFormPage(form.refused(refused), _offered(request), str(key.reference)), 422)
     return request.go(LIST, f"{changed.name} was saved.")
 
 
@@ -181,17 +181,22 @@ async def _key(request: ConsoleRequest) -> ApiKey:
     return await credentials.get_key_by_reference(request.deps, request.account_id, request.id(KeyReference))
 
 
+def _offered(request: ConsoleRequest) -> list[KeyAccess]:
+    """What a key of this account may give access to."""
+    return [*request.features, MANAGEMENT]
+
+
 class _KeyFields(TypedDict):
     """What the form says about a key."""
 
     name: str
     description: str
-    features: list[Feature]
+    features: list[KeyAccess]
 
 
 def _typed(form: Form) -> _KeyFields:
     """Raises InvalidInput for a key that may do nothing."""
-    features = [feature for feature in Feature if feature.value in form.all("features")]
+    features = [one for one in ALL_ACCESS if one.value in form.all("features")]
     if not features:
         raise InvalidInput("choose at least one feature", field="features")
     return _KeyFields(name=form.text("name"), description=form.text("description"), features=features)
