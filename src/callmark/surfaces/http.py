@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.types import Receive, Scope, Send
 
 from callmark.kit.errors import (
     AppError,
+    Conflict,
+    InvalidInput,
     MethodNotAllowed,
     PayloadTooLarge,
     RequestCutOff,
@@ -55,6 +57,7 @@ class ErrorBody(msgspec.Struct):
 
     slug: Annotated[str, Meta(description="The cause, for machines.")]
     message: Annotated[str, Meta(description="The cause, for people.")]
+    field: Annotated[str | UnsetType, Meta(description="The field at fault.")] = UNSET
 
 
 def render(value: object, status: int = 200) -> Response:
@@ -62,10 +65,11 @@ def render(value: object, status: int = 200) -> Response:
     return Response(status, msgspec.json.encode(value))
 
 
-def render_error(error: AppError) -> Response:
-    """The Family A answer of an error, with the headers it calls for."""
+def render_error(error: AppError, *, with_field: bool = False) -> Response:
+    """The Family A answer of an error, with the headers it calls for; `with_field` names the field that it is about."""
     slug, message = (error.slug, error.message) if type(error) is not AppError else (AppError.slug, "internal error")
-    answer = render(ErrorBody(slug, message), error.status)
+    field = error.field if with_field and isinstance(error, (InvalidInput, Conflict)) else ""
+    answer = render(ErrorBody(slug, message, field or UNSET), error.status)
     if isinstance(error, TooManyRequests):
         seconds = max(-(-error.retry_after // _SECOND), 1)
         answer.headers.append((b"retry-after", str(seconds).encode()))

@@ -27,8 +27,10 @@ REAL_TIME = Bucket("real-time", 100, timedelta(seconds=1))
 # Ours, for extension routes: not to ask about receivers faster than a push could, nor to burn the judge's time.
 EXTENSIONS = Bucket("extensions", 100, timedelta(seconds=1))
 LINT = Bucket("lint", 60, timedelta(minutes=1))
+MANAGING = Bucket("management", 50, timedelta(seconds=1))
+"""Of the management API: more than people do by hand, and no way to slow the pushes of the same account down."""
 
-BUCKETS = (REAL_TIME, BATCH, BULK_V1, EXTENSIONS, LINT)
+BUCKETS = (REAL_TIME, BATCH, BULK_V1, EXTENSIONS, LINT, MANAGING)
 
 TOKENS_QUOTA = 10
 TOKENS_WINDOW = timedelta(minutes=30)

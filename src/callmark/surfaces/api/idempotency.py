@@ -25,7 +25,7 @@ KEY_PARAM = ParamDoc(
     "Idempotency-Key",
     "A name of your own for this request: sent again with the same key and body within "
     f"{KEPT_FOR.total_seconds() / 3600:.0f} hours it is answered again, with `Idempotent-Replayed: true`, and not done "
-    "again. Without it every POST makes new records.",
+    "again. Without it every request is carried out.",
     {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[ -~]+$"},
     place="header",
     example="order-4711-reminder",
@@ -56,7 +56,8 @@ async def answer_once(
 
     Kept are what the handler keeps (successes) and faults of the body; after anything else the key is free again.
     """
-    named = f"{route.method} {route.path}\n".encode()
+    of = [value for name, value in request.path.items() if name != "clientAccountId"]  # keys are the account's own
+    named = "".join(f"{part}\n" for part in (f"{route.method} {route.path}", *of)).encode()
     claim = await idempotency.claim(
         request.deps, request.account_id, parse_key(keys), hashlib.sha256(named + request.body).digest()
     )

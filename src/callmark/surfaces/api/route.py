@@ -6,23 +6,29 @@ from enum import Enum, auto
 from typing import Any, Literal
 
 from callmark.domain.limits.model import Bucket
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.model import Action
+from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.http import Response
 
 Handler = Callable[[ApiRequest], Awaitable[Response]]
+LARGEST_BODY_BYTES = 1 << 20
+WITH_BODY = frozenset({"POST", "PATCH"})
+"""Methods whose body is read."""
 
 
 class Family(Enum):
-    """How faults of the request's body are reported (contract, section 1.6)."""
+    """How faults are reported: A and B of a request's body (contract, section 1.6), OURS of the management API."""
 
     A = auto()
     B = auto()
+    OURS = auto()
+    """As A, and an error about one field names it in `field`."""
 
 
 @dataclass(frozen=True)
 class ErrorDoc:
-    """An error answer of one route. `slug` is empty in the Family B envelope, which has `field` instead.
+    """An error answer of one route. `slug` is empty in the Family B envelope; `field` goes with B and OURS.
 
     `bare`: the body is the message alone, as the published page of log downloads shows it (contract, section 8).
     """
@@ -68,6 +74,8 @@ class Doc:
     responses: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: Sequence[ErrorDoc] = ()
     params: Sequence[ParamDoc] = ()
+    name: str = ""
+    """What generated clients call the operation; older routes have theirs in `reference.openapi`."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class ApiRoute:
     method: str
     path: str
     handler: Handler
-    feature: Feature | None = None
+    feature: KeyAccess | None = None
     bucket: Bucket | None = None
     """What admission counts its requests in."""
     family: Family = Family.A
@@ -88,8 +96,12 @@ class ApiRoute:
     """What the handler itself counts in; announced on every answer, and put right by the handler once it knows."""
     or_feature: Feature | None = None
     """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
+    needs: Action | None = None
+    """What a route of the management API does, for the policy of keys."""
+    largest_bytes: int = LARGEST_BODY_BYTES
+    """How large a body may be."""
 
     @property
-    def features(self) -> tuple[Feature, ...]:
+    def features(self) -> tuple[KeyAccess, ...]:
         """Every feature that will do; none for a route that needs no token."""
         return tuple(one for one in (self.feature, self.or_feature) if one)

@@ -18,7 +18,7 @@ from callmark.domain.credentials.model import Admission
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
 from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.kit import patience
 from callmark.kit.errors import (
     AppError,
@@ -37,6 +37,7 @@ from callmark.surfaces.api.idempotency import answer_once, keys_of
 from callmark.surfaces.api.labels import DOC as LABELS_DOC
 from callmark.surfaces.api.labels import list_labels
 from callmark.surfaces.api.log_downloads import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
+from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
 from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
 from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
@@ -44,7 +45,7 @@ from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, s
 from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.records import V1, V2, V3
 from callmark.surfaces.api.request import ApiRequest
-from callmark.surfaces.api.route import ApiRoute, Family
+from callmark.surfaces.api.route import WITH_BODY, ApiRoute, Family
 from callmark.surfaces.api.token import DOC as TOKEN_DOC
 from callmark.surfaces.api.token import create_token
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
@@ -53,14 +54,13 @@ from callmark.surfaces.http import EACH_WAIT_S, Header, Response, bearer, check_
 
 log = structlog.get_logger(__name__)
 
-LARGEST_BODY_BYTES = 1 << 20
 REAL_TIME_S = 2.8
 """How long a real-time push waits for engines and handset. Source: contract D46, an answer within 3 s.
 
 The rest is for the work itself: when twenty pushes gave up at once on a busy machine, it took 0.1 s.
 """
 _NOBODY = Admission(AccountId(UUID(int=0)), KeyId(UUID(int=0)), None)
-_NONE: frozenset[Feature] = frozenset()
+_NONE: frozenset[KeyAccess] = frozenset()
 _PUSH = Feature.CALL_PERSONALISATION
 _NUMBERS = Feature.NUMBER_MANAGEMENT
 _B = Family.B
@@ -92,6 +92,7 @@ ROUTES = (
     ApiRoute("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
     *EXTENSION_ROUTES,
     *EVENT_ROUTES,
+    *MANAGEMENT_ROUTES,
 )
 
 
@@ -160,7 +161,7 @@ class Api:
         except InvalidInput as exc:
             answer = _refused(family, exc)
         except AppError as exc:
-            answer = render_error(exc)
+            answer = render_error(exc, with_field=family is Family.OURS)
         await answer.send(send, headers)
 
     def _match(self, method: str, path: str) -> tuple[ApiRoute, dict[str, str]]:
@@ -194,9 +195,9 @@ class Api:
                 if not admission.allowance.granted:
                     raise TooManyRequests(admission.allowance.reset_in)
         body = b""
-        if route.method == "POST":
+        if route.method in WITH_BODY:
             check_media_type(scope)
-            body = await read_text(scope, receive, LARGEST_BODY_BYTES)
+            body = await read_text(scope, receive, route.largest_bytes)
         query = scope["query_string"].decode("latin-1")
         address = client[0] if (client := scope["client"]) else ""
         asked = (admission.account_id, path, query, body, admission.key_id, address)
@@ -208,9 +209,9 @@ class Api:
 
     async def _admit_by_any(
         self, route: ApiRoute, path: dict[str, str], token: str
-    ) -> tuple[Admission, frozenset[Feature]]:
+    ) -> tuple[Admission, frozenset[KeyAccess]]:
         """The admission, and those of the route's features that the token may use; Forbidden when it may use none."""
-        allowed: dict[Feature, Admission] = {}
+        allowed: dict[KeyAccess, Admission] = {}
         for feature in route.features:
             with contextlib.suppress(Forbidden):
                 allowed[feature] = await credentials.admit(self._deps, token, path["clientAccountId"], feature=feature)
@@ -223,7 +224,7 @@ def _refused(family: Family, exc: InvalidInput) -> Response:
     """The answer to a fault of the request, in the route's family."""
     if family is Family.B:
         return render(FamilyB(FaultOut("error", exc.field, capital(exc.message))), exc.status)
-    return render_error(exc)
+    return render_error(exc, with_field=family is Family.OURS)
 
 
 def capital(message: str) -> str:

@@ -18,8 +18,8 @@ from callmark.kit.errors import (
     UnsupportedMedia,
 )
 from callmark.surfaces.api.idempotency import KEY_ERRORS
-from callmark.surfaces.api.route import ApiRoute, ErrorDoc, Family
-from callmark.surfaces.api.routes import LARGEST_BODY_BYTES, capital
+from callmark.surfaces.api.route import WITH_BODY, ApiRoute, ErrorDoc, Family
+from callmark.surfaces.api.routes import capital
 from callmark.surfaces.bodies import NotUtf8
 
 Json = dict[str, Any]
@@ -60,6 +60,8 @@ HEADERS: dict[str, Json] = {
 _LIMITED = ("RateLimit", "RateLimit-Policy")
 _UNLIMITED = frozenset({401, 403, 500, 503})
 """Statuses that may be answered before the request has been counted."""
+_ABOUT_FIELDS = frozenset({InvalidInput.slug, Conflict.slug})
+"""Slugs of errors that may name a field."""
 _WAITING = frozenset({Conflict.status, TooManyRequests.status, Unavailable.status})
 
 
@@ -83,7 +85,7 @@ def shared_errors(route: ApiRoute) -> list[ErrorDoc]:
                 " the account is suspended",
             ),
         ]
-    if route.method == "POST":
+    if route.method in WITH_BODY:
         errors += _errors_of_bodies(route)
     if route.bucket:
         bucket = route.bucket
@@ -99,7 +101,7 @@ def _errors_of_bodies(route: ApiRoute) -> list[ErrorDoc]:
     newer = route.family is Family.B
     return [
         ErrorDoc(400, "" if newer else InvalidInput.slug, capital(message) if newer else message, "not UTF-8"),
-        _error(PayloadTooLarge(LARGEST_BODY_BYTES), "the body is larger than 1 MiB"),
+        _error(PayloadTooLarge(route.largest_bytes), f"the body is larger than {route.largest_bytes >> 20} MiB"),
         _error(UnsupportedMedia(), "a `Content-Type` other than `application/json`"),
         _error(UnsupportedEncoding(), "a `Content-Encoding` other than `identity`; answered with `Accept-Encoding`"),
     ]
@@ -157,8 +159,12 @@ class Errors:
             "slug": {"type": "string", "description": "The cause, for machines.", "enum": [slug]},
             "message": {"type": "string", "description": "The cause, for people."},
         }
+        field: Json = {"type": "string", "description": "The field at fault; on management routes only."}
         name = "".join(part.capitalize() for part in slug.removesuffix("-error").split("-")) + "Error"
-        return self._add(name, _object(f"An error with the slug `{slug}`.", properties))
+        schema = _object(f"An error with the slug `{slug}`.", properties)
+        if slug in _ABOUT_FIELDS:
+            schema["properties"] = properties | {"field": field}
+        return self._add(name, schema)
 
     def _add(self, name: str, schema: Json) -> str:
         self.components[name] = schema
@@ -191,7 +197,7 @@ def _body(error: ErrorDoc) -> Json:
     if error.bare:
         return {"message": error.message}
     if error.slug:
-        return {"slug": error.slug, "message": error.message}
+        return {"slug": error.slug, "message": error.message} | ({"field": error.field} if error.field else {})
     return {"status_info": {"status": "error", "field": error.field, "message": error.message}}
 
 

@@ -150,6 +150,8 @@ _NAMES = {
 
 def operation_id(route: ApiRoute) -> str:
     """The operation's name; those of call personalisation end with their generation. Raises LookupError without one."""
+    if route.doc and route.doc.name:
+        return route.doc.name
     fixed = [part for part in route.path.strip("/").split("/") if not part.startswith("{")]
     last = " ".join(fixed[-2:]) if fixed[-1] == "cancel" else fixed[-1]
     name = _NAMES[f"{route.method} {last}"]

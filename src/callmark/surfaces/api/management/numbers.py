@@ -1,0 +1,257 @@
+"""Numbers as far as the wire-compatible routes do not show them: search, one number, and the jobs that list them."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from callmark.domain.ids import FeatureSetId, ListingJobId
+from callmark.domain.numbers import reviews
+from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberDetails, NumberFilter, NumberState
+from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
+from callmark.kit.clock import iso_ms
+from callmark.kit.errors import NotFound
+from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.surfaces.api import documented
+from callmark.surfaces.api.management.feature_set_routes import UNIT
+from callmark.surfaces.api.management.request import Listing, any_id, choice_filter, id_filter, id_of, text_filter
+from callmark.surfaces.api.management.route import PAGING, ManagedRoute
+from callmark.surfaces.api.management.shapes import (
+    AT,
+    EMAIL,
+    FEATURE_SET_ID,
+    CreatedAt,
+    CreatedBy,
+    Id,
+    Instant,
+    NextAfter,
+    UpdatedAt,
+    instant,
+    text_id,
+)
+from callmark.surfaces.api.request import ApiRequest
+from callmark.surfaces.api.route import ParamDoc
+from callmark.surfaces.http import Response, render
+
+_NUMBERS: Listing[NumberDetails, tuple[datetime, PhoneNumber]] = Listing(
+    tuple[datetime, PhoneNumber], lambda one: (one.number.created_at, one.number.phone_number)
+)
+_JOBS: Listing[ListingJob, tuple[datetime, UUID]] = Listing(
+    tuple[datetime, UUID], lambda one: (one.requested_at, one.id)
+)
+_JOB_ID = "c3d4e5f6-0718-4293-8a4b-5c6d7e8f9012"
+
+
+class NumberView(msgspec.Struct, kw_only=True):
+    """A number that the account holds."""
+
+    phone_number: Annotated[str, Meta(description="Country code and digits, no `+`.")]
+    state: Annotated[NumberState, Meta(description="Only a `listed` number shows an identity.")]
+    why: Annotated[str | None, Meta(description="Why listing failed; else null.")]
+    phone_type: Annotated[str, Meta(description="The kind of caller ID: `verified` or `priority`.")]
+    feature_set_id: Annotated[Id, Meta(description="Its feature set or number group.")]
+    feature_set_name: Annotated[str, Meta(description="The name of it.")]
+    listing_job_id: Annotated[Id | None, Meta(description="The job that lists or delists it now; else null.")]
+    created_by_email: CreatedBy
+    created_at: CreatedAt
+    updated_at: UpdatedAt
+
+
+class NumberList(msgspec.Struct):
+    """A page of numbers."""
+
+    numbers: Annotated[list[NumberView], Meta(description="The numbers, newest first.")]
+    next_after: NextAfter
+
+
+class ListingJobView(msgspec.Struct, kw_only=True):
+    """A publish or delist request that is carried out in the background."""
+
+    id: Annotated[Id, Meta(description="The job.")]
+    feature_set_id: Annotated[Id, Meta(description="The feature set that the request named.")]
+    kind: Annotated[JobKind, Meta(description="What it does to its numbers.")]
+    state: Annotated[JobState, Meta(description="`in_review`: it waits for the operator of the installation.")]
+    number_count: Annotated[int, Meta(description="How many numbers it has.")]
+    done_count: Annotated[int, Meta(description="How many are listed, or gone.")]
+    failed_count: Annotated[int, Meta(description="How many the operator rejected.")]
+    why: Annotated[str | None, Meta(description="Why the operator rejected them; else null.")]
+    requested_by_email: Annotated[str, Meta(description="Email of who asked.")]
+    requested_at: Annotated[Instant, Meta(description="When it was asked for, UTC.")]
+    ended_at: Annotated[Instant | None, Meta(description="When it ended; null until then.")]
+
+
+class ListingJobList(msgspec.Struct):
+    """A page of listing jobs."""
+
+    listing_jobs: Annotated[list[ListingJobView], Meta(description="The jobs, newest first.")]
+    next_after: NextAfter
+
+
+async def list_numbers(request: ApiRequest) -> Response:
+    """`GET numbers?text=&state=&unit_id=&feature_set_id=&after=&limit=`."""
+    wanted = NumberFilter(
+        text_filter(request, "text"),
+        choice_filter(request, "state", NumberState),
+        id_filter(request, "unit_id", any_id),
+        id_filter(request, "feature_set_id", any_id),
+    )
+    of, limit = (request.deps, request.account_id, WHOLE_ACCOUNT), _NUMBERS.limit(request) + 1
+    found = await number_search.search_numbers(*of, wanted, before=_NUMBERS.after(request), limit=limit)
+    rows, next_after = _NUMBERS.part(request, found)
+    return render(NumberList([_number(one) for one in rows], next_after))
+
+
+async def get_number(request: ApiRequest) -> Response:
+    """`GET numbers/{phoneNumber}`."""
+    number = parse_loose(request.path["phoneNumber"])
+    if number is None:
+        raise NotFound
+    found, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
+    return render(_number(found))
+
+
+async def list_jobs(request: ApiRequest) -> Response:
+    """`GET listing_jobs?feature_set_id=&after=&limit=`."""
+    after = _JOBS.after(request)
+    found = await reviews.list_jobs(
+        request.deps,
+        request.account_id,
+        WHOLE_ACCOUNT,
+        feature_set_id=id_filter(request, "feature_set_id", FeatureSetId),
+        before=None if after is None else (after[0], ListingJobId(after[1])),
+        limit=_JOBS.limit(request) + 1,
+    )
+    rows, next_after = _JOBS.part(request, found)
+    return render(ListingJobList([_job(one) for one in rows], next_after))
+
+
+async def get_job(request: ApiRequest) -> Response:
+    """`GET listing_jobs/{listingJobId}`."""
+    job_id = id_of(request, "listingJobId", ListingJobId)
+    return render(_job(await reviews.get_job(request.deps, request.account_id, WHOLE_ACCOUNT, job_id)))
+
+
+def _number(found: NumberDetails) -> NumberView:
+    one = found.number
+    return NumberView(
+        phone_number=one.phone_number,
+        state=one.state,
+        why=one.why,
+        phone_type=one.phone_type.value,
+        feature_set_id=str(one.feature_set_id),
+        feature_set_name=found.names.feature_set_name,
+        listing_job_id=text_id(one.job_id),
+        created_by_email=one.created_by_email,
+        created_at=iso_ms(one.created_at),
+        updated_at=iso_ms(one.updated_at),
+    )
+
+
+def _job(job: ListingJob) -> ListingJobView:
+    return ListingJobView(
+        id=str(job.id),
+        feature_set_id=str(job.feature_set_id),
+        kind=job.kind,
+        state=job.state,
+        number_count=job.number_count,
+        done_count=job.done_count,
+        failed_count=job.failed_count,
+        why=job.why,
+        requested_by_email=job.requested_by_email,
+        requested_at=iso_ms(job.requested_at),
+        ended_at=instant(job.ended_at),
+    )
+
+
+_NUMBER = {
+    "phone_number": "918040001234",
+    "state": "listed",
+    "why": None,
+    "phone_type": "verified",
+    "feature_set_id": FEATURE_SET_ID,
+    "feature_set_name": "Delivery default",
+    "listing_job_id": None,
+    "created_by_email": EMAIL,
+    "created_at": AT,
+    "updated_at": AT,
+}
+_JOB = {
+    "id": _JOB_ID,
+    "feature_set_id": FEATURE_SET_ID,
+    "kind": "publish",
+    "state": "ended",
+    "number_count": 40,
+    "done_count": 40,
+    "failed_count": 0,
+    "why": None,
+    "requested_by_email": EMAIL,
+    "requested_at": AT,
+    "ended_at": AT,
+}
+FEATURE_SET = ParamDoc("feature_set_id", "Only what belongs to this feature set.", documented.UUID)
+_TEXT = ParamDoc(
+    "text", "How a number begins, however spaced, or how the name of its feature set begins.", {"type": "string"}
+)
+_STATE = ParamDoc("state", "Only numbers in this state.", {"type": "string", "enum": [*NumberState]})
+_PHONE = ParamDoc(
+    "phoneNumber",
+    "The number; `+` is optional.",
+    {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"},
+    "path",
+    required=True,
+    example="918040001234",
+)
+
+ROUTES = (
+    ManagedRoute(
+        "GET",
+        "numbers",
+        list_numbers,
+        Action.NUMBERS_VIEW,
+        name="searchNumbers",
+        summary="Search numbers",
+        description="Returns the account's numbers in every state, newest first. To list or delist numbers, use"
+        " `…/number_management/feature_sets/{featureSetId}/numbers`.",
+        response=NumberList,
+        answer={"numbers": [_NUMBER], "next_after": None},
+        params=(_TEXT, _STATE, UNIT, FEATURE_SET, *PAGING),
+    ),
+    ManagedRoute(
+        "GET",
+        "numbers/{phoneNumber}",
+        get_number,
+        Action.NUMBERS_VIEW,
+        name="getNumber",
+        summary="Get a number",
+        description="Returns one number with its state.",
+        response=NumberView,
+        answer=_NUMBER,
+        params=(_PHONE,),
+    ),
+    ManagedRoute(
+        "GET",
+        "listing_jobs",
+        list_jobs,
+        Action.NUMBERS_VIEW,
+        name="listListingJobs",
+        summary="List listing jobs",
+        description="Returns the jobs that list and delist numbers, newest first.",
+        response=ListingJobList,
+        answer={"listing_jobs": [_JOB], "next_after": None},
+        params=(FEATURE_SET, *PAGING),
+    ),
+    ManagedRoute(
+        "GET",
+        "listing_jobs/{listingJobId}",
+        get_job,
+        Action.NUMBERS_VIEW,
+        name="getListingJob",
+        summary="Get a listing job",
+        description="Returns one job with its progress.",
+        response=ListingJobView,
+        answer=_JOB,
+    ),
+)

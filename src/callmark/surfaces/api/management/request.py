@@ -1,0 +1,122 @@
+"""How handlers of the management API read a request: ids of the path, bodies, and where a page begins."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from callmark.kit.errors import InvalidInput, NotFound
+from callmark.kit.ids import parse_uuid
+from callmark.surfaces.api.request import ApiRequest, limit_of, refuse
+from callmark.surfaces.bodies import NOT_JSON, decode_clean, explained
+from callmark.surfaces.cursors import Key, decode_key, encode_key
+
+USUAL, MOST = 100, 1000
+"""How many entries a page has unless asked otherwise, and at most."""
+_LONGEST_TEXT = 200
+
+_T = TypeVar("_T", bound=Struct)
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_Id = TypeVar("_Id")
+Row = TypeVar("Row")
+
+
+class NoBody(Struct, forbid_unknown_fields=True):
+    """The body of a request that says everything by its path: nothing, or an empty object."""
+
+
+def body_of(request: ApiRequest, kind: type[_T], inner: Mapping[str, type[Struct]] | None = None) -> _T:
+    """The body; one that is not there counts as an empty object. `inner` as in `bodies.explained`.
+
+    Raises InvalidInput that names the field at fault, also for one that is not known.
+    """
+    try:
+        return decode_clean(kind, request.body or b"{}")
+    except msgspec.ValidationError as exc:
+        raise explained(exc, kind, inner or {}) from exc
+    except NOT_JSON as exc:
+        raise InvalidInput("request body is not valid JSON") from exc
+
+
+def id_of(request: ApiRequest, name: str, kind: Callable[[UUID], _Id]) -> _Id:
+    """The id of the path. Raises NotFound for what is no UUID."""
+    found = parse_uuid(request.path[name])
+    if found is None:
+        raise NotFound
+    return kind(found)
+
+
+def any_id(found: UUID) -> UUID:
+    """For `id_of`, where things of several kinds may be meant."""
+    return found
+
+
+def id_filter(request: ApiRequest, name: str, kind: Callable[[UUID], _Id]) -> _Id | None:
+    """An id of the query, None without it. Raises InvalidInput."""
+    text = request.query(name)
+    if text is None:
+        return None
+    found = parse_uuid(text)
+    if found is None:
+        refuse(name)
+    return kind(found)
+
+
+def text_filter(request: ApiRequest, name: str) -> str:
+    """A text of the query, empty without it. Raises InvalidInput for one that nothing stored can contain."""
+    text = request.query(name) or ""
+    if "\0" in text or len(text) > _LONGEST_TEXT:
+        refuse(name)
+    return text
+
+
+def choice_filter(request: ApiRequest, name: str, kind: type[_Choice]) -> _Choice | None:
+    """One of several words of the query, None without it. Raises InvalidInput that lists them."""
+    text = request.query(name)
+    if text is None:
+        return None
+    if text not in set(kind):
+        raise InvalidInput(f"{name} must be one of {', '.join(kind)}", field=name)
+    return kind(text)
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Row, Key]):
+    """How a list pages: the type of its keys, a row's key, and whether keys fall (the newest first)."""
+
+    kind: type[Key]
+    key: Callable[[Row], Key]
+    is_falling: bool = True
+
+    def limit(self, request: ApiRequest) -> int:
+        """How many rows a page has. Raises InvalidInput. Queries ask for one more."""
+        return limit_of(request, USUAL, most=MOST)
+
+    def after(self, request: ApiRequest) -> Key | None:
+        """The key that the page begins behind, None for the first page. Raises InvalidInput for none of ours."""
+        text = request.query("after")
+        if text is None:
+            return None
+        found = decode_key(text, self.kind)
+        if found is None:
+            refuse("after")
+        return found
+
+    def part(self, request: ApiRequest, found: list[Row]) -> tuple[list[Row], str | None]:
+        """The page out of what a query found, one row more than the limit where there is a next page; its `after`."""
+        limit = self.limit(request)
+        rows = found[:limit]
+        return rows, encode_key(self.key(rows[-1])) if len(found) > limit else None
+
+    def page(self, request: ApiRequest, every: Iterable[Row]) -> tuple[list[Row], str | None]:
+        """As `part`, out of the whole list in whatever order."""
+        after = self.after(request)
+        behind = [one for one in every if after is None or self._is_behind(self.key(one), after)]
+        return self.part(request, sorted(behind, key=self.key, reverse=self.is_falling))
+
+    def _is_behind(self, key: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+        return key < after if self.is_falling else key > after

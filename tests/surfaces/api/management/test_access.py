@@ -1,0 +1,162 @@
+"""Who may manage: tokens, accesses, plans; and what belongs to another account answers like what is not there."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from tests.factories import phone
+from tests.surfaces.api.management.managing import Manager, filled, make_everything, managing
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.deps import Deps
+from callmark.domain.limits.model import MANAGING
+from callmark.domain.policy.model import KEY_POLICY, PLAN, SYSTEM
+from callmark.domain.policy.plan import ALL_FEATURES, MANAGEMENT
+from callmark.kit.ids import new_id
+from callmark.surfaces.api.management.route import BASE
+from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
+from callmark.surfaces.api.route import WITH_BODY, ApiRoute
+
+WITH_ID = [route for route in MANAGEMENT_ROUTES if route.path.count("{") > 1]
+
+
+@pytest.fixture
+async def alice(deps: Deps) -> AsyncGenerator[Manager]:
+    async with managing(deps) as made:
+        yield made
+
+
+def path_of(route: ApiRoute) -> str:
+    return route.path.removeprefix(f"{BASE}/")
+
+
+def example_of(route: ApiRoute) -> Any:  # noqa: ANN401 - any JSON
+    assert route.doc
+    return msgspec.to_builtins(route.doc.requests.get("Request")) if route.method in WITH_BODY else None
+
+
+def unknown_ids() -> dict[str, str]:
+    names = {part[1:-1] for route in WITH_ID for part in path_of(route).split("/") if part.startswith("{")}
+    return {name: phone() if name == "phoneNumber" else str(new_id()) for name in names}
+
+
+def test_every_route_says_what_it_does_and_the_policy_of_keys_allows_it() -> None:
+    assert {route.needs for route in MANAGEMENT_ROUTES} <= KEY_POLICY[MANAGEMENT]
+    assert all(route.feature is MANAGEMENT and route.bucket is MANAGING for route in MANAGEMENT_ROUTES)
+    assert all(route.keyed == (route.doc is not None and route.doc.status == 201) for route in MANAGEMENT_ROUTES)
+
+
+async def test_a_key_with_every_feature_and_no_management_is_refused_by_every_route(deps: Deps) -> None:
+    async with managing(deps, frozenset(ALL_FEATURES)) as pusher:
+        for route in MANAGEMENT_ROUTES:
+            answer = await pusher.ask(route.method, filled(path_of(route), unknown_ids()), example_of(route))
+            assert (answer.status_code, answer.json()["slug"]) == (403, "forbidden-error"), route.path
+
+
+async def test_management_alone_opens_no_route_of_a_feature(deps: Deps) -> None:
+    async with managing(deps, frozenset({MANAGEMENT})) as manager:
+        assert (await manager.ask("GET", "labels")).status_code == 200
+        assert (await manager.http.get(f"/clients/{manager.account_id}/labels")).status_code == 403
+        assert (await manager.ask("GET", f"records/{new_id()}")).status_code == 403
+
+
+async def test_without_a_token_and_with_that_of_another_account_nothing_is_told(deps: Deps, alice: Manager) -> None:
+    async with managing(deps) as charlie:
+        for route in MANAGEMENT_ROUTES:
+            url = filled(route.path, unknown_ids() | {"clientAccountId": str(charlie.account_id)})
+            assert (await alice.http.request(route.method, url)).status_code == 403, route.path
+            answer = await alice.http.request(route.method, url, headers={"Authorization": ""})
+            assert answer.status_code == 401, route.path
+
+
+async def test_what_the_account_does_not_subscribe_to_is_refused_and_the_rest_goes_on(
+    deps: Deps, alice: Manager
+) -> None:
+    await accounts.update_account(deps, alice.account_id, features=[], by=SYSTEM)
+    for route in MANAGEMENT_ROUTES:
+        feature = PLAN.get(route.needs) if route.needs else None
+        answer = await alice.ask(route.method, filled(path_of(route), unknown_ids()), example_of(route))
+        lacks = "is not part of your plan" in answer.text and answer.status_code == 403
+        assert lacks == (feature is not None), route.path
+
+
+async def test_the_things_of_another_account_answer_like_unknown_ones_by_every_route(
+    deps: Deps, alice: Manager
+) -> None:
+    async with managing(deps) as charlie:
+        foreign, unknown = await make_everything(deps, charlie.account_id), unknown_ids()
+        assert foreign.keys() == unknown.keys()
+        before = await charlie.actions()
+        for route in WITH_ID:
+            told = [
+                await alice.ask(route.method, filled(path_of(route), ids), example_of(route))
+                for ids in (foreign, unknown, dict.fromkeys(unknown, "no-id"))
+            ]
+            assert [answer.status_code for answer in told] == [404, 404, 404], (route.method, route.path, told[0].text)
+            assert told[0].content == told[1].content, route.path
+        assert await charlie.actions() == before
+        assert await alice.actions() == []
+
+
+async def test_ids_in_bodies_and_filters_are_of_the_account_too(deps: Deps, alice: Manager) -> None:
+    async with managing(deps) as charlie:
+        foreign, own = await make_everything(deps, charlie.account_id), await make_everything(deps, alice.account_id)
+    new = {"process_id": foreign["processId"], "name": "Mine"}
+    assert await alice.refusal("POST", "feature_sets", new) == (404, "")
+    mine = f"feature_sets/{own['featureSetId']}"
+    for field in ("label_id", "call_reason_id"):
+        wanted = {field: foreign["labelId" if field == "label_id" else "callReasonId"]}
+        assert await alice.refusal("PATCH", mine, wanted) == (400, field)
+    assert await alice.refusal("POST", f"{mine}/move", {"process_id": foreign["processId"]}) == (404, "")
+    to = {"operation_id": foreign["operationId"]}
+    assert await alice.refusal("POST", f"processes/{own['processId']}/move", to) == (404, "")
+    campaign = {"feature_set_id": foreign["featureSetId"], "name": "Mine", "campaign_type": "call_rating"}
+    assert await alice.refusal("POST", "campaigns", campaign) == (404, "")
+    for path in (
+        f"numbers?feature_set_id={foreign['featureSetId']}",
+        f"numbers?unit_id={foreign['unitId']}",
+        f"feature_sets?unit_id={foreign['unitId']}",
+        f"listing_jobs?feature_set_id={foreign['featureSetId']}",
+        f"callback_requests?feature_set_id={foreign['featureSetId']}",
+        f"campaigns?feature_set_id={foreign['featureSetId']}",
+        f"webhook_deliveries?webhook_id={foreign['webhookId']}",
+    ):
+        (rows,) = [value for value in (await alice.get(path)).values() if isinstance(value, list)]
+        assert rows == [], path
+
+
+BROKEN: tuple[tuple[bytes, str], ...] = ((b"[]", ""), (b"{", ""), (b'{"nme": 1}', "nme"), (b'{"a\xff": 1}', ""))
+
+
+async def test_a_body_that_is_broken_or_names_an_unknown_field_is_refused_by_its_name(
+    deps: Deps, alice: Manager
+) -> None:
+    ids = await make_everything(deps, alice.account_id) | {"clientAccountId": str(alice.account_id)}
+    for route in (one for one in MANAGEMENT_ROUTES if one.method in WITH_BODY):
+        for body, field in BROKEN:
+            alice.clock.advance(timedelta(milliseconds=50))
+            headers = {"Content-Type": "application/json"}
+            answer = await alice.http.request(route.method, filled(route.path, ids), content=body, headers=headers)
+            told = answer.json()
+            assert (answer.status_code, told.get("field", "")) == (400, field), (route.path, answer.text)
+    assert await alice.actions() == []
+
+
+async def test_what_cannot_be_sent_at_all_is_refused(alice: Manager) -> None:
+    url = f"/extensions/v1/clients/{alice.account_id}/call_reasons"
+    plain = await alice.http.post(url, content=b"{}", headers={"Content-Type": "text/plain"})
+    large = await alice.http.post(url, content=b" " * ((1 << 20) + 1))
+    put = await alice.http.put(url, content=b"{}")
+    assert [one.status_code for one in (plain, large, put)] == [415, 413, 405]
+    assert put.headers["allow"] == "GET, POST, HEAD"
+
+
+async def test_requests_have_a_limit_of_their_own(alice: Manager) -> None:
+    url = f"/extensions/v1/clients/{alice.account_id}/label_categories"
+    answers = [await alice.http.get(url) for _ in range(MANAGING.quota + 1)]
+    assert [one.status_code for one in answers] == [200] * MANAGING.quota + [429]
+    assert answers[0].headers["ratelimit-policy"] == f'"management";q={MANAGING.quota};w=1'
+    assert answers[-1].headers["retry-after"] == "1"
+    assert answers[-1].json().keys() == {"slug", "message"}
