@@ -186,6 +186,14 @@ async def test_the_pair_of_a_new_key_is_the_one_the_api_takes(shell: Shell, deps
     assert "no account" in shell.error("account", "show", NOBODY)
 
 
+def test_a_key_manages_only_when_the_command_names_it(here: Here, account: str) -> None:
+    for features, manages in ((None, False), ("all", False), ("management,call_me_back", True)):
+        named = () if features is None else ("--features", features)
+        made = here.json("key", "create", "--account", account, "--name", "apply", *named)
+        assert ("management" in here.json("key", "show", made["key_id"], "--account", account)["features"]) is manages
+    assert "'management' is not one of" in here.run("account", "update", account, "--features", "management").err
+
+
 def test_the_sixth_key_is_refused_in_one_line(here: Here, account: str) -> None:
     for i in range(5):
         here.text("key", "create", "--account", account, "--name", f"key {i}")

@@ -1,3 +1,4 @@
+import re
 from html import escape
 
 from tests.auditing import log_of
@@ -7,6 +8,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.policy.model import SYSTEM
+from callmark.domain.policy.plan import MANAGEMENT, Feature
 
 BOTH = ["call_personalisation", "number_management"]
 
@@ -119,3 +121,18 @@ async def test_the_key_of_another_account_is_at_no_address(deps: Deps, business:
         assert (await alice.get(f"/console/keys/{made.reference}/{page}")).status_code == 404
     assert (await alice.post(f"/console/keys/{made.reference}/delete")).status_code == 404
     assert len(await credentials.list_keys(deps, other.id)) == 1
+
+
+async def test_management_is_offered_and_only_given_to_a_key_for_which_it_is_chosen(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    alice = await browse.as_member(business.admin)
+    form = (await alice.get("/console/keys/new")).text
+    boxes = dict(re.findall(r'name="features"\s+value="(\w+)"( checked|)>', form))
+    assert boxes == {feature.value: " checked" for feature in Feature} | {"management": ""}
+    await alice.post("/console/keys/new", {"name": "apply", "features": ["management"]})
+    (key,) = await credentials.list_keys(deps, business.account.id)
+    assert key.features == {MANAGEMENT}
+    assert "Management" in text_of(await alice.get("/console/keys"))
+    await alice.post(f"/console/keys/{key.reference}/edit", {"name": "apply", "features": BOTH})
+    assert MANAGEMENT not in (await credentials.get_key(deps, business.account.id, key.id)).features

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
-from callmark.domain.policy.plan import Feature
+from callmark.domain.policy.plan import MANAGEMENT, Feature
 from callmark.kit.clock import to_ms
 from callmark.surfaces.api.documented import ACCOUNT_ID, ENDS_AT, LABEL_ID, STARTS_AT
 from callmark.surfaces.api.routes import ROUTES as API
@@ -99,7 +99,7 @@ class _Writer:
             path.replace("{clientAccountId}", str(self.own[ACCOUNT_ID])),
             told["summary"],
             told["description"].split("\n\n"),
-            not needed or not features.isdisjoint(needed),
+            not needed or MANAGEMENT in needed or not features.isdisjoint(needed),
             self._curl(method, path, told),
             self._example(next(answer for status, answer in told["responses"].items() if status < "300")),
         )
@@ -111,8 +111,8 @@ class _Writer:
         if "requestBody" in told:
             parts.append("-H 'Content-Type: application/json'")
             parts.append(f"-d {_quoted(self._example(told['requestBody']))}")
-        elif method == "POST":
-            parts.append("-X POST")
+        if method not in {"GET", "POST"} or (method == "POST" and "requestBody" not in told):
+            parts.append(f"-X {method}")
         return " \\\n  ".join(parts)
 
     def _address(self, path: str, told: Json) -> str:

@@ -85,7 +85,7 @@ class NewFeatureSetBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True
     call_reason_id: Annotated[UUID | None, Meta(description=_REASON)] = None
     call_me_back: Annotated[bool, Meta(description=_CALL_ME_BACK)] = False
     survey: Annotated[bool, Meta(description=_SURVEY)] = False
-    phone_type: Annotated[PhoneType, Meta(description=_PHONE_TYPE)] = PhoneType.VERIFIED
+    phone_type: Annotated[PhoneType | UnsetType, Meta(description=f"{_PHONE_TYPE} At first `verified`.")] = UNSET
 
 
 class FeatureSetChangeBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -130,7 +130,7 @@ async def create_feature_set(request: ApiRequest) -> Response:
         None if body.call_reason_id is None else CallReasonId(body.call_reason_id),
         body.call_me_back,
         body.survey,
-        body.phone_type,
+        PhoneType.VERIFIED if body.phone_type is UNSET else body.phone_type,
     )
     async with request.deps.db.transaction() as tx:
         of = tx, request.deps, request.account_id, ProcessId(body.process_id)

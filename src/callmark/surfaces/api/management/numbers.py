@@ -60,7 +60,7 @@ class NumberView(msgspec.Struct, kw_only=True):
     updated_at: UpdatedAt
 
 
-class NumberList(msgspec.Struct):
+class FoundNumbers(msgspec.Struct):
     """A page of numbers."""
 
     numbers: Annotated[list[NumberView], Meta(description="The numbers, newest first.")]
@@ -101,7 +101,7 @@ async def list_numbers(request: ApiRequest) -> Response:
     of, limit = (request.deps, request.account_id, WHOLE_ACCOUNT), _NUMBERS.limit(request) + 1
     found = await number_search.search_numbers(*of, wanted, before=_NUMBERS.after(request), limit=limit)
     rows, next_after = _NUMBERS.part(request, found)
-    return render(NumberList([_number(one) for one in rows], next_after))
+    return render(FoundNumbers([_number(one) for one in rows], next_after))
 
 
 async def get_number(request: ApiRequest) -> Response:
@@ -215,7 +215,7 @@ ROUTES = (
         summary="Search numbers",
         description="Returns the account's numbers in every state, newest first. To list or delist numbers, use"
         " `…/number_management/feature_sets/{featureSetId}/numbers`.",
-        response=NumberList,
+        response=FoundNumbers,
         answer={"numbers": [_NUMBER], "next_after": None},
         params=(_TEXT, _STATE, UNIT, FEATURE_SET, *PAGING),
     ),

@@ -112,7 +112,9 @@ class RotationBody(msgspec.Struct, forbid_unknown_fields=True):
 class WebhookTestBody(msgspec.Struct, forbid_unknown_fields=True):
     """What to send."""
 
-    event_type: Annotated[EventType, Meta(description="The type of the sample event.")] = EventType.CALL_ME_BACK
+    event_type: Annotated[
+        EventType | UnsetType, Meta(description="The type of the sample event; `cmb` if you leave it out.")
+    ] = UNSET
 
 
 class RecoveryBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -199,7 +201,8 @@ async def resume_webhook(request: ApiRequest) -> Response:
 
 async def test_webhook(request: ApiRequest) -> Response:
     """`POST webhooks/{webhookId}/test`."""
-    kind = body_of(request, WebhookTestBody).event_type
+    body = body_of(request, WebhookTestBody)
+    kind = EventType.CALL_ME_BACK if body.event_type is UNSET else body.event_type
     of = request.deps, request.account_id, _id(request)
     tried = await deliveries.send_test(*of, kind, by=await actor_of(request))
     made: DeliveryView = delivery_view(tried)
