@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeVar, cast, get_args
+from typing import Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Raw, Struct, structs
@@ -135,7 +135,8 @@ def explained(
     if not where:
         return InvalidInput("request body must be a JSON object")
     if what.startswith("Invalid enum value") and (choices := _choices(kind, where.partition("[")[0])):
-        return InvalidInput(f"{where} must be one of {', '.join(choices)}", field=where)
+        given = what.removeprefix("Invalid enum value ")
+        return InvalidInput(f"{where} is invalid: {given} is not one of {', '.join(choices)}", field=where)
     return InvalidInput(f"{where} is invalid: {what[0].lower()}{what[1:]}", field=where)
 
 
@@ -147,5 +148,7 @@ def _choices(kind: type[Struct], name: str) -> list[str]:
         one = kinds.pop()
         if isinstance(one, type) and issubclass(one, Enum):
             return [str(choice.value) for choice in one]
+        if get_origin(one) is Literal:
+            return [str(choice) for choice in get_args(one)]
         kinds += get_args(one)
     return []

@@ -35,6 +35,16 @@ async def test_a_name_is_enough_for_an_account_that_can_push(emulator: Emulated)
     assert made["labels"][0]["id"] in listed.text
 
 
+async def test_a_key_manages_when_it_is_asked_for(emulator: Emulated) -> None:
+    made = await make(emulator, name="Acme", keys=[{"features": ["management"]}, {}])
+    url = f"/extensions/v1/clients/{made['client_account_id']}/structure"
+    tokens = [await token_of(emulator, made, key) for key in range(2)]
+    answers = [await emulator.http.get(url, headers={"Authorization": f"Bearer {token}"}) for token in tokens]
+    assert [answer.status_code for answer in answers] == [200, 403]
+    (listed,) = (await emulator.http.get(PATH)).json()
+    assert ["management"] in [key["features"] for key in listed["keys"]]
+
+
 async def test_everything_is_as_asked_for(emulator: Emulated) -> None:
     made = await make(
         emulator,

@@ -1,5 +1,7 @@
 """Accounts for tests, made in one request: keys, people and labels, with every secret that is needed to use them."""
 
+from collections.abc import Iterable
+
 from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.routing import BaseRoute
@@ -14,7 +16,7 @@ from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import LabelType
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
-from callmark.domain.policy.plan import ALL_FEATURES, Feature
+from callmark.domain.policy.plan import ALL_FEATURES, Feature, KeyAccess, key_access
 from callmark.domain.sessions.model import MemberState
 from callmark.kit.errors import AppError
 from callmark.kit.ids import random_text
@@ -30,7 +32,7 @@ class KeyOut(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     key_id: str
     name: str
-    features: list[Feature]
+    features: list[str]
     api_key: str | UnsetType = UNSET
 
 
@@ -96,9 +98,13 @@ async def make(deps: Deps, wanted: wire.WantedAccount) -> EmulatorAccountOut:
 
 
 async def _make_key(deps: Deps, account: Account, wanted: wire.WantedKey) -> KeyOut:
-    features = account.features if wanted.features is UNSET else frozenset(wanted.features)
+    features = account.features if wanted.features is UNSET else frozenset(map(key_access, wanted.features))
     made = await credentials.create_key(deps, account.id, by=SYSTEM, name=wanted.name, features=features)
-    return KeyOut(key_id=str(made.key_id), name=wanted.name, features=sorted(features), api_key=made.api_key)
+    return KeyOut(key_id=str(made.key_id), name=wanted.name, features=_names(features), api_key=made.api_key)
+
+
+def _names(access: Iterable[KeyAccess]) -> list[str]:
+    return sorted(one.value for one in access)
 
 
 async def _make_member(deps: Deps, account_id: AccountId, wanted: wire.WantedMember) -> MemberOut:
@@ -138,7 +144,7 @@ async def _out(deps: Deps, account: Account) -> EmulatorAccountOut:
         client_account_id=str(account.id),
         name=account.name,
         features=sorted(account.features),
-        keys=[KeyOut(key_id=str(one.id), name=one.name, features=sorted(one.features)) for one in keys],
+        keys=[KeyOut(key_id=str(one.id), name=one.name, features=_names(one.features)) for one in keys],
         members=[MemberOut(email=one.email, name=one.name, role=one.role) for one in people],
         labels=[AccountLabelOut(str(one.id), one.name, one.label_type) for one in reversed(identities)],
     )

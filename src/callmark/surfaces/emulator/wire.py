@@ -179,11 +179,15 @@ class FaultsIn(Struct, frozen=True, forbid_unknown_fields=True):
     drop_every: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
+AccessName = Literal["call_personalisation", "number_management", "call_me_back", "user_feedback", "management"]
+"""What a key gives access to, by its name."""
+
+
 class WantedKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key pair to make; without `features` it gets those of the account."""
+    """A key pair to make; without `features` it gets those of the account. `management` must be named."""
 
     name: str = "Test"
-    features: list[Feature] | UnsetType = UNSET
+    features: list[AccessName] | UnsetType = UNSET
 
 
 class WantedMember(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -123,8 +123,8 @@ async def test_ids_in_bodies_and_filters_are_of_the_account_too(deps: Deps, alic
         f"campaigns?feature_set_id={foreign['featureSetId']}",
         f"webhook_deliveries?webhook_id={foreign['webhookId']}",
     ):
-        (rows,) = [value for value in (await alice.get(path)).values() if isinstance(value, list)]
-        assert rows == [], path
+        rows = [value for name, value in (await alice.get(path)).items() if name != "next_after"]
+        assert rows == [[]], path
 
 
 BROKEN: tuple[tuple[bytes, str], ...] = ((b"[]", ""), (b"{", ""), (b'{"nme": 1}', "nme"), (b'{"a\xff": 1}', ""))

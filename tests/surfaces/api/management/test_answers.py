@@ -130,7 +130,7 @@ async def test_a_rating_gets_the_usual_question(deps: Deps, alice: Manager) -> N
     for field, value in broken:
         status_, named = await alice.refusal("POST", "campaigns", new | {"campaign_type": "questions", field: value})
         assert (status_, named.partition("[")[0]) == (400, field)
-    unknown = {"questions": [{"text": "Q?", "option": []}]}
+    unknown = {"questions": [{"text": "Q?", "option": "one"}]}
     assert await alice.refusal("PATCH", f"campaigns/{made['id']}", unknown) == (400, "option")
 
 
