@@ -17,6 +17,7 @@ from bench import (
     p8_numbers,
     p9_export,
     p10_console,
+    p11_client,
 )
 from bench.report import Row
 from callmark.kit import logs
@@ -32,6 +33,7 @@ ALL = {
     "p8": p8_numbers.run,
     "p9": p9_export.run,
     "p10": p10_console.run,
+    "p11": p11_client.run,
 }
 
 

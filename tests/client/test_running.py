@@ -210,6 +210,18 @@ async def test_the_records_window_is_of_the_servers_clock(
     assert (await client.push(**platform.record(expires_in=timedelta(minutes=5)))).status == "success"
 
 
+@pytest.mark.parametrize("moved", [timedelta(minutes=50), timedelta(minutes=70)])
+async def test_a_clock_that_is_moved_between_pushes(
+    platform: Platform, client: callmark.AsyncClient, clock: FakeClock, moved: timedelta
+) -> None:
+    """With the token still valid, and with it over."""
+    for _ in range(3):
+        assert (await client.push(**platform.record(expires_in=timedelta(minutes=5)))).status == "success"
+        clock.advance(moved)
+    with pytest.raises(callmark.InvalidRecord, match="24 hours"):
+        await client.push(**platform.record(expires_in=timedelta(hours=25)))
+
+
 async def test_tasks_share_one_token(platform: Platform, client: callmark.AsyncClient) -> None:
     before = await platform.count("access_token")
     await asyncio.gather(*(client.resolve("918040001234", ONLINE) for _ in range(50)))

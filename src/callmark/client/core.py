@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Struct
 
-from callmark import __version__
 from callmark.client.answers import check, decoded
 from callmark.client.environment import Environment
 from callmark.client.errors import AuthenticationError, CallmarkError
@@ -16,11 +15,12 @@ from callmark.client.flow import Answer, Flow, Request, send
 from callmark.client.options import Options
 from callmark.client.retries import Pacer, Retries
 from callmark.client.token_stores import TokenStore
-from callmark.client.tokens import Tokens
+from callmark.client.tokens import USER_AGENT, Tokens
 
 T = TypeVar("T")
 log = logging.getLogger("callmark")
-USER_AGENT = f"callmark-python/{__version__}"
+CLOCK_MOVED_S = 30.0
+"""A difference that is not the time that a try took."""
 
 
 class Call(Struct, frozen=True):
@@ -46,10 +46,12 @@ def part(text: object) -> str:
 class Core:
     """The rules of one client, shared by its copies' operations."""
 
-    def __init__(self, options: Options, store: TokenStore, environment: Environment) -> None:
+    def __init__(
+        self, options: Options, store: TokenStore, environment: Environment, pacer: Pacer | None = None
+    ) -> None:
         self.options = options
         self.environment = environment
-        self.pacer = Pacer(environment)
+        self.pacer = pacer or Pacer(environment)
         self.tokens = Tokens(options, store, environment, self.pacer.note)
         self.retries = Retries(options.max_retries, environment)
 
@@ -73,6 +75,23 @@ class Core:
         """The server's present in epoch milliseconds, as far as its newest token tells."""
         yield from self.retries.attempts(self.tokens.current)
         return int((self.environment.now() + self.tokens.clock_offset_s) * 1000)
+
+    def has_moved_clock(self, now_ms: int) -> Flow[bool]:
+        """Whether the server's clock is elsewhere than `now_ms` assumed a moment ago; a new token tells where it is.
+
+        An emulator's clock is moved while its tokens stay valid; so may be the clock of this machine.
+        """
+        if not self._is_off(now_ms):
+            token = yield from self.tokens.current()
+            try:
+                yield from self.tokens.current(token)
+            except CallmarkError:  # no more tokens now: what was wrong stays wrong
+                return False
+        return self._is_off(now_ms)
+
+    def _is_off(self, now_ms: int) -> bool:
+        assumed = self.environment.now() + self.tokens.clock_offset_s
+        return abs(assumed - now_ms / 1000) > CLOCK_MOVED_S
 
     def fetch(self, call: Call, shape: type[T]) -> Flow[T]:
         """The answer of a call as a Struct, after retries. Raises the errors of the tree."""

@@ -37,8 +37,8 @@ def feedback(core: Core, survey_id: str, since: Instant) -> Flow[str]:
 
 
 def _epoch(value: Instant, name: str) -> str:
-    """Milliseconds in 13 digits, as contract D16 reads them."""
-    return f"{to_ms(value, name):013d}"
+    """Seconds in 10 digits: the unit of the first documents; a range includes both of its ends (contract 8, D16)."""
+    return f"{to_ms(value, name) // 1000:010d}"
 
 
 class LogFile:

@@ -28,7 +28,7 @@ class Parts:
         if unknown := changes.keys() - _OPTIONS:
             raise TypeError(f"with_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(_OPTIONS))}")
         options = replace(self.core.options, **changes)
-        return Parts(Core(options, store, self.core.environment), store)
+        return Parts(Core(options, store, self.core.environment, self.core.pacer), store)
 
 
 def make_parts(  # noqa: PLR0913 - the arguments of a client

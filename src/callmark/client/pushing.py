@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from callmark.client.core import Call, Core, encode
@@ -28,6 +29,8 @@ MOST_UNDER_WAY = 8
 """Batches of a long list that wait for their outcome at once; what bounds its memory."""
 SETTLES_WITHIN_S = 600.0
 """A record of a long list that is still pending after so long is handed over as pending."""
+NO_TIME, LONGEST_WINDOW = timedelta(), timedelta(hours=24)
+"""Source: contract D26."""
 FIRST_POLL_S, LONGEST_POLL_S = 0.1, 5.0
 REAL_TIME, BATCH, BULK_V1 = "real-time", "batch", "bulk-v1"
 """Buckets of the rate limits. Source: contract D7, D45."""
@@ -51,11 +54,28 @@ OnProgress = Callable[[Progress], None]
 def push(core: Core, record: CallRecord, key: str | None) -> Flow[PushResult]:
     """One record, answered once its receiver's handset was reached or not."""
     now_ms = yield from core.server_now_ms()
-    body = encode(wire_record(record, core.options.generation, now_ms))
+    try:
+        return (yield from _pushed(core, record, key, now_ms))
+    except InvalidRecord as exc:
+        # The window was right when it was made of our idea of the server's clock: look whether that has moved.
+        if exc.field != "ends_at" or key or not _is_made_of_now(record):
+            raise
+        if not (yield from core.has_moved_clock(now_ms)):
+            raise
+    now_ms = yield from core.server_now_ms()
+    return (yield from _pushed(core, record, None, now_ms))
+
+
+def _is_made_of_now(record: CallRecord) -> bool:
+    """Whether the window is from now for a time that the server allows, so that it cannot be at fault by itself."""
+    return record.starts_at is None and record.expires_in is not None and NO_TIME < record.expires_in <= LONGEST_WINDOW
+
+
+def _pushed(core: Core, record: CallRecord, key: str | None, now_ms: int) -> Flow[PushResult]:
     call = Call(
         "POST",
         f"{core.personalisation}/dynamic_call_record",
-        body=body,
+        body=encode(wire_record(record, core.options.generation, now_ms)),
         bucket=REAL_TIME,
         idempotency_key=key or core.environment.new_key(),
     )

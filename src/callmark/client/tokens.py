@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
+from callmark import __version__
 from callmark.client.answers import check, decoded
 from callmark.client.environment import Environment
 from callmark.client.errors import APIConnectionError, APIStatusError, CallmarkError, RateLimited
@@ -18,6 +19,7 @@ from callmark.client.flow import Answer, Flow, Pause, Request, send
 from callmark.client.options import Options
 from callmark.client.token_stores import TokenState, TokenStore
 
+USER_AGENT = f"callmark-python/{__version__}"
 LIFETIME_S, RENEW_BEFORE_S = 3600.0, 300.0
 MOST_TOKENS, WINDOW_S = 10, 1800.0
 _POLL_S, _LONGEST_LOCK_S = 0.02, 60.0
@@ -112,7 +114,12 @@ class Tokens:
     def _request(self) -> Request:
         options = self._options
         pair = msgspec.json.encode({"api_key": options.api_key, "key_id": options.key_id})
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "X-Public-Access": "allow"}
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            "X-Public-Access": "allow",
+        }
         return Request("POST", f"{options.base_url}/clients/{options.account_id}/token", headers, pair)
 
 

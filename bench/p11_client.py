@@ -1,0 +1,185 @@
+"""P11: what the client library costs over bare httpx, real-time pushes 32 at once; memory of a long list."""
+
+import asyncio
+import itertools
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import perf_counter, time
+from typing import Any
+
+import httpx
+import msgspec
+
+import callmark
+from bench.report import Row
+from bench.stage import Stage, connected_handsets, numbers, stage
+from callmark.kit.phone import PhoneNumber
+
+HANDSETS = 100
+AT_ONCE = 32
+PUSHES = 1000
+TURNS = 5
+STUB_PORT = 8797
+RECORDS = int(os.environ.get("BENCH_CLIENT_RECORDS", "1000000"))
+Push = Callable[[int], Awaitable[object]]
+
+
+class MadeToken(callmark.MemoryTokenStore):
+    """A token that is there already, so that each token's 100 pushes a second are enough for all."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token
+
+    def load(self, name: str) -> callmark.TokenState:  # noqa: ARG002 - one token
+        return callmark.TokenState(self._token, time())
+
+
+async def run() -> list[Row]:
+    return [await _overhead(), *await _memory()]
+
+
+async def _overhead() -> Row:
+    async with stage(roles="api,gateway,worker", accounts_count=8) as on:
+        receivers = numbers(HANDSETS)
+        async with connected_handsets(on, receivers), httpx.AsyncClient(trust_env=False) as http:
+            bare, library = _bare(on, receivers, http), _library(on, receivers, http)
+            await _rate(bare), await _rate(library)
+            turns = [(await _rate(bare), await _rate(library)) for _ in range(TURNS)]
+    ratio = statistics.median(of_bare / of_library for of_bare, of_library in turns)
+    best = [max(turn[way] for turn in turns) for way in (0, 1)]
+    return Row(
+        "P11",
+        f"real-time pushes by the library, {AT_ONCE} at once",
+        f"{best[0]:,.0f}/s (bare httpx)",
+        f"{best[1]:,.0f}/s",
+        f"{ratio:.2f} times the time",
+        "≤ 1.3",
+    )
+
+
+def _bare(on: Stage, receivers: list[PhoneNumber], http: httpx.AsyncClient) -> Push:
+    pairs = [(account, token) for account in on.accounts for token in account.tokens]
+
+    async def push(number: int) -> None:
+        account, token = pairs[number % len(pairs)]
+        answer = await http.post(
+            f"{on.url}/v2/clients/{account.id}/dynamic_call_record",
+            content=msgspec.json.encode(on.record(receivers[number % HANDSETS], account)),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        assert answer.json()["status_info"]["status"] == "success"
+
+    return push
+
+
+def _library(on: Stage, receivers: list[PhoneNumber], http: httpx.AsyncClient) -> Push:
+    clients = [
+        (
+            account,
+            callmark.AsyncClient(
+                base_url=on.url,
+                account_id=str(account.id),
+                key_id="made",
+                api_key="made",
+                http_client=http,
+                token_store=MadeToken(token),
+            ),
+        )
+        for account in on.accounts
+        for token in account.tokens
+    ]
+
+    async def push(number: int) -> None:
+        account, client = clients[number % len(clients)]
+        result = await client.push(
+            caller="918040001234",
+            receiver=receivers[number % HANDSETS],
+            label_id=str(account.label_id),
+            name="Acme Deliveries",
+            reason="Your parcel arrives today",
+            expires_in=timedelta(hours=1),
+        )
+        assert result.status == "success"
+
+    return push
+
+
+async def _rate(push: Push) -> float:
+    """Pushes a second."""
+    left = itertools.count()
+
+    async def send() -> None:
+        while (number := next(left)) < PUSHES:
+            await push(number)
+
+    began = perf_counter()
+    await asyncio.gather(*(send() for _ in range(AT_ONCE)))
+    return PUSHES / (perf_counter() - began)
+
+
+async def _memory() -> list[Row]:
+    """What this process holds at its most after a tenth of the list, and after all of it."""
+    async with _stub() as url:
+        client = callmark.Client(base_url=url, account_id="bench", key_id="made", api_key="made")
+        began = perf_counter()
+        done = await asyncio.to_thread(_push_all, client, RECORDS // 10)
+        tenth = _most_mb()
+        done += await asyncio.to_thread(_push_all, client, RECORDS - done)
+        took = perf_counter() - began
+        client.close()
+    assert done == RECORDS
+    return [
+        Row(
+            "P11",
+            f"push_many of {RECORDS:,} records: memory at most",
+            f"{tenth:.0f} MB (a tenth of them)",
+            f"{_most_mb():.0f} MB",
+            f"{_most_mb() / tenth:.2f}",
+            "constant",
+        ),
+        Row("P11", "… records a second, server that does nothing", "", f"{RECORDS / took:,.0f}/s", "", ""),
+    ]
+
+
+def _push_all(client: callmark.Client, count: int) -> int:
+    return sum(result.status == "success" for result in client.push_many(_records(count)))
+
+
+def _records(count: int) -> Iterator[dict[str, Any]]:
+    for i in range(count):
+        yield {
+            "caller": "918040001234",
+            "receiver": f"9199{i:08}",
+            "label_id": "5c1b9f0e-7d1a-4a55-9a0e-0f6d8c2b4e10",
+            "reason": "Your parcel arrives today",
+            "expires_in": timedelta(hours=1),
+        }
+
+
+def _most_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@asynccontextmanager
+async def _stub() -> AsyncGenerator[str]:
+    process = subprocess.Popen([sys.executable, "-m", "bench.batch_stub", str(STUB_PORT)])
+    url = f"http://127.0.0.1:{STUB_PORT}"
+    try:
+        async with httpx.AsyncClient(trust_env=False) as http:
+            for _ in range(100):
+                try:
+                    await http.get(url)
+                    break
+                except httpx.ConnectError:
+                    await asyncio.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(5)
