@@ -53,5 +53,5 @@ WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT re
 async def test_every_table_is_either_kept_by_a_reset_or_forgotten(deps: Deps) -> None:
     async with deps.db.connection() as tx:
         tables = {row["relname"] for row in await tx.fetch(_TABLES)}
-    assert tables == KEPT | set(FORGOTTEN)
-    assert not KEPT & set(FORGOTTEN)
+    assert tables == KEPT | FORGOTTEN
+    assert not KEPT & FORGOTTEN

@@ -8,10 +8,12 @@ from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import CALLER, push
 
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import iso_ms
 from callmark.kit.db import own_names
+from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator import snapshot_store, snapshots
 
 SEEDED = "919900000001"
@@ -94,3 +96,26 @@ async def test_what_handsets_hold_is_what_they_held(emulator: Emulated) -> None:
         await ask(emulator, "POST", f"/{name}/restore")
         shown.append((await emulator.screen(SEEDED, CALLER))["name"])
     assert shown == ["Acme Deliveries", None, "Acme Deliveries"]
+
+
+async def generation_of(deps: Deps, number: str) -> int | None:
+    """Of the number's live registration."""
+    async with deps.db.connection() as tx:
+        return await tx.fetchval(
+            "SELECT generation FROM registration WHERE phone_number = $1 AND token_sha256 IS NOT NULL", number
+        )
+
+
+async def test_after_a_reset_only_handsets_that_had_changed_are_registered_again(emulator: Emulated) -> None:
+    kept, changed, forgotten = "919900000001", "919900000002", "919900000014"
+    assert (await emulator.http.post("/emulator/v1/reset")).status_code == 200  # every handset is there then
+    before = {one: await generation_of(emulator.deps, one) for one in (kept, changed, forgotten)}
+    await emulator.change(changed, os="ios")
+    await handsets.forget_number(emulator.deps, PhoneNumber(forgotten), by=SYSTEM)
+    assert (await emulator.http.post("/emulator/v1/reset")).status_code == 200
+    after = {one: await generation_of(emulator.deps, one) for one in before}
+    assert after[kept] == before[kept]
+    for one in (changed, forgotten):
+        assert after[one] is not None
+        assert after[one] != before[one]
+    assert (await emulator.change(changed))["os"] == "android"

@@ -17,6 +17,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.limits.model import TOKENS_WINDOW
 from callmark.domain.personalisation import partitions
 from callmark.domain.work_names import WorkName
+from callmark.kit.db import Transaction
 from callmark.kit.errors import Unavailable
 from callmark.kit.heartbeats import clock_offset, set_clock
 from callmark.surfaces.emulator import control, snapshot_store, snapshots, store
@@ -25,29 +26,31 @@ from callmark.surfaces.emulator.snapshot_store import Snapshot
 
 log = structlog.get_logger(__name__)
 
-FORGOTTEN: tuple[LiteralString, ...] = (
-    "batch",
-    "call_record",
-    "upload",
-    "upload_part",
-    "record_day",
-    "uncounted_batch",
-    "file_draft",
-    "call",
-    "callback_request",
-    "feedback",
-    "attempt",
-    "waiting_delivery",
-    "delivery",
-    "event",
-    "event_counter",
-    "mail",
-    "sink_request",
-    "sink",
-    "idempotency_key",
-    "request_window",
+FORGOTTEN = frozenset(
+    {
+        "batch",
+        "call_record",
+        "upload",
+        "upload_part",
+        "record_day",
+        "uncounted_batch",
+        "file_draft",
+        "call",
+        "callback_request",
+        "feedback",
+        "attempt",
+        "waiting_delivery",
+        "delivery",
+        "event",
+        "event_counter",
+        "mail",
+        "sink_request",
+        "sink",
+        "idempotency_key",
+        "request_window",
+    }
 )
-"""The tables of what happened since the seed. A push takes its locks in this order too."""
+"""The tables of what happened since the seed."""
 
 _COUNT_FROM_THE_BEGINNING = (
     "UPDATE count_mark SET up_to_at = '-infinity', up_to_id = '00000000-0000-0000-0000-000000000000'"
@@ -81,8 +84,12 @@ INSERT INTO handset_app SELECT * FROM kept_app ON CONFLICT DO NOTHING;
 INSERT INTO registration SELECT * FROM kept_registration
 """
 
-_TRIES = 20
-_PAUSE = timedelta(milliseconds=100)
+_LOCK_WITHIN_MS: tuple[LiteralString, ...] = ("20", "40", "80") + ("200",) * 17
+"""How long a change waits for each lock, each time it is tried: less than the engine waits before it ends a deadlock.
+
+Of us and a push, we give way. As a rule the push is over soon, so the first tries are short.
+"""
+_PAUSE = timedelta(milliseconds=20)
 
 
 async def reset(deps: Deps) -> None:
@@ -96,7 +103,7 @@ async def reset(deps: Deps) -> None:
         await store.put_faults(tx, store.Faults())
         await store.put_seed(tx, None)
         await tx.execute(_END_EXPIRED_TOKENS, deps.clock.now())
-    await _move_clock_to(deps, await _unmoved(deps))
+    await _set_clock(deps, timedelta())
     await _patiently(deps, partial(_forget, deps))
     await tell_of_clock(deps)
     await control.ask(deps, control.Reset(), control.Done)
@@ -111,7 +118,7 @@ async def reset_to_seed(deps: Deps) -> None:
     async with deps.db.connection() as tx:
         seeded = await snapshots.find_seed(tx)
     at = deps.clock.now()
-    await _move_clock_to(deps, await _unmoved(deps))
+    await _set_clock(deps, timedelta())
     await _patiently(deps, partial(_put_rows, deps, seeded, at))
     await tell_of_clock(deps)
     await handsets.recheck(deps)
@@ -129,7 +136,7 @@ async def restore(deps: Deps, name: str) -> None:
     at = deps.clock.now()
     await control.ask(deps, control.Halt(), control.Done)
     try:
-        await _move_clock_to(deps, snapshot.clock_at)
+        await _set_clock(deps, snapshot.clock_at - deps.clock.now() + await clock_offset(deps.db))
         await _patiently(deps, partial(_put_rows, deps, snapshot, at))
         await tell_of_clock(deps)
     finally:
@@ -138,17 +145,15 @@ async def restore(deps: Deps, name: str) -> None:
     log.info("emulator_restored", snapshot=name)
 
 
-async def _unmoved(deps: Deps) -> datetime:
-    """What the product clock would say, had nobody moved it."""
-    return deps.clock.now() - await clock_offset(deps.db)
+async def _set_clock(deps: Deps, offset: timedelta) -> None:
+    """The product clock is that far from the real one; the days of then are there before."""
+    before = await clock_offset(deps.db)
+    if offset != before:
+        await partitions.keep_partitions_at(deps, deps.clock.now() - before + offset)
+    await set_clock(deps.db, deps.fabric, deps.real_clock, offset)
 
 
-async def _move_clock_to(deps: Deps, now: datetime) -> None:
-    await partitions.keep_partitions_at(deps, now)
-    await set_clock(deps.db, deps.fabric, deps.real_clock, now - await _unmoved(deps))
-
-
-async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime) -> None:
+async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime, tx: Transaction) -> None:
     """The rows of the snapshot in the place of those there are.
 
     Tokens that were valid before the clock moved stay while their keys are there. With a seed, virtual handsets stay:
@@ -156,20 +161,18 @@ async def _put_rows(deps: Deps, snapshot: Snapshot, moved_from: datetime) -> Non
     """
     now = deps.clock.now()
     is_seed = snapshot.name == snapshots.SEED
-    async with deps.db.transaction() as tx:
-        tables = await snapshot_store.stored_tables(tx, besides=_OF_FARM if is_seed else ())
-        await tx.execute("SET LOCAL lock_timeout = '200ms'")  # see `_forget`
-        await snapshot_store.lock_all(tx, tables)
-        await tx.execute(_KEEP_TOKENS)
-        if is_seed:
-            await tx.execute(_KEEP_APPS)
-        await snapshot_store.empty(tx, tables)
-        await snapshot_store.fill(tx, tables, snapshot.name)
-        if is_seed:
-            await tx.execute(_BRING_BACK_APPS)
-        await tx.execute(_BRING_BACK_TOKENS, moved_from)
-        await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-        await tx.execute(_ALL_JOBS_DUE, now)
+    tables = await snapshot_store.stored_tables(tx, besides=_OF_FARM if is_seed else ())
+    await snapshot_store.lock_all(tx, tables)
+    await tx.execute(_KEEP_TOKENS)
+    if is_seed:
+        await tx.execute(_KEEP_APPS)
+    await snapshot_store.empty(tx, tables)
+    await snapshot_store.fill(tx, tables, snapshot.name)
+    if is_seed:
+        await tx.execute(_BRING_BACK_APPS)
+    await tx.execute(_BRING_BACK_TOKENS, moved_from)
+    await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
+    await tx.execute(_ALL_JOBS_DUE, now)
 
 
 async def tell_of_clock(deps: Deps) -> None:
@@ -178,26 +181,28 @@ async def tell_of_clock(deps: Deps) -> None:
     await deps.wake(*WorkName)
 
 
-async def _patiently(deps: Deps, change: Callable[[], Awaitable[None]]) -> None:
-    """Makes the change when the pushes under way leave a moment for it."""
-    for left in reversed(range(_TRIES)):
+async def _patiently(deps: Deps, change: Callable[[Transaction], Awaitable[None]]) -> None:
+    """Makes the change, in a transaction, when the pushes under way leave a moment for it."""
+    for tries, within_ms in enumerate(_LOCK_WITHIN_MS, 1):
         try:
-            await change()
+            async with deps.db.transaction() as tx:
+                # Nothing is lost with a crash but the reset itself, which whoever asked for it then asks for again.
+                await tx.execute(f"SET LOCAL lock_timeout = {within_ms}; SET LOCAL synchronous_commit = off")
+                await change(tx)
         except Unavailable:
-            if not left:
+            if tries == len(_LOCK_WITHIN_MS):
                 raise
             await deps.real_clock.sleep(_PAUSE)
         else:
             return
 
 
-async def _forget(deps: Deps) -> None:
+async def _forget(deps: Deps, tx: Transaction) -> None:
     now = deps.clock.now()
-    async with deps.db.transaction() as tx:
-        # Shorter than the engine's patience with deadlocks: of us and a push, we give way.
-        await tx.execute("SET LOCAL lock_timeout = '200ms'")
-        await tx.execute(f"TRUNCATE {', '.join(FORGOTTEN)}")
-        await tx.execute(_COUNT_FROM_THE_BEGINNING)
-        await tx.execute("UPDATE webhook_queue SET due_at = NULL")
-        await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
-        await tx.execute(_ALL_JOBS_DUE, now)
+    tables = [one for one in await snapshot_store.stored_tables(tx) if one.name in FORGOTTEN]
+    await snapshot_store.lock_all(tx, tables)
+    await snapshot_store.empty(tx, tables)
+    await tx.execute(_COUNT_FROM_THE_BEGINNING)
+    await tx.execute("UPDATE webhook_queue SET due_at = NULL")
+    await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
+    await tx.execute(_ALL_JOBS_DUE, now)

@@ -151,11 +151,13 @@ async def lock_all(tx: Tx, tables: Sequence[StoredTable]) -> None:
 async def empty(tx: Tx, tables: Sequence[StoredTable], *, big_bytes: int = BIG_BYTES) -> None:
     """Takes every row out of the tables: large ones nobody refers to are truncated, the others deleted from."""
     big = {row["name"] for row in await tx.fetch(_SIZES, [one.name for one in tables if not one.is_named], big_bytes)}
+    looks = [f"SELECT '{one.name}' AS name WHERE EXISTS (SELECT FROM {one.name})" for one in tables]
+    filled = {row["name"] for row in await tx.fetch(own_names(" UNION ALL ".join(looks)))}
     truncated = [one for one in tables if one.name in big]
-    deletes = [f"DELETE FROM {one.name}" for one in reversed(tables) if one.name not in big]
+    deletes = [f"DELETE FROM {one.name}" for one in reversed(tables) if one.name in filled - big]
     if truncated:
         await tx.execute(f"TRUNCATE {_listed(truncated)}")
-    await tx.execute(own_names("; ".join(deletes)))
+    await _execute_all(tx, deletes)
 
 
 async def fill(tx: Tx, tables: Sequence[StoredTable], name: str) -> None:
@@ -164,7 +166,13 @@ async def fill(tx: Tx, tables: Sequence[StoredTable], name: str) -> None:
     filled = {row["table_name"] for row in rows}
     # A name is one of ours: letters, digits, dots, hyphens, underscores (`snapshots.parse_name`).
     inserts = [_insert(one, name) for one in tables if one.name in filled]
-    await tx.execute(own_names("; ".join(inserts)))
+    await _execute_all(tx, inserts)
+
+
+async def _execute_all(tx: Tx, statements: Sequence[str]) -> None:
+    """Runs the statements in one round trip."""
+    if statements:
+        await tx.execute(own_names("; ".join(statements)))
 
 
 def _insert(table: StoredTable, name: str) -> str:
