@@ -65,6 +65,8 @@ async def test_a_batch_tells_of_each_record(
     await batch.wait(timeout=10)
     assert [result.status for result in batch.records] == ["success", "error", "invalid"]
     assert batch.records[1].message == "Not a Truecaller user"
+    assert batch.records[2].field == "receiver"
+    assert batch.records[2].message == "receiver is not a valid phone number"
     again = await clients.batches.get(batch.batch_id)
     assert again.counts == {"pending": 0, "success": 1, "error": 1, "invalid": 1}
     assert again.records[0].record.caller.removeprefix("+") == "918040001234"
