@@ -1,7 +1,6 @@
 """Lists of any length: order, pace, memory, faults."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -269,7 +268,6 @@ def test_a_bad_record_shows_what_was_sent_whatever_it_was() -> None:
     (found,) = played.run(read_batch(played.core(), "b")).results
     assert (found.status, found.field, found.message) == ("invalid", "caller", "caller is invalid")
     assert found.record == callmark.CallRecord("5", "")
-    assert json.loads(json.dumps(found.record.receiver)) == ""
 
 
 @pytest.mark.parametrize("has_v2", [True, False])
