@@ -170,6 +170,20 @@ async def test_a_fault_that_stays_ends_in_an_error_of_the_tree(platform: Platfor
                 await client.push(**platform.record())
 
 
+async def test_what_took_too_long_can_be_repeated_under_its_own_key(platform: Platform, clock: FakeClock) -> None:
+    record = platform.record(expires_in=None, starts_at=clock.now(), ends_at=clock.now() + timedelta(hours=1))
+    async with proxied(platform.emulator.port) as proxy, platform.client(base_url=proxy.url) as client:
+        await client.resolve("918040001234", ONLINE)  # so that the token is there
+        proxy.plan = iter(["late"])
+        hasty = client.with_options(timeout=0.2, max_retries=0)
+        with pytest.raises(callmark.APITimeoutError, match="did not answer in time"):
+            await hasty.push(**record, idempotency_key="order-17")
+        await client.push(**record, idempotency_key="order-17")
+        with pytest.raises(callmark.Conflict):
+            await client.push(**record, reason="Another reason", idempotency_key="order-17")
+    assert await platform.count("call_record") == 1
+
+
 async def test_a_server_that_is_down(platform: Platform) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     async with platform.client(base_url=nowhere, max_retries=0) as client:
