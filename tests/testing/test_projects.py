@@ -13,6 +13,7 @@ import pytest
 from callmark.testing import Emulator, EmulatorError
 
 PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
+EXAMPLE = Path(__file__).parents[2] / "examples/tested_project"
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 DIALER = next(one for one in PROGRAMS if one.startswith("def prepare"))
 TESTS = [one for one in PROGRAMS if one.startswith("def test_")]
@@ -98,20 +99,25 @@ class Project:
         (self.directory / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
         for name, text in files.items():
             (self.directory / f"{name}.py").write_text(text)
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CALLMARK_"))}
-        # Plugins of our own environment, which an integrator need not have.
-        plugins = [f"-pno:{name}" for name in ("randomly", "schemathesis", "typeguard", "hypothesispytest", "respx")]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", *plugins, *options],
-            cwd=self.directory,
-            env=ours | {"PYTHONPATH": str(self.directory)} | dict(environ or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return run_pytest(self.directory, *options, environ=environ)
+
+
+def run_pytest(directory: Path, *options: str, environ: Mapping[str, str] | None = None) -> str:
+    """What pytest prints of a directory's tests; they must pass."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CALLMARK_"))}
+    # Plugins of our own environment, which an integrator need not have.
+    plugins = [f"-pno:{name}" for name in ("randomly", "schemathesis", "typeguard", "hypothesispytest", "respx")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, *options],
+        cwd=directory,
+        env=ours | {"PYTHONPATH": str(directory)} | dict(environ or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 @pytest.fixture
@@ -141,6 +147,10 @@ def test_the_programs_of_the_guide_in_two_workers_that_share_an_emulator(
     }
     printed = project.run("-n", "2", environ=running, **files)
     assert f"{len(TESTS) + 1} passed" in printed
+
+
+def test_the_project_of_the_examples(running: Mapping[str, str]) -> None:
+    assert "6 passed" in run_pytest(EXAMPLE, "-pno:cacheprovider", environ=running)
 
 
 def test_a_test_finds_nothing_of_those_before(project: Project, running: Mapping[str, str]) -> None:
