@@ -15,7 +15,7 @@ from callmark.testing.accounts import EmulatorAccount, EmulatorClock, ForgetfulT
 from callmark.testing.control import Control, EmulatorError
 from callmark.testing.handset import EmulatorHandset, HandsetOS
 from callmark.testing.receivers import CaughtMail, EmulatorSink, EmulatorWebhook
-from callmark.testing.seeded import Seeded, SeededAccount, SeededLabel, SeededLabels, SeededMember, read_seeded
+from callmark.testing.seeded import SeededAccount, SeededLabel, SeededLabels, SeededMember, SeededPlatform, read_seeded
 
 _FIRST_NUMBER, _NUMBERS = 919876500000, 100_000
 """Numbers of new handsets; none of them is a magic receiver or an example of the documentation."""
@@ -81,7 +81,7 @@ class Emulator:
     thread.
     """
 
-    def __init__(self, seeded: Seeded) -> None:
+    def __init__(self, seeded: SeededPlatform) -> None:
         self._seeded = seeded
         self._control = Control(seeded.base_url, seeded.emulator_token)
         self._seen_by_clients = EmulatorClock()
@@ -112,7 +112,7 @@ class Emulator:
     def connect(cls, url: str, credentials: Path) -> "Emulator":
         """Uses a `callmark demo` that runs at `url`; `credentials` is the file that it wrote. Raises EmulatorError."""
         seeded = read_seeded(credentials)
-        emulator = cls(Seeded(base_url=url, accounts=seeded.accounts, emulator_token=seeded.emulator_token))
+        emulator = cls(SeededPlatform(base_url=url, accounts=seeded.accounts, emulator_token=seeded.emulator_token))
         emulator.clock.now()
         return emulator
 

@@ -11,7 +11,7 @@ CallOutcome: TypeAlias = Literal["answered", "missed", "rejected"]
 HandsetOS: TypeAlias = Literal["android", "ios"]
 
 
-class OfferedQuestion(Struct, frozen=True):
+class ScreenQuestion(Struct, frozen=True):
     """A question of a campaign; without `options` any text will do."""
 
     id: str
@@ -20,7 +20,7 @@ class OfferedQuestion(Struct, frozen=True):
     options: list[str] = []
 
 
-class OfferedCampaign(Struct, frozen=True):
+class ScreenCampaign(Struct, frozen=True):
     """A campaign that asks after calls of these types."""
 
     id: str
@@ -37,8 +37,8 @@ class ScreenOffers(Struct, frozen=True):
     config_name: str | None = None
     slot_picker: bool = False
     slots: list[str] = []
-    campaigns: list[OfferedCampaign] = []
-    questions: list[OfferedQuestion] = []
+    campaigns: list[ScreenCampaign] = []
+    questions: list[ScreenQuestion] = []
 
 
 class ShownScreen(Struct, frozen=True):

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from callmark.testing.control import EmulatorError
-from callmark.testing.seeded import Seeded
+from callmark.testing.seeded import SeededPlatform
 
 _END_WITHIN_S = 10.0
 _PREFIX = "CALLMARK_"
@@ -22,7 +22,7 @@ _LAST_LINES = 20
 
 
 @contextmanager
-def started(port: int) -> Generator[Seeded]:
+def started(port: int) -> Generator[SeededPlatform]:
     """A platform on a new data directory, as long as the block; what it was seeded with. Raises EmulatorError.
 
     It ends when its standard input does, so it does not survive this process, however that ends.
@@ -42,7 +42,7 @@ def started(port: int) -> Generator[Seeded]:
             process.wait()
             errors.seek(0)
             raise EmulatorError(f"the emulator did not start: {_last_lines(errors.read())}")
-        yield msgspec.json.decode(line, type=Seeded)
+        yield msgspec.json.decode(line, type=SeededPlatform)
     finally:
         _end(process)
         errors.close()

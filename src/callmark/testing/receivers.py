@@ -10,7 +10,7 @@ import callmark
 from callmark.testing.control import Control
 
 
-class SinkRequest(Struct, frozen=True):
+class RecordedRequest(Struct, frozen=True):
     """A request as it came; header names are in lower case, `at` is by the product clock."""
 
     at: datetime
@@ -42,9 +42,9 @@ class EmulatorSink:
     def __repr__(self) -> str:
         return f"EmulatorSink({self.url!r})"
 
-    def requests(self) -> list[SinkRequest]:
+    def requests(self) -> list[RecordedRequest]:
         """What it has received, oldest first, at most the newest 1000."""
-        return self._control.ask("GET", f"sinks/{self.name}/requests", list[SinkRequest])
+        return self._control.ask("GET", f"sinks/{self.name}/requests", list[RecordedRequest])
 
     def answer(self, status: int = 200, **how: object) -> None:
         """How it answers from now on: `status`, `delay_s`, `headers`, `body`, `drip`, `reset` (docs/emulator.md)."""

@@ -43,7 +43,7 @@ class SeededAccount(Struct, frozen=True, kw_only=True):
     campaign_id: str = ""
 
 
-class Seeded(Struct, frozen=True, kw_only=True):
+class SeededPlatform(Struct, frozen=True, kw_only=True):
     """Where an emulator is, and all that its tests need to know."""
 
     base_url: str
@@ -51,10 +51,10 @@ class Seeded(Struct, frozen=True, kw_only=True):
     emulator_token: str = ""
 
 
-def read_seeded(path: Path) -> Seeded:
+def read_seeded(path: Path) -> SeededPlatform:
     """What the credentials file says. Raises EmulatorError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Seeded)
+        return msgspec.json.decode(path.read_bytes(), type=SeededPlatform)
     except OSError as exc:
         raise EmulatorError(
             f"cannot read the credentials {path} ({exc.strerror}): set CALLMARK_EMULATOR_CREDENTIALS to the file that"

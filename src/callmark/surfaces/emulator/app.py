@@ -33,8 +33,8 @@ from callmark.surfaces.emulator.work import work_routes
 from callmark.surfaces.http import Response, render
 
 
-class Emulator:
-    """Routes of the control API, the first page and its styles."""
+class EmulatorRoutes:
+    """The control API, the first page and its styles."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
