@@ -27,6 +27,9 @@ CLIENT_COMMANDS = {
     "labels": _Entry("callmark.client.cli.lists:labels", "Read the account's labels."),
     "feature-sets": _Entry("callmark.client.cli.lists:feature_sets", "Read the account's feature sets."),
     "numbers": _Entry("callmark.client.cli.lists:numbers", "Read, list and delist the account's numbers."),
+    "plan": _Entry("callmark.client.cli.account_file:plan", "Show what a file would change in the account."),
+    "apply": _Entry("callmark.client.cli.account_file:apply", "Make the account what a file says."),
+    "export-config": _Entry("callmark.client.cli.account_file:export_config", "Write the account as a file."),
     "completion": _Entry("callmark.client.cli.completion:completion", "Print the script that completes commands."),
 }
 PLATFORM_COMMANDS = {

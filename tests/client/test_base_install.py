@@ -96,6 +96,14 @@ def test_a_command_of_the_server_says_how_to_get_it(base: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_an_account_file_can_be_json_and_yaml_says_how_to_get_it(base: Path, tmp_path: Path) -> None:
+    for name, told in (("a.yaml", "pip install 'callmark[files]'"), ("a.json", "missing: base_url=")):
+        (tmp_path / name).write_text('{"departments": []}')
+        done = run(base, "-m", "callmark.main", "plan", str(tmp_path / name))
+        assert done.returncode == 2
+        assert told in done.stderr
+
+
 def test_help_names_what_can_be_run(base: Path) -> None:
     done = run(base, "-m", "callmark.main", "--help")
     assert done.returncode == 0

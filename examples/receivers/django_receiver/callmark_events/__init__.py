@@ -1,1 +1,0 @@
-"""Events from Callmark: stored when they come, handled by a command."""

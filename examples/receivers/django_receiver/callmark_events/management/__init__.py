@@ -1,1 +1,0 @@
-"""Commands and their folder, as Django looks for them."""

@@ -1,1 +1,0 @@
-"""`handle_events`."""
