@@ -18,6 +18,7 @@ from bench import (
     p9_export,
     p10_console,
     p11_client,
+    p12_testing,
 )
 from bench.report import Row
 from callmark.kit import logs
@@ -34,6 +35,7 @@ ALL = {
     "p9": p9_export.run,
     "p10": p10_console.run,
     "p11": p11_client.run,
+    "p12": p12_testing.run,
 }
 
 

@@ -59,13 +59,17 @@ async def platform(deps: Deps, tmp_path: Path) -> AsyncGenerator[Platform]:
         cast = await make_cast(running.deps)
         await register(running.deps, ONLINE)
         await hold_all(running.deps, ONLINE)
-        options = {
-            "base_url": running.deps.public_url,
-            "account_id": str(cast.account.id),
-            "key_id": cast.key_id,
-            "api_key": cast.api_key,
-        }
-        yield Platform(running, cast, options)
+        yield Platform(running, cast, options_of(running, cast))
+
+
+def options_of(emulator: Emulated, cast: Cast) -> dict[str, Any]:
+    """What a client of the account is made with."""
+    return {
+        "base_url": emulator.deps.public_url,
+        "account_id": str(cast.account.id),
+        "key_id": cast.key_id,
+        "api_key": cast.api_key,
+    }
 
 
 @pytest.fixture

@@ -37,6 +37,8 @@ class Proxy:
                 self.seen.append(body)
                 do = next(self.plan, "pass")
             await self._do(do, _closing(head) + body, writer)
+            if do == "late":  # the answer comes after the client has lost patience
+                await reader.read()
         finally:
             writer.close()
 
@@ -49,7 +51,7 @@ class Proxy:
             case "no json":
                 await self._ask(request)
                 writer.write(_response(b"200 OK", b"application/json", b'{"batch_id": '))
-            case "cut":  # the server does it, nobody hears of it
+            case "cut" | "late":  # the server does it, nobody hears of it
                 await self._ask(request)
             case "half":
                 answer = await self._ask(request)

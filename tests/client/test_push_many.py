@@ -1,7 +1,6 @@
 """Lists of any length: order, pace, memory, faults."""
 
 import itertools
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -269,4 +268,24 @@ def test_a_bad_record_shows_what_was_sent_whatever_it_was() -> None:
     (found,) = played.run(read_batch(played.core(), "b")).results
     assert (found.status, found.field, found.message) == ("invalid", "caller", "caller is invalid")
     assert found.record == callmark.CallRecord("5", "")
-    assert json.loads(json.dumps(found.record.receiver)) == ""
+
+
+@pytest.mark.parametrize("has_v2", [True, False])
+def test_an_invalid_record_of_the_first_generation_is_explained_where_the_second_is_served(*, has_v2: bool) -> None:
+    fault = {
+        "status": "error",
+        "field": "dynamic_call_reason",
+        "message": "Request body is invalid: dynamic_call_reason x",
+    }
+
+    def serve(request: Request) -> Reply:
+        if "/v2/" not in request.url:
+            return answer([{"id": "r1", "status": "invalid input"}, {"id": "r2", "status": "success"}])
+        return answer({"data": [{"id": "r1", "status_info": fault}]}) if has_v2 else error(404)
+
+    played = Played(serve)
+    bad, good = played.run(read_batch(played.core(generation=1), "b")).results
+    assert (bad.status, bad.field, bad.message) == (
+        ("invalid", "reason", "reason x") if has_v2 else ("invalid", None, "Invalid input")
+    )
+    assert good.status == "success"

@@ -65,6 +65,8 @@ async def test_a_batch_tells_of_each_record(
     await batch.wait(timeout=10)
     assert [result.status for result in batch.records] == ["success", "error", "invalid"]
     assert batch.records[1].message == "Not a Truecaller user"
+    assert batch.records[2].field == "receiver"
+    assert batch.records[2].message == "receiver is not a valid phone number"
     again = await clients.batches.get(batch.batch_id)
     assert again.counts == {"pending": 0, "success": 1, "error": 1, "invalid": 1}
     assert again.records[0].record.caller.removeprefix("+") == "918040001234"
@@ -166,6 +168,20 @@ async def test_a_fault_that_stays_ends_in_an_error_of_the_tree(platform: Platfor
             proxy.plan = iter([fault])
             with pytest.raises(kind):
                 await client.push(**platform.record())
+
+
+async def test_what_took_too_long_can_be_repeated_under_its_own_key(platform: Platform, clock: FakeClock) -> None:
+    record = platform.record(expires_in=None, starts_at=clock.now(), ends_at=clock.now() + timedelta(hours=1))
+    async with proxied(platform.emulator.port) as proxy, platform.client(base_url=proxy.url) as client:
+        await client.resolve("918040001234", ONLINE)  # so that the token is there
+        proxy.plan = iter(["late"])
+        hasty = client.with_options(timeout=0.2, max_retries=0)
+        with pytest.raises(callmark.APITimeoutError, match="did not answer in time"):
+            await hasty.push(**record, idempotency_key="order-17")
+        await client.push(**record, idempotency_key="order-17")
+        with pytest.raises(callmark.Conflict):
+            await client.push(**record, reason="Another reason", idempotency_key="order-17")
+    assert await platform.count("call_record") == 1
 
 
 async def test_a_server_that_is_down(platform: Platform) -> None:

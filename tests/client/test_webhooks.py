@@ -1,8 +1,8 @@
 """Webhooks: what the server signs is ours, nothing else is; events of both consoles are typed."""
 
-import base64
 import json
 from datetime import UTC, date, datetime, timedelta
+from email.message import Message
 from typing import Any
 from uuid import UUID
 
@@ -121,7 +121,10 @@ def test_headers_may_come_as_any_framework_has_them() -> None:
     headers = signed(body)
     upper = {name.title(): value for name, value in headers.items()}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
-    for one in (upper, pairs, list(headers.items())):
+    message = Message()  # what http.server has
+    for name, value in headers.items():
+        message[name] = value
+    for one in (upper, pairs, list(headers.items()), message):
         assert callmark.webhooks.unwrap(body, one, secret=SECRET).event_id == ID
 
 
@@ -187,4 +190,3 @@ def test_a_secret_that_is_none_never_fits(secret: str | list[str]) -> None:
     empty = signed(body, b"")
     with pytest.raises(callmark.WebhookVerificationError):
         callmark.webhooks.unwrap(body, empty, secret=secret)
-    assert base64.b64decode(SECRET.removeprefix("whsec_")) == KEY

@@ -1,13 +1,13 @@
 """Pushes: one record in real time, a batch, and lists of any length (contract, sections 4 and 5)."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from callmark.client.core import Call, Core, encode
-from callmark.client.errors import CallmarkError, InvalidRecord, NotFound, WaitTimeout
+from callmark.client.errors import APIStatusError, CallmarkError, InvalidRecord, NotFound, WaitTimeout
 from callmark.client.flow import Emit, Flow, Pause, Stream, take
 from callmark.client.records import CallRecord, Json, RecordLike, read_record, rough_record, wire_record
 from callmark.client.results import (
@@ -17,6 +17,7 @@ from callmark.client.results import (
     PushResult,
     RecordResult,
     Rows,
+    is_unexplained,
     read_batch_id,
     read_push,
     read_rows,
@@ -133,6 +134,8 @@ def read_batch(core: Core, batch_id: str, sent: Sequence[tuple[CallRecord, Json]
     """The batch as it is now; of an unknown one, no records (contract D8)."""
     call = Call("GET", f"{core.personalisation}/dynamic_call_records", query={"batchId": batch_id})
     rows = yield from core.exchange(call, read_rows)
+    if core.options.generation == 1 and any(is_unexplained(row) for row in rows):
+        rows = yield from _explained(core, call.query, rows)
     if not sent:
         return BatchState(batch_id, [result_of(row, batch_id, index) for index, row in enumerate(rows)])
     shown = Rows(rows)
@@ -142,6 +145,16 @@ def read_batch(core: Core, batch_id: str, sent: Sequence[tuple[CallRecord, Json]
         pending = RecordResult(record, PENDING, batch_id=batch_id, index=index)
         results.append(pending if row is None else result_of(row, batch_id, index, record))
     return BatchState(batch_id, results, list(sent))
+
+
+def _explained(core: Core, query: Mapping[str, str], rows: list[Json]) -> Flow[list[Json]]:
+    """The rows with what is wrong with the invalid ones, which only later generations' paths say (contract D9, D33)."""
+    try:
+        later = yield from core.exchange(Call("GET", f"/v2{core.account}/dynamic_call_records", query=query), read_rows)
+    except APIStatusError:  # an account of the first generation alone
+        return rows
+    said = {str(row.get("id")): row.get("status_info") for row in later}
+    return [row | {"status_info": said.get(str(row.get("id")))} if is_unexplained(row) else row for row in rows]
 
 
 def wait_for(core: Core, state: BatchState, timeout_s: float | None) -> Flow[BatchState]:

@@ -26,6 +26,8 @@ PENDING: Final = "pending"
 SUCCESS: Final = "success"
 ERROR: Final = "error"
 INVALID: Final = "invalid"
+INVALID_INPUT = "invalid input"
+"""What the first generation says of a bad record. Source: contract D9."""
 STATUSES: tuple[Status, ...] = (PENDING, SUCCESS, ERROR, INVALID)
 
 
@@ -112,9 +114,14 @@ def _outcome(row: Json) -> tuple[Status, str, str | None]:
         return told, "", None
     if told == ERROR:
         return (INVALID if field else ERROR), message, field
-    if told == "invalid input":
+    if told == INVALID_INPUT:
         return INVALID, message or "Invalid input", field
     return ERROR, _CATALOGUE.get(told, told), None
+
+
+def is_unexplained(row: Json) -> bool:
+    """Whether a row of the first generation says that a record is invalid, and not why."""
+    return row.get("status") == INVALID_INPUT and "status_info" not in row
 
 
 def _record_of(row: Json) -> CallRecord:

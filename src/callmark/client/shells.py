@@ -192,11 +192,12 @@ async def _taken(effect: Take) -> list[Any]:
 def connection_error(exc: Exception, url: str) -> APIConnectionError:
     """The tree's error for one of httpx, with what to look at."""
     where = str(httpx.URL(url).copy_with(query=None, path="/")) if not isinstance(exc, httpx.InvalidURL) else url
+    why = str(exc) or _kind(exc)
     if isinstance(exc, httpx.TimeoutException):
         return APITimeoutError(f"{where} did not answer in time ({_kind(exc)}). Try again, or raise `timeout`")
     if isinstance(exc, httpx.ConnectError | httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return APIConnectionError(f"cannot reach {where}: {exc}. Check the base URL, and that the server is running")
-    return APIConnectionError(f"the answer of {where} was cut off or cannot be read: {exc or _kind(exc)}")
+        return APIConnectionError(f"cannot reach {where}: {why}. Check the base URL, and that the server is running")
+    return APIConnectionError(f"the answer of {where} was cut off or cannot be read: {why}")
 
 
 def _kind(exc: Exception) -> str:

@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -21,7 +21,18 @@ TOLERANCE_S = 300
 _PREFIX = "whsec_"
 _ID, _TIMESTAMP, _SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
 Name: TypeAlias = str | bytes
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[Name, Name]]
+
+
+@runtime_checkable
+class HeaderMapping(Protocol):
+    """A mapping as frameworks have it; that of `http.server` is no `Mapping`."""
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Names and values."""
+        ...
+
+
+Headers: TypeAlias = HeaderMapping | Iterable[tuple[Name, Name]]
 """A request's headers: any framework's mapping, or pairs as ASGI has them."""
 
 
@@ -53,7 +64,7 @@ def unwrap(
 
 
 def _lower(headers: Headers) -> dict[str, str]:
-    pairs = cast("Mapping[Name, Name]", headers).items() if isinstance(headers, Mapping) else headers
+    pairs = headers.items() if isinstance(headers, HeaderMapping) else headers
     return {_text(name).lower(): _text(value) for name, value in pairs}
 
 

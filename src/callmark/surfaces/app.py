@@ -52,10 +52,10 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         if not deps.settings.emulator:  # there the demo's first page is at /
             routes.append(Route("/", _to_console, methods=["GET"]))
     if deps.settings.emulator:
-        from callmark.surfaces.emulator.app import Emulator
+        from callmark.surfaces.emulator.app import EmulatorRoutes
         from callmark.surfaces.emulator.faults import Interceptor
 
-        emulator, before = Emulator(deps), Interceptor(deps)
+        emulator, before = EmulatorRoutes(deps), Interceptor(deps)
         parts.append((emulator.start, emulator.stop))
         routes += emulator.routes
     whole = Starlette(routes=routes, lifespan=_lifespan(parts))

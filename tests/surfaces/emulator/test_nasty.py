@@ -12,7 +12,7 @@ from tests.factories import phone
 from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers
 from tests.surfaces.emulator.running import Emulated
 
-from callmark.surfaces.emulator.app import Emulator
+from callmark.surfaces.emulator.app import EmulatorRoutes
 
 MAGICIAN = "919900000016"
 QUERY = ("caller", "page", "limit", "after", "to", "q")
@@ -76,7 +76,7 @@ def filled(path: str, segment: str) -> str:
 @pytest.fixture
 async def attacked(emulator: Emulated) -> AsyncGenerator[Attacked]:
     url = f"http://127.0.0.1:{emulator.port}"
-    routes = [one for one in Emulator(emulator.deps).routes if isinstance(one, Route)]
+    routes = [one for one in EmulatorRoutes(emulator.deps).routes if isinstance(one, Route)]
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         yield Attacked(http, url, routes)
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from tests.documented import DOCUMENTS, EMULATOR, HANDSET, Operation, document, misfits, operations
 
 from callmark.domain.deps import Deps
-from callmark.surfaces.emulator.app import Emulator
+from callmark.surfaces.emulator.app import EmulatorRoutes
 from callmark.surfaces.emulator.routing import PREFIX
 from callmark.surfaces.gateway import http_verbs
 from callmark.surfaces.reference.fields import described
@@ -46,7 +46,7 @@ def test_a_verb_that_nobody_tells_of_stops_the_start() -> None:
 async def test_every_route_of_the_control_api_is_told(deps: Deps) -> None:
     table = {
         (method, route.path)
-        for route in Emulator(deps).routes
+        for route in EmulatorRoutes(deps).routes
         if isinstance(route, Route) and route.path.startswith(PREFIX)
         for method in (route.methods or set()) - {"HEAD"}
     }

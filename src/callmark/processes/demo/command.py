@@ -18,13 +18,12 @@ from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Settings, default_data_dir, read_settings
 from callmark.processes.compose import open_deps
-from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials, write_env
-from callmark.processes.demo.seed import seed
+from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
+from callmark.processes.demo.preparing import prepare, until_ready
 from callmark.processes.demo.story import Story
 from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
 from callmark.processes.supervisor import ROLES, Running, Supervisor
-from callmark.surfaces.emulator import snapshots
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
 
 
@@ -88,7 +87,7 @@ class _Demo:
                 self.good = await Story(http, self.credentials, teller, deps).tell()
                 if self.once:
                     return
-                await _until_ready(http)
+                await until_ready(running.base_url)
             self._say_where(teller, running)
             if self.browser:
                 await _open_page(running.base_url)
@@ -96,17 +95,10 @@ class _Demo:
 
     async def _prepare(self, settings: Settings) -> None:
         """Seeds, and writes the credentials, before anything answers requests."""
-        async with open_deps(settings, "demo") as deps:
-            kept = settings.data / CREDENTIALS_JSON
-            known = read_credentials(kept)
-            made = await seed(deps, known)
-            if known is None or not made.has_secrets_of(known) or not await snapshots.has_seed(deps):
-                await snapshots.take_seed(deps)
-        write_credentials(kept, made)
-        write_env(settings.data / CREDENTIALS_ENV, made)
-        if self.credentials_file:
-            write_credentials(self.credentials_file, made)
-        self.credentials = made
+        await prepare(settings)
+        self.credentials = read_credentials(settings.data / CREDENTIALS_JSON)
+        if self.credentials_file and self.credentials:
+            write_credentials(self.credentials_file, self.credentials)
 
     def _say_where(self, teller: Teller, running: Running) -> None:
         data = running.settings.data
@@ -125,14 +117,6 @@ class _Demo:
         teller.heading("To go from API key to ringing handset yourself, paste this into another shell:")
         teller.verbatim(curl_walk(data / CREDENTIALS_ENV))
         teller.heading("Ctrl-C stops it.")
-
-
-async def _until_ready(http: httpx.AsyncClient) -> None:
-    """Returns when everything that the demo promises is there, each magic receiver included; 30 seconds at most."""
-    with contextlib.suppress(TimeoutError, httpx.HTTPError):
-        async with asyncio.timeout(30):
-            while not (await http.get("/readyz")).is_success:  # noqa: ASYNC110 - another process, over HTTP
-                await asyncio.sleep(0.1)
 
 
 def _report(text: str) -> None:

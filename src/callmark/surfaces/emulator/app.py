@@ -28,11 +28,13 @@ from callmark.surfaces.emulator.reset import reset, reset_to_seed, tell_of_clock
 from callmark.surfaces.emulator.routing import control_route
 from callmark.surfaces.emulator.sinks import sink_routes
 from callmark.surfaces.emulator.snapshot_routes import snapshot_routes
+from callmark.surfaces.emulator.webhooks import webhook_routes
+from callmark.surfaces.emulator.work import work_routes
 from callmark.surfaces.http import Response, render
 
 
-class Emulator:
-    """Routes of the control API, the first page and its styles."""
+class EmulatorRoutes:
+    """The control API, the first page and its styles."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -51,6 +53,8 @@ class Emulator:
             *mail_routes(deps),
             *snapshot_routes(deps, self._clock_moves),
             *account_routes(deps),
+            *webhook_routes(deps),
+            *work_routes(deps),
             *sink_routes(deps),
             *self._live.routes,
             *page_routes(deps),

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from callmark.domain.calls.model import CallEvent
 from callmark.domain.credentials.model import MOST_KEYS
+from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
 from callmark.domain.labels.model import LabelType
@@ -214,6 +215,14 @@ class WantedAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     keys: Annotated[list[WantedKey], Meta(max_length=MOST_KEYS)] | UnsetType = UNSET
     members: Annotated[list[WantedMember], Meta(max_length=100)] = []
     labels: Annotated[list[WantedLabel], Meta(max_length=100)] | UnsetType = UNSET
+
+
+class WantedWebhook(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A webhook to make; without `event_types` it gets every event."""
+
+    client_account_id: UUID
+    url: str
+    event_types: list[EventType] | UnsetType = UNSET
 
 
 class NothingIn(Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ from callmark.surfaces.reference.emulator_examples import (
     SINK,
 )
 from callmark.surfaces.reference.emulator_states_doc import STATES
+from callmark.surfaces.reference.emulator_tests_doc import FOR_TESTS
 
 ABOUT = DocumentInfo(
     "Callmark emulator",
@@ -301,7 +302,10 @@ _SEND = DocumentedRoute(
     largest_body_bytes=sinks.LARGEST_REQUEST_BYTES,
     takes_anything=True,
 )
-OPERATIONS = (*(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUBLE, *STATES, *_MAILS, *_SINKS)), _SEND)
+OPERATIONS = (
+    *(one.operation() for one in (*_TIME, *_HANDSETS, *_CALLS, *_TROUBLE, *STATES, *FOR_TESTS, *_MAILS, *_SINKS)),
+    _SEND,
+)
 
 
 def emulator_openapi(public_url: str, version: str) -> Json:

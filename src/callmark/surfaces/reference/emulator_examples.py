@@ -93,3 +93,19 @@ SNAPSHOT: Json = {
     "made_at": "2026-01-01T09:00:00.000Z",
     "now": "2026-01-01T10:00:00.000Z",
 }
+WEBHOOK_WANTED: Json = {
+    "client_account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11",
+    "url": "http://127.0.0.1:8700/emulator/v1/sinks/orders",
+    "event_types": ["cmb"],
+}
+WEBHOOK: Json = {
+    "id": "019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c77",
+    "name": "Test 1",
+    "url": "http://127.0.0.1:8700/emulator/v1/sinks/orders",
+    "event_types": ["cmb"],
+    "secret": "whsec_a-secret-of-this-installation",
+}
+WORK: Json = {
+    "idle": False,
+    "work": {"batches": 0, "uploads": 0, "switches": 0, "listing_jobs": 0, "mails": 0, "deliveries": 1},
+}

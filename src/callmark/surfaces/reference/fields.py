@@ -31,6 +31,14 @@ _ABOUT = {
 """Descriptions that replace a docstring written for readers of the code."""
 
 _FIELDS: dict[str, str | tuple[str, Json]] = {
+    "event_types": "The kinds of events that it gets.",
+    "idle": "Whether nothing is due or under way.",
+    "secret": "What signs its deliveries (docs/webhooks.md).",
+    "WebhookMadeOut.id": ("The webhook.", _UUID),
+    "WebhookMadeOut.name": "Its name.",
+    "WebhookMadeOut.url": "Where its events are sent.",
+    "WantedWebhook.url": "Where its events are sent: a public address, one of this machine, or a sink's.",
+    "work": "Of each kind of work, how much is due or under way.",
     "accepted_at": ("When the record was accepted, epoch microseconds; of several the greatest shows.", _INT64),
     "ack_delay_s": "Seconds until it acknowledges a push; it holds the record at once.",
     "advance_s": "Seconds to move the clock on: more than 0, at most 34,560,000 (400 days).",

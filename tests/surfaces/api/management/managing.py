@@ -122,7 +122,7 @@ async def make_everything(deps: Deps, account_id: AccountId) -> dict[str, str]:
     reason = await call_reasons.create_call_reason(deps, account_id, text="Your parcel arrives today", by=SYSTEM)
     listed = await make_listed(deps, account_id=account_id, process_id=branch.process.id)
     receiver, _ = await ring(deps, listed)
-    hook = await webhooks.create_webhook(deps, account_id, name="CRM", url=HOOK, event_types=[*EventType], by=SYSTEM)
+    hook = await webhooks.create_webhook(deps, account_id, name="Desk", url=HOOK, event_types=[*EventType], by=SYSTEM)
     asked = await callbacks.request(deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
     (delivery,) = await deliveries.list_deliveries(deps, account_id)
     campaign = await offer_everything(deps, listed)

@@ -1,5 +1,6 @@
 """Structure, feature sets and numbers by the management API."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -174,6 +175,17 @@ async def test_a_request_with_a_key_makes_one_of_each_in_its_own_place(alice: Ma
     in_one = await alice.ask("POST", f"operations/{made['operation']}/processes", name, Idempotency_Key="process")
     elsewhere = await alice.ask("POST", f"operations/{other['id']}/processes", name, Idempotency_Key="process")
     assert (in_one.status_code, elsewhere.status_code) == (201, 422)
+
+
+async def test_requests_at_once_with_one_key_make_one_campaign(deps: Deps, alice: Manager) -> None:
+    listed = await make_listed(deps, account_id=alice.account_id)
+    new = {"feature_set_id": str(listed.feature_set_id), "name": "Stars", "campaign_type": "call_rating"}
+    answers = await asyncio.gather(*(alice.ask("POST", "campaigns", new, Idempotency_Key="once") for _ in range(8)))
+    made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert len(made) == 1
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert [one["id"] for one in (await alice.get("campaigns"))["campaigns"]] == [*made]
+    assert await alice.actions() == ["campaign.created"]
 
 
 async def test_numbers_are_found_in_every_state_with_the_job_that_works_on_them(deps: Deps, alice: Manager) -> None:

@@ -204,6 +204,11 @@ _LABEL = {
     "created_by_email": EMAIL,
     "created_at": AT,
 }
+_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAMgAAADIAQAAAACFI5MzAAAAHElEQVR42u3BgQAAAADDoPlTX+EAVQEAAAAAfAYU"
+    "UAABxFrmKwAAAABJRU5ErkJggg=="
+)
+"""A black square."""
 _TYPE = ParamDoc("label_type", "Only labels of this type.", {"type": "string", "enum": [*LabelType]})
 _BAD = (
     wrong("name", "label name is required", "the name is empty, too long, or has characters that are not allowed"),
@@ -233,7 +238,7 @@ ROUTES = (
         summary="Create a label",
         description="Creates a label with its logo. The body can be up to 3 MiB.",
         request=NewLabelBody,
-        sent={"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": 53, "logo": "iVBORw0KGgo="},
+        sent={"label_type": "dynamic", "name": "Acme Deliveries", "sub_category": 53, "logo": _PNG},
         response=LabelView,
         answer=_LABEL,
         errors=_BAD,

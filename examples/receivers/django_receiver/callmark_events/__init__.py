@@ -1,0 +1,1 @@
+"""Events from Callmark: stored when they come, handled by a command."""

@@ -1,0 +1,1 @@
+"""Commands and their folder, as Django looks for them."""

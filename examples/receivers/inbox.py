@@ -1,0 +1,62 @@
+"""Events that have come and that nobody has handled yet, in a SQLite file; both small receivers keep theirs here.
+
+python inbox.py    # handles what waits; start it from a timer, or as often as you like
+
+The receiver only stores the event. What takes time (a CRM, an email, a queue) happens here, so that the answer is quick
+and nothing is lost if the CRM is down.
+"""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+
+import callmark
+
+FILE = os.environ.get("INBOX_FILE", "inbox.sqlite3")
+_TABLE = """CREATE TABLE IF NOT EXISTS event
+    (event_id TEXT PRIMARY KEY, summary TEXT NOT NULL, body TEXT NOT NULL, handled INTEGER NOT NULL DEFAULT 0)"""
+
+
+def keep(event: callmark.Event) -> bool:
+    """Stores the event; False if it is there already. On disk when this returns, so a 2xx may follow."""
+    with closing(_opened()) as db, db:
+        row = event.event_id, summary_of(event), json.dumps(event.raw)
+        statement = "INSERT INTO event (event_id, summary, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        return db.execute(statement, row).rowcount == 1
+
+
+def handle_waiting() -> None:
+    """Handles each stored event; one whose handling fails is tried again on the next run."""
+    with closing(_opened()) as db:
+        waiting = "SELECT event_id, summary FROM event WHERE NOT handled ORDER BY rowid"
+        for event_id, summary in db.execute(waiting).fetchall():
+            print(summary)  # your CRM; if it can, pass event_id on: after a crash here the event is handled again
+            with db:
+                db.execute("UPDATE event SET handled = 1 WHERE event_id = ?", (event_id,))
+
+
+def summary_of(event: callmark.Event) -> str:
+    """What somebody should do about the event."""
+    match event:
+        case callmark.CallMeBackEvent(is_interested=False):
+            return f"do not call {event.callable_number} back"
+        case callmark.CallMeBackEvent(slot=callmark.Slot(start=start, end=end)):
+            return f"call {event.callable_number} back between {start:%d %b %H:%M} and {end:%H:%M} UTC"
+        case callmark.CallMeBackEvent():
+            return f"call {event.callable_number} back"
+        case callmark.FeedbackEvent():
+            answers = "; ".join(f"{one.question} {one.answer}" for one in event.responses)
+            return f"{event.client_number} answered: {answers}"
+        case _:
+            return f"{event.event_type}: this version does not know it, all of it is in `body`"
+
+
+def _opened() -> sqlite3.Connection:
+    db = sqlite3.connect(FILE)
+    db.execute(_TABLE)
+    return db
+
+
+if __name__ == "__main__":
+    handle_waiting()

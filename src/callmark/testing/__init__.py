@@ -1,0 +1,40 @@
+"""Tests of programs that use Callmark: the platform as a pytest fixture, and a router that needs no process.
+
+`pip install 'callmark[testing]'`; the fixtures are found automatically (docs/testing.md). The names here are imported
+when one of them is first used, so a project without such tests pays nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from callmark.testing.accounts import EmulatorAccount as EmulatorAccount
+    from callmark.testing.control import EmulatorError as EmulatorError
+    from callmark.testing.emulator import Emulator as Emulator
+    from callmark.testing.handset import EmulatorHandset as EmulatorHandset
+    from callmark.testing.handset import ShownScreen as ShownScreen
+    from callmark.testing.mocks import mock_router as mock_router
+    from callmark.testing.receivers import EmulatorSink as EmulatorSink
+
+_WHERE = {
+    "Emulator": "emulator",
+    "EmulatorAccount": "accounts",
+    "EmulatorError": "control",
+    "EmulatorHandset": "handset",
+    "EmulatorSink": "receivers",
+    "ShownScreen": "handset",
+    "mock_router": "mocks",
+}
+
+
+def __getattr__(name: str) -> object:
+    """One of the names above."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'callmark.testing' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"callmark.testing.{_WHERE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """For prompts that complete."""
+    return sorted({*globals(), *_WHERE})

@@ -1,0 +1,68 @@
+"""Starts the platform in a process of its own (`callmark.testing.platform`), and ends it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from callmark.testing.control import EmulatorError
+from callmark.testing.seeded import SeededPlatform
+
+_END_WITHIN_S = 10.0
+_PREFIX = "CALLMARK_"
+_KEPT = ("CALLMARK_POSTGRES_BIN", "CALLMARK_NATS_BIN", "CALLMARK_OUTGOING_NETWORKS", "CALLMARK_LOG_LEVEL")
+"""Settings that tests may give the platform; the rest are of other installations, or of clients."""
+_LAST_LINES = 20
+
+
+@contextmanager
+def started(port: int) -> Generator[SeededPlatform]:
+    """A platform on a new data directory, as long as the block; what it was seeded with. Raises EmulatorError.
+
+    It ends when its standard input does, so it does not survive this process, however that ends.
+    """
+    data = Path(tempfile.mkdtemp(prefix="callmark-testing-"))
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed below
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIX) or name in _KEPT}
+    # -P: else Python looks for modules in the directory that the tests were started in.
+    argv = [sys.executable, "-P", "-m", "callmark.testing.platform", str(data), str(port)]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        argv, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, start_new_session=True
+    )
+    try:
+        assert process.stdout  # noqa: S101 - it is a pipe
+        line = process.stdout.readline()
+        if not line:
+            process.wait()
+            errors.seek(0)
+            raise EmulatorError(f"the emulator did not start: {_last_lines(errors.read())}")
+        yield msgspec.json.decode(line, type=SeededPlatform)
+    finally:
+        _end(process)
+        errors.close()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(BrokenPipeError):
+                pipe.close()
+    try:
+        process.wait(_END_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()  # what it started dies with it
+        process.wait()
+
+
+def _last_lines(errors: bytes) -> str:
+    lines = errors.decode(errors="replace").strip().splitlines()[-_LAST_LINES:]
+    if any("ModuleNotFoundError" in line for line in lines):
+        return f"{lines[-1]}. Install it with pip install 'callmark[testing]'"
+    return "\n".join(lines) or "it said nothing"

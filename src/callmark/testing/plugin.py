@@ -1,0 +1,74 @@
+"""The pytest plugin: fixtures that start the platform when a test first asks for it. It imports nothing before that."""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    import callmark
+    from callmark.testing.emulator import Emulator
+
+_URL, _CREDENTIALS = "CALLMARK_EMULATOR_URL", "CALLMARK_EMULATOR_CREDENTIALS"
+
+
+@pytest.fixture(scope="session")
+def callmark_shared_emulator() -> "Generator[Emulator]":
+    """The emulator of this process, for fixtures of your own that live longer than a test; it is not reset.
+
+    The one at CALLMARK_EMULATOR_URL, if that is set.
+    """
+    from callmark.testing.emulator import Emulator
+
+    if url := os.environ.get(_URL):
+        emulator = Emulator.connect(url, _credentials())
+        yield emulator
+        emulator.close()
+        return
+    with Emulator.start() as started:
+        yield started
+
+
+@pytest.fixture
+def callmark_emulator(callmark_shared_emulator: "Emulator") -> "Generator[Emulator]":
+    """The platform with handsets, a clock, webhooks and faults, as it was seeded (docs/testing.md)."""
+    with _alone(callmark_shared_emulator.base_url):
+        callmark_shared_emulator.reset()
+        yield callmark_shared_emulator
+
+
+@pytest.fixture
+def callmark_client(callmark_emulator: "Emulator") -> "callmark.Client":
+    """A client of the emulator's first account."""
+    return callmark_emulator.account().client()
+
+
+@pytest.fixture
+def callmark_async_client(callmark_emulator: "Emulator") -> "callmark.AsyncClient":
+    """The same for coroutines."""
+    return callmark_emulator.account().async_client()
+
+
+def _credentials() -> Path:
+    if named := os.environ.get(_CREDENTIALS):
+        return Path(named)
+    root, user = Path("/var/lib/callmark-demo"), Path.home() / ".local/share/callmark-demo"
+    return (root if os.geteuid() == 0 else user) / "demo-credentials.json"
+
+
+@contextmanager
+def _alone(url: str) -> Generator[None]:
+    """Of all processes that test against one emulator, one at a time: each test resets it."""
+    name = f"callmark-emulator-{os.geteuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
+    lock = os.open(Path(tempfile.gettempdir()) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

@@ -1,0 +1,136 @@
+"""What httpx raises or answers becomes the tree's errors, the same in both clients."""
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import callmark
+
+OPTIONS: dict[str, Any] = {"base_url": "http://callmark.test", "account_id": "acc", "key_id": "k", "api_key": "s"}
+Respond = Callable[[httpx.Request], httpx.Response]
+
+
+def raising(error: Exception) -> Respond:
+    def respond(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return respond
+
+
+def resolve(respond: Respond) -> list[callmark.CallmarkError]:
+    """The error of each client."""
+    found: list[callmark.CallmarkError] = []
+    transport = httpx.MockTransport(respond)
+
+    async def asynchronously() -> None:
+        async with httpx.AsyncClient(transport=transport) as http:
+            client = callmark.AsyncClient(**OPTIONS, http_client=http, max_retries=0)
+            with pytest.raises(callmark.CallmarkError) as raised:
+                await client.resolve("918040001234", "919900000001")
+            found.append(raised.value)
+
+    with httpx.Client(transport=transport) as http:
+        client = callmark.Client(**OPTIONS, http_client=http, max_retries=0)
+        with pytest.raises(callmark.CallmarkError) as raised:
+            client.resolve("918040001234", "919900000001")
+        found.append(raised.value)
+    asyncio.run(asynchronously())
+    return found
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (httpx.ConnectError("refused"), callmark.APIConnectionError, "cannot reach http://callmark.test/: refused"),
+        (httpx.ConnectTimeout("slow"), callmark.APITimeoutError, "did not answer in time (ConnectTimeout)"),
+        (httpx.ReadTimeout("slow"), callmark.APITimeoutError, "raise `timeout`"),
+        (httpx.PoolTimeout("busy"), callmark.APITimeoutError, "PoolTimeout"),
+        (httpx.RemoteProtocolError("peer closed"), callmark.APIConnectionError, "cut off"),
+        (httpx.ReadError(""), callmark.APIConnectionError, "ReadError"),
+        (httpx.DecodingError("bad gzip"), callmark.APIConnectionError, "bad gzip"),
+        (httpx.TooManyRedirects("round"), callmark.APIConnectionError, "round"),
+        (httpx.InvalidURL("odd"), callmark.APIConnectionError, "odd"),
+    ],
+)
+def test_every_error_of_httpx_has_its_place(error: Exception, kind: type[Exception], told: str) -> None:
+    for found in resolve(raising(error)):
+        assert type(found) is kind
+        assert told in str(found)
+        assert "919900000001" not in str(found)
+        assert found.__cause__ is error
+
+
+def test_a_redirect_is_an_error_that_names_its_goal() -> None:
+    for found in resolve(lambda _: httpx.Response(301, headers={"location": "https://elsewhere.example/"})):
+        assert isinstance(found, callmark.UnexpectedAnswer)
+        assert "redirects to https://elsewhere.example/" in str(found)
+
+
+class Cut(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """Half a file."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"a,b\n1,"
+        raise httpx.RemoteProtocolError("peer closed")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"a,b\n1,"
+        raise httpx.RemoteProtocolError("peer closed")
+
+
+def serving(*files: httpx.Response) -> tuple[Respond, list[str]]:
+    """A server whose link gives these files, one after the other; the headers that came with them."""
+    left, seen = iter(files), list[str]()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/token"):
+            return httpx.Response(200, json={"token": "t0ken"})
+        if request.url.path.endswith("/summary"):
+            return httpx.Response(200, json={"url": "https://files.example/log"})
+        seen.append(request.headers.get("authorization", "none"))
+        return next(left)
+
+    return respond, seen
+
+
+GOOD = b'a,b\n1,"2\n3"\n'
+
+
+@pytest.mark.parametrize("way", ["threads", "tasks"])
+def test_a_download_is_whole_or_not_there(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "log.csv"
+    files = [httpx.Response(200, stream=Cut()), httpx.Response(410, json={}), httpx.Response(200, content=GOOD)]
+    respond, seen = serving(*files, httpx.Response(200, content=GOOD), httpx.Response(403, json={}))
+    transport = httpx.MockTransport(respond)
+    rows: list[dict[str, str]] = []
+
+    def with_threads() -> None:
+        with httpx.Client(transport=transport) as http:
+            download = callmark.Client(**OPTIONS, http_client=http).logs.call_me_back(0, 1)
+            assert download.save(path) == path
+            rows.extend(download.rows())
+            with pytest.raises(callmark.PermissionDenied):
+                download.save(tmp_path / "other.csv")
+
+    async def with_tasks() -> None:
+        async with httpx.AsyncClient(transport=transport) as http:
+            download = await callmark.AsyncClient(**OPTIONS, http_client=http).logs.call_me_back(0, 1)
+            assert await download.save(path) == path
+            rows.extend([row async for row in download.rows()])
+            with pytest.raises(callmark.PermissionDenied):
+                await download.save(tmp_path / "other.csv")
+
+    if way == "threads":
+        with_threads()
+    else:
+        asyncio.run(with_tasks())
+    assert path.read_bytes() == GOOD
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert rows == [{"a": "1", "b": "2\n3"}]
+    assert set(seen) == {"none"}
+    assert [one.name for one in tmp_path.iterdir()] == ["log.csv"]

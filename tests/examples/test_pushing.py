@@ -1,0 +1,96 @@
+"""The programs that push: the dialer, and the cron job, which may run again."""
+
+import asyncio
+import csv
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.client.conftest import Platform
+from tests.examples.running import run
+
+from callmark.kit.clock import FakeClock
+from callmark.kit.ids import random_uuid
+from callmark.worker.run import run_worker
+
+CALLER = "918040001234"
+FIRST, SECOND = "919900000001", "919900000002"
+REASON = "Your order 17 arrives today"
+
+
+@pytest.fixture
+async def working(platform: Platform) -> AsyncGenerator[None]:
+    """The worker, beside the test."""
+    running = asyncio.create_task(run_worker(platform.deps))
+    yield
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_the_dialer_pushes_and_then_dials(platform: Platform, environ: dict[str, str], tmp_path: Path) -> None:
+    await platform.emulator.make(FIRST)
+    await platform.emulator.make(SECOND)
+    calls = tmp_path / "calls.csv"
+    calls.write_text(f"receiver,reason\n{FIRST},{REASON}\n919900000099,{REASON}\n{SECOND},short\n12,{REASON}\n")
+    label = platform.cast.label
+    ran = await run(
+        "dialer/dialer.py", calls, "--caller", CALLER, "--label-id", label.id, "--lines", 2, environ=environ
+    )
+    assert ran.status == 0, ran.err
+    pushed, nobody, refused, wrong = ran.out.splitlines()
+    assert pushed == f"{FIRST}: pushed; shows {label.name} - {REASON}"
+    assert nobody == "919900000099: not pushed (Not a Truecaller user); shows the bare number"
+    assert refused.startswith(f"{SECOND}: not pushed (")
+    assert refused.endswith("; shows the bare number")
+    assert wrong.startswith("12: not pushed (")
+    assert "; not reached (" in wrong
+
+
+@pytest.mark.usefixtures("working")
+async def test_the_cron_job_pushes_a_file_and_run_again_pushes_nothing_twice(
+    platform: Platform, environ: dict[str, str], clock: FakeClock, tmp_path: Path
+) -> None:
+    await platform.emulator.make(FIRST)
+    now = clock.now()
+    starts_at, ends_at = now.isoformat(), (now + timedelta(hours=9)).isoformat()
+    exported = tmp_path / "deliveries.csv"
+    exported.write_text(
+        "receiver,reason,starts_at,ends_at\n"
+        f"{FIRST},{REASON},{starts_at},{ends_at}\n"
+        f"919900000099,{REASON},{starts_at},{ends_at}\n"
+        f"{FIRST},{REASON},2026-01-31T09:00,{ends_at}\n"
+        f"{FIRST},short,{starts_at},{ends_at}\n"
+    )
+    argv = "nightly_push/push_csv.py", exported, "--caller", CALLER, "--label-id", platform.cast.label.id
+    first = await run(*argv, environ=environ)
+    assert (first.status, first.out) == (1, f"{exported}: 4 rows, 3 failed\n"), first.err
+    results = exported.with_suffix(".results.csv")
+    written = results.read_text()
+    rows = list(csv.DictReader(written.splitlines()))
+    assert [row["status"] for row in rows] == ["success", "error", "invalid", "invalid"]
+    assert [row["line"] for row in rows] == ["2", "3", "4", "5"]
+    assert rows[1]["message"] == "Not a Truecaller user"
+    assert "no time zone" in rows[2]["message"]
+    assert "between 10 and 100" in rows[3]["message"]
+    records = await platform.count("call_record")
+    again = await run(*argv, environ=environ)
+    assert (again.status, again.out, results.read_text()) == (1, first.out, written), again.err
+    assert await platform.count("call_record") == records
+    shown = await platform.emulator.call(FIRST, CALLER)
+    assert shown["call_reason"] == REASON
+
+
+async def test_the_cron_job_says_what_is_wrong(environ: dict[str, str], tmp_path: Path) -> None:
+    exported = tmp_path / "deliveries.csv"
+    options = "--caller", CALLER, "--label-id", "label"
+    exported.write_text("phone,reason\n")
+    wrong = await run("nightly_push/push_csv.py", exported, *options, environ=environ)
+    assert (wrong.status, "missing: ends_at, receiver, starts_at" in wrong.err) == (2, True)
+    exported.write_text(f"receiver,reason,starts_at,ends_at\n{FIRST},{REASON},2026-01-31T09:00Z,2026-01-31T10:00Z\n")
+    refused = await run(
+        "nightly_push/push_csv.py", exported, *options, environ=environ | {"CALLMARK_API_KEY": str(random_uuid())}
+    )
+    assert (refused.status, "key id and secret" in refused.err) == (3, True)
+    assert not exported.with_suffix(".results.csv").exists()

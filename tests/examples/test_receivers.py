@@ -1,0 +1,117 @@
+"""The webhook receivers, each with the commands of its README: an event, the same again, and what is not signed."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.client.conftest import Platform
+from tests.examples.running import EXAMPLES, run, serving
+from tests.factories import ALICE
+from tests.listed import make_listed, ring
+from tests.surfaces.emulator.running import free_port
+
+from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks.model import NewCallbackRequest
+from callmark.domain.events.model import EventType
+from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.model import DeliveryState
+from callmark.kit.ids import random_uuid
+
+RECEIVERS = EXAMPLES / "receivers"
+_WAITING = "SELECT count(*) FROM event WHERE NOT handled"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """How a receiver is started, and how its events are handled."""
+
+    serve: tuple[object, ...]
+    handle: tuple[object, ...]
+    waiting: str
+    """How many events are not handled yet."""
+    prepare: tuple[object, ...] = ()
+    folder: Path = RECEIVERS
+
+
+def commands(framework: str, port: int) -> Commands:
+    """Those of the README."""
+    return {
+        "fastapi": Commands(("-m", "uvicorn", "fastapi_receiver:app", "--port", port), ("inbox.py",), _WAITING),
+        "flask": Commands(("-m", "flask", "--app", "flask_receiver", "run", "--port", port), ("inbox.py",), _WAITING),
+        "django": Commands(
+            ("manage.py", "runserver", "--noreload", port),
+            ("manage.py", "handle_events"),
+            "SELECT count(*) FROM callmark_events_receivedevent WHERE handled_at IS NULL",
+            ("manage.py", "migrate"),
+            RECEIVERS / "django_receiver",
+        ),
+    }[framework]
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "flask", "django"])
+async def test_a_receiver_stores_an_event_once_and_refuses_what_is_not_signed(
+    framework: str, platform: Platform, tmp_path: Path
+) -> None:
+    port = free_port()
+    of = commands(framework, port)
+    url = f"http://127.0.0.1:{port}/callmark"
+    secret, call_me_back = await subscribed(platform, url)
+    events = tmp_path / "events.sqlite3"
+    environ = {
+        "CALLMARK_WEBHOOK_SECRET": f"whsec_bmV4dA==,{secret}",
+        "INBOX_FILE": str(events),
+        "DJANGO_DATABASE": str(events),
+    }
+    if of.prepare:
+        assert (await run(*of.prepare, cwd=of.folder, environ=environ)).status == 0
+    log = tmp_path / "receiver.log"
+    async with serving(*of.serve, port=port, cwd=of.folder, environ=environ, log=log):
+        number = await call_me_back()
+        await platform.push_due()
+        await resent(platform)
+        await platform.push_due()
+        async with httpx.AsyncClient(trust_env=False) as http:
+            assert (await http.post(url, json={"event_id": "1"})).status_code == 400
+            assert (await http.get(url)).status_code == 405
+    told = log.read_text()
+    assert (told.count(": stored"), told.count(": was here before")) == (1, 1), told
+    assert "refused a webhook: there is no webhook-timestamp header" in told
+    assert count(events, of.waiting) == 1
+    handled = await run(*of.handle, cwd=of.folder, environ=environ)
+    assert (handled.status, handled.out) == (0, f"call {number} back\n"), handled.err
+    assert count(events, of.waiting) == 0
+
+
+def count(file: Path, statement: str) -> int:
+    """What a statement counts in a SQLite file."""
+    with closing(sqlite3.connect(file)) as db:
+        return db.execute(statement).fetchone()[0]
+
+
+async def subscribed(platform: Platform, url: str) -> tuple[str, Callable[[], Awaitable[str]]]:
+    """A webhook to `url`: its secret, and how somebody, whose number it gives, asks to be called back."""
+    account_id = platform.cast.account.id
+    made = await webhooks.create_webhook(
+        platform.deps, account_id, name="desk", url=url, event_types=list(EventType), by=ALICE
+    )
+    listed = await make_listed(platform.deps, account_id=account_id)
+
+    async def call_me_back() -> str:
+        receiver, _ = await ring(platform.deps, listed)
+        await callbacks.request(platform.deps, receiver, NewCallbackRequest(random_uuid(), listed.number))
+        return receiver
+
+    return made.secret, call_me_back
+
+
+async def resent(platform: Platform) -> None:
+    """The delivery, which succeeded, is due again."""
+    account_id = platform.cast.account.id
+    (delivery,) = await deliveries.list_deliveries(platform.deps, account_id)
+    assert delivery.state is DeliveryState.SUCCESS
+    await deliveries.resend(platform.deps, account_id, delivery.id, by=ALICE)

@@ -1,0 +1,81 @@
+"""The router of documented answers: it is what the reference says, and the whole library works with it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+from tools.documented_answers import PATH, answers, as_file
+
+import callmark
+from callmark.testing import mock_router
+
+RECORD: dict[str, Any] = {"caller": "918040001234", "receiver": "919900000001", "expires_in": timedelta(hours=1)}
+PAIR: dict[str, Any] = {"account_id": "3f0c1c52-6a5e-4d0e-9a53-1a0e6a1b7c11", "key_id": "K", "api_key": "S"}
+BATCH = "8e2f7a31-52c4-4b6d-9f10-7a6b5c4d3e2f"
+SET = "77aa11bb-2233-4455-8899-aabbccddeeff"
+
+
+def client(base_url: str = "https://callmark.test", **options: Any) -> callmark.Client:
+    return callmark.Client(base_url=base_url, **PAIR, **options)
+
+
+def test_the_answers_are_those_of_the_reference() -> None:
+    assert PATH.read_bytes() == as_file(answers()), "run python -m tools.documented_answers"
+
+
+@pytest.mark.parametrize("generation", [1, 2, 3])
+def test_pushes_of_every_generation(generation: Literal[1, 2, 3]) -> None:
+    with mock_router() as router, client(generation=generation) as ours:
+        assert ours.push(**RECORD).status == "success"
+        batch = ours.batches.create([RECORD])
+        assert batch.batch_id == BATCH
+        batch.wait(timeout=1)
+        assert batch.counts["success"] == 1
+        assert [one.status for one in ours.push_many([RECORD] * 3)] == ["success"] * 3
+        assert len(ours.batches.get(BATCH).records) == 3
+        assert router[f"pushRecordV{generation}"].call_count == 1
+
+
+def test_the_other_operations() -> None:
+    now = datetime.now(UTC)
+    with mock_router(), client() as ours:
+        assert [label.name for label in ours.labels.list()] == ["Acme Deliveries"]
+        assert [number.phone_number for number in ours.numbers.list()] == ["918040001234"]
+        assert [one.id for one in ours.feature_sets.list()] == [SET]
+        assert ours.numbers.publish(SET, ["918040001234", "918040001235"]).new_numbers
+        assert ours.numbers.delist(SET, ["918040001234"]).existing_numbers
+        assert ours.logs.call_me_back(now - timedelta(days=1), now).url.startswith("https://")
+        assert ours.resolve("918040001234", "919900000001").shows == "call_record"
+        assert ours.batches.funnel(BATCH).accepted == 500
+        assert ours.records.timeline("019b7a2e-5a10-7cc3-9d0e-0d2f6a1b4c55")
+        assert [type(event) for event in ours.events.list()] == [callmark.CallMeBackEvent]
+
+
+async def test_coroutines() -> None:
+    with mock_router():
+        async with callmark.AsyncClient(base_url="https://callmark.test", **PAIR) as ours:
+            assert (await ours.push(**RECORD)).status == "success"
+
+
+def test_an_answer_can_be_another() -> None:
+    with mock_router() as router, client(max_retries=0) as ours:
+        router["pushRecordV2"].respond(503)
+        with pytest.raises(callmark.ServerError):
+            ours.push(**RECORD)
+
+
+def test_only_below_a_base_url() -> None:
+    with mock_router(base_url="https://calls.example/api"):
+        with client("https://calls.example/api") as ours:
+            assert ours.push(**RECORD).status == "success"
+        with client("https://other.example", max_retries=0) as other, pytest.raises(AssertionError, match="not mocked"):
+            other.push(**RECORD)
+
+
+def test_as_a_decorator() -> None:
+    @mock_router()
+    def test() -> str:
+        with client() as ours:
+            return ours.push(**RECORD).status
+
+    assert test() == "success"

@@ -1,0 +1,176 @@
+"""Projects of integrators, run by pytest as they run them: the programs of docs/testing.md as they are printed."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from callmark.testing import Emulator, EmulatorError
+
+PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
+EXAMPLE = Path(__file__).parents[2] / "examples/tested_project"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+DIALER = next(one for one in PROGRAMS if one.startswith("def prepare"))
+TESTS = [one for one in PROGRAMS if one.startswith("def test_")]
+HEAD = "import callmark\nimport callmark.testing\nimport my_dialer\nimport pytest\n"
+CONFTEST = '''
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import callmark
+import pytest
+
+
+class Receiver(HTTPServer):
+    """What an integrator has: a server that unwraps events."""
+
+    secret = ""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/hooks"
+        self.events = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.events.append(callmark.webhooks.unwrap(body, self.headers, secret=self.server.secret))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def my_receiver():
+    with Receiver() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+'''
+SPECIFIED = """
+def test_we_call_back_as_the_readme_says(callmark_emulator, my_receiver):
+    my_receiver.secret = callmark_emulator.webhook(my_receiver.url).secret
+    phone = callmark_emulator.handset()
+    phone.ring(callmark_emulator.number, outcome="missed")
+    phone.call_me_back()
+    callmark_emulator.clock.advance(minutes=2)
+    callmark_emulator.wait_idle()
+    assert len(my_receiver.events) == 1
+"""
+LEAVES = """
+def test_leaves_things_behind(callmark_emulator):
+    callmark_emulator.webhook(callmark_emulator.sink("left"))
+    callmark_emulator.fail(status=503, count=99)
+    callmark_emulator.clock.advance(hours=5)
+"""
+FINDS = """
+def test_finds_nothing(callmark_emulator, callmark_client):
+    assert callmark_emulator.webhook(callmark_emulator.sink("left")).name == "Test 1"
+    assert [one.name for one in callmark_client.labels.list()]
+"""
+NO_CALLMARK = """
+import sys
+
+def test_arithmetic():
+    assert 1 + 1 == 2
+    loaded = {name for name in sys.modules if name.startswith(("callmark", "httpx", "msgspec", "respx"))}
+    assert loaded <= {"callmark", "callmark.testing", "callmark.testing.plugin"}
+"""
+
+
+@dataclass
+class Project:
+    """A project outside of ours, with its own settings of pytest."""
+
+    directory: Path
+
+    def run(self, *options: str, environ: Mapping[str, str] | None = None, **files: str) -> str:
+        """What pytest prints of tests in these files; they must pass."""
+        (self.directory / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
+        for name, text in files.items():
+            (self.directory / f"{name}.py").write_text(text)
+        return run_pytest(self.directory, *options, environ=environ)
+
+
+def run_pytest(directory: Path, *options: str, environ: Mapping[str, str] | None = None) -> str:
+    """What pytest prints of a directory's tests; they must pass."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CALLMARK_"))}
+    # Plugins of our own environment, which an integrator need not have.
+    plugins = [f"-pno:{name}" for name in ("randomly", "schemathesis", "typeguard", "hypothesispytest", "respx")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins, *options],
+        cwd=directory,
+        env=ours | {"PYTHONPATH": str(directory)} | dict(environ or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def running(callmark_shared_emulator: Emulator, tmp_path: Path) -> Mapping[str, str]:
+    """The variables that make a project use the emulator of these tests."""
+    credentials = tmp_path / "credentials.json"
+    callmark_shared_emulator.save_credentials(credentials)
+    assert credentials.stat().st_mode & 0o777 == 0o600
+    return {
+        "CALLMARK_EMULATOR_URL": callmark_shared_emulator.base_url,
+        "CALLMARK_EMULATOR_CREDENTIALS": str(credentials),
+    }
+
+
+def test_the_programs_of_the_guide_in_two_workers_that_share_an_emulator(
+    project: Project, running: Mapping[str, str]
+) -> None:
+    files = {
+        "conftest": CONFTEST,
+        "my_dialer": f"from datetime import timedelta\n\n{DIALER}",
+        "test_guide": HEAD + "\n".join([*TESTS, SPECIFIED]),
+    }
+    printed = project.run("-n", "2", environ=running, **files)
+    assert f"{len(TESTS) + 1} passed" in printed
+
+
+def test_the_project_of_the_examples(running: Mapping[str, str]) -> None:
+    assert "6 passed" in run_pytest(EXAMPLE, "-pno:cacheprovider", environ=running)
+
+
+def test_a_test_finds_nothing_of_those_before(project: Project, running: Mapping[str, str]) -> None:
+    assert "2 passed" in project.run(environ=running, test_a=LEAVES, test_b=FINDS)
+
+
+def test_a_project_without_such_tests_pays_nothing(project: Project) -> None:
+    assert "1 passed" in project.run(test_c=NO_CALLMARK)
+
+
+def test_the_plugin_can_be_left_out(project: Project) -> None:
+    assert "callmark_emulator" in project.run("--fixtures", test_d=NO_CALLMARK)
+    assert "callmark_emulator" not in project.run("-p", "no:callmark", "--fixtures", test_d=NO_CALLMARK)
+
+
+def test_credentials_that_are_missing_are_named(running: Mapping[str, str], tmp_path: Path) -> None:
+    with pytest.raises(EmulatorError, match="set CALLMARK_EMULATOR_CREDENTIALS"):
+        Emulator.connect(running["CALLMARK_EMULATOR_URL"], tmp_path / "none.json")
+
+
+def test_another_server_is_no_emulator(running: Mapping[str, str]) -> None:
+    with pytest.raises(EmulatorError, match="does not answer"):
+        Emulator.connect("http://127.0.0.1:9", Path(running["CALLMARK_EMULATOR_CREDENTIALS"]))
