@@ -1,9 +1,9 @@
 """A dialer that says who calls, and why, before the phone rings.
 
-python dialer.py calls.csv --caller 918040001234 --label-id … [--lines 4]
+python dialer.py calls.csv --caller 918040001234 --label-id … [--lines 4] [--patience 3]
 
-A push takes some milliseconds and at most PUSH_TIMEOUT_S. If it fails, the call is made all the same: the phone then
-shows the bare number, or your listed one.
+A push takes some milliseconds. If it fails, or takes longer than `--patience`, the call is made all the same: the phone
+then shows the bare number, or your listed one.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import httpx
 
 import callmark
 
-PUSH_TIMEOUT_S = 3.0
 SHOWS_FOR = timedelta(minutes=10)
 """From now until the phone has surely rung."""
 
@@ -35,6 +34,9 @@ class Dialer:
     dial: Dial
     caller: str
     label_id: str
+    patience_s: float
+    pushes: ThreadPoolExecutor
+    """Pushes have threads of their own, so that a call need not wait for the end of one."""
 
     def call_all(self, calls: Iterable[tuple[str, str]], lines: int) -> Iterator[str]:
         """Calls each (receiver, reason), `lines` at a time; a line for each, in order."""
@@ -43,7 +45,11 @@ class Dialer:
 
     def call(self, receiver: str, reason: str) -> str:
         """Pushes, then dials, whatever became of the push."""
-        pushed = self._push(receiver, reason)
+        push = self.pushes.submit(self._push, receiver, reason)
+        try:
+            pushed = push.result(self.patience_s)
+        except TimeoutError:
+            pushed = "not pushed in time"
         return f"{receiver}: {pushed}; {self.dial(self.caller, receiver)}"
 
     def _push(self, receiver: str, reason: str) -> str:
@@ -78,11 +84,13 @@ def main() -> None:
     parser.add_argument("--caller", required=True)
     parser.add_argument("--label-id", required=True)
     parser.add_argument("--lines", type=int, default=4, help="calls at the same time")
+    parser.add_argument("--patience", type=float, default=3, help="seconds that a call may wait for its push")
     args = parser.parse_args()
     with args.calls.open(newline="") as file:
         calls = [(row["receiver"], row["reason"]) for row in csv.DictReader(file)]
-    with callmark.Client(timeout=PUSH_TIMEOUT_S, max_retries=0) as client:
-        dialer = Dialer(client, on_emulator(os.environ["CALLMARK_BASE_URL"]), args.caller, args.label_id)
+    dial = on_emulator(os.environ["CALLMARK_BASE_URL"])
+    with callmark.Client(timeout=10, max_retries=0) as client, ThreadPoolExecutor(args.lines) as pushes:
+        dialer = Dialer(client, dial, args.caller, args.label_id, args.patience, pushes)
         for line in dialer.call_all(calls, args.lines):
             print(line)
 

@@ -48,6 +48,19 @@ async def test_the_dialer_pushes_and_then_dials(platform: Platform, environ: dic
     assert "; not reached (" in wrong
 
 
+async def test_a_push_that_takes_too_long_does_not_hold_up_the_call(
+    platform: Platform, environ: dict[str, str], tmp_path: Path
+) -> None:
+    await platform.emulator.make(FIRST)
+    assert (await platform.emulator.http.put("/emulator/v1/faults", json={"latency_ms": 200})).status_code == 200
+    calls = tmp_path / "calls.csv"
+    calls.write_text(f"receiver,reason\n{FIRST},{REASON}\n")
+    options = "--caller", CALLER, "--label-id", platform.cast.label.id, "--patience", 0.01
+    ran = await run("dialer/dialer.py", calls, *options, environ=environ)
+    assert ran.out.startswith(f"{FIRST}: not pushed in time; shows "), ran.err
+    assert (await platform.emulator.screen(FIRST, CALLER))["call_reason"] == REASON  # it is not given up either
+
+
 @pytest.mark.usefixtures("working")
 async def test_the_cron_job_pushes_a_file_and_run_again_pushes_nothing_twice(
     platform: Platform, environ: dict[str, str], clock: FakeClock, tmp_path: Path
