@@ -10,8 +10,7 @@ from tests.domain.numbers.staging import labelled_set, reviewing, run_jobs
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId
-from callmark.domain.numbers import imports, reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import imports, reviews, service as numbers
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.phone import PhoneNumber
 

@@ -4,8 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.kit.http_answer import MOST_HEAD_BYTES, AnswerReader, NotHttp
 

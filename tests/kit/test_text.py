@@ -4,8 +4,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.kit.errors import InvalidInput
 from callmark.kit.text import alike, clean_line, kept_or, some_names

@@ -16,8 +16,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
-from callmark.domain.webhooks import secrets
-from callmark.domain.webhooks import service as webhooks
+from callmark.domain.webhooks import secrets, service as webhooks
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, known_keys, make_key, settle_key

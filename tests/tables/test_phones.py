@@ -1,8 +1,7 @@
 """Numbers as people and spreadsheets write them."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.tables.phones import NoNumber, read_phone, read_phones
 

@@ -18,8 +18,7 @@ from uuid import UUID
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+from nats.errors import Error as NatsError, NoRespondersError
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning

@@ -20,8 +20,7 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.migrate import needed, schema_number
-from callmark.kit.secret_key import FILE as KEY_FILE
-from callmark.kit.secret_key import known_keys, lock_key, make_key, mark, set_key
+from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 

@@ -10,8 +10,7 @@ if TYPE_CHECKING:
     from callmark.testing.accounts import EmulatorAccount as EmulatorAccount
     from callmark.testing.control import EmulatorError as EmulatorError
     from callmark.testing.emulator import Emulator as Emulator
-    from callmark.testing.handset import EmulatorHandset as EmulatorHandset
-    from callmark.testing.handset import ShownScreen as ShownScreen
+    from callmark.testing.handset import EmulatorHandset as EmulatorHandset, ShownScreen as ShownScreen
     from callmark.testing.mocks import mock_router as mock_router
     from callmark.testing.receivers import EmulatorSink as EmulatorSink
 

@@ -1,8 +1,7 @@
 """The rule of an account's name."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.accounts.model import account_name
 from callmark.kit.errors import InvalidInput

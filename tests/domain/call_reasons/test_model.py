@@ -1,8 +1,7 @@
 """The wording of call reasons."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.call_reasons.model import library_text
 from callmark.kit.errors import InvalidInput

@@ -5,8 +5,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from callmark.domain.callbacks.hours import CLOSED, SLOT, Opening, Week, hours_text, slots
 from callmark.domain.callbacks.hours_reader import parse_hours

@@ -12,8 +12,7 @@ from tests.auditing import log_of
 from tests.factories import phone
 from tests.listed import Listed, bodies, make_listed, ring, set_switch
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import (
     CallbackConfig,

@@ -10,8 +10,7 @@ from tests.actors import ALICE, BOB, CHARLIE, owner_of
 from tests.auditing import log_of
 from tests.listed import Listed, make_listed, ring
 
-from callmark.domain.callbacks import jobs, work_list
-from callmark.domain.callbacks import service as callbacks
+from callmark.domain.callbacks import jobs, service as callbacks, work_list
 from callmark.domain.callbacks.model import CallbackRequest, NewCallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets

@@ -3,12 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from tests.factories import phone
 
-from callmark.domain.calls import jobs
-from callmark.domain.calls import service as calls
+from callmark.domain.calls import jobs, service as calls
 from callmark.domain.calls.model import Call, CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId, RecordId

@@ -2,8 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.handsets.model import OS, Reach, app_name, parse_version, reach_of
 from callmark.domain.ids import AccountId, RecordId

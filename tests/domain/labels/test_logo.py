@@ -7,8 +7,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image, ImageCms, PngImagePlugin
 
 from callmark.domain.labels.logo import TOO_LARGE_BYTES, clean_logo, initial_logo

@@ -1,8 +1,7 @@
 """Names and categories of labels."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.labels.categories import CATEGORIES, DEFAULT_SUB_CATEGORY, category_of, check
 from callmark.domain.labels.model import label_name

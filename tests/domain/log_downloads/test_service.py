@@ -19,8 +19,7 @@ from callmark.domain.callbacks import service as callbacks
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback import service as feedback
-from callmark.domain.log_downloads import jobs
-from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.log_downloads import jobs, service as log_downloads
 from callmark.domain.log_downloads.model import COLUMNS, FOLDER, FileFormat, LogFile
 from callmark.domain.log_downloads.service import Downloads
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind

@@ -12,8 +12,7 @@ from tests.kit.mailing import Inbox, mail_server
 from tests.kit.test_outbound import certificate
 
 from callmark.domain.deps import Deps
-from callmark.domain.mail import jobs, queries
-from callmark.domain.mail import service as mail
+from callmark.domain.mail import jobs, queries, service as mail
 from callmark.domain.mail.model import GIVES_UP_AFTER, KEPT, Mail, MailState
 from callmark.kit import smtp
 from callmark.kit.clock import FakeClock

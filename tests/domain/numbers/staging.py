@@ -15,8 +15,7 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet, PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import jobs
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import jobs, service as numbers
 from callmark.domain.numbers.model import Delisted, Published
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.phone import PhoneNumber

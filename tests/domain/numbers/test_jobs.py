@@ -20,9 +20,7 @@ from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import ListingJobId
-from callmark.domain.numbers import imports, jobs, reviews
-from callmark.domain.numbers import search as number_search
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import imports, jobs, reviews, search as number_search, service as numbers
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import FakeClock

@@ -5,8 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, settings, strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -32,8 +31,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import imports, reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import imports, reviews, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published, RequestStatus
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.kit.db import Database

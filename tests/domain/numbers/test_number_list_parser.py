@@ -1,8 +1,7 @@
 """Lists of numbers as people have them. Source: contract D24."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.numbers.number_list_parser import MOST_LINES, ListReading, Rejected, read_list
 from callmark.kit.errors import InvalidInput

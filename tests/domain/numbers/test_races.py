@@ -17,8 +17,7 @@ from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.numbers import queries, reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import queries, reviews, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberState, Published
 
 

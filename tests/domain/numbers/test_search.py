@@ -7,8 +7,7 @@ from datetime import timedelta
 from typing import Any, LiteralString
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tests.actors import ALICE, owner_of
 from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
 from tests.factories import Branch, make_branch, make_feature_set, make_label
@@ -21,9 +20,7 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import NewFeatureSet, NodeFilter
 from callmark.domain.ids import AccountId, DepartmentId, FeatureSetId, OperationId, ProcessId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import caller_queries, page_queries
-from callmark.domain.numbers import search as number_search
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import caller_queries, page_queries, search as number_search, service as numbers
 from callmark.domain.numbers.model import JobKind, ListedCaller, NumberFilter, NumberState
 from callmark.domain.numbers.search import span_of
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Scope

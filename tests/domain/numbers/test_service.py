@@ -23,8 +23,7 @@ from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PhoneType
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import imports, reviews, search
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import imports, reviews, search, service as numbers
 from callmark.domain.numbers.imports import ListMode
 from callmark.domain.numbers.model import NumberState, RequestStatus
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT

@@ -4,14 +4,12 @@ from uuid import UUID
 
 from tests.factories import Cast, make_cast, phone, submit_batch
 
-from callmark.domain.calls import daily_figures as call_figures
-from callmark.domain.calls import service as calls
+from callmark.domain.calls import daily_figures as call_figures, service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service
-from callmark.domain.personalisation.daily_figures import jobs
-from callmark.domain.personalisation.daily_figures import service as record_figures
+from callmark.domain.personalisation.daily_figures import jobs, service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2

@@ -11,8 +11,7 @@ from tests.factories import make_label, phone, submit_batch
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
-from callmark.domain.numbers import reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import reviews, service as numbers
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import Outcome, StoredRecord

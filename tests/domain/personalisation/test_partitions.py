@@ -10,8 +10,7 @@ from tests.factories import Cast, make_cast, phone, submit_batch
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation import partitions, queries
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation import partitions, queries, service as personalisation
 from callmark.domain.personalisation.model import Batch, Outcome, Settlement, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep

@@ -7,8 +7,7 @@ from tests.factories import Cast, make_cast, phone
 from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.uploads import jobs
-from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.personalisation.uploads import jobs, service as uploads
 from callmark.domain.personalisation.uploads.columns import find_columns, read_file, rows_of, unused_columns
 from callmark.domain.personalisation.uploads.model import MOST_ROWS, RowDefaults, Upload, parts_of, read_instant
 from callmark.domain.personalisation.uploads.preview import PreviewOptions, UploadPreview, preview_upload

@@ -23,8 +23,7 @@ from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
-from callmark.domain.personalisation import partitions
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.resolution import service as resolution

@@ -21,8 +21,7 @@ from callmark.domain.calls.model import CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.handsets.model import OS
 from callmark.domain.ids import CallId
-from callmark.domain.personalisation import jobs, partitions
-from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation import jobs, partitions, service as personalisation
 from callmark.domain.personalisation.batches.queries import counts_of
 from callmark.domain.personalisation.model import RecordKey
 from callmark.domain.personalisation.queries import find_batch

@@ -20,8 +20,7 @@ from callmark.domain.members.model import Member
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
 from callmark.domain.policy.model import SYSTEM, Role
-from callmark.domain.sessions import links
-from callmark.domain.sessions import queries as session_queries
+from callmark.domain.sessions import links, queries as session_queries
 from callmark.domain.sessions.model import MemberState, Origin, Person
 from callmark.domain.sessions.passwords import hash_password
 from callmark.domain.sessions.service import begin_session

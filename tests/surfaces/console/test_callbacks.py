@@ -21,8 +21,7 @@ from tests.surfaces.console.browser import (
     text_of,
 )
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import (
     CallbackRequest,

@@ -14,8 +14,7 @@ from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.answers import NewFeedback, answer
 from callmark.domain.feedback.model import CallType, Campaign, CampaignState, CampaignType, NewQuestion, QuestionAnswer
 from callmark.kit.clock import FakeClock
-from callmark.surfaces.console.campaign_builder import QuestionField, changed
-from callmark.surfaces.console.campaign_builder import QuestionKind as Kind
+from callmark.surfaces.console.campaign_builder import QuestionField, QuestionKind as Kind, changed
 
 LIST = "/console/campaigns"
 EVIL = '"><img src=x onerror=alert(1)>'

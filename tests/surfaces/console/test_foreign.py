@@ -17,8 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.ids import ProcessId
-from callmark.domain.numbers import reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import reviews, service as numbers
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT, Actor, ActorKind
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named

@@ -20,8 +20,7 @@ from tests.surfaces.console.browser import (
 from tests.surfaces.console.listing import NUMBERS, SETS, list_in, make_set
 
 from callmark.domain.deps import Deps
-from callmark.domain.numbers import reviews
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import reviews, service as numbers
 from callmark.domain.policy.model import SYSTEM, WHOLE_ACCOUNT
 from callmark.domain.structure import service as structure
 

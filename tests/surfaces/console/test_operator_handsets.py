@@ -10,8 +10,7 @@ from tests.surfaces.console.browser import Browser, Visitors, errors_of, links_o
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import directory
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import directory, service as handsets
 from callmark.domain.handsets.model import COUNT, OS, HandsetFilter
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.errors import Unauthenticated

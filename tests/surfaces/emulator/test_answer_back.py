@@ -10,8 +10,7 @@ from tests.listed import Listed, bodies, make_listed, offer_everything, set_stat
 from tests.surfaces.emulator.running import Emulated
 from tests.surfaces.gateway.helpers import NO_OFFERS, NOTHING_KNOWN, push
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import Campaign, CampaignType
 from callmark.kit.ids import random_uuid

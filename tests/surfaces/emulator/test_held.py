@@ -2,8 +2,7 @@
 
 from uuid import UUID
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.surfaces.emulator.held import HeldIdentities

@@ -6,8 +6,7 @@ from tests.factories import phone
 from tests.surfaces.gateway.helpers import another_process, make_handset, online, served
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import directory
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import directory, service as handsets
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.ids import new_id
 

@@ -28,8 +28,7 @@ from callmark.domain.personalisation import jobs
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
-from callmark.domain.personalisation.uploads import jobs as upload_jobs
-from callmark.domain.personalisation.uploads import service as uploads
+from callmark.domain.personalisation.uploads import jobs as upload_jobs, service as uploads
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.work import LEASE, Work, Worker

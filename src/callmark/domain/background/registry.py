@@ -4,16 +4,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from callmark.domain.callbacks import jobs as callbacks
-from callmark.domain.calls import daily_figures as call_figures
-from callmark.domain.calls import jobs as calls
+from callmark.domain.calls import daily_figures as call_figures, jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
 from callmark.domain.numbers import jobs as numbers
-from callmark.domain.personalisation import jobs as personalisation
-from callmark.domain.personalisation import partitions
+from callmark.domain.personalisation import jobs as personalisation, partitions
 from callmark.domain.personalisation.daily_figures import jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep

@@ -23,8 +23,7 @@ from callmark.domain.calls import service as calls
 from callmark.domain.deps import Deps
 from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
-from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet, FeatureSetChange
 from callmark.domain.ids import AccountId, CallbackConfigId, CallbackRequestId, FeatureSetId
 from callmark.domain.numbers import service as numbers

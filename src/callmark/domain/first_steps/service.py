@@ -9,14 +9,12 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import ApiKey
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
-from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet, NewFeatureSet
 from callmark.domain.ids import AccountId, DepartmentId, OperationId, ProcessId
 from callmark.domain.labels import service as labels
 from callmark.domain.labels.model import Label, LabelType
-from callmark.domain.numbers import imports
-from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers import imports, search as number_search
 from callmark.domain.numbers.model import NumberState
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import StoredRecord

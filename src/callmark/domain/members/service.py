@@ -20,8 +20,7 @@ from callmark.domain.members.model import (
     visible_to,
 )
 from callmark.domain.policy.model import Actor, Role, may_give
-from callmark.domain.sessions import links
-from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import EMAIL_TAKEN, MemberState, email_address, person_name
 from callmark.domain.structure import service as structure
 from callmark.kit.db import Transaction, Tx

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
 from callmark.domain.numbers import caller_queries, queries

@@ -10,8 +10,7 @@ import structlog
 from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import queries
 from callmark.domain.personalisation.batches.service import look_again

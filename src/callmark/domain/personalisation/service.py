@@ -13,8 +13,7 @@ from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import Reach
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim

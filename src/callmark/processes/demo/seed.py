@@ -14,8 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import NewQuestion
 from callmark.domain.handsets import service as handsets
 from callmark.domain.ids import KeyId
-from callmark.domain.labels import categories, logo
-from callmark.domain.labels import service as labels
+from callmark.domain.labels import categories, logo, service as labels
 from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.policy.plan import ALL_FEATURES

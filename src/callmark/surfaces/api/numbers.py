@@ -9,8 +9,7 @@ import msgspec
 
 from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import DepartmentId, FeatureSetId, OperationId, ProcessId
-from callmark.domain.numbers import search as number_search
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import search as number_search, service as numbers
 from callmark.domain.numbers.model import Delisted, NumberDetails, Published
 from callmark.kit.clock import iso_us
 from callmark.kit.db import Transaction

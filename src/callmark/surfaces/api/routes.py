@@ -31,11 +31,9 @@ from callmark.kit.errors import (
 )
 from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
-from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC
-from callmark.surfaces.api.feature_sets import list_feature_sets
+from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC, list_feature_sets
 from callmark.surfaces.api.idempotency import answer_once, keys_of
-from callmark.surfaces.api.labels import DOC as LABELS_DOC
-from callmark.surfaces.api.labels import list_labels
+from callmark.surfaces.api.labels import DOC as LABELS_DOC, list_labels
 from callmark.surfaces.api.log_downloads import CALLBACKS_DOC, FEEDBACK_DOC, callback_logs, feedback_logs
 from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
 from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
@@ -46,8 +44,7 @@ from callmark.surfaces.api.rates import rate_headers
 from callmark.surfaces.api.records import V1, V2, V3
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import WITH_BODY, ApiRoute, Family
-from callmark.surfaces.api.token import DOC as TOKEN_DOC
-from callmark.surfaces.api.token import create_token
+from callmark.surfaces.api.token import DOC as TOKEN_DOC, create_token
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.http import EACH_WAIT_S, Header, Response, bearer, check_media_type, render, render_error

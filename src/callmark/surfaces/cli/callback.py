@@ -2,8 +2,7 @@
 
 import click
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import ALL_STATES, CallbackConfig, CallbackRequest, RequestFilter, RequestState
 from callmark.domain.deps import Deps

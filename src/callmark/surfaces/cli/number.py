@@ -8,8 +8,7 @@ import click
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
-from callmark.domain.numbers import imports, number_list_parser, reviews, service
-from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers import imports, number_list_parser, reviews, search as number_search, service
 from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStatus
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.domain.policy.model import WHOLE_ACCOUNT

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import SLOT
 from callmark.domain.callbacks.model import (
     ALL_STATES,

@@ -12,8 +12,7 @@ from starlette.responses import Response
 
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.visible_sets import VisibleFeatureSet
-from callmark.domain.feedback import model
-from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback import model, service as feedback
 from callmark.domain.feedback.model import (
     DEFAULT_RATING_QUESTION,
     FEWEST_OPTIONS,

@@ -7,8 +7,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from callmark.domain.call_reasons import service as call_reasons
-from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import (
     FeatureSet,
     FeatureSetState,

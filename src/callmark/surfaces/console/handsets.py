@@ -5,8 +5,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.handsets import directory
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import directory, service as handsets
 from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset
 from callmark.domain.ids import HandsetAppId
 from callmark.domain.policy.model import Action

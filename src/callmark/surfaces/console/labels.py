@@ -8,8 +8,7 @@ from starlette.responses import Response
 
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.ids import LabelId
-from callmark.domain.labels import categories
-from callmark.domain.labels import service as labels
+from callmark.domain.labels import categories, service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType, label_name, logo_address
 from callmark.domain.policy.model import Action

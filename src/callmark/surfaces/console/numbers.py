@@ -11,8 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId
-from callmark.domain.numbers import imports
-from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers import imports, search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure

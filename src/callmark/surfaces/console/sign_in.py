@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.sessions import links
-from callmark.domain.sessions import service as sessions
+from callmark.domain.sessions import links, service as sessions
 from callmark.domain.sessions.model import CodeSent, LinkKind, Origin, SignedIn
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests, Unauthenticated

@@ -10,8 +10,7 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import health
-from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
 from callmark.kit.errors import Conflict, InvalidInput

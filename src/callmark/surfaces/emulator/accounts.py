@@ -11,8 +11,7 @@ from callmark.domain.accounts.model import Account
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
-from callmark.domain.labels import categories, logo
-from callmark.domain.labels import service as labels
+from callmark.domain.labels import categories, logo, service as labels
 from callmark.domain.labels.model import LabelType
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role

@@ -11,8 +11,7 @@ import structlog
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import COUNT, RECHECK, TAKEOVER, Registration, Takeover
 from callmark.kit.errors import AppError
 from callmark.kit.ids import new_id

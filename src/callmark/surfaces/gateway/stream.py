@@ -14,8 +14,7 @@ import structlog
 from starlette.types import Message, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence
-from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.kit.clock import to_ms

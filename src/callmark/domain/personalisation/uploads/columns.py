@@ -4,8 +4,15 @@ from collections.abc import Mapping
 
 from callmark.domain.personalisation.uploads.model import LONGEST_CELL, MOST_ROWS, UploadRow
 from callmark.kit.errors import InvalidInput
-from callmark.record_rules.columns import COLUMNS, NOWHERE, RowReader, UnusedColumn, by_names, known_names
-from callmark.record_rules.columns import unused_columns as unused_of
+from callmark.record_rules.columns import (
+    COLUMNS,
+    NOWHERE,
+    RowReader,
+    UnusedColumn,
+    by_names,
+    known_names,
+    unused_columns as unused_of,
+)
 from callmark.record_rules.fields import Field
 from callmark.tables.columns import key
 from callmark.tables.model import Table, TableError

@@ -8,8 +8,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import Label
 from callmark.domain.personalisation.known import known_to
-from callmark.domain.personalisation.uploads import columns as file_columns
-from callmark.domain.personalisation.uploads import model
+from callmark.domain.personalisation.uploads import columns as file_columns, model
 from callmark.domain.personalisation.uploads.model import RowDefaults, UploadRow
 from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, all_faults, console_rules, judge
 from callmark.kit.clock import to_ms

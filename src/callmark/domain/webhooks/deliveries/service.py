@@ -14,10 +14,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.policy.model import Actor
-from callmark.domain.webhooks import queries
-from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import queries as delivery_queries
-from callmark.domain.webhooks.deliveries import samples
+from callmark.domain.webhooks import queries, service as webhooks
+from callmark.domain.webhooks.deliveries import queries as delivery_queries, samples
 from callmark.domain.webhooks.deliveries.queries import DeliveryFilter
 from callmark.domain.webhooks.dispatch import attempts
 from callmark.domain.webhooks.dispatch.attempts import MadeAttempt

@@ -15,8 +15,7 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks.dispatch import attempts, failures
-from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.failures import Enqueue
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict

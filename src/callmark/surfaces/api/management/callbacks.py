@@ -8,8 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from callmark.domain.callbacks import service as callbacks
-from callmark.domain.callbacks import work_list
+from callmark.domain.callbacks import service as callbacks, work_list
 from callmark.domain.callbacks.hours import hours_text
 from callmark.domain.callbacks.model import (
     ALL_STATES,

@@ -8,8 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from callmark.domain.feedback import model
-from callmark.domain.feedback import service as feedback
+from callmark.domain.feedback import model, service as feedback
 from callmark.domain.feedback.model import (
     LONGEST_NAME,
     LONGEST_OPTION,

@@ -7,8 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from callmark.domain.feature_sets import service as feature_sets
-from callmark.domain.feature_sets import visible_sets
+from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import (
     LONGEST_DESCRIPTION,
     FeatureSet,

@@ -10,8 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from callmark.domain.ids import LabelId
-from callmark.domain.labels import categories
-from callmark.domain.labels import service as labels
+from callmark.domain.labels import categories, service as labels
 from callmark.domain.labels.logo import TOO_LARGE_BYTES
 from callmark.domain.labels.model import LONGEST_NAME, Label, LabelChange, LabelType
 from callmark.domain.policy.model import Action

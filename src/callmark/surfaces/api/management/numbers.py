@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.ids import FeatureSetId, ListingJobId
-from callmark.domain.numbers import reviews
-from callmark.domain.numbers import search as number_search
+from callmark.domain.numbers import reviews, search as number_search
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberDetails, NumberFilter, NumberState
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.kit.clock import iso_ms

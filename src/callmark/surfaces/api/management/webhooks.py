@@ -10,8 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.deliveries import health
-from callmark.domain.webhooks.deliveries import service as deliveries
+from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import HealthState, WebhookHealth
 from callmark.domain.webhooks.model import LONGEST_NAME, LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.service import NewSecret
