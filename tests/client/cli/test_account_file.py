@@ -41,7 +41,7 @@ class ManagedAccount:
 
     def write(self, value: object) -> None:
         """Replaces the file."""
-        self.file.write_text(value if isinstance(value, str) else yaml.safe_dump(value))
+        self.file.write_text(value if isinstance(value, str) else json.dumps(value))
 
     def example(self) -> Any:  # noqa: ANN401 - a file
         """The whole file of the page, as values."""
