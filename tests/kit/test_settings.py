@@ -88,3 +88,8 @@ def test_networks_that_are_none_are_refused_by_name() -> None:
     with pytest.raises(SetupError, match="CALLMARK_TRUSTED_PROXIES"):
         read_settings({"CALLMARK_TRUSTED_PROXIES": "10.0.0.0/8, the-proxy"})
     assert read_settings({"CALLMARK_TRUSTED_PROXIES": "10.0.0.0/8, fd00::1"}).trusted_proxies
+
+
+def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
+    names = ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS")
+    assert read_settings({f"CALLMARK_{name}": "x" for name in names}) == read_settings({})
