@@ -21,6 +21,8 @@ class _Entry:
 
 CLIENT_COMMANDS = {
     "login": _Entry("callmark.client.cli.login:login", "Check an API key and keep it for these commands."),
+    "push": _Entry("callmark.client.cli.push:push", "Push a file of call records; can be continued when interrupted."),
+    "lint": _Entry("callmark.client.cli.lint:lint", "Find what is wrong in a file of call records; sends nothing."),
     "batches": _Entry("callmark.client.cli.lookups:batches", "Look at batches of call records."),
     "records": _Entry("callmark.client.cli.lookups:records", "Look at single call records."),
     "resolve": _Entry("callmark.client.cli.lookups:resolve", "Show what a receiver would see, and why."),

@@ -64,6 +64,11 @@ class UnusedColumn:
     name: str
     meant: str
 
+    @property
+    def hint(self) -> str:
+        """The guess, for the end of a sentence."""
+        return f": do you mean {self.meant}?" if self.meant else ""
+
 
 def known_names(synonyms: Synonyms[_Role]) -> frozenset[str]:
     """All names for comparison (`tables.columns.key`)."""

@@ -42,9 +42,9 @@ class Unread:
 class Table:
     """Rows that have something in them, in their order.
 
-    `names` are the header's cells, None without a header. `before` are lines above the header (a title). `encoding` and
-    `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell what else was
-    noticed.
+    `names` are the header's cells, None without a header; `header` is its line. `before` are lines above it (a title).
+    `encoding` and `delimiter` say how the text was read, `sheet` and `sheets` which part of a workbook. `notes` tell
+    what else was noticed.
     """
 
     lines: Sequence[Line]
@@ -56,6 +56,7 @@ class Table:
     sheets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     faults: Sequence[Unread] = field(default_factory=list[Unread])
+    header: int = 0
 
     @property
     def width(self) -> int:

@@ -74,7 +74,7 @@ def _with_header(table: Table, known: Callable[[str], int], region: str) -> Tabl
     while names and not names[-1]:
         names.pop()
     doubled = [name for name, count in Counter(filter(None, names)).items() if count > 1]
-    made = replace(table, lines=lines[at + 1 :], names=tuple(names), before=lines[:at])
+    made = replace(table, lines=lines[at + 1 :], names=tuple(names), before=lines[:at], header=lines[at].number)
     return made.noting(*(f"Several columns are named {name!r}." for name in doubled))
 
 

@@ -6,8 +6,8 @@ rest of a file, so such a line is read unchanged and reported.
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from callmark.tables.model import Line, TableError
@@ -41,8 +41,15 @@ def split(text: str, delimiter: str = "", most: int = MOST_LINES) -> Rows:
     if first < len(physical) and (said := _SEP.fullmatch(physical[first])):
         delimiter, start = delimiter or said[1], first + 1
     delimiter = delimiter or _delimiter(physical[start:])
-    reader = _Reader(physical, start, delimiter)
+    reader = _Reader(iter(physical[start:]), delimiter, start)
     return Rows([line for line in reader if any(line.cells) or line.fault], delimiter, reader.long_rows)
+
+
+def stream(physical: Iterable[str], delimiter: str) -> Iterator[Line]:
+    """The rows of a text of any length, line by line, those that are not empty."""
+    for line in _Reader(iter(physical), delimiter):
+        if any(line.cells) or line.fault:
+            yield line
 
 
 def _delimiter(physical: list[str]) -> str:
@@ -75,12 +82,13 @@ class _Unclosed(Exception):
 class _Reader:
     """Reads row by row, and goes back behind a line whose quotation mark is never closed."""
 
-    def __init__(self, physical: list[str], start: int, delimiter: str) -> None:
-        self.physical = physical
+    def __init__(self, physical: Iterator[str], delimiter: str, start: int = 0) -> None:
         self.at = start
         self.delimiter = delimiter
         self.long_rows: list[tuple[int, int]] = []
-        self._row_start = start
+        self._source = physical
+        self._ahead: deque[str] = deque()
+        self._row: list[str] = []
         self._unclosed = 0
         self._csv = csv.reader(self._feed(), delimiter=delimiter, skipinitialspace=True, strict=True)
 
@@ -89,44 +97,49 @@ class _Reader:
 
     def take(self) -> str:
         """The next line for the row that is being read."""
-        inside = self.at - self._row_start
-        if self.at >= len(self.physical):
-            raise _Unclosed if inside else StopIteration
-        if inside >= _MOST_LINES_OF_A_ROW:
+        if len(self._row) >= _MOST_LINES_OF_A_ROW:
             raise _Unclosed
-        self.at += 1
-        return self.physical[self.at - 1]
+        line = self._next()
+        if line is None:
+            raise _Unclosed if self._row else StopIteration
+        self._row.append(line)
+        return line
+
+    def _next(self) -> str | None:
+        return self._ahead.popleft() if self._ahead else next(self._source, None)
 
     def __iter__(self) -> Iterator[Line]:
-        while self.at < len(self.physical):
-            self._row_start = self.at
-            line = self.physical[self.at]
-            yield self._plain(line) if '"' not in line else self._quoted()
-
-    def _plain(self, line: str) -> Line:
-        self.at += 1
-        return Line(self.at, tuple(cell.strip() for cell in line.rstrip("\r\n").split(self.delimiter)))
+        while (line := self._next()) is not None:
+            if '"' in line:
+                self._ahead.appendleft(line)
+                yield self._quoted()
+            else:
+                self.at += 1
+                yield Line(self.at, tuple(cell.strip() for cell in line.rstrip("\r\n").split(self.delimiter)))
 
     def _quoted(self) -> Line:
-        start = self._row_start
+        self._row = []
+        start = self.at
         try:
             cells = next(self._csv)
         except (_Unclosed, csv.Error):
-            return self._as_it_stands(start)
-        if self.at - start > 1:
+            return self._as_it_stands()
+        self.at += len(self._row)
+        if len(self._row) > 1:
             self.long_rows.append((start + 1, self.at))
         return Line(start + 1, tuple(cell.strip() for cell in cells))
 
-    def _as_it_stands(self, start: int) -> Line:
+    def _as_it_stands(self) -> Line:
         """The line alone: `"Acme" Ltd` is read leniently, a mark that stays open is reported."""
-        self.at = start + 1
-        line = self.physical[start]
+        line, *others = self._row
+        self._ahead.extendleft(reversed(others))
+        self.at += 1
         is_open = line.count('"') % 2 == 1
         self._unclosed += is_open
         if self._unclosed > _MOST_UNCLOSED:
             raise TableError(f"more than {_MOST_UNCLOSED} lines have an opening quotation mark without a closing one")
         cells = line.rstrip("\r\n").split(self.delimiter) if is_open else _cells(line, self.delimiter)
-        return Line(start + 1, tuple(cell.strip() for cell in cells), UNCLOSED if is_open else "")
+        return Line(self.at, tuple(cell.strip() for cell in cells), UNCLOSED if is_open else "")
 
 
 class _Feed:

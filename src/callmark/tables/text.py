@@ -79,15 +79,23 @@ def _by_name(data: bytes, encoding: str) -> Text:
 
 
 def _detect(data: bytes) -> Text:
+    codec = codec_of(data)
+    encoding = "utf-16" if codec.startswith("utf-16") else codec.removesuffix("-sig")
+    return Text(data.decode(codec, errors="replace"), encoding)
+
+
+def codec_of(data: bytes) -> str:
+    """Python's name of the codec that reads a file, found from all of it or from its beginning up to a line's end."""
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return Text(data.decode(name, errors="replace"), name.removesuffix("-sig"))
+            return name
     if utf16 := _utf16_without_mark(data):
-        return Text(data.decode(utf16, errors="replace"), "utf-16")
+        return utf16
     try:
-        return Text(data.decode(), "utf-8")
+        data.decode()
     except UnicodeDecodeError:
-        return _mostly_utf8(data) or Text(data.decode("cp1252", errors="replace"), "cp1252")
+        return "utf-8" if _is_mostly_utf8(data) else "cp1252"
+    return "utf-8"
 
 
 def _utf16_without_mark(data: bytes) -> str:
@@ -99,12 +107,12 @@ def _utf16_without_mark(data: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _mostly_utf8(data: bytes) -> Text | None:
-    """UTF-8 with a few bytes that spoil it; None when more characters than not are no UTF-8."""
+def _is_mostly_utf8(data: bytes) -> bool:
+    """Whether a few bytes spoil what is UTF-8: more characters than not are."""
     text = data.decode(errors="surrogateescape")
     spoiled = sum("\udc80" <= one <= "\udcff" for one in text)
     beyond_ascii = sum(one > "\x7f" for one in text) - spoiled
-    return Text(data.decode(errors="replace"), "utf-8") if beyond_ascii > spoiled else None
+    return beyond_ascii > spoiled
 
 
 def _check_is_text(text: str) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 from tests.client.conftest import Platform
 
 from callmark.main import cli
+from callmark.worker.run import run_worker
 
 PROGRAM = str(Path(sys.executable).with_name("callmark"))
 
@@ -49,6 +51,18 @@ class Commands:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+
+
+@asynccontextmanager
+async def working(platform: Platform) -> AsyncGenerator[None]:
+    """The worker runs."""
+    task = asyncio.create_task(run_worker(platform.deps))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @pytest.fixture

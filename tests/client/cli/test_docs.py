@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio.to_thread
 import click
 import pytest
-from tests.client.cli.conftest import PROGRAM, Commands
+from tests.client.cli.conftest import PROGRAM, Commands, working
 from tests.client.conftest import Platform
 
 from callmark.main import CLIENT_COMMANDS, OPERATOR_COMMANDS, PLATFORM_COMMANDS, cli
@@ -79,9 +79,11 @@ async def test_the_examples_run_as_they_are_printed(platform: Platform, nobody: 
             capture_output=True,
             text=True,
             check=False,
+            timeout=60,
         )
 
-    done = await anyio.to_thread.run_sync(run)
+    async with working(platform):
+        done = await anyio.to_thread.run_sync(run)
     assert done.returncode == 0, done.stderr
     assert str(platform.cast.label.id) in done.stdout
     assert "shows" in done.stdout

@@ -49,9 +49,9 @@ class Meter:
 
 
 @contextmanager
-def meter(what: str, total: int | None = None) -> Generator[Meter]:
-    """A meter that is gone when the work is done."""
-    if not sys.stderr.isatty():
+def meter(what: str, total: int | None = None, *, beside_output: bool = False) -> Generator[Meter]:
+    """A meter that is gone when the work is done; none while results are printed to the same terminal."""
+    if not sys.stderr.isatty() or (beside_output and sys.stdout.isatty()):
         yield Meter(what, total, None)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

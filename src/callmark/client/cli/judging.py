@@ -1,0 +1,183 @@
+"""What is wrong with a row of a file, as the server would judge it now; and the record that a good row is."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from functools import lru_cache, partial
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from callmark.client.cli.reading import FileOptions, FileRow, Role
+from callmark.client.records import CallRecord
+from callmark.instants import read_instant, to_ms
+from callmark.record_rules import fields
+from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord
+from callmark.record_rules.words import FAULT_WORDS, text_hint
+from callmark.tables.phones import read_phone
+
+UNREADABLE = "unreadable"
+ROLES: Mapping[Field, Role] = {
+    Field.CALLER: Role.CALLER,
+    Field.RECEIVER: Role.RECEIVER,
+    Field.LABEL_ID: Role.LABEL_ID,
+    Field.LABEL_NAME: Role.NAME,
+    Field.CALL_REASON: Role.REASON,
+    Field.STARTS_AT: Role.STARTS_AT,
+    Field.ENDS_AT: Role.ENDS_AT,
+}
+_PLACES = {role: at for at, role in enumerate(Role)}
+_DURATION = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LONG_AGO_S = 100_000_000_000
+"""More seconds since 1970 than any instant of use has, and fewer milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One thing that is wrong with a row; `field` None if the row as a whole cannot be read."""
+
+    field: Role | None
+    code: str
+    message: str
+    value: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRow:
+    """A row with its record, or with its faults."""
+
+    row: FileRow
+    receiver: str
+    record: CallRecord | None
+    faults: list[RowFault]
+
+
+@lru_cache(maxsize=4096)
+def read_duration(text: str) -> timedelta | None:
+    """How long `2h`, `90m`, `1d` or `1h30m` is; None for anything else."""
+    found = _DURATION.fullmatch(text.strip().lower().replace(" ", ""))
+    if not found or not any(found.groups()):
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def zone_of(text: str) -> tzinfo:
+    """A time zone by its name. Raises UsageError."""
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
+        raise click.UsageError(f"--time-zone {text}: not a time zone that is known here, such as Asia/Kolkata") from exc
+
+
+class RowJudge:
+    """Judges rows. `labels` are the ids that the account has; None if nobody has asked."""
+
+    def __init__(self, options: FileOptions, labels: frozenset[str] | None = None) -> None:
+        self._options = options
+        self._labels = labels
+        self._zone = zone_of(options.time_zone)
+        self._phone = lru_cache(maxsize=4096)(partial(read_phone, region=options.region))
+        self._rules = FieldRules(
+            partial(fields.phone, field=Field.CALLER, parse=self._number),
+            partial(fields.phone, field=Field.RECEIVER, parse=self._number),
+            self._label,
+            partial(fields.label_name, shortest=fields.SHORTEST_LABEL_NAME, empty_is_absent=True),
+        )
+
+    def judge(self, row: FileRow, now_ms: int) -> JudgedRow:
+        """The row's record if it has no fault at that instant. A start that is left out is that instant."""
+        if row.fault:
+            return JudgedRow(row, "", None, [RowFault(None, UNREADABLE, row.fault)])
+        caller, receiver, label, name, reason, starts, ends, lasts = row.values
+        start = self._instant(starts) if starts else now_ms
+        new = NewRecord(
+            caller or self._options.caller,
+            receiver,
+            label or self._options.label_id,
+            name or None,
+            reason or None,
+            start,
+            self._end(start, ends, lasts),
+        )
+        try:
+            return JudgedRow(row, receiver, self._record(new, now_ms), [])
+        except Faulty:
+            found = fields.all_faults(new, self._rules, now_ms)
+        return JudgedRow(row, receiver, None, [self._told(bad, new, row) for bad in found])
+
+    def _record(self, new: NewRecord, now_ms: int) -> CallRecord:
+        rules = self._rules
+        caller, receiver = str(rules.caller(new.caller)), str(rules.receiver(new.receiver))
+        rules.label(new)
+        rules.name(new.label_name)
+        reason = fields.call_reason(new.call_reason)
+        start, end = fields.window(new.starts_at, new.ends_at, now_ms)
+        label = str(new.label_id) if new.label_id else None
+        name = str(new.label_name) if new.label_name else None
+        return CallRecord(caller, receiver, label, name, reason, start, end)
+
+    def _number(self, text: str) -> str | None:
+        found = self._phone(text)
+        return found if isinstance(found, str) else None
+
+    def _label(self, new: NewRecord) -> str:
+        text = str(new.label_id or "")
+        if not text:
+            if new.label_name:
+                return ""  # the account's default label, if it has one: the server knows
+            raise Faulty(Field.LABEL_ID, Fault.REQUIRED)
+        if not _UUID.fullmatch(text):
+            raise Faulty(Field.LABEL_ID, Fault.INVALID)
+        if self._labels is not None and text.lower() not in self._labels:
+            raise Faulty(Field.LABEL_ID, Fault.LABEL)
+        return text
+
+    def _instant(self, text: str) -> object:
+        found = read_instant(text, self._zone)
+        return to_ms(found) if found else text
+
+    def _end(self, start: object, ends: str, lasts: str) -> object:
+        """The end in milliseconds, what is no instant as it is written, or None. Both at once are no instant."""
+        if ends and lasts:
+            return f"{ends}, {lasts}"
+        if ends:
+            return self._instant(ends)
+        text = lasts or self._options.expires_in
+        duration = read_duration(text) if text else None
+        if duration is None:
+            return text or None
+        return start + duration // timedelta(milliseconds=1) if isinstance(start, int) else None
+
+    def _told(self, bad: Faulty, new: NewRecord, row: FileRow) -> RowFault:
+        role = ROLES[bad.field]
+        value = getattr(new, bad.field)
+        text = value if isinstance(value, str) else row.values[_PLACES[role]]
+        if bad.field is Field.ENDS_AT and row.values[_PLACES[Role.EXPIRES_IN]]:
+            role = Role.EXPIRES_IN
+        return RowFault(role, bad.fault, f"{role} {FAULT_WORDS[bad.fault]}", text[:100], self._hint(bad, text))
+
+    def _hint(self, bad: Faulty, text: str) -> str:
+        match bad.fault:
+            case Fault.PHONE:
+                found = self._phone(text)
+                return "" if isinstance(found, str) else found.why
+            case Fault.INVALID if bad.field in (Field.STARTS_AT, Field.ENDS_AT):
+                return _time_hint(text)
+            case Fault.INVALID:
+                return "write the id of a label: callmark labels list"
+            case Fault.LABEL:
+                return "callmark labels list shows this account's labels"
+            case _:
+                return text_hint(bad.fault, text)
+
+
+def _time_hint(text: str) -> str:
+    if text.isascii() and text.isdigit() and int(text[:20]) < _LONG_AGO_S:
+        return "this looks like seconds; write milliseconds, or a duration such as 2h"
+    if ", " in text:
+        return "give ends_at or expires_in, not both"
+    return "write 2026-01-31T18:00, epoch milliseconds, or a duration such as 2h, 90m or 1d"

@@ -1,0 +1,90 @@
+"""`callmark lint`: everything that is wrong in a file of call records; nothing is sent."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+import msgspec
+
+from callmark.client.cli.file_options import file_options, read_options
+from callmark.client.cli.judging import RowFault, RowJudge
+from callmark.client.cli.progress import counted, meter
+from callmark.client.cli.reading import RecordFile, Role, opened
+from callmark.client.cli.session import SOME_FAILED, CommandSession, command, end
+from callmark.client.environment import Environment
+from callmark.record_rules.columns import NOWHERE
+
+UNKNOWN_COLUMN, NO_COLUMN = "unknown_column", "no_column"
+
+
+@click.command
+@file_options
+@command
+def lint(session: CommandSession, file: str, **options: Any) -> None:
+    """Find everything that is wrong in a file of call records, and send nothing.
+
+    FILE is CSV, NDJSON, Parquet, an Excel workbook, or - for standard input. Each finding has row, column, field, code,
+    reason and a hint. The exit code is 1 if a row is at fault.
+    """
+    with opened(file, read_options(**options)) as records:
+        linting = _Linting(records)
+        _print(linting.findings(), as_json=session.output.as_json)
+        click.echo(f"{linting.count:,} rows, {linting.faulty:,} at fault", err=True)
+    if linting.faulty or linting.is_incomplete:
+        end(SOME_FAILED)
+
+
+class _Linting:
+    """Finds faults row by row, and counts."""
+
+    def __init__(self, records: RecordFile) -> None:
+        self._records = records
+        self.count = self.faulty = 0
+        self.is_incomplete = False
+
+    def findings(self) -> Iterator[dict[str, object]]:
+        """Of the columns, then of each row. Fields that nothing gives are one finding, not one of each row."""
+        header = self._records.table.header or None
+        for one in self._records.unused:
+            yield _finding(header, one.name, None, UNKNOWN_COLUMN, f"{one.name} is not used", one.meant)
+        missing = self._records.missing()
+        for role, way in missing.items():
+            self.is_incomplete = True
+            yield _finding(header, None, role, NO_COLUMN, f"no column has {role}", f"use {way}")
+        judge = RowJudge(self._records.options)
+        now_ms = int(Environment().now() * 1000)
+        with meter("Reading rows", beside_output=True) as shown:
+            for row in counted(self._records.rows(), shown):
+                self.count += 1
+                faults = [fault for fault in judge.judge(row, now_ms).faults if fault.field not in missing]
+                self.faulty += bool(faults)
+                for fault in faults:
+                    yield _finding(
+                        row.line, self._column(fault), fault.field, fault.code, fault.message, fault.hint, fault.value
+                    )
+
+    def _column(self, fault: RowFault) -> str | None:
+        place = self._records.columns[fault.field] if fault.field else NOWHERE
+        return self._records.table.name(place) if place != NOWHERE else None
+
+
+def _finding(
+    row: int | None, column: str | None, field: Role | None, code: str, reason: str, hint: str, value: str = ""
+) -> dict[str, object]:
+    return {"row": row, "column": column, "field": field, "code": code, "reason": reason, "value": value, "hint": hint}
+
+
+def _print(findings: Iterator[dict[str, object]], *, as_json: bool) -> None:
+    """As they are found, because there may be millions: an array, or a line each."""
+    if as_json:
+        click.echo("[", nl=False)
+        for number, finding in enumerate(findings):
+            click.echo(("," if number else "") + "\n" + msgspec.json.encode(finding).decode(), nl=False)
+        click.echo("\n]")
+        return
+    for finding in findings:
+        where = f"row {finding['row']}" if finding["row"] else "file"
+        column = f", column {finding['column']!r}" if finding["column"] else ""
+        value = f": {finding['value']!r}" if finding["value"] else ""
+        hint = f" ({finding['hint']})" if finding["hint"] else ""
+        click.echo(f"{where}{column}: {finding['code']}: {finding['reason']}{value}{hint}")

@@ -1,0 +1,94 @@
+"""What a file would push, on standard error: its columns, the first rows as they will show, and its faults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import click
+
+from callmark.client.cli.judging import JudgedRow, RowFault, RowJudge
+from callmark.client.cli.progress import counted, meter
+from callmark.client.cli.reading import RecordFile, Role
+from callmark.client.records import CallRecord, from_ms
+from callmark.instants import iso_ms
+from callmark.record_rules.columns import NOWHERE
+
+_FIRST = 3
+
+
+@dataclass
+class Preview:
+    """What reading the whole file once says."""
+
+    count: int = 0
+    good: int = 0
+    first: list[JudgedRow] = field(default_factory=list[JudgedRow])
+    faults: dict[str, tuple[int, int, RowFault]] = field(default_factory=dict[str, tuple[int, int, RowFault]])
+    """By what is wrong: how often, and the first line of it."""
+
+
+def previewed(file: RecordFile, judge: RowJudge, now_ms: int) -> Preview:
+    """Reads and judges every row."""
+    found = Preview()
+    with meter("Reading rows") as shown:
+        for row in counted(file.rows(), shown):
+            judged = judge.judge(row, now_ms)
+            found.count += 1
+            found.good += not judged.faults
+            if len(found.first) < _FIRST:
+                found.first.append(judged)
+            for fault in judged.faults:
+                times, line, example = found.faults.get(fault.message, (0, row.line, fault))
+                found.faults[fault.message] = (times + 1, line, example)
+    return found
+
+
+def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
+    """Prints it. `labels` are names by id."""
+    table = file.table
+    how = ", ".join(part for part in (file.file.kind, table.encoding, table.sheet) if part)
+    _say(f"{file.name}: {how}, {preview.count:,} rows")
+    for role in Role:
+        place = file.columns[role]
+        given = _given(file, role)
+        if place != NOWHERE:
+            _say(f"  {role:<10} column {table.name(place)!r}{f', else {given}' if given else ''}")
+        elif given:
+            _say(f"  {role:<10} {given}")
+    for one in file.unused:
+        _say(f"  not used   column {one.name!r}{one.hint}")
+    for note in table.notes:
+        _say(f"  {note}")
+    if preview.first:
+        _say("First rows:")
+    for judged in preview.first:
+        _say(f"  row {judged.row.line}: {_as_shown(judged, labels)}")
+    if preview.faults:
+        _say(f"{preview.count - preview.good:,} rows are at fault and will not be pushed:")
+    for times, line, example in sorted(preview.faults.values(), key=lambda one: -one[0]):
+        hint = f" ({example.hint})" if example.hint else ""
+        value = f": {example.value!r}" if example.value else ""
+        _say(f"  {times:,} x {example.message}; the first in row {line}{value}{hint}")
+
+
+def _given(file: RecordFile, role: Role) -> str:
+    options = file.options
+    return {
+        Role.CALLER: options.caller,
+        Role.LABEL_ID: options.label_id,
+        Role.EXPIRES_IN: options.expires_in,
+    }.get(role, "")
+
+
+def _as_shown(judged: JudgedRow, labels: Mapping[str, str]) -> str:
+    if judged.record is None:
+        return "; ".join(fault.message for fault in judged.faults)
+    record: CallRecord = judged.record
+    name = record.name or labels.get((record.label_id or "").lower()) or "the account's default label"
+    start, end = from_ms(record.starts_at), from_ms(record.ends_at)
+    window = f"{iso_ms(start)} to {iso_ms(end)}" if start and end else ""
+    reason = f", {record.reason!r}" if record.reason else ""
+    return f"{record.caller} rings {record.receiver}: {name!r}{reason}, {window}"
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,185 @@
+"""A file of call records: which column is which field, and its rows in order, in constant memory."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from callmark.client.cli.session import WrongUse
+from callmark.record_rules.columns import (
+    COLUMNS,
+    NOWHERE,
+    RowReader,
+    UnusedColumn,
+    by_names,
+    known_names,
+    unused_columns,
+)
+from callmark.record_rules.fields import Field
+from callmark.tables.columns import key, nearest
+from callmark.tables.long_files import LongFile, open_long_file
+from callmark.tables.model import Table, TableError
+
+LONGEST_CELL = 500
+
+
+class Role(StrEnum):
+    """What a column may be: the fields of the library's records."""
+
+    CALLER = "caller"
+    RECEIVER = "receiver"
+    LABEL_ID = "label_id"
+    NAME = "name"
+    REASON = "reason"
+    STARTS_AT = "starts_at"
+    ENDS_AT = "ends_at"
+    EXPIRES_IN = "expires_in"
+
+
+SYNONYMS: Mapping[Role, tuple[str, ...]] = {
+    Role.CALLER: COLUMNS[Field.CALLER],
+    Role.RECEIVER: COLUMNS[Field.RECEIVER],
+    Role.LABEL_ID: COLUMNS[Field.LABEL_ID],
+    Role.NAME: (*COLUMNS[Field.LABEL_NAME], "name"),
+    Role.REASON: COLUMNS[Field.CALL_REASON],
+    Role.STARTS_AT: COLUMNS[Field.STARTS_AT],
+    Role.ENDS_AT: COLUMNS[Field.ENDS_AT],
+    Role.EXPIRES_IN: ("expires_in", "valid_for", "lasts"),
+}
+"""`name` counts only where no other column says that it holds the name that shows."""
+_KNOWN = known_names(SYNONYMS)
+_RECEIVER = list(Role).index(Role.RECEIVER)
+
+
+class FileOptions(Struct, frozen=True, kw_only=True):
+    """How a file is to be read, and what replaces columns and cells that it leaves empty."""
+
+    columns: dict[str, str] = {}
+    """Column to field, as `--map` says."""
+    caller: str = ""
+    label_id: str = ""
+    region: str = ""
+    time_zone: str = "UTC"
+    expires_in: str = ""
+
+
+class FileRow(Struct, frozen=True):
+    """A row: its line, its values in the order of `Role`, and why it cannot be read."""
+
+    line: int
+    values: list[str]
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """A file with its columns found."""
+
+    name: str
+    path: Path
+    file: LongFile
+    columns: Mapping[Role, int]
+    unused: list[UnusedColumn]
+    options: FileOptions
+
+    @property
+    def table(self) -> Table:
+        """Its beginning."""
+        return self.file.table
+
+    def rows(self) -> Iterator[FileRow]:
+        """Every row in order. Raises WrongUse when the file turns out to be none."""
+        places = [self.columns[role] for role in Role]
+        reader = RowReader.of(self.table, places, _RECEIVER, self.options.region, LONGEST_CELL)
+        nothing = [""] * len(places)
+        try:
+            for line in self.file.lines():
+                if line.fault:
+                    yield FileRow(line.number, nothing, line.fault)
+                    continue
+                values = reader.values(line)
+                yield FileRow(line.number, values, reader.fault(line, values))
+        except TableError as exc:
+            raise WrongUse(f"{self.name}: {exc.message}") from exc
+
+    def missing(self) -> dict[Role, str]:
+        """Fields that neither a column nor an option gives, each with what to do."""
+        found = {role for role in Role if self.columns[role] != NOWHERE}
+        options = self.options
+        wanted = {
+            Role.RECEIVER: (Role.RECEIVER in found, "--map COLUMN=receiver"),
+            Role.CALLER: (Role.CALLER in found or options.caller, "--caller NUMBER or --map COLUMN=caller"),
+            Role.LABEL_ID: (
+                found & {Role.LABEL_ID, Role.NAME} or options.label_id,
+                "--label-id ID (see `callmark labels list`) or --map COLUMN=label_id",
+            ),
+            Role.ENDS_AT: (
+                found & {Role.ENDS_AT, Role.EXPIRES_IN} or options.expires_in,
+                "--expires-in 2h, --map COLUMN=ends_at or --map COLUMN=expires_in",
+            ),
+        }
+        return {role: way for role, (is_given, way) in wanted.items() if not is_given}
+
+
+@contextmanager
+def opened(file: str, options: FileOptions) -> Generator[RecordFile]:
+    """The file, or what comes on standard input (kept in a temporary file). Raises WrongUse."""
+    if file != "-":
+        yield _found(file, Path(file), options)
+        return
+    with tempfile.NamedTemporaryFile(prefix="callmark-") as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.flush()
+        yield _found("standard input", Path(kept.name), options)
+
+
+def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
+    try:
+        found = open_long_file(path, lambda text: 2 if key(text) in _KNOWN else 0, options.region)
+    except TableError as exc:
+        raise WrongUse(f"{name}: {exc.message}") from exc
+    table = found.table
+    columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region)
+    for column, role in options.columns.items():
+        place = _place(name, table, column)
+        columns = {one: NOWHERE if at == place else at for one, at in columns.items()} | {Role(role): place}
+    return RecordFile(name, path, found, columns, unused_columns(table, columns, SYNONYMS), options)
+
+
+def _place(name: str, table: Table, column: str) -> int:
+    """Where the column of that name is, or of that place from 1."""
+    names = table.names or ()
+    places = [at for at, one in enumerate(names) if key(one) == key(column)]
+    if len(places) == 1:
+        return places[0]
+    if column.isascii() and column.isdigit() and 1 <= int(column[:6]) <= table.width:
+        return int(column) - 1
+    if places:
+        raise WrongUse(f"{name} has several columns named {column!r}: give the place of one, from 1")
+    near = nearest(column, names)
+    hint = f"; do you mean {near!r}?" if near else f"; its columns are {', '.join(map(repr, names))}" if names else ""
+    raise WrongUse(f"{name} has no column {column!r}{hint}")
+
+
+def read_map(given: tuple[str, ...]) -> dict[str, str]:
+    """Column to field, of `COLUMN=FIELD`. Raises UsageError."""
+    found: dict[str, str] = {}
+    for text in given:
+        column, divider, field = text.rpartition("=")
+        if not divider or not column:
+            raise click.UsageError(f"--map {text}: write COLUMN=FIELD")
+        if field not in list(Role):
+            near = nearest(field, [role.value for role in Role])
+            hint = f"do you mean {near}?" if near else f"the fields are {', '.join(Role)}"
+            raise click.UsageError(f"--map {text}: {field!r} is not a field; {hint}")
+        if field in found.values():
+            raise click.UsageError(f"--map {text}: {field} has a column already")
+        found[column] = field
+    return found

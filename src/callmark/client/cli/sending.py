@@ -1,0 +1,183 @@
+"""Pushes the rows of a file chunk by chunk: a few batches at once, results in order, each row once (`journal`)."""
+
+import csv
+import io
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from callmark.client.cli.journal import ROWS_A_CHUNK, AppendedFile, Chunk, Journal
+from callmark.client.cli.judging import JudgedRow, RowJudge
+from callmark.client.cli.progress import Meter
+from callmark.client.cli.reading import FileRow, RecordFile
+from callmark.client.cli.session import WrongUse
+from callmark.client.core import Core
+from callmark.client.errors import RateLimited, WaitTimeout
+from callmark.client.flow import Flow, Pause
+from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
+from callmark.client.records import CallRecord, wire_record
+from callmark.client.results import INVALID, PENDING, RecordResult
+from callmark.client.shells import Shell
+
+MOST_UNDER_WAY = 8
+SETTLES_WITHIN_S = 600.0
+UNKNOWN = "unknown"
+KEYS_HOLD_MS = 23 * 3_600_000
+"""The server knows a key for 24 hours (docs/extensions.md); an hour is left for a slow request."""
+_PATIENT_TRIES, _LONGEST_PAUSE_S = 20, 60.0
+_JSON_ENDINGS = {".ndjson", ".jsonl", ".json"}
+
+
+class ResultRow(Struct, frozen=True):
+    """The result of one row, as it is written."""
+
+    row: int
+    receiver: str
+    status: str
+    message: str = ""
+    batch_id: str | None = None
+    record_id: str | None = None
+
+
+@dataclass(slots=True)
+class _ChunkUnderWay:
+    """A chunk that was sent; `batch` None if none of its rows could be."""
+
+    number: int
+    rows: list[JudgedRow]
+    batch: BatchState | None
+    is_lost: bool = False
+    """Whether nobody knows if it was carried out: it was sent so long ago that the server has forgotten the key."""
+
+
+class Sending:
+    """One push, from where the journal says that it is."""
+
+    def __init__(self, core: Core, shell: Shell, judge: RowJudge, journal: Journal, results: Path) -> None:
+        self._core = core
+        self._shell = shell
+        self._judge = judge
+        self._journal = journal
+        self._as_json = results.suffix in _JSON_ENDINGS
+        self._results = _opened(results, journal)
+        self._counts = Counter(journal.counts)
+
+    def run(self, file: RecordFile, shown: Meter) -> dict[str, int]:
+        """Pushes what is left and gives the counts of the whole file."""
+        begin = self._journal.done
+        shown.begin_at(begin * ROWS_A_CHUNK)
+        if begin == 0:
+            self._results.append(self._header())
+        under_way: deque[_ChunkUnderWay] = deque()
+        for number, rows in enumerate(_chunks(file, begin), begin):
+            if len(under_way) == MOST_UNDER_WAY:
+                self._finish(under_way.popleft(), shown)
+            under_way.append(self._start(number, rows))
+        while under_way:
+            self._finish(under_way.popleft(), shown)
+        return dict(self._counts)
+
+    def close(self) -> None:
+        """Lets go of the results."""
+        self._results.close()
+
+    def _start(self, number: int, rows: Sequence[FileRow]) -> _ChunkUnderWay:
+        chunk = self._journal.begun(number)
+        now_ms = chunk.now_ms if chunk else self._shell.run(self._core.server_now_ms())
+        judged = [self._judge.judge(row, now_ms) for row in rows]
+        records = [one.record for one in judged if one.record]
+        if not records:
+            return _ChunkUnderWay(number, judged, None)
+        if chunk is None:
+            chunk = self._journal.begin_chunk(number, self._core.environment.new_key(), now_ms)
+        elif not chunk.batch_id and self._shell.run(self._core.server_now_ms()) - now_ms > KEYS_HOLD_MS:
+            return _ChunkUnderWay(number, judged, None, is_lost=True)
+        return _ChunkUnderWay(number, judged, self._batch(chunk, records))
+
+    def _batch(self, chunk: Chunk, records: list[CallRecord]) -> BatchState:
+        """The chunk's batch: made under its key, or the one that was made before."""
+        if chunk.batch_id:
+            return _known_batch(self._core, chunk, records)
+        state = self._shell.run(_created(self._core, records, chunk.key))
+        self._journal.accepted(chunk.number, state.batch_id)
+        return state
+
+    def _finish(self, chunk: _ChunkUnderWay, shown: Meter) -> None:
+        """Waits for the outcomes, then writes the results and after them that they are written."""
+        if chunk.batch:
+            chunk.batch = self._shell.run(_settled(self._core, chunk.batch))
+        rows = list(_result_rows(chunk))
+        self._counts.update(row.status for row in rows)
+        end = self._results.append(self._written(rows))
+        self._journal.finish_chunk(chunk.number, end, dict(self._counts))
+        shown.advance(len(rows))
+
+    def _header(self) -> bytes:
+        return b"" if self._as_json else (",".join(ResultRow.__struct_fields__) + "\n").encode()
+
+    def _written(self, rows: Sequence[ResultRow]) -> bytes:
+        if self._as_json:
+            return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(msgspec.structs.astuple(row) for row in rows)
+        return out.getvalue().encode()
+
+
+def _opened(path: Path, journal: Journal) -> AppendedFile:
+    """The results as far as the journal knows of them. Raises WrongUse if there are fewer."""
+    if journal.done and (not path.exists() or path.stat().st_size < journal.results_end):
+        raise WrongUse(f"{path} is not as the push left it, so it cannot continue: put the file back")
+    file = AppendedFile(path)
+    file.cut(journal.results_end)
+    return file
+
+
+def _chunks(file: RecordFile, begin: int) -> Iterator[list[FileRow]]:
+    rows = islice(file.rows(), begin * ROWS_A_CHUNK, None)
+    while chunk := list(islice(rows, ROWS_A_CHUNK)):
+        yield chunk
+
+
+def _known_batch(core: Core, chunk: Chunk, records: Sequence[CallRecord]) -> BatchState:
+    sent = [(record, wire_record(record, core.options.generation, chunk.now_ms)) for record in records]
+    pending = [RecordResult(record, PENDING, batch_id=chunk.batch_id) for record in records]
+    return BatchState(chunk.batch_id, pending, sent)
+
+
+def _created(core: Core, records: Sequence[CallRecord], key: str) -> Flow[BatchState]:
+    """Waits longer for its turn than a single batch does."""
+    for left in reversed(range(_PATIENT_TRIES)):
+        try:
+            return (yield from create_batch(core, records, key))
+        except RateLimited as exc:
+            if not left:
+                raise
+            yield Pause(min(exc.retry_after or 1.0, _LONGEST_PAUSE_S))
+    raise AssertionError  # the last try returns or raises
+
+
+def _settled(core: Core, state: BatchState) -> Flow[BatchState]:
+    try:
+        return (yield from wait_for(core, state, SETTLES_WITHIN_S))
+    except WaitTimeout:
+        return (yield from read_batch(core, state.batch_id, state.sent))
+
+
+def _result_rows(chunk: _ChunkUnderWay) -> Iterator[ResultRow]:
+    results = iter(chunk.batch.results if chunk.batch else ())
+    for one in chunk.rows:
+        if one.record is None:
+            hints = [f"{fault.message} ({fault.hint})" if fault.hint else fault.message for fault in one.faults]
+            yield ResultRow(one.row.line, one.receiver, INVALID, "; ".join(hints))
+        elif chunk.is_lost:
+            why = "was sent more than 23 hours ago, and the answer was lost: it may have been pushed or not"
+            yield ResultRow(one.row.line, one.record.receiver, UNKNOWN, why)
+        else:
+            got = next(results)
+            message = got.message
+            yield ResultRow(one.row.line, one.record.receiver, got.status, message, got.batch_id, got.record_id)

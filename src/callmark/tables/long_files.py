@@ -1,0 +1,191 @@
+"""Files of any length, row by row in constant memory: texts (CSV), a JSON object a line (NDJSON), Parquet.
+
+What a file is, is found from its content. The first rows decide about encoding, delimiter and header, as for short
+files. A workbook is read too, whole.
+"""
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from callmark.tables import rows, text, workbook
+from callmark.tables.model import Line, Table, TableError
+from callmark.tables.reader import WIDER, Reading, read_table
+
+LONGEST_LINE = 1_000_000
+"""Characters; what bounds the memory of one row."""
+MOST_NAMES = 1_000
+_HEAD = 1 << 18
+_CHUNK = 1 << 20
+_FIRST_ROWS = 200
+_PARQUET = b"PAR1"
+_PARQUET_ROWS = 1_000
+_NO_DELIMITER = "\x1f"
+"""Divides nothing: each line is one cell."""
+
+
+@dataclass(frozen=True)
+class LongFile:
+    """A file, by its beginning (`table`), and a way to read all of its rows, again and again."""
+
+    kind: str
+    """`text`, `NDJSON`, `Parquet` or `workbook`."""
+    table: Table
+    lines: Callable[[], Iterator[Line]]
+    """Every row below the header, in order; one that cannot be read has a `fault`."""
+
+
+def open_long_file(path: Path, known: Callable[[str], int], region: str = "") -> LongFile:
+    """What the file is. `known` says how well a name is known (`columns.find_header`). Raises TableError."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as exc:
+        raise TableError(f"cannot read {path}: {exc.strerror}") from exc
+    if head.startswith(_PARQUET):
+        return _parquet(path)
+    if workbook.is_workbook(head):
+        return _workbook(path, known, region)
+    if len(head) == _HEAD:
+        head = head[: head.rfind(b"\n") + 1] or head
+    begin = head.decode("utf-8-sig", errors="replace").lstrip()
+    if begin.startswith("{"):
+        return _ndjson(path)
+    if begin.startswith("["):
+        raise TableError(f"this is one JSON array; write an object on each line: jq -c '.[]' {path}")
+    return _text(path, head, known, region)
+
+
+# texts --------------------------------------------------------------------------------------------------------------
+
+
+def _text(path: Path, head: bytes, known: Callable[[str], int], region: str) -> LongFile:
+    table = read_table(head, known, Reading(region=region))
+    codec = text.codec_of(head)
+    if codec == "utf-8" and head.isascii() and not _is_utf8(path):
+        codec, table = "cp1252", replace(table, encoding="cp1252")
+    first = min((line.number for line in table.lines), default=1)
+    start = table.header or min([first, *(one.line for one in table.faults)]) - 1
+    width = len(table.names) if table.names else 0
+
+    def lines() -> Iterator[Line]:
+        with path.open(encoding=codec, errors="replace", newline="") as file:
+            for line in rows.stream(_short_lines(file.readline), table.delimiter or _NO_DELIMITER):
+                if line.number > start:
+                    yield _judged(line, width, table.encoding)
+
+    return LongFile("text", table, lines)
+
+
+def _is_utf8(path: Path) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with path.open("rb") as file:
+        try:
+            while chunk := file.read(_CHUNK):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            return False
+    return True
+
+
+def _short_lines(read: Callable[[int], str]) -> Iterator[str]:
+    while line := read(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise TableError(f"a line has more than {LONGEST_LINE:,} characters: this is no list")
+        yield line
+
+
+def _judged(line: Line, width: int, encoding: str) -> Line:
+    fault = line.fault
+    if not fault and width and any(line.cells[width:]):
+        fault = WIDER
+    if not fault and any("\ufffd" in cell for cell in line.cells):
+        fault = f"has characters that {encoding} does not have"
+    return replace(line, fault=fault) if fault else line
+
+
+# NDJSON -------------------------------------------------------------------------------------------------------------
+
+
+def _ndjson(path: Path) -> LongFile:
+    names: dict[str, None] = {}
+    for _, item in _objects(path):
+        if isinstance(item, dict):
+            names.update(dict.fromkeys(item))
+            if len(names) > MOST_NAMES:
+                raise TableError(f"the objects have more than {MOST_NAMES:,} different names: this is no list")
+
+    def lines() -> Iterator[Line]:
+        for number, item in _objects(path):
+            if isinstance(item, dict):
+                yield Line(number, tuple(_cell(item.get(name)) for name in names))
+            else:
+                yield Line(number, (item[:100],), "is not a JSON object")
+
+    return LongFile("NDJSON", Table(list(islice(lines(), _FIRST_ROWS)), tuple(names), encoding="utf-8"), lines)
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Each object with its line; a line that is none as its text."""
+    decode = msgspec.json.Decoder(dict[str, Any]).decode
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(_short_lines(file.readline), 1):
+            if line.strip():
+                try:
+                    yield number, decode(line)
+                except msgspec.DecodeError:
+                    yield number, line.strip()
+
+
+def _cell(value: object) -> str:
+    """A value as a table would have it."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case float() if value.is_integer():
+            return f"{value:.0f}"
+        case bool() | int() | float():
+            return str(value)
+        case _:
+            return msgspec.json.encode(value, enc_hook=str).decode().strip('"')
+
+
+# Parquet, workbooks -------------------------------------------------------------------------------------------------
+
+
+def _parquet(path: Path) -> LongFile:
+    try:
+        parquet: Any = import_module("pyarrow.parquet")
+    except ModuleNotFoundError as exc:
+        raise TableError("a Parquet file needs `pip install 'callmark[parquet]'`; or save it as CSV") from exc
+    try:
+        names = tuple(map(str, parquet.ParquetFile(path).schema_arrow.names))
+    except Exception as exc:
+        raise TableError("this Parquet file is damaged") from exc
+
+    def lines() -> Iterator[Line]:
+        number = 0
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                columns: Iterable[tuple[Any, ...]] = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+                for values in columns:
+                    number += 1
+                    yield Line(number, tuple(map(_cell, values)))
+
+    return LongFile("Parquet", Table(list(islice(lines(), _FIRST_ROWS)), names), lines)
+
+
+def _workbook(path: Path, known: Callable[[str], int], region: str) -> LongFile:
+    table = read_table(path.read_bytes(), known, Reading(region=region))
+    faulty = [Line(one.line, (one.text,), one.why) for one in table.faults]
+    every = sorted([*table.lines, *faulty], key=lambda line: line.number)
+    return LongFile("workbook", table, lambda: iter(every))

@@ -1,0 +1,244 @@
+"""`callmark push` against a running platform: each row once, whatever interrupts it."""
+
+import asyncio
+import csv
+import json
+import signal
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.client.cli.conftest import PROGRAM, Commands, working
+from tests.client.conftest import ONLINE, Platform
+from tests.client.proxy import proxied
+from tests.waiting import until as until_async
+
+CALLER = ("--caller", "918040001234", "--expires-in", "2h", "--yes")
+
+
+def orders(path: Path, count: int) -> Path:
+    """A file with that many receivers; the first is online, the others are nobody."""
+    lines = [f"{int(ONLINE) + 1000 * number},Your parcel {number} arrives today" for number in range(count)]
+    path.write_text("\n".join(["phone,reason", *lines]) + "\n")
+    return path
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """As `tests.waiting.until`, for what needs no waiting to look at."""
+
+    async def holds() -> object:
+        return condition()
+
+    await until_async(holds)
+
+
+def results_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+async def check_each_once(platform: Platform, path: Path, count: int) -> None:
+    """Every row has one result, in order, and the platform one record of each."""
+    rows = results_of(path)
+    assert [int(row["row"]) for row in rows] == list(range(2, count + 2))
+    assert {row["status"] for row in rows} == {"success", "error"}
+    assert len({row["record_id"] for row in rows}) == count
+    assert await platform.count("call_record") == count
+
+
+async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text(
+        "Customer,Phone,call_reason,reciever\n"
+        f"Asha,{ONLINE},Your parcel arrives today,\n"
+        "Ben,919900000099,Your parcel arrives today,x\n"
+        "Chi,12,short,\n"
+    )
+    options = ("--label-id", platform.cast.label.id, "--caller", "918040001234", "--expires-in", "2h")
+    refused = await commands.run("push", file, *options, typed="n\n")
+    assert refused.exit_code == 1
+    assert not (tmp_path / "orders.results.csv").exists()
+    for said in (
+        "receiver   column 'Phone'",
+        "not used   column 'Customer'",
+        "not used   column 'reciever'",
+        f"918040001234 rings {ONLINE}: '{platform.cast.label.name}', 'Your parcel arrives today'",
+        "1 rows are at fault",
+        "reason must be between 10 and 100 characters; the first in row 4: 'short' (it has 5 characters)",
+        "Push 2 records",
+    ):
+        assert said in refused.stderr
+    async with working(platform):
+        done = await commands.run("push", file, *options, "--json", typed="y\n")
+    assert done.exit_code == 1
+    counts = json.loads(done.stdout)
+    assert (counts["rows"], counts["success"], counts["error"], counts["invalid"]) == (3, 1, 1, 1)
+    first, second, third = results_of(tmp_path / "orders.results.csv")
+    assert (first["row"], first["receiver"], first["status"]) == ("2", ONLINE, "success")
+    assert first["batch_id"]
+    assert first["record_id"]
+    assert (second["status"], second["message"]) == ("error", "Not a Truecaller user")
+    assert third["status"] == "invalid"
+    assert "receiver is not a valid phone number" in third["message"]
+    again = await commands.run("push", file, *options, "--resume", "--json")
+    assert (again.exit_code, json.loads(again.stdout)) == (1, counts)
+    assert await platform.count("call_record") == 2
+    over = await commands.run("push", file, *options, "--yes")
+    assert (over.exit_code, "continue with --resume" in over.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "parquet"])
+async def test_other_kinds_of_files(platform: Platform, commands: Commands, tmp_path: Path, ending: str) -> None:
+    now = platform.deps.clock.now()
+    rows: list[dict[str, Any]] = [
+        {
+            "receiver": ONLINE,
+            "caller": "918040001234",
+            "label_id": str(platform.cast.label.id),
+            "name": "Acme Parcels",
+            "reason": "Your parcel arrives today",
+            "starts_at": now,
+            "ends_at": now + timedelta(hours=1),
+        }
+    ]
+    file = tmp_path / f"orders.{ending}"
+    if ending == "ndjson":
+        file.write_text("\n".join(json.dumps(row, default=datetime.isoformat) for row in rows) + "\n")
+    else:
+        parquet: Any = import_module("pyarrow.parquet")
+        parquet.write_table(import_module("pyarrow").Table.from_pylist(rows), file)
+    results = tmp_path / "results.ndjson"
+    async with working(platform):
+        done = await commands.run("push", file, "--yes", "--results", results)
+    assert done.exit_code == 0, done.stderr
+    [row] = [json.loads(line) for line in results.read_text().splitlines()]
+    assert (row["receiver"], row["status"]) == (ONLINE, "success")
+    found = await commands.answer("resolve", "918040001234", ONLINE)
+    assert (found["identity"]["name"], found["identity"]["starts_at"]) == (
+        "Acme Parcels",
+        int(now.timestamp() * 1000),
+    )
+
+
+async def test_standard_input_and_columns_by_name(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    text = f"who,why,until\n{ONLINE},Your parcel arrives today,2h\n"
+    options = ("--caller", "918040001234", "--label-id", platform.cast.label.id, "--yes")
+    maps = ("--map", "who=receiver", "--map", "why=reason", "--map", "until=expires_in")
+    results = tmp_path / "results.csv"
+    async with working(platform):
+        done = await commands.run("push", "-", *options, *maps, "--results", results, typed=text)
+    assert (done.exit_code, results_of(results)[0]["status"]) == (0, "success"), done.stderr
+    assert (await commands.run("push", "-", *options, typed=text)).exit_code == 2
+    for wrong, hint in (("wo=receiver", "do you mean 'who'?"), ("who=reciever", "do you mean receiver?"), ("who", "=")):
+        refused = await commands.run("push", "-", *options, "--results", tmp_path / "r", "--map", wrong, typed=text)
+        assert (refused.exit_code, hint in refused.stderr) == (2, True), refused.stderr
+
+
+async def test_a_push_that_is_killed_continues_with_each_row_once(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    file = orders(tmp_path / "orders.csv", 2200)
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    process = await commands.start(*words)
+
+    async def under_way() -> bool:
+        return await platform.count("batch") >= 3
+
+    await until_async(under_way)
+    process.kill()
+    await process.wait()
+    assert results_of(tmp_path / "orders.results.csv") == []
+    async with working(platform):
+        done = await commands.run(*words, "--resume")
+    assert done.exit_code == 1, done.stderr
+    await check_each_once(platform, tmp_path / "orders.results.csv", 2200)
+
+
+async def test_ctrl_c_in_the_middle_of_results(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    file = orders(tmp_path / "orders.csv", 5200)
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    results = tmp_path / "orders.results.csv"
+    async with working(platform):
+        process = await commands.start(*words)
+        await until(lambda: results.exists() and results.stat().st_size > 100)
+        process.send_signal(signal.SIGINT)
+        _, said = await process.communicate()
+        assert (process.returncode, b"--resume" in said) == (130, True), said
+        with results.open("a") as spoiled:  # as a crash leaves it
+            spoiled.write("99999,half a li")
+        other = await commands.run(*words, "--resume", "--caller", "918040009999")
+        assert (other.exit_code, "another caller" in other.stderr) == (2, True)
+        done = await commands.run("push", file, "--resume")  # the options are those that it began with
+    assert done.exit_code == 1, done.stderr
+    await check_each_once(platform, results, 5200)
+
+
+async def test_a_lost_network_and_another_file(platform: Platform, commands: Commands, tmp_path: Path) -> None:
+    file = orders(tmp_path / "orders.csv", 600)
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    async with proxied(platform.emulator.port) as proxy:
+        proxy.plan = iter(["pass", "cut", "refuse", "refuse"])  # the second is carried out, and nobody hears of it
+        here = Commands(commands.home, {**commands.variables, "CALLMARK_BASE_URL": proxy.url})
+        lost = await here.run(*words)
+        assert (lost.exit_code, "--resume" in lost.stderr) == (4, True), lost.stderr
+        elsewhere = await commands.run(*words, "--resume")
+        assert (elsewhere.exit_code, "was begun at" in elsewhere.stderr) == (2, True)
+        content = file.read_text()
+        file.write_text(content + "919900009999,Your parcel arrives today\n")
+        changed = await here.run(*words, "--resume")
+        assert (changed.exit_code, "not the file" in changed.stderr) == (2, True)
+        file.write_text(content)
+        async with working(platform):
+            done = await here.run(*words, "--resume")
+    assert done.exit_code == 1, done.stderr
+    await check_each_once(platform, tmp_path / "orders.results.csv", 600)
+
+
+async def test_a_full_disk_ends_it_clearly_and_it_continues(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    file = orders(tmp_path / "orders.csv", 1200)
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    limited = ("import resource, os, sys", "resource.setrlimit(resource.RLIMIT_FSIZE, (90_000, 90_000))")
+    program = "; ".join([*limited, "os.execv(sys.argv[1], sys.argv[1:])"])
+    async with working(platform):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", program, PROGRAM, *map(str, words)),
+            env={**commands.variables, "PATH": "/usr/bin:/bin"},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        assert process.returncode == 1, said
+        assert b"orders.results.csv: File too large. Make room" in said
+        assert b"Traceback" not in said
+        done = await commands.run(*words, "--resume")
+    assert done.exit_code == 1, done.stderr
+    await check_each_once(platform, tmp_path / "orders.results.csv", 1200)
+
+
+async def test_two_at_once_do_not_write_the_same_results(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    file = orders(tmp_path / "orders.csv", 10)
+    words = ("push", file, "--label-id", platform.cast.label.id, *CALLER)
+    process = await commands.start(*words)
+    await until((tmp_path / "orders.results.csv").exists)
+    second = await commands.run(*words, "--resume")
+    assert (second.exit_code, "another push is writing" in second.stderr) == (2, True)
+    async with working(platform):
+        await process.communicate()
+    await check_each_once(platform, tmp_path / "orders.results.csv", 10)
+
+
+async def test_what_nothing_gives_is_asked_for_before_anything_is_sent(commands: Commands, tmp_path: Path) -> None:
+    file = orders(tmp_path / "orders.csv", 3)
+    done = await commands.run("push", file, "--yes")
+    assert done.exit_code == 2
+    for way in ("--caller NUMBER", "--label-id ID", "--expires-in 2h"):
+        assert way in done.stderr
+    assert (await commands.run("push", file, "--expires-in", "soon")).exit_code == 2
+    assert (await commands.run("push", file, "--time-zone", "Mars")).exit_code == 2

@@ -1,0 +1,90 @@
+"""Long files: the same rows as of short ones, whatever they are, in constant memory."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from callmark.tables.columns import key
+from callmark.tables.long_files import LONGEST_LINE, LongFile, open_long_file
+from callmark.tables.model import TableError
+from callmark.tables.reader import read_table
+
+KNOWN = {"phone", "name"}
+TEXTS = {
+    "commas": "name,phone\nAsha,918040001234\n\nBen,918040001235\n",
+    "title": "Customers of May\n\nname;phone\nAsha;918040001234\nBen;918040001235\n",
+    "sep": "sep=|\nname|phone\nAsha|918040001234\n",
+    "no header": "918040001234\n918040001235\n",
+    "one column": "phone\n918040001234\n918040001235\n",
+    "quoted": 'name,phone\n"Asha,\nlast floor",918040001234\n"Ben ""B""",918040001235\n',
+    "wider": "name,phone\nAsha,918040001234,x\n",
+    "unclosed": 'name,phone\nAsha,918040001234\n"Ben,918040001235\nChi,918040001236\n',
+}
+
+
+def known(name: str) -> int:
+    return 2 if key(name) in KNOWN else 0
+
+
+def opened(path: Path, content: bytes) -> LongFile:
+    path.write_bytes(content)
+    return open_long_file(path, known)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_long_file_has_the_rows_of_a_short_one(tmp_path: Path, text: str, encoding: str) -> None:
+    content = text.encode(encoding)
+    table = read_table(content, known)
+    found = list(opened(tmp_path / "list", content).lines())
+    assert [(line.number, line.cells) for line in found if not line.fault] == [
+        (line.number, line.cells) for line in table.lines
+    ]
+    assert [(line.number, line.fault) for line in found if line.fault] == [(one.line, one.why) for one in table.faults]
+
+
+def test_an_encoding_that_only_a_late_row_shows(tmp_path: Path) -> None:
+    content = b"name,phone\n" + b"Asha,918040001234\n" * 20_000 + "Zoë,918040001235\n".encode("cp1252")
+    assert [line.cells[0] for line in opened(tmp_path / "list", content).lines()][-1] == "Zoë"
+    spoiled = "Ömer,918040001234\n".encode() + b"Asha,918040001234\n" * 20_000 + b"Zo\xeb,918040001235\n"
+    *_, last = opened(tmp_path / "list", b"name,phone\n" + spoiled).lines()
+    assert last.fault == "has characters that utf-8 does not have"
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("name,phone\n" + 'Asha,918040001234\n"Ben, B",918040001235\n' * 50_000)
+    found = open_long_file(path, known)
+    count = 0
+    tracemalloc.start()
+    try:
+        for _ in found.lines():
+            count += 1
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 100_000
+    assert most < 2_000_000
+
+
+def test_objects_whose_names_come_late(tmp_path: Path) -> None:
+    content = b'{"phone": 918040001234, "open": true}\n\nno object\n{"name": "Asha", "tags": ["a"], "share": 1.5}\n'
+    found = opened(tmp_path / "list", content)
+    assert found.table.names == ("phone", "open", "name", "tags", "share")
+    assert [(line.number, line.cells, line.fault) for line in found.lines()] == [
+        (1, ("918040001234", "True", "", "", ""), ""),
+        (3, ("no object",), "is not a JSON object"),
+        (4, ("", "", "Asha", '["a"]', "1.5"), ""),
+    ]
+
+
+def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:
+    content = b"name,phone\n" + b"x" * (LONGEST_LINE + 1)
+    with pytest.raises(TableError, match="1,000,000 characters"):
+        list(opened(tmp_path / "list", content).lines())
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="No such file"):
+        open_long_file(tmp_path / "none", known)
