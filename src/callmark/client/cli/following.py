@@ -1,0 +1,49 @@
+"""The account's events as they come: the log is asked again and again, and each request waits for news."""
+
+from collections.abc import Iterator
+
+from msgspec import Raw, Struct
+
+from callmark.client.core import Call, Core
+from callmark.client.flow import Flow
+from callmark.client.shells import Shell
+
+WAIT_S = 20
+"""Less than the library waits for an answer."""
+_MOST = 100
+
+
+class FollowedEvent(Struct, frozen=True):
+    """An event and its number. `event` is the body that webhooks get, byte for byte; `null` if it is hidden."""
+
+    number: int
+    event: Raw = Raw(b"null")
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether the key may see events of its type."""
+        return bytes(self.event) != b"null"
+
+
+class _FollowedPage(Struct):
+    events: list[FollowedEvent] = []
+    next_after: int = 0
+    last_number: int = 0
+
+
+def follow(core: Core, shell: Shell, after: int | None, *, wait: bool) -> Iterator[FollowedEvent]:
+    """Every event behind number `after`; behind the newest one for None. Without `wait` it ends at the newest."""
+    if after is None:
+        after = shell.run(_page(core, 0, 1, 0)).last_number
+    while True:
+        page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
+        yield from page.events
+        after = max(after, page.next_after)
+        if not wait and after >= page.last_number:
+            return
+
+
+def _page(core: Core, after: int, limit: int, wait_s: int) -> Flow[_FollowedPage]:
+    query = {"after": str(after), "limit": str(limit), "wait_s": str(wait_s)}
+    call = Call("GET", f"{core.extensions}/events", query=query)
+    return (yield from core.fetch(call, _FollowedPage))

@@ -1,0 +1,84 @@
+"""`callmark logs`: downloads of Call Me Back requests and User Feedback answers."""
+
+import shutil
+import sys
+import tempfile
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import click
+
+from callmark.client.cli.judging import zone_of
+from callmark.client.cli.session import CommandSession, command
+from callmark.client.sync_resources import Download
+
+_DAY = timedelta(days=1)
+_MS = timedelta(milliseconds=1)
+
+_output = click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the CSV here."
+)
+_zone = click.option("--time-zone", default="UTC", metavar="Z", help="Zone of dates without one, such as Asia/Kolkata.")
+
+
+@click.group
+def logs() -> None:
+    """Download Call Me Back requests and User Feedback answers of the last 30 days."""
+
+
+@logs.command("call-me-back")
+@click.option("--from", "begin", required=True, metavar="D", help="The first day, or an instant.")
+@click.option("--to", "until", required=True, metavar="D", help="The last day, or an instant.")
+@_zone
+@_output
+@command
+def call_me_back(session: CommandSession, begin: str, until: str, time_zone: str, output: Path | None) -> None:
+    """The requests of these days as CSV, on standard output or in a file. D is 2026-01-31 or 2026-01-31T18:00."""
+    start, end = read_day(begin, time_zone), read_day(until, time_zone, is_end=True)
+    with session.client() as client:
+        _save(session, client.logs.call_me_back(start, end), output)
+
+
+@logs.command("feedback")
+@click.argument("survey_id", metavar="SURVEY")
+@click.option("--since", required=True, metavar="D", help="The first day, or an instant.")
+@_zone
+@_output
+@command
+def feedback(session: CommandSession, survey_id: str, since: str, time_zone: str, output: Path | None) -> None:
+    """A campaign's answers since a day as CSV, on standard output or in a file."""
+    start = read_day(since, time_zone)
+    with session.client() as client:
+        _save(session, client.logs.feedback(survey_id, start), output)
+
+
+def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
+    """The beginning of a day, or its last millisecond; an instant as it is. Raises UsageError."""
+    zone = zone_of(time_zone)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError as exc:
+            raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)") from exc
+        return found if found.tzinfo else found.replace(tzinfo=zone)
+    begin = datetime.combine(day, time(), zone)
+    if not is_end:
+        return begin
+    return datetime.combine(day + _DAY, time(), zone).astimezone(UTC) - _MS
+
+
+def _save(session: CommandSession, download: Download, output: Path | None) -> None:
+    if session.output.as_json:
+        session.output.rows(list(download.rows()), (), empty="")
+        return
+    if output and str(output) != "-":
+        saved = download.save(output)
+        session.output.done({"file": str(saved)}, f"The log is in {saved}.")
+        return
+    with tempfile.TemporaryDirectory(prefix="callmark-") as folder:
+        saved = download.save(Path(folder) / "log.csv")
+        with saved.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
