@@ -1,7 +1,9 @@
 """Long files: the same rows as of short ones, whatever they are, in constant memory."""
 
 import tracemalloc
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +79,37 @@ def test_objects_whose_names_come_late(tmp_path: Path) -> None:
         (3, ("no object",), "is not a JSON object"),
         (4, ("", "", "Asha", '["a"]', "1.5"), ""),
     ]
+
+
+def test_an_object_in_another_encoding_is_not_spoiled_silently(tmp_path: Path) -> None:
+    found = opened(tmp_path / "list", '{"phone": "918040001234", "name": "Zoë"}\n'.encode("cp1252"))
+    assert [line.fault for line in found.lines()] == ["has characters that utf-8 does not have"]
+
+
+def parquet_of(path: Path, rows: list[dict[str, Any]]) -> LongFile:
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return open_long_file(path, known)
+
+
+def test_parquet_whose_texts_are_bytes(tmp_path: Path) -> None:
+    found = parquet_of(tmp_path / "list", [{"name": "Zoë".encode(), "phone": 9.18040001234e11}, {"name": b"\xeb"}])
+    first, second = found.lines()
+    assert (first.number, first.cells, first.fault) == (1, ("Zoë", "918040001234"), "")
+    assert second.fault == "has characters that utf-8 does not have"
+
+
+def test_parquet_that_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    found = parquet_of(path, [{"name": f"Asha {number}", "phone": number} for number in range(5_000)])
+    content = bytearray(path.read_bytes())
+    content[4:2_000] = bytes(1_996)
+    path.write_bytes(content)
+    with pytest.raises(TableError, match="damaged"):
+        list(found.lines())
+    path.write_bytes(content[:1_000])
+    with pytest.raises(TableError, match="damaged"):
+        open_long_file(path, known)
 
 
 def test_a_line_without_an_end_is_refused(tmp_path: Path) -> None:

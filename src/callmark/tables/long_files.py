@@ -5,7 +5,7 @@ files. A workbook is read too, whole.
 """
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import islice
@@ -26,6 +26,7 @@ _CHUNK = 1 << 20
 _FIRST_ROWS = 200
 _PARQUET = b"PAR1"
 _PARQUET_ROWS = 1_000
+_DAMAGED = "this Parquet file is damaged"
 _NO_DELIMITER = "\x1f"
 """Divides nothing: each line is one cell."""
 
@@ -125,7 +126,7 @@ def _ndjson(path: Path) -> LongFile:
     def lines() -> Iterator[Line]:
         for number, item in _objects(path):
             if isinstance(item, dict):
-                yield Line(number, tuple(_cell(item.get(name)) for name in names))
+                yield _judged(Line(number, tuple(_cell(item.get(name)) for name in names)), 0, "utf-8")
             else:
                 yield Line(number, (item[:100],), "is not a JSON object")
 
@@ -151,6 +152,8 @@ def _cell(value: object) -> str:
             return ""
         case str():
             return value
+        case bytes():
+            return value.decode(errors="replace")
         case float() if value.is_integer():
             return f"{value:.0f}"
         case bool() | int() | float():
@@ -167,19 +170,26 @@ def _parquet(path: Path) -> LongFile:
         parquet: Any = import_module("pyarrow.parquet")
     except ModuleNotFoundError as exc:
         raise TableError("a Parquet file needs `pip install 'callmark[parquet]'`; or save it as CSV") from exc
-    try:
-        names = tuple(map(str, parquet.ParquetFile(path).schema_arrow.names))
-    except Exception as exc:
-        raise TableError("this Parquet file is damaged") from exc
+
+    def opened() -> Any:  # noqa: ANN401 - of a library that may not be there
+        return parquet.ParquetFile(path, buffer_size=_CHUNK)  # not a whole row group at once
 
     def lines() -> Iterator[Line]:
         number = 0
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
-                columns: Iterable[tuple[Any, ...]] = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-                for values in columns:
-                    number += 1
-                    yield Line(number, tuple(map(_cell, values)))
+        try:
+            with opened() as file:
+                for batch in file.iter_batches(batch_size=_PARQUET_ROWS):
+                    for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                        number += 1
+                        yield _judged(Line(number, tuple(map(_cell, values))), 0, "utf-8")
+        except Exception as exc:
+            raise TableError(_DAMAGED) from exc
+
+    try:
+        with opened() as file:
+            names = tuple(map(str, file.schema_arrow.names))
+    except Exception as exc:
+        raise TableError(_DAMAGED) from exc
 
     return LongFile("Parquet", Table(list(islice(lines(), _FIRST_ROWS)), names), lines)
 
