@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import structlog.testing
@@ -18,6 +18,7 @@ from tests.client.conftest import Platform
 from callmark.main import cli
 from callmark.worker.run import run_worker
 
+Typed = str | bytes | IO[bytes] | None
 PROGRAM = str(Path(sys.executable).with_name("callmark"))
 
 
@@ -28,11 +29,11 @@ class Commands:
     home: Path
     variables: Mapping[str, str]
 
-    async def run(self, *words: object, typed: str | bytes | None = None) -> Result:
+    async def run(self, *words: object, typed: Typed = None) -> Result:
         """The command's result; the event loop, in which the server runs, goes on meanwhile."""
         return await asyncio.to_thread(self._run, [str(word) for word in words], typed)
 
-    def _run(self, words: list[str], typed: str | bytes | None) -> Result:
+    def _run(self, words: list[str], typed: Typed) -> Result:
         with structlog.testing.capture_logs():  # the server's lines are no part of the output
             return CliRunner(env=self.variables).invoke(cli, words, input=typed)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 import signal
 import sys
@@ -17,6 +18,12 @@ from tests.client.conftest import ONLINE, Platform
 from tests.client.proxy import proxied
 from tests.waiting import until as until_async
 
+KEY_OF_NOBODY = {
+    "CALLMARK_BASE_URL": "http://127.0.0.1:1",
+    **dict.fromkeys(
+        ("CALLMARK_ACCOUNT_ID", "CALLMARK_KEY_ID", "CALLMARK_API_KEY"), "01a21857-44fb-7738-8f0f-990b3d2c6502"
+    ),
+}
 CALLER = ("--caller", "918040001234", "--expires-in", "2h", "--yes")
 
 
@@ -67,7 +74,7 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
         "not used   column 'Customer'",
         "not used   column 'reciever'",
         f"918040001234 rings {ONLINE}: '{platform.cast.label.name}', 'Your parcel arrives today'",
-        "1 rows are at fault",
+        "1 row is at fault",
         "reason must be between 10 and 100 characters; the first in row 4: 'short' (it has 5 characters)",
         "Push 2 records",
     ):
@@ -87,8 +94,45 @@ async def test_a_preview_then_a_result_for_each_row(platform: Platform, commands
     again = await commands.run("push", file, *options, "--resume", "--json")
     assert (again.exit_code, json.loads(again.stdout)) == (1, counts)
     assert await platform.count("call_record") == 2
-    over = await commands.run("push", file, *options, "--yes")
-    assert (over.exit_code, "continue with --resume" in over.stderr) == (2, True)
+    assert "3 of 3 rows have their results" in again.stderr
+
+
+async def test_results_of_another_push_are_left_alone(nobody: Commands, tmp_path: Path) -> None:
+    file, results = orders(tmp_path / "orders.csv", 1), tmp_path / "orders.results.csv"
+    here = Commands(nobody.home, {**nobody.variables, **KEY_OF_NOBODY})
+    results.write_text("kept")
+    for words, said in (
+        ((), f"{results} exists: continue with --resume"),
+        (("--resume",), f"cannot be continued without {results}.journal"),
+        (("--results", tmp_path / "none" / "r.csv"), f"there is no directory {tmp_path / 'none'}"),
+    ):
+        done = await here.run("push", file, *CALLER, *words)
+        assert (done.exit_code, said in done.stderr) == (2, True), done.stderr
+    results.rename(tmp_path / "orders.results.csv.journal")
+    left = await here.run("push", file, *CALLER)
+    assert (left.exit_code, f"{results}.journal exists" in left.stderr) == (2, True)
+    assert (tmp_path / "orders.results.csv.journal").read_text() == "kept"
+    assert not results.exists()
+
+
+async def test_a_file_that_changes_while_one_looks_at_it(
+    platform: Platform, commands: Commands, tmp_path: Path
+) -> None:
+    file = orders(tmp_path / "orders.csv", 2)
+
+    class Typed(io.BytesIO):
+        """Someone who saves the file once more before they say yes."""
+
+        def read1(self, size: int | None = -1, /) -> bytes:
+            orders(file, 3)
+            return super().read1(size)
+
+    words = ("--label-id", platform.cast.label.id, *CALLER[:-1])
+    done = await commands.run("push", file, *words, "--resume", typed=Typed(b"y\n"))
+    assert (done.exit_code, "has changed since it was shown" in done.stderr) == (2, True), done.output
+    assert "this is a new one" in done.stderr
+    assert await platform.count("batch") == 0
+    assert not list(commands.home.parent.glob("*results*"))
 
 
 @pytest.mark.parametrize("ending", ["ndjson", "parquet"])
@@ -133,6 +177,7 @@ async def test_standard_input_and_columns_by_name(platform: Platform, commands: 
         done = await commands.run("push", "-", *options, *maps, "--results", results, typed=text)
     assert (done.exit_code, results_of(results)[0]["status"]) == (0, "success"), done.stderr
     assert (await commands.run("push", "-", *options, typed=text)).exit_code == 2
+    assert (await commands.run("push", "/dev/null", *options)).exit_code == 2
     for wrong, hint in (("wo=receiver", "do you mean 'who'?"), ("who=reciever", "do you mean receiver?"), ("who", "=")):
         refused = await commands.run("push", "-", *options, "--results", tmp_path / "r", "--map", wrong, typed=text)
         assert (refused.exit_code, hint in refused.stderr) == (2, True), refused.stderr
@@ -173,6 +218,7 @@ async def test_ctrl_c_in_the_middle_of_results(platform: Platform, commands: Com
         other = await commands.run(*words, "--resume", "--caller", "918040009999")
         assert (other.exit_code, "another caller" in other.stderr) == (2, True)
         done = await commands.run("push", file, "--resume")  # the options are those that it began with
+    assert "Continuing the push of" in done.stderr
     assert done.exit_code == 1, done.stderr
     await check_each_once(platform, results, 5200)
 

@@ -7,7 +7,6 @@ end. What was written half is cut off when the journal is opened again.
 """
 
 import fcntl
-import hashlib
 import os
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from callmark.client.cli.session import WrongUse
 
 VERSION = 1
 ROWS_A_CHUNK = 500
-_BLOCK = 1 << 20
 
 
 class CannotWrite(WrongUse):
@@ -39,6 +37,10 @@ class PushHead(Struct, frozen=True, kw_only=True):
     options: FileOptions
 
 
+class _Version(Struct):
+    version: int
+
+
 class Chunk(Struct, frozen=True, omit_defaults=True):
     """A line about a chunk: begun (`key`, `now_ms`), accepted (`batch_id`), or done (`results_end`, `counts`)."""
 
@@ -53,6 +55,7 @@ class Chunk(Struct, frozen=True, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_chunk = msgspec.json.Decoder(Chunk).decode
+_read_version = msgspec.json.Decoder(_Version).decode
 _read_head = msgspec.json.Decoder(PushHead).decode
 
 
@@ -115,9 +118,12 @@ class Journal:
 
     @classmethod
     def begin(cls, path: Path, head: PushHead) -> "Journal":
-        """A new journal."""
+        """A new journal. Raises WrongUse if another push has begun one meanwhile."""
         file = AppendedFile(path)
         file.lock()
+        if b"\n" in file.content():
+            file.close()
+            raise WrongUse(f"another push has written {path}: continue it with --resume, or use another --results")
         file.cut(0)
         file.append(_encode(head) + b"\n")
         return cls(file, head)
@@ -136,6 +142,8 @@ class Journal:
             return None
         first, *lines = content.splitlines()
         try:
+            if _read_version(first).version != VERSION:
+                raise WrongUse(f"{path} is of another version of callmark: continue with the one that began it")
             found = cls(file, _read_head(first))
             for line in lines:
                 found._note(_read_chunk(line))
@@ -181,12 +189,3 @@ class Journal:
             chunk = msgspec.structs.replace(known, batch_id=chunk.batch_id)
         self._chunks[chunk.number] = chunk
         return chunk
-
-
-def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
-    return found.hexdigest()

@@ -10,7 +10,7 @@ from callmark.client.cli.file_options import file_options, read_options
 from callmark.client.cli.judging import RowFault, RowJudge
 from callmark.client.cli.progress import counted, meter
 from callmark.client.cli.reading import RecordFile, Role, opened
-from callmark.client.cli.session import SOME_FAILED, CommandSession, command, end
+from callmark.client.cli.session import SOME_FAILED, CommandSession, WrongUse, command, end
 from callmark.client.environment import Environment
 from callmark.record_rules.columns import NOWHERE
 
@@ -29,7 +29,9 @@ def lint(session: CommandSession, file: str, **options: Any) -> None:
     with opened(file, read_options(**options)) as records:
         linting = _Linting(records)
         _print(linting.findings(), as_json=session.output.as_json)
-        click.echo(f"{linting.count:,} rows, {linting.faulty:,} at fault", err=True)
+        click.echo(f"{linting.count:,} row{'s' * (linting.count != 1)}, {linting.faulty:,} at fault", err=True)
+        if not linting.count:
+            raise WrongUse(f"{records.name} has no rows")
     if linting.faulty or linting.is_incomplete:
         end(SOME_FAILED)
 

@@ -46,7 +46,7 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
     """Prints it. `labels` are names by id."""
     table = file.table
     how = ", ".join(part for part in (file.file.kind, table.encoding, table.sheet) if part)
-    _say(f"{file.name}: {how}, {preview.count:,} rows")
+    _say(f"{file.name}: {how}, {preview.count:,} row{'s' * (preview.count != 1)}")
     for role in Role:
         place = file.columns[role]
         given = _given(file, role)
@@ -63,7 +63,8 @@ def show(file: RecordFile, preview: Preview, labels: Mapping[str, str]) -> None:
     for judged in preview.first:
         _say(f"  row {judged.row.line}: {_as_shown(judged, labels)}")
     if preview.faults:
-        _say(f"{preview.count - preview.good:,} rows are at fault and will not be pushed:")
+        bad = preview.count - preview.good
+        _say(f"{bad:,} {'row is' if bad == 1 else 'rows are'} at fault and will not be pushed:")
     for times, line, example in sorted(preview.faults.values(), key=lambda one: -one[0]):
         hint = f" ({example.hint})" if example.hint else ""
         value = f": {example.value!r}" if example.value else ""

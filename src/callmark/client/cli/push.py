@@ -8,11 +8,11 @@ import click
 
 from callmark.client import inventory
 from callmark.client.cli.file_options import file_options, read_options
-from callmark.client.cli.journal import Journal, PushHead, fingerprint
+from callmark.client.cli.journal import Journal, PushHead
 from callmark.client.cli.judging import RowJudge
 from callmark.client.cli.preview import previewed, show
 from callmark.client.cli.progress import meter
-from callmark.client.cli.reading import FileOptions, RecordFile, opened
+from callmark.client.cli.reading import FileOptions, RecordFile, is_file, opened
 from callmark.client.cli.sending import UNKNOWN, Sending
 from callmark.client.cli.session import INTERRUPTED, SOME_FAILED, CommandSession, WrongUse, command, end, yes_option
 from callmark.client.core import Core
@@ -38,6 +38,8 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
     """
     if file == "-" and not (results and yes):
         raise click.UsageError("standard input needs --results FILE and --yes")
+    if not (results or is_file(file)):
+        raise click.UsageError(f"{file} can be read only once: it needs --results FILE")
     path = results or Path(file).with_suffix(".results.csv")
     journal_path = path.with_name(path.name + JOURNAL_ENDING)
     options = read_options(**given)
@@ -46,16 +48,38 @@ def push(session: CommandSession, file: str, results: Path | None, *, resume: bo
         if journal:
             stack.callback(journal.close)
             options = _same_options(journal, options, core)
-        elif path.exists() or (journal_path.exists() and not resume):
-            raise WrongUse(f"{path} exists: continue with --resume, remove it, or name another file with --results")
+        else:
+            _check_free(path, journal_path, resume=resume)
         records = stack.enter_context(opened(file, options))
         if journal is None:
             journal = Journal.begin(journal_path, _asked(records, core, shell, yes=yes))
             stack.callback(journal.close)
-        elif journal.head.sha256 != fingerprint(records.path):
-            raise WrongUse(f"{records.name} is not the file that was pushed before: put that one back")
+        else:
+            _continue(journal, records)
         counts = _send(Sending(core, shell, RowJudge(options), journal, path), records, journal.head.rows)
     _finish(session, path, counts)
+
+
+def _check_free(path: Path, journal: Path, *, resume: bool) -> None:
+    """Raises WrongUse if the results cannot be new ones."""
+    if not path.parent.is_dir():
+        raise WrongUse(f"there is no directory {path.parent}")
+    if resume and path.exists():
+        raise WrongUse(f"{path} cannot be continued without {journal}: put it back, or use another --results")
+    if resume:
+        click.echo(f"There is no push to continue at {path}: this is a new one.", err=True)
+        return
+    for one in (path, journal):
+        if one.exists():
+            raise WrongUse(f"{one} exists: continue with --resume, remove it, or name another file with --results")
+
+
+def _continue(journal: Journal, records: RecordFile) -> None:
+    """Says where. Raises WrongUse if the file is another."""
+    if journal.head.sha256 != records.fingerprint():
+        raise WrongUse(f"{records.name} is not the file that was pushed before: put that one back")
+    known, rows = sum(journal.counts.values()), journal.head.rows
+    click.echo(f"Continuing the push of {records.name}: {known:,} of {rows:,} rows have their results.", err=True)
 
 
 def _labels(core: Core, shell: Shell) -> dict[str, str] | None:
@@ -87,6 +111,7 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
     if missing := records.missing():
         unused = "".join(f"; {one.name!r} is not used{one.hint}" for one in records.unused)
         raise WrongUse("; ".join(f"no column has {role}: use {way}" for role, way in missing.items()) + unused)
+    sha256 = records.fingerprint()
     labels = _labels(core, shell)
     judge = RowJudge(records.options, frozenset(labels) if labels is not None else None)
     preview = previewed(records, judge, shell.run(core.server_now_ms()))
@@ -95,8 +120,10 @@ def _asked(records: RecordFile, core: Core, shell: Shell, *, yes: bool) -> PushH
         raise WrongUse(f"{records.name} has no rows")
     if not yes:
         click.confirm(f"Push {preview.good:,} records to {core.options.base_url}?", abort=True, err=True)
+    if records.fingerprint() != sha256:
+        raise WrongUse(f"{records.name} has changed since it was shown: run the command again")
     return PushHead(
-        sha256=fingerprint(records.path),
+        sha256=sha256,
         rows=preview.count,
         base_url=core.options.base_url,
         account_id=core.options.account_id,

@@ -1,5 +1,6 @@
 """A file of call records: which column is which field, and its rows in order, in constant memory."""
 
+import hashlib
 import shutil
 import sys
 import tempfile
@@ -108,6 +109,16 @@ class RecordFile:
                 yield FileRow(line.number, values, reader.fault(line, values))
         except TableError as exc:
             raise WrongUse(f"{self.name}: {exc.message}") from exc
+        except OSError as exc:
+            raise _unreadable(self.name, exc) from exc
+
+    def fingerprint(self) -> str:
+        """The SHA-256 of what is in it now. Raises WrongUse if it cannot be read."""
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as exc:
+            raise _unreadable(self.name, exc) from exc
 
     def missing(self) -> dict[Role, str]:
         """Fields that neither a column nor an option gives, each with what to do."""
@@ -130,14 +141,23 @@ class RecordFile:
 
 @contextmanager
 def opened(file: str, options: FileOptions) -> Generator[RecordFile]:
-    """The file, or what comes on standard input (kept in a temporary file). Raises WrongUse."""
-    if file != "-":
+    """The file; what can be read only once (standard input, a pipe) is kept in a temporary file. Raises WrongUse."""
+    if is_file(file):
         yield _found(file, Path(file), options)
         return
     with tempfile.NamedTemporaryFile(prefix="callmark-") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
+        if file == "-":
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+        else:
+            with Path(file).open("rb") as pipe:
+                shutil.copyfileobj(pipe, kept)
         kept.flush()
-        yield _found("standard input", Path(kept.name), options)
+        yield _found("standard input" if file == "-" else file, Path(kept.name), options)
+
+
+def is_file(file: str) -> bool:
+    """Whether it can be read again and again."""
+    return file != "-" and Path(file).is_file()
 
 
 def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
@@ -145,12 +165,20 @@ def _found(name: str, path: Path, options: FileOptions) -> RecordFile:
         found = open_long_file(path, lambda text: 2 if key(text) in _KNOWN else 0, options.region)
     except TableError as exc:
         raise WrongUse(f"{name}: {exc.message}") from exc
+    except OSError as exc:
+        raise _unreadable(name, exc) from exc
     table = found.table
+    if not (table.names or table.lines or table.faults):
+        raise WrongUse(f"{name} is empty")
     columns = by_names(table, SYNONYMS, Role.RECEIVER, options.region)
     for column, role in options.columns.items():
         place = _place(name, table, column)
         columns = {one: NOWHERE if at == place else at for one, at in columns.items()} | {Role(role): place}
     return RecordFile(name, path, found, columns, unused_columns(table, columns, SYNONYMS), options)
+
+
+def _unreadable(name: str, exc: OSError) -> WrongUse:
+    return WrongUse(f"cannot read {name}: {exc.strerror or exc}")
 
 
 def _place(name: str, table: Table, column: str) -> int:

@@ -17,11 +17,12 @@ from callmark.client.cli.progress import Meter
 from callmark.client.cli.reading import FileRow, RecordFile
 from callmark.client.cli.session import WrongUse
 from callmark.client.core import Core
-from callmark.client.errors import RateLimited, WaitTimeout
+from callmark.client.errors import Conflict, RateLimited, WaitTimeout
 from callmark.client.flow import Flow, Pause
 from callmark.client.pushing import BatchState, create_batch, read_batch, wait_for
 from callmark.client.records import CallRecord, wire_record
 from callmark.client.results import INVALID, PENDING, RecordResult
+from callmark.client.retries import may_repeat
 from callmark.client.shells import Shell
 
 MOST_UNDER_WAY = 8
@@ -103,7 +104,7 @@ class Sending:
         """The chunk's batch: made under its key, or the one that was made before."""
         if chunk.batch_id:
             return _known_batch(self._core, chunk, records)
-        state = self._shell.run(_created(self._core, records, chunk.key))
+        state = self._shell.run(create_patiently(self._core, records, chunk.key))
         self._journal.accepted(chunk.number, state.batch_id)
         return state
 
@@ -149,13 +150,16 @@ def _known_batch(core: Core, chunk: Chunk, records: Sequence[CallRecord]) -> Bat
     return BatchState(chunk.batch_id, pending, sent)
 
 
-def _created(core: Core, records: Sequence[CallRecord], key: str) -> Flow[BatchState]:
-    """Waits longer for its turn than a single batch does."""
+def create_patiently(core: Core, records: Sequence[CallRecord], key: str) -> Flow[BatchState]:
+    """Waits longer than a single batch does: for its turn, and for a first try under the same key to end.
+
+    Of a process that died, the server takes that try for running until its lease of 30 s ends.
+    """
     for left in reversed(range(_PATIENT_TRIES)):
         try:
             return (yield from create_batch(core, records, key))
-        except RateLimited as exc:
-            if not left:
+        except (RateLimited, Conflict) as exc:
+            if not left or not may_repeat(exc):
                 raise
             yield Pause(min(exc.retry_after or 1.0, _LONGEST_PAUSE_S))
     raise AssertionError  # the last try returns or raises
