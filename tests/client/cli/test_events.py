@@ -8,15 +8,21 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import repeat
 
+import click
 import pytest
+from msgspec import Raw
 from tests.client.cli.conftest import Commands
 from tests.client.conftest import Platform
-from tests.listed import Listed, make_listed, ring
+from tests.client.proxy import proxied
+from tests.listed import Listed, make_listed, offer_everything, ring
 from tests.surfaces.emulator.running import farming
 from tests.waiting import Growing
 
 from callmark.client import webhooks
+from callmark.client.cli.events import told
+from callmark.client.cli.following import FollowedEvent
 from callmark.client.cli.logs import read_day
 from callmark.client.events import CallMeBackEvent
 from callmark.domain.callbacks import service as callbacks
@@ -34,6 +40,7 @@ class Receiver:
 
     port: int
     status: int = 200
+    body: bytes = b""
     requests: Growing[tuple[dict[str, str], bytes]] = field(default_factory=Growing[tuple[dict[str, str], bytes]])
 
     @property
@@ -46,7 +53,8 @@ class Receiver:
             _, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             self.requests.append((headers, await reader.readexactly(int(headers["content-length"]))))
-            writer.write(b"HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % self.status)
+            head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+            writer.write(head % (self.status, len(self.body)) + self.body)
             await writer.drain()
         finally:
             writer.close()
@@ -82,9 +90,9 @@ async def test_events_are_printed_from_any_number_on(platform: Platform, command
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["number"] for line in lines] == [2, 3]
     assert lines[0]["event"]["cmb_payload"]["business_number"] == number.number
-    told = await commands.run("events", "tail", "--after", "0", "--no-wait")
-    assert [line.split()[0] for line in told.stdout.splitlines()] == ["1", "2", "3"]
-    assert "do not call back" in told.stdout
+    printed = await commands.run("events", "tail", "--after", "0", "--no-wait")
+    assert [line.split()[0] for line in printed.stdout.splitlines()] == ["1", "2", "3"]
+    assert "do not call back" in printed.stdout
     assert (await commands.run("events", "tail", "--no-wait")).stdout == ""
 
 
@@ -108,7 +116,7 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
     async with receiving() as receiver:
         words = ("listen", "--forward-to", receiver.url, "--after", "0", "--no-wait")
         done = await commands.run(*words, "--secret", SECRET)
-        assert (done.exit_code, f"Signing secret: {SECRET}" in done.stderr) == (0, True)
+        assert (done.exit_code, SECRET in done.output) == (0, False)  # who gave it knows it
         assert "-> 200" in done.stdout
         [(headers, body)] = receiver.requests
         event = webhooks.unwrap(body, headers, secret=SECRET)
@@ -116,11 +124,37 @@ async def test_events_reach_a_program_here_signed_and_unchanged(platform: Platfo
         assert (event.raw, headers["webhook-id"]) == (logged["event"], event.event_id)
         receiver.status = 503
         refused = await commands.run(*words, "--json")
-        assert json.loads(refused.stdout)["status"] == 503
+        assert (refused.exit_code, json.loads(refused.stdout)["status"]) == (1, 503)
     gone = await commands.run(*words)
-    assert "Again: --after 0" in gone.stderr
-    for wrong in (("--forward-to", "localhost:1"), ("--forward-to", "http://localhost:1", "--secret", "whsec_?")):
-        assert (await commands.run("listen", *wrong)).exit_code == 2
+    assert (gone.exit_code, "Again: --after 0" in gone.stderr) == (1, True)
+    assert "Signing secret: whsec_" in gone.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", [("localhost:1",), ("http://",), ("http://[",), ("http://localhost:1", "--secret", "whsec_?")]
+)
+async def test_listen_refuses_what_it_cannot_use(nobody: Commands, wrong: tuple[str, ...]) -> None:
+    done = await nobody.run("listen", "--forward-to", *wrong)
+    assert (done.exit_code, wrong[-1] in done.stderr or "copy it whole" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("events", "tail"), ("listen", "--forward-to", "http://localhost:1")])
+async def test_a_server_that_is_gone_leaves_the_place_to_continue_at(
+    platform: Platform, commands: Commands, words: tuple[str, ...]
+) -> None:
+    async with proxied(platform.emulator.port) as proxy:
+        proxy.plan, proxy.only = repeat("refuse"), b"/events?"
+        done = await commands.run(*words, "--after", "7", "--base-url", proxy.url)
+    assert (done.exit_code, "To continue: --after 7" in done.stderr) == (4, True), done.stderr
+
+
+def test_what_people_answer_is_one_line_and_commands_nothing() -> None:
+    answer = "late\r\n\x1b[2J\x9b1m\u202eyes \u20b9 5, \u0915"
+    payload = {"client_number": HANDSET, "responses": [{"question": "Why?", "answer": answer}]}
+    body = json.dumps({"event_type": "user_feedback", "user_feedback_payload": payload})
+    line = told(FollowedEvent(1, Raw(body.encode())))
+    assert line.isprintable()
+    assert line.endswith(r"late\r\n\x1b[2J\x9b1m\u202eyes" + " \u20b9 5, \u0915")
 
 
 async def test_trigger_makes_a_handset_answer(platform: Platform, commands: Commands) -> None:
@@ -130,16 +164,46 @@ async def test_trigger_makes_a_handset_answer(platform: Platform, commands: Comm
         done = await commands.run("trigger", "call-me-back", "--receiver", HANDSET, "--json")
         assert done.exit_code == 0, done.stderr
         assert json.loads(done.stdout)["business_number"] == number.number
+        nobody_calls = await commands.run("trigger", "call-me-back", "--receiver", HANDSET, "--not-interested")
+        assert nobody_calls.stdout.startswith("The handset wants no callback.")
         silent = await commands.run("trigger", "feedback", "--receiver", HANDSET)
         assert (silent.exit_code, "no live campaign asks after answered calls" in silent.stderr) == (2, True)
-    told = await commands.run("events", "tail", "--after", "0", "--no-wait")
-    assert "call back" in told.stdout
+    printed = await commands.run("events", "tail", "--after", "0", "--no-wait")
+    assert "call back" in printed.stdout
+
+
+async def test_trigger_finds_the_number_whose_calls_are_asked_about(platform: Platform, commands: Commands) -> None:
+    asked = await make_listed(platform.deps, account_id=platform.cast.account.id, call_me_back=False)
+    campaign = await offer_everything(platform.deps, asked)
+    await make_listed(platform.deps, account_id=platform.cast.account.id, name="Newer", survey=False)
+    async with farming(platform.deps):
+        await platform.emulator.make(HANDSET)
+        for outcome in ("answered", "missed"):
+            done = await commands.answer("trigger", "feedback", "--receiver", HANDSET, "--outcome", outcome)
+            assert (done["business_number"], done["campaign_id"]) == (asked.number, str(campaign.id))
+        stranger = await commands.run("trigger", "feedback", "--receiver", "919900000056")
+        assert (stranger.exit_code, "no virtual handset has this number" in stranger.stderr) == (2, True)
+    printed = await commands.run("events", "tail", "--after", "0", "--no-wait")
+    assert printed.stdout.count("Did the courier arrive on time? Yes; Anything else? All went well") == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(404, b'{"message": "resource not found"}', "no emulator"), (200, b"<html>", "is none of an emulator")],
+)
+async def test_trigger_without_an_emulator(commands: Commands, status: int, body: bytes, said: str) -> None:
+    async with receiving() as receiver:
+        receiver.status, receiver.body = status, body
+        words = ("--caller", "918040001234", "--base-url", f"http://127.0.0.1:{receiver.port}")
+        done = await commands.run("trigger", "feedback", *words)
+    assert (done.exit_code, said in done.stderr) == (3, True), done.stderr
 
 
 async def test_trigger_says_what_is_missing(commands: Commands) -> None:
     nothing = await commands.run("trigger", "call-me-back")
     assert (nothing.exit_code, "no listed number" in nothing.stderr) == (2, True)
     refused = await commands.run("trigger", "feedback", "--caller", "918040001234", "--receiver", "919900000077")
+    assert (await commands.run("trigger", "feedback", "--receiver", "../calls")).exit_code == 2
     assert refused.exit_code == 3
     assert "HTTP" in refused.stderr  # no handsets' process runs
 
@@ -157,8 +221,10 @@ async def test_logs_are_downloaded_to_standard_output_or_a_file(platform: Platfo
     file = commands.home / "log.csv"
     saved = await commands.answer("logs", "call-me-back", *days)
     assert saved == [row]
-    await commands.run("logs", "call-me-back", *days, "-o", file)
-    assert file.read_bytes() == shown.stdout_bytes
+    written = await commands.answer("logs", "call-me-back", *days, "-o", file)
+    assert (written, file.read_bytes()) == ({"file": str(file)}, shown.stdout_bytes)
+    nowhere = await commands.run("logs", "call-me-back", *days, "-o", commands.home / "none" / "log.csv")
+    assert (nowhere.exit_code, "cannot write" in nowhere.stderr) == (2, True)
     assert (await commands.run("logs", "feedback", random_uuid(), "--since", "soon")).exit_code == 2
 
 
@@ -173,3 +239,8 @@ async def test_logs_are_downloaded_to_standard_output_or_a_file(platform: Platfo
 )
 def test_days_and_instants(text: str, is_end: bool, instant: str) -> None:  # noqa: FBT001 - a parameter
     assert read_day(text, "Asia/Kolkata", is_end=is_end).isoformat() == instant
+
+
+def test_a_day_that_is_the_last_of_all() -> None:
+    with pytest.raises(click.UsageError, match="too far away"):
+        read_day("9999-12-31", "UTC", is_end=True)

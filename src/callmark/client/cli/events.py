@@ -34,7 +34,12 @@ def tail(session: CommandSession, after: int | None, *, no_wait: bool) -> None:
 
 
 def told(one: FollowedEvent) -> str:
-    """An event in one line."""
+    """An event in one line; what would do something to the terminal, or begin a new line, is written out."""
+    line = _line(one)
+    return line if line.isprintable() else "".join(at if at.isprintable() else repr(at)[1:-1] for at in line)
+
+
+def _line(one: FollowedEvent) -> str:
     event: Event = read_event(msgspec.json.decode(one.event), one.number)
     at = iso_ms(event.created_at) if event.created_at else "-"
     head = f"{one.number}  {at}  {event.event_type}"

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+import click
 from msgspec import Raw, Struct
 
 from callmark.client.core import Call, Core
+from callmark.client.errors import CallmarkError
 from callmark.client.flow import Flow
 from callmark.client.shells import Shell
 
@@ -36,7 +38,11 @@ def follow(core: Core, shell: Shell, after: int | None, *, wait: bool) -> Iterat
     if after is None:
         after = shell.run(_page(core, 0, 1, 0)).last_number
     while True:
-        page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
+        try:
+            page = shell.run(_page(core, after, _MOST, WAIT_S if wait else 0))
+        except (CallmarkError, KeyboardInterrupt):
+            click.echo(f"To continue: --after {after}", err=True)
+            raise
         yield from page.events
         after = max(after, page.next_after)
         if not wait and after >= page.last_number:

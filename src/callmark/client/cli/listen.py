@@ -13,7 +13,7 @@ import msgspec
 
 from callmark.client.cli.events import told
 from callmark.client.cli.following import FollowedEvent, follow
-from callmark.client.cli.session import CommandSession, command
+from callmark.client.cli.session import SOME_FAILED, CommandSession, command, end
 from callmark.client.core import USER_AGENT
 from callmark.client.environment import Environment
 
@@ -37,20 +37,37 @@ class _EventId(msgspec.Struct):
 def listen(session: CommandSession, forward_to: str, secret: str | None, after: int | None, *, no_wait: bool) -> None:
     """Post events to a program on this machine as they come, signed as webhooks are.
 
-    Prints the signing secret, then a line for each event with the status that the program answered. An event is posted
-    once; to have one again, use --after.
+    Prints the signing secret if it is new, then a line for each event with the status that the program answered. An
+    event is posted once; to have one again, use --after.
     """
-    if urlsplit(forward_to).scheme not in {"http", "https"}:
-        raise click.UsageError(f"--forward-to {forward_to}: write http://localhost:4000/hooks")
-    secret = secret or PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+    _check_url(forward_to)
+    if secret is None:
+        secret = PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+        click.echo(f"Signing secret: {secret}", err=True)
     key = read_key(secret)
-    click.echo(f"Signing secret: {secret}", err=True)
+    not_taken = 0
     click.echo("Waiting for events. Ctrl-C ends it.", err=True)
     with session.operations() as (core, shell), httpx.Client(timeout=_ANSWERS_WITHIN_S, trust_env=False) as http:
         for one in follow(core, shell, after, wait=not no_wait):
             if one.is_visible:
                 status, why = _posted(http, forward_to, key, one)
                 _print(session, one, status, why)
+                not_taken += not _is_good(status)
+    if not_taken:
+        end(SOME_FAILED)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise click.UsageError(f"--forward-to {url}: write http://localhost:4000/hooks")
+
+
+def _is_good(status: int | None) -> bool:
+    return status is not None and _GOOD <= status < _NOT_GOOD
 
 
 def read_key(secret: str) -> bytes:
@@ -93,5 +110,5 @@ def _print(session: CommandSession, one: FollowedEvent, status: int | None, why:
         click.echo(msgspec.json.encode(line).decode())
         return
     click.echo(f"{told(one)}  -> {status or why}")
-    if status is None or not _GOOD <= status < _NOT_GOOD:
+    if not _is_good(status):
         click.echo(f"The program did not take event {one.number}. Again: --after {one.number - 1}", err=True)

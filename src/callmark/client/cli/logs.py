@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from callmark.client.cli.judging import zone_of
-from callmark.client.cli.session import CommandSession, command
+from callmark.client.cli.session import CommandSession, WrongUse, command
 from callmark.client.sync_resources import Download
 
 _DAY = timedelta(days=1)
@@ -63,19 +63,24 @@ def read_day(text: str, time_zone: str, *, is_end: bool = False) -> datetime:
         except ValueError as exc:
             raise click.UsageError(f"{text!r} is neither a day (2026-01-31) nor an instant (2026-01-31T18:00)") from exc
         return found if found.tzinfo else found.replace(tzinfo=zone)
-    begin = datetime.combine(day, time(), zone)
     if not is_end:
-        return begin
-    return datetime.combine(day + _DAY, time(), zone).astimezone(UTC) - _MS
+        return datetime.combine(day, time(), zone)
+    try:
+        return datetime.combine(day + _DAY, time(), zone).astimezone(UTC) - _MS
+    except OverflowError as exc:
+        raise click.UsageError(f"{text!r} is too far away") from exc
 
 
 def _save(session: CommandSession, download: Download, output: Path | None) -> None:
+    if output and str(output) != "-":
+        try:
+            saved = download.save(output)
+        except OSError as exc:
+            raise WrongUse(f"cannot write {output}: {exc.strerror or exc}") from exc
+        session.output.done({"file": str(saved)}, f"The log is in {saved}.")
+        return
     if session.output.as_json:
         session.output.rows(list(download.rows()), (), empty="")
-        return
-    if output and str(output) != "-":
-        saved = download.save(output)
-        session.output.done({"file": str(saved)}, f"The log is in {saved}.")
         return
     with tempfile.TemporaryDirectory(prefix="callmark-") as folder:
         saved = download.save(Path(folder) / "log.csv")

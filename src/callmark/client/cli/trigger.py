@@ -1,7 +1,8 @@
 """`callmark trigger`: on an emulator, rings a handset and lets it answer back, so that a webhook fires."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Any
 
 import click
@@ -11,10 +12,11 @@ from msgspec import Struct
 
 from callmark.client import inventory
 from callmark.client.cli.session import CommandSession, ServerNotReachable, ServerRefuses, WrongUse, command
-from callmark.client.core import Core
+from callmark.client.core import Core, part
 from callmark.client.shells import Shell
 
-ENABLED, LISTED = "enabled", "listed"
+LISTED = "listed"
+_MOST_TRIED = 100
 _ERROR, _NOT_FOUND = 400, 404
 _WAIT_S = 30.0
 
@@ -44,8 +46,16 @@ class CallOffers(Struct, frozen=True):
     campaigns: list[OfferedCampaign] = []
     questions: list[OfferedQuestion] = []
 
+    def campaign_of(self, call_type: str) -> OfferedCampaign | None:
+        """The campaign that asks after such a call."""
+        return next((one for one in self.campaigns if call_type in one.call_types), None)
 
-class _RungCall(Struct):
+
+class Screen(Struct):
+    """What a handset shows of a call; `why` says why nothing does."""
+
+    name: str | None = None
+    why: str = ""
     offers: CallOffers = CallOffers()
 
 
@@ -53,9 +63,17 @@ class _Problem(Struct):
     message: str = ""
 
 
+def _number(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    if not text.removeprefix("+").isdecimal():
+        raise click.BadParameter(f"{text!r} is not a number of a handset, such as 919900000001")
+    return text
+
+
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--caller", metavar="N", help="The listed number that calls; found if left out."),
-    click.option("--receiver", default="919900000001", metavar="N", help="The handset (default: 919900000001)."),
+    click.option(
+        "--receiver", default="919900000001", callback=_number, metavar="N", help="The handset (default: 919900000001)."
+    ),
     click.option("--emulator-token", envvar="EMULATOR_TOKEN", metavar="T", help="Needed from another machine."),
 )
 
@@ -80,10 +98,12 @@ def call_me_back(
 ) -> None:
     """A missed call, then a request to call back, in the first slot that is offered."""
     with session.operations() as (core, shell), _emulator(core, emulator_token) as http:
-        caller = caller or _listed(core, shell, needs_call_me_back=True)
-        offers = _ring(http, caller, receiver, "missed")
+        what = "no callback is offered after calls"
+        caller = caller or _fitting(core, shell, http, receiver, lambda offers: offers.call_me_back, what)
+        screen = _ring(http, caller, receiver, "missed")
+        offers = screen.offers
         if not offers.call_me_back:
-            raise WrongUse(f"calls of {caller} offer no callback: is Call Me Back on for its feature set?")
+            raise _nothing(screen, f"{what} of {caller}")
         is_interested = not not_interested
         if is_interested and offers.slot_picker and not offers.slots:
             raise WrongUse("there is no slot at the moment: use --not-interested, or move the emulator's clock")
@@ -92,8 +112,9 @@ def call_me_back(
             "slot": offers.slots[0] if is_interested and offers.slot_picker else None,
             "interested": is_interested,
         }
-        answer = _asked(http, f"/handsets/{receiver}/call-me-back", body)
-    session.output.item({"receiver": receiver, **answer}, "The handset has asked to be called back.")
+        answer = _asked(http, "POST", f"/handsets/{part(receiver)}/call-me-back", json=body)
+    said = "The handset has asked to be called back." if is_interested else "The handset wants no callback."
+    session.output.item({"receiver": receiver, **answer}, said)
 
 
 @trigger.command("feedback")
@@ -105,17 +126,18 @@ def feedback(
 ) -> None:
     """A call, then an answer to each question of the campaign that asks after it."""
     with session.operations() as (core, shell), _emulator(core, emulator_token) as http:
-        caller = caller or _listed(core, shell, needs_call_me_back=False)
-        offers = _ring(http, caller, receiver, outcome)
-        campaign = next((one for one in offers.campaigns if outcome in one.call_types), None)
+        what = f"no live campaign asks after {outcome} calls"
+        caller = caller or _fitting(core, shell, http, receiver, lambda offers: offers.campaign_of(outcome), what)
+        screen = _ring(http, caller, receiver, outcome)
+        campaign = screen.offers.campaign_of(outcome)
         if campaign is None:
-            raise WrongUse(f"no live campaign asks after {outcome} calls of {caller}")
-        questions = {one.id: one for one in offers.questions}
+            raise _nothing(screen, f"{what} of {caller}")
+        questions = {one.id: one for one in screen.offers.questions}
         answers = [
             {"question_id": one, "answer": _answer(questions[one])} for one in campaign.question_ids if one in questions
         ]
         body = {"business_number": caller, "campaign_id": campaign.id, "call_type": outcome, "answers": answers}
-        answer = _asked(http, f"/handsets/{receiver}/feedback", body)
+        answer = _asked(http, "POST", f"/handsets/{part(receiver)}/feedback", json=body)
     session.output.item({"receiver": receiver, **answer}, "The handset has answered.")
 
 
@@ -136,33 +158,43 @@ def _emulator(core: Core, token: str | None) -> AbstractContextManager[httpx.Cli
     return httpx.Client(base_url=base_url, headers=headers, timeout=_WAIT_S, trust_env=trusts)
 
 
-def _listed(core: Core, shell: Shell, *, needs_call_me_back: bool) -> str:
-    """A number whose calls may offer it. Raises WrongUse if there is none."""
-    for number in shell.iterate(inventory.numbers(core, {})):
-        if number.status == LISTED and (not needs_call_me_back or number.call_me_back == ENABLED):
-            return number.phone_number
-    what = " with Call Me Back" if needs_call_me_back else ""
-    raise WrongUse(f"the account has no listed number{what}: name one with --caller")
+def _fitting(
+    core: Core, shell: Shell, http: httpx.Client, receiver: str, fits: Callable[[CallOffers], object], what: str
+) -> str:
+    """The first listed number whose calls offer it to the receiver. Raises WrongUse if there is none."""
+    screen = None
+    listed = (one.phone_number for one in shell.iterate(inventory.numbers(core, {})) if one.status == LISTED)
+    for number in islice(listed, _MOST_TRIED):
+        answer = _asked(http, "GET", f"/handsets/{part(receiver)}/screen", params={"caller": number})
+        screen = msgspec.convert(answer, Screen, strict=False)
+        if fits(screen.offers):
+            return number
+    if screen is None:
+        raise WrongUse("the account has no listed number: name one with --caller")
+    raise _nothing(screen, f"{what} of the account's listed numbers")
 
 
-def _ring(http: httpx.Client, caller: str, receiver: str, outcome: str) -> CallOffers:
-    answer = _asked(http, "/calls", {"caller": caller, "receiver": receiver, "outcome": outcome})
-    return msgspec.convert(answer, _RungCall, strict=False).offers
+def _nothing(screen: Screen, what: str) -> WrongUse:
+    return WrongUse(what if screen.name else screen.why or what)
 
 
-def _asked(http: httpx.Client, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+def _ring(http: httpx.Client, caller: str, receiver: str, outcome: str) -> Screen:
+    body = {"caller": caller, "receiver": receiver, "outcome": outcome}
+    return msgspec.convert(_asked(http, "POST", "/calls", json=body), Screen, strict=False)
+
+
+def _asked(http: httpx.Client, method: str, path: str, **given: Any) -> dict[str, Any]:
     """The emulator's answer. Raises what ends the command."""
     try:
-        got = http.post(path, json=dict(body))
+        got = http.request(method, path, **given)
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         raise ServerNotReachable(f"cannot reach {http.base_url}: {exc}") from exc
-    if got.status_code >= _ERROR:
-        try:
+    if got.status_code == _NOT_FOUND and path.endswith(("/calls", "/screen")):
+        raise ServerRefuses(f"there is no emulator at {http.base_url} (`callmark demo` has one)")
+    try:
+        if got.status_code >= _ERROR:
             told = msgspec.json.decode(got.content, type=_Problem).message
-        except msgspec.DecodeError:
-            told = ""
-        if got.status_code == _NOT_FOUND and not told:
-            told = "there is no emulator here (callmark demo has one)"
-        raise ServerRefuses(f"{told or 'the emulator refuses'} (HTTP {got.status_code})")
-    answer: dict[str, Any] = got.json()
-    return answer
+            raise ServerRefuses(f"{told or 'the emulator refuses'} (HTTP {got.status_code})")
+        return msgspec.json.decode(got.content, type=dict[str, Any])
+    except msgspec.DecodeError as exc:
+        raise ServerRefuses(f"the answer of {http.base_url} is none of an emulator (HTTP {got.status_code})") from exc
