@@ -109,9 +109,10 @@ class _Reader:
         return self._ahead.popleft() if self._ahead else next(self._source, None)
 
     def __iter__(self) -> Iterator[Line]:
-        while (line := self._next()) is not None:
+        ahead, source = self._ahead, self._source
+        while (line := ahead.popleft() if ahead else next(source, None)) is not None:
             if '"' in line:
-                self._ahead.appendleft(line)
+                ahead.appendleft(line)
                 yield self._quoted()
             else:
                 self.at += 1
