@@ -9,12 +9,13 @@ import httpx
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import to_ms
-from callmark.processes.demo.answers import Answers, story_webhook
+from callmark.processes.demo.answers import RECEIVER as ANSWERING_RECEIVER, Answers, story_webhook
 from callmark.processes.demo.credentials import AccountOut, Credentials
 from callmark.processes.demo.teller import Teller
 from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
 
 BULK_RECEIVER, REAL_TIME_RECEIVER = "919900000001", "919900000002"
+RECEIVERS = BULK_RECEIVER, REAL_TIME_RECEIVER, ANSWERING_RECEIVER
 HANDSETS_WITHIN_S = 20.0
 STATUS_WITHIN_S = 15.0
 _MINUTE_MS = 60_000
@@ -57,7 +58,7 @@ class Story:
 
     async def _handsets(self) -> None:
         async with self._telling.step("virtual handsets have registered and connected"):
-            await until(self._connected, HANDSETS_WITHIN_S, f"{BULK_RECEIVER} and {REAL_TIME_RECEIVER} online")
+            await until(self._connected, HANDSETS_WITHIN_S, f"{', '.join(RECEIVERS)} online")
 
     async def _connected(self) -> tuple[bool, object]:
         answer = await self._http.get("/emulator/v1/handsets")
@@ -65,7 +66,7 @@ class Story:
             return False, answer.text
         expect(answer)
         online = {one["phone_number"] for one in answer.json() if one["connected"]}
-        return online >= {BULK_RECEIVER, REAL_TIME_RECEIVER}, f"online: {', '.join(sorted(online)) or 'none'}"
+        return online.issuperset(RECEIVERS), f"online: {', '.join(sorted(online)) or 'none'}"
 
     async def _token(self, account: AccountOut) -> str:
         async with self._telling.step(f"{account.name} gets an access token, valid for 60 minutes"):
