@@ -80,12 +80,22 @@ def read_phones(text: str, region: str = "") -> list[str] | NoNumber:
     plain = _MANY_SPACES.sub(" ", _visible(text))
     for divider in (_BETWEEN, _SPACES):
         parts = [part for part in divider.split(plain) if part.strip()]
-        found = [read_phone(part, region) for part in parts]
-        if len(parts) > 1 and all(isinstance(one, str) for one in found):
-            return [one for one in found if isinstance(one, str)]
+        if len(parts) > 1 and (found := _all_of(parts, region)):
+            return found
     if sum(map(str.isdigit, plain)) > LONGEST and len(_BETWEEN.split(plain)) > 1:
         return NoNumber("several numbers on one line, and some of them are not valid")
     return first
+
+
+def _all_of(parts: list[str], region: str) -> list[str]:
+    """The number of each part, nothing when one has none; a cell of a million parts is given up at the first such."""
+    found: list[str] = []
+    for part in parts:
+        one = read_phone(part, region)
+        if isinstance(one, NoNumber):
+            return []
+        found.append(one)
+    return found
 
 
 def looks_like_phone(text: str, region: str = "") -> bool:
