@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import LiteralString, Self, TypeVar
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect, own_names
+from callmark.kit.db import Database, connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
@@ -101,9 +101,11 @@ class Databases:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._dropping: list[Future[None]] = []
         self._next: Future[Engines]
+        self._maintenance: Database
 
     def __enter__(self) -> Self:
         self._thread.start()
+        self._maintenance = self._start(Database.open(self._engines.dsn, size=2, name="tests")).result()
         self._next = self._start(self._make())
         return self
 
@@ -111,6 +113,7 @@ class Databases:
         self.give_back(self._next.result())
         for dropping in self._dropping:
             dropping.result()
+        self._start(self._maintenance.close()).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -123,18 +126,22 @@ class Databases:
     def give_back(self, engines: Engines) -> None:
         """Drops the database, whoever is still connected to it, while the next test runs."""
         name = own_names(re.findall(r"@/(\w+)\?", engines.dsn)[0])
-        self._dropping.append(self._start(_execute(self._engines.dsn, f'DROP DATABASE "{name}" WITH (FORCE)')))
+        self._dropping.append(self._start(self._maintain(f'DROP DATABASE "{name}" WITH (FORCE)')))
 
     def _start(self, work: Coroutine[None, None, _T]) -> Future[_T]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _make(self) -> Engines:
         name = own_names(f"callmark_{random_text(12).lower()}")
-        await _execute(self._engines.dsn, f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
         dsn = _named(self._engines.dsn, name)
         # NATS is shared: subjects carry the installation's id, so each database needs another.
         await _execute(dsn, "UPDATE installation SET id = $1", new_id())
         return Engines(dsn, self._engines.nats_url)
+
+    async def _maintain(self, statement: LiteralString) -> None:
+        async with self._maintenance.connection() as tx:
+            await tx.execute(statement)
 
 
 async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:
