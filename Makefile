@@ -94,9 +94,10 @@ $(STAMP)/assets: $(STAMP)/node tools/assets.py
 	$(BIN)/python tools/assets.py
 	@touch $@
 
-# Debian's browser, for the tests of pages; Playwright never downloads one.
+# Debian's browser without windows, for the tests of pages; Playwright never downloads one.
 $(STAMP)/chromium: | $(STAMP)/installed
-	@command -v chromium >/dev/null || { apt-get update && apt-get install -y --no-install-recommends chromium; }
+	@command -v chromium-headless-shell >/dev/null || \
+	  { apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell; } || command -v chromium
 	@touch $@
 
 assets: $(STAMP)/assets

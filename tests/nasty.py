@@ -1,5 +1,10 @@
 """What no client of ours sends: path segments, queries and headers, for the tests of every surface."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
 SEGMENTS = (
     "%00",
     "%FF",
@@ -65,3 +70,11 @@ ROUNDS = range(6)
 def headers(of_round: int, *, without: tuple[str, ...] = ()) -> dict[bytes, bytes]:
     """Every header, by its name in lower case, with its value of this round."""
     return {name.lower().encode(): values[of_round] for name, values in HEADERS.items() if name not in without}
+
+
+def third(of: Iterable[_T], at: int) -> list[_T]:
+    """Every third: over three values in a row each one is met, over all values several times.
+
+    For routes that one mechanism reads and answers: what differs is the kind of value, not the route.
+    """
+    return list(of)[at % 3 :: 3]

@@ -23,7 +23,8 @@ from callmark.kit.clock import to_ms
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 CALLMARK = Path(sys.executable).parent / "callmark"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium-headless-shell"
+"""The one without windows takes a third less processor time than the whole browser."""
 CALLER = "918040001234"
 QUIET = [
     "--no-sandbox",

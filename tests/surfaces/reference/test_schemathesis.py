@@ -35,7 +35,7 @@ from callmark.surfaces.api.management.route import BASE, TAG
 from callmark.surfaces.app import build_app
 
 Case = Any  # schemathesis types its cases by the schema they come from
-CASES, MANAGEMENT_CASES = 12, 3
+CASES, MANAGEMENT_CASES = 8, 3
 TEXTS = ("label_name", "call_reason", "dynamic_label_name", "dynamic_call_reason")
 """Of each kind for each operation; the management API has many, of a few kinds."""
 WAITING = re.compile(r"wait_s=(?:[12]?[0-9]|30)(?=&|$)")
