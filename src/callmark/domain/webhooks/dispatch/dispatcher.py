@@ -17,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import DeliveryId, WebhookId
 from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.failures import Enqueue
-from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
+from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook, Look
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
@@ -52,7 +52,7 @@ class _Attention:
         self.look = True
         """Whether something may be due that is not under way."""
         self.more = False
-        """Whether as much was found due, when we last looked, as may be under way: then there may be more behind it."""
+        """Whether our last look found as much as there was room for: then there may be more behind it."""
         self.rests = False
         """Whether something went wrong through us in an attempt: then the webhook rests before its next turn."""
 
@@ -119,21 +119,20 @@ class Dispatcher:
         return self._deps.clock.now() + POLL if held.rests else None
 
     async def _start_due(self, held: _Attention) -> None:
-        # What is under way now may end while we read: then it looks due to us, and is no longer under way.
-        held.look, busy = False, set(held.in_flight)
+        # What is under way now may end while we read: what becomes of it is not this look's.
+        held.look, under_way = False, frozenset(held.in_flight)
+        look = Look(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now())
         try:
-            (found,) = await self._deps.gather(
-                dispatch_queries.take_due, [(held.lease, self._deps.clock.now(), self._deps.real_clock.now())]
-            )
-            await self._end_unwanted(held, [due for due in found if not due.is_wanted and due.delivery_id not in busy])
+            (found,) = await self._deps.gather(dispatch_queries.take_due, [look])
+            await self._end_unwanted(held, [due for due in found if not due.is_wanted])
         except AppError as exc:
             log.warning("dispatch_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
             held.look = True
             await self._deps.real_clock.sleep(POLL)
             return
-        held.more = len(found) >= MOST_IN_FLIGHT
+        held.more = len(found) >= look.room
         for due in found:
-            if due.is_wanted and due.delivery_id not in busy and held.has_room:
+            if due.is_wanted:
                 held.in_flight.add(due.delivery_id)
                 task = asyncio.create_task(self._make_attempt(due, held))
                 held.running.add(task)

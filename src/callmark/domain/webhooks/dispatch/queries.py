@@ -5,18 +5,20 @@ how many are in flight, and an attempt costs one write. Instants named `now` are
 real one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
+from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, Configuration, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
 from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
+_NOTHING = UUID(int=0)
 
 _RECORD = """
 WITH r AS (
@@ -85,6 +87,20 @@ class HeldWebhook(NamedTuple):
     lease_id: UUID
 
 
+class Look(NamedTuple):
+    """What is asked about a webhook that has room: which deliveries are due, without those under way."""
+
+    held: HeldWebhook
+    under_way: Collection[DeliveryId]
+    now: datetime
+    real_now: datetime
+
+    @property
+    def room(self) -> int:
+        """How many attempts more may be under way, at least one."""
+        return MOST_IN_FLIGHT - len(self.under_way)
+
+
 class EndedAttempt(NamedTuple):
     """The outcome of an attempt, or (None) that none was made; `at` is when it ended."""
 
@@ -126,40 +142,50 @@ async def give_back(
     return [due_at.get(held.webhook_id) for held, _ in given]
 
 
-async def take_due(tx: Tx, asked: Sequence[tuple[HeldWebhook, datetime, datetime]]) -> list[list[DueDelivery]]:
+async def take_due(tx: Tx, looks: Sequence[Look]) -> list[list[DueDelivery]]:
     """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
 
-    Each is asked about with the product and the real instant. As many as may be in flight, those in flight among them;
-    of a deleted webhook more, to end them. Index waiting_delivery_due.
+    As many as there is room for, without those under way; of a deleted webhook more, to end them. Index
+    waiting_delivery_due.
     """
     rows = await tx.fetch(
         """
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
           w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
           d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
-        FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
-          AS h (webhook_id, lease_id, now, real_now)
+        FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY
+          AS h (webhook_id, lease_id, now, real_now, at)
         JOIN webhook_queue q USING (webhook_id, lease_id) JOIN webhook w ON w.id = q.webhook_id
         JOIN client_account a ON a.id = w.account_id AND a.state = 'active', LATERAL (
           SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= h.now
-          ORDER BY d.due_at, d.event_number LIMIT CASE WHEN w.deleted_at IS NULL THEN $5::integer ELSE $6::integer END
+            AND d.delivery_id <> ALL (($5::uuid[])[h.at::integer:h.at::integer])
+          ORDER BY d.due_at, d.event_number
+          LIMIT CASE WHEN w.deleted_at IS NULL THEN ($6::integer[])[h.at::integer] ELSE $7::integer END
         ) d
         WHERE q.leased_until > h.real_now AND NOT q.is_paused
         """,
-        [held.webhook_id for held, _, _ in asked],
-        [held.lease_id for held, _, _ in asked],
-        [now for _, now, _ in asked],
-        [real_now for _, _, real_now in asked],
-        MOST_IN_FLIGHT,
+        [look.held.webhook_id for look in looks],
+        [look.held.lease_id for look in looks],
+        [look.now for look in looks],
+        [look.real_now for look in looks],
+        _as_wide([look.under_way for look in looks]),
+        [look.room for look in looks],
         _MOST_ENDED,
     )
     found: dict[UUID, list[DueDelivery]] = {}
     for row in rows:
-        found.setdefault(row["webhook_id"], []).append(_due_of(row))
-    return [found.get(held.webhook_id, []) for held, _, _ in asked]
+        of_webhook = found.setdefault(row["webhook_id"], [])
+        of_webhook.append(_due_of(row, of_webhook[0].to if of_webhook else configuration_of(row)))
+    return [found.get(look.held.webhook_id, []) for look in looks]
 
 
-def _due_of(row: Row) -> DueDelivery:
+def _as_wide(rows: Sequence[Collection[UUID]]) -> list[list[UUID]]:
+    """Rows of the same length, as an array of PostgreSQL's has them; ids that nothing has fill the rest."""
+    width = max(1, *map(len, rows))
+    return [[*row, *repeat(_NOTHING, width - len(row))] for row in rows]
+
+
+def _due_of(row: Row, to: Configuration) -> DueDelivery:
     return DueDelivery(
         DeliveryId(row["delivery_id"]),
         row["created_at"],
@@ -167,7 +193,7 @@ def _due_of(row: Row) -> DueDelivery:
         row["attempt_count"],
         row["failures"],
         row["body"].encode(),
-        configuration_of(row),
+        to,
     )
 
 
