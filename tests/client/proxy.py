@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 from callmark.processes.http import open_socket
 
@@ -21,6 +22,7 @@ class Proxy:
     only: bytes = b"dynamic_call_record"
     seen: list[bytes] = field(default_factory=list[bytes])
     """The bodies of those requests, as they came."""
+    _serving: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
     def url(self) -> str:
@@ -29,6 +31,7 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection: a request, its answer, the end."""
+        self._serving.add(cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
@@ -40,7 +43,11 @@ class Proxy:
             if do == "late":  # the answer comes after the client has lost patience
                 await reader.read()
         finally:
-            writer.close()
+            await _close(writer)
+
+    async def end(self) -> None:
+        """Returns when every client has gone."""
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _do(self, do: str, request: bytes, writer: asyncio.StreamWriter) -> None:
         match do:
@@ -69,7 +76,13 @@ class Proxy:
             writer.write(request)
             return await reader.read()
         finally:
-            writer.close()
+            await _close(writer)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
 
 
 def _length(head: bytes) -> int:
@@ -99,3 +112,4 @@ async def proxied(upstream: int) -> AsyncGenerator[Proxy]:
     proxy = Proxy(upstream, sock.getsockname()[1])
     async with await asyncio.start_server(proxy.serve, sock=sock):
         yield proxy
+        await proxy.end()
