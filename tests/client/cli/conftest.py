@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -51,7 +52,13 @@ class Commands:
             env={**os.environ, **self.variables, **variables},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=_interruptible,
         )
+
+
+def _interruptible() -> None:
+    """Ctrl-C ends it. A shell has it ignored by what it runs in the background, which may be the tests."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @asynccontextmanager

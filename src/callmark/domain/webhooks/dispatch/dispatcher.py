@@ -17,7 +17,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import DeliveryId, WebhookId
 from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.failures import Enqueue
-from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook, Look
+from callmark.domain.webhooks.dispatch.queries import DueSearch, EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
@@ -121,16 +121,16 @@ class Dispatcher:
     async def _start_due(self, held: _Attention) -> None:
         # What is under way now may end while we read: what becomes of it is not this look's.
         held.look, under_way = False, frozenset(held.in_flight)
-        look = Look(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now())
+        search = DueSearch(held.lease, under_way, self._deps.clock.now(), self._deps.real_clock.now())
         try:
-            (found,) = await self._deps.gather(dispatch_queries.take_due, [look])
+            (found,) = await self._deps.gather(dispatch_queries.take_due, [search])
             await self._end_unwanted(held, [due for due in found if not due.is_wanted])
         except AppError as exc:
             log.warning("dispatch_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
             held.look = True
             await self._deps.real_clock.sleep(POLL)
             return
-        held.more = len(found) >= look.room
+        held.more = len(found) >= search.room
         for due in found:
             if due.is_wanted:
                 held.in_flight.add(due.delivery_id)

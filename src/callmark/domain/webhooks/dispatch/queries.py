@@ -87,7 +87,7 @@ class HeldWebhook(NamedTuple):
     lease_id: UUID
 
 
-class Look(NamedTuple):
+class DueSearch(NamedTuple):
     """What is asked about a webhook that has room: which deliveries are due, without those under way."""
 
     held: HeldWebhook
@@ -142,7 +142,7 @@ async def give_back(
     return [due_at.get(held.webhook_id) for held, _ in given]
 
 
-async def take_due(tx: Tx, looks: Sequence[Look]) -> list[list[DueDelivery]]:
+async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelivery]]:
     """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
 
     As many as there is room for, without those under way; of a deleted webhook more, to end them. Index
@@ -164,19 +164,19 @@ async def take_due(tx: Tx, looks: Sequence[Look]) -> list[list[DueDelivery]]:
         ) d
         WHERE q.leased_until > h.real_now AND NOT q.is_paused
         """,
-        [look.held.webhook_id for look in looks],
-        [look.held.lease_id for look in looks],
-        [look.now for look in looks],
-        [look.real_now for look in looks],
-        _as_wide([look.under_way for look in looks]),
-        [look.room for look in looks],
+        [one.held.webhook_id for one in searches],
+        [one.held.lease_id for one in searches],
+        [one.now for one in searches],
+        [one.real_now for one in searches],
+        _as_wide([one.under_way for one in searches]),
+        [one.room for one in searches],
         _MOST_ENDED,
     )
     found: dict[UUID, list[DueDelivery]] = {}
     for row in rows:
         of_webhook = found.setdefault(row["webhook_id"], [])
         of_webhook.append(_due_of(row, of_webhook[0].to if of_webhook else configuration_of(row)))
-    return [found.get(look.held.webhook_id, []) for look in looks]
+    return [found.get(one.held.webhook_id, []) for one in searches]
 
 
 def _as_wide(rows: Sequence[Collection[UUID]]) -> list[list[UUID]]:
