@@ -143,6 +143,7 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
             pasted = subprocess.run([WEB[1] or "", "-c", walk], capture_output=True, text=True, check=True, timeout=30)
             assert '"status":"success"' in pasted.stdout
             assert '"name":"Acme Deliveries"' in pasted.stdout
+        _the_client_needs_no_more(data / CREDENTIALS_ENV)
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
         _goes_back_to_the_seed(made)
@@ -154,6 +155,16 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
         assert monotonic() - began < 5
+
+
+def _the_client_needs_no_more(credentials: Path) -> None:
+    """The variables of the file reach the client's commands once a shell has read it."""
+    if WEB[1]:
+        line = f". {credentials}; {CALLMARK} labels list"
+        listed = subprocess.run(
+            [WEB[1], "-c", line], env=ENVIRON, capture_output=True, text=True, check=False, timeout=30
+        )
+        assert "Acme Deliveries" in listed.stdout, listed.stderr
 
 
 def _the_example_runs(credentials: Path) -> None:

@@ -46,6 +46,11 @@ def default_data_dir() -> Path:
     return Path("/var/lib/callmark") if os.geteuid() == 0 else Path.home() / ".local/share/callmark"
 
 
+def demo_data_dir() -> Path:
+    """Where `callmark demo` does, unless it is told otherwise."""
+    return default_data_dir().with_name("callmark-demo")
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every setting of the platform; `CALLMARK_` plus the upper-case name is its variable."""
 

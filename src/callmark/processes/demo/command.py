@@ -16,7 +16,7 @@ import msgspec
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
-from callmark.kit.settings import Settings, default_data_dir, read_settings
+from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
 from callmark.processes.demo.preparing import prepare, until_ready
@@ -53,7 +53,7 @@ def demo_settings(port: int | None, data: Path | None) -> Settings:
     """Embedded engines, emulator mode, and a data directory that is never a real installation's by default."""
     settings = read_settings(port=port, data=data, emulator=True)
     if settings.data == default_data_dir():
-        settings = msgspec.structs.replace(settings, data=default_data_dir().with_name("callmark-demo"))
+        settings = msgspec.structs.replace(settings, data=demo_data_dir())
     return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None)
 
 

@@ -10,6 +10,9 @@ from msgspec.structs import replace
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 
+_OF_CLIENTS = ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY")
+"""What the client library and its commands read from variables, with `CALLMARK_` before the name."""
+
 
 class DemoOperator(Struct, frozen=True):
     """The console's operator."""
@@ -113,7 +116,9 @@ def write_env(path: Path, credentials: Credentials) -> None:
         "LABEL_ID": first.labels.dynamic[0].id,
         "EMULATOR_TOKEN": credentials.emulator_token,
     }
-    _write(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items()).encode())
+    lines = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
+    lines += [f"export CALLMARK_{name}=${name}" for name in _OF_CLIENTS]
+    _write(path, "\n".join([*lines, ""]).encode())
 
 
 def _write(path: Path, content: bytes) -> None:
