@@ -71,6 +71,7 @@ def test_an_instant_loses_nothing_but_microseconds(instant: datetime) -> None:
     [
         ({"expires_in": None}, "ends_at", "required"),
         ({"ends_at": NOW}, "expires_in", "not both"),
+        ({"expires_in": HOUR * 25}, "expires_in", "cannot be more than 24 hours"),
         ({"starts_at": datetime(2026, 1, 1)}, "starts_at", "no time zone"),  # noqa: DTZ001 - the fault
         ({"starts_at": "2026-01-01"}, "starts_at", "datetime with a time zone or epoch milliseconds"),
         ({"starts_at": True}, "starts_at", "not bool"),

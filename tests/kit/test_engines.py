@@ -286,7 +286,7 @@ def test_a_running_installation_is_found_and_a_stopped_one_is_not(directory: Pat
 
 
 def test_nothing_runs_where_nothing_is(directory: Path) -> None:
-    with pytest.raises(SetupError, match=r"no running installation .*callmark demo"):
+    with pytest.raises(SetupError, match=r"no running installation .*--data: `callmark demo` uses /"):
         read_installation(directory / "nowhere")
 
 

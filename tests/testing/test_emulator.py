@@ -155,7 +155,7 @@ def test_work_that_is_left_is_named(callmark_emulator: Emulator, callmark_client
 
 def test_what_is_refused_is_told(callmark_emulator: Emulator) -> None:
     phone = callmark_emulator.handset()
-    with pytest.raises(EmulatorError, match="call `ring` first"):
+    with pytest.raises(EmulatorError, match=rf"no call to {phone.number}: call `ring` first"):
         phone.call_me_back()
     phone.ring(callmark_emulator.number)
     with pytest.raises(EmulatorError, match="3 answers to 2 questions: Did the courier"):

@@ -62,6 +62,8 @@ def test_an_answer_can_be_another() -> None:
         router["pushRecordV2"].respond(503)
         with pytest.raises(callmark.ServerError):
             ours.push(**RECORD)
+        with pytest.raises(KeyError, match=r"'pushRecord', do you mean .*pushRecordV2"):
+            router["pushRecord"]
 
 
 def test_only_below_a_base_url() -> None:

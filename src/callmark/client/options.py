@@ -66,5 +66,5 @@ def found_options(
     missing = [name for name, value in found.items() if not value]
     if missing:
         ways = ", ".join(f"{name}= ({_VARIABLES[name]})" for name in missing)
-        raise CallmarkError(f"missing: {ways}. Pass them, set the variables, or run `callmark login`")
+        raise CallmarkError(f"missing: {ways}. Run `callmark login`, set the variables, or pass them")
     return found

@@ -9,7 +9,7 @@ from typing import Any
 from callmark.client.core import Call, Core, encode
 from callmark.client.errors import APIStatusError, CallmarkError, InvalidRecord, NotFound, WaitTimeout
 from callmark.client.flow import Emit, Flow, Pause, Stream, take
-from callmark.client.records import CallRecord, Json, RecordLike, read_record, rough_record, wire_record
+from callmark.client.records import LONGEST_WINDOW, CallRecord, Json, RecordLike, read_record, rough_record, wire_record
 from callmark.client.results import (
     INVALID,
     PENDING,
@@ -30,7 +30,7 @@ MOST_UNDER_WAY = 8
 """Batches of a long list that wait for their outcome at once; what bounds its memory."""
 SETTLES_WITHIN_S = 600.0
 """A record of a long list that is still pending after so long is handed over as pending."""
-NO_TIME, LONGEST_WINDOW = timedelta(), timedelta(hours=24)
+NO_TIME = timedelta()
 """Source: contract D26."""
 FIRST_POLL_S, LONGEST_POLL_S = 0.1, 5.0
 REAL_TIME, BATCH, BULK_V1 = "real-time", "batch", "bulk-v1"

@@ -15,6 +15,7 @@ from callmark.client.errors import InvalidRecord
 from callmark.client.options import Generation
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_WINDOW = timedelta(hours=24)
 _MS = timedelta(milliseconds=1)
 Instant: TypeAlias = datetime | int
 """An aware datetime, or epoch milliseconds."""
@@ -132,6 +133,8 @@ def _end(record: CallRecord, starts_at: int) -> int:
         raise InvalidRecord(
             f"expires_in must be a timedelta, not {type(record.expires_in).__name__}", field="expires_in"
         )
+    if record.expires_in > LONGEST_WINDOW:
+        raise InvalidRecord("expires_in cannot be more than 24 hours", field="expires_in")
     return starts_at + record.expires_in // _MS
 
 

@@ -155,5 +155,6 @@ class EmulatorHandset:
     def _call_of(self, number: str | None) -> tuple[str, ShownScreen]:
         business = (number or self._last).removeprefix("+")
         if business not in self._calls:
-            raise EmulatorError(f"{business or 'nobody'} has not rung {self.number}: call `ring` first")
+            by = f"{business} has not rung" if business else "there was no call to"
+            raise EmulatorError(f"{by} {self.number}: call `ring` first")
         return business, self._calls[business]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from importlib import resources
 from typing import Any, TypeAlias, cast
 
@@ -28,6 +29,17 @@ class _Pushed(Struct):
     call_records: list[Json]
 
 
+class _DocumentedRouter(respx.MockRouter):
+    def __getitem__(self, name: str) -> respx.Route:
+        """The route of an operation. Raises KeyError with the names that are near."""
+        try:
+            return super().__getitem__(name)
+        except KeyError:
+            near = get_close_matches(name, [one.name for one in documented_answers()])
+            hint = f", do you mean {' or '.join(near)}" if near else ""
+            raise KeyError(f"no operation {name!r}{hint}? docs/testing.md lists them") from None
+
+
 def documented_answers() -> list[DocumentedAnswer]:
     """Every route's, from the file that `python -m tools.documented_answers` makes of the API reference."""
     text = resources.files("callmark.testing").joinpath("documented_answers.json").read_bytes()
@@ -43,7 +55,7 @@ def mock_router(*, base_url: str = "") -> respx.MockRouter:
     were pushed last, as delivered.
     """
     pushed: dict[str, list[Json]] = {}
-    router = respx.MockRouter(assert_all_called=False)
+    router = _DocumentedRouter(assert_all_called=False)
     below = re.escape(base_url.rstrip("/")) if base_url else "https?://[^/]+"
     for answer in documented_answers():
         path = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(answer.path))

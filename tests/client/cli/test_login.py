@@ -62,6 +62,7 @@ async def test_a_key_that_is_not_valid_is_not_kept(platform: Platform, nobody: C
     wrong = await nobody.run("login", typed=typed(platform, api_key=str(uuid4())))
     assert wrong.exit_code == 3
     assert "HTTP 401" in wrong.stderr
+    assert "\nError: " in wrong.stderr  # on a line of its own, though nobody ended that of the prompt
     nowhere = await nobody.run("login", typed=typed(platform, base_url=f"http://127.0.0.1:{free_port()}"))
     assert nowhere.exit_code == 4
     assert "cannot reach" in nowhere.stderr

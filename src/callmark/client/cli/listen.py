@@ -46,7 +46,8 @@ def listen(session: CommandSession, forward_to: str, secret: str | None, after: 
         click.echo(f"Signing secret: {secret}", err=True)
     key = read_key(secret)
     not_taken = 0
-    click.echo("Waiting for events. Ctrl-C ends it.", err=True)
+    if not no_wait:
+        click.echo("Waiting for events. Ctrl-C ends it.", err=True)
     with session.operations() as (core, shell), httpx.Client(timeout=_ANSWERS_WITHIN_S, trust_env=False) as http:
         for one in follow(core, shell, after, wait=not no_wait):
             if one.is_visible:

@@ -39,7 +39,10 @@ def login(session: CommandSession, account_id: str | None, key_id: str | None) -
 
 
 def _asked(what: str, kept: str = "", *, hidden: bool = False) -> str:
-    return click.prompt(what, default=kept or None, hide_input=hidden, err=True).strip()
+    answer = click.prompt(what, default=kept or None, hide_input=hidden, err=True).strip()
+    if not sys.stdin.isatty():  # nobody pressed Enter, which would have ended the line
+        click.echo(err=True)
+    return answer
 
 
 def _check(profile: Profile) -> str:

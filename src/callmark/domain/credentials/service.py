@@ -31,7 +31,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import BUCKETS, TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
 from callmark.domain.policy.model import Actor
-from callmark.domain.policy.plan import KeyAccess, check_wanted
+from callmark.domain.policy.plan import MANAGEMENT, KeyAccess, check_wanted
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
@@ -41,6 +41,7 @@ log = structlog.get_logger(__name__)
 
 _NOBODY = UUID(int=0)
 _REFUSED = "invalid api_key or key_id"
+_NO_MANAGEMENT = "not authorized: this needs an API key of the account with the access `management`"
 
 
 async def admit(
@@ -59,7 +60,7 @@ async def admit(
     if row is None:
         raise Unauthenticated
     if not row["allowed"]:
-        raise Forbidden
+        raise Forbidden(_NO_MANAGEMENT) if feature is MANAGEMENT else Forbidden
     left = (
         allowance(bucket, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
         if bucket

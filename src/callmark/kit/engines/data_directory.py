@@ -26,6 +26,7 @@ import msgspec
 
 from callmark.kit.engines.owner import Owner, engine_owner, give
 from callmark.kit.errors import SetupError
+from callmark.kit.settings import demo_data_dir
 
 SOCKET_NAME = ".s.PGSQL.5432"
 PROGRAMS_OUTSIDE = Path("/var/cache/callmark")
@@ -154,7 +155,8 @@ def read_installation(path: Path) -> Installation:
     """The installation running on the data directory `path`. Raises SetupError when none runs there."""
     directory = DataDirectory(path)
     none = SetupError(
-        f"no running installation at {directory.path}; start one with `callmark demo` or `callmark serve`"
+        f"no running installation at {directory.path}; start one with `callmark serve`, or name another with --data:"
+        f" `callmark demo` uses {demo_data_dir()}"
     )
     try:
         descriptor = os.open(directory.path / "lock", os.O_RDWR | os.O_CLOEXEC)

@@ -60,6 +60,7 @@ async def test_a_key_with_every_feature_and_no_management_is_refused_by_every_ro
         for route in MANAGEMENT_ROUTES:
             answer = await pusher.ask(route.method, filled(path_of(route), unknown_ids()), example_of(route))
             assert (answer.status_code, answer.json()["slug"]) == (403, "forbidden-error"), route.path
+            assert "the access `management`" in answer.json()["message"]
 
 
 async def test_management_alone_opens_no_route_of_a_feature(deps: Deps) -> None:
