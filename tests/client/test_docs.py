@@ -52,6 +52,25 @@ def run(program: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("opening", "kind"),
+    [
+        ("Every event is a `callmark.Event`", callmark.Event),
+        ("A `CallMeBackEvent`", callmark.CallMeBackEvent),
+        ("A `FeedbackEvent`", callmark.FeedbackEvent),
+    ],
+)
+def test_the_page_has_every_attribute_of_an_event_and_no_other(opening: str, kind: type[callmark.Event]) -> None:
+    paragraph, table = PAGE[PAGE.index(f"\n{opening}") :].split("\n\n")[:2]
+    names = {name for first in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"\w+", first)}
+    assert names == attributes(kind) - (attributes(callmark.Event) if "also has" in paragraph else set())
+
+
+def attributes(kind: type[callmark.Event]) -> set[str]:
+    """What a program reads of an event, its properties too."""
+    return {name for name in (*kind.__dataclass_fields__, *dir(kind)) if not name.startswith("_")}
+
+
 def test_every_name_of_the_library_is_on_the_page_or_made_by_it() -> None:
     """Classes that users name in their programs; the others come out of methods."""
     told = set(re.findall(r"\b[A-Z]\w+\b", PAGE)) | {"webhooks"}

@@ -15,6 +15,7 @@ from callmark.main import CLIENT_COMMANDS, OPERATOR_COMMANDS, PLATFORM_COMMANDS,
 
 PAGE = (Path(__file__).parents[3] / "docs/client-commands.md").read_text()
 CONTEXT = click.Context(cli)
+DEMO_CREDENTIALS = "/var/lib/callmark-demo/demo-credentials.env"
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -62,14 +63,12 @@ async def test_the_examples_run_as_they_are_printed(platform: Platform, nobody: 
         "callmark login --profile", f"printf '%s' '{typed}' | callmark login --profile"
     )
     program = re.sub(r"^callmark login  .*$", f"printf '%s' '{typed}' | callmark login", program, flags=re.MULTILINE)
-    variables = {
-        "PATH": f"{Path(PROGRAM).parent}:{os.environ['PATH']}",
-        "HOME": str(nobody.home),
-        "BASE_URL": options["base_url"],
-        "ACCOUNT_ID": options["account_id"],
-        "KEY_ID": options["key_id"],
-        "CALLMARK_API_KEY": options["api_key"],
-    }
+    credentials = nobody.home / "demo-credentials.env"
+    credentials.write_text("".join(f"export CALLMARK_{name.upper()}={value}\n" for name, value in options.items()))
+    for printed, here in ((".venv/bin", Path(PROGRAM).parent), (DEMO_CREDENTIALS, credentials)):
+        assert f". {printed}" in program
+        program = program.replace(f". {printed}", f". {here}")
+    variables = {"PATH": os.environ["PATH"], "HOME": str(nobody.home)}
 
     def run() -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
