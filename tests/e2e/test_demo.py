@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from tests.e2e.serving import until
 from tests.engines import reachable_directory
 
 from callmark.main import cli
@@ -130,7 +132,7 @@ def test_the_credentials_have_all_that_a_script_needs(data: Path) -> None:
     assert [one["name"] for one in made["accounts"][0]["labels"]["dynamic"]] == ["Acme Deliveries", "Acme Returns"]
 
 
-def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: Path) -> None:
+def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: Path, tmp_path: Path) -> None:
     with staying(data) as (process, printed):
         made = credentials_of(data / CREDENTIALS_JSON)
         url = made["base_url"]
@@ -144,6 +146,7 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
             assert '"status":"success"' in pasted.stdout
             assert '"name":"Acme Deliveries"' in pasted.stdout
         _the_client_needs_no_more(data / CREDENTIALS_ENV)
+        _the_guide_registers_webhooks(made, data, tmp_path)
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
         _goes_back_to_the_seed(made)
@@ -165,6 +168,28 @@ def _the_client_needs_no_more(credentials: Path) -> None:
             [WEB[1], "-c", line], env=ENVIRON, capture_output=True, text=True, check=False, timeout=30
         )
         assert "Acme Deliveries" in listed.stdout, listed.stderr
+
+
+def _the_guide_registers_webhooks(made: dict[str, Any], data: Path, home: Path) -> None:
+    """Each way of docs/webhooks.md as it is printed: its sink gets the event that the last lines cause."""
+    if not all(WEB):
+        return
+    page = (ROOT / "docs/webhooks.md").read_text()
+    section = page[page.index("## Register a webhook") : page.index("## The request")]
+    program = "\n".join(re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
+    for printed, here in ((".venv/bin", CALLMARK.parent), ("/var/lib/callmark-demo", data)):
+        assert printed in program
+        program = program.replace(printed, str(here))
+    argv = [WEB[1] or "", "-euc", program]
+    ran = subprocess.run(
+        argv, env=ENVIRON | {"HOME": str(home)}, cwd=home, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("whsec_") == 3
+    assert json.loads((home / "secrets.json").read_text())["stock"].startswith("whsec_")
+    for sink in ("orders", "crm", "stock", "scripts"):
+        requests = f"{made['emulator_url']}/sinks/{sink}/requests"
+        until(lambda requests=requests: httpx.get(requests, trust_env=False).json())
 
 
 def _the_example_runs(credentials: Path) -> None:
