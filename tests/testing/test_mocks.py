@@ -1,5 +1,6 @@
 """The router of documented answers: it is what the reference says, and the whole library works with it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -21,6 +22,14 @@ def client(base_url: str = "https://callmark.test", **options: Any) -> callmark.
 
 def test_the_answers_are_those_of_the_reference() -> None:
     assert PATH.read_bytes() == as_file(answers()), "run python -m tools.documented_answers"
+
+
+def test_the_guide_names_every_operation_with_its_method_and_path() -> None:
+    guide = (PATH.parents[3] / "docs/testing.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| `([A-Z]+) ([^`]+)` \|$", guide, re.MULTILINE)
+    (below,) = re.findall(r"^The others are below `([^`]+)`:$", guide, re.MULTILINE)
+    paths = [(name, method, path if path.startswith("/") else below + path) for name, method, path in told]
+    assert paths == [(one.name, one.method, one.path) for one in answers()]
 
 
 @pytest.mark.parametrize("generation", [1, 2, 3])

@@ -1,6 +1,7 @@
 """The process that `Emulator.start` starts: it says why it cannot start, and never outlives who started it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,11 +13,12 @@ from tests.waiting import until
 
 from callmark.testing import Emulator, EmulatorError
 
-PROGRAM = """
+PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+WITHOUT_PYTEST = next(one for one in PROGRAMS if "Emulator.start()" in one)
+PROGRAM = f"""
 import sys
-from callmark.testing import Emulator
-
-with Emulator.start() as emulator:
+{WITHOUT_PYTEST}
     print(emulator.base_url, flush=True)
     sys.stdin.read()
 """
@@ -47,6 +49,7 @@ def started_and_killed(directory: Path) -> tuple[tuple[str, int], Path]:
     )
     with process:
         assert process.stdout
+        assert process.stdout.readline() == "Acme Support\n"
         host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")
         (data,) = directory.glob("callmark-testing-*")
         process.send_signal(signal.SIGKILL)

@@ -15,48 +15,10 @@ from callmark.testing import Emulator, EmulatorError
 PAGE = (Path(__file__).parents[2] / "docs/testing.md").read_text()
 EXAMPLE = Path(__file__).parents[2] / "examples/tested_project"
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-DIALER = next(one for one in PROGRAMS if one.startswith("def prepare"))
-TESTS = [one for one in PROGRAMS if one.startswith("def test_")]
-HEAD = "import callmark\nimport callmark.testing\nimport my_dialer\nimport pytest\n"
-CONFTEST = '''
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-import callmark
-import pytest
-
-
-class Receiver(HTTPServer):
-    """What an integrator has: a server that unwraps events."""
-
-    secret = ""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/hooks"
-        self.events = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.events.append(callmark.webhooks.unwrap(body, self.headers, secret=self.server.secret))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def my_receiver():
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-'''
+DIALER = next(one for one in PROGRAMS if "def prepare(" in one)
+CONFTEST = next(one for one in PROGRAMS if "def my_receiver(" in one)
+TESTS = {f"test_guide_{i}": one for i, one in enumerate(PROGRAMS) if "def test_" in one}
+"""Each in a file of its own: it imports what it uses."""
 SPECIFIED = """
 def test_we_call_back_as_the_readme_says(callmark_emulator, my_receiver):
     my_receiver.secret = callmark_emulator.webhook(my_receiver.url).secret
@@ -140,11 +102,7 @@ def running(callmark_shared_emulator: Emulator, tmp_path: Path) -> Mapping[str, 
 def test_the_programs_of_the_guide_in_two_workers_that_share_an_emulator(
     project: Project, running: Mapping[str, str]
 ) -> None:
-    files = {
-        "conftest": CONFTEST,
-        "my_dialer": f"from datetime import timedelta\n\n{DIALER}",
-        "test_guide": HEAD + "\n".join([*TESTS, SPECIFIED]),
-    }
+    files = {"conftest": CONFTEST, "my_dialer": DIALER, "test_specified": SPECIFIED, **TESTS}
     printed = project.run("-n", "2", environ=running, **files)
     assert f"{len(TESTS) + 1} passed" in printed
 
