@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.client.conftest import Platform
 from tests.examples.running import run
+from tests.waiting import until
 
 from callmark.kit.clock import FakeClock
 from callmark.kit.ids import random_uuid
@@ -58,7 +59,11 @@ async def test_a_push_that_takes_too_long_does_not_hold_up_the_call(
     options = "--caller", CALLER, "--label-id", platform.cast.label.id, "--patience", 0.01
     ran = await run("dialer/dialer.py", calls, *options, environ=environ)
     assert ran.out.startswith(f"{FIRST}: not pushed in time; shows "), ran.err
-    assert (await platform.emulator.screen(FIRST, CALLER))["call_reason"] == REASON  # it is not given up either
+
+    async def shows_the_reason() -> bool:
+        return (await platform.emulator.screen(FIRST, CALLER))["call_reason"] == REASON
+
+    await until(shows_the_reason, 20)  # it is not given up either
 
 
 @pytest.mark.usefixtures("working")
