@@ -42,7 +42,7 @@ def test_what_is_missing_is_named_with_every_way_to_give_it(tmp_path: Path) -> N
     with pytest.raises(callmark.CallmarkError) as raised:
         found_options(GIVEN | {"api_key": None}, {}, tmp_path / "none.toml", None)
     assert str(raised.value) == (
-        "missing: api_key= (CALLMARK_API_KEY). Pass them, set the variables, or run `callmark login`"
+        "missing: api_key= (CALLMARK_API_KEY). Run `callmark login`, set the variables, or pass them"
     )
 
 
