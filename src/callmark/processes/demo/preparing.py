@@ -13,7 +13,7 @@ from callmark.surfaces.emulator import snapshots
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON
 
 _READY_WITHIN_S = 30
-_POLL_S = 0.02
+_POLL_S = 0.05
 
 
 async def prepare(settings: Settings) -> None:

@@ -53,6 +53,7 @@ async def run_farm(deps: Deps) -> None:
     async with httpx.AsyncClient(trust_env=False, timeout=5, limits=limits) as http:
         farm = Farm(deps, http)
         try:
+            await farm.network.until_it_listens()
             await farm.start()
             await asyncio.Event().wait()
         finally:
@@ -72,7 +73,7 @@ class Farm:
         self._conditions = Conditions()
         self._audience = Audience(deps.fabric)
         credential = AppCredential(deps, deps.settings.data / CREDENTIAL_FILE)
-        self._network = Network(
+        self.network = Network(
             deps.public_url,
             http,
             credential,
@@ -82,8 +83,8 @@ class Farm:
             longest_wait_s=LONGEST_WAIT_S,
             conditions=self._conditions,
         )
-        self._network.on_change = self._audience.changed
-        self._answers = AnswerBack(deps, self._network)
+        self.network.on_change = self._audience.changed
+        self._answers = AnswerBack(deps, self.network)
         self._screens: dict[PhoneNumber, CallScreen] = {}
         self._rings_out_s = rings_out_s
 
@@ -97,7 +98,7 @@ class Farm:
     async def start(self) -> None:
         """Starts the handsets of the table, then listens to the control API."""
         for row in await self._load():
-            self._handsets[row.phone_number] = handset = Handset(row, self._network)
+            self._handsets[row.phone_number] = handset = Handset(row, self.network)
             handset.start()
         await self._deps.fabric.listen(control.TOPIC, self._answer)
         await self._take_seed()  # again, now that changes are announced to us
@@ -122,7 +123,7 @@ class Farm:
                     return await store.select_all(tx)
             except Unavailable as exc:
                 log.warning("farm_waits", error=exc.reason)
-                await self._network.pause(1)
+                await self.network.pause(1)
 
     async def _save(self, row: VirtualHandset) -> None:
         async with self._deps.db.connection() as tx:
@@ -224,7 +225,7 @@ class Farm:
             if phone not in rows:
                 del self._handsets[phone]
                 self._audience.changed(phone)
-        self._handsets |= {phone: Handset(row, self._network) for phone, row in rows.items()}
+        self._handsets |= {phone: Handset(row, self.network) for phone, row in rows.items()}
         _check_online(await results_of(_begin(handset) for handset in self._handsets.values()))
         log.info("farm_reloaded", handsets=len(self._handsets))
 
@@ -265,7 +266,7 @@ class Farm:
                 await old.stop()
             self._forget_screen(row.phone_number)
             await self._save(row)
-            self._handsets[row.phone_number] = handset = Handset(row, self._network)
+            self._handsets[row.phone_number] = handset = Handset(row, self.network)
             return await _begin(handset)
 
     async def _change(self, change: control.Change) -> control.Made:
@@ -296,7 +297,7 @@ class Farm:
             await handset.stop()
             try:
                 if handset.row.token:
-                    await self._network.forget(handset.row.token)
+                    await self.network.forget(handset.row.token)
                 async with self._deps.db.connection() as tx:
                     await store.delete(tx, phone)
             except AppError:

@@ -1,6 +1,7 @@
 """What the virtual handsets of one process share: the way to the gateway, the app credential they register with."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -33,6 +34,7 @@ AT_ONCE = 40
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 HANDSHAKE_WITHIN_S = 5.0
 CLOSE_WITHIN_S = 1.0
+_STARTS_WITHIN_S, _POLL_S = 10.0, 0.02
 _CREATED, _REFUSED, _GONE = 201, 401, 204
 APP_NAME = "Virtual handsets"
 
@@ -105,6 +107,24 @@ class Network:
     async def pause(self, seconds: float) -> None:
         """Returns after `seconds` of real time."""
         await self._real.sleep(timedelta(seconds=seconds))
+
+    async def until_it_listens(self) -> None:
+        """Returns once the gateway accepts connections, or after ten seconds: its process starts beside this one.
+
+        Handsets that are refused meanwhile would back off, the last of sixteen for some seconds.
+        """
+        url = httpx.URL(self._gateway)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STARTS_WITHIN_S):
+                while True:
+                    try:
+                        _, writer = await asyncio.open_connection(url.host, port)
+                    except OSError:
+                        await self.pause(_POLL_S)
+                    else:
+                        writer.close()
+                        return
 
     async def back_off(self, failures: int) -> None:
         """Waits a random part of a delay that doubles with each of `failures` in a row (from 1)."""
