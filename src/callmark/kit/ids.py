@@ -17,7 +17,10 @@ _set_int, _set_safe = UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__s
 
 def new_id() -> UUID:
     """A fresh UUIDv7; later ones of one process sort after earlier ones."""
-    return _uuid_of(uuid_utils.uuid7().int)
+    made = _new_uuid(UUID)  # as `_uuid_of`, without the call: one for every record pushed
+    _set_int(made, uuid_utils.uuid7().int)
+    _set_safe(made, _SAFETY)
+    return made
 
 
 def random_uuid() -> UUID:

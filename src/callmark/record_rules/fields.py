@@ -132,13 +132,14 @@ def _check_reason_characters(reason: str) -> None:
 
 def window(starts_at: object, ends_at: object, now_ms: int) -> tuple[int, int]:
     """Start and end in milliseconds."""
-    start = _instant(starts_at, _STARTS_AT)
-    end = _instant(ends_at, _ENDS_AT)
-    _check_window(start, end, now_ms)
+    start = instant(starts_at, _STARTS_AT)
+    end = instant(ends_at, _ENDS_AT)
+    check_window(start, end, now_ms)
     return start, end
 
 
-def _instant(value: object, field: Field) -> int:
+def instant(value: object, field: Field) -> int:
+    """Epoch milliseconds."""
     if value is None or value == "":
         raise Faulty(field, Fault.REQUIRED)
     if type(value) is not int or not 0 <= value <= LAST_MS:  # a bool is an int, too
@@ -146,8 +147,8 @@ def _instant(value: object, field: Field) -> int:
     return value
 
 
-def _check_window(starts_at: int, ends_at: int, now_ms: int) -> None:
-    """Source: contract D26."""
+def check_window(starts_at: int, ends_at: int, now_ms: int) -> None:
+    """Whether a record may show in this window. Source: contract D26."""
     if ends_at < now_ms:
         raise Faulty(_ENDS_AT, Fault.END_PAST)
     if starts_at >= ends_at:
@@ -179,10 +180,10 @@ def all_faults(record: NewRecord, rules: FieldRules, now_ms: int) -> list[Faulty
     ask(call_reason, record.call_reason)
     if found and found[-1].fault is Fault.REASON_LENGTH:
         ask(_check_reason_characters, record.call_reason)
-    starts_at = ask(_instant, record.starts_at, _STARTS_AT)
-    ends_at = ask(_instant, record.ends_at, _ENDS_AT)
+    starts_at = ask(instant, record.starts_at, _STARTS_AT)
+    ends_at = ask(instant, record.ends_at, _ENDS_AT)
     if ends_at is not None:
-        ask(_check_window, ends_at - 1, ends_at, now_ms)  # a window of one millisecond can only be past
+        ask(check_window, ends_at - 1, ends_at, now_ms)  # a window of one millisecond can only be past
         if starts_at is not None:
-            ask(_check_window, starts_at, ends_at, ends_at)  # an end that is now is not past
+            ask(check_window, starts_at, ends_at, ends_at)  # an end that is now is not past
     return found

@@ -122,8 +122,8 @@ def stored_of(row: Row) -> StoredRecord:
     )
 
 
-async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[AcceptedRecord]) -> None:
-    """Writes a batch and, by COPY, its records; in the caller's transaction."""
+async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[object, ...]]) -> None:
+    """Writes a batch and, by COPY, its records, each the values of an AcceptedRecord; in the caller's transaction."""
     await tx.execute(
         "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -135,8 +135,7 @@ async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: S
         batch.ends_to,
         due_at,
     )
-    # As plain tuples: asyncpg takes 1 µs longer to write a named one, where acceptance as a whole takes 10.
-    await tx.copy_records_to_table("call_record", records=map(tuple, records), columns=AcceptedRecord._fields)
+    await tx.copy_records_to_table("call_record", records=records, columns=AcceptedRecord._fields)
 
 
 async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -53,6 +53,7 @@ SETTLING_S = 0.3
 
 _PENDING = Outcome.PENDING
 """By name, because a member is slow to reach through its class and acceptance needs it for every record."""
+_ENDS_AT, _OUTCOME = map(AcceptedRecord._fields.index, ("ends_at", "outcome"))
 
 UNREACHABLE = {
     Reach.NOT_REGISTERED: Outcome.NOT_REGISTERED,
@@ -89,9 +90,9 @@ async def submit_batch(
     allow_foreign = deps.settings.foreign_callers == "allow"
     known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
     rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
-    ends = [row.ends_at for row in rows]
+    ends = [row[_ENDS_AT] for row in rows]
     batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-    has_work = any(row.outcome is _PENDING for row in rows)
+    has_work = any(row[_OUTCOME] is _PENDING for row in rows)
     await queries.insert_batch(tx, batch, now if has_work else None, rows)
     if has_work:
         tx.after_commit(partial(deps.wake, WorkName.BATCHES))
@@ -106,15 +107,16 @@ def _row(
     rules: Rules,
     known: KnownLabels,
     now: datetime,
-) -> AcceptedRecord:
+) -> tuple[Any, ...]:
+    """The values of an AcceptedRecord. Not as one: to make it and to write it takes 1.5 µs where a record takes 8."""
     head = (new_id(), batch_id, account_id, position)
     try:
         good = judge(one.record, rules, known, to_ms(now))
     except Faulty as bad:
         invalid = (now, Outcome.INVALID, bad.field, bad.fault, one.as_sent().decode(), now)
-        return AcceptedRecord("", now, *head, None, None, None, None, None, *invalid)
+        return ("", now, *head, None, None, None, None, None, *invalid)
     kept = (good.caller_number, good.label_id, good.label_name, good.call_reason, good.starts_at)
-    return AcceptedRecord(good.receiver_number, good.ends_at, *head, *kept, now, _PENDING)
+    return (good.receiver_number, good.ends_at, *head, *kept, now, _PENDING, None, None, None, None)
 
 
 async def push_now(

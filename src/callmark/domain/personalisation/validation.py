@@ -19,7 +19,7 @@ from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loos
 from callmark.record_rules import fields
 from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord
 
-_CALLER, _RECEIVER = Field.CALLER, Field.RECEIVER
+_CALLER, _RECEIVER, _STARTS_AT, _ENDS_AT = Field.CALLER, Field.RECEIVER, Field.STARTS_AT, Field.ENDS_AT
 """By name, because a member is slow to reach through its class and the judge does it for every record."""
 
 
@@ -82,9 +82,12 @@ def judge(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> G
     caller = _caller(record.caller, rules, known)
     receiver = fields.phone(record.receiver, _RECEIVER, rules.parse_phone)
     label = _label(record, rules, known)
-    name = _label_name(record.label_name, rules)
+    least, empty_is_absent = rules.shortest_label_name, rules.empty_label_name_is_absent
+    name = fields.label_name(record.label_name, least, empty_is_absent=empty_is_absent)
     reason = fields.call_reason(record.call_reason)
-    starts_at, ends_at = fields.window(record.starts_at, record.ends_at, now_ms)
+    starts_at = fields.instant(record.starts_at, _STARTS_AT)
+    ends_at = fields.instant(record.ends_at, _ENDS_AT)
+    fields.check_window(starts_at, ends_at, now_ms)
     shown = label.name if name is None else name
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
 
@@ -95,7 +98,9 @@ def all_faults(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int)
         partial(_caller, rules=rules, known=known),
         partial(fields.phone, field=_RECEIVER, parse=rules.parse_phone),
         partial(_label, rules=rules, known=known),
-        partial(_label_name, rules=rules),
+        partial(
+            fields.label_name, shortest=rules.shortest_label_name, empty_is_absent=rules.empty_label_name_is_absent
+        ),
     )
     return fields.all_faults(record, asked, now_ms)
 
@@ -119,7 +124,3 @@ def _label(record: NewRecord, rules: Rules, known: KnownLabels) -> Label:
     if label is None:
         raise Faulty(Field.LABEL_ID, Fault.LABEL if parse_uuid(value) else Fault.INVALID)
     return label
-
-
-def _label_name(value: object, rules: Rules) -> str | None:
-    return fields.label_name(value, rules.shortest_label_name, empty_is_absent=rules.empty_label_name_is_absent)
