@@ -1,12 +1,20 @@
 """Child processes as the supervisor starts them."""
 
+import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from callmark.kit.errors import SetupError
+from callmark.kit.settings import read_settings
 from callmark.processes.process_specs import ProcessUnit
+
+
+def open_files() -> set[str]:
+    return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
 async def test_a_child_takes_no_code_from_the_directory_it_was_started_in(
@@ -16,7 +24,38 @@ async def test_a_child_takes_no_code_from_the_directory_it_was_started_in(
     for module in ("callmark", "msgspec", "h11"):
         (tmp_path / f"{module}.py").write_text(f"open({str(ran)!r}, 'w')")
     monkeypatch.chdir(tmp_path)
-    environ = {"PATH": os.defpath, "CALLMARK_PORT": "no port"}
+    unit = ProcessUnit("no such kind", 0, "api")
+    unit.settings = read_settings({})
     with pytest.raises(SetupError, match="did not start"):
-        await ProcessUnit("http", 0, "api", environ).start()
+        await unit.start()
     assert not ran.exists()
+
+
+async def test_a_child_that_has_begun_and_is_not_needed_ends_and_leaves_nothing_open() -> None:
+    before = open_files()
+    unit = ProcessUnit("worker", 0, "worker")
+    unit.begin()
+    async with asyncio.timeout(30):
+        await unit.stop(5)
+        assert await unit.wait() != 0
+    assert open_files() == before
+
+
+def test_a_child_whose_settings_never_come_ends_by_itself() -> None:
+    read, write = os.pipe()
+    os.close(write)  # as the end of the supervisor does
+    argv = [sys.executable, "-P", "-m", "callmark.processes.child", "worker", "--index=0", "--ready-fd=1"]
+    argv.append(f"--settings-fd={read}")
+    ended = subprocess.run(argv, pass_fds=[read], check=False, capture_output=True, timeout=30)
+    os.close(read)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
+
+
+def test_no_secret_is_in_the_environment_of_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALLMARK_SECRET_KEY", "made-up and long enough")
+    unit = ProcessUnit("worker", 0, "worker")
+    unit.begin()
+    environ = Path(f"/proc/{unit.pid}/environ").read_text()
+    asyncio.run(unit.stop(5))
+    assert "PATH=" in environ
+    assert "CALLMARK_" not in environ

@@ -1,4 +1,4 @@
-"""The program of every child process: `python -m callmark.processes.child KIND …`, settings in its environment.
+"""The program of every child process: `python -m callmark.processes.child KIND …`, its settings on `--settings-fd`.
 
 Kinds: `http` (all HTTP roles given), `worker`, and `handsets` (the emulator's virtual handsets). It writes one JSON
 line to `--ready-fd` once it serves or cannot, and ends on SIGTERM. It dies with its parent (see `engines.child.spawn`).
@@ -74,10 +74,11 @@ def main() -> None:
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--admin-port", type=int, default=0)
     parser.add_argument("--roles", default="")
+    parser.add_argument("--settings-fd", type=int, required=True)
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--board-fd", type=int)
     args = parser.parse_args()
-    settings = read_settings()
+    settings = read_settings(_given(args.settings_fd))
     allow_many_files()
     logs.set_up(settings.log_level)
     structlog.contextvars.bind_contextvars(process=f"{args.kind}-{args.index}")
@@ -95,6 +96,13 @@ def main() -> None:
     except Exception:
         log.exception("process_failed")
         sys.exit(1)
+
+
+def _given(descriptor: int) -> dict[str, str]:
+    """The settings, once the parent knows them. Ends this process if it never does."""
+    with os.fdopen(descriptor, "rb") as pipe:
+        text = pipe.read()
+    return msgspec.json.decode(text, type=dict[str, str]) if text else sys.exit(1)
 
 
 async def _run(

@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
-from typing import Protocol
+from contextlib import nullcontext, suppress
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -14,6 +14,7 @@ from callmark.kit.engines.child import Child, spawn
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.engines.logfile import open_log, tail
 from callmark.kit.errors import SetupError
+from callmark.kit.settings import PREFIX, Settings, to_environ
 from callmark.processes.child import ChildHealth, Ready
 
 START_WITHIN_S = 60.0
@@ -53,15 +54,28 @@ class Unit(Protocol):
         ...
 
 
+class _Begun(NamedTuple):
+    """A process that imports its modules, and then waits for its settings."""
+
+    child: Child
+    settings: int
+    """The descriptor that they are written to."""
+    ready: int
+    """The descriptor that it tells us by."""
+
+
 class ProcessUnit:
-    """A child process of ours (`callmark.processes.child`)."""
+    """A child process of ours (`callmark.processes.child`).
+
+    It gets its settings through a pipe, so that it can begin before they are known, and so that no secret is in an
+    environment. `settings` is to be set before `start`.
+    """
 
     def __init__(
         self,
         kind: str,
         index: int,
         roles: str,
-        environ: Mapping[str, str],
         *,
         admin_port: int = 0,
         logs: DataDirectory | None = None,
@@ -75,29 +89,48 @@ class ProcessUnit:
         # -P: else Python looks for modules in the directory that we were started in, whoever may write to it.
         python = [sys.executable, "-P", "-m", "callmark.processes.child"]
         self._argv = [*python, kind, f"--index={index}", f"--roles={roles}"]
-        self._environ = environ
         self._logs = logs
         self._child: Child | None = None
+        self._begun: _Begun | None = None
+        self.settings: Settings | None = None
 
     @property
     def pid(self) -> int:
         """Process id of the last start."""
         return self._started().pid
 
+    def begin(self) -> None:
+        """Starts the process, which imports its modules and then waits for `start`. Raises OSError."""
+        self._begun = self._spawned()
+
     async def start(self) -> None:
-        """Starts the process; returns once it serves."""
-        read, write = os.pipe()
+        """Starts the process, unless it has begun; returns once it serves."""
+        if self.settings is None:
+            raise RuntimeError("no settings")
+        begun, self._begun = self._begun or self._spawned(), None
+        with suppress(BrokenPipeError), os.fdopen(begun.settings, "wb") as pipe:  # `_until_ready` says that it ended
+            pipe.write(msgspec.json.encode(to_environ(self.settings)))
+        await self._until_ready(begun.child, begun.ready)
+
+    def _spawned(self) -> _Begun:
+        settings, to_settings = os.pipe()
+        ready, to_ready = os.pipe()
+        argv = [*self._argv, f"--admin-port={self.admin_port}", f"--settings-fd={settings}", f"--ready-fd={to_ready}"]
+        inherited = [settings, to_ready]
+        if self._board_fd is not None:
+            argv.append(f"--board-fd={self._board_fd}")
+            inherited.append(self._board_fd)
         try:
-            argv = [*self._argv, f"--admin-port={self.admin_port}", f"--ready-fd={write}"]
-            inherited = [write]
-            if self._board_fd is not None:
-                argv.append(f"--board-fd={self._board_fd}")
-                inherited.append(self._board_fd)
             with open_log(self._logs, self.name) if self._logs else nullcontext() as output:
-                self._child = spawn(self.name, argv, env=self._environ, output=output, pass_fds=inherited)
+                self._child = spawn(self.name, argv, env=_environ(), output=output, pass_fds=inherited)
+        except BaseException:
+            os.close(to_settings)
+            os.close(ready)
+            raise
         finally:
-            os.close(write)
-        await self._until_ready(self._child, read)
+            os.close(settings)
+            os.close(to_ready)
+        return _Begun(self._child, to_settings, ready)
 
     async def _until_ready(self, child: Child, read: int) -> None:
         try:
@@ -124,6 +157,10 @@ class ProcessUnit:
         """Asks it to end, and kills it after `within_s`."""
         if self._child:
             await self._child.stop(signal.SIGTERM, within_s)
+        if self._begun:
+            os.close(self._begun.settings)
+            os.close(self._begun.ready)
+            self._begun = None
 
     async def look(self) -> Mapping[str, str]:
         """What is wrong with parts of it, by their names, as its admin port says."""
@@ -144,6 +181,11 @@ class ProcessUnit:
         if self._child is None:
             raise RuntimeError("not started")
         return self._child
+
+
+def _environ() -> dict[str, str]:
+    """Our environment without our settings, and without those of clients."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}  # noqa: TID251 - inherited
 
 
 def how_it_ended(status: int) -> str:

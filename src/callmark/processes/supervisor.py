@@ -17,7 +17,7 @@ from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.migrate import migrate
-from callmark.kit.settings import PREFIX, Secret, Settings, to_environ
+from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
 from callmark.processes.compose import ENGINE_WAIT, public_url, refused, unreachable
@@ -111,15 +111,15 @@ class Supervisor:
             self._stack.callback(sock.close)
             settings = msgspec.structs.replace(settings, port=sock.getsockname()[1])
         self._refuse_taken_admin_ports(settings.port if self._processes else 0)
-        settings = await self._start_engines(settings)
+        engines = self._engines(settings)
+        children = self._begin_children(directory)
+        settings = await self._start_engines(engines, settings)
         settings = msgspec.structs.replace(settings, public_url=public_url(settings))
         await self._migrate(settings)
         if self._prepare:
             await self._prepare(settings)
-        children = self._children(settings, directory)
-        self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S)
         for child in children:
-            self._board.say(child.name, "is starting")
+            child.settings = settings
         failed = await self._start_children(children)
 
         def announce() -> Installation:
@@ -157,21 +157,25 @@ class Supervisor:
         directory.retract()  # a killed one left it
         return directory
 
-    async def _start_engines(self, settings: Settings) -> Settings:
-        postgres = (
-            EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin) if settings.embedded_postgres else None
-        )
-        nats = EmbeddedNats(settings.data, program=settings.nats_bin) if settings.embedded_nats else None
-        engines: list[Unit] = [engine for engine in (postgres, nats) if engine]
-        self._stack.push_async_callback(_stop_all, engines, ENGINES_WITHIN_S)
+    def _engines(self, settings: Settings) -> list[EmbeddedPostgres | EmbeddedNats]:
+        """The engines that are ours to run, to be stopped last."""
+        found: list[EmbeddedPostgres | EmbeddedNats] = []
+        if settings.embedded_postgres:
+            found.append(EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin))
+        if settings.embedded_nats:
+            found.append(EmbeddedNats(settings.data, program=settings.nats_bin))
+        self._stack.push_async_callback(_stop_all, found, ENGINES_WITHIN_S)
+        return found
+
+    async def _start_engines(self, engines: Sequence[EmbeddedPostgres | EmbeddedNats], settings: Settings) -> Settings:
         await _start_all(engines)
         self._keep(engines)
         for engine in engines:
             self._board.say(engine.name, "")
-        if postgres:
-            settings = msgspec.structs.replace(settings, postgres_dsn=Secret(postgres.dsn))
-        if nats:
-            settings = msgspec.structs.replace(settings, nats_url=Secret(nats.url))
+            if isinstance(engine, EmbeddedPostgres):
+                settings = msgspec.structs.replace(settings, postgres_dsn=Secret(engine.dsn))
+            else:
+                settings = msgspec.structs.replace(settings, nats_url=Secret(engine.url))
         return settings
 
     async def _migrate(self, settings: Settings) -> None:
@@ -190,17 +194,19 @@ class Supervisor:
             else:
                 return
 
-    def _children(self, settings: Settings, directory: DataDirectory | None) -> list[ProcessUnit]:
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}  # noqa: TID251 - children inherit it
-        environ = ours | to_environ(settings)
-        roles, first = ",".join(sorted(self._roles)), settings.admin_port
+    def _begin_children(self, directory: DataDirectory | None) -> list[ProcessUnit]:
+        """The children, which import their modules while the engines start."""
+        roles, first = ",".join(sorted(self._roles)), self._settings.admin_port
         logs = directory if self._log_files else None
-        return [
-            ProcessUnit(
-                kind, index, roles, environ, admin_port=first and first + index, logs=logs, board_fd=self._board.fd
-            )
+        children = [
+            ProcessUnit(kind, index, roles, admin_port=first and first + index, logs=logs, board_fd=self._board.fd)
             for index, kind in enumerate(self._kinds)
         ]
+        self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S)
+        for child in children:
+            self._board.say(child.name, "is starting")
+            child.begin()
+        return children
 
     @property
     def _kinds(self) -> list[str]:
