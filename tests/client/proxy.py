@@ -42,6 +42,8 @@ class Proxy:
             await self._do(do, _closing(head) + body, writer)
             if do == "late":  # the answer comes after the client has lost patience
                 await reader.read()
+        except asyncio.IncompleteReadError:  # the client has gone in the middle
+            return
         finally:
             await _close(writer)
 

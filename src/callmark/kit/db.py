@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from callmark.kit import patience
-from callmark.kit.errors import EngineRefuses, Unavailable
+from callmark.kit.errors import EngineRefuses, Unavailable, said
 
 if TYPE_CHECKING:
     PooledConnection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -262,7 +262,7 @@ def named_when_lost() -> Generator[None]:
             raise
         raise Unavailable(f"postgresql: {exc}") from exc
     except _LOST as exc:
-        raise Unavailable(f"postgresql: {exc or type(exc).__name__}") from exc
+        raise Unavailable(f"postgresql: {said(exc)}") from exc
 
 
 async def _keep_session(_: object) -> None:

@@ -31,6 +31,11 @@ _FIELD_WORDS = {"url": "URL", "label_id": "label", "call_reason_id": "call reaso
 """How people call fields whose name is no word; others are read with spaces."""
 
 
+def said(exc: BaseException) -> str:
+    """What an exception says; many that tell of lost time or of a lost connection have no text."""
+    return str(exc) or ("no answer in time" if isinstance(exc, TimeoutError) else type(exc).__name__)
+
+
 class AppError(Exception):
     """Base of every error we raise on purpose. `permanent`: the same call cannot succeed later unchanged."""
 

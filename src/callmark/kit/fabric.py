@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError, NoRespondersError
 
-from callmark.kit.errors import Unavailable
+from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
@@ -267,7 +267,7 @@ class Fabric:
         except _FAILED as exc:
             if subscription:  # else it would be taken up again when NATS is back, for one that has gone
                 await self.detach(subscription)
-            raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"nats: {said(exc)}") from exc
         except asyncio.CancelledError:  # it was given up meanwhile
             if subscription:
                 await self.detach(subscription)
@@ -311,7 +311,7 @@ class Fabric:
         except NoRespondersError:
             return False
         except _FAILED as exc:
-            raise Unavailable(f"nats: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"nats: {said(exc)}") from exc
         return True
 
     # announcements ----------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ class Fabric:
                     await enough.wait()
             await self.detach(subscription)
         except _FAILED as exc:
-            raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"nats: {topic}: {said(exc)}") from exc
         return come
 
     async def ask(self, topic: str, payload: bytes, within: timedelta) -> bytes:
@@ -376,7 +376,7 @@ class Fabric:
         try:
             answer = await self._client.request(f"{self._root}.{topic}", payload, timeout=within.total_seconds())
         except _FAILED as exc:
-            raise Unavailable(f"nats: {topic}: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"nats: {topic}: {said(exc)}") from exc
         return answer.data
 
 

@@ -44,7 +44,7 @@ class Control:
             got = self.http.request(method, url, headers=self._headers, json=sent)
         except httpx.HTTPError as exc:
             raise EmulatorError(
-                f"the emulator at {self.base_url} does not answer: {exc or type(exc).__name__}"
+                f"the emulator at {self.base_url} does not answer: {str(exc) or type(exc).__name__}"
             ) from exc
         if got.is_success:
             return got

@@ -19,7 +19,7 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
-from callmark.kit.errors import Conflict, InvalidInput, Unavailable
+from callmark.kit.errors import Conflict, InvalidInput, Unavailable, said
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.behaviour import Conditions
 from callmark.surfaces.emulator.model import VirtualHandset
@@ -170,7 +170,7 @@ class Network:
                     max_queue=64,
                 )
             except (OSError, WebSocketException, EOFError) as exc:
-                raise Unavailable(f"gateway: {exc or type(exc).__name__}") from exc
+                raise Unavailable(f"gateway: {said(exc)}") from exc
 
     async def say(self, verb: str, token: str, body: Struct) -> bytes:
         """Does a verb as plain HTTP, beside whatever stream there is; its answer. Raises what it is refused with."""
@@ -184,7 +184,7 @@ class Network:
         try:
             return await self._http.request(method, f"{self._gateway}/{path}", content=body, headers=headers)
         except httpx.HTTPError as exc:
-            raise Unavailable(f"gateway: {exc or type(exc).__name__}") from exc
+            raise Unavailable(f"gateway: {said(exc)}") from exc
 
 
 def _error_of(answer: httpx.Response) -> InvalidInput | Conflict | Unavailable:
