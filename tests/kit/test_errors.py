@@ -19,7 +19,7 @@ def test_a_failure_without_a_text_is_named(exc: Exception, text: str) -> None:
     assert said(exc) == text
 
 
-@pytest.mark.parametrize("lost", [TimeoutError(), ConnectionResetError(), asyncpg.ConnectionDoesNotExistError()])
+@pytest.mark.parametrize("lost", [TimeoutError(), ConnectionResetError(), asyncpg.ConnectionDoesNotExistError("")])
 def test_a_lost_engine_always_has_a_reason(lost: Exception) -> None:
     with pytest.raises(Unavailable) as raised, named_when_lost():
         raise lost

@@ -188,7 +188,7 @@ class Fabric:
         if not isinstance(exc, _FAILED):  # a callback of ours failed
             log.error("fabric_callback_failed", exc_info=exc)
         elif self.connected:
-            log.debug("nats_error", error=_text(exc))
+            log.debug("nats_error", error=said(exc))
         else:
             self._note(exc)
 
@@ -199,7 +199,7 @@ class Fabric:
         """
         if isinstance(exc, ConnectionResetError) and self._trouble != _NOT_YET:
             return
-        if (text := _text(exc)) != self._trouble:
+        if (text := said(exc)) != self._trouble:
             log.warning("nats_not_reached", error=text)
         self._trouble = text
 
@@ -391,7 +391,3 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         log.warning("fabric_callback_failed", error=exc.reason)
     except Exception:
         log.exception("fabric_callback_failed")
-
-
-def _text(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
