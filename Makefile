@@ -21,7 +21,7 @@ test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
 test-inside:
-	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 3 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
 
 test-e2e:
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
