@@ -38,7 +38,7 @@ class QuestionEntry(Struct):
 
 
 class CampaignEntry(Struct, kw_only=True):
-    """A feedback campaign of a feature set. One that has ended cannot be told by its name any more."""
+    """A feedback campaign of a feature set. One that has ended is not found by its name."""
 
     name: Name
     campaign_type: Literal["call_rating", "questions"]
