@@ -17,7 +17,7 @@ demo: setup ## The main job on embedded engines; prints the story and the addres
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
 # Tests of pages and processes mostly wait: they run beside the others and are printed at their end.
-test: setup $(STAMP)/chromium ## Everything the tests need, then the whole suite
+test: setup $(STAMP)/chromium $(STAMP)/debian ## Everything the tests need, then the whole suite
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
 test-inside:
@@ -98,6 +98,13 @@ $(STAMP)/assets: $(STAMP)/node tools/assets.py
 $(STAMP)/chromium: | $(STAMP)/installed
 	@command -v chromium-headless-shell >/dev/null || \
 	  { apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell; } || command -v chromium
+	@touch $@
+
+# Proxies and promtool, which read the files of deploy/ in tests. RUNLEVEL=1 keeps their services from starting.
+DEBIAN := nginx haproxy prometheus
+$(STAMP)/debian: | $(STAMP)/installed
+	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(DEBIAN) 2>/dev/null | grep -cx installed | grep -qx $(words $(DEBIAN)) || \
+	  { apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends $(DEBIAN); }
 	@touch $@
 
 assets: $(STAMP)/assets
