@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 import callmark
+from callmark.client.environment import config_file
 from callmark.client.options import Options, found_options
 from callmark.client.profiles import Profile, read_profile, read_profiles, write_profile
 from callmark.client.shells import hide_queries
@@ -21,6 +22,18 @@ VARIABLES = {
     "CALLMARK_KEY_ID": "key-b",
     "CALLMARK_API_KEY": "secret-b",
 }
+
+
+@pytest.mark.parametrize(
+    ("xdg", "kept_in"),
+    [("/etc/xdg-of-mine", "/etc/xdg-of-mine"), ("relative", "/home/ada/.config"), ("", "/home/ada/.config")],
+)
+def test_profiles_are_below_the_directory_that_the_desktop_names(
+    monkeypatch: pytest.MonkeyPatch, xdg: str, kept_in: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("XDG_CONFIG_HOME", xdg)
+    assert config_file() == Path(kept_in) / "callmark" / "config.toml"
 
 
 def test_arguments_come_before_variables_and_these_before_the_profile(tmp_path: Path) -> None:

@@ -34,5 +34,6 @@ def variables() -> Mapping[str, str]:
 
 
 def config_file() -> Path:
-    """Where the profiles are."""
-    return Path.home() / ".config" / "callmark" / "config.toml"
+    """Where the profiles are: below `XDG_CONFIG_HOME`, by default `~/.config`. A relative path counts as unset."""
+    home = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    return (home if home.is_absolute() else Path.home() / ".config") / "callmark" / "config.toml"

@@ -79,6 +79,7 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     for name in ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY"):
         monkeypatch.delenv(f"CALLMARK_{name}", raising=False)
     return Commands(home, {"HOME": str(home)})
