@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 CHECKS := types python clients sql imports words pages scripts sizes
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
-.PHONY: setup demo test test-inside test-e2e check bench lock assets format clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs bench lock assets format clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -61,6 +61,9 @@ check-scripts:
 
 check-sizes:
 	@$(BIN)/python -m tools.check_sizes
+
+docs: setup ## The documentation as a site, in build/site; fails on dead links and on pages outside the navigation
+	$(BIN)/python -m tools.docs_site.build
 
 bench: setup ## Each figure beside its ceiling in the same run
 	$(BIN)/python -m bench

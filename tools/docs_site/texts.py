@@ -1,0 +1,82 @@
+"""Markdown as the site shows it, and what is written beside the pages: a twin of each in Markdown, and llms.txt."""
+
+import os.path
+import re
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from markdown.extensions.toc import slugify
+from tools.docs_site.examples import name_of
+from tools.sources import ROOT
+
+ORDER: list[str] = []
+"""The pages in the order of the navigation."""
+FENCE = re.compile(r"^( *)```([a-z]+)(?: +\w+=\"[^\"]*\")*$", re.MULTILINE)
+"""The opening of a code block; what stands behind the language is for the tests."""
+_LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_ABOUT = "Open, self-hosted platform for verified business caller ID, wire-compatible with the Verified Business APIs."
+
+
+class Text(NamedTuple):
+    """A page's title and its Markdown."""
+
+    title: str
+    markdown: str
+
+
+def title_of(markdown: str) -> str:
+    """The first heading. Raises LookupError for a page without one."""
+    found = re.search(r"^# (.+)$", markdown, re.MULTILINE)
+    if found is None:
+        raise LookupError(f"a page without a title: {markdown[:60]!r}")
+    return found[1].replace("`", "")
+
+
+def for_site(markdown: str, path: str) -> str:
+    """A page's Markdown with links that lead inside the site, and plain openings of code blocks."""
+    source = PurePosixPath(_source_of(path))
+
+    def linked(match: re.Match[str]) -> str:
+        target = os.path.normpath(source.parent / match[2])
+        place, anchor = _place_of(target, match[3] or "")
+        return f"{match[1]}{os.path.relpath(place, PurePosixPath(path).parent)}{anchor})"
+
+    return FENCE.sub(r"\1```\2", _LINK.sub(linked, markdown))
+
+
+def _source_of(path: str) -> str:
+    """The file of the project that a page of the site comes from."""
+    if path == "changelog.md":
+        return "CHANGELOG.md"
+    return path if path.startswith("examples/") else f"docs/{path}"
+
+
+def _place_of(target: str, anchor: str) -> tuple[str, str]:
+    """Where the site shows a file of the project."""
+    if target == "CHANGELOG.md":
+        return "changelog.md", anchor
+    if target.startswith("examples/") and not target.endswith(".md"):
+        file = ROOT / target
+        readme = next(one for one in (file, *file.parents) if (one / "README.md").exists()) / "README.md"
+        inside = "" if file.is_dir() else "#" + slugify(name_of(file), "-")
+        return readme.relative_to(ROOT).as_posix(), inside
+    return target.removeprefix("docs/"), anchor
+
+
+def write(site: Path, pages: Mapping[str, Text]) -> None:
+    """The twins, `llms.txt` with a line for each page, and `llms-full.txt` with all of them."""
+    lines, whole = [f"# Callmark\n\n> {_ABOUT}\n\n"], list[str]()
+    for path in ORDER:
+        page = pages[path]
+        twin = twin_of(path)
+        (site / twin).write_text(page.markdown.replace("README.md", "index.md"))
+        lines.append(f"- [{page.title}]({twin})\n")
+        whole.append(f"<!-- {twin} -->\n\n{page.markdown.strip()}\n\n")
+    (site / "llms.txt").write_text("".join(lines))
+    (site / "llms-full.txt").write_text("".join(whole))
+
+
+def twin_of(path: str) -> str:
+    """The Markdown beside a page's HTML."""
+    return path.replace("README.md", "index.md")
