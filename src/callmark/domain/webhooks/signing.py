@@ -6,10 +6,9 @@ import hmac
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from functools import cache
-from importlib.metadata import version
 from itertools import chain
 
+from callmark import __version__
 from callmark.domain.ids import EventId, WebhookId
 from callmark.domain.webhooks.model import Secrets, signing_at
 from callmark.kit.db import Tx
@@ -80,14 +79,8 @@ def headers(event_id: EventId, body: bytes, secrets_: Iterable[bytes], real_now:
     digests = (base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets_)
     return {
         "Content-Type": "application/json",
-        "User-Agent": user_agent(),
+        "User-Agent": f"Callmark/{__version__}",
         "webhook-id": str(event_id),
         "webhook-timestamp": timestamp,
         "webhook-signature": " ".join(f"v1,{digest}" for digest in digests),
     }
-
-
-@cache
-def user_agent() -> str:
-    """The product and its version."""
-    return f"Callmark/{version('callmark')}"

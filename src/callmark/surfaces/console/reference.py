@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any, ClassVar
 
 import msgspec
 from starlette.responses import Response
 
+from callmark import __version__
 from callmark.domain.labels import service as labels
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import MANAGEMENT, Feature
@@ -74,7 +74,7 @@ async def show_reference(request: ConsoleRequest) -> Response:
 
 @lru_cache(1)
 def _document(public_url: str) -> Json:
-    return openapi(API, public_url, version("callmark"))
+    return openapi(API, public_url, __version__)
 
 
 def _operations(public_url: str) -> Iterator[tuple[str, str, Json]]:

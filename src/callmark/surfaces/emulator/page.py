@@ -1,11 +1,11 @@
 """The demo's first page: what runs here, who is in it, and how to make a handset ring. Read-only, no secrets."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from callmark import __version__
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account
 from callmark.domain.deps import Deps
@@ -87,7 +87,7 @@ class EmulatorPage:
         json_file = deps.settings.data / CREDENTIALS_JSON
         found = (await accounts.list_accounts(deps))[:MOST_ACCOUNTS]
         return EmulatorPageContext(
-            version=version("callmark"),
+            version=__version__,
             base_url=deps.public_url,
             now=iso_ms(deps.clock.now()),
             accounts=[await self._account(account) for account in found],

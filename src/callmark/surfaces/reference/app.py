@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -13,13 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from callmark import __version__
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.reference.asyncapi import asyncapi
 from callmark.surfaces.reference.components import Json
 from callmark.surfaces.reference.openapi import openapi
-
-_RELEASE = version("callmark")
 
 # The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
 _PAGE_HEADERS = {
@@ -56,10 +54,10 @@ def _routes(url: str, roles: frozenset[str], *, emulator: bool) -> Sequence[Base
     viewed = _viewed(url, roles, emulator=emulator)
     found: list[BaseRoute] = []
     if "gateway" in roles:
-        found.append(_document("/asyncapi.json", asyncapi(url, _RELEASE)))
+        found.append(_document("/asyncapi.json", asyncapi(url, __version__)))
     for one in viewed:
         html = _templates.get_template("docs.html").render(
-            version=_RELEASE, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=emulator
+            version=__version__, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=emulator
         )
         found.append(_document(one.path, one.document))
         found.append(_fixed(one.page, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
@@ -69,17 +67,19 @@ def _routes(url: str, roles: frozenset[str], *, emulator: bool) -> Sequence[Base
 def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]:
     found: list[_Viewed] = []
     if "api" in roles:
-        found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, _RELEASE)))
+        found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, __version__)))
     if "gateway" in roles:
         from callmark.surfaces.gateway.http_verbs import TABLE
         from callmark.surfaces.reference.handset_doc import handset_openapi
 
-        told = handset_openapi(TABLE, url, _RELEASE)
+        told = handset_openapi(TABLE, url, __version__)
         found.append(_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", told))
     if emulator:
         from callmark.surfaces.reference.emulator_doc import emulator_openapi
 
-        found.append(_Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", emulator_openapi(url, _RELEASE)))
+        found.append(
+            _Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", emulator_openapi(url, __version__))
+        )
     return found
 
 
