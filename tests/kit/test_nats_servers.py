@@ -21,6 +21,7 @@ from callmark.kit.engines.child import spawn
 from callmark.kit.errors import SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
+from callmark.kit.nats_servers import NatsAccess
 
 Make = Callable[..., Fabric]
 
@@ -33,7 +34,7 @@ async def fabric() -> AsyncGenerator[Make]:
     made: list[Fabric] = []
 
     def make(url: str, credentials: Path | None = None) -> Fabric:
-        made.append(Fabric(url, new_id(), credentials=credentials))
+        made.append(Fabric(url, new_id(), access=NatsAccess(credentials=credentials)))
         return made[-1]
 
     yield make

@@ -11,7 +11,6 @@ import contextlib
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +23,15 @@ from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
-from callmark.kit.nats_servers import check_credentials, seeds, version_of
+from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
 
 log = structlog.get_logger(__name__)
 
 RESETTLE_S = 2
 """After NATS came back: how long senders give gateways to subscribe again (design, section 2)."""
+
+PING_EVERY_S, MOST_UNANSWERED = 1, 3
+"""A server that stops responding is left after four seconds: before the deadline of a bulk push."""
 
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
 
@@ -54,14 +56,12 @@ Attachment = Subscription
 class Fabric:
     """One process's connection to NATS."""
 
-    def __init__(
-        self, url: str, installation: UUID, *, credentials: Path | None = None, name: str = "callmark"
-    ) -> None:
+    def __init__(self, url: str, installation: UUID, *, access: NatsAccess = NO_FILES, name: str = "callmark") -> None:
         self._url = url
-        self._credentials = credentials
+        self._access = access
         self._name = name
         self._root = f"cm.{installation.hex}"
-        self._client = SteadyClient()
+        self._client = SteadyClient(access)
         self._outbox = Outbox(self._client)
         self._inbox = f"_CM.{new_id().hex}"
         self._joined = False
@@ -79,9 +79,9 @@ class Fabric:
     async def open(self) -> None:
         """Starts to connect and keeps trying without end; returns once connected or after two seconds without.
 
-        Raises SetupError for credentials that cannot be read.
+        Raises SetupError for files that cannot be used.
         """
-        check_credentials(self._credentials)
+        self._access.check()
         self._connecting = asyncio.create_task(self._connect())
         await asyncio.wait({self._connecting}, timeout=2)
         if not self.connected:
@@ -118,6 +118,12 @@ class Fabric:
             raise Unavailable("nats: no answer in time") from exc
 
     @property
+    def server(self) -> str:
+        """Host and port of the connected server, empty while there is none."""
+        url = self._client.connected_url if self.connected else None
+        return url.netloc.rpartition("@")[2] if url else ""
+
+    @property
     def server_version(self) -> tuple[int, ...]:
         """The connected server's version, empty while there is none."""
         return version_of(str(self._client.connected_server_version)) if self.connected else ()
@@ -145,12 +151,12 @@ class Fabric:
                 await self._client.connect(
                     seeds(self._url),
                     name=self._name,
-                    user_credentials=str(self._credentials) if self._credentials else None,
+                    **self._access.options(),
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=0.25,  # pyright: ignore[reportArgumentType] - seconds, given to asyncio.sleep
                     connect_timeout=2,
-                    ping_interval=10,
-                    max_outstanding_pings=2,
+                    ping_interval=PING_EVERY_S,
+                    max_outstanding_pings=MOST_UNANSWERED,
                     pending_size=0,  # while disconnected a publish fails at once: nothing is sent stale
                     error_cb=self._on_error,
                     disconnected_cb=self._disconnected,
@@ -167,7 +173,7 @@ class Fabric:
                 self._note(exc)
                 with contextlib.suppress(*_FAILED):
                     await self._client.close()
-                self._joined, self._client = False, SteadyClient()
+                self._joined, self._client = False, SteadyClient(self._access)
                 self._outbox = Outbox(self._client)
                 await asyncio.sleep(0.5)
 
@@ -179,7 +185,7 @@ class Fabric:
         self._fanouts.lose_all()
 
     async def _reconnected(self) -> None:
-        log.info("nats_back")
+        log.info("nats_back", server=self.server)
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
             self._apart(callback())

@@ -1,9 +1,61 @@
-"""NATS as the settings tell of it (servers, and the credentials file for them), and the versions of its servers."""
+"""NATS as the settings tell of it: its servers, the files by which both sides know each other, and server versions."""
 
 import re
+import ssl
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from callmark.kit.errors import SetupError
+from callmark.kit.settings import Settings
+
+_USER_JWT, _SEED_BEGINS, _USER_SEED = "BEGIN NATS USER JWT", "BEGIN USER NKEY SEED", re.compile(r"\s*SU[A-Z2-7]{56}\s*")
+
+
+class NatsAccess(NamedTuple):
+    """The files of the settings: how servers know us, and how we know them. They are read for each new connection."""
+
+    credentials: Path | None = None
+    """A `.creds` file, or the seed of an NKEY user alone."""
+    ca: Path | None = None
+    """Certificates that may have signed a server's; without it, those of the system."""
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> "NatsAccess":
+        """As set."""
+        return cls(settings.nats_credentials, settings.nats_ca, settings.nats_certificate, settings.nats_key)
+
+    def check(self) -> None:
+        """Raises SetupError when a file cannot be used."""
+        if self.credentials:
+            _check_credentials(self.credentials)
+        try:
+            self.tls_context()
+        except OSError as exc:  # what is wrong with a certificate is one too
+            names = ", ".join(str(path) for path in (self.ca, self.certificate, self.key) if path)
+            raise SetupError(
+                "CALLMARK_NATS_CA, CALLMARK_NATS_CERTIFICATE, CALLMARK_NATS_KEY: cannot use"
+                f" {names}: {exc.strerror or exc}"
+            ) from exc
+
+    def tls_context(self) -> ssl.SSLContext:
+        """What TLS is checked with. Raises OSError for files that cannot be used."""
+        context = ssl.create_default_context(cafile=self.ca)
+        if self.certificate:
+            context.load_cert_chain(self.certificate, self.key)
+        return context
+
+    def options(self) -> dict[str, Any]:
+        """What nats-py is to be given for the credentials."""
+        if self.credentials is None:
+            return {}
+        kind = "nkeys_seed" if _USER_SEED.fullmatch(_read(self.credentials)) else "user_credentials"
+        return {kind: str(self.credentials)}
+
+
+NO_FILES = NatsAccess()
+"""For servers whose URL says all."""
 
 
 def seeds(urls: str) -> list[str]:
@@ -11,19 +63,22 @@ def seeds(urls: str) -> list[str]:
     return [url.strip() for url in urls.split(",") if url.strip()]
 
 
-def check_credentials(path: Path | None) -> None:
-    """Raises SetupError when the file is not one that NATS makes for a user (`nsc generate creds`)."""
-    if path is None:
-        return
+def _check_credentials(path: Path) -> None:
+    text = _read(path)
+    is_jwt = _USER_JWT in text and _SEED_BEGINS in text
+    if not is_jwt and not _USER_SEED.fullmatch(text):
+        raise SetupError(
+            f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; it needs a user's JWT and its NKEY"
+            " seed, or the seed of an NKEY user alone"
+        )
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.expanduser().read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as exc:
         why = getattr(exc, "strerror", None) or "it is no text"
         raise SetupError(f"CALLMARK_NATS_CREDENTIALS: cannot read {path}: {why}") from exc
-    if "BEGIN NATS USER JWT" not in text or "BEGIN USER NKEY SEED" not in text:
-        raise SetupError(
-            f"CALLMARK_NATS_CREDENTIALS: {path} is not a NATS credentials file; it needs a user's JWT and its NKEY seed"
-        )
 
 
 def version_of(text: str) -> tuple[int, ...]:

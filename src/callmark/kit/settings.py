@@ -66,9 +66,21 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " unset starts the embedded one."
         ),
     ] = None
-    nats_credentials: Annotated[Path | None, Meta(description="Credentials file (`.creds`) for the NATS servers.")] = (
-        None
-    )
+    nats_credentials: Annotated[
+        Path | None,
+        Meta(description="Credentials file for the NATS servers: a `.creds` file, or the seed of an NKEY user."),
+    ] = None
+    nats_ca: Annotated[
+        Path | None,
+        Meta(
+            description="File of the certificates that sign those of the NATS servers; unset: the system's. With it, a"
+            " server without TLS is refused, as it is for `tls://`."
+        ),
+    ] = None
+    nats_certificate: Annotated[
+        Path | None, Meta(description="Certificate file that NATS servers may ask for; needs `nats_key`.")
+    ] = None
+    nats_key: Annotated[Path | None, Meta(description="File of that certificate's private key.")] = None
     data: Annotated[
         Path,
         Meta(
@@ -241,6 +253,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise SetupError(
                 "CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM has no email address; set it to the sender of mails"
             )
+        if (self.nats_certificate is None) != (self.nats_key is None):
+            raise SetupError("set both CALLMARK_NATS_CERTIFICATE and CALLMARK_NATS_KEY, or neither")
         if bool(self.smtp_user) != (self.smtp_password is not None):
             raise SetupError("set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither")
         for variable, networks in (

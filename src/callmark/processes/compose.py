@@ -20,6 +20,7 @@ from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.migrate import needed, schema_number
+from callmark.kit.nats_servers import NatsAccess
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
@@ -59,7 +60,7 @@ async def open_deps(
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings
         fabric = Fabric(
-            settings.nats_url.reveal(), installation, credentials=settings.nats_credentials, name=f"callmark {kind}"
+            settings.nats_url.reveal(), installation, access=NatsAccess.of(settings), name=f"callmark {kind}"
         )
         await fabric.open()
         stack.push_async_callback(fabric.close)
@@ -93,11 +94,18 @@ def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
         settings,
         postgres_dsn=Secret(there.postgres_dsn),
         nats_url=Secret(there.nats_url),
-        nats_credentials=Path(there.nats_credentials) if there.nats_credentials else None,
+        nats_credentials=_path(there.nats_credentials),
+        nats_ca=_path(there.nats_ca),
+        nats_certificate=_path(there.nats_certificate),
+        nats_key=_path(there.nats_key),
         public_url=settings.public_url or there.base_url,
         emulator=settings.emulator or there.emulator,
         outgoing_networks=settings.outgoing_networks or there.outgoing_networks,
     )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def public_url(settings: Settings) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import httpx
 import msgspec
-from nats.aio.client import Client
 
 from callmark.domain.mail import service as mail
 from callmark.kit import checks
@@ -20,9 +19,10 @@ from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nat
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.engines.postgres import data_version
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.fastpath.nats_client import SteadyClient
 from callmark.kit.health import Check
 from callmark.kit.heartbeats import heartbeats_of
-from callmark.kit.nats_servers import check_credentials, seeds, version_of
+from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import reach
@@ -185,18 +185,19 @@ def _static_files() -> CheckResult:
 
 
 async def _nats(settings: Settings) -> CheckResult:
-    client = Client()
+    access = NatsAccess.of(settings)
+    client = SteadyClient(access)
     tries: list[str] = []
 
     async def note(exc: Exception) -> None:
         tries.append(str(exc))
 
     try:
-        check_credentials(settings.nats_credentials)
+        access.check()
         async with asyncio.timeout(5):
             await client.connect(
                 seeds(settings.reached_nats),
-                user_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+                **access.options(),
                 allow_reconnect=False,
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
@@ -205,7 +206,7 @@ async def _nats(settings: Settings) -> CheckResult:
         version = version_of(str(client.connected_server_version))
         await client.close()
     except SetupError as exc:
-        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct CALLMARK_NATS_CREDENTIALS.")
+        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct that setting.")
     except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
         detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")
         return CheckResult("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")

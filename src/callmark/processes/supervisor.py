@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 
 import msgspec
@@ -175,7 +176,7 @@ class Supervisor:
             if isinstance(engine, EmbeddedPostgres):
                 settings = msgspec.structs.replace(settings, postgres_dsn=Secret(engine.dsn))
             else:
-                settings = msgspec.structs.replace(settings, nats_url=Secret(engine.url))
+                settings = msgspec.structs.replace(settings, nats_url=Secret(engine.url), nats_ca=None)
         return settings
 
     async def _migrate(self, settings: Settings) -> None:
@@ -257,9 +258,16 @@ def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Instal
         pid=os.getpid(),
         postgres_dsn=settings.reached_postgres,
         nats_url=settings.reached_nats,
-        nats_credentials=str(settings.nats_credentials) if settings.nats_credentials else None,
+        nats_credentials=_text(settings.nats_credentials),
+        nats_ca=_text(settings.nats_ca),
+        nats_certificate=_text(settings.nats_certificate),
+        nats_key=_text(settings.nats_key),
         base_url=settings.public_url,
         admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children if child.admin_port],
         emulator=settings.emulator,
         outgoing_networks=settings.outgoing_networks,
     )
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

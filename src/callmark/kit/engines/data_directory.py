@@ -42,6 +42,9 @@ class Installation(msgspec.Struct, frozen=True, kw_only=True):
     postgres_dsn: str
     nats_url: str
     nats_credentials: str | None = None
+    nats_ca: str | None = None
+    nats_certificate: str | None = None
+    nats_key: str | None = None
     base_url: str
     admin_urls: list[str] = []
     emulator: bool = False

@@ -7,6 +7,7 @@ promise; tests/kit/test_fabric.py would notice a change.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,7 +15,10 @@ import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
 from nats.protocol.parser import Parser
+
+from callmark.kit.nats_servers import NO_FILES, NatsAccess
 
 log = structlog.get_logger(__name__)
 
@@ -22,19 +26,58 @@ Take = Callable[[str, str, bytes, bool], None]
 """Gets subject, reply subject, payload, and whether it is NATS saying that nobody listens; it must not block."""
 
 _LINE_END = b"\r\n"
+_QUOTE = "'"
 
 
 class SteadyClient(Client):
-    """nats-py's client, which hands on direct subscriptions' messages, and whose reader survives a flush given up.
+    """nats-py's client, which hands on direct subscriptions' messages, with four differences.
 
-    nats-py leaves the future of such a flush in line, and the PONG that comes for it at last raises in the reader. That
-    ends, and the connection hears nothing more, yet counts as good until two of its pings are missed: 20 to 30 s in
-    which every push of this process fails.
+    Its reader survives a flush given up. nats-py leaves the future of such a flush in line, and the PONG that comes for
+    it at last raises in the reader. That ends, and the connection hears nothing more, yet counts as good until its
+    pings are missed: seconds in which every push of this process fails.
+
+    It leaves a server at once that stops responding: nats-py waits for its answer to the end of TLS, for half a minute.
+    It connects again after any error that a server names before it hangs up (it is full, the user's rights were read
+    again, its token has ended); nats-py takes most of them as the end. And it speaks TLS where that was asked for, or
+    not at all; nats-py sends the password to a server that offers none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, access: NatsAccess = NO_FILES) -> None:
         super().__init__()
         self._ps = _DirectParser(self)
+        self._access = access
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Made for each connection, so that new certificates are found."""
+        return self._access.tls_context()
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:  # noqa: FBT001, FBT002 - nats-py's own signature
+        wanted = self._access.ca or (self._current_server and self._current_server.uri.scheme == "tls")
+        if initial_connection and wanted and not info.get("tls_required"):
+            raise NatsError("nats: the server does not offer TLS")
+        await super()._process_info(info, initial_connection)
+
+    async def _process_err(self, err_msg: str) -> None:
+        if self.is_connected and "permissions violation" not in err_msg.lower():
+            await self._process_op_err(NatsError(f"nats: {err_msg.strip(_QUOTE)}"))
+        else:
+            await super()._process_err(err_msg)
+
+    async def _process_op_err(self, e: Exception) -> None:
+        if not self.is_closed and not self.is_reconnecting:
+            self._hang_up()
+        await super()._process_op_err(e)
+
+    async def _connect_to_server(self, s: Any) -> None:  # noqa: ANN401 - nats-py keeps its type to itself
+        self._hang_up()  # nats-py drops a connection that it could not complete, and leaves it open
+        await super()._connect_to_server(s)
+
+    def _hang_up(self) -> None:
+        """Cuts the connection, if there is one."""
+        transport: Any = self._transport
+        if transport is not None and transport:
+            transport._io_writer.transport.abort()  # noqa: SLF001 - see above
 
     async def _process_pong(self) -> None:
         line: list[Any] = vars(self)["_pongs"]  # an untyped list in nats-py

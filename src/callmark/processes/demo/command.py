@@ -54,7 +54,7 @@ def demo_settings(port: int | None, data: Path | None) -> Settings:
     settings = read_settings(port=port, data=data, emulator=True)
     if settings.data == default_data_dir():
         settings = msgspec.structs.replace(settings, data=demo_data_dir())
-    return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None)
+    return msgspec.structs.replace(settings, postgres_dsn=None, nats_url=None, nats_credentials=None, nats_ca=None)
 
 
 @dataclass
