@@ -47,6 +47,7 @@ PLATFORM_COMMANDS = {
     "migrate": _Entry("callmark.processes.commands:migrate_", "Update the database schema."),
     "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),
     "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
+    "installation": _Entry("callmark.processes.installation:group", "Tell a copy of a database from the original."),
     "secret-key": _Entry("callmark.processes.secret_key:group", "Replace a lost or leaked secret key."),
 }
 OPERATOR_COMMANDS = {

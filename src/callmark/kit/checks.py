@@ -13,6 +13,7 @@ from callmark.kit.db import Tx, fetch_one
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat
+from callmark.kit.installation import held_since, told_held
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
 from callmark.kit.settings import Settings
@@ -51,6 +52,12 @@ async def postgres_version(tx: Tx) -> CheckResult:
     major = number // 10000
     advice = "" if major >= OLDEST_POSTGRES else f"Use PostgreSQL {OLDEST_POSTGRES} or newer."
     return CheckResult("postgresql", ok=not advice, detail=f"version {major} answers", advice=advice)
+
+
+async def outgoing(tx: Tx) -> CheckResult:
+    """Whether webhooks and mails are sent; that a copy sends none is as it should be."""
+    held_at = await held_since(tx)
+    return CheckResult("outgoing", ok=True, detail=told_held(held_at) if held_at else "webhooks and mails are sent")
 
 
 async def connections(tx: Tx) -> CheckResult:

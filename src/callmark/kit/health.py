@@ -14,6 +14,7 @@ from callmark.kit import patience
 from callmark.kit.db import Database
 from callmark.kit.errors import Unavailable
 from callmark.kit.fabric import Fabric
+from callmark.kit.installation import held_since, told_held
 from callmark.kit.migrate import needed, schema_number
 
 _NEEDED = needed()
@@ -29,7 +30,7 @@ _WRITE = "SELECT pg_logical_emit_message(true, 'callmark.ready', ''), count(*) F
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One thing that must be right; `reason` says what is wrong, empty when `ok`."""
+    """One thing that must be right; `reason` says what is wrong, or of what is right, what to know all the same."""
 
     name: str
     ok: bool
@@ -87,13 +88,15 @@ async def _database(db: Database) -> list[Check]:
         with patience.of(total_s=ANSWER_WITHIN_S):
             async with db.transaction() as tx:
                 number = await schema_number(tx)
+                held_at = await held_since(tx) if number >= _NEEDED else None
                 await tx.execute("SET LOCAL work_mem = '64kB'")
                 await tx.execute(_WRITE)
     except Unavailable as exc:
         return [Check("postgresql", ok=False, reason=exc.reason), Check("schema", ok=False, reason="unknown")]
     ok = number >= _NEEDED  # a newer schema still fits: `post` steps run after the last old process has gone
     reason = "" if ok else f"at {number}, needs {_NEEDED}: run `callmark migrate`"
-    return [Check("postgresql", ok=True), Check("schema", ok=ok, reason=reason)]
+    held = [Check("outgoing", ok=True, reason=told_held(held_at))] if held_at else []
+    return [Check("postgresql", ok=True), Check("schema", ok=ok, reason=reason), *held]
 
 
 async def _nats(fabric: Fabric) -> Check:

@@ -30,6 +30,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
 from callmark.kit.ids import new_id
+from callmark.kit.installation import NOT_HELD
 from callmark.kit.metrics import WORK_SECONDS
 from callmark.kit.tasks import run_all
 
@@ -88,7 +89,8 @@ class Work:
     is what `run` gets of the row and begins with `key`. At most `at_once` rows are worked at by one worker, at most
     `most_held` are leased by it. With `owner` (a column), only the oldest `share` due rows of an owner run, over all
     workers, and of several owners' rows those come first whose owner has fewer before them. With `leases_owner` the row
-    is an owner itself; its run itself says how its rows went, also to the metrics.
+    is an owner itself; its run itself says how its rows went, also to the metrics. `is_outgoing` work sends something
+    to people or programs outside: none of it is claimed while the installation is held (`kit.installation`).
     """
 
     name: str
@@ -103,6 +105,7 @@ class Work:
     owner: LiteralString | None = None
     share: int = 256
     leases_owner: OwnerLease | None = None
+    is_outgoing: bool = False
 
     @property
     def claim_sql(self) -> LiteralString:
@@ -113,6 +116,8 @@ class Work:
         free: LiteralString = "due_at <= $1 AND (leased_until IS NULL OR leased_until < $2)"
         if self.leases_owner:
             free = f"{free} AND {self.leases_owner.free}"
+        if self.is_outgoing:
+            free = f"{free} AND {NOT_HELD}"
         if self.owner is None:
             chosen = f"SELECT {self.key} FROM {self.table} WHERE {free} ORDER BY due_at LIMIT $4"
         else:

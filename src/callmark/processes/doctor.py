@@ -129,6 +129,7 @@ async def _postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             if schema.ok:
                 yield await checks.secret_key(tx, settings)
                 yield await mail.check(tx, settings)
+                yield await checks.outgoing(tx)
                 yield checks.alive(await heartbeats_of(tx, SystemClock()))
     except EngineRefuses as exc:
         detail = exc.reason.removeprefix("postgresql: ")

@@ -13,10 +13,12 @@ import msgspec
 import structlog
 
 from callmark.kit.clock import SystemClock
+from callmark.kit.db import connect
 from callmark.kit.engines.data_directory import DataDirectory, Installation
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.installation import check_place, place_of
 from callmark.kit.migrate import migrate
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
@@ -117,6 +119,7 @@ class Supervisor:
         settings = await self._start_engines(engines, settings)
         settings = msgspec.structs.replace(settings, public_url=public_url(settings))
         await self._migrate(settings)
+        await self._check_place(settings)
         if self._prepare:
             await self._prepare(settings)
         for child in children:
@@ -194,6 +197,11 @@ class Supervisor:
                 await asyncio.sleep(0.5)
             else:
                 return
+
+    async def _check_place(self, settings: Settings) -> None:
+        """Raises SetupError for a copy that nobody has declared one, so that it does not act as the original."""
+        async with connect(settings.reached_postgres) as tx:
+            await check_place(tx, await place_of(tx, settings.data if self._settings.embedded_postgres else None))
 
     def _begin_children(self, directory: DataDirectory | None) -> list[ProcessUnit]:
         """The children, which import their modules while the engines start."""

@@ -21,12 +21,14 @@ from tests.surfaces.console.browser import (
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditFilter
 from callmark.domain.deps import Deps
+from callmark.domain.installation import service as installations
 from callmark.domain.mail import service as mail
 from callmark.domain.mail.model import MailState
 from callmark.domain.operators import service as operators
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.ids import new_id, random_text
+from callmark.surfaces.cli.session import operator_at_terminal
 
 QUEUES = "/console/operator/queues"
 HEALTH = "/console/operator/health"
@@ -186,3 +188,16 @@ async def test_members_find_no_page_of_the_operators(business: Business, browse:
         page = await alice.get(f"/console/operator/{path}")
         assert page.status_code == 404, path
         assert not [link for link in links_of(page) if "/operator/" in link]
+
+
+async def test_operators_see_that_a_copy_sends_nothing(
+    deps: Deps, olive: Browser, browse: Visitors, business: Business
+) -> None:
+    alice = await browse.as_member(business.admin)
+    assert "This installation is a copy" not in (await olive.get(HEALTH)).text
+    async with deps.db.transaction() as tx:
+        await installations.renew(tx, "here", deps.real_clock.now(), by=operator_at_terminal())
+    told = text_of(await olive.get(HEALTH))
+    assert "it sends no webhook and no email" in told
+    assert "callmark installation release" in told
+    assert "This installation is a copy" not in (await alice.get("/console")).text

@@ -35,10 +35,9 @@ def mails(deps: Deps) -> Work:
         refused = smtp.Refused("it waited too long", final=True)
         if mail.created_at > clock.now() - GIVES_UP_AFTER:
             refused = await smtp.send(settings, mail)
-        now, attempts = clock.now(), mail.attempt_count + 1
+        now, attempts, error = clock.now(), mail.attempt_count + 1, refused.error if refused else None
         due_at = next_try_at(now, attempts, mail.created_at) if refused and not refused.final else None
         state = MailState.WAITING if due_at else MailState.FAILED if refused else MailState.SENT
-        error = refused.error if refused else None
         async with db.connection() as tx:
             await queries.update_outcome(tx, claimed, state, now, attempts=attempts, due_at=due_at, error=error)
         (log.warning if refused else log.info)(
@@ -56,6 +55,7 @@ def mails(deps: Deps) -> Work:
         owner="recipient",
         share=2,
         ready=lambda: settings.emulator or bool(settings.smtp_host),
+        is_outgoing=True,
     )
 
 

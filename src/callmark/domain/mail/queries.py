@@ -60,6 +60,11 @@ async def count_waiting(tx: Tx) -> int:
     return await tx.fetchval("SELECT count(*) FROM mail WHERE due_at IS NOT NULL")
 
 
+async def delete_waiting(tx: Tx) -> int:
+    """Forgets every mail that waits; how many. Index mail_due_recipient."""
+    return int((await tx.execute("DELETE FROM mail WHERE due_at IS NOT NULL")).rpartition(" ")[2])
+
+
 async def delete_older(tx: Tx, now: datetime) -> None:
     """Forgets mails made `KEPT` ago and before, also those that still wait. Index mail_created."""
     await tx.execute("DELETE FROM mail WHERE created_at < $1", now - KEPT)

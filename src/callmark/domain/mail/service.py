@@ -43,6 +43,11 @@ async def send_again(tx: Tx, mail_id: MailId | None, now: datetime) -> list[str]
     return await queries.replace_unsent(tx, mail_id, now)
 
 
+async def forget_waiting(tx: Tx) -> int:
+    """Forgets every mail that waits to be sent; how many."""
+    return await queries.delete_waiting(tx)
+
+
 async def forget_all(tx: Tx) -> None:
     """Forgets every mail that was caught or waits."""
     await queries.delete_all(tx)

@@ -115,6 +115,8 @@ class Session:
     user_agent: str
     zone: ZoneInfo
     """In which pages show times."""
+    held_since: datetime | None = None
+    """Since when the installation sends nothing (real clock); pages tell operators."""
 
     def actor(self, address: str) -> Actor:
         """Who acts in this session, from that network address: an operator may do what an admin may."""

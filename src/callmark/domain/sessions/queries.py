@@ -17,7 +17,8 @@ _SESSION = """
 SELECT s.id, s.created_at, s.seen_at, s.address, s.user_agent, s.member_id, s.operator_id,
   coalesce(m.zone, o.zone) AS zone, coalesce(m.email, o.email) AS email, coalesce(m.name, o.name) AS name, m.role,
   coalesce(m.department_id, m.operation_id, m.process_id) AS node_id,
-  a.id AS account_id, a.name AS account_name, a.state AS account_state, a.features
+  a.id AS account_id, a.name AS account_name, a.state AS account_state, a.features,
+  (SELECT held_at FROM installation) AS held_since
 FROM console_session s
 LEFT JOIN member m ON m.id = s.member_id
 LEFT JOIN operator_user o ON o.id = s.operator_id
@@ -358,4 +359,5 @@ def _session(row: Row) -> Session:
         address=row["address"],
         user_agent=row["user_agent"],
         zone=zone_or_utc(row["zone"] or ""),
+        held_since=row["held_since"],
     )

@@ -164,6 +164,15 @@ async def delete_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookI
     return webhook
 
 
+async def delete_all(tx: Tx, now: datetime, *, by: Actor) -> int:
+    """Deletes every webhook of every account, in the transaction that is open; how many."""
+    webhooks = await queries.select_living(tx)
+    for webhook in webhooks:
+        await queries.mark_deleted(tx, webhook.id, now)
+        await _note(tx, by, "webhook.deleted", webhook, now)
+    return len(webhooks)
+
+
 async def rotate_secret(
     deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, overlap: timedelta, by: Actor
 ) -> NewSecret:
@@ -215,7 +224,7 @@ async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, 
     return new
 
 
-async def _note(tx: Transaction, by: Actor, action: str, webhook: Webhook, at: datetime, **facts: object) -> None:
+async def _note(tx: Tx, by: Actor, action: str, webhook: Webhook, at: datetime, **facts: object) -> None:
     webhook_id = str(webhook.id)
     await audit.note(tx, by, action, webhook.name, account_id=webhook.account_id, at=at, webhook_id=webhook_id, **facts)
 

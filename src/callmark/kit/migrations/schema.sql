@@ -568,6 +568,8 @@ CREATE TABLE public.installation (
     clock_version bigint DEFAULT 0 NOT NULL,
     secret_key_mark bytea,
     secret_key_changed_at timestamp with time zone,
+    held_at timestamp with time zone,
+    place text,
     CONSTRAINT installation_is_one CHECK (only_row)
 );
 
@@ -576,6 +578,10 @@ COMMENT ON TABLE public.installation IS 'One row. clock_offset moves the product
 COMMENT ON COLUMN public.installation.secret_key_mark IS 'A mark of the key that secrets are encrypted with (not the key), so that a process with another key is refused.';
 
 COMMENT ON COLUMN public.installation.secret_key_changed_at IS 'By the real clock. Links signed with the key before it are good for their lifetime after this.';
+
+COMMENT ON COLUMN public.installation.held_at IS 'Since when (real clock) no webhook, mail or alert is sent; null: they are.';
+
+COMMENT ON COLUMN public.installation.place IS 'Where the database was when it was first started; null: not started yet.';
 
 CREATE TABLE public.known_device (
     sha256 bytea NOT NULL,

@@ -73,6 +73,7 @@ async def _look(deps: Deps) -> InstallationHealth:
             await checks.database_size(tx),
             await checks.clock(tx, deps.real_clock),
             await _mail(deps, tx),
+            await checks.outgoing(tx),
         ]
     processes = await heartbeats(deps.db, deps.real_clock)
     findings = [_nats(deps), *found, checks.disk(deps.settings.data), _alive(processes)]

@@ -66,6 +66,8 @@ class Layout:
     zone: ZoneInfo
     """In which the page shows times."""
     request: ConsoleRequest
+    held_since: datetime | None
+    """Since when the installation sends nothing, for operators."""
 
     def may(self, action: str, path: tuple[Any, ...] = ()) -> bool:
         """Whether to show a button."""
@@ -107,6 +109,7 @@ def layout_of(request: ConsoleRequest) -> Layout:
         now=request.deps.clock.now(),
         zone=request.zone,
         request=request,
+        held_since=session.held_since if session and session.role is None else None,
     )
 
 

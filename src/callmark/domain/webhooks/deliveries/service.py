@@ -31,6 +31,7 @@ from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
+from callmark.kit.installation import held_since
 from callmark.kit.outbound import Outbound, allowed_networks
 
 log = structlog.get_logger(__name__)
@@ -78,15 +79,18 @@ async def send_test(
 ) -> DeliveryDetails:
     """Tries a webhook, also a paused one: one attempt with sample values and an id of its own, its result at once.
 
-    No retry, no mail, no event in the log of events; the delivery is marked as a test (contract D23). Raises NotFound.
+    No retry, no mail, no event in the log of events; the delivery is marked as a test (contract D23). Raises NotFound;
+    Conflict on a copy that sends nothing.
     """
     if outbound is None:
         async with Outbound(allowed_networks(deps.settings)) as opened:
             return await send_test(deps, account_id, webhook_id, kind, by=by, outbound=opened)
     async with deps.db.connection() as tx:
-        to = await queries.select_configuration(tx, account_id, webhook_id)
+        to, is_held = await queries.select_configuration(tx, account_id, webhook_id), await held_since(tx)
     if to is None:
         raise NotFound("no webhook with this id in this account")
+    if is_held:
+        raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     due = _sample(to, kind, deps.clock.now())
     made = await attempts.make(deps, outbound, Opener(deps.settings), due)
     delivery = _ended(due, kind, made, deps.clock.now())

@@ -91,6 +91,7 @@ class Dispatcher:
             run=self._attend,
             at_once=self._most_held,
             most_held=self._most_held,
+            is_outgoing=True,
             leases_owner=OwnerLease(
                 free=dispatch_queries.FREE,
                 give_back=self._give_back,

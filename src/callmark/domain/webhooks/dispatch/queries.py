@@ -15,6 +15,7 @@ from callmark.domain.ids import DeliveryId, EventId, WebhookId
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, Configuration, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.queries import configuration_of
 from callmark.kit.db import DatabaseConnection, Row, Tx, fetch_one
+from callmark.kit.installation import NOT_HELD
 
 _MOST_ENDED = 500
 """Deliveries of a deleted webhook that end in one step."""
@@ -145,11 +146,11 @@ async def give_back(
 async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelivery]]:
     """The first due deliveries of each webhook, by due instant and number; none when it is paused or not held any more.
 
-    As many as there is room for, without those under way; of a deleted webhook more, to end them. Index
-    waiting_delivery_due.
+    None either while the installation sends nothing. As many as there is room for, without those under way; of a
+    deleted webhook more, to end them. Index waiting_delivery_due.
     """
     rows = await tx.fetch(
-        """
+        f"""
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
           w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
           d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
@@ -162,7 +163,7 @@ async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelive
           ORDER BY d.due_at, d.event_number
           LIMIT CASE WHEN w.deleted_at IS NULL THEN ($6::integer[])[h.at::integer] ELSE $7::integer END
         ) d
-        WHERE q.leased_until > h.real_now AND NOT q.is_paused
+        WHERE q.leased_until > h.real_now AND NOT q.is_paused AND {NOT_HELD}
         """,
         [one.held.webhook_id for one in searches],
         [one.held.lease_id for one in searches],

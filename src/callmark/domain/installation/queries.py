@@ -1,0 +1,41 @@
+"""The SQL of the installation's one row, and of what runs on its database."""
+
+from datetime import datetime
+from uuid import UUID
+
+from callmark.kit.db import Row, Tx, fetch_one
+
+
+async def select_state(tx: Tx) -> Row:
+    """The row, and how many deliveries wait."""
+    return await fetch_one(
+        tx, "SELECT id, place, held_at, (SELECT count(*) FROM waiting_delivery) AS deliveries FROM installation"
+    )
+
+
+async def count_processes(tx: Tx, alive_after: datetime) -> int:
+    """Processes with a heartbeat after that instant (real clock), or else those that are connected."""
+    return await tx.fetchval(
+        "SELECT greatest((SELECT count(*) FROM process WHERE kind <> 'operator' AND heartbeat_at > $1),"
+        " (SELECT count(DISTINCT application_name) FROM pg_stat_activity WHERE datname = current_database()"
+        "   AND application_name ~ '^callmark (http|worker|handsets)'))",
+        alive_after,
+    )
+
+
+async def update_renewed(tx: Tx, installation_id: UUID, real_now: datetime, place: str) -> None:
+    """Gives it another id, holds it, and forgets the processes of the other one."""
+    await tx.execute(
+        "UPDATE installation SET id = $1, held_at = $2, place = nullif($3, '')", installation_id, real_now, place
+    )
+    await tx.execute("DELETE FROM process")
+
+
+async def update_place(tx: Tx, place: str) -> None:
+    """Records where it is."""
+    await tx.execute("UPDATE installation SET place = nullif($1, '')", place)
+
+
+async def update_released(tx: Tx) -> bool:
+    """Lets it send again; false when it was not held."""
+    return await tx.execute("UPDATE installation SET held_at = NULL WHERE held_at IS NOT NULL") != "UPDATE 0"
