@@ -1,6 +1,7 @@
 """A copy of an installation: another id, and nothing is sent until it is released."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -126,7 +127,7 @@ async def test_mails_wait_too(stage: Stage) -> None:
             mail_from="a@callmark.example",
             smtp_tls="none",
         )
-        deps = Deps(**{**vars(stage.deps), "settings": settings})
+        deps = replace(stage.deps, settings=settings)
         await enqueue(deps)
         await renewed(deps)
         assert await send_mails(deps) == 0
