@@ -110,8 +110,8 @@ $(STAMP)/chromium: | $(STAMP)/installed
 	  { apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell; } || command -v chromium
 	@touch $@
 
-# Proxies and promtool, which read the files of deploy/ in tests. RUNLEVEL=1 keeps their services from starting.
-DEBIAN := nginx haproxy prometheus
+# What reads the files of deploy/ in tests: proxies, promtool, systemd-analyze. RUNLEVEL=1 keeps services from starting.
+DEBIAN := nginx haproxy prometheus systemd
 $(STAMP)/debian: | $(STAMP)/installed
 	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(DEBIAN) 2>/dev/null | grep -cx installed | grep -qx $(words $(DEBIAN)) || \
 	  { apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends $(DEBIAN); }

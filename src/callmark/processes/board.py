@@ -5,6 +5,8 @@ not start) is still seen by the others, without any engine.
 """
 
 import os
+from collections.abc import Callable
+from time import monotonic
 
 import msgspec
 
@@ -18,13 +20,16 @@ _Notices = dict[str, str]
 class Board:
     """The supervisor's side. `fd` is what children inherit."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._said_at: dict[str, float] = {}
         self.fd = os.memfd_create("callmark-board")
         self._notices: _Notices = {}
         self._write()
 
     def say(self, part: str, trouble: str) -> None:
         """Notes what is wrong with `part`; with an empty text nothing is."""
+        self._said_at[part] = self._now()
         if self._notices.get(part, "") == trouble:
             return
         self._notices.pop(part, None)
@@ -35,6 +40,15 @@ class Board:
     def says(self, part: str) -> str:
         """What is noted of `part`, empty when nothing is."""
         return self._notices.get(part, "")
+
+    @property
+    def notices(self) -> _Notices:
+        """All that is wrong, by part."""
+        return dict(self._notices)
+
+    def silent_s(self) -> float:
+        """Seconds since the part was looked at that was not looked at the longest."""
+        return self._now() - min(self._said_at.values(), default=self._now())
 
     def close(self) -> None:
         """Lets go of the file."""

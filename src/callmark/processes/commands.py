@@ -9,6 +9,7 @@ import msgspec
 
 from callmark.kit import logs, migrate
 from callmark.kit.clock import SystemClock
+from callmark.kit.service_manager import ServiceManager
 from callmark.kit.settings import Settings, describe, read_settings
 from callmark.processes.compose import reach
 from callmark.processes.signals import run_until_stopped
@@ -55,10 +56,11 @@ def serve(
 
 async def _serve(settings: Settings, roles: frozenset[str], processes: int) -> None:
     handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
-    async with Supervisor(settings, roles, processes, handsets) as running:
+    manager, supervisor = ServiceManager.of(), Supervisor(settings, roles, processes, handsets)
+    async with supervisor as running:
         if sys.stderr.isatty():
             _say_where(running, roles)
-        await asyncio.Event().wait()
+        await manager.keep_told(supervisor.view)
 
 
 def _say_where(running: Running, roles: frozenset[str]) -> None:

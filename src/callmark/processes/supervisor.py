@@ -20,6 +20,7 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.migrate import migrate
+from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
@@ -39,6 +40,8 @@ CHILDREN_WITHIN_S = 3.7
 ENGINES_WITHIN_S = 1.1
 """Together under the five seconds in which everything has to be gone; the children's is more than any request takes."""
 
+LONGEST_SILENCE_S = 120.0
+"""Longer than the longest start of a part and the pause before it: whoever looks after a part has noted something."""
 
 Prepare = Callable[[Settings], Awaitable[None]]
 """Makes what must be there before the first request."""
@@ -105,6 +108,10 @@ class Supervisor:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    def view(self) -> View:
+        """For the service manager. It works while every part is looked at or tried again, whatever is wrong with it."""
+        return View(self._board.silent_s() < LONGEST_SILENCE_S, self._board.notices)
 
     async def _start(self) -> Running:
         settings = self._settings
