@@ -1,0 +1,251 @@
+"""STIR certificates (RFC 8226): made, read, and checked up to a trusted root."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmOID
+
+from callmark.passport import authority, der
+from callmark.passport.authority import ClaimConstraints, TnAuthList
+from callmark.passport.errors import PassportError, Reason
+
+MOST_BYTES = 64 * 1024
+"""Of the file with a certificate and those that issued it."""
+_MOST_CERTIFICATES = 5
+_UNDERSTOOD = {
+    x509.BasicConstraints.oid,
+    x509.KeyUsage.oid,
+    authority.TN_AUTH_LIST,
+    authority.CLAIM_CONSTRAINTS,
+    authority.ENHANCED_CLAIM_CONSTRAINTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignerCertificate:
+    """A certificate that counts: the key that signs, and what its holder may sign."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePublicKey
+    numbers: TnAuthList
+    constraints: tuple[ClaimConstraints, ...]
+
+
+def make_key() -> ec.EllipticCurvePrivateKey:
+    """A new key on P-256, the curve of ES256."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def make_root(name: str, key: ec.EllipticCurvePrivateKey, *, now: datetime, days: int = 3650) -> x509.Certificate:
+    """A root that signs itself, for tests and networks of one's own."""
+    subject = _name(name)
+    return _builder(subject, subject, key.public_key(), key.public_key(), now, days, ca=True).sign(key, hashes.SHA256())
+
+
+def make_issuer(
+    name: str,
+    key: ec.EllipticCurvePublicKey,
+    issuer: x509.Certificate,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    *,
+    now: datetime,
+    days: int = 365,
+) -> x509.Certificate:
+    """A certificate between the root and the signers: its holder may issue theirs."""
+    builder = _builder(_name(name), issuer.subject, key, issuer_key.public_key(), now, days, ca=True)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def issue(
+    name: str,
+    key: ec.EllipticCurvePublicKey,
+    issuer: x509.Certificate,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    numbers: TnAuthList,
+    constraints: ClaimConstraints | None = None,
+    *,
+    now: datetime,
+    days: int = 30,
+) -> x509.Certificate:
+    """A signer's certificate for these numbers, valid from five minutes ago. Raises ValueError for an empty list."""
+    builder = _builder(_name(name), issuer.subject, key, issuer_key.public_key(), now, days, ca=False)
+    builder = _with(builder, authority.TN_AUTH_LIST, numbers.encode())
+    if constraints is not None:
+        builder = _with(builder, authority.ENHANCED_CLAIM_CONSTRAINTS, constraints.encode())
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def read_chain(pem: bytes) -> list[x509.Certificate]:
+    """The certificates of a PEM file, the signer's first. Raises PassportError."""
+    if len(pem) > MOST_BYTES:
+        raise PassportError(Reason.BAD_IDENTITY_INFO, f"the certificate's file is longer than {MOST_BYTES} bytes")
+    try:
+        chain = x509.load_pem_x509_certificates(pem)
+    except ValueError as exc:
+        raise PassportError(Reason.BAD_IDENTITY_INFO, "there is no certificate in PEM") from exc
+    if len(chain) > _MOST_CERTIFICATES:
+        raise PassportError(Reason.BAD_IDENTITY_INFO, f"there are more than {_MOST_CERTIFICATES} certificates")
+    return chain
+
+
+def check_chain(
+    chain: Sequence[x509.Certificate], roots: Iterable[x509.Certificate], *, now: datetime
+) -> SignerCertificate:
+    """The signer's certificate, when it leads to one of `roots` and everything on the way counts at `now`.
+
+    `chain` begins with the signer's certificate; those that issued it may follow in any order. Raises PassportError
+    with the reason `UNSUPPORTED_CREDENTIAL`.
+    """
+    trusted, signer = list(roots), chain[0]
+    if signer in trusted:
+        raise _unsupported("the signer's certificate is itself a root")
+    path = _path(signer, list(chain[1:]), trusted)
+    for depth, certificate in enumerate(path):
+        _check_one(certificate, depth, now)
+    key = signer.public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _unsupported("the signer's key is not on the curve P-256")
+    try:
+        return SignerCertificate(signer, key, _numbers(signer), tuple(found for one in path for found in _limits(one)))
+    except (der.DerError, ValueError) as exc:
+        raise _unsupported(f"an extension cannot be read: {exc}") from exc
+
+
+def _path(
+    signer: x509.Certificate, others: list[x509.Certificate], roots: list[x509.Certificate]
+) -> list[x509.Certificate]:
+    """From the signer's certificate to a root. Each step uses up one certificate, so a circle ends."""
+    path = [signer]
+    while path[-1] not in roots:
+        issuer = next((one for one in [*roots, *others] if one not in path and _issued(path[-1], one)), None)
+        if issuer is None:
+            raise _unsupported("the certificate does not lead to a trusted root")
+        path.append(issuer)
+    return path
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
+        raise _unsupported("a certificate is not signed with ECDSA and SHA-256")
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _check_one(certificate: x509.Certificate, depth: int, now: datetime) -> None:
+    """Time, the right to issue, and critical extensions; `depth` counts from the signer, who is 0."""
+    if now < certificate.not_valid_before_utc:
+        raise _unsupported("a certificate is not valid yet")
+    if now > certificate.not_valid_after_utc:
+        raise _unsupported("a certificate has expired")
+    try:
+        extensions = certificate.extensions
+        for one in extensions:
+            if one.critical and one.oid not in _UNDERSTOOD:
+                raise _unsupported(f"a certificate has the critical extension {one.oid.dotted_string}")
+        basic, usage = _basic(extensions), _usage(extensions)
+    except (ValueError, x509.DuplicateExtension) as exc:
+        raise _unsupported(f"an extension cannot be read: {exc}") from exc
+    if depth == 0:
+        if (basic is not None and basic.ca) or (usage is not None and not usage.digital_signature):
+            raise _unsupported("the signer's certificate is not one that signs tokens")
+        return
+    if basic is None or not basic.ca or (usage is not None and not usage.key_cert_sign):
+        raise _unsupported("a certificate was issued by one that may not issue any")
+    if basic.path_length is not None and depth - 1 > basic.path_length:
+        raise _unsupported("a certificate was issued further down than its root allows")
+
+
+def _basic(extensions: x509.Extensions) -> x509.BasicConstraints | None:
+    try:
+        return extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _usage(extensions: x509.Extensions) -> x509.KeyUsage | None:
+    try:
+        return extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def _numbers(signer: x509.Certificate) -> TnAuthList:
+    found = _raw(signer, authority.TN_AUTH_LIST)
+    if found is None:
+        raise _unsupported("the signer's certificate has no TNAuthList")
+    return TnAuthList.decode(found)
+
+
+def _limits(certificate: x509.Certificate) -> list[ClaimConstraints]:
+    """The claim constraints of one certificate: RFC 9118, section 4, allows either extension, not both."""
+    older = _raw(certificate, authority.CLAIM_CONSTRAINTS)
+    enhanced = _raw(certificate, authority.ENHANCED_CLAIM_CONSTRAINTS)
+    if older is not None and enhanced is not None:
+        raise _unsupported("a certificate has claim constraints of both kinds")
+    if enhanced is not None:
+        return [ClaimConstraints.decode(enhanced)]
+    return [ClaimConstraints.decode(older, enhanced=False)] if older is not None else []
+
+
+def _raw(certificate: x509.Certificate, oid: ObjectIdentifier) -> bytes | None:
+    try:
+        value = certificate.extensions.get_extension_for_oid(oid).value
+    except x509.ExtensionNotFound:
+        return None
+    return value.value if isinstance(value, x509.UnrecognizedExtension) else None
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    issuer_key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    days: int,
+    *,
+    ca: bool,
+) -> x509.CertificateBuilder:
+    usage = x509.KeyUsage(
+        digital_signature=not ca,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
+        .add_extension(usage, critical=True)
+    )
+
+
+def _with(builder: x509.CertificateBuilder, oid: ObjectIdentifier, value: bytes) -> x509.CertificateBuilder:
+    return builder.add_extension(x509.UnrecognizedExtension(oid, value), critical=False)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _unsupported(detail: str) -> PassportError:
+    return PassportError(Reason.UNSUPPORTED_CREDENTIAL, detail)

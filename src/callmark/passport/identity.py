@@ -1,0 +1,67 @@
+"""The SIP header `Identity` (RFC 8224, section 4): a token and its parameters."""
+
+import re
+from dataclasses import dataclass
+
+from callmark.passport.claims import Kind
+from callmark.passport.errors import InvalidPassport
+from callmark.passport.tokens import MOST_CHARACTERS, Passport, read_token
+
+_PARAMETER = re.compile(r'\s*;\s*([A-Za-z0-9-]+)\s*=\s*(?:<([^<>\s]*)>|"([^"\\]*)"|([A-Za-z0-9._~+-]+))', re.ASCII)
+_DIGEST = re.compile(r"\s*([A-Za-z0-9_.-]+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityHeader:
+    """A value of the header: the token, and what its parameters say of it."""
+
+    token: str
+    info: str
+    kind: Kind
+
+    def __str__(self) -> str:
+        kind = f';ppt="{self.kind}"' if self.kind else ""
+        return f"{self.token};info=<{self.info}>;alg=ES256{kind}"
+
+
+def read_identity(value: str) -> Passport:
+    """The token in a value of the header. Raises InvalidPassport, also when the parameters contradict the token."""
+    header = _read_header(value)
+    passport = read_token(header.token)
+    if header.info != passport.x5u:
+        raise InvalidPassport("the parameter info is not the x5u of the token")
+    if header.kind is not passport.kind:
+        raise InvalidPassport("the parameter ppt is not the ppt of the token")
+    return passport
+
+
+def _read_header(value: str) -> IdentityHeader:
+    if len(value) > MOST_CHARACTERS * 2:
+        raise InvalidPassport("the header is too long")
+    digest = _DIGEST.match(value)
+    if digest is None:
+        raise InvalidPassport("the header does not begin with a token")
+    parameters = _parameters(value, digest.end())
+    if parameters.get("alg", "ES256") != "ES256":
+        raise InvalidPassport("the parameter alg is not ES256")
+    if "info" not in parameters:
+        raise InvalidPassport("the header has no parameter info")
+    try:
+        kind = Kind(parameters.get("ppt", ""))
+    except ValueError:
+        raise InvalidPassport("the parameter ppt is not one that is known here") from None
+    return IdentityHeader(digest[1], parameters["info"], kind)
+
+
+def _parameters(value: str, at: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    while value[at:].strip():
+        one = _PARAMETER.match(value, at)
+        if one is None:
+            raise InvalidPassport("the parameters of the header cannot be read")
+        name = one[1].lower()
+        if name in found:
+            raise InvalidPassport(f"the parameter {name} appears twice")
+        found[name] = next(part for part in one.groups()[1:] if part is not None)
+        at = one.end()
+    return found
