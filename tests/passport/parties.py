@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from callmark.passport import (
-    Call,
+    CallParties,
     ClaimConstraints,
     NumberRange,
     RichCallData,
@@ -25,7 +25,7 @@ ORIGID = "123e4567-e89b-12d3-a456-426655440000"
 X5U = "https://brand.example/acme.pem"
 ICON = "https://brand.example/acme-64x64.png"
 PNG = b"\x89PNG of Acme"
-CALL = Call.of(CALLER, CALLEE)
+CALL = CallParties.of(CALLER, CALLEE)
 
 
 @dataclass(frozen=True)

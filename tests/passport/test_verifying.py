@@ -9,7 +9,7 @@ from tests.passport.parties import CALL, CALLEE, CALLER, ICON, NOW, ORIGID, PNG,
 
 from callmark.passport import (
     Attestation,
-    Call,
+    CallParties,
     ClaimConstraints,
     Claims,
     InvalidPassport,
@@ -35,14 +35,14 @@ from callmark.passport.encoding import signed_form, to_base64url
 
 
 def checked(
-    network: Network, header: str, *, chain: bytes | None = None, call: Call = CALL, after_s: float = 0
+    network: Network, header: str, *, chain: bytes | None = None, call: CallParties = CALL, after_s: float = 0
 ) -> Verified:
     now = NOW + timedelta(seconds=after_s)
     return verify(header, call, network.chain if chain is None else chain, [network.root], now=now)
 
 
 def refusal(
-    network: Network, header: str, *, chain: bytes | None = None, call: Call = CALL, after_s: float = 0
+    network: Network, header: str, *, chain: bytes | None = None, call: CallParties = CALL, after_s: float = 0
 ) -> PassportError:
     with pytest.raises(PassportError) as caught:
         checked(network, header, chain=chain, call=call, after_s=after_s)
@@ -113,8 +113,8 @@ def test_a_token_with_another_key_s_signature_does_not_count(network: Network) -
 
 def test_a_token_about_another_call_does_not_count(network: Network) -> None:
     header = network.branded()
-    assert "someone else" in refusal(network, header, call=Call.of(CALLER, "12025559999")).detail
-    assert "another caller" in refusal(network, header, call=Call.of("12025559999", CALLEE)).detail
+    assert "someone else" in refusal(network, header, call=CallParties.of(CALLER, "12025559999")).detail
+    assert "another caller" in refusal(network, header, call=CallParties.of("12025559999", CALLEE)).detail
 
 
 @pytest.mark.parametrize(("after_s", "counts"), [(60, True), (61, False), (-60, True), (-61, False)])

@@ -6,7 +6,7 @@ Needs `cryptography` and nothing else of Callmark. It does no I/O: certificates,
     header = signer.rich_call_data("+12025551000", ["+12025551001"], RichCallData("Acme Bank"), now=now)
 
     passport = read_identity(header)                      # passport.x5u says where the certificate is
-    verified = verify(passport, Call.of(caller, callee), pem, roots, now=now)   # raises PassportError
+    verified = verify(passport, CallParties.of(caller, callee), pem, roots, now=now)   # raises PassportError
     verified.claims.rcd.name
 
 See `docs/passport.md`.
@@ -29,13 +29,13 @@ from callmark.passport.errors import InvalidPassport, PassportError, Reason
 from callmark.passport.identity import read_identity
 from callmark.passport.numbers import canonical_number
 from callmark.passport.tokens import Passport, read_token, sign_token
-from callmark.passport.verifying import FRESH_S, Call, Signer, Verified, pick, verify
+from callmark.passport.verifying import FRESH_S, CallParties, Signer, Verified, pick, verify
 
 __all__ = [
     "FRESH_S",
     "Attestation",
-    "Call",
     "CallInfo",
+    "CallParties",
     "ClaimConstraints",
     "Claims",
     "InvalidPassport",

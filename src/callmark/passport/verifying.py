@@ -64,14 +64,14 @@ class Signer:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallParties:
     """The call that a token has to be about, from its signalling: never from the token."""
 
     orig: str
     dest: str
 
     @classmethod
-    def of(cls, orig: str, dest: str) -> "Call":
+    def of(cls, orig: str, dest: str) -> "CallParties":
         """The call between two numbers in any spelling. Raises ValueError."""
         return cls(canonical_number(orig), canonical_number(dest))
 
@@ -96,7 +96,7 @@ class Verified:
 
 def verify(
     identity: str | Passport,
-    call: Call,
+    call: CallParties,
     chain: bytes,
     roots: Iterable[x509.Certificate],
     *,
