@@ -27,7 +27,7 @@ from callmark.domain.personalisation.queries import AcceptedRecord
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
 from callmark.domain.webhooks.deliveries import queries as delivery_queries
-from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
@@ -273,7 +273,7 @@ async def test_every_delivery_moves_on_beside_another_change_of_some(server: Ser
         webhook_id = WebhookId(new_id())
         deliveries = await make_deliveries(server, webhook_id, DeliveryState.PENDING)
         ended = [delivered(due) for due in deliveries]
-        await server.beside(touch(deliveries[:2]), lambda tx, ended=ended: dispatch_queries.record(tx, ended))
+        await server.beside(touch(deliveries[:2]), lambda tx, ended=ended: recording.record(tx, ended))
         assert await states(server, webhook_id) == {"success": ROWS}
 
 

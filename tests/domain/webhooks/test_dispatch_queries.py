@@ -8,7 +8,7 @@ from tests.factories import make_cast
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch import recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import FakeClock
@@ -46,10 +46,10 @@ async def test_a_day_without_statistics_is_not_read_to_record_what_became_of_a_f
     async with connect(engines.dsn) as tx:
         await tx.execute("SET plan_cache_mode = force_generic_plan")
         kept = [delivered(DeliveryId(new_id()), account_id, now)]
-        await dispatch_queries.record(tx, kept)  # its plan is kept from here
+        await recording.record(tx, kept)  # its plan is kept from here
         ids = await fill(tx, account_id, now, 2000)
         async with tx.transaction():
-            await dispatch_queries.record_within(tx, [delivered(one, account_id, now) for one in ids[:5]])
+            await recording.record_within(tx, [delivered(one, account_id, now) for one in ids[:5]])
             read = await tx.fetchval(
                 "SELECT sum(idx_tup_fetch) FROM pg_stat_xact_user_tables WHERE relname ~ '^deliver'"
             )

@@ -329,3 +329,27 @@ async def test_health_is_told_with_its_instant_and_an_odd_answer_with_its_note(d
     shown = text_of(await desk.alice.get(f"{EVENTS}/{found.delivery.id}"))
     assert "delivered (see note)" in shown
     assert "a header was 9,008 bytes long" in shown
+
+
+async def test_a_webhook_that_the_platform_paused_is_announced_tested_and_resumed(desk: Desk, clock: FakeClock) -> None:
+    async with receiver(status(500)) as there:
+        webhook = await desk.stage.webhook(there.url)
+        await desk.stage.append()
+        for pause in (timedelta(), *SCHEDULE, timedelta(days=2)):
+            clock.advance(pause)
+            await desk.stage.run_due()
+        await desk.stage.append()
+        await desk.stage.run_due()
+        alice = await desk.browse.as_member(desk.business.admin)  # her session is over by then
+        for path in ("/console", LIST):
+            said = text_of(await alice.get(path))
+            assert "orders was paused" in said
+            assert "had accepted no event for five days" in said
+        assert f'action="{LIST}/{webhook.id}/resume"' in (await alice.get(LIST)).text
+        assert f'href="{LIST}/{webhook.id}/test"' in (await alice.get(LIST)).text
+        there.answer = status(200)
+        resumed = await alice.follow(await alice.post(f"{LIST}/{webhook.id}/resume"))
+        assert "Some had failed before; you can send them again" in text_of(resumed)
+        assert "Since" in text_of(resumed)
+    for path in ("/console", LIST):
+        assert "was paused" not in text_of(await alice.get(path))

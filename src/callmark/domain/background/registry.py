@@ -19,6 +19,7 @@ from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
 from callmark.domain.webhooks.dispatch import jobs as webhooks
+from callmark.domain.webhooks.outages import jobs as outages
 from callmark.domain.work_names import WorkName
 from callmark.kit.outbound import Outbound
 from callmark.kit.work import Claimed, Work
@@ -41,6 +42,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
     "call_days": (timedelta(seconds=30), call_figures.count_calls),
+    "webhook_outages": (timedelta(seconds=30), outages.watch_outages),
     "sweep": (timedelta(seconds=30), sweep),
 }
 """How often each job runs, by the product clock; each runs once however many workers there are."""

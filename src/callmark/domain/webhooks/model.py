@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
 from callmark.domain.events.model import EventType, event_type_of
@@ -53,6 +53,13 @@ class DeliveryState(StrEnum):
     STOPPED = "stopped"  # the receiver answered 410, and the webhook says that this is final
 
 
+class PauseReason(StrEnum):
+    """Why a webhook is paused."""
+
+    REQUESTED = "requested"  # someone paused it
+    FAILING = "failing"  # the platform did, after five days without a success
+
+
 RESENDABLE = frozenset(
     {DeliveryState.SUCCESS, DeliveryState.FAILED, DeliveryState.STOPPED, DeliveryState.WEBHOOK_NOT_FOUND}
 )
@@ -75,6 +82,15 @@ class Webhook:
     updated_at: datetime
     paused_at: datetime | None = None
     old_secret_until: datetime | None = None
+    paused_for_failing: bool = False
+    """Whether the platform paused it, because it had failed for long."""
+
+    @property
+    def pause_reason(self) -> PauseReason | None:
+        """Why it is paused; None when it is not."""
+        if self.paused_at is None:
+            return None
+        return PauseReason.FAILING if self.paused_for_failing else PauseReason.REQUESTED
 
 
 class OldSecret(NamedTuple):
@@ -119,6 +135,8 @@ class DueDelivery:
     failures: int
     body: bytes
     to: Configuration
+    failing_since: datetime | None = None
+    """Since when no attempt of the webhook has succeeded; None when the last one did."""
 
     @property
     def is_wanted(self) -> bool:
@@ -227,6 +245,12 @@ def _host_of(url: str) -> str | None:
     except ValueError:
         return None
     return parts.hostname if usable else None
+
+
+def address_in_mails(url: str) -> str:
+    """A webhook's address without its query and user part, because they may carry the business's key."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "…" if parts.query else "", ""))
 
 
 def subscription(types: Collection[EventType]) -> frozenset[EventType]:

@@ -9,7 +9,7 @@ from callmark.kit.db import Row, Tx, fetch_one
 
 _WEBHOOK = (
     "id, account_id, name, url, event_types, honours_retry_after, stops_on_gone, created_by_email, created_at,"
-    " updated_at, paused_at,"
+    " updated_at, paused_at, paused_for_failing,"
     " (SELECT max(until) FROM unnest(old_secrets_until) AS old (until)) AS old_secret_until"
 )
 
@@ -50,13 +50,21 @@ async def select_webhooks(tx: Tx, account_id: AccountId) -> list[Webhook]:
     return [_webhook(row) for row in rows]
 
 
+async def select_unpaused(tx: Tx, webhook_id: WebhookId) -> Webhook | None:
+    """The webhook, if it exists and is not paused."""
+    row = await tx.fetchrow(
+        f"SELECT {_WEBHOOK} FROM webhook WHERE id = $1 AND deleted_at IS NULL AND paused_at IS NULL", webhook_id
+    )
+    return _webhook(row) if row else None
+
+
 async def update_webhook(tx: Tx, webhook: Webhook) -> None:
     """Sets what may change of a webhook, except its secrets; the queue learns whether it is paused."""
     await tx.execute(
         """
         WITH changed AS (
           UPDATE webhook SET name = $2, url = $3, event_types = $4, honours_retry_after = $5, stops_on_gone = $6,
-            updated_at = $7, paused_at = $8 WHERE id = $1 RETURNING id
+            updated_at = $7, paused_at = $8, paused_for_failing = $9 WHERE id = $1 RETURNING id
         )
         UPDATE webhook_queue q SET is_paused = $8::timestamptz IS NOT NULL FROM changed WHERE q.webhook_id = changed.id
         """,
@@ -68,6 +76,7 @@ async def update_webhook(tx: Tx, webhook: Webhook) -> None:
         webhook.stops_on_gone,
         webhook.updated_at,
         webhook.paused_at,
+        webhook.paused_for_failing,
     )
 
 
@@ -166,4 +175,5 @@ def _webhook(row: Row) -> Webhook:
         updated_at=row["updated_at"],
         paused_at=row["paused_at"],
         old_secret_until=row["old_secret_until"],
+        paused_for_failing=row["paused_for_failing"],
     )

@@ -17,6 +17,7 @@ from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.webhooks import model, queries, signing
 from callmark.domain.webhooks.model import LONGEST_OVERLAP, MOST_WEBHOOKS, Webhook
+from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
@@ -133,6 +134,8 @@ async def update_webhook(
         check_wanted(account.features, _features(new.event_types), _features(old.event_types), "event_types")
         model.refuse_taken(new.name, [other for other in all_ if other.id != webhook_id])
         await queries.update_webhook(tx, new)
+        if old.url != new.url:
+            await outages.begin_again(tx, webhook_id)
         facts = {**_facts(new), "is_address_new": old.url != new.url}
         await _note(tx, by, "webhook.changed", new, new.updated_at, **facts)
     return new
@@ -216,8 +219,9 @@ async def _set_paused(deps: Deps, account_id: AccountId, webhook_id: WebhookId, 
         await _note(tx, by, f"webhook.{done}", old, now)
         if (old.paused_at is not None) == paused:
             return old
-        new = replace(old, paused_at=now if paused else None, updated_at=now)
+        new = replace(old, paused_at=now if paused else None, paused_for_failing=False, updated_at=now)
         await queries.update_webhook(tx, new)
+        await outages.begin_again(tx, webhook_id)
         if not paused:
             tx.after_commit(partial(deps.wake, WorkName.DELIVERIES))
     log.info("webhook_paused" if paused else "webhook_resumed", webhook=str(webhook_id))

@@ -930,6 +930,7 @@ CREATE TABLE public.webhook (
     deleted_at timestamp with time zone,
     sealed_old_secrets bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     old_secrets_until timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    paused_for_failing boolean DEFAULT false NOT NULL,
     CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text])))
 );
 
@@ -938,6 +939,25 @@ COMMENT ON COLUMN public.webhook.url IS 'Called exactly as it is stored.';
 COMMENT ON COLUMN public.webhook.sealed_secret IS 'Encrypted with the installation''s secret key; the old one still signs beside it until old_secret_until.';
 
 COMMENT ON COLUMN public.webhook.sealed_old_secrets IS 'Secrets that were replaced, newest first, each good until the instant at the same place of old_secrets_until.';
+
+COMMENT ON COLUMN public.webhook.paused_for_failing IS 'The platform paused it, because no attempt had succeeded for five days.';
+
+CREATE TABLE public.webhook_outage (
+    webhook_id uuid NOT NULL,
+    failing_since timestamp with time zone,
+    last_failed_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    notices integer DEFAULT 0 NOT NULL,
+    is_open boolean DEFAULT false NOT NULL,
+    announced_at timestamp with time zone,
+    working_since timestamp with time zone,
+    CONSTRAINT webhook_outage_failing CHECK (((failing_since IS NULL) = (failures = 0)))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.webhook_outage IS 'Webhooks that fail or failed a short time ago. failing_since is the first failed attempt after the last success.';
+
+COMMENT ON COLUMN public.webhook_outage.is_open IS 'An alert said that the webhook fails, and none has said since that it works again.';
 
 CREATE TABLE public.webhook_queue (
     webhook_id uuid NOT NULL,
@@ -1152,6 +1172,9 @@ ALTER TABLE ONLY public.virtual_handset
 
 ALTER TABLE ONLY public.waiting_delivery
     ADD CONSTRAINT waiting_delivery_pkey PRIMARY KEY (delivery_id);
+
+ALTER TABLE ONLY public.webhook_outage
+    ADD CONSTRAINT webhook_outage_pkey PRIMARY KEY (webhook_id);
 
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_pkey PRIMARY KEY (id);
@@ -1499,6 +1522,9 @@ ALTER TABLE ONLY public.upload_part
 
 ALTER TABLE ONLY public.webhook
     ADD CONSTRAINT webhook_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.webhook_outage
+    ADD CONSTRAINT webhook_outage_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhook(id);
 
 ALTER TABLE ONLY public.webhook_queue
     ADD CONSTRAINT webhook_queue_webhook_id_fkey FOREIGN KEY (webhook_id) REFERENCES public.webhook(id);

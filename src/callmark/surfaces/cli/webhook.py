@@ -12,6 +12,7 @@ from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as delivery_log
 from callmark.domain.webhooks.deliveries.service import DeliveryFilter
 from callmark.domain.webhooks.model import Attempt, Delivery, DeliveryDetails, DeliveryState, Webhook
+from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.cli.session import (
     account_option,
@@ -217,7 +218,9 @@ async def pause(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> N
 async def resume(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> None:
     """Resume a paused webhook and send everything that is due."""
     webhook = await webhooks.resume_webhook(deps, account, id, by=operator_at_terminal())
-    out.item(_row(webhook), "Webhook resumed.")
+    oldest = await delivery_log.oldest_recoverable(deps, account, id)
+    again = f"callmark webhook recover {id} --account {account} --since {iso_ms(oldest)}" if oldest else ""
+    out.item(_row(webhook), f"Webhook resumed. To send again what had failed: {again}" if again else "Webhook resumed.")
 
 
 @group.command
@@ -323,6 +326,7 @@ def _row(webhook: Webhook) -> Row:
         "honour_retry_after": webhook.honours_retry_after,
         "stop_on_410": webhook.stops_on_gone,
         "paused_at": webhook.paused_at,
+        "pause_reason": webhook.pause_reason,
         "old_secret_until": webhook.old_secret_until,
         "created_by_email": webhook.created_by_email,
         "created_at": webhook.created_at,

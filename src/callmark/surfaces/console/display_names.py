@@ -295,6 +295,7 @@ PERIODIC = {
     "old_drafts": "Deletes old previews of files",
     "record_days": "Counts call records by day",
     "call_days": "Counts calls by day",
+    "webhook_outages": "Announces webhooks that fail, and those that work again",
     "sweep": "Ends pushes that still wait when their window closes",
 }
 PROCESSES = {

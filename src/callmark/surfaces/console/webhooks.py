@@ -158,9 +158,12 @@ async def pause(request: ConsoleRequest) -> Response:
 
 
 async def resume(request: ConsoleRequest) -> Response:
-    """Sends what has become due meanwhile."""
+    """Sends what has become due meanwhile; what has failed and is not tried again is offered next."""
     webhook = await webhooks.resume_webhook(request.deps, request.account_id, request.id(WebhookId), by=request.by)
-    return request.go(LIST, f"{webhook.name} is active again. Waiting events are being sent.")
+    said = f"{webhook.name} is active again. Waiting events are being sent."
+    if await deliveries.oldest_recoverable(request.deps, request.account_id, webhook.id):
+        return request.go(f"{LIST}/{webhook.id}/recover", f"{said} Some had failed before; you can send them again.")
+    return request.go(LIST, said)
 
 
 async def show_rotate(request: ConsoleRequest) -> Response:

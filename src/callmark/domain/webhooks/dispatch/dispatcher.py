@@ -13,12 +13,15 @@ from time import perf_counter
 
 import structlog
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.ids import DeliveryId, WebhookId
-from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries
+from callmark.domain.ids import AccountId, DeliveryId, WebhookId
+from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.failures import Enqueue
 from callmark.domain.webhooks.dispatch.queries import DueSearch, EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
+from callmark.domain.webhooks.outages import service as outages
+from callmark.domain.webhooks.outages.model import has_failed_for_long
 from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, Unavailable
@@ -53,6 +56,11 @@ class _Attention:
         """Whether something may be due that is not under way."""
         self.more = False
         """Whether our last look found as much as there was room for: then there may be more behind it."""
+        self.pauses: AccountId | None = None
+        """Set once the webhook has failed for so long that it may have to be paused: whose it is.
+
+        Nothing more is begun then; what is under way ends first, because it may be a success.
+        """
         self.rests = False
         """Whether something went wrong through us in an attempt: then the webhook rests before its next turn."""
 
@@ -106,9 +114,13 @@ class Dispatcher:
         held = _Attention(_lease(claimed))
         self._held.add(held)
         try:
-            while held.look or held.in_flight:
+            while held.look or held.in_flight or held.pauses:
                 held.news.clear()
-                if held.look and held.has_room and claimed.is_turn_over():
+                if held.pauses and not held.in_flight:
+                    await self._pause(held, held.pauses)
+                elif held.pauses:
+                    await held.news.wait()
+                elif held.look and held.has_room and claimed.is_turn_over():
                     held.look = False  # it is given back once its attempts have ended
                 elif held.look and held.has_room:
                     await self._start_due(held)
@@ -118,6 +130,18 @@ class Dispatcher:
             self._held.discard(held)
             await _let_end(held.running)
         return self._deps.clock.now() + POLL if held.rests else None
+
+    async def _pause(self, held: _Attention, account_id: AccountId) -> None:
+        """Pauses a webhook for which nothing is under way, if it still is ours and has failed for long."""
+        held.pauses = None
+        try:
+            async with self._deps.db.transaction() as tx:
+                await accounts.lock_account(tx, account_id)  # first, as everyone does who changes a webhook
+                if await dispatch_queries.lock_held(tx, held.lease, self._deps.real_clock.now()):
+                    await outages.pause_if_due(tx, self._deps, account_id, held.lease.webhook_id)
+        except AppError as exc:
+            log.warning("pause_put_off", webhook=str(held.lease.webhook_id), error=exc.detail)
+            held.rests = True
 
     async def _start_due(self, held: _Attention) -> None:
         # What is under way now may end while we read: what becomes of it is not this look's.
@@ -144,7 +168,7 @@ class Dispatcher:
         now = self._deps.clock.now()
         gone = Verdict(DeliveryState.WEBHOOK_NOT_FOUND, None)
         if found:
-            await self._deps.gather(dispatch_queries.record, [EndedAttempt(due, None, gone, now) for due in found])
+            await self._deps.gather(recording.record, [EndedAttempt(due, None, gone, now) for due in found])
             held.look = True  # there may be more
 
     async def _make_attempt(self, due: DueDelivery, held: _Attention) -> None:
@@ -156,6 +180,10 @@ class Dispatcher:
             await self._record(EndedAttempt(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value
             self.made += 1
+            if made.verdict.state is not DeliveryState.SUCCESS and has_failed_for_long(
+                due.failing_since, self._deps.clock.now()
+            ):
+                held.pauses = due.to.account_id
         except Exception:  # a bug, or PostgreSQL stays away: the delivery is due still
             log.exception("attempt_failed", webhook=str(due.to.webhook_id), delivery=str(due.delivery_id))
             held.rests = True
@@ -174,7 +202,7 @@ class Dispatcher:
                 if ended.verdict.state is DeliveryState.FAILED:
                     await failures.record_and_tell(self._deps, ended, self._enqueue)
                 else:
-                    await self._deps.gather(dispatch_queries.record, [ended])
+                    await self._deps.gather(recording.record, [ended])
             except Unavailable:
                 if not left:
                     raise

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.mail import letters as mails
 from callmark.domain.members import service as members
-from callmark.domain.webhooks.dispatch import queries as dispatch_queries
+from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
+from callmark.domain.webhooks.model import address_in_mails
 from callmark.kit.clock import iso_ms
 from callmark.kit.db import Tx
 
@@ -25,7 +25,7 @@ class Enqueue(Protocol):
 async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> None:
     """Writes a last failed attempt and queues the mails about it, in one transaction; one mail per delivery, once."""
     async with deps.db.transaction() as tx:
-        await dispatch_queries.record_within(tx, [ended])
+        await recording.record_within(tx, [ended])
         if not await dispatch_queries.mark_mailed(tx, ended.due, ended.at):
             return
         account = await accounts.find_account(tx, ended.due.to.account_id)
@@ -60,9 +60,3 @@ def _links(deps: Deps, ended: EndedAttempt) -> list[tuple[str, str]]:
         ("The webhook", f"{console}/webhooks#hook-{webhook_id}"),
         ("Send again what failed", f"{console}/webhooks/{webhook_id}/recover"),
     ]
-
-
-def address_in_mails(url: str) -> str:
-    """A webhook's address without its query and user part, because they may carry the business's key."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "…" if parts.query else "", ""))

@@ -153,10 +153,11 @@ async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelive
         f"""
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
           w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
-          d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body
+          d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body, o.failing_since
         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY
           AS h (webhook_id, lease_id, now, real_now, at)
         JOIN webhook_queue q USING (webhook_id, lease_id) JOIN webhook w ON w.id = q.webhook_id
+        LEFT JOIN webhook_outage o ON o.webhook_id = q.webhook_id
         JOIN client_account a ON a.id = w.account_id AND a.state = 'active', LATERAL (
           SELECT * FROM waiting_delivery d WHERE d.webhook_id = q.webhook_id AND d.due_at <= h.now
             AND d.delivery_id <> ALL (($5::uuid[])[h.at::integer:h.at::integer])
@@ -195,13 +196,8 @@ def _due_of(row: Row, to: Configuration) -> DueDelivery:
         row["failures"],
         row["body"].encode(),
         to,
+        row["failing_since"],
     )
-
-
-async def record(connection: DatabaseConnection, ended: Sequence[EndedAttempt]) -> None:
-    """As `record_within`, gathered from many attempts, in a transaction of its own."""
-    async with connection.transaction():
-        await record_within(connection, ended)
 
 
 async def record_within(tx: Tx, ended: Sequence[EndedAttempt]) -> None:
@@ -258,6 +254,17 @@ async def _move_one(tx: Tx, one: EndedAttempt) -> None:
         one.attempt is not None,
         one.due.attempt_count + 1,
     )
+
+
+async def lock_held(tx: Tx, held: HeldWebhook, real_now: datetime) -> bool:
+    """Whether we hold the webhook still; its row of the queue is locked then, so that nobody else takes it."""
+    row = await tx.fetchrow(
+        "SELECT FROM webhook_queue WHERE webhook_id = $1 AND lease_id = $2 AND leased_until > $3 FOR NO KEY UPDATE",
+        held.webhook_id,
+        held.lease_id,
+        real_now,
+    )
+    return row is not None
 
 
 async def mark_mailed(tx: Tx, due: DueDelivery, now: datetime) -> bool:

@@ -35,6 +35,7 @@ _WEBHOOK = {
     "honours_retry_after": False,
     "stops_on_gone": False,
     "paused_at": None,
+    "pause_reason": None,
     "old_secret_until": None,
     "created_by_email": EMAIL,
     "created_at": AT,
@@ -162,7 +163,7 @@ ROUTES = (
         summary="Pause a webhook",
         description="Keeps events without sending them, for up to 30 days. You can safely repeat the request.",
         response=WebhookView,
-        answer=_WEBHOOK | {"paused_at": AT},
+        answer=_WEBHOOK | {"paused_at": AT, "pause_reason": "requested"},
     ),
     ManagedRoute(
         "POST",

@@ -12,7 +12,7 @@ from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import HealthState, WebhookHealth
-from callmark.domain.webhooks.model import LONGEST_NAME, LONGEST_OVERLAP, Webhook
+from callmark.domain.webhooks.model import LONGEST_NAME, LONGEST_OVERLAP, PauseReason, Webhook
 from callmark.domain.webhooks.service import NewSecret
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.actor import actor_of
@@ -44,6 +44,13 @@ class WebhookView(msgspec.Struct, kw_only=True):
     honours_retry_after: Annotated[bool, Meta(description=_RETRY_AFTER)]
     stops_on_gone: Annotated[bool, Meta(description=_GONE)]
     paused_at: Annotated[Instant | None, Meta(description="Since when it is paused; null if it is not.")]
+    pause_reason: Annotated[
+        PauseReason | None,
+        Meta(
+            description="Why it is paused: `requested`, or `failing` after five days without a success; null if it is"
+            " not."
+        ),
+    ]
     old_secret_until: Annotated[Instant | None, Meta(description="How long a replaced secret signs; null for none.")]
     created_by_email: CreatedBy
     created_at: CreatedAt
@@ -232,6 +239,7 @@ def _shown(webhook: Webhook) -> WebhookView:
         honours_retry_after=webhook.honours_retry_after,
         stops_on_gone=webhook.stops_on_gone,
         paused_at=instant(webhook.paused_at),
+        pause_reason=webhook.pause_reason,
         old_secret_until=instant(webhook.old_secret_until),
         created_by_email=webhook.created_by_email,
         created_at=iso_ms(webhook.created_at),

@@ -1,0 +1,1 @@
+"""Alerts: what the platform tells a business without being asked, and to whom."""
