@@ -69,7 +69,7 @@ class Cluster:
     """The nodes, and what Callmark needs to reach them."""
 
     def __init__(self, directory: Path) -> None:
-        ports: dict[str, int] = dict(zip(("4222", "6222", "8222"), _free_ports(3), strict=True))
+        ports: dict[str, int] = dict(zip(("4222", "6222", "8222"), free_ports(3), strict=True))
         made = directory / "made"
         subprocess.run([SAMPLE / "make-keys.sh", made, *HOSTS], check=True, capture_output=True)
         self.nodes = [Node(host, made / host, ports) for host in HOSTS]
@@ -105,7 +105,7 @@ async def nats_cluster() -> AsyncGenerator[Cluster]:
         shutil.rmtree(directory)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free on each of the hosts."""
     found: list[int] = []
     while len(found) < count:

@@ -12,6 +12,7 @@ import structlog
 
 from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable, said
+from callmark.kit.primary import LOST, Primary
 
 if TYPE_CHECKING:
     PooledConnection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -25,17 +26,6 @@ Row = Any
 
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 15.0
-
-_LOST = (
-    OSError,  # a time-out is one too
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.LockNotAvailableError,  # not within the `lock_timeout` that the transaction set itself
-    asyncpg.InternalClientError,  # an engine that crashed spoke out of turn; the connection is of no more use
-)
-"""What asyncpg raises when the engine is away, going down, crashed, not yet up, full, demoted or too busy."""
 
 _REFUSED: dict[type[Exception], str] = {
     asyncpg.InvalidCatalogNameError: "Create that database, or correct CALLMARK_POSTGRES_DSN.",
@@ -148,12 +138,17 @@ class Transaction:
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", primary: Primary) -> None:
         self._pool = pool
+        self._primary = primary
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int, name: str = "callmark") -> "Database":
-        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment)."""
+    async def open(cls, dsn: str, *, size: int, name: str = "callmark", primary: Primary | None = None) -> "Database":
+        """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment).
+
+        `primary` is what the process's other connections share with them.
+        """
+        primary = primary or Primary(dsn)
         with named_when_lost():
             pool = await asyncpg.create_pool(
                 dsn,
@@ -161,10 +156,11 @@ class Database:
                 max_size=size,
                 command_timeout=STATEMENT_TIMEOUT_S,
                 timeout=5.0,
+                connect=primary.connect,
                 reset=_keep_session,
                 server_settings=server_settings(name),
             )
-        return cls(pool)
+        return cls(pool, primary)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Tx]:
@@ -212,6 +208,7 @@ class Database:
                         timer.cancel()
                     await self._pool.release(held)
         except Unavailable as exc:
+            self._primary.failed(exc.__cause__)
             if late:
                 raise Unavailable("postgresql: no answer in time") from exc
             raise
@@ -221,7 +218,7 @@ class Database:
 async def connect(dsn: str, *, within: timedelta = timedelta(seconds=10)) -> AsyncGenerator[DatabaseConnection]:
     """One connection outside any pool, for migrations, engines and checks. Raises `Unavailable` as the pool does."""
     with named_when_lost():
-        held = await asyncpg.connect(dsn, timeout=within.total_seconds())
+        held = await Primary(dsn).connect(timeout=within.total_seconds())
         try:
             yield held
         finally:
@@ -261,7 +258,7 @@ def named_when_lost() -> Generator[None]:
         ):  # "connection is closed", "connection was closed in the middle of …", "pool is closing"
             raise
         raise Unavailable(f"postgresql: {exc}") from exc
-    except _LOST as exc:
+    except LOST as exc:
         raise Unavailable(f"postgresql: {said(exc)}") from exc
 
 

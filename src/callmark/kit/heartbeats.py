@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 
+from callmark.kit import patience
 from callmark.kit.clock import Clock, ProductClock
 from callmark.kit.db import Database, Tx, fetch_one
 from callmark.kit.errors import AppError, Unavailable
@@ -23,6 +24,8 @@ log = structlog.get_logger(__name__)
 HEARTBEAT = timedelta(seconds=1)
 DEAD_AFTER = timedelta(seconds=5)
 FORGOTTEN_AFTER = timedelta(minutes=10)
+ANSWER_WITHIN_S = 2.0
+"""A database that does not answer a beat in this time is taken to be in trouble: another server may be the primary."""
 CONFIRM_WITHIN = timedelta(seconds=10)
 TOPIC = "clock"
 
@@ -80,7 +83,8 @@ class LiveProcess:
         while True:
             await self._real.sleep(HEARTBEAT)
             try:
-                await self._refresh()
+                with patience.of(total_s=ANSWER_WITHIN_S):
+                    await self._refresh()
             except AppError as exc:
                 log.debug("heartbeat_missed", error=exc.detail)
             except Exception:

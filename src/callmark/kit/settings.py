@@ -56,7 +56,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     postgres_dsn: Annotated[
         Secret | None,
-        Meta(description="DSN of an existing PostgreSQL (15 or newer); unset starts the embedded one."),
+        Meta(
+            description="DSN of an existing PostgreSQL (15 or newer); several hosts name a primary and its standbys;"
+            " unset starts the embedded one."
+        ),
     ] = None
     nats_url: Annotated[
         Secret | None,

@@ -21,6 +21,7 @@ from callmark.kit.health import Health
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.nats_servers import NatsAccess
+from callmark.kit.primary import Primary
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
@@ -51,11 +52,11 @@ async def open_deps(
     real = SystemClock()
     clock = ProductClock(real)
     async with AsyncExitStack() as stack:
-        db = await Database.open(settings.postgres_dsn.reveal(), size=settings.pool_size, name=f"callmark {kind}")
+        dsn = settings.postgres_dsn.reveal()
+        primary = Primary(dsn)
+        db = await Database.open(dsn, size=settings.pool_size, name=f"callmark {kind}", primary=primary)
         stack.push_async_callback(db.close)
-        gathered = KeptConnections(
-            settings.postgres_dsn.reveal(), size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered"
-        )
+        gathered = KeptConnections(dsn, size=GATHER_CONNECTIONS, name=f"callmark {kind} gathered", primary=primary)
         stack.push_async_callback(gathered.close)
         installation = await _installation(db, wait)
         keyed = await _with_secret_key(db, settings) if with_key else settings

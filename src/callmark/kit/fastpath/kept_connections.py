@@ -13,6 +13,7 @@ import asyncpg
 
 from callmark.kit.db import ACQUIRE_TIMEOUT_S, STATEMENT_TIMEOUT_S, DatabaseConnection, named_when_lost, server_settings
 from callmark.kit.errors import Unavailable
+from callmark.kit.primary import Primary
 
 TRUSTED_S = 300.0
 """How long a connection may rest: something on the way may have dropped one that rested longer, without a word."""
@@ -28,8 +29,8 @@ class KeptConnections:
     whose plan does not depend on them; over partitions, planning costs more than running.
     """
 
-    def __init__(self, dsn: str, *, size: int, name: str) -> None:
-        self._dsn = dsn
+    def __init__(self, dsn: str, *, size: int, name: str, primary: Primary | None = None) -> None:
+        self._primary = primary or Primary(dsn)
         self._settings = server_settings(name) | {"plan_cache_mode": "force_generic_plan"}
         self._size = size
         self._slots = asyncio.Semaphore(size)
@@ -43,17 +44,26 @@ class KeptConnections:
         if self._closing:
             raise Unavailable("postgresql: this process is ending")
         async with self._slots:
-            with named_when_lost():
-                held = self._rested() or await self._connect()
-                self._busy.add(held)
-                try:
-                    yield held
-                except (TimeoutError, asyncio.CancelledError):  # its statement may be running still
-                    held.terminate()
-                    raise
-                finally:
-                    self._busy.discard(held)
-                    self._resting.append((held, asyncio.get_running_loop().time()))
+            try:
+                with named_when_lost():
+                    async with self._held() as held:
+                        yield held
+            except Unavailable as exc:
+                self._primary.failed(exc.__cause__)
+                raise
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncGenerator["BareConnection"]:
+        held = self._rested() or await self._connect()
+        self._busy.add(held)
+        try:
+            yield held
+        except (TimeoutError, asyncio.CancelledError):  # its statement may be running still
+            held.terminate()
+            raise
+        finally:
+            self._busy.discard(held)
+            self._resting.append((held, asyncio.get_running_loop().time()))
 
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
@@ -78,8 +88,7 @@ class KeptConnections:
         return None
 
     async def _connect(self) -> "BareConnection":
-        return await asyncpg.connect(
-            self._dsn,
+        return await self._primary.connect(
             timeout=ACQUIRE_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
             server_settings=self._settings,

@@ -1,0 +1,155 @@
+"""A primary and its synchronous standby: every connection is to the one that takes writes, whichever that is."""
+
+import asyncio
+import signal
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from tests.e2e.serving import tree
+from tests.engines import Engines
+from tests.postgres_pair import PostgresPair, PostgresServer, postgres_pair
+from tests.suspending import suspended
+from tests.waiting import until
+
+from callmark.kit import patience
+from callmark.kit.db import Database, Transaction, connect, own_names
+from callmark.kit.errors import Unavailable
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.primary import Host, Primary, hosts_of
+
+_PORT = "SELECT current_setting('port')::integer"
+
+
+@pytest.mark.parametrize(
+    ("dsn", "hosts"),
+    [
+        ("postgresql://u:p@a:5433,b/db", [Host("a", 5433), Host("b", 5432)]),
+        (
+            "postgresql://u@a,b:6000,[::1]:7000/db?sslmode=require",
+            [Host("a", 5432), Host("b", 6000), Host("::1", 7000)],
+        ),
+        ("postgresql:///db?host=a,b&port=1,2", [Host("a", 1), Host("b", 2)]),
+        ("postgresql://u@a,b/db?port=9", [Host("a", 9), Host("b", 9)]),
+        ("postgresql://u@/db?host=/run/one,/run/two", [Host("/run/one", 5432), Host("/run/two", 5432)]),
+        ("postgresql:///db", []),
+    ],
+)
+def test_hosts_are_read_as_libpq_reads_them(dsn: str, hosts: list[Host]) -> None:
+    assert hosts_of(dsn) == hosts
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://a,b/db?port=1,2,3", "postgresql://a:x,b/db"])
+def test_ports_that_fit_no_hosts_are_refused(dsn: str) -> None:
+    with pytest.raises(asyncpg.ClientConfigurationError):
+        hosts_of(dsn)
+
+
+@pytest.fixture
+async def pair() -> AsyncGenerator[PostgresPair]:
+    async with postgres_pair() as started:
+        yield started
+
+
+async def test_a_process_follows_the_primary_and_never_goes_back_to_one_that_was_replaced(pair: PostgresPair) -> None:
+    first, second = pair.primary, pair.standby
+    primary = Primary(pair.dsn)
+    db = await Database.open(pair.dsn, size=4, primary=primary)
+    kept = KeptConnections(pair.dsn, size=2, name="kept", primary=primary)
+    assert await _where(db) == await _where_kept(kept) == first.port
+    async with db.transaction() as tx:
+        await tx.execute("CREATE TABLE accepted (id integer)")
+    under_way, go = asyncio.Event(), asyncio.Event()
+    waiting = asyncio.create_task(_insert(db, 1, under_way, go))
+    await under_way.wait()
+    with suspended(tree(first.pid)):  # new connections still get through to its host, and no answer comes
+        go.set()
+        with pytest.raises(Unavailable), patience.of(total_s=1):
+            await _where(db)
+        await second.promote()
+        await _follows(db, second)
+        assert await _where_kept(kept) == second.port
+        with pytest.raises(Unavailable):  # not after the 15 s of a statement: it was cut
+            await asyncio.wait_for(waiting, 5)
+        await _insert(db, 2, asyncio.Event(), go)
+    # The old one goes on, takes writes again, and stands before no other.
+    async with connect(first.dsn) as old:
+        assert not await old.fetchval("SELECT pg_is_in_recovery()")
+    db_of_a_new_process = await Database.open(pair.dsn, size=1)
+    assert await _where(db) == await _where_kept(kept) == await _where(db_of_a_new_process) == second.port
+    await second.kill()
+    with pytest.raises(Unavailable):  # rather that than an old state
+        await _where(db)
+    await second.start()
+    await _follows(db, second)
+    async with db.connection() as tx:
+        assert [row["id"] for row in await tx.fetch("SELECT id FROM accepted")] == [2]
+    for one in (db, db_of_a_new_process, kept):
+        await one.close()
+
+
+async def _insert(db: Database, number: int, under_way: asyncio.Event, go: asyncio.Event) -> None:
+    async with db.transaction() as tx:
+        under_way.set()
+        await go.wait()
+        await tx.execute("INSERT INTO accepted VALUES ($1)", number)
+
+
+async def _where(db: Database) -> int:
+    async with db.connection() as tx:
+        return await tx.fetchval(_PORT)
+
+
+async def _where_kept(kept: KeptConnections) -> int:
+    async with kept.connection() as tx:
+        return await tx.fetchval(_PORT)
+
+
+async def _follows(db: Database, server: PostgresServer) -> None:
+    async def is_there() -> bool:
+        try:
+            with patience.of(total_s=2):
+                return await _where(db) == server.port
+        except Unavailable:
+            return False
+
+    await until(is_there, 20)
+
+
+async def test_a_server_that_became_read_only_loses_every_connection(engines: Engines) -> None:
+    db = await Database.open(engines.dsn, size=2)
+    async with db.transaction() as one, db.transaction() as other:
+        pids = {await _pid(one), await _pid(other)}
+    async with db.connection() as tx:
+        await tx.execute("SET default_transaction_read_only = on")
+    with pytest.raises(Unavailable) as caught:
+        async with db.transaction() as tx:
+            await tx.execute("CREATE TABLE never (id integer)")
+    assert "read-only" in caught.value.reason
+    async with db.transaction() as one, db.transaction() as other:
+        assert not pids & {await _pid(one), await _pid(other)}
+        await one.execute("CREATE TABLE now (id integer)")
+    await db.close()
+
+
+async def _pid(tx: Transaction) -> int:
+    return await tx.fetchval("SELECT pg_backend_pid()")
+
+
+async def test_a_server_that_takes_no_writes_is_not_connected_to(engines: Engines) -> None:
+    async with connect(engines.dsn) as tx:
+        name = await tx.fetchval("SELECT current_database()")
+        await tx.execute(own_names(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'))
+    with pytest.raises(Unavailable):
+        async with connect(engines.dsn, within=timedelta(seconds=2)):
+            pass
+
+
+async def test_without_any_server_each_is_named_with_what_is_wrong(pair: PostgresPair) -> None:
+    await pair.primary.kill(signal.SIGINT)
+    with pytest.raises(Unavailable) as caught:
+        async with connect(pair.dsn):
+            pass
+    assert f"{pair.standby.port}: takes no writes" in caught.value.reason
+    assert f"{pair.primary.port}: " in caught.value.reason
