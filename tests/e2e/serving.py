@@ -63,9 +63,9 @@ class Serve:
 
 
 @contextmanager
-def serving(directory: Path, *options: str, name: str = "data") -> Generator[Serve]:
+def serving(directory: Path, *options: str, name: str = "data", **variables: str) -> Generator[Serve]:
     """`callmark serve` on `directory`, ready; stopped at the end of the block when it still runs."""
-    process = start(directory, name, *options)
+    process = start(directory, name, *options, **variables)
     errors = directory / f"{name}.errors"
     serve = Serve(process, directory / name, errors)
     try:

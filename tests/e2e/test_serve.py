@@ -24,8 +24,9 @@ def directory() -> Generator[Path]:
 
 @pytest.fixture(scope="module")
 def serve(directory: Path) -> Generator[Serve]:
-    """One installation for the tests that leave it running."""
-    with serving(directory, "--processes", "2", name="shared") as running:
+    """One installation for the tests that leave it running; its option for roles wins over the setting."""
+    settings = {"CALLMARK_PROCESSES": "2", "CALLMARK_ADMIN_HOST": "127.0.0.2", "CALLMARK_ROLES": "gateway"}
+    with serving(directory, name="shared", **settings) as running:
         yield running
 
 
@@ -34,6 +35,7 @@ def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -
     assert fetch(there["base_url"] + "/healthz")[0] == 200
     assert len(there["admin_urls"]) == 3  # two for HTTP, one worker
     for url in there["admin_urls"]:
+        assert url.startswith("http://127.0.0.2:")
         assert [fetch(url + path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
 
 

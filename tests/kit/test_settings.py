@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
+from click.testing import CliRunner
 
 from callmark.kit.errors import SetupError
 from callmark.kit.settings import Secret, Settings, describe, read_settings, to_environ
+from callmark.kit.settings_in_force import SettingInForce, settings_in_force
+from callmark.processes.commands import serve, settings_
 
 
 def test_an_unknown_variable_stops_the_start() -> None:
@@ -93,3 +97,90 @@ def test_networks_that_are_none_are_refused_by_name() -> None:
 def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
     names = ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS")
     assert read_settings({f"CALLMARK_{name}": "x" for name in names}) == read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("PORT", "eighty", "a whole number from 0 to 65535, not 'eighty'"),
+        ("PROCESSES", "0", "a whole number from 1 to 64, not '0'"),
+        ("BULK_DEADLINE_S", "99", "a number above 0, and at most 60, not '99'"),
+        ("EMULATOR", "perhaps", "true or false, not 'perhaps'"),
+        ("SMTP_TLS", "some", "one of starttls, tls, none, not 'some'"),
+        ("MIN_APP_VERSION", "x", "text that matches"),
+        ("ROLES", "api, cook", "unknown role cook; the roles are api, console, gateway, worker"),
+        ("ROLES", " , ", "it names no role"),
+        ("ADMIN_HOST", "http://x", "a host name or an address, not a URL"),
+        ("ADMIN_HOST", "", "is empty"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_variable_and_what_it_takes(variable: str, value: str, said: str) -> None:
+    with pytest.raises(SetupError) as refused:
+        read_settings({f"CALLMARK_{variable}": value})
+    assert refused.value.message.startswith(f"CALLMARK_{variable} is ")
+    assert said in refused.value.message
+
+
+def test_roles_have_one_spelling_and_are_handed_on() -> None:
+    settings = read_settings({"CALLMARK_ROLES": "worker, api,"}, processes=3)
+    assert (settings.roles, settings.chosen_roles) == ("api,worker", {"api", "worker"})
+    child = read_settings(to_environ(settings))
+    assert (child.roles, child.processes) == ("api,worker", 3)
+
+
+def test_processes_on_every_address_are_reached_on_loopback() -> None:
+    assert read_settings({"CALLMARK_ADMIN_HOST": "0.0.0.0"}).reached_admin_host == "127.0.0.1"  # noqa: S104 - no socket
+    assert read_settings({"CALLMARK_ADMIN_HOST": "[::]"}).reached_admin_host == "::1"
+    assert read_settings({"CALLMARK_ADMIN_HOST": "10.0.0.8"}).reached_admin_host == "10.0.0.8"
+
+
+def test_a_value_and_its_file_together_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("k" * 32)
+    with pytest.raises(SetupError, match="CALLMARK_SECRET_KEY and CALLMARK_SECRET_KEY_FILE are both set"):
+        read_settings({"CALLMARK_SECRET_KEY": "k" * 32, "CALLMARK_SECRET_KEY_FILE": str(file)})
+
+
+def test_each_value_in_force_says_where_it_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "dsn"
+    file.write_text("postgresql://alice:geheim@db/callmark")
+    environ = {"CALLMARK_POSTGRES_DSN_FILE": str(file), "CALLMARK_ROLES": "worker,api", "CALLMARK_EMULATOR": "TRUE"}
+    found = {one.variable: one for one in settings_in_force(environ)}
+    assert list(found) == [variable for variable, _, _ in describe()]
+    dsn, roles, emulator, port, user = (
+        found[f"CALLMARK_{name}"] for name in ("POSTGRES_DSN", "ROLES", "EMULATOR", "PORT", "SMTP_USER")
+    )
+    assert (dsn.value, dsn.source, dsn.file) == ("set", "file", str(file))
+    assert (roles.value, roles.source, roles.default) == ("api,worker", "environment", "api,console,gateway,worker")
+    assert (emulator.value, emulator.source) == ("true", "environment")
+    assert (port.value, port.source, user.value) == ("8700", "default", "unset")
+    assert "geheim" not in repr(found)
+
+
+def run(*options: str, **variables: str) -> tuple[str, BaseException | None]:
+    """What `callmark settings` prints with these variables, and what it raises."""
+    result = CliRunner().invoke(settings_, options, env=variables)
+    return result.output, result.exception
+
+
+def test_the_command_prints_values_and_keeps_secrets() -> None:
+    variables = {"CALLMARK_PORT": "9000", "CALLMARK_SECRET_KEY": "geheim" * 6}
+    text, wrong = run(**variables)
+    assert wrong is None
+    assert "CALLMARK_PORT = 9000 (from the environment; default 8700)\n    Port to listen on" in text
+    assert "CALLMARK_SECRET_KEY = set (from the environment)" in text
+    assert "geheim" not in text
+    listed = msgspec.json.decode(run("--json", **variables)[0], type=list[SettingInForce])
+    assert next(one for one in listed if one.variable == "CALLMARK_PORT").value == "9000"
+
+
+def test_the_command_lists_settings_also_when_one_is_wrong() -> None:
+    text, wrong = run(CALLMARK_PROT="9000")
+    assert "CALLMARK_PORT = 8700 (default)" in text
+    assert isinstance(wrong, SetupError)
+    assert "CALLMARK_PROT" in wrong.message
+    assert run("--json", CALLMARK_PROT="9000")[0] == ""
+
+
+def test_every_option_of_serve_is_a_setting() -> None:
+    assert {parameter.name for parameter in serve.params} <= {field.name for field in msgspec.structs.fields(Settings)}

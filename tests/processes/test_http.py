@@ -8,7 +8,9 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
-from callmark.processes.http import LOOPBACK, Server, open_socket
+from callmark.processes.http import Server, open_socket
+
+LOOPBACK = "127.0.0.1"
 
 _gates: dict[str, asyncio.Event] = {}
 """`/slow`: set when it may go on to its body; an event belongs to one test's loop."""

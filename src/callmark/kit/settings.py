@@ -1,44 +1,29 @@
 """Settings: read once from `CALLMARK_*` variables, frozen, passed down. An unknown or malformed one stops the start."""
 
+import builtins
 import os
 from collections.abc import Mapping
-from email.utils import parseaddr
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from callmark.kit import setting_addresses
-from callmark.kit.addresses import parse_networks
+from callmark.kit import setting_rules
 from callmark.kit.errors import SetupError
+from callmark.kit.roles import ROLES, parse_roles
+from callmark.kit.secret_value import Secret
+from callmark.kit.setting_rules import PREFIX
 
-PREFIX = "CALLMARK_"
 OF_CLIENTS = frozenset(
     f"{PREFIX}{name}"
     for name in ("BASE_URL", "ACCOUNT_ID", "KEY_ID", "API_KEY", "EMULATOR_URL", "EMULATOR_CREDENTIALS")
 )
 """What the client library and the test plugin read; a shell that has them can run the platform too."""
-LEAST_SECRET_KEY = 32
-"""Characters of the secret key."""
 
 
-class Secret:
-    """A value that never prints: it shows as `set` or `unset`."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The value itself, for the one place that uses it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "set" if self._value else "unset"
-
-    __str__ = __repr__
+_REACHED = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked up, not bound
+"""What reaches a process that listens on every address."""
 
 
 def default_data_dir() -> Path:
@@ -103,13 +88,27 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     ] = None
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 chooses a free one.")] = 8700
+    roles: Annotated[
+        str,
+        Meta(
+            description="What `callmark serve` runs here, separated by commas: `api`, `console`, `gateway`, `worker`."
+        ),
+    ] = ",".join(sorted(ROLES))
+    processes: Annotated[int, Meta(ge=1, le=64, description="Number of HTTP processes of `callmark serve`.")] = 1
+    admin_host: Annotated[
+        str,
+        Meta(
+            description="Address for health and metrics. Anyone who reaches it sees versions, routes and counts, but no"
+            " data of businesses."
+        ),
+    ] = "127.0.0.1"
     admin_port: Annotated[
         int,
         Meta(
             ge=0,
             le=65535,
-            description="Loopback port for the first process's health and metrics; each further process uses the"
-            " next. 0: free ones.",
+            description="Port for the first process's health and metrics; each further process uses the next. 0: free"
+            " ones.",
         ),
     ] = 0
     public_url: Annotated[
@@ -237,63 +236,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     emulator_force: Annotated[bool, Meta(description="Allow emulator mode on an address other than loopback.")] = False
 
     def __post_init__(self) -> None:
-        """Brings addresses to one spelling and lifts the emulator's limits.
-
-        Refuses values that cannot be meant, and the emulator in the open.
-        """
-        self._normalise_addresses()
+        """Brings values to one spelling, refuses those that cannot be meant, and lifts the emulator's limits."""
+        setting_rules.normalise(self)
+        setting_rules.check(self)
         if self.emulator:
             msgspec.structs.force_setattr(self, "answers_a_day", 0)
-        if self.emulator and not self.emulator_force and self.host not in {"127.0.0.1", "::1", "localhost"}:
-            raise SetupError(
-                "emulator mode lets anyone who can reach it control clocks and handsets; it does not start on"
-                f" {self.host}."
-                " Listen on 127.0.0.1, or set CALLMARK_EMULATOR_FORCE=true if you trust everyone on that network."
-            )
-        if self.secret_key is not None and len(self.secret_key.reveal()) < LEAST_SECRET_KEY:
-            raise SetupError(f"CALLMARK_SECRET_KEY is too short: it needs {LEAST_SECRET_KEY} or more random characters")
-        if self.smtp_host and "@" not in parseaddr(self.mail_from)[1]:
-            raise SetupError(
-                "CALLMARK_SMTP_HOST is set, but CALLMARK_MAIL_FROM has no email address; set it to the sender of mails"
-            )
-        if (self.nats_certificate is None) != (self.nats_key is None):
-            raise SetupError("set both CALLMARK_NATS_CERTIFICATE and CALLMARK_NATS_KEY, or neither")
-        if bool(self.smtp_user) != (self.smtp_password is not None):
-            raise SetupError("set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither")
-        for variable, networks in (
-            ("CALLMARK_OUTGOING_NETWORKS", self.outgoing_networks),
-            ("CALLMARK_TRUSTED_PROXIES", self.trusted_proxies),
-        ):
-            try:
-                parse_networks(networks)
-            except ValueError as exc:
-                raise SetupError(f"{variable}: {exc}") from exc
-
-    def _normalise_addresses(self) -> None:
-        """Raises SetupError for an address that cannot be used; the struct is frozen for everyone else."""
-        for name, normalised in (
-            ("public_url", setting_addresses.public_url),
-            ("object_store", setting_addresses.object_store),
-            ("host", setting_addresses.host_name),
-            ("smtp_host", setting_addresses.host_name),
-            ("postgres_dsn", setting_addresses.postgres_dsn),
-            ("nats_url", setting_addresses.nats_urls),
-        ):
-            given: str | Secret | None = getattr(self, name)
-            if given is None:
-                continue
-            try:
-                text = normalised(given.reveal() if isinstance(given, Secret) else given)
-            except ValueError as exc:
-                raise SetupError(f"{PREFIX}{name.upper()} is invalid: {exc}") from exc
-            msgspec.structs.force_setattr(self, name, Secret(text) if isinstance(given, Secret) else text)
-        if not self.host:
-            raise SetupError("CALLMARK_HOST is empty; set it to an address to listen on, such as 127.0.0.1")
 
     @property
     def embedded_postgres(self) -> bool:
         """Whether PostgreSQL is ours to start."""
         return self.postgres_dsn is None
+
+    @property
+    def chosen_roles(self) -> frozenset[str]:
+        """The roles of `callmark serve` here."""
+        return parse_roles(self.roles)
+
+    @property
+    def reached_admin_host(self) -> str:
+        """Where this machine reaches the admin ports."""
+        return _REACHED.get(self.admin_host, self.admin_host)
 
     @property
     def embedded_nats(self) -> bool:
@@ -328,6 +290,8 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     }
     known = get_type_hints(Settings)
     for name in [n for n in values if n.endswith("_file") and n[:-5] in known]:
+        if name[:-5] in values:
+            raise SetupError(f"{PREFIX}{name[:-5].upper()} and {PREFIX}{name.upper()} are both set; unset one of them")
         values[name[:-5]] = _file_value(values.pop(name), name)
     for name in values:
         if name not in known:
@@ -336,7 +300,7 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as exc:
-        raise SetupError(f"invalid setting: {_explain(str(exc))}") from exc
+        raise SetupError(_explain(str(exc), values)) from exc
 
 
 def to_environ(settings: Settings) -> dict[str, str]:
@@ -377,7 +341,27 @@ def _file_value(path: str, name: str) -> str:
         raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc
 
 
-def _explain(text: str) -> str:
-    """Msgspec's sentence with the variable's name in place of its path (`… - at `$.port``)."""
+def _explain(text: str, values: Mapping[str, Any]) -> str:
+    """Msgspec's sentence (`… - at `$.port``) as one that names the variable, what it takes, and what it has."""
     what, _, path = text.partition(" - at `$.")
-    return f"{PREFIX}{path.rstrip('`').upper()}: {what}" if path else what
+    if not path:
+        return f"invalid setting: {what}"
+    name = path.rstrip("`")
+    return f"{PREFIX}{name.upper()} is invalid: it must be {_takes(name)}, not {values[name]!r}"
+
+
+def _takes(name: str) -> str:
+    """What values a setting takes that is no free text."""
+    hint = get_type_hints(Settings, include_extras=True)[name]
+    bounds = next(m for m in hint.__metadata__ if isinstance(m, Meta))
+    match hint.__origin__:
+        case builtins.int:
+            return f"a whole number from {bounds.ge} to {bounds.le}"
+        case builtins.float:
+            return f"a number above {bounds.gt}, and at most {bounds.le}"
+        case builtins.bool:
+            return "true or false"
+        case kind if get_args(kind):
+            return f"one of {', '.join(map(str, get_args(kind)))}"
+        case _:
+            return f"text that matches {bounds.pattern}"

@@ -28,7 +28,7 @@ from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
 from callmark.processes.board import read_board
 from callmark.processes.compose import open_deps
-from callmark.processes.http import LOOPBACK, Server, admin_app, open_socket, serve_until
+from callmark.processes.http import Server, admin_app, open_socket, serve_until
 from callmark.processes.worker import run_beside
 from callmark.worker.run import prepare
 
@@ -122,7 +122,9 @@ async def _serve(
 ) -> None:
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)
-    admin = Server(admin_app(deps), open_socket(LOOPBACK, admin_port, reuse_port=False, option="--admin-port"))
+    admin = Server(
+        admin_app(deps), open_socket(deps.settings.admin_host, admin_port, reuse_port=False, option="--admin-port")
+    )
     servers = [admin]
     if kind == "http":
         from callmark.surfaces.app import build_app

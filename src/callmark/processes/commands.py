@@ -9,54 +9,38 @@ import msgspec
 
 from callmark.kit import logs, migrate
 from callmark.kit.clock import SystemClock
+from callmark.kit.errors import SetupError
+from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.service_manager import ServiceManager
-from callmark.kit.settings import Settings, describe, read_settings
+from callmark.kit.settings import Settings, read_settings
+from callmark.kit.settings_in_force import SettingInForce, settings_in_force
 from callmark.processes.compose import reach
 from callmark.processes.signals import run_until_stopped
-from callmark.processes.supervisor import HTTP_ROLES, ROLES, Running, Supervisor
+from callmark.processes.supervisor import Running, Supervisor
 
 DATA = click.option("--data", type=click.Path(path_type=Path), help="Data directory of the embedded engines.")
 
 
 @click.command()
-@click.option(
-    "--roles",
-    default=",".join(sorted(ROLES)),
-    show_default=True,
-    help="The roles that this process runs, separated by commas.",
-)
-@click.option("--processes", type=click.IntRange(1, 64), default=1, show_default=True, help="Number of HTTP processes.")
+@click.option("--roles", help="What runs here, separated by commas (default: CALLMARK_ROLES, or all roles).")
+@click.option("--processes", type=click.IntRange(1, 64), help="Number of HTTP processes (default: CALLMARK_PROCESSES).")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on; 0 chooses a free one.")
-@click.option("--admin-port", type=int, help="Loopback port for the first process's health and metrics.")
+@click.option("--admin-host", help="Address for health and metrics.")
+@click.option("--admin-port", type=int, help="Port for the first process's health and metrics.")
 @DATA
 @click.option("--emulator", is_flag=True, default=None, help="Turn emulator mode on. For development only.")
-@click.option("--force", is_flag=True, default=None, help="Allow emulator mode on an address other than loopback.")
-def serve(
-    *,
-    roles: str,
-    processes: int,
-    host: str | None,
-    port: int | None,
-    admin_port: int | None,
-    data: Path | None,
-    emulator: bool | None,
-    force: bool | None,
-) -> None:
-    """Run the platform until SIGTERM or Ctrl-C."""
-    settings = read_settings(
-        host=host, port=port, admin_port=admin_port, data=data, emulator=emulator, emulator_force=force
-    )
+@click.option("--force", "emulator_force", is_flag=True, default=None, help="Allow emulator mode beyond loopback.")
+def serve(**options: object) -> None:
+    """Run the platform until SIGTERM or Ctrl-C. An option here wins over its setting (`callmark settings`)."""
+    settings = read_settings(None, **options)
     logs.set_up(settings.log_level)
-    chosen = frozenset(role.strip() for role in roles.split(",") if role.strip())
-    if not chosen:
-        raise click.UsageError("--roles is empty; name at least one role")
-    run_until_stopped(_serve(settings, chosen, processes))
+    run_until_stopped(_serve(settings, settings.chosen_roles))
 
 
-async def _serve(settings: Settings, roles: frozenset[str], processes: int) -> None:
+async def _serve(settings: Settings, roles: frozenset[str]) -> None:
     handsets = ["handsets"] if settings.emulator and "gateway" in roles else []
-    manager, supervisor = ServiceManager.of(), Supervisor(settings, roles, processes, handsets)
+    manager, supervisor = ServiceManager.of(), Supervisor(settings, roles, settings.processes, handsets)
     async with supervisor as running:
         if sys.stderr.isatty():
             _say_where(running, roles)
@@ -90,8 +74,28 @@ def migrate_(phase: str | None, data: Path | None) -> None:
 
 
 @click.command("settings")
-def settings_() -> None:
-    """List every setting with its variable, default and meaning."""
-    for variable, default, sentence in describe():
-        click.echo(f"{variable}{f' (default {default})' if default else ''}\n    {sentence}")
-    click.echo("To read the value of X from a file, set X_FILE to its path.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array instead of lines.")
+def settings_(*, as_json: bool) -> None:
+    """List every setting: its value here, where that comes from, its default and meaning.
+
+    A secret shows as `set`. When a variable is wrong, the list has defaults only, and the error says which it is.
+    """
+    wrong: SetupError | None = None
+    try:
+        found = settings_in_force()
+    except SetupError as exc:
+        found, wrong = settings_in_force({}), exc
+    if as_json and wrong is None:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    elif not as_json:
+        for setting in found:
+            click.echo(f"{setting.variable} = {setting.value} ({_origin(setting)})\n    {setting.description}")
+        click.echo("To read the value of X from a file, set X_FILE to its path.")
+    if wrong:
+        raise wrong
+
+
+def _origin(setting: SettingInForce) -> str:
+    told = {"default": "default", "environment": "from the environment", "file": f"from the file {setting.file}"}
+    default = f"; default {setting.default}" if setting.default and setting.source != "default" else ""
+    return f"{told[setting.source]}{default}"

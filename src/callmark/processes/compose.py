@@ -114,7 +114,12 @@ def public_url(settings: Settings) -> str:
     if settings.public_url:
         return settings.public_url
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return http_url(host, settings.port)
+
+
+def http_url(host: str, port: int) -> str:
+    """The address of a server of ours without TLS."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 async def _with_secret_key(db: Database, settings: Settings) -> Settings:

@@ -24,8 +24,6 @@ from callmark.surfaces.http import render_error
 
 log = structlog.get_logger(__name__)
 
-LOOPBACK = "127.0.0.1"
-
 STOP_WITHIN_S = 3
 """How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
 

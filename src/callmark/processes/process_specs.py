@@ -164,7 +164,9 @@ class ProcessUnit:
 
     async def look(self) -> Mapping[str, str]:
         """What is wrong with parts of it, by their names, as its admin port says."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.admin_port)
+        if self.settings is None:
+            raise RuntimeError("no settings")
+        reader, writer = await asyncio.open_connection(self.settings.reached_admin_host, self.admin_port)
         try:
             writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             head, _, body = (await reader.read(_MOST_BYTES)).partition(b"\r\n\r\n")

@@ -20,19 +20,17 @@ from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import check_place, place_of
 from callmark.kit.migrate import migrate
+from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
-from callmark.processes.compose import ENGINE_WAIT, public_url, refused, unreachable
-from callmark.processes.http import LOOPBACK, hold_port, open_socket
+from callmark.processes.compose import ENGINE_WAIT, http_url, public_url, refused, unreachable
+from callmark.processes.http import hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
 from callmark.processes.restart_policy import Report, keep, note
 
 log = structlog.get_logger(__name__)
-
-HTTP_ROLES = frozenset({"api", "console", "gateway"})
-ROLES = HTTP_ROLES | {"worker"}
 
 LARGEST_PORT = 65_535
 
@@ -84,8 +82,6 @@ class Supervisor:
         prepare: Prepare | None = None,
         log_files: bool = False,
     ) -> None:
-        if unknown := roles - ROLES:
-            raise SetupError(f"unknown role {', '.join(sorted(unknown))}; the roles are {', '.join(sorted(ROLES))}")
         self._settings = settings
         self._roles = roles
         self._processes = processes if roles & HTTP_ROLES else 0
@@ -238,7 +234,7 @@ class Supervisor:
         for port in ports:
             if port > LARGEST_PORT:
                 raise SetupError(f"--admin-port {first} leaves too few ports for {len(self._kinds)} processes")
-            open_socket(LOOPBACK, port, reuse_port=False, option="--admin-port").close()
+            open_socket(self._settings.admin_host, port, reuse_port=False, option="--admin-port").close()
 
     def _keep(
         self,
@@ -278,7 +274,7 @@ def _installation(settings: Settings, children: Sequence[ProcessUnit]) -> Instal
         nats_certificate=_text(settings.nats_certificate),
         nats_key=_text(settings.nats_key),
         base_url=settings.public_url,
-        admin_urls=[f"http://127.0.0.1:{child.admin_port}" for child in children if child.admin_port],
+        admin_urls=[http_url(settings.reached_admin_host, child.admin_port) for child in children if child.admin_port],
         emulator=settings.emulator,
         outgoing_networks=settings.outgoing_networks,
     )

@@ -23,7 +23,6 @@ from callmark.surfaces.api.routes import Api, Before
 from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, render, render_error
 from callmark.surfaces.observed import Observed
 
-HTTP_ROLES = frozenset({"api", "console", "gateway"})
 STREAM_PATH = "/handset/v1/stream"
 _API_PATHS = ("/clients/", "/v2/", "/v3/", "/extensions/")
 

@@ -13,11 +13,12 @@ import msgspec
 
 from callmark.kit import logs
 from callmark.kit.errors import AppError
+from callmark.kit.roles import ROLES
 from callmark.processes.demo.command import demo_settings
 from callmark.processes.demo.credentials import read_credentials
 from callmark.processes.demo.preparing import prepare, until_ready
 from callmark.processes.signals import run_until_stopped
-from callmark.processes.supervisor import ROLES, Supervisor
+from callmark.processes.supervisor import Supervisor
 from callmark.surfaces.emulator.walk import CREDENTIALS_JSON
 
 

@@ -14,8 +14,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from callmark.domain.deps import Deps
+from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Secret
-from callmark.surfaces.app import HTTP_ROLES, build_app
+from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator.guard import emulator_token
 from callmark.worker.run import prepare
 

@@ -16,6 +16,7 @@ import msgspec
 from callmark.kit import logs
 from callmark.kit.engines.data_directory import DataDirectory
 from callmark.kit.errors import SetupError
+from callmark.kit.roles import ROLES
 from callmark.kit.settings import Settings, default_data_dir, demo_data_dir, read_settings
 from callmark.processes.compose import open_deps
 from callmark.processes.demo.credentials import Credentials, read_credentials, write_credentials
@@ -23,7 +24,7 @@ from callmark.processes.demo.preparing import prepare, until_ready
 from callmark.processes.demo.story import Story
 from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
-from callmark.processes.supervisor import ROLES, Running, Supervisor
+from callmark.processes.supervisor import Running, Supervisor
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
 
 

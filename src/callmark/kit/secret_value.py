@@ -1,0 +1,19 @@
+"""A value that must not be shown."""
+
+
+class Secret:
+    """A value that never prints: it shows as `set` or `unset`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that uses it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "set" if self._value else "unset"
+
+    __str__ = __repr__
