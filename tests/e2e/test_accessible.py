@@ -15,6 +15,8 @@ PAGES = {
     "/docs": ".opblock",
     "/docs/handset": ".opblock",
     "/docs/emulator": ".opblock",
+    "/docs/errors": "main",
+    "/docs/errors/invalid-input": "table",
 }
 """Each page with what is there once it has drawn itself."""
 

@@ -20,7 +20,7 @@ from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFou
 from callmark.kit.health import readyz as ready
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
-from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, render, render_error
+from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, help_link, render, render_error
 from callmark.surfaces.observed import Observed
 
 STREAM_PATH = "/handset/v1/stream"
@@ -150,7 +150,9 @@ async def _on_http(_: Request, exc: HTTPException) -> StarletteResponse:
     known = {404: NotFound(), 405: MethodNotAllowed(allowed)}
     if exc.status_code in known:
         return _starlette(render_error(known[exc.status_code]))
-    return _starlette(render(ErrorBody(InvalidInput.slug, exc.detail), exc.status_code))
+    answer = render(ErrorBody(InvalidInput.slug, exc.detail), exc.status_code)
+    answer.headers.append(help_link(InvalidInput.slug))
+    return _starlette(answer)
 
 
 async def _on_ours(_: Request, exc: AppError) -> StarletteResponse:

@@ -28,6 +28,8 @@ Header = tuple[bytes, bytes]
 JSON: Header = (b"content-type", b"application/json")
 NO_STORE: Header = (b"cache-control", b"no-store")
 """On every answer of ours in JSON: tokens, links and numbers of people are for who asked, not for caches on the way."""
+ERROR_PAGES = "/docs/errors/"
+"""Where each error has a page of its own, under its slug."""
 _SECOND = timedelta(seconds=1)
 
 _LENGTH_DIGITS = 20
@@ -65,11 +67,17 @@ def render(value: object, status: int = 200) -> Response:
     return Response(status, msgspec.json.encode(value))
 
 
+def help_link(slug: str) -> Header:
+    """The header that leads from an error answer to the page about the error."""
+    return b"link", f'<{ERROR_PAGES}{slug}>; rel="help"'.encode()
+
+
 def render_error(error: AppError, *, with_field: bool = False) -> Response:
     """The Family A answer of an error, with the headers it calls for; `with_field` names the field that it is about."""
     slug, message = (error.slug, error.message) if type(error) is not AppError else (AppError.slug, "internal error")
     field = error.field if with_field and isinstance(error, (InvalidInput, Conflict)) else ""
     answer = render(ErrorBody(slug, message, field or UNSET), error.status)
+    answer.headers.append(help_link(slug))
     if isinstance(error, TooManyRequests):
         seconds = max(-(-error.retry_after // _SECOND), 1)
         answer.headers.append((b"retry-after", str(seconds).encode()))

@@ -13,12 +13,12 @@ from callmark.domain.ids import CampaignId
 from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.log_downloads.model import FileFormat, LogFile
 from callmark.kit.clock import EPOCH
-from callmark.kit.errors import InvalidInput
+from callmark.kit.errors import InvalidInput, NotFound
 from callmark.surfaces.api.actor import actor_of
 from callmark.surfaces.api.documented import UUID as UUID_SCHEMA, bad
 from callmark.surfaces.api.request import ApiRequest, refuse
 from callmark.surfaces.api.route import Doc, ErrorDoc, ParamDoc
-from callmark.surfaces.http import Response, render
+from callmark.surfaces.http import Response, help_link, render
 
 _UNITS = {10: timedelta(seconds=1), 13: timedelta(milliseconds=1)}
 _DIGITS = re.compile(r"[0-9]{10}([0-9]{3})?").fullmatch
@@ -126,7 +126,9 @@ async def _link(request: ApiRequest, file: LogFile, otherwise: str) -> Response:
 
 
 def _nothing(message: str) -> Response:
-    return render({"message": message}, 404)
+    answer = render({"message": message}, NotFound.status)
+    answer.headers.append(help_link(NotFound.slug))
+    return answer
 
 
 def _range_of(request: ApiRequest, name: str) -> tuple[datetime, datetime]:

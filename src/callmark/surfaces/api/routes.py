@@ -47,7 +47,16 @@ from callmark.surfaces.api.route import WITH_BODY, ApiRoute, Family
 from callmark.surfaces.api.token import DOC as TOKEN_DOC, create_token
 from callmark.surfaces.api.waiting_room import ClientLine, WaitingRoom
 from callmark.surfaces.bodies import read_text
-from callmark.surfaces.http import EACH_WAIT_S, Header, Response, bearer, check_media_type, render, render_error
+from callmark.surfaces.http import (
+    EACH_WAIT_S,
+    Header,
+    Response,
+    bearer,
+    check_media_type,
+    help_link,
+    render,
+    render_error,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -220,7 +229,9 @@ class Api:
 def _refused(family: Family, exc: InvalidInput) -> Response:
     """The answer to a fault of the request, in the route's family."""
     if family is Family.B:
-        return render(FamilyB(FaultOut("error", exc.field, capital(exc.message))), exc.status)
+        answer = render(FamilyB(FaultOut("error", exc.field, capital(exc.message))), exc.status)
+        answer.headers.append(help_link(exc.slug))
+        return answer
     return render_error(exc, with_field=family is Family.OURS)
 
 

@@ -1,6 +1,6 @@
 """The documents of the surfaces that a process serves, and a page for each of OpenAPI: built once, at its start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -15,8 +15,11 @@ from starlette.routing import BaseRoute, Route
 from callmark import __version__
 from callmark.domain.deps import Deps
 from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.http import ERROR_PAGES
 from callmark.surfaces.reference.asyncapi import asyncapi
 from callmark.surfaces.reference.components import Json
+from callmark.surfaces.reference.error_help import FAULTS, OUTCOMES
+from callmark.surfaces.reference.error_pages import error_pages, parts
 from callmark.surfaces.reference.openapi import openapi
 
 # The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
@@ -60,8 +63,19 @@ def _routes(url: str, roles: frozenset[str], *, emulator: bool) -> Sequence[Base
             version=__version__, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=emulator
         )
         found.append(_document(one.path, one.document))
-        found.append(_fixed(one.page, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS))
-    return found
+        found.append(_page(one.page, html))
+    return [*found, *_error_routes(viewed)]
+
+
+def _error_routes(viewed: Sequence[_Viewed]) -> Iterator[Route]:
+    """The pages that error answers link to; in every process, because each may answer with an error."""
+    pages = error_pages(one.document for one in viewed)
+    kinds = {"The record is invalid": FAULTS, "The record was not shown": OUTCOMES}
+    listing = _templates.get_template("errors.html").render(version=_RELEASE, parts=parts, pages=pages, kinds=kinds)
+    yield _page(ERROR_PAGES.rstrip("/"), listing)
+    template = _templates.get_template("error.html")
+    for page in pages:
+        yield _page(page.path, template.render(version=_RELEASE, parts=parts, page=page))
 
 
 def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]:
@@ -86,6 +100,10 @@ def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]
 def _document(path: str, document: Json) -> Route:
     # Anyone may read the documents, so that viewers and generators elsewhere can be pointed at them.
     return _fixed(path, msgspec.json.encode(document), "application/json", {"Access-Control-Allow-Origin": "*"})
+
+
+def _page(path: str, html: str) -> Route:
+    return _fixed(path, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
 
 
 def _fixed(path: str, body: bytes, media_type: str, headers: dict[str, str]) -> Route:

@@ -46,7 +46,9 @@ class DocumentInfo:
     summary: str
     description: str
     security_schemes: Json
-    headers: Json = field(default_factory=lambda: {name: HEADERS[name] for name in ("X-Request-Id", "Retry-After")})
+    headers: Json = field(
+        default_factory=lambda: {name: HEADERS[name] for name in ("X-Request-Id", "Link", "Retry-After")}
+    )
 
 
 def bearer(description: str) -> Json:

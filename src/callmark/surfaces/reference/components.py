@@ -34,6 +34,12 @@ HEADERS: dict[str, Json] = {
         "required": True,
         "schema": {"type": "string", "minLength": 1, "maxLength": 64},
     },
+    "Link": {
+        "description": "The page about this error.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^<[^>]+>; rel="help"$'},
+        "example": '</docs/errors/invalid-input>; rel="help"',
+    },
     "RateLimit": {
         "description": "What is left: `r` requests now; one more in `t` seconds.",
         "required": True,
@@ -60,6 +66,7 @@ HEADERS: dict[str, Json] = {
 _LIMITED = ("RateLimit", "RateLimit-Policy")
 _UNLIMITED = frozenset({401, 403, 500, 503})
 """Statuses that may be answered before the request has been counted."""
+_FIRST_ERROR = 400
 _ABOUT_FIELDS = frozenset({InvalidInput.slug, Conflict.slug})
 """Slugs of errors that may name a field."""
 _WAITING = frozenset({Conflict.status, TooManyRequests.status, Unavailable.status})
@@ -67,7 +74,7 @@ _WAITING = frozenset({Conflict.status, TooManyRequests.status, Unavailable.statu
 
 def headers_of(status: int, *, limited: bool, keyed: bool = False) -> Json:
     """References to the headers that an answer of this status carries or may carry."""
-    names = ["X-Request-Id", *(["Idempotent-Replayed"] if keyed else [])]
+    names = ["X-Request-Id", *(["Idempotent-Replayed"] if keyed else []), *(["Link"] if status >= _FIRST_ERROR else [])]
     names += _LIMITED if limited and status not in _UNLIMITED else ()
     names += ["Retry-After"] if status in _WAITING else []
     return {name: {"$ref": f"{_HEADERS}{name}"} for name in names}
