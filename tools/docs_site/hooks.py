@@ -10,7 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
-from tools.docs_site import examples, texts
+from tools.docs_site import examples, reference, texts
 from tools.sources import ROOT
 
 ICON = ROOT / "src/callmark/surfaces/static/emulator/icon.svg"
@@ -23,7 +23,7 @@ _texts: dict[str, texts.Text] = {}
 @cache
 def made_pages() -> dict[str, str]:
     """Markdown of every page that is no file of docs/, by its path in the site."""
-    return {"changelog.md": (ROOT / "CHANGELOG.md").read_text(), **examples.pages()}
+    return {"changelog.md": (ROOT / "CHANGELOG.md").read_text(), **examples.pages(), **reference.pages()}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
