@@ -71,11 +71,11 @@ def _error_routes(viewed: Sequence[_Viewed]) -> Iterator[Route]:
     """The pages that error answers link to; in every process, because each may answer with an error."""
     pages = error_pages(one.document for one in viewed)
     kinds = {"The record is invalid": FAULTS, "The record was not shown": OUTCOMES}
-    listing = _templates.get_template("errors.html").render(version=_RELEASE, parts=parts, pages=pages, kinds=kinds)
+    listing = _templates.get_template("errors.html").render(version=__version__, parts=parts, pages=pages, kinds=kinds)
     yield _page(ERROR_PAGES.rstrip("/"), listing)
     template = _templates.get_template("error.html")
     for page in pages:
-        yield _page(page.path, template.render(version=_RELEASE, parts=parts, page=page))
+        yield _page(page.path, template.render(version=__version__, parts=parts, page=page))
 
 
 def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]:
