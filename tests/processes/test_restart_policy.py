@@ -67,7 +67,7 @@ async def test_a_failing_start_is_noted_and_tried_again(failure: Exception) -> N
 
     told, board = await kept(Stuck())
     assert str(failure) in told[1]
-    assert str(failure) in read_board(board.fd)["flickering"]
+    assert str(failure) in read_board(board.fd).notices["flickering"]
 
 
 async def test_one_that_hangs_is_noted_and_killed() -> None:
@@ -81,7 +81,7 @@ async def test_one_that_hangs_is_noted_and_killed() -> None:
 
         async def wait(self) -> int:
             await self.killed.wait()
-            assert read_board(board.fd) == {"flickering": "does not answer"}
+            assert read_board(board.fd).notices == {"flickering": "does not answer"}
             self.enough.set()
             return -9
 
@@ -103,9 +103,9 @@ async def test_what_a_part_says_of_itself_is_noted() -> None:
 
     board = Board()
     assert await restart_policy.note(Half(), board)
-    assert read_board(board.fd) == {"flickering": "deliveries: stands still for 9 s"}
+    assert read_board(board.fd).notices == {"flickering": "deliveries: stands still for 9 s"}
     board.say("flickering", "")
-    assert read_board(board.fd) == {}
+    assert read_board(board.fd).notices == {}
 
 
 def test_pauses_grow_up_to_a_quarter_of_a_minute() -> None:

@@ -12,7 +12,7 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, fetch_one
 from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
-from callmark.kit.heartbeats import Heartbeat
+from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
 from callmark.kit.migrate import needed, schema_number
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
@@ -62,22 +62,30 @@ async def outgoing(tx: Tx) -> CheckResult:
 
 async def connections(tx: Tx) -> CheckResult:
     """Whether the server has connections left."""
+    used, most = await count_connections(tx)
+    few = used * 10 > most * 9
+    advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
+    return CheckResult("connections", ok=not few, detail=f"{used} of {most} connections are open", advice=advice)
+
+
+async def count_connections(tx: Tx) -> tuple[int, int]:
+    """How many connections are open to the server, and how many it allows."""
     row = await fetch_one(
         tx,
         "SELECT count(*) AS used, current_setting('max_connections')::integer AS most FROM pg_stat_activity"
         " WHERE backend_type = 'client backend'",
     )
-    few = row["used"] * 10 > row["most"] * 9
-    advice = "Raise max_connections, or lower CALLMARK_POOL_SIZE or the number of processes." if few else ""
-    return CheckResult(
-        "connections", ok=not few, detail=f"{row['used']} of {row['most']} connections are open", advice=advice
-    )
+    return row["used"], row["most"]
 
 
 async def database_size(tx: Tx) -> CheckResult:
     """How large the database is."""
-    size: int = await tx.fetchval("SELECT pg_database_size(current_database())")
-    return CheckResult("database size", ok=True, detail=f"{size / 1024**2:,.0f} MiB")
+    return CheckResult("database size", ok=True, detail=f"{await size_bytes(tx) / 1024**2:,.0f} MiB")
+
+
+async def size_bytes(tx: Tx) -> int:
+    """The same as a number."""
+    return await tx.fetchval("SELECT pg_database_size(current_database())")
 
 
 async def schema(tx: Tx) -> CheckResult:
@@ -117,10 +125,10 @@ async def clock(tx: Tx, real: Clock) -> CheckResult:
     """Whether this machine's clock and the database's agree."""
     before = real.now()
     theirs: datetime = await tx.fetchval("SELECT clock_timestamp()")
-    apart = theirs - (before + (real.now() - before) / 2)
-    advice = "" if abs(apart) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
+    offset = apart(theirs, before, real.now())
+    advice = "" if abs(offset) <= CLOCK_TOLERANCE else "Synchronise the clocks of both machines (NTP)."
     return CheckResult(
-        "clock", ok=not advice, detail=f"{apart.total_seconds():+.3f} s from the database's", advice=advice
+        "clock", ok=not advice, detail=f"{offset.total_seconds():+.3f} s from the database's", advice=advice
     )
 
 

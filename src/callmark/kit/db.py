@@ -4,7 +4,9 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, cast
 
 import asyncpg
@@ -12,6 +14,7 @@ import structlog
 
 from callmark.kit import patience
 from callmark.kit.errors import EngineRefuses, Unavailable, said
+from callmark.kit.metrics import histogram
 from callmark.kit.primary import LOST, Primary
 
 if TYPE_CHECKING:
@@ -23,6 +26,12 @@ AfterCommit = Callable[[], Awaitable[object]]
 
 Row = Any
 """A row of a result: fields by name or position (an asyncpg Record)."""
+
+_POOL_WAIT = histogram(
+    "callmark_pool_wait_seconds",
+    "How long it took to get a database connection from the pool, or to be refused one.",
+    buckets=(0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5),
+)
 
 ACQUIRE_TIMEOUT_S = 2.0
 STATEMENT_TIMEOUT_S = 15.0
@@ -135,12 +144,23 @@ class Transaction:
                 log.exception("announcement_failed")
 
 
+@dataclass(frozen=True)
+class PoolState:
+    """The connections of a pool, and who waits for one."""
+
+    most: int
+    in_use: int
+    idle: int
+    waiting: int
+
+
 class Database:
     """A pool of connections. Every way in raises `Unavailable` when PostgreSQL cannot be reached."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", primary: Primary) -> None:
         self._pool = pool
         self._primary = primary
+        self._waiting = 0
 
     @classmethod
     async def open(cls, dsn: str, *, size: int, name: str = "callmark", primary: Primary | None = None) -> "Database":
@@ -177,6 +197,11 @@ class Database:
                 yield tx
         await tx.committed()
 
+    def pool_state(self) -> PoolState:
+        """As of now."""
+        idle = self._pool.get_idle_size()
+        return PoolState(self._pool.get_max_size(), self._pool.get_size() - idle, idle, self._waiting)
+
     async def close(self) -> None:
         """Closes the connections; those still busy after two seconds are cut."""
         try:
@@ -199,7 +224,7 @@ class Database:
             with named_when_lost(), patience.waiting() as left_s:
                 loop = asyncio.get_running_loop()
                 ends_at = loop.time() + left_s
-                held = await self._pool.acquire(timeout=min(ACQUIRE_TIMEOUT_S, left_s))
+                held = await self._acquire(min(ACQUIRE_TIMEOUT_S, left_s))
                 timer = None if math.isinf(ends_at) else loop.call_at(ends_at, cut, held)
                 try:
                     yield held
@@ -212,6 +237,15 @@ class Database:
             if late:
                 raise Unavailable("postgresql: no answer in time") from exc
             raise
+
+    async def _acquire(self, within_s: float) -> "PooledConnection":
+        began = perf_counter()
+        self._waiting += 1
+        try:
+            return await self._pool.acquire(timeout=within_s)
+        finally:
+            self._waiting -= 1
+            _POOL_WAIT.observe(perf_counter() - began)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from callmark.kit.errors import Unavailable, said
 from callmark.kit.fanout import Answer, Fanouts, Push, Returning
 from callmark.kit.fastpath.nats_client import Outbox, SteadyClient, Take, subscribe, subscribe_directly
 from callmark.kit.ids import new_id
+from callmark.kit.metrics import NATS_RECONNECTS
 from callmark.kit.nats_servers import NO_FILES, NatsAccess, seeds, version_of
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,6 @@ PING_EVERY_S, MOST_UNANSWERED = 1, 3
 """A server that stops responding is left after four seconds: before the deadline of a bulk push."""
 
 _FAILED = (NatsError, OSError, asyncio.TimeoutError)
-
 _NOT_YET = "not connected yet"
 
 _HERE = b"+"
@@ -186,6 +186,7 @@ class Fabric:
 
     async def _reconnected(self) -> None:
         log.info("nats_back", server=self.server)
+        NATS_RECONNECTS.inc()
         self._settled_from = asyncio.get_running_loop().time() + RESETTLE_S
         for callback in self._on_reconnect:  # apart: a callback that fails must not look like a failed reconnection
             self._apart(callback())

@@ -7,6 +7,7 @@ work says when it turned last.
 import asyncio
 from collections.abc import Callable, Mapping
 from time import monotonic
+from uuid import UUID
 
 import msgspec
 
@@ -46,6 +47,10 @@ class Health:
         self._asked: dict[str, Callable[[], str]] = {}
         self.beside: Callable[[], Mapping[str, str]] = dict
         """What is wrong with the parts that the same `callmark serve` runs, by their names."""
+        self.restarts: Callable[[], Mapping[str, int]] = dict
+        """How often each of those parts was started again."""
+        self.process_id: UUID | None = None
+        """By which the installation's list of processes knows this one, once it is in it."""
 
     def turned(self, part: str) -> None:
         """A loop called `part` has turned; it is late if it does not turn again in time."""

@@ -6,6 +6,7 @@ process has confirmed the new version, so that after the answer no role still ac
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,8 +19,14 @@ from callmark.kit.db import Database, Tx, fetch_one
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id
+from callmark.kit.metrics import gauge
 
 log = structlog.get_logger(__name__)
+
+_CLOCK_OFFSET = gauge(
+    "callmark_clock_offset_seconds",
+    "How far the database's clock is ahead of this machine's, as the last heartbeat saw it.",
+)
 
 HEARTBEAT = timedelta(seconds=1)
 DEAD_AFTER = timedelta(seconds=5)
@@ -92,7 +99,11 @@ class LiveProcess:
 
     async def _refresh(self) -> None:
         async with self._db.transaction() as tx:
-            row = await fetch_one(tx, "SELECT clock_offset, clock_version FROM installation")
+            asked_at = self._real.now()
+            row = await fetch_one(
+                tx, "SELECT clock_offset, clock_version, clock_timestamp() AS theirs FROM installation"
+            )
+            _CLOCK_OFFSET.set(apart(row["theirs"], asked_at, self._real.now()).total_seconds())
             if row["clock_version"] >= self._version:  # two refreshes may overlap
                 self._clock.offset, self._version = row["clock_offset"], row["clock_version"]
             await tx.execute(
@@ -104,6 +115,20 @@ class LiveProcess:
                 self._real.now(),
                 self._version,
             )
+
+
+def apart(theirs: datetime, asked_at: datetime, told_at: datetime) -> timedelta:
+    """How far a clock that was asked is ahead of ours: it was read in the middle of question and answer."""
+    return theirs - (asked_at + (told_at - asked_at) / 2)
+
+
+async def is_eldest(tx: Tx, real: Clock, process_id: UUID, kinds: Collection[str]) -> bool:
+    """Whether of the processes of these kinds that are alive this one started first."""
+    return process_id == await tx.fetchval(
+        "SELECT id FROM process WHERE heartbeat_at > $1 AND kind = ANY ($2) ORDER BY started_at, id LIMIT 1",
+        real.now() - DEAD_AFTER,
+        list(kinds),
+    )
 
 
 async def move_clock(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import LiteralString
 
 import structlog
@@ -56,6 +57,15 @@ async def keep_days(db: Database, now: datetime, record_days: int) -> None:
                 if day not in days:
                     await _make(tx, table, day)
             await _drop(tx, table, days, today - ((table.retention_days or record_days) + 1) * _DAY)
+
+
+async def days_ahead(tx: Tx, today: date) -> dict[str, int]:
+    """For each table how many days after `today` have a partition, without a gap; -1 when today has none."""
+    ahead: dict[str, int] = {}
+    for table in DAILY_TABLES:
+        days = await _days(tx, table)
+        ahead[table.name] = next(n for n in count() if today + n * _DAY not in days) - 1
+    return ahead
 
 
 async def _days(tx: Tx, table: DailyTable) -> set[date]:

@@ -135,12 +135,7 @@ class Work:
         """
         table, key, owner = self.table, self.key, self.owner or ""
         return f"""
-            WITH RECURSIVE owner AS (
-              (SELECT {owner} AS id FROM {table} WHERE due_at IS NOT NULL ORDER BY {owner} LIMIT 1)
-              UNION ALL
-              SELECT (SELECT t.{owner} FROM {table} t WHERE t.due_at IS NOT NULL AND t.{owner} > o.id
-                ORDER BY t.{owner} LIMIT 1) FROM owner o WHERE o.id IS NOT NULL
-            )
+            {self.owners_sql}
             SELECT w.{key} FROM owner o CROSS JOIN LATERAL (
               SELECT t.{key}, t.due_at, t.leased_until, row_number() OVER (ORDER BY t.due_at, t.{key}) AS turn FROM (
                 SELECT {key}, due_at, leased_until FROM {table} d WHERE d.{owner} = o.id AND d.due_at <= $1
@@ -148,6 +143,19 @@ class Work:
               ) t
             ) w
             WHERE w.leased_until IS NULL OR w.leased_until < $2 ORDER BY w.turn, w.due_at LIMIT $4
+        """
+
+    @property
+    def owners_sql(self) -> LiteralString:
+        """Begins a statement with `owner (id)`: every owner of a due row, or of one that is due later; null is last."""
+        table, owner = self.table, self.owner or ""
+        return f"""
+            WITH RECURSIVE owner AS (
+              (SELECT {owner} AS id FROM {table} WHERE due_at IS NOT NULL ORDER BY {owner} LIMIT 1)
+              UNION ALL
+              SELECT (SELECT t.{owner} FROM {table} t WHERE t.due_at IS NOT NULL AND t.{owner} > o.id
+                ORDER BY t.{owner} LIMIT 1) FROM owner o WHERE o.id IS NOT NULL
+            )
         """
 
     @property

@@ -10,11 +10,16 @@ from time import monotonic
 
 import msgspec
 
-_SIZE = 16_384
+_SIZE = 65_536
 _LONGEST = 300
 """Characters of one notice."""
 
-_Notices = dict[str, str]
+
+class BoardState(msgspec.Struct):
+    """What is wrong with parts, and how often each part that is kept running was started again."""
+
+    notices: dict[str, str] = {}
+    restarts: dict[str, int] = {}
 
 
 class Board:
@@ -24,27 +29,33 @@ class Board:
         self._now = now
         self._said_at: dict[str, float] = {}
         self.fd = os.memfd_create("callmark-board")
-        self._notices: _Notices = {}
+        self._state = BoardState()
         self._write()
 
     def say(self, part: str, trouble: str) -> None:
         """Notes what is wrong with `part`; with an empty text nothing is."""
         self._said_at[part] = self._now()
-        if self._notices.get(part, "") == trouble:
+        notices = self._state.notices
+        if notices.get(part, "") == trouble:
             return
-        self._notices.pop(part, None)
+        notices.pop(part, None)
         if trouble:
-            self._notices[part] = trouble[:_LONGEST]
+            notices[part] = trouble[:_LONGEST]
         self._write()
 
     def says(self, part: str) -> str:
         """What is noted of `part`, empty when nothing is."""
-        return self._notices.get(part, "")
+        return self._state.notices.get(part, "")
+
+    def count_restarts(self, part: str, more: int) -> None:
+        """Notes that `part` is kept running and was started again `more` times."""
+        self._state.restarts[part] = self._state.restarts.get(part, 0) + more
+        self._write()
 
     @property
-    def notices(self) -> _Notices:
+    def notices(self) -> dict[str, str]:
         """All that is wrong, by part."""
-        return dict(self._notices)
+        return dict(self._state.notices)
 
     def silent_s(self) -> float:
         """Seconds since the part was looked at that was not looked at the longest."""
@@ -55,13 +66,13 @@ class Board:
         os.close(self.fd)
 
     def _write(self) -> None:
-        os.pwrite(self.fd, msgspec.json.encode(self._notices).ljust(_SIZE), 0)
+        os.pwrite(self.fd, msgspec.json.encode(self._state).ljust(_SIZE), 0)
 
 
-def read_board(fd: int) -> _Notices:
-    """What is noted at this moment, by part."""
+def read_board(fd: int) -> BoardState:
+    """What is noted at this moment."""
     while True:
         try:
-            return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=_Notices)
+            return msgspec.json.decode(os.pread(fd, _SIZE, 0), type=BoardState)
         except msgspec.DecodeError:  # read while it was written; that takes a moment only
             continue

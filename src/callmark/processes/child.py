@@ -24,6 +24,7 @@ from callmark.kit import logs
 from callmark.kit.errors import AppError
 from callmark.kit.health import Health
 from callmark.kit.limits import allow_many_files, collect_garbage_rarely
+from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
 from callmark.processes.board import read_board
@@ -81,11 +82,14 @@ def main() -> None:
     settings = read_settings(_given(args.settings_fd))
     allow_many_files()
     logs.set_up(settings.log_level)
-    structlog.contextvars.bind_contextvars(process=f"{args.kind}-{args.index}")
+    name = f"{args.kind}-{args.index}"
+    structlog.contextvars.bind_contextvars(process=name)
+    name_process(name, args.roles if args.kind == "http" else args.kind)
     line = _ParentPipe(args.ready_fd)
     health = Health()
     if args.board_fd is not None:
-        health.beside = functools.partial(read_board, args.board_fd)
+        health.beside = lambda: read_board(args.board_fd).notices
+        health.restarts = lambda: read_board(args.board_fd).restarts
     try:
         uvloop.run(_run(settings, args.kind, args.admin_port, frozenset(args.roles.split(",")), line, health))
     except AppError as exc:
@@ -132,6 +136,7 @@ async def _serve(
         sock = open_socket(deps.settings.host, deps.settings.port)
         servers.append(Server(build_app(deps, roles), sock, trusted_proxies=deps.settings.trusted_proxies))
     works = [serve_until(stop, servers, lambda: line.tell(Ready(admin.port)))]
+    works.append(run_beside(stop, watch_loop()))
     if background := _background(kind, deps):
         works.append(run_beside(stop, background(deps)))
     collect_garbage_rarely()

@@ -68,7 +68,9 @@ async def open_deps(
         live = LiveProcess(kind, db, fabric, clock, real)
         await live.start()
         stack.push_async_callback(live.stop)
-        yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health or Health())
+        health = health or Health()
+        health.process_id = live.id
+        yield Deps(keyed, db, fabric, StatementBatcher(gathered), clock, real, public_url(settings), health)
 
 
 @asynccontextmanager

@@ -13,7 +13,6 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from callmark.domain.deps import Deps
-from callmark.kit import metrics
 from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
 from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, HttpProtocol
@@ -21,6 +20,7 @@ from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.health import readyz
 from callmark.kit.tasks import end, run_all
 from callmark.surfaces.http import render_error
+from callmark.surfaces.metrics import MetricsPage
 
 log = structlog.get_logger(__name__)
 
@@ -164,12 +164,13 @@ def admin_app(deps: Deps) -> ASGIApp:
 
     `/readyz/all` tells, as the public `/readyz` does, of all that the same `callmark serve` runs.
     """
+    page = MetricsPage(deps)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
-        status, kind, body = await _admin_answer(deps, scope["path"])
+        status, kind, body = await _admin_answer(deps, page, scope["path"])
         headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -177,7 +178,7 @@ def admin_app(deps: Deps) -> ASGIApp:
     return app
 
 
-async def _admin_answer(deps: Deps, path: str) -> tuple[int, str, bytes]:
+async def _admin_answer(deps: Deps, page: MetricsPage, path: str) -> tuple[int, str, bytes]:
     match path:
         case "/healthz":
             body = msgspec.json.encode({"status": "ok", "troubles": deps.health.troubles()})
@@ -186,7 +187,7 @@ async def _admin_answer(deps: Deps, path: str) -> tuple[int, str, bytes]:
             status, body = await readyz(deps.db, deps.fabric, deps.health, beside=path.endswith("/all"))
             return status, "application/json", body
         case "/metrics":
-            body, kind = metrics.render()
+            body, kind = await page.render()
             return 200, kind, body
         case _:
             return 404, "text/plain", b"not found\n"

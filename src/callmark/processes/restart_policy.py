@@ -56,6 +56,10 @@ class Notices(Protocol):
         """What is noted of `part`."""
         ...
 
+    def count_restarts(self, part: str, more: int) -> None:
+        """`part` was started again `more` times."""
+        ...
+
 
 async def keep(
     unit: Unit,
@@ -69,6 +73,7 @@ async def keep(
     """Watches a started unit, or one whose first start `failed`, without end. `on_start` follows each start here."""
     loop = asyncio.get_running_loop()
     ends = 0
+    board.count_restarts(unit.name, 0)
     while True:
         began = loop.time()
         how = failed or await _end_of(unit, board, pace)
@@ -80,6 +85,7 @@ async def keep(
             _tell(unit, how, ends, report, board)
             await asyncio.sleep(pace.pause_s(ends))
             how = await _try_start(unit)
+        board.count_restarts(unit.name, 1)
         await note(unit, board)
         on_start()
         log.warning("unit_back", unit=unit.name, pid=unit.pid)

@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -21,6 +20,7 @@ from callmark.kit.health import readyz as ready
 from callmark.surfaces import assets, downloads, logos, reference
 from callmark.surfaces.api.routes import Api, Before
 from callmark.surfaces.http import EACH_WAIT_S, ErrorBody, Response, help_link, render, render_error
+from callmark.surfaces.metrics import MetricsPage
 from callmark.surfaces.observed import Observed
 
 STREAM_PATH = "/handset/v1/stream"
@@ -132,8 +132,11 @@ def _health(deps: Deps) -> list[BaseRoute]:
         status, body = await ready(deps.db, deps.fabric, deps.health, beside=True)
         return StarletteResponse(body, status, media_type="application/json")
 
+    page = MetricsPage(deps)
+
     async def metrics(_: Request) -> StarletteResponse:
-        return StarletteResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        body, kind = await page.render()
+        return StarletteResponse(body, media_type=kind)
 
     routes: list[BaseRoute] = [Route("/healthz", healthz), Route("/readyz", readyz)]
     if deps.settings.emulator:  # in production metrics stay on the admin port

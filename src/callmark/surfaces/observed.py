@@ -15,14 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
+from callmark.kit.metrics import histogram
 from callmark.surfaces.http import header, internal_error, render_error
 
 log = structlog.get_logger(__name__)
 
 _OURS_TO_KEEP = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-_SECONDS = Histogram(
+_SECONDS = histogram(
     "callmark_request_seconds",
-    "Time to answer a request",
+    "Time to answer a request, by method, route and status.",
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )

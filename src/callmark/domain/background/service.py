@@ -61,13 +61,21 @@ class Queues:
 
 async def look_at_queues(deps: Deps) -> Queues:
     """As of now."""
-    real_now = deps.real_clock.now()
     async with deps.db.connection() as tx:
-        works = [work for work in row_works(deps) if work.name != WorkName.PERIODIC]
-        queues = [await look_at(deps, tx, work) for work in works]
-        periodic = [PeriodicJob(*row) for row in await queries.select_periodic(tx, real_now)]
+        queues = await look_at_row_works(deps, tx)
+        periodic = await list_periodic(deps, tx)
         unsent = await mails.list_unsent(tx, MOST_MAILS)
     return Queues(queues, await read_backlog(deps), periodic, unsent)
+
+
+async def look_at_row_works(deps: Deps, tx: Tx) -> list[Queue]:
+    """How every work stands whose rows are leased one by one, without the periodic jobs."""
+    return [await look_at(deps, tx, work) for work in row_works(deps) if work.name != WorkName.PERIODIC]
+
+
+async def list_periodic(deps: Deps, tx: Tx) -> list[PeriodicJob]:
+    """Every periodic job, next first."""
+    return [PeriodicJob(*row) for row in await queries.select_periodic(tx, deps.real_clock.now())]
 
 
 async def look_at(deps: Deps, tx: Tx, work: Work) -> Queue:

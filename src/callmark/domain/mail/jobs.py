@@ -10,11 +10,18 @@ import structlog
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import queries
-from callmark.domain.mail.model import GIVES_UP_AFTER, MailState, next_try_at
+from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState, next_try_at
 from callmark.kit import smtp
+from callmark.kit.metrics import counter
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
+
+ATTEMPTS = counter(
+    "callmark_mail_attempts_total",
+    "Attempts to send an email, by the state that they left it in: sent, waiting (for its retry) or failed.",
+    ["state"],
+)
 
 
 def mails(deps: Deps) -> Work:
@@ -40,9 +47,7 @@ def mails(deps: Deps) -> Work:
         state = MailState.WAITING if due_at else MailState.FAILED if refused else MailState.SENT
         async with db.connection() as tx:
             await queries.update_outcome(tx, claimed, state, now, attempts=attempts, due_at=due_at, error=error)
-        (log.warning if refused else log.info)(
-            "mail", mail=str(mail.id), state=state.value, number=attempts, error=error
-        )
+        _tell(mail, state, attempts, error)
         return due_at
 
     return Work(
@@ -57,6 +62,11 @@ def mails(deps: Deps) -> Work:
         ready=lambda: settings.emulator or bool(settings.smtp_host),
         is_outgoing=True,
     )
+
+
+def _tell(mail: Mail, state: MailState, attempts: int, error: str | None) -> None:
+    ATTEMPTS.labels(state.value).inc()
+    (log.warning if error else log.info)("mail", mail=str(mail.id), state=state.value, number=attempts, error=error)
 
 
 async def keep_mails(deps: Deps) -> None:

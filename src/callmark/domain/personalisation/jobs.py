@@ -1,6 +1,7 @@
 """What workers do for call personalisation: push due batches."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.handsets.model import Reach
-from callmark.domain.personalisation import queries
+from callmark.domain.personalisation import metrics, queries
 from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
@@ -69,8 +70,7 @@ async def run_batch(deps: Deps, claimed: Claimed) -> datetime | None:
         reach = await handsets.reach(tx, {r.key.receiver_number for r in pending}, deps.settings.min_app_version)
     now = deps.clock.now()
     refused, sendable = _sort_out(pending, reach, now)
-    if refused:
-        await deps.gather(queries.settle, refused)
+    await _settle(deps, refused)
     lost = await _fan_out(deps, sendable, claimed.only_waits)
     if is_done := await look_again(deps, batch):
         await news.tell(deps, news.of_batch(batch.id))
@@ -128,9 +128,15 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
             if answer is not Answer.FABRIC_LOST
         ]
         lost += len(group) - len(settled)
-        if settled:
-            await deps.gather(queries.settle, settled)
+        await _settle(deps, settled)
     return lost
+
+
+async def _settle(deps: Deps, settled: Sequence[Settlement]) -> None:
+    if settled:
+        await deps.gather(queries.settle, settled)
+        for outcome, count in Counter(one.outcome for one in settled).items():
+            metrics.BULK[outcome].inc(count)
 
 
 def _outcome(answer: Answer) -> Outcome:

@@ -18,7 +18,7 @@ from callmark.domain.handsets.model import Reach
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, BatchId, RecordId
-from callmark.domain.personalisation import handset_queries, queries
+from callmark.domain.personalisation import handset_queries, metrics, queries
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
@@ -92,11 +92,17 @@ async def submit_batch(
     rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
     ends = [row[_ENDS_AT] for row in rows]
     batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
-    has_work = any(row[_OUTCOME] is _PENDING for row in rows)
-    await queries.insert_batch(tx, batch, now if has_work else None, rows)
-    if has_work:
+    pending = sum(row[_OUTCOME] is _PENDING for row in rows)
+    await queries.insert_batch(tx, batch, now if pending else None, rows)
+    if pending:
         tx.after_commit(partial(deps.wake, WorkName.BATCHES))
+    if invalid := len(rows) - pending:
+        tx.after_commit(partial(_count_invalid, invalid))
     return batch
+
+
+async def _count_invalid(count: int) -> None:
+    metrics.BULK[Outcome.INVALID].inc(count)
 
 
 def _row(
@@ -136,7 +142,11 @@ async def push_now(
     began = deps.real_clock.now()
     now = deps.clock.now()
     known, make = await look_up_one(deps, account_id, rules, record)
-    good = judge(record, rules, known, to_ms(now))
+    try:
+        good = judge(record, rules, known, to_ms(now))
+    except Faulty:
+        metrics.REAL_TIME[Outcome.INVALID].inc()
+        raise
     reach = handsets.reach_by(make, deps.settings.min_app_version)
     batch_id = BatchId(new_id())
     single = _single(account_id, good, known, now)
@@ -149,6 +159,7 @@ async def push_now(
     else:
         outcome, sent_at = UNREACHABLE[reach], None
     await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
+    metrics.REAL_TIME[outcome].inc()
     return PushResult(batch_id, outcome)
 
 

@@ -1,11 +1,11 @@
 """What a gateway process counts."""
 
-from prometheus_client import Counter, Gauge
+from callmark.kit.metrics import counter, gauge
 
-CONNECTED = Gauge("callmark_handsets_connected", "Handset streams open in this process.")
-FRAMES_IN = Counter("callmark_handset_frames_received", "Frames from handsets, by type.", ["type"])
-FRAMES_OUT = Counter("callmark_handset_frames_sent", "Frames to handsets, by type.", ["type"])
-ENDED = Counter("callmark_handset_streams_ended", "Handset streams that ended, by close code.", ["code"])
+CONNECTED = gauge("callmark_handsets_connected", "Handset streams open in this process.")
+FRAMES_IN = counter("callmark_handset_frames_received_total", "Frames from handsets, by type.", ["type"])
+FRAMES_OUT = counter("callmark_handset_frames_sent_total", "Frames to handsets, by type.", ["type"])
+ENDED = counter("callmark_handset_streams_ended_total", "Handset streams that ended, by close code.", ["code"])
 
 IDENTITIES_OUT = FRAMES_OUT.labels("identity")
 ACKS_IN = FRAMES_IN.labels("ack")

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from callmark.domain.deps import Deps
+from callmark.domain.personalisation import metrics
+from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.sweeping import queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch, RecordPartition
 
@@ -39,7 +41,9 @@ async def sweep(deps: Deps) -> None:
             count += await queries.fail_ended_of(tx, some, now)
     if count:
         log.info("records_swept", count=count)
+    metrics.BULK[Outcome.FAILED_TO_PUSH].inc(count)
     if left := await _look_through(deps, now):
+        metrics.BULK[Outcome.FAILED_TO_PUSH].inc(left)
         log.warning("records_swept_of_done_batches", count=left)
 
 

@@ -16,7 +16,7 @@ import structlog
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, DeliveryId, WebhookId
-from callmark.domain.webhooks.dispatch import attempts, failures, queries as dispatch_queries, recording
+from callmark.domain.webhooks.dispatch import attempts, failures, metrics, queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.failures import Enqueue
 from callmark.domain.webhooks.dispatch.queries import DueSearch, EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
@@ -169,6 +169,7 @@ class Dispatcher:
         gone = Verdict(DeliveryState.WEBHOOK_NOT_FOUND, None)
         if found:
             await self._deps.gather(recording.record, [EndedAttempt(due, None, gone, now) for due in found])
+            metrics.count_unwanted(len(found))
             held.look = True  # there may be more
 
     async def _make_attempt(self, due: DueDelivery, held: _Attention) -> None:
@@ -179,6 +180,7 @@ class Dispatcher:
             _log(due, made.attempt, made.verdict)
             await self._record(EndedAttempt(due, made.attempt, made.verdict, self._deps.clock.now()))
             result = made.verdict.state.value
+            metrics.count_attempt(made.attempt, made.verdict.state)
             self.made += 1
             if made.verdict.state is not DeliveryState.SUCCESS and has_failed_for_long(
                 due.failing_since, self._deps.clock.now()

@@ -1,0 +1,213 @@
+"""The metrics: named by Prometheus' rules, listed whole, and true."""
+
+import pkgutil
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from tests.domain.personalisation.test_service import new_record
+from tests.domain.webhooks.receiving import receiver, staged, status
+from tests.factories import make_cast, submit_batch
+from tests.scraping import Scrape, scrape
+
+import callmark
+from callmark.domain.background.service import add_periodic_jobs
+from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
+from callmark.domain.personalisation import partitions, service as personalisation
+from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2
+from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.db import own_names
+from callmark.kit.health import Health
+from callmark.kit.heartbeats import LiveProcess
+from callmark.kit.metrics import declared
+from callmark.record_rules.fields import Faulty
+from callmark.surfaces.metrics import describe
+from callmark.worker.run import run_due_once
+
+DOCS = Path(__file__).parents[2] / "docs/observing.md"
+_PARTS = ("domain", "kit", "processes", "surfaces", "worker")
+
+
+def test_the_reference_has_every_metric_that_any_module_declares() -> None:
+    known = {one.name for one in describe()}
+    for part in _PARTS:
+        package = import_module(f"callmark.{part}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                import_module(module.name)
+    assert {one.name for one in declared()} <= known
+
+
+def test_no_module_makes_a_metric_that_the_reference_cannot_know() -> None:
+    source = Path(callmark.__file__).parent
+    makes = re.compile(r"^from prometheus_client import .*\b(Counter|Gauge|Summary|Info|Enum)\b", re.MULTILINE)
+    assert [path.name for path in source.rglob("*.py") if makes.search(path.read_text())] == ["metrics.py"]
+
+
+@pytest.mark.parametrize("one", declared(), ids=lambda one: one.name)
+def test_names_and_labels_follow_the_rules(one: object) -> None:
+    told = next(known for known in describe() if known == one)
+    assert re.fullmatch(r"callmark_[a-z_]+", told.name)
+    assert told.name.endswith("_total") is (told.kind == "counter")
+    assert not re.search(r"_(ms|minutes|hours|mb|kb|percent)\b", told.name)
+    assert not {"account", "account_id", "phone", "receiver", "caller", "id", "url"} & set(told.labels)
+    assert told.help.endswith(".")
+
+
+def test_the_documents_list_every_metric() -> None:
+    rows = [f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.help} |" for one in describe()]
+    listed = [line for line in DOCS.read_text().splitlines() if re.match(r"\| `(callmark|process)_", line)]
+    assert listed == rows
+
+
+async def test_a_page_has_every_gauge_and_nothing_that_the_reference_does_not_know(deps: Deps) -> None:
+    found = await scrape(deps)
+    base = {re.sub(r"_(bucket|count|sum|created)$", "", series.name) for series in found.samples}
+    known = {one.name: one for one in describe()}
+    assert {name for name in base if name.startswith("callmark_")} <= known.keys() | {
+        name.removesuffix("_total") for name in known
+    }
+    unlabelled = {one.name for one in known.values() if one.kind == "gauge" and not one.labels}
+    assert unlabelled <= base
+
+
+async def test_background_work_is_told_by_queue_and_by_the_age_of_its_oldest(deps: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(deps)
+    for _ in range(2):
+        await submit_batch(deps, cast.account.id, V2, [Submitted(new_record(deps, cast), lambda: b"{}")])
+    async with deps.db.transaction() as tx:
+        await mail.enqueue(tx, to="alice@acme.example", subject="s", text="t", html="h", now=clock.now())
+    await add_periodic_jobs(deps)
+    clock.advance(timedelta(seconds=90))
+    found = await scrape(deps)
+    assert found.value("callmark_queue_rows", queue="batches", state="waiting") == 2
+    assert found.value("callmark_queue_oldest_due_seconds", queue="batches") == 90
+    assert found.value("callmark_queue_oldest_due_seconds", queue="mails") == 90
+    assert found.value("callmark_queue_oldest_due_seconds", queue="listing_jobs") == 0
+    assert found.value("callmark_periodic_overdue_seconds", job="sweep") == 90
+
+
+async def test_partitions_are_counted_up_to_the_first_that_is_missing(deps: Deps, clock: FakeClock) -> None:
+    await partitions.keep_partitions(deps)
+    assert (await scrape(deps)).all("callmark_partitions_ahead_days", "table") == dict.fromkeys(
+        ("call_record", "event", "delivery", "attempt"), 8
+    )
+    async with deps.db.connection() as tx:
+        day = clock.now() + timedelta(days=3)
+        await tx.execute(own_names(f"DROP TABLE event_{day:%Y%m%d}"))
+    clock.advance(timedelta(days=1))
+    ahead = (await scrape(deps)).all("callmark_partitions_ahead_days", "table")
+    assert ahead == {"call_record": 7, "event": 1, "delivery": 7, "attempt": 7}
+    clock.advance(timedelta(days=30))
+    assert set((await scrape(deps)).all("callmark_partitions_ahead_days", "table").values()) == {-1}
+
+
+@asynccontextmanager
+async def living(deps: Deps, kind: str) -> AsyncGenerator[Deps]:
+    """A process of that kind on the same engines."""
+    real = SystemClock()
+    live = LiveProcess(kind, deps.db, deps.fabric, ProductClock(real), real)
+    await live.start()
+    health = Health()
+    health.process_id = live.id
+    yield replace(deps, health=health)
+    await live.stop()
+
+
+async def test_of_several_processes_the_eldest_tells_what_the_database_knows(deps: Deps) -> None:
+    def tells(found: Scrape) -> bool:
+        return any(series.name == "callmark_queue_rows" for series in found.samples)
+
+    async with living(deps, "demo"), living(deps, "worker") as eldest:
+        async with living(deps, "http") as younger:
+            assert tells(await scrape(eldest))
+            assert not tells(await scrape(younger))
+            assert (await scrape(eldest)).all("callmark_processes", "kind") == {"demo": 1, "worker": 1, "http": 1}
+        assert (await scrape(eldest)).value("callmark_processes", kind="http") == 0
+    async with living(deps, "http") as next_one:
+        assert tells(await scrape(next_one))
+
+
+async def test_without_postgresql_a_page_has_what_the_process_knows_itself(deps: Deps) -> None:
+    await deps.db.close()
+    found = await scrape(deps)
+    assert found.value("callmark_nats_connected") == 1
+    assert not any(series.name == "callmark_queue_rows" for series in found.samples)
+
+
+async def test_connections_to_both_engines_are_told(deps: Deps) -> None:
+    async with deps.db.connection(), deps.db.connection():
+        found = await scrape(deps)
+    assert found.value("callmark_pool_connections", state="in_use") == 2
+    assert found.value("callmark_pool_size") == deps.settings.pool_size
+    assert found.value("callmark_pool_waiting") == 0
+    waits = found.value("callmark_pool_wait_seconds_count")
+    await deps.fabric.close()
+    found = await scrape(deps)
+    assert found.value("callmark_nats_connected") == 0
+    assert found.value("callmark_pool_wait_seconds_count") > waits
+
+
+async def test_pushes_are_counted_by_kind_and_outcome(deps: Deps) -> None:
+    def counted(found: Scrape) -> dict[tuple[str, str], float]:
+        name = "callmark_push_outcomes_total"
+        return {
+            (dict(series.labels)["kind"], dict(series.labels)["outcome"]): value
+            for series, value in found.samples.items()
+            if series.name == name
+        }
+
+    cast = await make_cast(deps)
+    before = counted(await scrape(deps))
+    good, bad = new_record(deps, cast), new_record(deps, cast, receiver="nobody")
+    await submit_batch(deps, cast.account.id, V2, [Submitted(one, lambda: b"{}") for one in (good, bad, good)])
+    await run_due_once(deps)
+    await personalisation.push_now(deps, cast.account.id, V2, good)
+    with pytest.raises(Faulty):
+        await personalisation.push_now(deps, cast.account.id, V2, bad)
+    after = counted(await scrape(deps))
+    assert {key: after[key] - before[key] for key in after if after[key] != before[key]} == {
+        ("bulk", "invalid"): 1,
+        ("bulk", "not_registered"): 2,
+        ("real_time", "not_registered"): 1,
+        ("real_time", "invalid"): 1,
+    }
+
+
+async def test_attempts_are_counted_by_result_and_deliveries_by_their_end(deps: Deps) -> None:
+    async with staged(deps) as stage, receiver(status(200, 503, 410)) as there:
+        await stage.webhook(there.url, gone=True)
+        before = await scrape(deps)
+        for _ in range(3):
+            await stage.append(1)
+            await stage.run_due()
+        after = await scrape(deps)
+
+    def more(name: str) -> dict[tuple[tuple[str, str], ...], float]:
+        return {
+            series.labels: value - before.samples.get(series, 0)
+            for series, value in after.samples.items()
+            if series.name == name and value != before.samples.get(series, 0)
+        }
+
+    attempts = {(("result", "success"),): 1, (("result", "5xx"),): 1, (("result", "4xx"),): 1}
+    assert more("callmark_delivery_attempts_total") == attempts
+    assert more("callmark_deliveries_ended_total") == {(("state", "success"),): 1, (("state", "stopped"),): 1}
+    assert after.value("callmark_deliveries_open", state="retrying") == 1
+
+
+async def test_a_restarted_part_and_one_in_trouble_are_told(deps: Deps) -> None:
+    deps.health.restarts = lambda: {"worker-1": 2, "nats": 0}
+    deps.health.beside = lambda: {"nats": "does not answer"}
+    deps.health.ask("handsets", lambda: "are not started yet")
+    found = await scrape(deps)
+    assert found.all("callmark_unit_restarts_total", "unit") == {"worker-1": 2, "nats": 0}
+    assert found.all("callmark_unit_working", "unit") == {"worker-1": 1, "nats": 0}
+    assert found.value("callmark_part_working", part="handsets") == 0
