@@ -6,8 +6,9 @@ import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from concurrent.futures import Future
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -151,3 +152,12 @@ async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:
 
 def _named(dsn: str, database: str) -> str:
     return re.sub(r"@/\w+\?", f"@/{database}?", dsn)
+
+
+@asynccontextmanager
+async def empty_database(dsn: str) -> AsyncGenerator[str]:
+    """A database without any table on the server of `dsn`, dropped at the end of the block."""
+    name = own_names(f"empty_{random_text(12).lower()}")
+    await _execute(dsn, f'CREATE DATABASE "{name}"')
+    yield _named(dsn, name)
+    await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')

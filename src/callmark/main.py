@@ -45,6 +45,10 @@ PLATFORM_COMMANDS = {
     ),
     "serve": _Entry("callmark.processes.commands:serve", "Run the platform."),
     "migrate": _Entry("callmark.processes.commands:migrate_", "Update the database schema."),
+    "backup": _Entry(
+        "callmark.processes.backup:backup", "Write a backup of everything but the secret key to one file."
+    ),
+    "restore": _Entry("callmark.processes.restore:restore", "Restore a backup."),
     "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),
     "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
     "installation": _Entry("callmark.processes.installation:group", "Tell a copy of a database from the original."),

@@ -10,7 +10,9 @@ from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 
-_LOCK = 0x63616C6C6D61726B  # "callmark"
+LOCK = 0x63616C6C6D61726B  # "callmark"
+"""Whoever changes the schema of a database holds this advisory lock."""
+
 _FILES = resources.files("callmark.kit.migrations")
 
 
@@ -49,13 +51,12 @@ async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[M
     blocks a running platform. Raises SetupError when the database is newer than this code.
     """
     async with connect(dsn) as tx:
-        await tx.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await tx.execute("SELECT pg_advisory_lock($1)", LOCK)
         await tx.execute(
             "CREATE TABLE IF NOT EXISTS schema_migration"
             " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)"
         )
-        applied = {row["number"] for row in await tx.fetch("SELECT number FROM schema_migration")}
-        due = _due(applied, phase)
+        due = _due(await applied_steps(tx), phase)
         for step in due:
             async with tx.transaction():
                 await tx.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'")
@@ -73,10 +74,15 @@ def _due(applied: set[int], phase: str | None) -> list[Migration]:
         raise SetupError(
             f"the database is at migration {max(applied)}, which is newer than this version ({head()}). Update Callmark"
         )
-    outstanding = [m for m in migrations() if m.number not in applied]
-    if phase == "post" and any(m.phase == "pre" for m in outstanding):
+    missing = outstanding(applied)
+    if phase == "post" and any(m.phase == "pre" for m in missing):
         raise SetupError("some pre steps have not run yet; run `callmark migrate --phase pre` first")
-    return [m for m in outstanding if phase in (None, m.phase)]
+    return [m for m in missing if phase in (None, m.phase)]
+
+
+def outstanding(applied: set[int]) -> list[Migration]:
+    """The steps that are not in `applied`, in order."""
+    return [m for m in migrations() if m.number not in applied]
 
 
 def needed() -> int:
@@ -86,7 +92,12 @@ def needed() -> int:
 
 async def schema_number(tx: Tx) -> int:
     """The newest migration this database has, 0 for an empty one."""
+    return max(await applied_steps(tx), default=0)
+
+
+async def applied_steps(tx: Tx) -> set[int]:
+    """The numbers of the migrations this database has."""
     try:
-        return await tx.fetchval("SELECT coalesce(max(number), 0) FROM schema_migration")
+        return {row["number"] for row in await tx.fetch("SELECT number FROM schema_migration")}
     except asyncpg.UndefinedTableError:
-        return 0
+        return set()

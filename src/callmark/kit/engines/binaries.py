@@ -42,9 +42,7 @@ def postgres_candidates(setting: Path | None) -> list[PostgresBinaries]:
         if found is None:
             raise SetupError(f"CALLMARK_POSTGRES_BIN: no PostgreSQL programs (initdb, postgres) in {setting}")
         return [found]
-    package = _package_dir(_WHEEL)
-    wheel = [package / name / "bin" for name in ("pginstall18", "pginstall")] if package else []
-    probed = [_probe(place, "the wheel") for place in wheel]
+    probed = [_probe(place, "the wheel") for place in _wheel_places()]
     system = [_probe(place, "the system") for place in _SYSTEM.glob("*/bin")]
     newest_first = sorted((s for s in system if s), key=lambda s: -s.major)
     return [found for found in [*probed, *newest_first] if found and found.major >= OLDEST_POSTGRES]
@@ -66,6 +64,25 @@ def choose_postgres(setting: Path | None, data_version: int | None) -> PostgresB
         f"the data directory was created by PostgreSQL {data_version}, whose programs are not installed (found:"
         f" {there})."
         f" Install PostgreSQL {data_version}, or set CALLMARK_POSTGRES_BIN to its bin directory."
+    )
+
+
+def choose_clients(setting: Path | None, server: int, *, oldest: int = 0) -> PostgresBinaries:
+    """The pg_dump, pg_restore and psql for a server of version `server`: its own version, else the next newer one.
+
+    An older pg_dump refuses a newer server. `oldest` is what the file to be read needs. Raises SetupError that says
+    what to install.
+    """
+    needed = max(server, oldest)
+    candidates = sorted(_client_candidates(setting), key=lambda found: found.major)  # stable: preferred places first
+    for found in candidates:
+        if found.major >= needed:
+            return found
+    there = ", ".join(f"{found.major} in {found.bin_dir}" for found in candidates) or "none"
+    raise SetupError(
+        f"this needs pg_dump, pg_restore and psql of PostgreSQL {needed} or newer (found: {there}). Install"
+        f" callmark[embedded] or the system's postgresql-client-{needed}, or set CALLMARK_POSTGRES_BIN to the directory"
+        " of these programs"
     )
 
 
@@ -137,9 +154,29 @@ def program_version(program: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in found[1].split(".")) if found else ()
 
 
-def _probe(bin_dir: Path, origin: str) -> PostgresBinaries | None:
+def _client_candidates(setting: Path | None) -> list[PostgresBinaries]:
+    """All usable installations of the client programs, of which a machine without a server may have the only ones."""
+    if setting is not None:
+        places = [(setting, "CALLMARK_POSTGRES_BIN")]
+    else:
+        on_path = shutil.which("pg_dump")
+        places = [(place, "the wheel") for place in _wheel_places()]
+        places += [(place, "the system") for place in _SYSTEM.glob("*/bin")]
+        places += [(Path(on_path).parent, "PATH")] if on_path else []
+    probed = [_probe(place, origin, "pg_dump", ("pg_restore", "psql")) for place, origin in places]
+    return [found for found in probed if found]
+
+
+def _wheel_places() -> list[Path]:
+    package = _package_dir(_WHEEL)
+    return [package / name / "bin" for name in ("pginstall18", "pginstall")] if package else []
+
+
+def _probe(
+    bin_dir: Path, origin: str, program: str = "postgres", beside: tuple[str, ...] = ("initdb",)
+) -> PostgresBinaries | None:
     """The installation at `bin_dir`, when its programs are there and run on this machine."""
-    if not (bin_dir / "initdb").is_file() or not (version := program_version(bin_dir / "postgres")):
+    if not all((bin_dir / name).is_file() for name in beside) or not (version := program_version(bin_dir / program)):
         return None
     return PostgresBinaries(bin_dir, version[0], origin)
 

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import IO
@@ -19,6 +20,18 @@ from callmark.kit.engines.owner import Owner
 
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork nothing may be loaded safely
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Where a child writes and what it reads: open files, or `subprocess`' names for what is none.
+
+    A bare file as a child's output takes its errors too, and the child reads nothing.
+    """
+
+    output: IO[bytes] | FileIO | None
+    errors: IO[bytes] | int | None
+    reads: IO[bytes] | FileIO | int = subprocess.DEVNULL
 
 
 class Child:
@@ -67,15 +80,14 @@ def spawn(
     *,
     env: Mapping[str, str],
     owner: Owner | None = None,
-    output: IO[bytes] | FileIO | None = None,
+    output: IO[bytes] | FileIO | Streams | None = None,
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
     on_parents_death: signal.Signals = signal.SIGTERM,
 ) -> Child:
     """Starts `argv` as a direct child in its own session, so that Ctrl-C in the terminal reaches only us.
 
-    To be called from the main thread: the parent-death signal follows the thread that started the child.
-    Raises OSError.
+    To be called from the main thread: the parent-death signal follows the thread that started it. Raises OSError.
     """
     parent = os.getpid()
 
@@ -86,15 +98,16 @@ def spawn(
         if os.getppid() != parent:  # the parent died before the signal was set
             os._exit(127)
 
+    streams = output if isinstance(output, Streams) else Streams(output, subprocess.STDOUT if output else None)
     process = subprocess.Popen(  # noqa: S603 - programs of our own choosing, no shell
         [os.fspath(arg) for arg in argv],
         env=dict(env),
         user=owner.uid if owner else None,
         group=owner.gid if owner else None,
         extra_groups=[] if owner else None,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if output else None,
+        stdin=streams.reads,
+        stdout=streams.output,
+        stderr=streams.errors,
         cwd=cwd,
         pass_fds=tuple(pass_fds),
         start_new_session=True,

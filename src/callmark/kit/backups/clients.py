@@ -1,0 +1,194 @@
+"""PostgreSQL's own programs, run on the database of a DSN: pg_dump, pg_restore, psql."""
+
+import asyncio
+import os
+import re
+import signal
+import tempfile
+from asyncio import StreamReader, StreamReaderProtocol, StreamWriter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from io import FileIO
+from typing import IO
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from callmark.kit.backups.archive import PIECE_BYTES
+from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
+from callmark.kit.engines.child import Child, Streams, spawn
+from callmark.kit.errors import SetupError
+
+_SAID_BYTES = 2000
+_ENDS_WITHIN_S = 10.0
+_OF_LIBPQ = re.compile(
+    r"application_name|channel_binding|connect_timeout|dbname|gssencmode|host|hostaddr|krbsrvname|load_balance_hosts"
+    r"|options|passfile|port|require_auth|ssl\w+|target_session_attrs|user"
+)
+"""Parameters of an address that these programs know; asyncpg takes others for settings of its sessions."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database, and programs that fit its server."""
+
+    dsn: str
+    major: int
+    programs: PostgresBinaries
+
+
+class Client:
+    """A running program with its pipes; what it says of faults is read at its end."""
+
+    def __init__(self, child: Child, errors: IO[bytes], output: StreamReader, reads: StreamWriter) -> None:
+        self.output = output
+        self._child = child
+        self._errors = errors
+        self._reads = reads
+
+    async def write(self, piece: bytes) -> None:
+        """Hands it `piece` once it has taken most of what came before. Raises SetupError when it has ended."""
+        try:
+            self._reads.write(piece)
+            await self._reads.drain()
+        except OSError:
+            await self.check()
+            raise SetupError(f"{self._child.name} ended too early: {self._said()}") from None
+
+    def close(self) -> None:
+        """There is no more for it to read."""
+        self._reads.close()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """What it writes, to the end."""
+        while piece := await self.output.read(PIECE_BYTES):
+            yield piece
+
+    async def check(self) -> None:
+        """Waits for its end. Raises SetupError with what it said when it failed."""
+        if (status := await self._child.wait()) != 0:
+            raise SetupError(f"{self._child.name} failed (exit status {status}): {self._said()}")
+
+    async def stop(self) -> None:
+        """Ends it when it has not ended."""
+        if self._child.running:
+            await self._child.stop(signal.SIGTERM, _ENDS_WITHIN_S)
+
+    def _said(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read().decode(errors="replace").strip()[-_SAID_BYTES:]
+
+
+@asynccontextmanager
+async def running(
+    server: Server, program: str, options: Sequence[str], *, connect: bool = True
+) -> AsyncGenerator[Client]:
+    """`program` on the server's database (`connect`), ended at the end of the block."""
+    address, variables = _address(server.dsn)
+    argv = [server.programs.bin_dir / program, *options, *([f"--dbname={address}"] if connect else [])]
+    with tempfile.TemporaryFile() as errors:
+        (its_input, our_end), (our_start, its_output) = _pipe(), _pipe()
+        with its_input, its_output:
+            streams = Streams(its_output, errors, its_input)
+            child = spawn(program, argv, env={**ENVIRONMENT, **_inherited(), **variables}, output=streams)
+        reader, writer = await _reader(our_start), await _writer(our_end)
+        client = Client(child, errors, reader, writer)
+        try:
+            yield client
+        finally:
+            await client.stop()
+            with suppress(OSError):
+                writer.close()
+                await writer.wait_closed()
+
+
+async def dump(server: Server, namespace: str, snapshot: str) -> AsyncIterator[bytes]:
+    """What pg_dump writes of a schema's tables as `snapshot` shows them. Raises SetupError.
+
+    It takes the weakest lock on each table: reading and writing go on, changes of the schema wait.
+    """
+    options = ["--format=custom", "--compress=1", "--no-owner", "--no-privileges", "--no-unlogged-table-data"]
+    options += [f"--schema={namespace}", f"--exclude-table-data={namespace}.process"]
+    options += [f"--snapshot={snapshot}", "--lock-wait-timeout=60s"]
+    async with running(server, "pg_dump", options) as client:
+        client.close()
+        async for piece in client.pieces():
+            yield piece
+        await client.check()
+
+
+async def load(server: Server, namespace: str, dump_: Iterator[bytes], before: str, after: str) -> None:
+    """Runs `before`, the dump and `after` in one session of psql. Raises SetupError at the first fault.
+
+    What `before` begins and `after` commits is so one transaction: it is rolled back when any program of these, or
+    this one, ends before the last line.
+    """
+    writes = ["--file=-", f"--schema={namespace}", "--no-owner", "--no-privileges", "--no-tablespaces"]
+    reads = ["--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"]
+    async with (
+        running(server, "psql", reads) as target,
+        running(server, "pg_restore", writes, connect=False) as source,
+    ):
+        await target.write(before.encode())
+        feeding = asyncio.create_task(_feed(source, dump_))
+        try:
+            await _hand_over(source, target, server.major)
+            await feeding
+        finally:
+            feeding.cancel()
+        await source.check()
+        await target.write(after.encode())
+        target.close()
+        await target.check()
+
+
+async def _feed(source: Client, dump_: Iterator[bytes]) -> None:
+    for piece in dump_:
+        await source.write(piece)
+    source.close()
+
+
+_NEWER_SETTING, _SINCE, _HEAD_LINES = b"SET transaction_timeout = 0;\n", 17, 30
+
+
+async def _hand_over(source: Client, target: Client, major: int) -> None:
+    """Newer programs begin with a setting that an older server does not have."""
+    for _ in range(_HEAD_LINES):
+        line = await source.output.readline()
+        if line != _NEWER_SETTING or major >= _SINCE:
+            await target.write(line)
+    async for piece in source.pieces():
+        await target.write(piece)
+
+
+def _address(dsn: str) -> tuple[str, dict[str, str]]:
+    """The DSN without its password, which everyone on the machine could read in a list of processes; and that."""
+    parts = urlsplit(dsn)
+    user, at, hosts = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    query = parse_qsl(parts.query)
+    password = unquote(password) or next((value for key, value in query if key == "password"), "")
+    kept = urlencode([(key, value) for key, value in query if _OF_LIBPQ.fullmatch(key)])
+    address = urlunsplit(parts._replace(netloc=f"{name}{at}{hosts}", query=kept))
+    return address, {"PGPASSWORD": password} if password else {}
+
+
+def _inherited() -> dict[str, str]:
+    """What tells PostgreSQL's programs of passwords and certificates, as it tells asyncpg."""
+    return {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("PG")}
+
+
+def _pipe() -> tuple[FileIO, FileIO]:
+    read, write = os.pipe()
+    return FileIO(read), FileIO(write, "w")
+
+
+async def _reader(file: FileIO) -> StreamReader:
+    reader = StreamReader(limit=PIECE_BYTES)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: StreamReaderProtocol(reader), file)
+    return reader
+
+
+async def _writer(file: FileIO) -> StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(lambda: StreamReaderProtocol(StreamReader()), file)
+    return StreamWriter(transport, protocol, None, loop)

@@ -1,0 +1,165 @@
+"""`callmark backup`: one file with everything but the secret key, taken while the platform runs."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from callmark.kit import logs
+from callmark.kit.backups.manifest import Manifest
+from callmark.kit.backups.snapshot import take_backup
+from callmark.kit.clock import Clock, SystemClock
+from callmark.kit.engines.data_directory import DataDirectory, read_installation, write_private
+from callmark.kit.engines.postgres import EmbeddedPostgres, data_version
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, mark, read_key
+from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.processes.commands import DATA
+from callmark.terminal import Output
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
+_POLITE = 10
+"""Added to our own niceness, which pg_dump inherits: pushes go first where processors are few."""
+
+
+@click.command()
+@click.argument("to", type=click.Path(path_type=Path), metavar="DIR_OR_FILE")
+@DATA
+@click.option(
+    "--secret-key-to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Also write a copy of the secret key to FILE. Keep it apart from the backup.",
+)
+@JSON
+def backup(to: Path, data: Path | None, secret_key_to: Path | None, *, as_json: bool) -> None:
+    """Write a backup of the installation to one file, while it runs.
+
+    In a directory the file is named after the time. It holds everything except the secret key.
+    """
+    logs.set_up("error")
+    settings = read_settings(data=data)
+    clock = SystemClock()
+    path = _path(to, clock)
+    if secret_key_to and secret_key_to.exists():
+        raise SetupError(f"{secret_key_to} already exists; name another file for the secret key")
+    os.nice(_POLITE)
+    manifest = asyncio.run(_backup(settings, data, path, clock))
+    key = find_key(settings, manifest.secret_key_mark)
+    if secret_key_to:
+        _copy_key(key, secret_key_to)
+    _print(Output(as_json=as_json), path, manifest, key, secret_key_to)
+
+
+async def _backup(settings: Settings, data: Path | None, path: Path, clock: Clock) -> Manifest:
+    async with database(settings, data) as dsn:
+        with meter("Writing", None) as note:
+            return await take_backup(dsn, path, clock, programs=settings.postgres_bin, note=note)
+
+
+@asynccontextmanager
+async def database(settings: Settings, data: Path | None) -> AsyncGenerator[str]:
+    """The DSN of the database that the settings or `data` name; an embedded one is started when it does not run.
+
+    Raises SetupError when there is none.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.postgres_dsn and data is None:
+            dsn = settings.reached_postgres
+        else:
+            try:
+                dsn = read_installation(settings.data).postgres_dsn
+            except SetupError:
+                if data_version(settings.data / "postgres") is None:
+                    raise
+                dsn = await stack.enter_async_context(stopped_engine(settings))
+        yield dsn
+
+
+@asynccontextmanager
+async def stopped_engine(settings: Settings) -> AsyncGenerator[str]:
+    """The embedded PostgreSQL of the data directory, started for the length of the block, and nothing else there.
+
+    Raises SetupError when the directory is in use.
+    """
+    directory = DataDirectory(settings.data)
+    directory.prepare()
+    with directory.lock():
+        async with EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin) as dsn:
+            yield dsn
+
+
+@contextmanager
+def meter(what: str, total: int | None) -> Generator[Callable[[int], None]]:
+    """Shows bytes done on a terminal's standard error; elsewhere nothing."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda count: shown.advance(task, count)
+
+
+@dataclass(frozen=True)
+class FoundKey:
+    """The installation's secret key: where it is, and the key when it is on this machine."""
+
+    where: str
+    key: Secret | None
+
+
+def find_key(settings: Settings, marked: str | None) -> FoundKey:
+    """The key with the mark `marked`, looked for where processes look for it."""
+    if marked is None:
+        return FoundKey("none yet: the first start of the platform creates it", None)
+    for where, key in _known_keys(settings):
+        if key and mark(key).hex() == marked:
+            return FoundKey(where, key)
+    return FoundKey("not on this machine", None)
+
+
+def _known_keys(settings: Settings) -> Generator[tuple[str, Secret | None]]:
+    yield "CALLMARK_SECRET_KEY", settings.secret_key
+    yield "CALLMARK_OLD_SECRET_KEY", settings.old_secret_key
+    for name in (FILE, NEXT_FILE, OLD_FILE):
+        yield str(settings.data / name), read_key(settings.data, name)
+
+
+def _copy_key(found: FoundKey, to: Path) -> None:
+    if found.key is None:
+        raise SetupError(f"the backup is written, but the secret key is {found.where}; {to} was not written")
+    try:
+        write_private(to, found.key.reveal().encode())
+    except OSError as exc:
+        raise SetupError(f"the backup is written, but not {to}: {exc.strerror}") from exc
+
+
+def _path(to: Path, clock: Clock) -> Path:
+    return to / f"callmark-{clock.now():%Y%m%dT%H%M%SZ}.tar" if to.is_dir() else to
+
+
+def _print(output: Output, path: Path, manifest: Manifest, key: FoundKey, copy: Path | None) -> None:
+    size = path.stat().st_size
+    item = {
+        "file": str(path.absolute()),
+        "file_bytes": size,
+        "taken_at": manifest.taken_at,
+        "installation": str(manifest.installation),
+        "schema": manifest.schema,
+        "database_bytes": manifest.database_bytes,
+        "rows": manifest.rows if output.as_json else sum(manifest.rows.values()),
+        "secret_key": key.where,
+        **({"secret_key_copy": str(copy.absolute())} if copy else {}),
+    }
+    output.item(item, "The backup is complete.", "" if copy else _ADVICE)
+
+
+_ADVICE = (
+    "The secret key is not in it, and nothing else of the data directory is needed. Keep a copy of the key somewhere"
+    " else (--secret-key-to FILE): without it, a restored installation gives every webhook a new secret."
+)
