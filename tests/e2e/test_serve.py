@@ -1,6 +1,7 @@
 """`callmark serve` with embedded engines: starts, refuses, recovers, stops."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -160,6 +161,16 @@ def test_operator_commands_reach_the_running_installation(serve: Serve) -> None:
     assert report.returncode == 0, report.stdout
     assert "problem" not in report.stdout
     assert "version" in report.stdout
+
+
+def test_a_running_installation_is_backed_up_and_not_restored_over(serve: Serve, directory: Path) -> None:
+    backup = run("backup", directory / "b.tar", "--data", serve.data, "--json")
+    assert backup.returncode == 0, backup.stderr
+    assert json.loads(backup.stdout)["secret_key"] == str(serve.data / "secret-key")
+    refused = run("restore", directory / "b.tar", "--data", serve.data, "--replace", "--yes")
+    assert refused.returncode == 1
+    assert f"in use by a running Callmark (process {serve.process.pid})" in refused.stderr
+    assert serve.ready()
 
 
 def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directory: Path) -> None:

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import LiteralString
 
+import asyncpg
 import structlog
 
 from callmark.kit.db import Database, Tx, own_names
+from callmark.kit.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +20,8 @@ LOG_DAYS = 30
 
 _LOCK = 0x63616C6C5F726563  # "call_rec"
 _DAY = timedelta(days=1)
+_LOCK_WAIT: LiteralString = "1s"
+"""For a table: while we wait, everyone who comes after us waits too."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +50,33 @@ DAILY_TABLES = (
 async def keep_days(db: Database, now: datetime, record_days: int) -> None:
     """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
 
-    `record_days` is the retention of call records. A transaction for each table; safe to run by many at once.
+    `record_days` is the retention of call records. A transaction for each table; safe to run by many at once. A table
+    that a long reader holds (a backup) is left for the next run while it has today and tomorrow.
     """
     today = now.astimezone(UTC).date()
     for table in DAILY_TABLES:
-        async with db.transaction() as tx:
-            await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-            days = await _days(tx, table)
-            for day in (today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)):
-                if day not in days:
-                    await _make(tx, table, day)
-            await _drop(tx, table, days, today - ((table.retention_days or record_days) + 1) * _DAY)
+        try:
+            await _keep_days_of(db, table, today, today - ((table.retention_days or record_days) + 1) * _DAY)
+        except Unavailable as exc:
+            if not isinstance(exc.__cause__, asyncpg.LockNotAvailableError) or not await _has_days(db, table, today):
+                raise
+            log.info("days_wait_for_lock", table=table.name)
+
+
+async def _keep_days_of(db: Database, table: DailyTable, today: date, oldest: date) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'")
+        days = await _days(tx, table)
+        for day in (today + offset * _DAY for offset in range(-1, DAYS_AHEAD + 1)):
+            if day not in days:
+                await _make(tx, table, day)
+        await _drop(tx, table, days, oldest)
+
+
+async def _has_days(db: Database, table: DailyTable, today: date) -> bool:
+    async with db.connection() as tx:
+        return {today, today + _DAY} <= await _days(tx, table)
 
 
 async def days_ahead(tx: Tx, today: date) -> dict[str, int]:

@@ -1,9 +1,8 @@
 """`callmark backup`: one file with everything but the secret key, taken while the platform runs."""
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +14,14 @@ from callmark.kit import logs
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.backups.snapshot import take_backup
 from callmark.kit.clock import Clock, SystemClock
-from callmark.kit.engines.data_directory import DataDirectory, read_installation, write_private
-from callmark.kit.engines.postgres import EmbeddedPostgres, data_version
+from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, mark, read_key
-from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.kit.settings import Secret, Settings
 from callmark.processes.commands import DATA
+from callmark.processes.databases import existing_database, settings_of
+from callmark.surfaces.cli.session import json_option
 from callmark.terminal import Output
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program instead of text.")
-_POLITE = 10
-"""Added to our own niceness, which pg_dump inherits: pushes go first where processors are few."""
 
 
 @click.command()
@@ -37,62 +33,29 @@ _POLITE = 10
     metavar="FILE",
     help="Also write a copy of the secret key to FILE. Keep it apart from the backup.",
 )
-@JSON
+@json_option
 def backup(to: Path, data: Path | None, secret_key_to: Path | None, *, as_json: bool) -> None:
     """Write a backup of the installation to one file, while it runs.
 
     In a directory the file is named after the time. It holds everything except the secret key.
     """
     logs.set_up("error")
-    settings = read_settings(data=data)
+    settings = settings_of(data)
     clock = SystemClock()
     path = _path(to, clock)
     if secret_key_to and secret_key_to.exists():
         raise SetupError(f"{secret_key_to} already exists; name another file for the secret key")
-    os.nice(_POLITE)
-    manifest = asyncio.run(_backup(settings, data, path, clock))
+    manifest = asyncio.run(_backup(settings, path, clock))
     key = find_key(settings, manifest.secret_key_mark)
     if secret_key_to:
         _copy_key(key, secret_key_to)
     _print(Output(as_json=as_json), path, manifest, key, secret_key_to)
 
 
-async def _backup(settings: Settings, data: Path | None, path: Path, clock: Clock) -> Manifest:
-    async with database(settings, data) as dsn:
+async def _backup(settings: Settings, path: Path, clock: Clock) -> Manifest:
+    async with existing_database(settings) as dsn:
         with meter("Writing", None) as note:
             return await take_backup(dsn, path, clock, programs=settings.postgres_bin, note=note)
-
-
-@asynccontextmanager
-async def database(settings: Settings, data: Path | None) -> AsyncGenerator[str]:
-    """The DSN of the database that the settings or `data` name; an embedded one is started when it does not run.
-
-    Raises SetupError when there is none.
-    """
-    async with AsyncExitStack() as stack:
-        if settings.postgres_dsn and data is None:
-            dsn = settings.reached_postgres
-        else:
-            try:
-                dsn = read_installation(settings.data).postgres_dsn
-            except SetupError:
-                if data_version(settings.data / "postgres") is None:
-                    raise
-                dsn = await stack.enter_async_context(stopped_engine(settings))
-        yield dsn
-
-
-@asynccontextmanager
-async def stopped_engine(settings: Settings) -> AsyncGenerator[str]:
-    """The embedded PostgreSQL of the data directory, started for the length of the block, and nothing else there.
-
-    Raises SetupError when the directory is in use.
-    """
-    directory = DataDirectory(settings.data)
-    directory.prepare()
-    with directory.lock():
-        async with EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin) as dsn:
-            yield dsn
 
 
 @contextmanager

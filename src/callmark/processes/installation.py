@@ -5,29 +5,25 @@ Works whether processes run or not; of an embedded engine that does not run, it 
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import click
-import msgspec
 
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import InstallationState
 from callmark.kit import logs
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import DatabaseConnection, connect
-from callmark.kit.engines.data_directory import DataDirectory, read_installation
-from callmark.kit.engines.postgres import EmbeddedPostgres, data_version
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import place_of, told_held
 from callmark.kit.migrate import migrate, needed, schema_number
-from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
 from callmark.processes.compose import refused, unreachable
+from callmark.processes.databases import existing_database, settings_of
 from callmark.surfaces.cli.session import json_option, operator_at_terminal, yes_option
 from callmark.terminal import Output, Row
 
@@ -153,11 +149,9 @@ def _run(data: Path | None, work: Callable[[_Reached], Awaitable[Answer]], *, mi
     logs.set_up("error")
 
     async def run() -> Answer:
-        settings = read_settings(data=data)
-        if data is not None:
-            settings = msgspec.structs.replace(settings, postgres_dsn=None)
+        settings = settings_of(data)
         is_embedded, clock = settings.embedded_postgres, SystemClock()
-        async with _database(settings) as dsn:
+        async with existing_database(settings) as dsn:
             try:
                 if migrates:
                     await migrate(dsn, clock, phase=None if is_embedded else "pre")
@@ -172,25 +166,3 @@ def _run(data: Path | None, work: Callable[[_Reached], Awaitable[Answer]], *, mi
                 raise unreachable(exc) from exc
 
     return asyncio.run(run())
-
-
-@asynccontextmanager
-async def _database(settings: Settings) -> AsyncGenerator[str]:
-    """Where the database is. One of the data directory is started for the block, unless it runs."""
-    if settings.postgres_dsn is not None:
-        yield settings.postgres_dsn.reveal()
-        return
-    try:
-        running = read_installation(settings.data)
-    except SetupError:
-        running = None
-    if running:
-        yield running.postgres_dsn
-        return
-    directory = DataDirectory(settings.data)
-    if data_version(directory.postgres) is None:
-        raise SetupError(f"there is no installation at {directory.path}; name its data directory with --data")
-    directory.prepare()
-    with directory.lock():
-        async with EmbeddedPostgres(settings.data, bin_dir=settings.postgres_bin) as dsn:
-            yield dsn

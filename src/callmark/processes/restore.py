@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import click
 
@@ -14,9 +15,11 @@ from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import FILE
-from callmark.kit.settings import Settings, read_settings
-from callmark.processes.backup import JSON, FoundKey, find_key, meter, stopped_engine
+from callmark.kit.settings import Settings
+from callmark.processes.backup import find_key, meter
 from callmark.processes.commands import DATA
+from callmark.processes.databases import settings_of, started_engine
+from callmark.surfaces.cli.session import json_option, yes_option
 from callmark.terminal import Output
 
 
@@ -25,23 +28,41 @@ from callmark.terminal import Output
 @DATA
 @click.option("--replace", is_flag=True, help="Replace everything that the database holds.")
 @click.option("--no-migrate", is_flag=True, help="Leave the schema as the backup has it.")
-@click.option("--same-installation", is_flag=True, help="Take the place of the installation, which is gone.")
-@click.option("--yes", is_flag=True, help="Skip the confirmation question.")
-@JSON
+@click.option(
+    "--same-installation",
+    is_flag=True,
+    help="Take the place of the installation that was backed up, which is gone. Without this, the result is a copy.",
+)
+@yes_option
+@json_option
 def restore(
     *, file: Path, data: Path | None, replace: bool, no_migrate: bool, same_installation: bool, yes: bool, as_json: bool
 ) -> None:
     """Restore a backup to an empty database, while no process runs on it.
 
+    The result is a copy: an installation of its own, which sends nothing until `callmark installation release`.
     It is all or nothing: when it fails or is killed, the database is as before, and you can run it again.
     """
     logs.set_up("error")
-    settings = read_settings(data=data)
-    if not same_installation:
-        raise SetupError("only --same-installation is there yet: the restored installation takes the place of the one")
+    settings = settings_of(data)
     archive = _checked(file)
-    asyncio.run(_restore(settings, data, archive, replace=replace, migrate=not no_migrate, yes=yes))
-    _print(Output(as_json=as_json), settings, archive)
+
+    async def run() -> UUID:
+        async with _database(settings) as dsn:
+            await _clear_the_way(dsn, replace=replace, yes=yes)
+            with meter("Restoring", archive.dump_bytes) as note:
+                return await restore_backup(
+                    dsn,
+                    archive,
+                    SystemClock(),
+                    as_copy=not same_installation,
+                    replace=replace,
+                    migrate=not no_migrate,
+                    programs=settings.postgres_bin,
+                    note=note,
+                )
+
+    _print(Output(as_json=as_json), settings, archive, asyncio.run(run()))
 
 
 def _checked(file: Path) -> Archive:
@@ -50,30 +71,13 @@ def _checked(file: Path) -> Archive:
         return read_archive(file, note)
 
 
-async def _restore(
-    settings: Settings, data: Path | None, archive: Archive, *, replace: bool, migrate: bool, yes: bool
-) -> None:
-    async with _database(settings, data) as dsn:
-        await _clear_the_way(dsn, replace=replace, yes=yes)
-        with meter("Restoring", archive.dump_bytes) as note:
-            await restore_backup(
-                dsn,
-                archive,
-                SystemClock(),
-                replace=replace,
-                migrate=migrate,
-                programs=settings.postgres_bin,
-                note=note,
-            )
-
-
 @asynccontextmanager
-async def _database(settings: Settings, data: Path | None) -> AsyncGenerator[str]:
-    """The DSN to restore to: an embedded engine is started, and created where there is none."""
-    if settings.postgres_dsn and data is None:
-        yield settings.reached_postgres
+async def _database(settings: Settings) -> AsyncGenerator[str]:
+    """The DSN to restore to: an embedded engine is started, and made where there is none."""
+    if settings.postgres_dsn is not None:
+        yield settings.postgres_dsn.reveal()
     else:
-        async with stopped_engine(settings) as dsn:
+        async with started_engine(settings) as dsn:
             yield dsn
 
 
@@ -92,22 +96,27 @@ async def _clear_the_way(dsn: str, *, replace: bool, yes: bool) -> None:
         click.confirm(f"Replace everything in the database {name}?", abort=True, err=True)
 
 
-def _print(output: Output, settings: Settings, archive: Archive) -> None:
+def _print(output: Output, settings: Settings, archive: Archive, restored: UUID) -> None:
     manifest, key = archive.manifest, find_key(settings, archive.manifest.secret_key_mark)
     rows = {name: count for name, count in sorted(manifest.rows.items(), key=lambda row: -row[1]) if count}
+    is_copy = restored != manifest.installation
     item = {
         "taken_at": manifest.taken_at,
-        "installation": str(manifest.installation),
+        "installation": str(restored),
+        "is_copy": is_copy,
         "rows": rows if output.as_json else "  ".join(f"{name} {count:,}" for name, count in rows.items()),
         "secret_key": key.where,
     }
-    output.item(item, "The backup is restored.", _advice(settings, key, archive))
+    advice = [_KEY_MISSING.format(file=settings.data / FILE)] if manifest.secret_key_mark and not key.key else []
+    advice += [_COPY] if is_copy else []
+    output.item(item, "The backup is restored.", "\n".join(advice))
 
 
-def _advice(settings: Settings, key: FoundKey, archive: Archive) -> str:
-    if key.key or archive.manifest.secret_key_mark is None:
-        return ""
-    return (
-        f"Put the installation's secret key into {settings.data / FILE} (mode 600), or set CALLMARK_SECRET_KEY, before"
-        " you start it: webhooks cannot be signed without it. If it is lost: `callmark secret-key reset`."
-    )
+_KEY_MISSING = (
+    "Put the secret key of that installation into {file} (mode 600), or set CALLMARK_SECRET_KEY, before you start it:"
+    " without the key no webhook can be signed. If it is lost, run `callmark secret-key reset`."
+)
+_COPY = (
+    "It is a copy with an id of its own. Nothing is sent until `callmark installation release`: no webhook, no mail."
+    " To take the place of an installation that is gone, restore with --same-installation."
+)

@@ -18,7 +18,7 @@ from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.db import connect
-from callmark.kit.errors import Conflict
+from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
 from callmark.worker.run import run_due_once
@@ -73,6 +73,26 @@ async def test_days_past_the_retention_are_dropped_with_their_batches(deps: Deps
     await partitions.drop_old_batches(deps)
     async with deps.db.connection() as tx:
         assert await queries.find_batch(tx, batch.id) is None
+
+
+async def test_days_are_made_later_while_a_backup_reads_their_table(
+    deps: Deps, clock: FakeClock, engines: Engines
+) -> None:
+    clock.advance(timedelta(days=10_000))
+    await partitions.keep_partitions(deps)
+    days = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'call_record'::regclass"
+    async with connect(engines.dsn) as reader, connect(engines.dsn) as tx:
+        before = await tx.fetchval(days)
+        async with reader.transaction():
+            await reader.execute("LOCK TABLE call_record, call_record_rest IN ACCESS SHARE MODE")
+            clock.advance(timedelta(days=1))
+            await partitions.keep_partitions(deps)
+            assert await tx.fetchval(days) == before
+            clock.advance(timedelta(days=8))  # today would have no day of its own
+            with pytest.raises(Unavailable):
+                await partitions.keep_partitions(deps)
+        await partitions.keep_partitions(deps)
+        assert await tx.fetchval(days) > before
 
 
 async def test_the_ring_time_look_up_visits_the_days_of_an_open_window_only(deps: Deps, clock: FakeClock) -> None:

@@ -1,8 +1,6 @@
 """The drill: an installation under load is backed up and restored, on real PostgreSQL with its own programs."""
 
 import asyncio
-import re
-import shutil
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -10,33 +8,30 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import standardwebhooks
 from tests.domain.numbers.staging import Business, labelled_set, phones
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import SECRET_KEY, Databases, Engines, empty_database, reachable_directory
+from tests.engines import SECRET_KEY, Databases, Engines
 from tests.factories import make_label, phone, submit_batch
+from tests.kit.backups.backing_up import backed_up
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
+from callmark.domain.installation import service as installations
 from callmark.domain.members import service as members
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.webhooks import service as webhooks
-from callmark.kit import migrate
-from callmark.kit.backups.archive import Archive, read_archive
 from callmark.kit.backups.restoring import check_idle, holds_anything, restore_backup
-from callmark.kit.backups.snapshot import COUNTED, take_backup
+from callmark.kit.backups.snapshot import COUNTED
 from callmark.kit.clock import SystemClock, to_ms
 from callmark.kit.db import connect, own_names
-from callmark.kit.engines.binaries import postgres_candidates
-from callmark.kit.engines.postgres import EmbeddedPostgres
-from callmark.kit.errors import AppError, SetupError
-from callmark.kit.ids import new_id, random_text
+from callmark.kit.errors import SetupError
+from callmark.kit.installation import held_since
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
 from callmark.processes.compose import open_deps
@@ -89,21 +84,6 @@ async def filled(deps: Deps) -> AsyncGenerator[Filled]:
         yield filled
 
 
-@pytest.fixture
-async def empty(engines: Engines) -> AsyncGenerator[str]:
-    async with empty_database(engines.dsn) as dsn:
-        yield dsn
-
-
-async def backed_up(dsn: str, path: Path) -> Archive:
-    await take_backup(dsn, path, SystemClock())
-    return read_archive(path)
-
-
-def assert_empty(folder: Path) -> None:
-    assert list(folder.iterdir()) == []
-
-
 async def rows_of(dsn: str) -> Rows:
     async with connect(dsn) as tx:
         tables = [row["relname"] for row in await tx.fetch(COUNTED, "public")]
@@ -116,7 +96,7 @@ async def rows_of(dsn: str) -> Rows:
 async def test_everything_comes_back_row_for_row(engines: Engines, empty: str, tmp_path: Path) -> None:
     archive = await backed_up(engines.dsn, tmp_path / "b.tar")
     seen: list[int] = []
-    await restore_backup(empty, archive, SystemClock(), note=seen.append)
+    await restore_backup(empty, archive, SystemClock(), note=seen.append, as_copy=False)
     before, after = await rows_of(engines.dsn), await rows_of(empty)
     assert after == before
     filled_tables = {
@@ -150,7 +130,7 @@ async def test_under_load_all_that_was_acknowledged_before_is_there_and_nothing_
     loading.cancel()
     with suppress(asyncio.CancelledError):
         await loading
-    await restore_backup(empty, archive, SystemClock())
+    await restore_backup(empty, archive, SystemClock(), as_copy=False)
     restored = await rows_of(empty)
     for name in ("client_account", "member", "label", "logo", "event", "number", "feature_set", "webhook"):
         assert acknowledged[name] <= restored[name] <= in_time[name]
@@ -171,7 +151,7 @@ async def test_under_load_all_that_was_acknowledged_before_is_there_and_nothing_
 async def test_a_restored_webhook_signs_with_the_secret_that_its_receiver_knows(
     filled: Filled, engines: Engines, empty: str, tmp_path: Path
 ) -> None:
-    await restore_backup(empty, await backed_up(engines.dsn, tmp_path / "b.tar"), SystemClock())
+    await restore_backup(empty, await backed_up(engines.dsn, tmp_path / "b.tar"), SystemClock(), as_copy=False)
     settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
     async with (
         open_deps(settings, "test") as running,
@@ -187,6 +167,31 @@ async def test_a_restored_webhook_signs_with_the_secret_that_its_receiver_knows(
     standardwebhooks.Webhook(filled.webhook_secret).verify(there.requests[0].body, there.requests[0].headers)
 
 
+async def test_a_copy_reaches_nobody_until_it_is_released(
+    filled: Filled, engines: Engines, empty: str, tmp_path: Path
+) -> None:
+    await filled.push()  # its event waits for delivery
+    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
+    made = await restore_backup(empty, archive, SystemClock(), as_copy=True)
+    assert made != archive.manifest.installation
+    settings = msgspec.structs.replace(filled.deps.settings, postgres_dsn=Secret(empty))
+    async with (
+        open_deps(settings, "test") as running,
+        receiver() as there,
+        staged(replace(running, clock=filled.deps.clock)) as stage,
+    ):
+        async with running.db.connection() as tx:
+            assert await tx.fetchval("SELECT id FROM installation") == made
+            assert await held_since(tx)
+            await tx.execute("UPDATE webhook SET url = $1", there.url)
+        await run_due_once(stage.deps)
+        assert there.requests == []
+        async with running.db.connection() as tx:
+            await installations.release(tx, filled.deps.clock.now(), by=SYSTEM)
+        await run_due_once(stage.deps)
+        await there.has(1)
+
+
 # all or nothing -------------------------------------------------------------------------------------------------------
 
 KILLED = """
@@ -199,7 +204,8 @@ from callmark.kit.clock import SystemClock
 def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
 
-asyncio.run(restore_backup(sys.argv[1], read_archive(Path(sys.argv[2])), SystemClock(), replace=True, note=die))
+archive = read_archive(Path(sys.argv[2]))
+asyncio.run(restore_backup(sys.argv[1], archive, SystemClock(), replace=True, note=die, as_copy=False))
 """
 
 
@@ -224,13 +230,13 @@ async def test_a_killed_restore_changes_nothing_and_can_be_run_again(
     await killed_restore(empty, archive.path)
     async with connect(empty) as tx:
         assert not await holds_anything(tx)
-    await restore_backup(empty, archive, SystemClock())
+    await restore_backup(empty, archive, SystemClock(), as_copy=False)
     before = await rows_of(empty)
     await filled.push()
     newer = await backed_up(engines.dsn, tmp_path / "newer.tar")
     await killed_restore(empty, newer.path)
     assert await rows_of(empty) == before
-    await restore_backup(empty, newer, SystemClock(), replace=True)
+    await restore_backup(empty, newer, SystemClock(), replace=True, as_copy=False)
     assert await rows_of(empty) == await rows_of(engines.dsn)
 
 
@@ -245,9 +251,9 @@ async def test_what_a_database_holds_is_replaced_only_when_asked_for(
         assert await holds_anything(tx)
     before = await rows_of(other.dsn)
     with pytest.raises(SetupError, match="already exists"):
-        await restore_backup(other.dsn, archive, SystemClock())
+        await restore_backup(other.dsn, archive, SystemClock(), as_copy=False)
     assert await rows_of(other.dsn) == before
-    await restore_backup(other.dsn, archive, SystemClock(), replace=True)
+    await restore_backup(other.dsn, archive, SystemClock(), replace=True, as_copy=False)
     assert await rows_of(other.dsn) == await rows_of(engines.dsn)
     databases.give_back(other)
 
@@ -260,7 +266,7 @@ async def test_a_restore_whose_rows_are_not_those_of_the_manifest_is_undone(
     rows = archive.manifest.rows | {"label": 5}
     wrong = replace(archive, manifest=msgspec.structs.replace(archive.manifest, rows=rows))
     with pytest.raises(SetupError, match="table label has 2 rows, and the backup 5 of it"):
-        await restore_backup(empty, wrong, SystemClock())
+        await restore_backup(empty, wrong, SystemClock(), as_copy=False)
     async with connect(empty) as tx:
         assert not await holds_anything(tx)
 
@@ -272,106 +278,3 @@ async def test_a_restore_is_refused_while_processes_run_on_the_database(filled: 
             with pytest.raises(SetupError, match=r"processes run on this database \(1: worker\)"):
                 await check_idle(tx, SystemClock())
         await check_idle(tx, SystemClock())
-
-
-# versions -------------------------------------------------------------------------------------------------------------
-
-
-async def migrated_to(dsn: str, number: int) -> None:
-    async with connect(dsn) as tx:
-        await tx.execute(
-            "CREATE TABLE schema_migration (number integer PRIMARY KEY, name text NOT NULL,"
-            " applied_at timestamptz NOT NULL)"
-        )
-        for step in migrate.migrations()[:number]:
-            await tx.execute(own_names(step.sql))
-            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, now())", step.number, step.name)
-        await tx.execute("INSERT INTO installation (id) VALUES ($1)", new_id())
-        await tx.execute("INSERT INTO client_account VALUES ($1, 'Acme', 'active', '{}', now())", new_id())
-
-
-async def test_an_older_schema_is_brought_up(engines: Engines, empty: str, tmp_path: Path) -> None:
-    await migrated_to(empty, 8)
-    archive = await backed_up(empty, tmp_path / "old.tar")
-    assert archive.manifest.schema == 8
-    for keeps, number in ((True, 8), (False, migrate.head())):
-        async with empty_database(engines.dsn) as target:
-            await restore_backup(target, archive, SystemClock(), migrate=not keeps)
-            async with connect(target) as tx:
-                assert await migrate.schema_number(tx) == number
-                assert await tx.fetchval("SELECT name FROM client_account") == "Acme"
-            assert await migrate.migrate(target, SystemClock()) == migrate.migrations()[number:]
-
-
-async def test_a_step_that_had_been_left_for_later_is_made_up_for(engines: Engines, empty: str, tmp_path: Path) -> None:
-    await migrate.migrate(empty, SystemClock(), phase="pre")
-    archive = await backed_up(empty, tmp_path / "pre.tar")
-    posts = {step.number for step in migrate.migrations() if step.phase == "post"}
-    assert posts.isdisjoint(archive.manifest.migrations)
-    async with empty_database(engines.dsn) as target:
-        await restore_backup(target, archive, SystemClock())
-        async with connect(target) as tx:
-            assert await migrate.applied_steps(tx) >= posts
-
-
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"schema": 9999}, "schema 9999, which is newer than this version knows.*Update Callmark"),
-        ({"postgres": 99}, "from PostgreSQL 99, and this server is"),
-        ({"pg_dump": 99}, "pg_restore and psql of PostgreSQL 99 or newer"),
-        ({"namespace": "callmark"}, "search_path"),
-    ],
-)
-async def test_what_cannot_be_restored_here_says_why(
-    engines: Engines, empty: str, tmp_path: Path, changes: dict[str, Any], why: str
-) -> None:
-    archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    foreign = replace(archive, manifest=msgspec.structs.replace(archive.manifest, **changes))
-    with pytest.raises(SetupError, match=why):
-        await restore_backup(empty, foreign, SystemClock())
-
-
-async def test_without_programs_that_fit_the_server_it_says_what_to_install(engines: Engines, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"\(found: none\)\. Install callmark\[embedded\]"):
-        await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=tmp_path)
-    older = next(found for found in postgres_candidates(None) if found.major < postgres_candidates(None)[0].major)
-    with pytest.raises(SetupError, match=rf"\(found: {older.major} in .*postgresql-client-"):
-        await take_backup(engines.dsn, tmp_path / "b.tar", SystemClock(), programs=older.bin_dir)
-    assert_empty(tmp_path)
-
-
-async def test_newer_programs_restore_to_an_older_server(tmp_path: Path) -> None:
-    newest, *others = postgres_candidates(None)
-    older = next(found for found in others if found.major < 17 <= newest.major)
-    directory = reachable_directory()
-    async with EmbeddedPostgres(directory / "data", bin_dir=older.bin_dir, durable=False) as dsn:
-        await migrate.migrate(dsn, SystemClock())
-        await take_backup(dsn, tmp_path / "b.tar", SystemClock(), programs=newest.bin_dir)
-        archive = read_archive(tmp_path / "b.tar")
-        assert (archive.manifest.postgres, archive.manifest.pg_dump) == (older.major, newest.major)
-        await restore_backup(dsn, archive, SystemClock(), replace=True, programs=newest.bin_dir)
-        async with connect(dsn) as tx:
-            assert await tx.fetchval("SELECT id FROM installation") == archive.manifest.installation
-    shutil.rmtree(directory)
-
-
-async def test_a_user_without_rights_is_told_which_are_missing(engines: Engines, tmp_path: Path) -> None:
-    name = own_names(f"reader_{random_text(8).lower()}")
-    async with connect(engines.dsn) as tx:
-        await tx.execute(
-            f"CREATE ROLE {name} LOGIN PASSWORD 'made up'; GRANT SELECT ON schema_migration, installation TO {name}"
-        )
-        try:
-            dsn = re.sub("//[^@]*@", f"//{name}:made%20up@", engines.dsn)
-            with pytest.raises(AppError) as refused:  # by whichever of pg_dump and the count comes first
-                await take_backup(dsn, tmp_path / "b.tar", SystemClock())
-            assert "permission denied for table" in refused.value.detail
-        finally:
-            await tx.execute(f"DROP OWNED BY {name}; DROP ROLE {name}")
-    assert_empty(tmp_path)
-
-
-async def test_an_empty_database_has_nothing_to_back_up(empty: str, tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match="nothing to back up"):
-        await take_backup(empty, tmp_path / "b.tar", SystemClock())

@@ -20,6 +20,8 @@ from callmark.kit.errors import SetupError
 
 _SAID_BYTES = 2000
 _ENDS_WITHIN_S = 10.0
+_POLITE = 10
+"""Niceness of pg_dump, which compresses: pushes go first where processors are few."""
 _OF_LIBPQ = re.compile(
     r"application_name|channel_binding|connect_timeout|dbname|gssencmode|host|hostaddr|krbsrvname|load_balance_hosts"
     r"|options|passfile|port|require_auth|ssl\w+|target_session_attrs|user"
@@ -44,6 +46,11 @@ class Client:
         self._child = child
         self._errors = errors
         self._reads = reads
+
+    def yield_to_others(self) -> None:
+        """Lets programs that somebody waits for go first."""
+        with suppress(ProcessLookupError):  # it has ended already, which `check` finds
+            os.setpriority(os.PRIO_PROCESS, self._child.pid, _POLITE)
 
     async def write(self, piece: bytes) -> None:
         """Hands it `piece` once it has taken most of what came before. Raises SetupError when it has ended."""
@@ -110,6 +117,7 @@ async def dump(server: Server, namespace: str, snapshot: str) -> AsyncIterator[b
     options += [f"--schema={namespace}", f"--exclude-table-data={namespace}.process"]
     options += [f"--snapshot={snapshot}", "--lock-wait-timeout=60s"]
     async with running(server, "pg_dump", options) as client:
+        client.yield_to_others()
         client.close()
         async for piece in client.pieces():
             yield piece

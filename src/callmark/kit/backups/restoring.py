@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import LiteralString
+from uuid import UUID
 
 import msgspec
 
@@ -15,7 +16,11 @@ from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import heartbeats_of
+from callmark.kit.installation import KEEP, RENEW
 from callmark.kit.migrate import LOCK, Migration, applied_steps, head, outstanding
+
+COPIES_SINCE = 22
+"""The migration since which a database knows that it is a copy."""
 
 _HELD: LiteralString = """
     FROM pg_class c WHERE c.relnamespace = '{namespace}'::regnamespace
@@ -78,27 +83,29 @@ async def restore_backup(
     archive: Archive,
     real: Clock,
     *,
-    last: LiteralString = "",
+    as_copy: bool,
     replace: bool = False,
     migrate: bool = True,
     programs: Path | None = None,
     note: Note = lambda _: None,
-) -> None:
-    """Puts the backup into the database, brings its schema up (`migrate`), and runs `last`: all of that or nothing.
+) -> UUID:
+    """Puts the backup into the database and brings its schema up (`migrate`): all of that or nothing.
 
-    With `replace` everything that its schema holds is dropped. `note` gets the bytes of the dump that were read.
-    Raises SetupError.
+    `as_copy` makes it an installation of its own that sends nothing (`kit.installation`), else it takes the place of
+    the one that was backed up. With `replace` everything that the schema holds is dropped. `note` gets the bytes of the
+    dump that were read. Gives the id of the installation that is there now. Raises SetupError.
     """
     manifest = archive.manifest
-    steps = _steps(manifest) if migrate else []
+    steps = _steps(manifest, migrate=migrate)
+    last = _last(set(manifest.migrations) | {step.number for step in steps}, as_copy=as_copy)
     async with connect(dsn) as tx:
         await _check_target(tx, manifest)
         server = await server_of(tx, dsn, programs, oldest=manifest.pg_dump)
 
     with archive.dump() as pieces:
-        before, after = _before(manifest, replace=replace), _after(manifest, steps, last, real.now())
+        before, after = _before(manifest, replace=replace), _after(manifest, steps, real.now(), last)
         await load(server, manifest.namespace, _noted(pieces, note), before, after)
-    await _settle(dsn, manifest, steps)
+    return await _settle(dsn, manifest, steps)
 
 
 def _noted(pieces: Iterator[bytes], note: Note) -> Iterator[bytes]:
@@ -107,13 +114,24 @@ def _noted(pieces: Iterator[bytes], note: Note) -> Iterator[bytes]:
         note(len(piece))
 
 
-def _steps(manifest: Manifest) -> list[Migration]:
+def _steps(manifest: Manifest, *, migrate: bool) -> list[Migration]:
     if manifest.schema > head():
         raise SetupError(
             f"the backup has schema {manifest.schema}, which is newer than this version knows ({head()}). Update"
             f" Callmark: version {manifest.callmark} wrote the backup"
         )
-    return outstanding(set(manifest.migrations))
+    return outstanding(set(manifest.migrations)) if migrate else []
+
+
+def _last(steps: set[int], *, as_copy: bool) -> LiteralString:
+    """What makes it a copy, or says that it was moved, on a schema of these steps."""
+    if COPIES_SINCE not in steps:
+        if as_copy:
+            raise SetupError(
+                "the backup's schema is too old to hold what a copy sends; restore it without --no-migrate"
+            )
+        return ""
+    return RENEW if as_copy else KEEP
 
 
 async def _check_target(tx: Tx, manifest: Manifest) -> None:
@@ -139,18 +157,19 @@ def _before(manifest: Manifest, *, replace: bool) -> str:
     return f"{first} SELECT pg_advisory_xact_lock({LOCK});\n{dropping}"
 
 
-def _after(manifest: Manifest, steps: Sequence[Migration], last: str, now: datetime) -> str:
-    """Looks whether all rows have come, runs the steps that the backup does not have, and commits."""
+def _after(manifest: Manifest, steps: Sequence[Migration], now: datetime, last: str) -> str:
+    """Looks whether all rows have come, runs the steps that the backup does not have, then `last`, and commits."""
     rows = msgspec.json.encode(manifest.rows).decode()
     parts = [f'\nSET search_path TO "{manifest.namespace}";', _COUNT.format(rows=rows, namespace=manifest.namespace)]
     for step in steps:
         parts += [step.sql, f"INSERT INTO schema_migration VALUES ({step.number}, '{step.name}', '{now.isoformat()}');"]
-    return "\n".join([*parts, f"{last};" if last else "", "COMMIT;\n"])
+    return "\n".join([*parts, f"{last};", "COMMIT;\n"])
 
 
-async def _settle(dsn: str, manifest: Manifest, steps: Sequence[Migration]) -> None:
+async def _settle(dsn: str, manifest: Manifest, steps: Sequence[Migration]) -> UUID:
     """Looks at what was committed, and lets the planner know its tables: a dump does not tell it."""
     async with connect(dsn) as tx:
         if await applied_steps(tx) != set(manifest.migrations) | {step.number for step in steps}:
             raise SetupError("the restore ended without an error, but the database is not as restored; run it again")
         await tx.execute("ANALYZE")
+        return await tx.fetchval("SELECT id FROM installation")

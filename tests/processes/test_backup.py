@@ -1,0 +1,91 @@
+"""`callmark backup` and `callmark restore` as an operator runs them."""
+
+import json
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.e2e.serving import run
+from tests.engines import Engines, reachable_directory
+
+from callmark.kit.clock import SystemClock
+from callmark.kit.db import connect
+from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.migrate import migrate
+from callmark.kit.secret_key import set_key
+from callmark.kit.settings import Secret
+
+KEY = "made-up-" * 5
+
+
+@pytest.fixture
+def folder() -> Generator[Path]:
+    path = reachable_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+async def with_key(engines: Engines) -> dict[str, str]:
+    """The variables of an installation whose processes have run with this key."""
+    async with connect(engines.dsn) as tx, tx.transaction():
+        await set_key(tx, Secret(KEY), None)
+    return {"CALLMARK_POSTGRES_DSN": engines.dsn, "CALLMARK_SECRET_KEY": KEY}
+
+
+def only(folder: Path) -> Path:
+    (file,) = folder.glob("callmark-*.tar")
+    return file
+
+
+async def test_own_engines_are_backed_up_with_the_key_apart_and_restored_after_a_yes(
+    engines: Engines, folder: Path
+) -> None:
+    variables, copy = await with_key(engines), folder / "key"
+    told = run("backup", folder, "--secret-key-to", copy, "--json", **variables)
+    assert told.returncode == 0, told.stderr
+    said: dict[str, Any] = json.loads(told.stdout)
+    assert said["file"] == str(only(folder))
+    assert said["file_bytes"] == only(folder).stat().st_size
+    assert said["rows"]["installation"] == 1
+    assert said["secret_key"] == "CALLMARK_SECRET_KEY"
+    assert copy.read_text() == variables["CALLMARK_SECRET_KEY"]
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert variables["CALLMARK_SECRET_KEY"].encode() not in only(folder).read_bytes()
+    refused = run("restore", only(folder), **variables)
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    assert "--replace" in refused.stderr
+    unsure = run("restore", only(folder), "--replace", **variables)
+    assert "Aborted" in unsure.stderr
+    async with connect(engines.dsn) as tx:
+        id_ = await tx.fetchval("SELECT id FROM installation")
+    done = run("restore", only(folder), "--replace", "--yes", "--same-installation", "--json", **variables)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["installation"], said["is_copy"], said["secret_key"]) == (str(id_), False, "CALLMARK_SECRET_KEY")
+
+
+async def test_a_key_that_is_somewhere_else_is_asked_for(engines: Engines, folder: Path) -> None:
+    variables = await with_key(engines) | {"CALLMARK_SECRET_KEY": "o" * 32, "CALLMARK_DATA": str(folder / "none")}
+    told = run("backup", folder / "b.tar", "--secret-key-to", folder / "key", **variables)
+    assert told.returncode == 1
+    assert "the backup is written, but the secret key is not on this machine" in told.stderr
+    assert not (folder / "key").exists()
+    restored = run("restore", folder / "b.tar", "--replace", "--yes", **variables)
+    assert restored.returncode == 0, restored.stderr
+    assert f"Put the secret key of that installation into {folder}/none/secret-key" in restored.stdout
+    assert "Nothing is sent until `callmark installation release`" in restored.stdout
+
+
+async def test_a_stopped_embedded_installation_is_backed_up_and_restored_to_another_directory(folder: Path) -> None:
+    engine = EmbeddedPostgres(folder / "data")
+    async with engine as dsn:
+        await migrate(dsn, SystemClock())
+    backup = run("backup", folder / "b.tar", "--data", folder / "data")
+    assert "none yet" in backup.stdout, backup.stderr
+    restored = run("restore", folder / "b.tar", "--data", folder / "new", "--same-installation")
+    assert restored.returncode == 0, restored.stderr
+    assert (folder / "new/postgres/PG_VERSION").exists()
+    assert not (folder / "new/installation.json").exists()
