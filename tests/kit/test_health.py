@@ -78,3 +78,44 @@ async def test_engines_that_hang_are_found_out_in_time(own: OwnEngines) -> None:
                 return await failing(deps) == {}
 
             await until(well, 20)
+
+
+async def roles(deps: Deps, role: str | None = None) -> tuple[int, dict[str, str]]:
+    """The status, and what each role needs that is away."""
+    status, body = await readyz(deps.db, deps.fabric, deps.health, beside=True, role=role)
+    return status, {one["name"]: one["reason"] for one in msgspec.json.decode(body)["roles"]}
+
+
+async def test_without_nats_the_api_takes_batches_and_real_time_and_gateways_wait(deps: Deps) -> None:
+    deps.health.roles = frozenset({"api", "console", "gateway"})
+    assert await roles(deps) == (200, dict.fromkeys(("api", "console", "gateway", "real_time"), ""))
+    await deps.fabric.close()
+    stand = {"api": "", "console": "", "gateway": "needs nats", "real_time": "needs nats"}
+    assert await roles(deps) == (503, stand)
+    assert [(await roles(deps, role))[0] for role in stand] == [200, 200, 503, 503]
+    deps.health.roles = frozenset({"api"})
+    assert await roles(deps) == (200, {"api": "", "real_time": "needs nats"})
+
+
+async def test_without_postgresql_nothing_is_ready(deps: Deps) -> None:
+    deps.health.roles = frozenset({"api", "console", "gateway", "worker"})
+    await deps.db.close()
+    status, stand = await roles(deps)
+    assert status == 503
+    assert set(stand.values()) == {"needs postgresql, schema"}
+
+
+async def test_a_part_that_is_late_stops_the_roles_of_its_own_process_alone(deps: Deps) -> None:
+    deps.health.roles = frozenset({"api"})
+    deps.health.beside = lambda: {"worker-1": "does not answer"}
+    assert (await roles(deps))[0] == 503
+    assert (await roles(deps, "api"))[0] == 200
+    deps.health.ask("handsets", lambda: "are not connected")
+    assert await roles(deps, "api") == (503, {"api": "needs handsets", "real_time": "needs handsets"})
+
+
+async def test_a_process_that_is_about_to_end_is_not_ready(deps: Deps) -> None:
+    deps.health.roles = frozenset({"api"})
+    deps.health.is_stopping = True
+    assert await failing(deps) == {"stopping": "this process is about to end"}
+    assert (await roles(deps, "api"))[0] == 503

@@ -16,7 +16,7 @@ _gates: dict[str, asyncio.Event] = {}
 """`/slow`: set when it may go on to its body; an event belongs to one test's loop."""
 
 
-async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
+async def hello(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         for moment in ("startup", "shutdown"):
             await receive()
@@ -33,7 +33,7 @@ async def _hello(scope: Scope, receive: Receive, send: Send) -> None:
 async def _who(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers with the address of the visitor."""
     if scope["type"] == "lifespan":
-        await _hello(scope, receive, send)
+        await hello(scope, receive, send)
         return
     body = scope["client"][0].encode()
     headers = [(b"content-length", str(len(body)).encode()), (b"connection", b"close")]
@@ -78,7 +78,7 @@ async def test_behind_several_proxies_a_visitor_is_the_last_that_is_none_of_them
 
 @pytest.fixture
 async def port() -> AsyncGenerator[int]:
-    server, stop = Server(_hello, open_socket(LOOPBACK, 0)), asyncio.Event()
+    server, stop = Server(hello, open_socket(LOOPBACK, 0)), asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
     await asyncio.wait_for(server.up.wait(), 5)
     yield server.port
@@ -178,7 +178,7 @@ async def test_an_old_client_need_not_name_a_host(port: int) -> None:
 
 @pytest.fixture
 async def impatient() -> AsyncGenerator[int]:
-    server = Server(_hello, open_socket(LOOPBACK, 0), head_within_s=0.05, body_silent_s=0.05)
+    server = Server(hello, open_socket(LOOPBACK, 0), head_within_s=0.05, body_silent_s=0.05)
     stop = asyncio.Event()
     running = asyncio.create_task(server.run_until(stop))
     await asyncio.wait_for(server.up.wait(), 5)

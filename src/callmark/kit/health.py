@@ -2,10 +2,13 @@
 
 Nothing is believed that can be tried: PostgreSQL is written to, NATS is asked for an answer, each loop that does the
 work says when it turned last.
+
+What is wrong does not concern every role: without NATS the API still takes batches, while handsets and real-time
+pushes have to wait. So each role has an answer of its own, for the load balancer in front of it.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from uuid import UUID
 
@@ -38,8 +41,26 @@ class Check(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+_ENGINES = frozenset({"postgresql", "schema"})
+_NEEDS = {
+    "api": _ENGINES,
+    "real_time": _ENGINES | {"nats"},
+    "gateway": _ENGINES | {"nats"},
+    "console": _ENGINES,
+    "worker": _ENGINES,
+}
+"""What a role cannot do without, beside the parts of its own process; real-time pushes are a role within the API's."""
+
+_STOPPING = "stopping"
+
+
 class Health:
     """What a process knows of its parts, and of those that run beside it."""
+
+    roles: frozenset[str] = frozenset()
+    """What this process does, where that is known."""
+    is_stopping = False
+    """It still serves, but nobody should send it anything new."""
 
     def __init__(self, now: Callable[[], float] = monotonic) -> None:
         self._now = now
@@ -51,6 +72,11 @@ class Health:
         """How often each of those parts was started again."""
         self.process_id: UUID | None = None
         """By which the installation's list of processes knows this one, once it is in it."""
+
+    @property
+    def asked_for(self) -> frozenset[str]:
+        """The roles whose readiness can be asked for."""
+        return self.roles | {"real_time"} if "api" in self.roles else self.roles
 
     def turned(self, part: str) -> None:
         """A loop called `part` has turned; it is late if it does not turn again in time."""
@@ -64,6 +90,8 @@ class Health:
         """The parts of this process."""
         now = self._now()
         late = [_check(part, _late(now - at)) for part, at in self._turned_at.items()]
+        if self.is_stopping:
+            late.append(_check(_STOPPING, "this process is about to end"))
         return late + [_check(part, trouble()) for part, trouble in self._asked.items()]
 
     def troubles(self) -> dict[str, str]:
@@ -81,11 +109,33 @@ async def readiness(db: Database, fabric: Fabric, health: Health, *, beside: boo
     return [*database, nats, *health.parts(), *others]
 
 
-async def readyz(db: Database, fabric: Fabric, health: Health, *, beside: bool = False) -> tuple[int, bytes]:
-    """Status (200 or 503) and JSON body `{"ready", "checks": [{"name", "ok", "reason"}]}` of `/readyz`."""
-    checks = await readiness(db, fabric, health, beside=beside)
-    ready = all(check.ok for check in checks)
-    return (200 if ready else 503), msgspec.json.encode({"ready": ready, "checks": checks})
+async def readyz(
+    db: Database, fabric: Fabric, health: Health, *, beside: bool = False, role: str | None = None
+) -> tuple[int, bytes]:
+    """Status (200 or 503) and JSON body `{"ready", "roles", "checks"}`, both lists of `Check`, of `/readyz`.
+
+    Ready are all roles of this process, or only the `role` that is asked for, which then depends on nothing beside.
+    """
+    checks = await readiness(db, fabric, health, beside=beside and role is None)
+    roles = _of_roles(health, checks)
+    if role:
+        ready = any(one.ok for one in roles if one.name == role)
+    elif roles:
+        mine = {"nats", *_ENGINES}
+        ready = all(one.ok for one in roles if one.name in health.roles) and all(
+            check.ok for check in checks if check.name not in mine
+        )
+    else:
+        ready = all(check.ok for check in checks)
+    return (200 if ready else 503), msgspec.json.encode({"ready": ready, "roles": roles, "checks": checks})
+
+
+def _of_roles(health: Health, checks: Sequence[Check]) -> list[Check]:
+    """How each role of this process stands, by what it needs."""
+    parts = {part.name for part in health.parts()}
+    wrong = [check.name for check in checks if not check.ok]
+    missing = {role: [name for name in wrong if name in _NEEDS[role] | parts] for role in health.asked_for}
+    return [_check(role, f"needs {', '.join(names)}" if names else "") for role, names in sorted(missing.items())]
 
 
 async def _database(db: Database) -> list[Check]:

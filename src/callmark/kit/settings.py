@@ -143,6 +143,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             description="Seconds a handset has to acknowledge a real-time push; the answer is due within 3 s.",
         ),
     ] = 2.5
+    drain_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds for which HTTP processes continue to serve after the signal to stop, while `/readyz`"
+            " answers 503, so that load balancers send new requests elsewhere.",
+        ),
+    ] = 0.0
     retention_days: Annotated[
         int, Meta(ge=2, le=3650, description="Days to keep call records after their window has ended.")
     ] = 30

@@ -8,10 +8,11 @@ import argparse
 import asyncio
 import contextlib
 import functools
+import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -112,18 +113,20 @@ def _given(descriptor: int) -> dict[str, str]:
 async def _run(
     settings: Settings, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, health: Health
 ) -> None:
-    stop = _stop_on_signals()
+    health.roles = roles - {"worker"} if kind == "http" else frozenset({kind} - {"handsets"})
+    signals = Signals(settings.drain_s if kind == "http" else 0)
     async with open_deps(settings, kind, health=health) as deps:
         try:
-            await _serve(deps, kind, admin_port, roles, line, stop)
+            await _serve(deps, kind, admin_port, roles, line, signals)
         except Exception:
             signal.alarm(LAST_SECONDS)  # what does not let itself be ended must not keep a failed process alive
             raise
 
 
 async def _serve(
-    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, stop: asyncio.Event
+    deps: Deps, kind: str, admin_port: int, roles: frozenset[str], line: _ParentPipe, signals: "Signals"
 ) -> None:
+    stop = asyncio.Event()
     deps.fabric.on_late_acknowledgement(functools.partial(personalisation.acknowledge_token, deps))
     await prepare(deps)
     admin = Server(
@@ -135,8 +138,11 @@ async def _serve(
 
         sock = open_socket(deps.settings.host, deps.settings.port)
         servers.append(Server(build_app(deps, roles), sock, trusted_proxies=deps.settings.trusted_proxies))
-    works = [serve_until(stop, servers, lambda: line.tell(Ready(admin.port)))]
-    works.append(run_beside(stop, watch_loop()))
+    works = [
+        serve_until(stop, servers, lambda: line.tell(Ready(admin.port))),
+        signals.drained(deps.health, servers, stop),
+        run_beside(stop, watch_loop()),
+    ]
     if background := _background(kind, deps):
         works.append(run_beside(stop, background(deps)))
     collect_garbage_rarely()
@@ -158,16 +164,33 @@ def _background(kind: str, deps: Deps) -> Callable[[Deps], Coroutine[Any, Any, N
     return None
 
 
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
+class Signals:
+    """SIGTERM and SIGINT: after the first this process serves for `drain_s` more, after the second it ends at once."""
 
-    def stopping() -> None:
-        signal.alarm(LAST_SECONDS)
+    def __init__(self, drain_s: float) -> None:
+        self._drain_s = drain_s
+        self._first, self._second = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._came)
+
+    def _came(self) -> None:
+        if self._first.is_set() or not self._drain_s:
+            signal.alarm(LAST_SECONDS)
+            self._second.set()
+        else:
+            signal.alarm(LAST_SECONDS + math.ceil(self._drain_s))
+        self._first.set()
+
+    async def drained(self, health: Health, servers: Sequence[Server], stop: asyncio.Event) -> None:
+        """Waits for the first signal, says that this process stops, and sets `stop` when nothing new comes any more."""
+        await self._first.wait()
+        health.is_stopping = True
+        for server in servers:
+            server.let_go()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_s):
+                await self._second.wait()
         stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping)
-    return stop
 
 
 if __name__ == "__main__":

@@ -90,6 +90,10 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         self.up.set()
 
+    def let_go(self) -> None:
+        """From now on a connection is closed after its answer, so that clients make their next one elsewhere."""
+        self.config.encoded_headers.append((b"connection", b"close"))
+
     async def run_until(self, stop: asyncio.Event) -> None:
         """Serves until `stop` is set, then lets requests under way be answered, within `STOP_WITHIN_S`.
 
@@ -185,6 +189,9 @@ async def _admin_answer(deps: Deps, page: MetricsPage, path: str) -> tuple[int, 
             return 200, "application/json", body
         case "/readyz" | "/readyz/all":
             status, body = await readyz(deps.db, deps.fabric, deps.health, beside=path.endswith("/all"))
+            return status, "application/json", body
+        case _ if (role := path.removeprefix("/readyz/")) in deps.health.asked_for:
+            status, body = await readyz(deps.db, deps.fabric, deps.health, role=role)
             return status, "application/json", body
         case "/metrics":
             body, kind = await page.render()

@@ -214,7 +214,7 @@ class Supervisor:
             ProcessUnit(kind, index, roles, admin_port=first and first + index, logs=logs, board_fd=self._board.fd)
             for index, kind in enumerate(self._kinds)
         ]
-        self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S)
+        self._stack.push_async_callback(_stop_all, children, CHILDREN_WITHIN_S + self._settings.drain_s)
         for child in children:
             self._board.say(child.name, "is starting")
             child.begin()

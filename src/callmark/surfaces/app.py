@@ -128,8 +128,11 @@ def _health(deps: Deps) -> list[BaseRoute]:
     async def healthz(_: Request) -> StarletteResponse:
         return StarletteResponse('{"status":"ok"}', media_type="application/json")
 
-    async def readyz(_: Request) -> StarletteResponse:
-        status, body = await ready(deps.db, deps.fabric, deps.health, beside=True)
+    async def readyz(request: Request) -> StarletteResponse:
+        role: str | None = request.path_params.get("role")
+        if role and role not in deps.health.asked_for:
+            raise NotFound
+        status, body = await ready(deps.db, deps.fabric, deps.health, beside=True, role=role)
         return StarletteResponse(body, status, media_type="application/json")
 
     page = MetricsPage(deps)
@@ -138,7 +141,7 @@ def _health(deps: Deps) -> list[BaseRoute]:
         body, kind = await page.render()
         return StarletteResponse(body, media_type=kind)
 
-    routes: list[BaseRoute] = [Route("/healthz", healthz), Route("/readyz", readyz)]
+    routes: list[BaseRoute] = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/readyz/{role}", readyz)]
     if deps.settings.emulator:  # in production metrics stay on the admin port
         routes.append(Route("/metrics", metrics))
     return routes

@@ -27,7 +27,7 @@ _SECONDS = histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_is_quiet = re.compile(r"/healthz|/readyz(/\w+)?|/metrics").fullmatch
 _HEAD = "callmark.head"
 
 
@@ -124,7 +124,7 @@ def _note(scope: Scope, method: str, request_id: str, status: int, seconds: floa
     route = scope.get("route") or "other"
     path = route if isinstance(route, str) else route.path
     _seconds(method, path, status).observe(seconds)
-    if scope["path"] not in _QUIET:
+    if not _is_quiet(scope["path"]):
         log.info(
             "request",
             request_id=request_id,
