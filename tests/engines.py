@@ -19,7 +19,7 @@ from callmark.kit.db import Database, connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
-from callmark.kit.migrate import migrate
+from callmark.kit.migrate import migrate, migrations
 
 _T = TypeVar("_T")
 
@@ -161,3 +161,16 @@ async def empty_database(dsn: str) -> AsyncGenerator[str]:
     await _execute(dsn, f'CREATE DATABASE "{name}"')
     yield _named(dsn, name)
     await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def migrated_to(dsn: str, number: int) -> None:
+    """Gives an empty database the schema of an earlier version: the steps up to `number`."""
+    async with connect(dsn) as tx:
+        await tx.execute(
+            "CREATE TABLE schema_migration (number integer PRIMARY KEY, name text NOT NULL,"
+            " applied_at timestamptz NOT NULL)"
+        )
+        for step in migrations()[:number]:
+            await tx.execute(own_names(step.sql))
+            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, now())", step.number, step.name)
+        await tx.execute("INSERT INTO installation (id) VALUES ($1)", new_id())

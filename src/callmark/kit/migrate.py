@@ -1,12 +1,16 @@
 """Brings a database's schema to the head: numbered SQL files, in order, once each, under one lock."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
+from typing import LiteralString
 
 import asyncpg
 
 from callmark.kit.clock import Clock
-from callmark.kit.db import Tx, connect, own_names
+from callmark.kit.db import DatabaseConnection, Tx, connect, own_names
 from callmark.kit.errors import SetupError
 from callmark.kit.ids import new_id
 
@@ -14,6 +18,22 @@ LOCK = 0x63616C6C6D61726B  # "callmark"
 """Whoever changes the schema of a database holds this advisory lock."""
 
 _FILES = resources.files("callmark.kit.migrations")
+
+
+Tell = Callable[[str], object]
+
+LOCKS_WITHIN = timedelta(seconds=60)
+
+_LOCK_WAIT: LiteralString = "2s"
+"""Less than a real-time push has: it waits behind us."""
+_PAUSE = timedelta(seconds=1)
+_LOCKED = (
+    "migration {step.number:04d} ({step.name}) was not run, because it waits for {holders}. Steps before it are done."
+    " When that has ended, run `callmark migrate` again; the platform can run meanwhile"
+)
+
+
+def _nobody(_: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -44,12 +64,18 @@ def migrations() -> list[Migration]:
     return found
 
 
-async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[Migration]:
+async def migrate(
+    dsn: str, clock: Clock, *, phase: str | None = None, within: timedelta = LOCKS_WITHIN, tell: Tell = _nobody
+) -> list[Migration]:
     """Runs the steps that have not run yet (of `phase` only, when given) and gives them; safe to run by many at once.
 
-    Each step is one transaction with `lock_timeout` and `statement_timeout`, so that it fails rather than
-    blocks a running platform. Raises SetupError when the database is newer than this code.
+    Each step is one transaction that waits for locks two seconds at most, because a running platform waits behind it;
+    then it lets others pass and tries again, `within` that time for all steps. `tell` gets a line for each step that
+    is done and for each wait. Raises SetupError when the locks are not to be had, a step takes too long, or the
+    database is newer than this code; steps before that one are done.
     """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within.total_seconds()
     async with connect(dsn) as tx:
         await tx.execute("SELECT pg_advisory_lock($1)", LOCK)
         await tx.execute(
@@ -58,14 +84,45 @@ async def migrate(dsn: str, clock: Clock, *, phase: str | None = None) -> list[M
         )
         due = _due(await applied_steps(tx), phase)
         for step in due:
-            async with tx.transaction():
-                await tx.execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'")
-                await tx.execute(own_names(step.sql))
-                await tx.execute(
-                    "INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now()
-                )
+            while not await _run(tx, step, clock):
+                holders = await _holders(tx)
+                if loop.time() > deadline:
+                    raise SetupError(_LOCKED.format(step=step, holders=holders))
+                tell(f"{step.number:04d} waits for {holders}")
+                await clock.sleep(_PAUSE)
+            tell(f"{step.number:04d} {step.phase} {step.name}")
         await tx.execute("INSERT INTO installation (id) VALUES ($1) ON CONFLICT DO NOTHING", new_id())
         return due
+
+
+async def _run(tx: DatabaseConnection, step: Migration, clock: Clock) -> bool:
+    """Runs one step, whole or not at all; False when others held what it needs."""
+    try:
+        async with tx.transaction():
+            await tx.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'; SET LOCAL statement_timeout = '60s'")
+            await tx.execute(own_names(step.sql))
+            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, $3)", step.number, step.name, clock.now())
+    except asyncpg.LockNotAvailableError:
+        return False
+    except asyncpg.QueryCanceledError as exc:
+        raise SetupError(
+            f"migration {step.number:04d} ({step.name}) took longer than 60 s and was undone. Run `callmark migrate`"
+            " again at a quieter time"
+        ) from exc
+    return True
+
+
+async def _holders(tx: Tx) -> str:
+    """Who has held a lock on our tables longest, for people."""
+    rows = await tx.fetch(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown') AS program,"
+        " extract(epoch FROM clock_timestamp() - a.xact_start)::integer AS seconds FROM pg_stat_activity a"
+        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.xact_start < clock_timestamp() -"
+        " interval '1 s' AND EXISTS (SELECT FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = a.pid"
+        " AND l.granted AND c.relnamespace = current_schema()::regnamespace) ORDER BY a.xact_start LIMIT 3"
+    )
+    told = ", ".join(f"{row['program']} (process {row['pid']}, for {row['seconds']} s)" for row in rows)
+    return f"locks of {told}" if told else "locks of short transactions"
 
 
 def _due(applied: set[int], phase: str | None) -> list[Migration]:

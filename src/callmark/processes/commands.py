@@ -67,9 +67,7 @@ def migrate_(phase: str | None, data: Path | None) -> None:
     settings = read_settings(data=data)
     if settings.embedded_postgres or data is not None:
         settings = reach(msgspec.structs.replace(settings, postgres_dsn=None))
-    steps = asyncio.run(migrate.migrate(settings.reached_postgres, SystemClock(), phase=phase))
-    for step in steps:
-        click.echo(f"{step.number:04d} {step.phase} {step.name}")
+    steps = asyncio.run(migrate.migrate(settings.reached_postgres, SystemClock(), phase=phase, tell=click.echo))
     click.echo(f"Ran {len(steps)} steps. The schema is up to date." if steps else "Nothing to do.")
 
 

@@ -191,7 +191,7 @@ class Supervisor:
         deadline = asyncio.get_running_loop().time() + ENGINE_WAIT.total_seconds()
         while True:
             try:
-                await migrate(settings.reached_postgres, SystemClock(), phase=phase)
+                await migrate(settings.reached_postgres, SystemClock(), phase=phase, tell=_log_migration)
             except EngineRefuses as exc:
                 raise refused(exc) from exc
             except Unavailable as exc:
@@ -250,6 +250,10 @@ class Supervisor:
             for unit in units
         ]
         self._stack.push_async_callback(end, keepers)
+
+
+def _log_migration(line: str) -> None:
+    log.info("migration", step=line)
 
 
 async def _start_all(units: Sequence[Unit]) -> None:

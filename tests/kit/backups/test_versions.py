@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.engines import Engines, empty_database, reachable_directory
+from tests.engines import Engines, empty_database, migrated_to, reachable_directory
 from tests.kit.backups.backing_up import backed_up
 
 from callmark.kit import migrate
@@ -27,21 +27,10 @@ def assert_empty(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-async def migrated_to(dsn: str, number: int) -> None:
-    async with connect(dsn) as tx:
-        await tx.execute(
-            "CREATE TABLE schema_migration (number integer PRIMARY KEY, name text NOT NULL,"
-            " applied_at timestamptz NOT NULL)"
-        )
-        for step in migrate.migrations()[:number]:
-            await tx.execute(own_names(step.sql))
-            await tx.execute("INSERT INTO schema_migration VALUES ($1, $2, now())", step.number, step.name)
-        await tx.execute("INSERT INTO installation (id) VALUES ($1)", new_id())
-        await tx.execute("INSERT INTO client_account VALUES ($1, 'Acme', 'active', '{}', now())", new_id())
-
-
 async def test_an_older_schema_is_brought_up(engines: Engines, empty: str, tmp_path: Path) -> None:
     await migrated_to(empty, 8)
+    async with connect(empty) as tx:
+        await tx.execute("INSERT INTO client_account VALUES ($1, 'Acme', 'active', '{}', now())", new_id())
     archive = await backed_up(empty, tmp_path / "old.tar")
     assert archive.manifest.schema == 8
     with pytest.raises(SetupError, match="restore it without --no-migrate"):
