@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-CHECKS := types python clients sql imports words pages scripts sizes
+CHECKS := types python clients sql imports words pages scripts sizes deploy
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
 # Also where the environment keeps Python from writing bytecode beside its sources: each process starts in half the time.
@@ -31,7 +31,7 @@ test-e2e:
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
 
 # The checks run beside each other, each with its output in one piece.
-check: setup $(STAMP)/node ## Format, lint, types, generated clients, import rules, words, sizes
+check: setup $(STAMP)/node ## Format, lint, types, generated clients, import rules, words, sizes, containers
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target --keep-going $(CHECKS:%=check-%)
 
 check-types:
@@ -68,6 +68,11 @@ check-sizes:
 
 docs: setup ## The documentation as a site, in build/site; fails on dead links and on pages outside the navigation
 	$(BIN)/python -m tools.docs_site.build
+
+# The container file and the compose file; tests start what they describe.
+check-deploy:
+	@$(BIN)/hadolint deploy/container/Containerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 bench: setup ## Each figure beside its ceiling in the same run
 	$(BIN)/python -m bench

@@ -1,0 +1,113 @@
+"""The compose file: every part that it names is there, and Callmark starts with the environment that it gives."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.composed import DEPLOY, compose, environ_of, image_environ, make_secrets, platform_services
+from tools.sources import ROOT
+
+from callmark.kit.errors import SetupError
+from callmark.kit.settings import Secret, read_settings
+
+SERVICES: dict[str, Any] = compose()["services"]
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("deploy") / "secrets"
+    make_secrets(made)
+    return made
+
+
+@pytest.mark.parametrize("service", platform_services())
+def test_each_service_of_callmark_gets_settings_that_exist(service: str, secrets: Path) -> None:
+    settings = read_settings(environ_of(service, secrets))
+    assert isinstance(settings.postgres_dsn, Secret)
+    assert "@postgres/callmark" in settings.postgres_dsn.reveal()
+    assert isinstance(settings.nats_url, Secret)
+    assert settings.nats_url.reveal().count("tls://callmark:") == 3
+    assert settings.nats_ca
+    assert settings.nats_ca.read_text().startswith("-----BEGIN CERTIFICATE-----")
+    assert (settings.host, settings.port, settings.admin_port) == ("0.0.0.0", 8700, 8790)  # noqa: S104 - compared
+    assert settings.trusted_proxies == SERVICES["proxy"]["networks"]["front"]["ipv4_address"]
+    with pytest.raises(SetupError, match="CALLMARK_PROT"):
+        read_settings(environ_of(service, secrets, CALLMARK_PROT="1"))
+
+
+def test_secrets_are_made_once_and_others_cannot_reach_them(secrets: Path) -> None:
+    before = {path: path.read_bytes() for path in secrets.rglob("*") if path.is_file()}
+    make_secrets(secrets)
+    assert {path: path.read_bytes() for path in secrets.rglob("*") if path.is_file()} == before
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    named = [one["file"] for one in compose()["secrets"].values()]
+    named += [file for service in SERVICES.values() for file in service.get("env_file", [])]
+    named += [volume.split(":")[0].removeprefix("./") for volume in volumes() if "/secrets/" in volume]
+    assert [file for file in named if not (secrets / Path(file).relative_to("secrets")).exists()] == []
+
+
+def volumes() -> list[str]:
+    return [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
+
+
+def test_what_is_mounted_from_the_repository_is_there() -> None:
+    files = [volume.split(":")[0] for volume in volumes() if volume.startswith("./") and "/secrets/" not in volume]
+    assert len(files) == 4
+    assert [file for file in files if not (DEPLOY / file).exists()] == []
+
+
+def test_images_have_a_version_and_no_host() -> None:
+    for name, service in SERVICES.items():
+        image, _, tag = service["image"].partition(":")
+        assert tag not in {"", "latest"}, name
+        assert "." not in image, name
+
+
+def test_services_wait_for_what_they_need_and_come_back() -> None:
+    for name, service in SERVICES.items():
+        assert service["restart"] == ("no" if name == "migrate" else "unless-stopped")
+        for other, how in service.get("depends_on", {}).items():
+            if how["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[other] or other in platform_services(), (name, other)
+    assert "migrate" in SERVICES["worker"]["depends_on"]
+
+
+def test_callmark_runs_as_nobody_who_may_do_anything() -> None:
+    for service in platform_services().values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+    assert re.search(r"^USER 10001", (DEPLOY / "container/Containerfile").read_text(), re.MULTILINE)
+
+
+def test_the_proxies_and_the_cluster_name_hosts_that_compose_has() -> None:
+    for sample in ("nginx/callmark.conf", "haproxy/haproxy.cfg"):
+        text = (DEPLOY / sample).read_text()
+        upstreams = set(re.findall(r"server (?:\S+ )?([a-z]+-\d):8700", text))
+        assert upstreams == {name for name in platform_services() if name[-1].isdigit()}, sample
+    routes = re.findall(r"tls://(\S+):6222", (DEPLOY / "nats/nats.conf").read_text())
+    nodes = [SERVICES[f"nats-{number}"] for number in (1, 2, 3)]
+    assert [node["networks"]["engines"]["aliases"] for node in nodes] == [[route] for route in routes]
+    assert [node["environment"]["NATS_NAME"] for node in nodes] == routes
+
+
+def test_the_image_holds_what_the_wheel_is_built_from() -> None:
+    """The ignore file lets in what hatchling and the asset step read, and nothing that is made or secret."""
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    assert lines[1] == "*"
+    let_in = {line[1:].rstrip("/") for line in lines if line.startswith("!")}
+    assert let_in >= {"pyproject.toml", "README.md", "LICENSE", "hatch_build.py", "src", "tools", "requirements"}
+    assert [name for name in let_in if not (ROOT / name).exists()] == []
+    assert (ROOT / ".dockerignore").readlink() == Path(".containerignore")
+    assert {"CALLMARK_HOST", "CALLMARK_DATA"} <= image_environ().keys()
+
+
+def test_the_health_check_of_the_image_asks_the_admin_port() -> None:
+    text = (DEPLOY / "container/Containerfile").read_text()
+    program = re.findall(r'CMD \["python3", "-c", "(.+)"\]', text)[0]
+    assert f"127.0.0.1:{image_environ()['CALLMARK_ADMIN_PORT']}/healthz" in program
+    nobody = program.replace(image_environ()["CALLMARK_ADMIN_PORT"], "1")
+    assert subprocess.run([sys.executable, "-c", nobody], capture_output=True, check=False).returncode == 1
