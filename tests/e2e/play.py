@@ -1,4 +1,4 @@
-"""Started processes for end-to-end tests: engines of a test's own, `callmark serve` on them, and a handset."""
+"""Started processes for end-to-end tests: engines of a test's own, `callmark serve` on them, a business, a handset."""
 
 import asyncio
 import os
@@ -7,25 +7,32 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from typing import IO, Any
 
 import httpx
 import msgspec
 from tests.e2e.serving import COMMAND, ENVIRON, children
 from tests.engines import SECRET_KEY, reachable_directory
+from tests.factories import Cast, make_cast, phone
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import SystemClock
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.policy.model import SYSTEM
+from callmark.kit.clock import SystemClock, to_ms
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.migrate import migrate
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 
@@ -137,11 +144,59 @@ async def until_ready(client: httpx.AsyncClient) -> None:
     await until(ready, PATIENCE_S)
 
 
+@dataclass
+class Business:
+    """A business with its token, and receivers registered for it."""
+
+    deps: Deps
+    cast: Cast
+    receivers: list[PhoneNumber]
+    tokens: list[str]
+
+    def record(self, receiver: str) -> dict[str, Any]:
+        now = to_ms(self.deps.clock.now())
+        return {
+            "caller_number": "918040001234",
+            "receiver_number": receiver,
+            "label_id": str(self.cast.label.id),
+            "starts_at": now,
+            "ends_at": now + 3_600_000,
+        }
+
+    @property
+    def auth(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.cast.token}"}
+
+    async def push_bulk(self, client: httpx.AsyncClient, receivers: Sequence[str] = ()) -> str:
+        body = {"call_records": [self.record(number) for number in receivers or self.receivers]}
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
+        answer = await client.post(url, json=body, headers=self.auth)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["batch_id"]
+
+    async def push_now(self, client: httpx.AsyncClient, receiver: str) -> httpx.Response:
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
+        return await client.post(url, json=self.record(receiver), headers=self.auth)
+
+    async def results(self, client: httpx.AsyncClient, batch: str) -> Counter[str]:
+        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
+        answer = await client.get(url, params={"batchId": batch}, headers=self.auth)
+        return Counter(r["status_info"].get("message", r["status_info"]["status"]) for r in answer.json()["data"])
+
+
+async def business(deps: Deps, receivers: int) -> Business:
+    numbers = [phone() for _ in range(receivers)]
+    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
+    made = [await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0") for number in numbers]
+    return Business(deps, await make_cast(deps), numbers, [m.token for m in made])
+
+
 class Handset:
     """A gateway client that acknowledges what it gets, when told to."""
 
-    def __init__(self, *, acknowledges: bool = True) -> None:
+    def __init__(self, *, acknowledges: bool = True, tls: SSLContext | None = None) -> None:
         self.acknowledges = acknowledges
+        self._tls = tls
         self.identities: list[dict[str, Any]] = []
         self.frames: list[dict[str, Any]] = []
         self.connected = asyncio.Event()
@@ -163,7 +218,7 @@ class Handset:
         while True:
             with suppress(OSError, ConnectionClosed, TimeoutError):
                 headers = {"Authorization": f"Bearer {token}"}
-                async with connect(address, additional_headers=headers, open_timeout=2) as socket:
+                async with connect(address, additional_headers=headers, open_timeout=2, ssl=self._tls) as socket:
                     await self._talk(socket)
             self.connected.clear()
             await asyncio.sleep(0.1)

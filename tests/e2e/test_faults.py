@@ -4,77 +4,32 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable
 
 import httpx
 import pytest
-from tests.e2e.play import PATIENCE_S, Handset, OwnEngines, deps_of, own_engines, serving, until_ready
+from tests.e2e.play import (
+    PATIENCE_S,
+    Business,
+    Handset,
+    OwnEngines,
+    business,
+    deps_of,
+    own_engines,
+    serving,
+    until_ready,
+)
 from tests.e2e.serving import tree
-from tests.factories import Cast, make_cast, phone
 from tests.suspending import suspended
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import OS
-from callmark.domain.policy.model import SYSTEM
-from callmark.kit.clock import to_ms
-from callmark.kit.phone import PhoneNumber
 
 
 @pytest.fixture
 async def engines() -> AsyncGenerator[OwnEngines]:
     async with own_engines() as started:
         yield started
-
-
-@dataclass
-class Business:
-    """A business with its token, and receivers registered for it."""
-
-    deps: Deps
-    cast: Cast
-    receivers: list[PhoneNumber]
-    tokens: list[str]
-
-    def record(self, receiver: str) -> dict[str, Any]:
-        now = to_ms(self.deps.clock.now())
-        return {
-            "caller_number": "918040001234",
-            "receiver_number": receiver,
-            "label_id": str(self.cast.label.id),
-            "starts_at": now,
-            "ends_at": now + 3_600_000,
-        }
-
-    @property
-    def auth(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.cast.token}"}
-
-    async def push_bulk(self, client: httpx.AsyncClient, receivers: Sequence[str] = ()) -> str:
-        body = {"call_records": [self.record(number) for number in receivers or self.receivers]}
-        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
-        answer = await client.post(url, json=body, headers=self.auth)
-        assert answer.status_code == 200, answer.text
-        return answer.json()["batch_id"]
-
-    async def push_now(self, client: httpx.AsyncClient, receiver: str) -> httpx.Response:
-        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_record"
-        return await client.post(url, json=self.record(receiver), headers=self.auth)
-
-    async def results(self, client: httpx.AsyncClient, batch: str) -> Counter[str]:
-        url = f"/v2/clients/{self.cast.account.id}/dynamic_call_records"
-        answer = await client.get(url, params={"batchId": batch}, headers=self.auth)
-        return Counter(r["status_info"].get("message", r["status_info"]["status"]) for r in answer.json()["data"])
-
-
-async def business(deps: Deps, receivers: int) -> Business:
-    numbers = [phone() for _ in range(receivers)]
-    _, credential = await handsets.create_app(deps, "app", by=SYSTEM)
-    made = [await handsets.register(deps, credential, number, OS.ANDROID, "5.0.0") for number in numbers]
-    return Business(deps, await make_cast(deps), numbers, [m.token for m in made])
 
 
 async def test_a_record_pushed_through_one_installation_reaches_a_handset_on_the_other_and_limits_are_shared(

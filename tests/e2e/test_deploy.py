@@ -1,0 +1,146 @@
+"""The services of the compose file on real engines, behind the real nginx and HAProxy with our samples."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+
+import pytest
+from tests.domain.webhooks.receiving import PAYLOAD
+from tests.e2e.deployment import Deployment, Proxy, deployment, deps_of, haproxy, nginx
+from tests.e2e.play import PATIENCE_S, Business, Handset, business
+from tests.exporting import export
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.log_downloads import service as log_downloads
+from callmark.domain.members import service as members
+from callmark.domain.policy.model import SYSTEM, Role
+
+PROXIES = {"nginx": nginx, "haproxy": haproxy}
+MANY = 12
+"""Requests; half of the hosts behind the proxy are down."""
+
+
+@pytest.fixture(scope="module")
+async def made() -> AsyncGenerator[Deployment]:
+    async with deployment() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+async def deps(made: Deployment) -> AsyncGenerator[Deps]:
+    async with deps_of(made) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def acme(deps: Deps) -> Business:
+    return await business(deps, 1)
+
+
+@pytest.fixture(scope="module", params=PROXIES)
+async def proxy(made: Deployment, request: pytest.FixtureRequest) -> AsyncGenerator[Proxy]:
+    async with PROXIES[request.param](made) as started:
+        yield started
+
+
+async def test_every_push_through_the_proxy_reaches_the_handset_behind_it(
+    made: Deployment, acme: Business, proxy: Proxy
+) -> None:
+    phone = Handset(tls=made.tls)
+    await phone.stay(proxy.https, acme.tokens[0])
+    for _ in range(MANY):
+        async with made.client(proxy.https) as client:  # a connection of its own, so that each host is tried
+            answer = await acme.push_now(client, acme.receivers[0])
+            assert answer.json()["status_info"]["status"] == "success", answer.text
+    await phone.leave()
+    assert len(phone.identities) == MANY
+
+
+async def test_bulk_pushes_wait_for_the_worker(made: Deployment, acme: Business, proxy: Proxy) -> None:
+    phone = Handset(tls=made.tls)
+    await phone.stay(proxy.https, acme.tokens[0])
+    async with made.client(proxy.https) as client:
+        batch = await acme.push_bulk(client)
+
+        async def delivered() -> bool:
+            return await acme.results(client, batch) == {"success": 1}
+
+        await until(delivered, PATIENCE_S)
+    await phone.leave()
+
+
+async def test_the_console_sees_the_visitor_and_not_the_proxy_or_what_he_claims(
+    made: Deployment, deps: Deps, proxy: Proxy
+) -> None:
+    claim = {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    visitor = {"nginx": "127.0.0.7", "haproxy": "127.0.0.8"}[proxy.name]
+    async with made.client(proxy.https.replace("localhost", "127.0.0.1"), address=visitor) as client:
+        named = {"sni_hostname": "localhost"}
+        page = await client.get("/console/sign-in", headers=claim, extensions=named)
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', page.text)[0]
+        form = {"csrf": csrf, "email": "nobody@example.com", "password": "wrong password"}
+        await client.post("/console/sign-in", data=form, headers=claim, extensions=named)
+    async with deps.db.connection() as tx:
+        who = await tx.fetch("SELECT who FROM throttle WHERE what = 'sign_in_address'")
+    assert visitor in {row["who"] for row in who}
+    assert not {"203.0.113.9", "127.0.0.1"} & {row["who"] for row in who}
+
+
+async def test_what_does_not_belong_through_a_proxy_is_refused(made: Deployment, proxy: Proxy) -> None:
+    async with made.client(proxy.http) as client:
+        moved = await client.get("/docs?a=b")
+        assert (moved.status_code, moved.headers["location"].startswith("https://")) == (308, True)
+        assert moved.headers["location"].endswith("/docs?a=b")
+    async with made.client(proxy.https) as client:
+        assert (await client.get("/readyz")).status_code == 404
+        assert (await client.get("/healthz")).status_code == 200
+        for page in ("/docs", "/docs/handset", "/asyncapi.json", "/handset/openapi.json", "/console/sign-in"):
+            assert (await client.get(page)).status_code == 200, page
+        assert (await client.get("/")).headers["location"].endswith("/console")
+
+
+@pytest.mark.parametrize(
+    ("path", "megabytes"), [("/v2/clients/1/dynamic_call_records", 9), ("/console/uploads/new", 129)]
+)
+async def test_a_body_that_is_far_too_large_is_refused_unread(
+    made: Deployment, proxy: Proxy, path: str, megabytes: int
+) -> None:
+    port = int(proxy.https.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=made.tls, server_hostname="localhost")
+    writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {megabytes << 20}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+    writer.close()
+
+
+async def test_files_are_kept_in_the_bucket_and_mails_reach_the_catcher(
+    made: Deployment, deps: Deps, acme: Business
+) -> None:
+    account = acme.cast.account.id
+    async with deps.db.transaction() as tx:
+        await events.append(tx, account, EventType.CALL_ME_BACK, PAYLOAD, deps.clock.now())
+    link = await log_downloads.make_link(deps, export(deps, account), by=SYSTEM)
+    assert link
+    path = link.url.removeprefix("https://localhost")
+    async with made.client(f"http://127.0.0.1:{made.ports['api-1']}") as client:
+        file = await client.get(path)
+    assert (file.status_code, len(file.text.splitlines())) == (200, 2)
+    assert len(made.bucket.objects) == 1
+    await members.invite_member(
+        deps, account, by=SYSTEM, inviter="Acme", email="bob@acme.example", name="Bob", role=Role.ADMIN
+    )
+
+    async def arrived() -> bool:
+        return len(made.inbox.mails) == 1
+
+    await until(arrived, PATIENCE_S)
+    assert "https://localhost/console/" in made.inbox.mails[0].as_string().replace("=\n", "")
+
+
+async def test_a_service_tells_systemd_that_it_is_ready_and_works(made: Deployment) -> None:
+    await made.notified.heard("READY=1")
+    await made.notified.heard("WATCHDOG=1")
+    await made.notified.heard("STATUS=everything works")
+    # That it stops is heard when the deployment ends.
