@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tools.sources import ROOT
 
+from callmark.kit.roles import ROLES
 from callmark.kit.settings import read_settings
-from callmark.processes.supervisor import ROLES
 
 FOLDER = ROOT / "deploy/systemd"
 UNITS = ["callmark.service", *(f"callmark@{role}.service" for role in sorted(ROLES))]

@@ -96,6 +96,7 @@ async def test_what_does_not_belong_through_a_proxy_is_refused(made: Deployment,
         assert moved.headers["location"].endswith("/docs?a=b")
     async with made.client(proxy.https) as client:
         assert (await client.get("/readyz")).status_code == 404
+        assert (await client.get("/readyz/api")).status_code == 404
         assert (await client.get("/healthz")).status_code == 200
         for page in ("/docs", "/docs/handset", "/asyncapi.json", "/handset/openapi.json", "/console/sign-in"):
             assert (await client.get(page)).status_code == 200, page
