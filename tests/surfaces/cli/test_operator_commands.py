@@ -163,6 +163,20 @@ def test_an_account_is_made_changed_and_listed(here: Here, account: str) -> None
     assert any(line.split() == [account, "Acme", "suspended", "call_me_back"] for line in listed)
 
 
+def test_limits_are_shown_set_and_put_back(here: Here, account: str) -> None:
+    def limits(*options: str) -> dict[str, tuple[int, bool]]:
+        rows = here.json("account", "limits", account, *options)
+        return {row["limit"]: (row["value"], row["is_own"]) for row in rows}
+
+    assert limits()["batch"] == (60, False)
+    changed = limits("--batch", "30", "--api-keys", "7")
+    assert (changed["batch"], changed["api-keys"], changed["lint"]) == ((30, True), (7, True), (60, False))
+    assert limits("--batch", "default")["batch"] == (60, False)
+    assert here.text("account", "limits", account).splitlines()[0].split() == ["limit", "value", "default"]
+    refused = here.run("account", "limits", account, "--batch", "601")
+    assert (refused.code, "601 is not in the range" in refused.err) == (2, True)
+
+
 def test_a_key_made_here_gets_a_token_and_its_secret_is_shown_once(here: Here, account: str) -> None:
     new = here.json("key", "create", "--account", account, "--name", "dialer", "--features", FEATURES)
     assert set(new) == {"key_id", "api_key"}

@@ -175,3 +175,29 @@ async def test_the_log_of_one_account_is_shown_from_its_page(deps: Deps, busines
     assert business.admin.email in log
     assert charlies.admin.email not in log
     assert url_of(charlies) in links_of(await olive.get("/console/operator/audit", q=charlies.admin.email))
+
+
+async def test_limits_are_set_in_a_form_that_shows_the_defaults(
+    deps: Deps, business: Business, browse: Visitors
+) -> None:
+    olive = await browse.as_operator(await make_operator(deps))
+    assert "The limits are the defaults." in text_of(await olive.get(url_of(business)))
+    form = await olive.get(f"{url_of(business)}/limits")
+    assert "Default 60, at most 600." in text_of(form)
+    saved = await olive.follow(await olive.post(f"{url_of(business)}/limits", {"batch": " 30 ", "api-keys": "7"}))
+    assert "This account has limits of its own." in text_of(saved)
+    assert "Batches (v2 and v3), per token 30 per minute" in text_of(saved)
+    assert (await accounts.get_account(deps, business.account.id)).limits.own == {"batch": 30, "api-keys": 7}
+    assert 'value="30"' in (await olive.get(f"{url_of(business)}/limits")).text
+    for wrong in ("0", "601", "-1", "many", "1" * 5000):
+        refused = await olive.post(f"{url_of(business)}/limits", {"batch": wrong, "lint": "5"})
+        assert refused.status_code == 422
+        assert errors_of(refused) == {"batch": "Enter a whole number from 1 to 600."}
+        assert 'value="5"' in refused.text
+    assert (await actions_of(deps, business.account.id)).count("account.limits_changed") == 1
+    alice = await browse.as_member(business.admin)
+    usage = await alice.get("/console/usage")
+    assert "Batches (v2 and v3): 30 per minute" in text_of(usage)
+    assert "of 7" in text_of(usage)
+    await olive.post(f"{url_of(business)}/limits", {"batch": ""})
+    assert (await accounts.get_account(deps, business.account.id)).limits.own == {}

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
 from callmark.kit.text import clean_line
 
@@ -29,6 +30,7 @@ class Account:
     created_at: datetime
     requires_code: bool = False
     """Whether its members confirm a sign-in with a code sent by mail."""
+    limits: AccountLimits = DEFAULT_LIMITS
 
 
 def account_name(text: str) -> str:

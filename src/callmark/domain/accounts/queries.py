@@ -4,12 +4,16 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 
-_ACCOUNT = "id, name, state, features, created_at, requires_code"
+_ACCOUNT = "id, name, state, features, created_at, requires_code, limits"
+_limits = msgspec.json.Decoder(dict[str, int])
 
 
 async def insert_account(tx: Tx, account: Account) -> None:
@@ -103,6 +107,15 @@ async def update_account(
     return _account(row) if row else None
 
 
+async def update_limits(tx: Tx, account_id: AccountId, limits: AccountLimits) -> None:
+    """Sets the account's own limits."""
+    await tx.execute(
+        "UPDATE client_account SET limits = nullif($2::jsonb, '{}') WHERE id = $1",
+        account_id,
+        msgspec.json.encode(limits.own).decode(),
+    )
+
+
 async def note_switch(tx: Tx, account_id: AccountId, state: AccountState, now: datetime) -> None:
     """Where this changes the account's state, makes the work of telling handsets due, from whoever does it now."""
     await tx.execute(
@@ -136,4 +149,5 @@ def _account(row: Row) -> Account:
         features=frozenset(Feature(feature) for feature in row["features"]),
         created_at=row["created_at"],
         requires_code=row["requires_code"],
+        limits=AccountLimits(_limits.decode(row["limits"])) if row["limits"] else DEFAULT_LIMITS,
     )

@@ -1,6 +1,7 @@
 """Client accounts: who may use the platform, and which of its features."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -10,6 +11,7 @@ from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import DEFAULTS
 from callmark.domain.policy import plan
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import ALL_FEATURES, Feature
@@ -123,6 +125,24 @@ async def hide_first_steps(deps: Deps, account_id: AccountId, *, hidden: bool) -
     """Hides the first steps from the account's home, or shows them again."""
     async with deps.db.transaction() as tx:
         await queries.hide_first_steps(tx, account_id, deps.clock.now() if hidden else None)
+
+
+async def set_limits(deps: Deps, account_id: AccountId, changes: Mapping[str, int | None], *, by: Actor) -> Account:
+    """The account with these limits, None: the default again. They hold from the next request on, in every process.
+
+    What the account has more of than a lower limit stays. Raises NotFound, InvalidInput.
+    """
+    async with deps.db.transaction() as tx:
+        account = await lock_account(tx, account_id)
+        limits = account.limits.changed(changes)
+        different = {name: limits.of(name) for name in DEFAULTS if limits.of(name) != account.limits.of(name)}
+        await queries.update_limits(tx, account_id, limits)
+        if different:
+            at = deps.clock.now()
+            await audit.note(
+                tx, by, "account.limits_changed", account.name, account_id=account_id, at=at, limits=different
+            )
+    return replace(account, limits=limits)
 
 
 async def lock_account(tx: Tx, account_id: AccountId) -> Account:

@@ -8,7 +8,6 @@ from callmark.domain.ids import AccountId, KeyId, KeyReference
 from callmark.domain.limits.model import Allowance
 from callmark.domain.policy.plan import KeyAccess
 
-MOST_KEYS = 5
 TOKEN_LIFETIME = timedelta(minutes=60)
 TOKEN_LENGTH = 64
 TOKEN_PREFIX = "cmat"  # noqa: S105 - what every token begins with, no secret

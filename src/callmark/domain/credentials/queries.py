@@ -44,15 +44,16 @@ class AdmissionRequest(NamedTuple):
 async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None]:
     """For each: its token's account and key, whether they are `allowed` here, and one request taken out of the bucket.
 
-    None: no live token of a live key. One statement, so that revocation holds at once and nothing is cached. The token
-    step is materialised: it runs once, and only a valid and allowed token reaches its window. Windows are taken in the
-    order of their keys, so that statements at once cannot deadlock. Must run outside a transaction, so that a
-    window's row is locked for this statement only.
+    The bucket's `quota` is the account's own where an operator has set one. None: no live token of a live key. One
+    statement, so that revocation holds at once and nothing is cached. The token step is materialised: it runs once, and
+    only a valid and allowed token reaches its window. Windows are taken in the order of their keys, so that statements
+    at once cannot deadlock. Must run outside a transaction, so that a window's row is locked for this statement only.
     """
     rows = await tx.fetch(
         """
         WITH token AS MATERIALIZED (
-          SELECT n.*, t.account_id, t.key_id,
+          SELECT n.sha256, n.at, n.bucket, n.per, n.number, t.account_id, t.key_id,
+            coalesce((a.limits -> n.bucket)::integer, n.quota) AS quota,
             t.account_id = n.account AND a.state = 'active'
               AND (n.feature IS NULL OR (n.feature = ANY (k.features)
                 AND (n.feature = ANY (a.features) OR n.feature = $8))) AS allowed
@@ -63,7 +64,8 @@ async def admit(tx: Tx, requests: Sequence[AdmissionRequest]) -> list[Row | None
           JOIN client_account a ON a.id = t.account_id
           ORDER BY n.sha256, n.bucket, n.number
         )
-        SELECT token.number, token.account_id, token.key_id, token.allowed, w.granted, w.remaining, w.reset_at
+        SELECT token.number, token.account_id, token.key_id, token.allowed, token.quota,
+          w.granted, w.remaining, w.reset_at
         FROM token
         LEFT JOIN LATERAL take_request(token.sha256, CASE WHEN token.allowed THEN token.bucket END, token.quota,
           token.per, token.at) w ON true
@@ -104,7 +106,7 @@ async def tokens_since(tx: Tx, account_id: UUID, after: datetime) -> list[dateti
 async def live_tokens(tx: Tx, account_id: UUID, now: datetime) -> list[Row]:
     """The account's tokens that are accepted now, newest first: hash, id and name of the key, instants.
 
-    At most those of two counting windows, of which each holds 10. Index access_token_account_created.
+    At most those of two counting windows. Index access_token_account_created.
     """
     return await tx.fetch(
         "SELECT t.sha256, k.id AS key_id, k.name, t.created_at, t.expires_at"

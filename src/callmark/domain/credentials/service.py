@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,6 @@ from callmark.domain.credentials import queries
 from callmark.domain.credentials.model import (
     LONGEST_DESCRIPTION,
     LONGEST_NAME,
-    MOST_KEYS,
     TOKEN_LENGTH,
     TOKEN_LIFETIME,
     TOKEN_PREFIX,
@@ -29,11 +29,21 @@ from callmark.domain.credentials.model import (
 )
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId, KeyReference
-from callmark.domain.limits.model import BUCKETS, TOKENS, TOKENS_QUOTA, TOKENS_WINDOW, Allowance, Bucket, allowance
+from callmark.domain.limits.model import (
+    BUCKETS,
+    KEYS,
+    TOKENS,
+    TOKENS_WINDOW,
+    Allowance,
+    Bucket,
+    TooManyTokens,
+    allowance,
+    with_quota,
+)
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import MANAGEMENT, KeyAccess, check_wanted
-from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict, Forbidden, NotFound, Unauthenticated
 from callmark.kit.ids import new_id, parse_uuid, random_text, random_uuid, sha256
 from callmark.kit.text import clean_line, kept_or
 
@@ -61,20 +71,20 @@ async def admit(
         raise Unauthenticated
     if not row["allowed"]:
         raise Forbidden(_NO_MANAGEMENT) if feature is MANAGEMENT else Forbidden
-    left = (
-        allowance(bucket, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
-        if bucket
-        else None
-    )
-    return Admission(AccountId(row["account_id"]), KeyId(row["key_id"]), left)
+    return Admission(AccountId(row["account_id"]), KeyId(row["key_id"]), bucket and _left(bucket, row, now))
+
+
+def _left(bucket: Bucket, row: Row, now: datetime) -> Allowance:
+    mine = with_quota(bucket, row["quota"])
+    return allowance(mine, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
 
 
 async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> NewToken:
     """A token of 60 minutes for a live key pair; older ones stay valid.
 
-    At most 10 in any 30 minutes per account, counted under the account's lock in the transaction that adds the new
-    one, so that the count is exact across processes and survives a crash. Raises Unauthenticated (the same for every
-    cause), Forbidden (suspended account), TooManyRequests.
+    At most 10 in any 30 minutes per account, or its own limit, counted under the account's lock in the transaction that
+    adds the new one, so that the count is exact across processes and survives a crash. Raises Unauthenticated (the same
+    for every cause), Forbidden (suspended account), TooManyTokens.
     """
     account_id, key = parse_uuid(account) or _NOBODY, parse_uuid(key_id) or _NOBODY
     async with deps.db.transaction() as tx:
@@ -84,13 +94,13 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
             raise Unauthenticated(_REFUSED)
         if pair["state"] != AccountState.ACTIVE:
             raise Forbidden
-        await accounts.lock_account(tx, AccountId(account_id))
+        tokens = (await accounts.lock_account(tx, AccountId(account_id))).limits.bucket(TOKENS)
         now = deps.clock.now()
         recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
-        if len(recent) >= TOKENS_QUOTA:
-            raise TooManyRequests(recent[-TOKENS_QUOTA] + TOKENS_WINDOW - now)
+        if len(recent) >= tokens.quota:
+            raise TooManyTokens(tokens, recent[-tokens.quota] + TOKENS_WINDOW - now)
         frees = [*recent, now][0] + TOKENS_WINDOW - now
-        left = Allowance(TOKENS, granted=True, remaining=TOKENS_QUOTA - len(recent) - 1, reset_in=frees)
+        left = Allowance(tokens, granted=True, remaining=tokens.quota - len(recent) - 1, reset_in=frees)
         token = NewToken(random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX), now, left)
         await queries.insert_token(tx, sha256(token.token), account_id, key, now, TOKEN_LIFETIME)
     return token
@@ -99,12 +109,17 @@ async def create_token(deps: Deps, account: str, key_id: str, api_key: str) -> N
 async def create_key(
     deps: Deps, account_id: AccountId, *, by: Actor, name: str, description: str = "", features: Iterable[KeyAccess]
 ) -> NewKey:
-    """A new key pair, whose secret is shown this once. Conflict when five are live (contract, section 3.2)."""
+    """A new key pair, whose secret is shown this once. Conflict when the account has as many as it can.
+
+    Five, unless an operator has set another number (contract, section 3.2).
+    """
     name, description, features = _name(name), _description(description), frozenset(features)
     async with deps.db.transaction() as tx:
-        check_wanted((await accounts.lock_account(tx, account_id)).features, features, (), "features")
-        if len(await queries.select_keys(tx, account_id)) >= MOST_KEYS:
-            raise Conflict(f"an account can have {MOST_KEYS} API keys at the same time. delete one first.")
+        account = await accounts.lock_account(tx, account_id)
+        check_wanted(account.features, features, (), "features")
+        most = account.limits.of(KEYS)
+        if len(await queries.select_keys(tx, account_id)) >= most:
+            raise Conflict(f"an account can have {most} API keys at the same time. delete one first.")
         now = deps.clock.now()
         key_id, reference = KeyId(new_id()), KeyReference(random_uuid())
         key = ApiKey(key_id, reference, account_id, name, description, features, by.email, now)
@@ -208,10 +223,11 @@ async def tokens_used(deps: Deps, account_id: AccountId) -> TokensUsed:
     """What the account has used of its token limit, and each live token of its requests; newest token first."""
     now = deps.clock.now()
     async with deps.db.connection() as tx:
+        most = (await accounts.find_account(tx, account_id)).limits.of(TOKENS.name)
         recent = await queries.tokens_since(tx, account_id, now - TOKENS_WINDOW)
         live = await queries.live_tokens(tx, account_id, now)
         used = await queries.requests_in_windows(tx, [row["sha256"] for row in live], BUCKETS, now)
-    next_at = recent[-TOKENS_QUOTA] + TOKENS_WINDOW if len(recent) >= TOKENS_QUOTA else None
+    next_at = recent[-most] + TOKENS_WINDOW if len(recent) >= most else None
     tokens = [
         TokenUse(
             row["name"],

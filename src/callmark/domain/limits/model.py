@@ -5,9 +5,12 @@ The counting itself is the SQL function `take_request` (an exact sliding window)
 Assumption: an answer 429 does not count, else a client that keeps knocking would lock itself out for ever.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
+
+from callmark.kit.errors import InvalidInput, TooManyRequests
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,61 @@ TOKENS_WINDOW = timedelta(minutes=30)
 TOKENS = Bucket("token", TOKENS_QUOTA, TOKENS_WINDOW)
 """Tokens that an account makes; counted by `credentials` where they are stored, and only when one is made."""
 
+MOST_KEYS, MOST_WEBHOOKS = 5, 5
+"""Of an account at the same time (contract, sections 3.2 and 9.1)."""
+KEYS, WEBHOOKS = "api-keys", "webhooks"
+
+DEFAULTS: Mapping[str, int] = {
+    TOKENS.name: TOKENS.quota,
+    **{bucket.name: bucket.quota for bucket in BUCKETS},
+    KEYS: MOST_KEYS,
+    WEBHOOKS: MOST_WEBHOOKS,
+}
+"""Every limit that an operator can set for an account, by name, with the contract's number."""
+
+MOST_TIMES = 10
+"""How often the default a limit can be at most: a window keeps the instant of each request that it counts."""
+
+
+@dataclass(frozen=True)
+class AccountLimits:
+    """An account's limits: what an operator has set, else the defaults."""
+
+    own: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Only what was set."""
+
+    def of(self, name: str) -> int:
+        """The number of a limit."""
+        return self.own.get(name, DEFAULTS[name])
+
+    def bucket(self, bucket: Bucket) -> Bucket:
+        """The bucket as it is for this account."""
+        return with_quota(bucket, self.of(bucket.name))
+
+    def changed(self, changes: Mapping[str, int | None]) -> "AccountLimits":
+        """With these set, or (None) back at their default. Raises InvalidInput for what is no limit, or no number."""
+        for name, value in changes.items():
+            if name not in DEFAULTS:
+                raise InvalidInput(f"there is no limit {name}; the limits are {', '.join(DEFAULTS)}", field=name)
+            if value is not None and not 1 <= value <= largest(name):
+                raise InvalidInput(f"{name} must be a whole number from 1 to {largest(name)}", field=name)
+        wanted = {**self.own, **changes}
+        return AccountLimits({name: value for name in DEFAULTS if (value := wanted.get(name)) is not None})
+
+
+DEFAULT_LIMITS = AccountLimits()
+"""Of an account for which nothing is set."""
+
+
+def largest(name: str) -> int:
+    """The highest number that a limit can be set to."""
+    return DEFAULTS[name] * MOST_TIMES
+
+
+def with_quota(bucket: Bucket, quota: int) -> Bucket:
+    """The bucket, holding so many."""
+    return bucket if quota == bucket.quota else replace(bucket, quota=quota)
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -51,6 +109,14 @@ class Allowance:
     def retry_after_s(self) -> int:
         """Whole seconds until a place is free, at least one."""
         return whole_seconds(self.reset_in)
+
+
+class TooManyTokens(TooManyRequests):
+    """The account has created as many tokens as its `bucket` holds; reuse one, or try again after `retry_after`."""
+
+    def __init__(self, bucket: Bucket, retry_after: timedelta) -> None:
+        super().__init__(retry_after)
+        self.bucket = bucket
 
 
 def whole_seconds(duration: timedelta) -> int:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import TokensUsed
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import AccountLimits
 from callmark.domain.personalisation.daily_figures.service import DayFigures
 from callmark.domain.webhooks import service as webhooks
 
@@ -20,6 +22,7 @@ class AccountUsage:
     webhooks: int
     today: DayFigures
     is_behind: bool
+    limits: AccountLimits
 
 
 async def read_usage(deps: Deps, account_id: AccountId) -> AccountUsage:
@@ -31,4 +34,5 @@ async def read_usage(deps: Deps, account_id: AccountId) -> AccountUsage:
         len(await webhooks.list_webhooks(deps, account_id)),
         days.today,
         days.is_behind,
+        (await accounts.get_account(deps, account_id)).limits,
     )

@@ -16,7 +16,6 @@ from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.outbound import Answered, Unreachable
 from callmark.kit.text import clean_line
 
-MOST_WEBHOOKS = 5
 LONGEST_NAME = 50
 LONGEST_URL = 2048
 MOST_IN_FLIGHT = 4

@@ -13,10 +13,11 @@ from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, WebhookId
+from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import Feature, check_wanted
 from callmark.domain.webhooks import model, queries, signing
-from callmark.domain.webhooks.model import LONGEST_OVERLAP, MOST_WEBHOOKS, Webhook
+from callmark.domain.webhooks.model import LONGEST_OVERLAP, Webhook
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
@@ -77,18 +78,18 @@ async def create_webhook_in(
     account = await accounts.lock_account(tx, account_id)
     check_wanted(account.features, _features(webhook.event_types), (), "event_types")
     sealed = (await signing.sealer(tx, deps.settings)).seal(secret, webhook.id.bytes)
-    await _refuse_without_room(tx, webhook)
+    await _refuse_without_room(tx, webhook, account.limits.of(WEBHOOKS))
     await queries.insert_webhook(tx, webhook, sealed)
     await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
     return NewSecret(webhook, signing.shown(secret))
 
 
-async def _refuse_without_room(tx: Tx, webhook: Webhook) -> None:
-    """Raises Conflict for a sixth webhook of its account and for a taken name (contract D36)."""
+async def _refuse_without_room(tx: Tx, webhook: Webhook, most: int) -> None:
+    """Raises Conflict for one more than the account can have and for a taken name (contract D36)."""
     others = await queries.select_webhooks(tx, webhook.account_id)
-    if len(others) >= MOST_WEBHOOKS:
-        raise Conflict(f"an account can have at most {MOST_WEBHOOKS} webhooks; delete one first")
+    if len(others) >= most:
+        raise Conflict(f"an account can have at most {most} webhooks; delete one first")
     model.refuse_taken(webhook.name, others)
 
 

@@ -19,6 +19,11 @@ BEGIN
     SELECT w.instants, w.newest INTO ring, last FROM request_window w
       WHERE w.token_sha256 = p_token AND w.bucket = p_bucket FOR UPDATE;
   END IF;
+  IF cardinality(ring) <> p_quota THEN
+    ring := array_fill('-infinity'::timestamptz, ARRAY[greatest(p_quota - cardinality(ring), 0)])
+      || ARRAY(SELECT i FROM unnest(ring) i ORDER BY i OFFSET greatest(cardinality(ring) - p_quota, 0));
+    last := p_quota;
+  END IF;
   at := greatest(p_now, ring[last]);
   oldest_at := last % p_quota + 1;
   granted := ring[oldest_at] <= at - p_window;
@@ -313,12 +318,15 @@ CREATE TABLE public.client_account (
     created_at timestamp with time zone NOT NULL,
     requires_code boolean DEFAULT false NOT NULL,
     first_steps_hidden_at timestamp with time zone,
+    limits jsonb,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
 
 COMMENT ON COLUMN public.client_account.requires_code IS 'Whether its members confirm a sign-in with a code sent by mail.';
 
 COMMENT ON COLUMN public.client_account.first_steps_hidden_at IS 'Since when home does not show the first steps; null while it does.';
+
+COMMENT ON COLUMN public.client_account.limits IS 'Limits that an operator has set, by name; null, or a name that is missing: the default.';
 
 CREATE TABLE public.console_session (
     id uuid NOT NULL,

@@ -6,9 +6,9 @@ import msgspec
 from msgspec import Meta
 
 from callmark.domain.credentials import service as credentials
-from callmark.domain.limits.model import TOKENS, Allowance
+from callmark.domain.limits.model import Allowance, TooManyTokens
 from callmark.kit.clock import iso_ms
-from callmark.kit.errors import InvalidInput, TooManyRequests
+from callmark.kit.errors import InvalidInput
 from callmark.kit.ids import parse_uuid
 from callmark.surfaces.api.documented import BAD_JSON, DATE_TIME, UUID, bad
 from callmark.surfaces.api.rates import rate_headers
@@ -114,8 +114,8 @@ async def create_token(request: ApiRequest) -> Response:
     api_key, key_id = _uuid(pair.api_key, "api_key"), _uuid(pair.key_id, "key_id")
     try:
         made = await credentials.create_token(request.deps, request.path["clientAccountId"], key_id, api_key)
-    except TooManyRequests as exc:
-        request.headers[:] = rate_headers(Allowance(TOKENS, granted=False, remaining=0, reset_in=exc.retry_after))
+    except TooManyTokens as exc:
+        request.headers[:] = rate_headers(Allowance(exc.bucket, granted=False, remaining=0, reset_in=exc.retry_after))
         raise
     request.headers[:] = rate_headers(made.left)
     return render(TokenOut(made.token, iso_ms(made.created_at)))

@@ -1,11 +1,15 @@
 """`callmark account`: client accounts."""
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import Account, AccountState
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import DEFAULTS, largest
 from callmark.domain.policy.plan import Feature
 from callmark.surfaces.cli.choices import FeatureList
 from callmark.surfaces.cli.session import at_least_one, id_argument, operator, operator_at_terminal, sure, yes_option
@@ -82,6 +86,46 @@ async def update(
         deps, id, by=operator_at_terminal(), name=name, features=features, state=state
     )
     out.item(_row(account), "Account updated.")
+
+
+def _limit_options(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each limit."""
+    for name in reversed(list(DEFAULTS)):
+        told = f"At most {largest(name)}, or `default` ({DEFAULTS[name]})."
+        command = click.option(f"--{name}", metavar="N", type=_Limit(name), help=told)(command)
+    return command
+
+
+class _Limit(click.ParamType[int]):
+    """A number, or `default`."""
+
+    name = "limit"
+
+    def __init__(self, limit: str) -> None:
+        self._range = click.IntRange(1, largest(limit))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's
+        """The number; 0 stands for the default, because None says that the option was not given."""
+        return 0 if value == "default" else self._range.convert(value, param, ctx)
+
+
+@group.command
+@id_argument
+@_limit_options
+@operator
+async def limits(deps: Deps, out: Output, id: AccountId, **given: int | None) -> None:
+    """Show an account's limits, or set some; `default` puts one back."""
+    changes = {name: given[name.replace("-", "_")] for name in DEFAULTS}
+    wanted = {name: value or None for name, value in changes.items() if value is not None}
+    if wanted:
+        account = await accounts.set_limits(deps, id, wanted, by=operator_at_terminal())
+    else:
+        account = await accounts.get_account(deps, id)
+    rows = [
+        {"limit": name, "value": account.limits.of(name), "default": default, "is_own": name in account.limits.own}
+        for name, default in DEFAULTS.items()
+    ]
+    out.rows(rows, ("limit", "value", "default"), empty="")
 
 
 def _row(account: Account) -> Row:

@@ -9,17 +9,15 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import LONGEST_NAME, Account, AccountState
 from callmark.domain.calls import daily_figures as call_figures
 from callmark.domain.credentials import service as credentials
-from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, MemberId
-from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
+from callmark.domain.limits.model import BUCKETS, Bucket
 from callmark.domain.members import service as members
 from callmark.domain.members.model import Member
 from callmark.domain.numbers import search as number_search
 from callmark.domain.policy.model import Action, Role
 from callmark.domain.policy.plan import Feature
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -76,10 +74,7 @@ class AccountPage(Page):
     account: Account
     members: list[Member]
     figures: AccountFigures
-    buckets: tuple[Bucket, ...] = BUCKETS
-    most_tokens: int = TOKENS_QUOTA
-    most_keys: int = MOST_KEYS
-    most_webhooks: int = MOST_WEBHOOKS
+    buckets: list[Bucket]
     longest_name: int = LONGEST_NAME
 
 
@@ -196,7 +191,8 @@ async def _account_page(request: ConsoleRequest, form: Form | None, status: int 
     deps, account = request.deps, await accounts.get_account(request.deps, request.id(AccountId))
     filled = form or Form.of(name=account.name, features=[*account.features])
     people, figures = await members.list_members(deps, account.id), await _figures(deps, account.id)
-    return page(request, AccountPage(filled, account, people, figures), status)
+    buckets = [account.limits.bucket(bucket) for bucket in BUCKETS]
+    return page(request, AccountPage(filled, account, people, figures, buckets), status)
 
 
 async def _figures(deps: Deps, account_id: AccountId) -> AccountFigures:

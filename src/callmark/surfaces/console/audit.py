@@ -22,6 +22,7 @@ ACTIONS = (
     "account.suspended",
     "account.restored",
     "batch.withdrawn",
+    "account.limits_changed",
     "call_reason.created",
     "call_reason.changed",
     "call_reason.deleted",

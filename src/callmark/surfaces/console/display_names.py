@@ -324,3 +324,15 @@ BUCKETS = {
     "lint": "Dry run",
     "management": "Management",
 }
+LIMITS = {
+    "token": "Access tokens created per 30 minutes",
+    "real-time": "Real-time requests per second and token",
+    "batch": "Batches (v2 and v3) per minute and token",
+    "bulk-v1": "Batches (v1) per second and token",
+    "extensions": "Extension requests per second and token",
+    "lint": "Dry runs per minute and token",
+    "management": "Management requests per second and token",
+    "api-keys": "API keys at the same time",
+    "webhooks": "Webhooks at the same time",
+}
+"""Every limit of an account, as operators set it."""

@@ -7,9 +7,11 @@ from typing import ClassVar, TypedDict
 import msgspec
 from starlette.responses import Response
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.credentials import service as credentials
-from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, MOST_KEYS, ApiKey, NewKey, ending
+from callmark.domain.credentials.model import LONGEST_DESCRIPTION, LONGEST_NAME, ApiKey, NewKey, ending
 from callmark.domain.ids import KeyReference
+from callmark.domain.limits.model import KEYS
 from callmark.domain.policy.model import Action
 from callmark.domain.policy.plan import ALL_ACCESS, MANAGEMENT, KeyAccess
 from callmark.kit.errors import Conflict, InvalidInput
@@ -32,7 +34,7 @@ class KeysPage(Page):
     keys: list[ApiKey]
     access: list[KeyAccess]
     account_id: str
-    most: int = MOST_KEYS
+    most: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class FirstRequestPart(Page):
 async def show_keys(request: ConsoleRequest) -> Response:
     """All keys."""
     keys = await credentials.list_keys(request.deps, request.account_id)
-    return page(request, KeysPage(keys, _offered(request), str(request.account_id)))
+    most = (await accounts.get_account(request.deps, request.account_id)).limits.of(KEYS)
+    return page(request, KeysPage(keys, _offered(request), str(request.account_id), most))
 
 
 async def show_create(request: ConsoleRequest) -> Response:

@@ -1,6 +1,7 @@
 """Every page of the console in one table: each concept's file has its own lines."""
 
 from callmark.surfaces.console import (
+    account_limits,
     accounts,
     audit,
     batches,
@@ -74,6 +75,7 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *usage.ROUTES,
     *reference.ROUTES,
     *accounts.ROUTES,
+    *account_limits.ROUTES,
     *operator.ROUTES,
     *handset_apps.ROUTES,
     *handsets.ROUTES,

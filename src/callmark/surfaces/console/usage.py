@@ -5,11 +5,9 @@ from typing import ClassVar
 
 from starlette.responses import Response
 
-from callmark.domain.credentials.model import MOST_KEYS
-from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA, Bucket
+from callmark.domain.limits.model import BUCKETS, Bucket
 from callmark.domain.policy.model import Action
 from callmark.domain.usage.service import AccountUsage, read_usage
-from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.console.route import get
@@ -21,15 +19,13 @@ class UsagePage(Page):
 
     template: ClassVar[str] = "usage/usage.html"
     usage: AccountUsage
-    buckets: tuple[Bucket, ...] = BUCKETS
-    most_tokens: int = TOKENS_QUOTA
-    most_keys: int = MOST_KEYS
-    most_webhooks: int = MOST_WEBHOOKS
+    buckets: list[Bucket]
 
 
 async def show_usage(request: ConsoleRequest) -> Response:
     """The page; it asks again every few seconds."""
-    return page(request, UsagePage(await read_usage(request.deps, request.account_id)))
+    usage = await read_usage(request.deps, request.account_id)
+    return page(request, UsagePage(usage, [usage.limits.bucket(bucket) for bucket in BUCKETS]))
 
 
 ROUTES = (get("/usage", show_usage, Action.USAGE_VIEW),)

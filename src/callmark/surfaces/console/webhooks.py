@@ -6,13 +6,15 @@ from typing import ClassVar, TypedDict
 
 from starlette.responses import Response
 
+from callmark.domain.accounts import service as accounts
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import WebhookId
+from callmark.domain.limits.model import WEBHOOKS
 from callmark.domain.policy.model import Action
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import health, service as deliveries
 from callmark.domain.webhooks.deliveries.health import WebhookHealth
-from callmark.domain.webhooks.model import LONGEST_NAME, MOST_WEBHOOKS, Webhook
+from callmark.domain.webhooks.model import LONGEST_NAME, Webhook
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.surfaces.console import display_names
 from callmark.surfaces.console.confirm import Confirm, confirmed
@@ -36,7 +38,7 @@ class WebhooksPage(Page):
 
     template: ClassVar[str] = "webhooks/list.html"
     webhooks: list[tuple[WebhookHealth, int]]
-    most: int = MOST_WEBHOOKS
+    most: int
     most_counted: int = MOST_COUNTED
 
 
@@ -93,7 +95,8 @@ class RecoverPage(Page):
 async def show_list(request: ConsoleRequest) -> Response:
     """All webhooks."""
     found = await health.list_health(request.deps, request.account_id)
-    return page(request, WebhooksPage([(one, await _count_waiting(request, one.webhook)) for one in found]))
+    most = (await accounts.get_account(request.deps, request.account_id)).limits.of(WEBHOOKS)
+    return page(request, WebhooksPage([(one, await _count_waiting(request, one.webhook)) for one in found], most))
 
 
 async def show_create(request: ConsoleRequest) -> Response:

@@ -8,11 +8,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.requests import Request
 
 from callmark.domain.calls.model import CallEvent
-from callmark.domain.credentials.model import MOST_KEYS
 from callmark.domain.events.model import EventType
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS, parse_version
 from callmark.domain.labels.model import LabelType
+from callmark.domain.limits.model import MOST_KEYS
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import Feature
 from callmark.kit.errors import InvalidInput, UnsupportedMedia

@@ -9,11 +9,9 @@ from msgspec import Meta
 
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry, AuditFilter
-from callmark.domain.credentials.model import MOST_KEYS
-from callmark.domain.limits.model import BUCKETS, TOKENS_QUOTA
+from callmark.domain.limits.model import BUCKETS, KEYS, TOKENS, WEBHOOKS
 from callmark.domain.policy.model import Action
 from callmark.domain.usage.service import AccountUsage, read_usage
-from callmark.domain.webhooks.model import MOST_WEBHOOKS
 from callmark.kit.clock import iso_ms
 from callmark.surfaces.api.management.request import Listing, text_filter
 from callmark.surfaces.api.management.route import PAGING, ManagedRoute
@@ -103,22 +101,23 @@ async def read_audit_log(request: ApiRequest) -> Response:
 
 
 def _usage(usage: AccountUsage) -> UsageView:
+    limits = usage.limits
     tokens = [
         TokenUseView(
             one.key_name,
             one.key_ending,
             iso_ms(one.created_at),
             iso_ms(one.expires_at),
-            {bucket.name: UsedOfView(one.used[bucket.name], bucket.quota) for bucket in BUCKETS},
+            {bucket.name: UsedOfView(one.used[bucket.name], limits.of(bucket.name)) for bucket in BUCKETS},
         )
         for one in usage.tokens.tokens
     ]
     today = usage.today
     return UsageView(
-        UsedOfView(usage.tokens.recent, TOKENS_QUOTA),
+        UsedOfView(usage.tokens.recent, limits.of(TOKENS.name)),
         None if usage.tokens.next_at is None else iso_ms(usage.tokens.next_at),
-        UsedOfView(usage.keys, MOST_KEYS),
-        UsedOfView(usage.webhooks, MOST_WEBHOOKS),
+        UsedOfView(usage.keys, limits.of(KEYS)),
+        UsedOfView(usage.webhooks, limits.of(WEBHOOKS)),
         tokens,
         DayUseView(
             today.day.isoformat(),

@@ -1,0 +1,76 @@
+"""The operator's page of an account's limits: what is set for it, and the defaults."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.accounts.model import Account
+from callmark.domain.ids import AccountId
+from callmark.domain.limits.model import DEFAULTS, largest
+from callmark.domain.policy.model import Action
+from callmark.kit.errors import InvalidInput
+from callmark.surfaces.console import display_names
+from callmark.surfaces.console.accounts import LIST
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+
+
+@dataclass(frozen=True)
+class LimitField:
+    """A limit in the form: an empty field is the default."""
+
+    name: str
+    label: str
+    default: int
+    largest: int
+
+
+FIELDS = [LimitField(name, display_names.LIMITS[name], DEFAULTS[name], largest(name)) for name in DEFAULTS]
+
+
+@dataclass(frozen=True)
+class AccountLimitsPage(Page):
+    """The form, filled with what is set."""
+
+    template: ClassVar[str] = "accounts/limits.html"
+    form: Form
+    account: Account
+    fields: list[LimitField]
+
+
+async def show_limits(request: ConsoleRequest) -> Response:
+    """The form."""
+    account = await accounts.get_account(request.deps, request.id(AccountId))
+    form = Form.of(**{name: str(value) for name, value in account.limits.own.items()})
+    return page(request, AccountLimitsPage(form, account, FIELDS))
+
+
+async def change_limits(request: ConsoleRequest) -> Response:
+    """Sets what has a number, and puts the rest back to the default."""
+    form, account_id = request.form, request.id(AccountId)
+    try:
+        wanted = {field.name: _number(form, field) for field in FIELDS}
+        account = await accounts.set_limits(request.deps, account_id, wanted, by=request.by)
+    except InvalidInput as refused:
+        account = await accounts.get_account(request.deps, account_id)
+        return page(request, AccountLimitsPage(form.refused(refused), account, FIELDS), 422)
+    return request.go(f"{LIST}/{account_id}", f"The limits of {account.name} were saved.")
+
+
+def _number(form: Form, field: LimitField) -> int | None:
+    text = form.text(field.name).strip()
+    if not text:
+        return None
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(field.largest))
+    if not is_number or not 1 <= int(text) <= field.largest:
+        raise InvalidInput(f"Enter a whole number from 1 to {field.largest}.", field=field.name)
+    return int(text)
+
+
+ROUTES = (
+    get("/operator/accounts/{id}/limits", show_limits, Action.OPERATE),
+    post("/operator/accounts/{id}/limits", change_limits, Action.OPERATE),
+)
