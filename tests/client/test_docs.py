@@ -5,15 +5,18 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.client.conftest import Platform
 from tests.client.test_webhooks import CALLBACK, SECRET, event, signed
+from tests.markdown import programs
 
 import callmark
 from callmark.worker.run import run_worker
 
-PAGE = (Path(__file__).parents[2] / "docs/client.md").read_text()
+PAGES = Path(__file__).parents[2] / "docs"
+PAGE = (PAGES / "client.md").read_text()
 PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -33,6 +36,19 @@ async def test_the_programs_of_the_guide(platform: Platform, tmp_path: Path, mon
     assert "0 reciever reciever is not a field of a record; do you mean receiver?" in printed
     assert "nobody asked to be called back" in printed
     assert "call 919900112233" in printed
+
+
+def test_the_receiver_of_the_guide_refuses_what_is_not_signed_and_takes_an_event_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: dict[str, Any] = {"__name__": "guide"}
+    exec(programs(PAGES / "receiving.md", "python"), names)  # noqa: S102 - our own page
+    assert capsys.readouterr().out == "400\n"
+    names["SECRET"] = SECRET
+    body = event("cmb", CALLBACK)
+    headers = signed(body)
+    assert [names["received"](body, headers) for _ in range(2)] == [204, 204]
+    assert capsys.readouterr().out.count("cmb") == 1
 
 
 def run(program: str) -> str:

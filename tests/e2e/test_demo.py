@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 from tests.e2e.serving import until
 from tests.engines import reachable_directory
+from tests.markdown import programs
 
 from callmark.main import cli
 from callmark.surfaces.emulator.magic import MAGIC
@@ -30,6 +31,12 @@ CALLMARK = Path(sys.executable).parent / "callmark"
 STARTED_WITHIN_S = 90
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
 WEB = shutil.which("curl"), shutil.which("bash")
+PASTED = (
+    "quickstart.md", "push.md", "handset-app.md", "extensions.md", "management.md", "logs.md", "operator-commands.md",
+    "emulator.md", "../README.md",
+)  # fmt: skip
+"""Pages whose shell lines are run as one program, from their first to their last."""
+_FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +154,8 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
             assert '"name":"Acme Deliveries"' in pasted.stdout
         _the_client_needs_no_more(data / CREDENTIALS_ENV)
         _the_guide_registers_webhooks(made, data, tmp_path)
+        for page in PASTED:
+            _the_page_can_be_pasted(page, made, data, tmp_path)
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
         _goes_back_to_the_seed(made)
@@ -168,6 +177,22 @@ def _the_client_needs_no_more(credentials: Path) -> None:
             [WEB[1], "-c", line], env=ENVIRON, capture_output=True, text=True, check=False, timeout=30
         )
         assert "Acme Deliveries" in listed.stdout, listed.stderr
+
+
+def _the_page_can_be_pasted(page: str, made: dict[str, Any], data: Path, home: Path) -> None:
+    """From the seed, in an empty folder; an error answer of any request fails it."""
+    if not all(WEB):
+        return
+    assert httpx.post(f"{made['emulator_url']}/reset", json={"to": "seed"}, trust_env=False, timeout=20).is_success
+    program = programs(ROOT / "docs" / page, "sh").replace("/var/lib/callmark-demo", str(data))
+    program = program.replace(".venv/bin", str(CALLMARK.parent)).replace("http://127.0.0.1:8700", made["base_url"])
+    here = home / Path(page).name
+    here.mkdir()
+    ran = subprocess.run(
+        [WEB[1] or "", "-euo", "pipefail", "-c", _FAILING_CURL + program],
+        env=ENVIRON | {"HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ran.returncode == 0, f"{page}: {ran.stdout[-500:]} {ran.stderr}"
 
 
 def _the_guide_registers_webhooks(made: dict[str, Any], data: Path, home: Path) -> None:
