@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
-CHECKS := types python clients sql imports words pages scripts sizes deploy
+CHECKS := types python clients sql imports words pages scripts sizes deploy rules
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
 # Also where the environment keeps Python from writing bytecode beside its sources: each process starts in half the time.
@@ -62,6 +62,10 @@ check-pages:
 
 check-scripts:
 	@tools/node.sh node_modules/@biomejs/biome/bin/biome check --error-on-warnings src/callmark/surfaces/static
+
+# Where promtool is: `make test` installs it.
+check-rules:
+	@! command -v promtool >/dev/null || promtool check config deploy/prometheus/prometheus.yml >$(STAMP)/rules.log || { cat $(STAMP)/rules.log; exit 1; }
 
 check-sizes:
 	@$(BIN)/python -m tools.check_sizes

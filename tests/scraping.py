@@ -23,7 +23,7 @@ class Scrape:
     samples: dict[Series, float]
     counts: frozenset[Series]
 
-    def value(self, name: str, **labels: str) -> float:
+    def value(self, name: str, /, **labels: str) -> float:
         """The one sample of that name with these labels among its own."""
         (found,) = [value for series, value in self.samples.items() if _has(series, name, labels)]
         return found

@@ -11,8 +11,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from tests.alerting import Looks, judge
 from tests.e2e.serving import Serve, fetch, run, serving, start, tree, until, watched
 from tests.engines import reachable_directory
+from tests.scraping import Scrape, Series, read_scrape
 from tests.suspending import suspend
 
 
@@ -129,6 +131,37 @@ def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, progra
     until(lambda: serve.pid_of(program) not in (hanging, None))
     until(serve.ready)
     assert any(line["event"] == "unit_hangs" and line["pid"] == hanging for line in serve.log)
+
+
+def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) -> None:
+    until(serve.ready)
+    urls: list[str] = serve.installation["admin_urls"]
+    before = {url: scraped(url) for url in urls}
+    hanging, held = serve.pid_of("child worker"), dict[str, Scrape | None]()
+    assert hanging
+    suspend([hanging])
+
+    def is_missed() -> bool:
+        held.update({url: scraped(url) for url in urls[:2]})
+        return any(found and found.samples.get(WORKERS) == 0 for found in held.values())
+
+    held[urls[2]] = scraped(urls[2])
+    until(is_missed)
+    looks = {url: Looks(before[url], held[url]) for url in urls}
+    judge(looks, "CallmarkDown", "CallmarkPartNotWorking", "CallmarkNoWorker")
+    until(lambda: serve.pid_of("child worker") not in (hanging, None))
+    until(serve.ready)
+    until(lambda: any(found and found.samples.get(WORKERS) == 1 for found in map(scraped, urls)))
+    judge({url: Looks(before[url], scraped(url)) for url in urls}, "CallmarkRestarts")
+
+
+WORKERS = Series("callmark_processes", (("kind", "worker"),))
+
+
+def scraped(admin_url: str) -> Scrape | None:
+    """What the process says on its admin port; None when it does not answer."""
+    status, body = fetch(f"{admin_url}/metrics")
+    return read_scrape(body.decode()) if status == 200 else None
 
 
 def test_without_its_secret_key_the_worker_does_not_run_and_everything_says_why(directory: Path) -> None:

@@ -57,7 +57,9 @@ def test_names_and_labels_follow_the_rules(one: object) -> None:
     assert re.fullmatch(r"callmark_[a-z_]+", told.name)
     assert told.name.endswith("_total") is (told.kind == "counter")
     assert not re.search(r"_(ms|minutes|hours|mb|kb|percent)\b", told.name)
-    assert not {"account", "account_id", "phone", "receiver", "caller", "id", "url"} & set(told.labels)
+    assert not {"job", "instance", "account", "account_id", "phone", "receiver", "caller", "id", "url"} & set(
+        told.labels
+    )
     assert told.help.endswith(".")
 
 
@@ -91,7 +93,7 @@ async def test_background_work_is_told_by_queue_and_by_the_age_of_its_oldest(dep
     assert found.value("callmark_queue_oldest_due_seconds", queue="batches") == 90
     assert found.value("callmark_queue_oldest_due_seconds", queue="mails") == 90
     assert found.value("callmark_queue_oldest_due_seconds", queue="listing_jobs") == 0
-    assert found.value("callmark_periodic_overdue_seconds", job="sweep") == 90
+    assert found.value("callmark_periodic_overdue_seconds", name="sweep") == 90
 
 
 async def test_partitions_are_counted_up_to_the_first_that_is_missing(deps: Deps, clock: FakeClock) -> None:

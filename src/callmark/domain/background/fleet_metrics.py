@@ -52,7 +52,10 @@ _DELIVERIES = ReadMetric(
     ["state"],
 )
 _OVERDUE = ReadMetric(
-    "callmark_periodic_overdue_seconds", "gauge", "For how long a periodic job has been due; 0 when it is not.", ["job"]
+    "callmark_periodic_overdue_seconds",
+    "gauge",
+    "For how long a periodic job has been due; 0 when it is not.",
+    ["name"],
 )
 _DAYS = ReadMetric(
     "callmark_partitions_ahead_days",

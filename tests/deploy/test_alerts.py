@@ -1,0 +1,369 @@
+"""Each alert fires when what it tells of is really broken, and no other does.
+
+A process is scraped, something is broken, it is scraped again, and promtool evaluates the rules on both. What stops
+whole processes is in tests/e2e/test_serve.py.
+"""
+
+import asyncio
+import re
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+from starlette.types import Receive, Scope, Send
+from tests.alerting import PROMTOOL, RULES, Looks, judge
+from tests.domain.personalisation.test_service import new_record
+from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
+from tests.factories import ALICE, Cast, make_cast, phone, submit_batch
+from tests.scraping import Scrape, Series, scrape
+from tests.surfaces.test_metrics import living
+from tests.waiting import until
+
+from callmark.domain.background.service import add_periodic_jobs
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import OS
+from callmark.domain.mail import jobs as mail_jobs, service as mail
+from callmark.domain.personalisation import partitions
+from callmark.domain.personalisation.service import Submitted
+from callmark.domain.personalisation.validation import V2
+from callmark.domain.webhooks.model import SCHEDULE
+from callmark.kit import patience
+from callmark.kit.clock import FakeClock, ProductClock, SystemClock
+from callmark.kit.db import Database
+from callmark.kit.engines.nats import EmbeddedNats
+from callmark.kit.errors import Unavailable
+from callmark.kit.fabric import Fabric
+from callmark.kit.heartbeats import LiveProcess
+from callmark.kit.process_metrics import name_process, watch_loop
+from callmark.kit.work import Worker
+from callmark.surfaces.api.routes import ROUTES
+from callmark.surfaces.app import build_app
+from callmark.surfaces.gateway.metrics import CONNECTED
+from callmark.surfaces.http import Response, render
+from callmark.surfaces.observed import Observed
+from callmark.worker.run import run_due_once
+
+ROOT = RULES.parents[2]
+PAGE = (ROOT / "docs/observing.md").read_text()
+HOST = "a:9400"
+MINUTE = timedelta(minutes=1)
+_ELSEWHERE = ROOT / "tests/e2e/test_serve.py"
+
+
+@pytest.fixture
+async def well(deps: Deps) -> AsyncGenerator[Deps]:
+    """The only process of an installation that is well: a worker that also serves."""
+    name_process("worker-0", "worker")
+    await partitions.keep_partitions(deps)
+    async with living(deps, "worker") as worker:
+        yield worker
+
+
+def played(scrape_: Scrape, name: str, value: float) -> Scrape:
+    """The same with another value of one metric, for what a test must not really do."""
+    (series,) = [one for one in scrape_.samples if one.name == name]
+    return replace(scrape_, samples=scrape_.samples | {series: value})
+
+
+# the files -----------------------------------------------------------------------------------------------------------
+
+
+def alerts() -> list[str]:
+    return re.findall(r"- alert: (\w+)", RULES.read_text())
+
+
+def test_promtool_reads_the_rules_and_the_sample_that_scrapes() -> None:
+    done = subprocess.run(
+        [PROMTOOL, "check", "config", RULES.with_name("prometheus.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(alerts())} rules found" in done.stdout
+
+
+@pytest.mark.parametrize("name", alerts())
+def test_every_alert_is_explained_and_is_fired_by_a_test(name: str) -> None:
+    (rule,) = re.findall(rf"- alert: {name}\n(.*?)(?=\n      - alert|\n  - name|\Z)", RULES.read_text(), re.DOTALL)
+    assert re.search(r"severity: (critical|warning|info)", rule)
+    assert all(f"{part}: " in rule for part in ("summary", "description"))
+    assert f"runbook_url: docs/observing.md#{name.lower()}" in rule
+    assert f"#### {name}\n" in PAGE
+    assert f'"{name}"' in Path(__file__).read_text() + _ELSEWHERE.read_text()
+
+
+# processes -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_worker_that_has_gone(deps: Deps) -> None:
+    await partitions.keep_partitions(deps)
+    async with living(deps, "http") as http:
+        async with living(deps, "worker"):
+            before = await scrape(http)
+        judge({HOST: Looks(before, await scrape(http))}, "CallmarkNoWorker")
+
+
+async def test_a_database_that_nobody_can_ask(well: Deps) -> None:
+    before = await scrape(well)
+    blind = replace(well, db=await Database.open("postgresql://nobody@127.0.0.1:1/x", size=2, name="test"))
+    judge({HOST: Looks(before, await scrape(blind))}, "CallmarkFactsMissing")
+
+
+async def test_an_event_loop_that_stands_still(well: Deps) -> None:
+    before = await scrape(well)
+    watching = asyncio.create_task(watch_loop())
+    await asyncio.sleep(0)
+    time.sleep(1.1)  # noqa: ASYNC251 - this is what is wrong
+    await until(lambda: _counted(well, before, "callmark_event_loop_lag_seconds_count"))
+    watching.cancel()
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkEventLoopLate")
+
+
+async def _counted(deps: Deps, before: Scrape, name: str) -> bool:
+    return (await scrape(deps)).value(name) > before.value(name)
+
+
+async def test_an_upgrade_that_was_not_finished(well: Deps) -> None:
+    """The second version is played: a test has one only."""
+    found = await scrape(well)
+    old = Scrape({Series("callmark_build_info", (("commit", ""), ("version", "0.0.9"))): 1.0}, frozenset())
+    looks = {HOST: Looks(found, found), "b:9400": Looks(Scrape({}, frozenset()), old)}
+    judge(looks, "CallmarkVersionsMixed", after_minutes=180)
+
+
+# engines -------------------------------------------------------------------------------------------------------------
+
+
+async def test_nats_that_goes_and_comes_back(well: Deps, tmp_path: Path) -> None:
+    engine = EmbeddedNats(tmp_path / "nats")
+    fabric = Fabric(await engine.start(), UUID(int=1), name="test")
+    await fabric.open()
+    here = replace(well, fabric=fabric)
+    before = await scrape(here)
+    await engine.stop()
+    await until(lambda: _is(not fabric.connected))
+    judge({HOST: Looks(before, await scrape(here))}, "CallmarkNatsLost")
+    await engine.start()
+    await until(lambda: _is(fabric.settled))
+    judge({HOST: Looks(before, await scrape(here))}, "CallmarkNatsUnstable")
+    await fabric.close()
+    await engine.stop()
+
+
+async def _is(value: object) -> bool:
+    return bool(value)
+
+
+async def test_a_pool_whose_connections_are_all_taken(well: Deps) -> None:
+    before = await scrape(well)
+    async with AsyncExitStack() as taken:
+        for _ in range(well.settings.pool_size):
+            await taken.enter_async_context(well.db.connection())
+        await asyncio.gather(*(_wait_in_vain(well) for _ in range(100)))
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkPoolBusy")
+
+
+async def _wait_in_vain(deps: Deps) -> None:
+    with pytest.raises(Unavailable), patience.of(total_s=0.8):
+        async with deps.db.connection():
+            raise AssertionError("there was one left")
+
+
+async def test_a_server_without_connections_left(well: Deps) -> None:
+    """Played: to take the connections of the server that other tests use too would stop these."""
+    before = await scrape(well)
+    most = before.value("callmark_database_connections_max")
+    after = played(before, "callmark_database_connections", most - 1)
+    judge({HOST: Looks(before, after)}, "CallmarkConnectionsScarce")
+
+
+async def test_partitions_that_nobody_makes(well: Deps, clock: FakeClock) -> None:
+    before = await scrape(well)
+    clock.advance(timedelta(days=6))
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkPartitionsMissing")
+
+
+async def test_a_schema_that_was_left_behind(well: Deps) -> None:
+    before = await scrape(well)
+    async with well.db.connection() as tx:
+        await tx.execute("DELETE FROM schema_migration WHERE number = (SELECT max(number) FROM schema_migration)")
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkSchemaBehind", after_minutes=90)
+
+
+class FastClock(SystemClock):
+    """A machine's clock that is five seconds fast."""
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=5)
+
+
+async def test_a_clock_that_is_off(well: Deps) -> None:
+    before = await scrape(well)
+    live = LiveProcess("http", well.db, well.fabric, ProductClock(FastClock()), FastClock())
+    await live.start()
+    after = await scrape(well)
+    await live.stop()
+    judge({HOST: Looks(before, after)}, "CallmarkClockOff")
+
+
+async def test_a_disk_without_room(well: Deps) -> None:
+    before = await scrape(well)
+    full = replace(well, settings=msgspec.structs.replace(well.settings, data=Path("/proc/callmark")))  # has no room
+    judge({HOST: Looks(before, await scrape(full))}, "CallmarkDiskFull")
+
+
+# pushes --------------------------------------------------------------------------------------------------------------
+
+
+async def push(deps: Deps, cast: Cast, receivers: Iterable[str]) -> None:
+    records = [new_record(deps, cast, receiver=receiver) for receiver in receivers]
+    await submit_batch(deps, cast.account.id, V2, [Submitted(record, lambda: b"{}") for record in records])
+    await run_due_once(deps)
+
+
+async def test_handsets_that_are_all_offline(well: Deps) -> None:
+    cast, number = await make_cast(well), phone()
+    _, credential = await handsets.create_app(well, "app", by=ALICE)
+    await handsets.register(well, credential, number, OS.ANDROID, "5.0.0")
+    before = await scrape(well)
+    await push(well, cast, [number] * 60)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkPushesFail")
+
+
+async def test_a_business_that_sends_nonsense(well: Deps) -> None:
+    cast = await make_cast(well)
+    before = await scrape(well)
+    await push(well, cast, ["nobody"] * 60)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkRecordsInvalid")
+
+
+async def test_gateways_that_lose_their_handsets(well: Deps) -> None:
+    """A thousand real ones would take longer than the rest of these tests."""
+    CONNECTED.inc(1000)
+    before = await scrape(well)
+    CONNECTED.dec(1000)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkHandsetsLost", after_minutes=6)
+
+
+async def test_requests_that_fail_because_an_engine_is_away(well: Deps) -> None:
+    before = await scrape(well)
+    away = replace(well, db=await Database.open("postgresql://nobody@127.0.0.1:1/x", size=2, name="test"))
+    transport = httpx.ASGITransport(build_app(away, frozenset({"api"})))
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        answer = await http.get("/logos/" + "0" * 64 + ".png")
+    assert answer.status_code == 503, answer.text
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkErrors")
+
+
+async def test_real_time_pushes_that_take_too_long(well: Deps) -> None:
+    (path, *_) = [route.path for route in ROUTES if route.path.endswith("/dynamic_call_record")]
+
+    async def slow(scope: Scope, _: Receive, send: Send) -> None:
+        scope["route"] = path
+        await asyncio.sleep(1.1)  # this is what is wrong
+        done: Response = render({})
+        await done.send(send, [])
+
+    before = await scrape(well)
+    transport = httpx.ASGITransport(Observed(slow))
+    async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
+        await http.post("/x")
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkRealTimeSlow")
+
+
+# background work -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_batch_that_no_worker_takes(well: Deps, clock: FakeClock) -> None:
+    cast = await make_cast(well)
+    before = await scrape(well)
+    await submit_batch(well, cast.account.id, V2, [Submitted(new_record(well, cast), lambda: b"{}")])
+    clock.advance(2 * MINUTE)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkQueueLate")
+
+
+async def test_a_receiver_that_hangs(well: Deps, clock: FakeClock) -> None:
+    async with staged(well, QUICK) as stage, receiver(hang) as there:
+        await stage.webhook(there.url)
+        before = await scrape(well)
+        await stage.append(10)
+        working = asyncio.create_task(stage.worker().run())
+        await there.has(4)
+        clock.advance(2 * MINUTE)
+        waits = await scrape(well)
+        await there.has(10)  # those before it have run out of time
+        working.cancel()
+        await asyncio.wait({working})
+        after = await scrape(well)
+    judge({HOST: Looks(before, waits)}, "CallmarkDeliveriesLate")
+    assert after.value("callmark_delivery_attempts_total", result="unreachable") >= 6
+    judge({HOST: Looks(before, replace(after, samples=after.samples | _queue_of(before)))}, "CallmarkWebhooksFail")
+
+
+def _queue_of(scrape_: Scrape) -> dict[Series, float]:
+    return {one: value for one, value in scrape_.samples.items() if one.name == "callmark_queue_oldest_due_seconds"}
+
+
+async def test_an_event_that_is_given_up(well: Deps, clock: FakeClock) -> None:
+    async with staged(well) as stage, receiver(status(500)) as there:
+        await stage.webhook(there.url)
+        before = await scrape(well)
+        await stage.append(1)
+        for pause in (*SCHEDULE, MINUTE):
+            assert await stage.run_due() == 1
+            clock.advance(pause)
+    await partitions.keep_partitions(well)
+    after = await scrape(well)
+    # The attempts of three days, as if they were made within a minute.
+    judge({HOST: Looks(before, after)}, "CallmarkDeliveriesGivenUp", "CallmarkWebhooksFail")
+
+
+async def enqueue(deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await mail.enqueue(tx, to="alice@acme.example", subject="s", text="t", html="h", now=deps.clock.now())
+
+
+async def test_emails_without_a_server(well: Deps, clock: FakeClock) -> None:
+    before = await scrape(well)
+    await enqueue(well)
+    clock.advance(11 * MINUTE)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkMailsWait")
+
+
+async def test_a_mail_server_that_has_gone(well: Deps) -> None:
+    gone = {"smtp_host": "127.0.0.1", "smtp_port": 1, "smtp_tls": "none", "mail_from": "Callmark <a@b.example>"}
+    here = replace(well, settings=msgspec.structs.replace(well.settings, **gone))
+    before = await scrape(here)
+    await enqueue(here)
+    await Worker(here.db, here.fabric, here.clock, here.real_clock).run_due(mail_jobs.mails(here))
+    judge({HOST: Looks(before, await scrape(here))}, "CallmarkMailsFail")
+
+
+async def test_a_periodic_job_that_does_not_run(well: Deps, clock: FakeClock) -> None:
+    before = await scrape(well)
+    await add_periodic_jobs(well)
+    clock.advance(11 * MINUTE)
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkPeriodicLate")
+
+
+async def test_work_that_fails_in_a_way_that_nobody_expected(well: Deps) -> None:
+    cast = await make_cast(well)
+    before = await scrape(well)
+    async with well.db.connection() as tx:
+        await tx.execute("ALTER TABLE registration RENAME TO put_aside")
+    await push(well, cast, [phone()])
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkWorkFails")
+
+
+async def test_a_copy_that_was_not_released(well: Deps) -> None:
+    before = await scrape(well)
+    async with well.db.connection() as tx:
+        await tx.execute("UPDATE installation SET held_at = $1", well.real_clock.now())
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkOutgoingHeld", after_minutes=90)
