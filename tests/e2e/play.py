@@ -198,6 +198,8 @@ class Handset:
         self.acknowledges = acknowledges
         self._tls = tls
         self.identities: list[dict[str, Any]] = []
+        self.held: list[str] = []
+        """The ids of records that it says it holds when it connects."""
         self.frames: list[dict[str, Any]] = []
         self.connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -228,7 +230,7 @@ class Handset:
             frame: dict[str, Any] = msgspec.json.decode(text)
             self.frames.append(frame)
             if frame["type"] == "welcome":
-                await socket.send(msgspec.json.encode({"type": "sync", "id": "s", "held": []}).decode())
+                await socket.send(msgspec.json.encode({"type": "sync", "id": "s", "held": self.held}).decode())
                 self.connected.set()
             elif frame["type"] == "identity":
                 self.identities.append(frame)

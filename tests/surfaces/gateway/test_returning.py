@@ -26,6 +26,8 @@ from callmark.domain.handsets import presence
 from callmark.domain.personalisation.model import Outcome
 from callmark.kit.clock import FakeClock
 from callmark.kit.fanout import Answer, Push
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.statement_batcher import StatementBatcher
 from callmark.worker.run import run_due_once
 
 
@@ -103,6 +105,12 @@ async def test_handsets_of_a_killed_gateway_are_expected_from_when_it_is_found_d
         assert not await is_returning(hours_later, owner)  # as if nothing had run meanwhile
         await presence.find_lost(hours_later)
         assert await is_returning(hours_later, owner)
+
+
+async def test_while_nobody_can_say_every_handset_is_waited_for(deps: Deps) -> None:
+    away = KeptConnections("postgresql://nobody@127.0.0.1:1/away", size=1, name="away")
+    owner = await make_handset(deps, phone())
+    assert await is_returning(replace(deps, gather=StatementBatcher(away)), owner)
 
 
 async def test_only_those_expected_back_are_waited_for(deps: Deps) -> None:

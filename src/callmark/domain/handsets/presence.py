@@ -42,14 +42,17 @@ async def note_ended(deps: Deps, number: PhoneNumber, stream: str, *, said_goodb
 
 
 async def returning(deps: Deps, numbers: Collection[str]) -> set[str]:
-    """Those of numbers without a stream at this moment whose handsets are expected back. Empty without PostgreSQL."""
+    """Those of numbers without a stream at this moment whose handsets are expected back.
+
+    Without PostgreSQL nobody knows, and all are waited for: while it fails over, gateways may restart too.
+    """
     asked = list(set(numbers))
     since = deps.real_clock.now() - RETURNS_WITHIN
     try:
         found = await deps.gather(presence_queries.lost_since, [(number, since) for number in asked])
     except AppError as exc:
         log.warning("presence_not_known", error=exc.detail)
-        return set()
+        return set(asked)
     return {number for number, is_near in zip(asked, found, strict=True) if is_near}
 
 

@@ -1,0 +1,111 @@
+"""Two or more `callmark serve` behind a balancer that asks `/readyz/ROLE`, and handsets that find their way by it."""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from contextlib import suppress
+
+import httpx
+from tests.e2e.play import PATIENCE_S, Handset, free_port
+from tests.e2e.serving import COMMAND, tree
+from tests.waiting import until
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+
+CHECK_EVERY_S = 0.4
+
+
+class Instance:
+    """One `callmark serve` with every role but the console; may be started again."""
+
+    def __init__(self, name: str, environ: dict[str, str]) -> None:
+        self.name = name
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._environ = environ
+        self._process: asyncio.subprocess.Process | None = None
+        self.client = httpx.AsyncClient(base_url=self.url, timeout=10, trust_env=False)
+
+    async def start(self) -> None:
+        """Returns when every role is ready."""
+        options = ["--port", str(self._port), "--roles", "api,gateway,worker"]
+        self._process = await asyncio.create_subprocess_exec(
+            *COMMAND, "serve", *options, env=self._environ, stderr=asyncio.subprocess.DEVNULL
+        )
+
+        async def ready() -> bool:
+            return await self.is_ready("")
+
+        await until(ready, PATIENCE_S)
+
+    async def stop(self) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(self._process.wait(), PATIENCE_S)
+
+    async def is_ready(self, role: str) -> bool:
+        with suppress(httpx.HTTPError):
+            return (await self.client.get(f"/readyz{role}", timeout=3)).status_code == 200
+        return False
+
+    def processes(self) -> list[int]:
+        assert self._process
+        return tree(self._process.pid)
+
+
+class Balancer:
+    """Sends each request to the next instance whose role is ready; to any when none is."""
+
+    def __init__(self, instances: list[Instance]) -> None:
+        self._instances = instances
+        self._ready: dict[str, list[Instance]] = {"api": list(instances), "gateway": list(instances)}
+        self._turn = 0
+
+    async def keep_checking(self) -> None:
+        await asyncio.gather(*(self._check(one, role) for one in self._instances for role in self._ready))
+
+    async def _check(self, instance: Instance, role: str) -> None:
+        while True:
+            ready = await instance.is_ready(f"/{role}")
+            there = self._ready[role]
+            if ready and instance not in there:
+                there.append(instance)
+            elif not ready and instance in there:
+                there.remove(instance)
+            await asyncio.sleep(CHECK_EVERY_S)
+
+    def next(self, role: str) -> Instance:
+        self._turn += 1
+        among = self._ready[role] or self._instances
+        return among[self._turn % len(among)]
+
+
+class RoamingHandset(Handset):
+    """A handset that finds its gateway through the balancer, and keeps what it got."""
+
+    def __init__(self, balancer: Balancer, token: str) -> None:
+        super().__init__()
+        self._balancer = balancer
+        self.token = token
+        self.got: Counter[str] = Counter()
+
+    async def _live(self, address: str, token: str) -> None:
+        while True:
+            url = self._balancer.next("gateway").url.replace("http", "ws", 1) + address
+            with suppress(OSError, WebSocketException, TimeoutError):
+                async with connect(
+                    url, additional_headers={"Authorization": f"Bearer {token}"}, open_timeout=2
+                ) as socket:
+                    await self._talk(socket)
+            self.connected.clear()
+            await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - so that not all come at once
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        before = len(self.identities)
+        try:
+            await super()._talk(socket)
+        finally:
+            ids = [str(frame["record"]["id"]) for frame in self.identities[before:]]
+            self.got.update(ids)
+            self.held = list(self.got)[-200:]
