@@ -35,6 +35,10 @@ class RecordCall(Struct, frozen=True):
     outcome: str | None = None
     """`answered`, `missed` or `rejected`; None until it is known."""
     ended_at: datetime | None = None
+    verification: str | None = None
+    """What the network said of the number: `passed`, `failed` or `none`; None where the handset cannot tell."""
+    duration_s: int | None = None
+    disconnect: str | None = None
 
 
 class Record(Struct, frozen=True, kw_only=True):

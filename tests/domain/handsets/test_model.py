@@ -27,11 +27,32 @@ def test_versions_compare_by_their_integers(one: list[int], other: list[int]) ->
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "1.", ".1", "1..2", "a", "1.2.3.4.5", "1.2-rc1", "1234567", "\u0661.\u0662", "-1", " 1"]
+    "bad",
+    [
+        "",
+        "1.",
+        ".1",
+        "1..2",
+        "a",
+        "1.2.3.4.5",
+        "1.2rc1",
+        "1234567",
+        "1.2-" + "x" * 40,
+        "1.2-\u0661",
+        "1.2\n",
+        "\u0661.\u0662",
+        "-1",
+        " 1",
+    ],
 )
 def test_what_is_not_dotted_integers_is_no_version(bad: str) -> None:
     with pytest.raises(InvalidInput):
         parse_version(bad)
+
+
+@pytest.mark.parametrize("name", ["4.2.0-beta1", "4.2.0+build.7", "4.2.0 (1234)", "4.2_debug", "4.2.0-"])
+def test_what_android_developers_add_to_a_version_does_not_count(name: str) -> None:
+    assert parse_version(name) == parse_version("4.2.0")
 
 
 @pytest.mark.parametrize(

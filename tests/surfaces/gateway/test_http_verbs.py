@@ -18,7 +18,7 @@ from tests.surfaces.gateway.helpers import (
 )
 
 from callmark.domain.calls import service as calls
-from callmark.domain.calls.model import CallEvent
+from callmark.domain.calls.model import CallDetails, CallEvent, Disconnect, Verification
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.personalisation import service as personalisation
@@ -91,6 +91,50 @@ async def test_a_bad_registration_is_refused(
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "region"),
+    [
+        ("090000 12345", "IN"),
+        ("90000-12345", "in"),
+        ("+91 90000 12345", "IN"),
+        ("+919000012345", "US"),
+        ("919000012345", "IN"),
+    ],
+)
+async def test_a_number_may_stand_as_it_is_written_in_its_country(
+    deps: Deps, client: httpx.AsyncClient, given: str, region: str
+) -> None:
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
+    body = {"phone_number": given, "region": region, "os": "android", "app_version": "4.2.0-beta1"}
+    made = await client.post("registrations", json=body, headers=by(credential))
+    assert (made.status_code, made.json()["phone_number"]) == (201, "919000012345")
+
+
+@pytest.mark.parametrize(
+    ("given", "region", "message"),
+    [
+        ("090000 12345", "ZZ", "region is not a country with two letters, such as IN"),
+        ("090000 12345", "IND", "region is invalid"),
+        ("090000 12345", None, "caller_number is not a valid phone number"),
+        ("0900", "IN", "caller_number is not a valid phone number"),
+        ("", "IN", "caller_number is not a valid phone number"),
+        ("+91 90000 12345 ext 7", "IN", "caller_number is not a valid phone number"),
+        ("unknown", "IN", "caller_number is not a valid phone number"),
+    ],
+)
+async def test_a_number_that_is_none_in_its_country_is_refused(
+    client: httpx.AsyncClient, owner: Owner, given: str, region: str | None, message: str
+) -> None:
+    body = {"caller_number": given, "region": region}
+    assert error(await client.post("resolve", json=body, headers=by(owner.token))) == (400, "invalid-input", message)
+
+
+async def test_a_caller_s_national_number_is_found(client: httpx.AsyncClient, owner: Owner) -> None:
+    body = {"caller_number": "080477 70001", "region": "IN"}
+    answer = await client.post("resolve", json=body, headers=by(owner.token))
+    assert answer.json()["caller_number"] == CALLER
+
+
 async def test_only_a_live_app_may_register(deps: Deps, client: httpx.AsyncClient, owner: Owner) -> None:
     app, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
     await handsets.revoke_app(deps, app.id, by=SYSTEM)
@@ -150,6 +194,42 @@ async def test_a_call_can_be_reported_without_a_stream(deps: Deps, client: httpx
     call = await calls.find_call(deps, owner.number, calls.CallId(call_id))
     assert call
     assert call.outcome is CallEvent.REJECTED
+
+
+async def test_what_android_knows_of_a_call_is_kept_and_its_first_report_counts(
+    deps: Deps, client: httpx.AsyncClient, owner: Owner
+) -> None:
+    call_id = random_uuid()
+    base = {"call_id": str(call_id), "caller_number": CALLER, "source": "none"}
+    reports = (
+        {"event": "shown", "verification": "passed"},
+        {"event": "answered", "verification": "failed", "duration_s": 42, "disconnect": "remote"},
+        {"event": "answered", "duration_s": 7, "disconnect": "busy"},
+    )
+    for report in reports:
+        assert (await client.post("call", json=base | report, headers=by(owner.token))).status_code == 204
+    call = await calls.find_call(deps, owner.number, calls.CallId(call_id))
+    assert call
+    assert call.details == CallDetails(Verification.PASSED, 42, Disconnect.REMOTE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verification": "yes"},
+        {"duration_s": -1},
+        {"duration_s": 604_801},
+        {"duration_s": 1.5},
+        {"disconnect": "REMOTE"},
+    ],
+)
+async def test_a_detail_that_android_does_not_give_is_refused(
+    client: httpx.AsyncClient, owner: Owner, wrong: dict[str, Any]
+) -> None:
+    body = {"call_id": str(random_uuid()), "caller_number": CALLER, "event": "missed", "source": "none"} | wrong
+    [field] = wrong
+    refused = await client.post("call", json=body, headers=by(owner.token))
+    assert error(refused) == (400, "invalid-input", f"{field} is invalid")
 
 
 @pytest.mark.parametrize(

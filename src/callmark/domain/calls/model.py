@@ -26,6 +26,40 @@ class CallSource(StrEnum):
     NONE = "none"
 
 
+class Verification(StrEnum):
+    """What the network said of the caller's number, as Android tells it: signed and valid, failed, or not checked."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NONE = "none"
+
+
+class Disconnect(StrEnum):
+    """Why a call ended, as Android tells it (`DisconnectCause`)."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    CANCELED = "canceled"
+    MISSED = "missed"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    ANSWERED_ELSEWHERE = "answered_elsewhere"
+    CALL_PULLED = "call_pulled"
+    RESTRICTED = "restricted"
+    ERROR = "error"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CallDetails:
+    """What a handset may add to a report. `duration_s` is how long people talked, in seconds."""
+
+    verification: Verification | None = None
+    duration_s: int | None = None
+    disconnect: Disconnect | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class CallCounts:
     """How many records were shown in a call, and in how many some call ended so; a record counts once under each."""
@@ -53,3 +87,4 @@ class Call:
     outcome: CallEvent | None
     ended_at: datetime | None
     reported_at: datetime
+    details: CallDetails = CallDetails()

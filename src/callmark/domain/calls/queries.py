@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from callmark.domain.calls.model import Call, CallEvent, CallSource
+from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.ids import CallId
 from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
@@ -21,6 +21,11 @@ def _call(row: Row) -> Call:
         CallEvent(row["outcome"]) if row["outcome"] else None,
         row["ended_at"],
         row["reported_at"],
+        CallDetails(
+            Verification(row["verification"]) if row["verification"] else None,
+            row["duration_s"],
+            Disconnect(row["disconnect"]) if row["disconnect"] else None,
+        ),
     )
 
 
@@ -32,14 +37,17 @@ async def merge(tx: Tx, call: Call) -> None:
     await tx.execute(
         """
         INSERT INTO call AS c (receiver_number, id, caller_number, source, record_id, shown_at, outcome, ended_at,
-          reported_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+          reported_at, verification, duration_s, disconnect)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
         ON CONFLICT (receiver_number, id) DO UPDATE SET
           source = CASE WHEN c.source = 'none' THEN excluded.source ELSE c.source END,
           record_id = CASE WHEN c.source = 'none' THEN excluded.record_id ELSE c.record_id END,
           shown_at = coalesce(c.shown_at, excluded.shown_at),
           outcome = coalesce(c.outcome, excluded.outcome),
-          ended_at = coalesce(c.ended_at, excluded.ended_at)
+          ended_at = coalesce(c.ended_at, excluded.ended_at),
+          verification = coalesce(c.verification, excluded.verification),
+          duration_s = coalesce(c.duration_s, excluded.duration_s),
+          disconnect = coalesce(c.disconnect, excluded.disconnect)
         """,
         call.receiver_number,
         call.id,
@@ -50,6 +58,9 @@ async def merge(tx: Tx, call: Call) -> None:
         call.outcome.value if call.outcome else None,
         call.ended_at,
         call.reported_at,
+        call.details.verification,
+        call.details.duration_s,
+        call.details.disconnect,
     )
 
 

@@ -5,13 +5,15 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.calls import queries
-from callmark.domain.calls.model import Call, CallCounts, CallEvent, CallSource
+from callmark.domain.calls.model import Call, CallCounts, CallDetails, CallEvent, CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation.model import RecordKey
 from callmark.kit.db import Tx
 from callmark.kit.errors import Forbidden, InvalidInput
 from callmark.kit.phone import PhoneNumber
+
+_NO_DETAILS = CallDetails()
 
 
 async def report(
@@ -22,6 +24,7 @@ async def report(
     event: CallEvent,
     source: CallSource,
     record: RecordKey | None,
+    details: CallDetails = _NO_DETAILS,
 ) -> None:
     """Keeps one fact of a call, committed on return. Repeating it changes nothing; the first of each fact stands.
 
@@ -32,7 +35,7 @@ async def report(
         raise InvalidInput("record is required with source call_record, and only with it", field="record")
     if record is not None and record.receiver_number != receiver:
         raise Forbidden("record belongs to another receiver")
-    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, at=deps.clock.now())
+    call = _facts(receiver, call_id, caller, event, source, record.id if record else None, details, at=deps.clock.now())
     async with deps.db.connection() as tx:
         await queries.merge(tx, call)
 
@@ -44,6 +47,7 @@ def _facts(
     event: CallEvent,
     source: CallSource,
     record_id: UUID | None,
+    details: CallDetails,
     *,
     at: datetime,
 ) -> Call:
@@ -59,6 +63,7 @@ def _facts(
         outcome=None if shown else event,
         ended_at=None if shown else at,
         reported_at=at,
+        details=details,
     )
 
 

@@ -1,5 +1,6 @@
 """Handsets as the platform knows them: one live registration per phone number, and whether a push can reach it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,8 +18,13 @@ TOKEN_PREFIX = "cmhs_"  # noqa: S105 - what a token begins with, not a token
 SECRET_LENGTH = 48
 LONGEST_NAME = 100
 
-MOST_PARTS, MOST_DIGITS = 4, 6
-"""An app version: up to four dotted integers of up to six digits."""
+MOST_PARTS, MOST_DIGITS, LONGEST_SUFFIX = 4, 6, 32
+"""An app version: up to four dotted integers of up to six digits, then whatever its developers add."""
+_VERSION = re.compile(
+    rf"(\d{{1,{MOST_DIGITS}}}(?:\.\d{{1,{MOST_DIGITS}}}){{0,{MOST_PARTS - 1}}})"
+    rf"(?:[-+ _(][!-~ ]{{0,{LONGEST_SUFFIX}}})?\Z",
+    re.ASCII,
+)
 
 
 class OS(StrEnum):
@@ -105,12 +111,13 @@ RECHECK = "handsets.recheck"
 def parse_version(text: str) -> tuple[int, ...]:
     """Dotted integers as a tuple that compares by age; zeros at the end do not count (`1.0` is `1.0.0`).
 
+    What follows them does not count either: `4.2.0-beta1` and `4.2.0 (1234)` are 4.2.0, as Android's version names go.
     Raises InvalidInput.
     """
-    parts = text.split(".")
-    if len(parts) > MOST_PARTS or not all(p.isascii() and p.isdigit() and len(p) <= MOST_DIGITS for p in parts):
+    found = _VERSION.match(text)
+    if found is None:
         raise InvalidInput("app_version is invalid", field="app_version")
-    numbers = [int(part) for part in parts]
+    numbers = [int(part) for part in found[1].split(".")]
     while numbers and numbers[-1] == 0:
         numbers.pop()
     return tuple(numbers)

@@ -152,9 +152,18 @@ CREATE TABLE public.call (
     outcome text,
     ended_at timestamp with time zone,
     reported_at timestamp with time zone NOT NULL,
+    verification text,
+    duration_s integer,
+    disconnect text,
     CONSTRAINT call_outcome CHECK ((outcome = ANY (ARRAY['answered'::text, 'missed'::text, 'rejected'::text]))),
     CONSTRAINT call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
 );
+
+COMMENT ON COLUMN public.call.verification IS 'What the network said of the caller''s number: passed, failed or none (not checked). Null: not reported.';
+
+COMMENT ON COLUMN public.call.duration_s IS 'How long people talked.';
+
+COMMENT ON COLUMN public.call.disconnect IS 'Why it ended, by Android''s names.';
 
 CREATE TABLE public.call_reason (
     id uuid NOT NULL,

@@ -36,6 +36,17 @@ class CallShown(msgspec.Struct):
         Meta(description="How the call ended: `answered`, `missed` or `rejected`; null until the handset reports it."),
     ]
     ended_at: Annotated[str | None, Meta(description="When that was reported.", extra_json_schema=_WHEN)]
+    verification: Annotated[
+        str | None,
+        Meta(
+            description="What the network said of the caller's number, if the handset knows: `passed`, `failed` or"
+            " `none` (not checked)."
+        ),
+    ] = None
+    duration_s: Annotated[int | None, Meta(description="How long they talked, in seconds.")] = None
+    disconnect: Annotated[
+        str | None, Meta(description="Why the call ended, by Android's names, such as `remote` or `busy`.")
+    ] = None
 
 
 class Timeline(msgspec.Struct, kw_only=True):
@@ -244,7 +255,15 @@ def timeline_with_calls(record: StoredRecord, calls: list[RealCall]) -> RecordTi
     """A record with the calls it was shown in; what another handset than its receiver's reported is left out."""
     facts = msgspec.structs.asdict(timeline(record))
     shown = [
-        CallShown(str(call.id), _iso(call.shown_at), call.outcome, _iso(call.ended_at))
+        CallShown(
+            str(call.id),
+            _iso(call.shown_at),
+            call.outcome,
+            _iso(call.ended_at),
+            call.details.verification,
+            call.details.duration_s,
+            call.details.disconnect,
+        )
         for call in calls
         if call.receiver_number == record.key.receiver_number
     ]

@@ -110,6 +110,9 @@ def _call_row(call: Call) -> Row:
         "shown_at": call.shown_at,
         "outcome": call.outcome,
         "ended_at": call.ended_at,
+        "verification": call.details.verification,
+        "duration_s": call.details.duration_s,
+        "disconnect": call.details.disconnect,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from callmark.domain.calls.model import Call, CallEvent
+from callmark.domain.calls.model import Call, CallDetails, CallEvent, Verification
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.surfaces.console import display_names
 
@@ -77,4 +77,15 @@ def _shown(call: Call) -> Iterator[Moment]:
         yield Moment(call.shown_at, "eye", "green", "Shown", "The receiver saw it during the call.")
     if call.outcome and call.ended_at:
         icon, colour, title = _ENDS[call.outcome]
-        yield Moment(call.ended_at, icon, colour, title)
+        yield Moment(call.ended_at, icon, colour, title, _details(call.details))
+
+
+def _details(details: CallDetails) -> str:
+    """What the handset said beside how the call ended; empty when it said nothing."""
+    network = {
+        Verification.PASSED: "The network verified the caller's number.",
+        Verification.FAILED: "The network could not verify the caller's number.",
+    }
+    talked = f"They talked for {details.duration_s} s." if details.duration_s else ""
+    said = network.get(details.verification, "") if details.verification else ""
+    return " ".join(part for part in (talked, said) if part)

@@ -13,9 +13,9 @@ from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
-from callmark.kit.phone import parse_loose
 from callmark.surfaces.bodies import read_text
 from callmark.surfaces.gateway import verbs, wire
+from callmark.surfaces.gateway.numbers import number_of
 from callmark.surfaces.http import Response, bearer, check_media_type, render, render_error
 
 Body = TypeVar("Body")
@@ -43,9 +43,7 @@ class Request:
 async def register(request: Request) -> Response:
     """`POST registrations`: a new token, and the end of the older one."""
     body = await request.body(wire.RegistrationBody)
-    phone = parse_loose(body.phone_number)
-    if phone is None:
-        raise InvalidInput("phone_number is not a valid phone number", field="phone_number")
+    phone = number_of(body.phone_number, "phone_number", body.region)
     made = await handsets.register(request.deps, request.credential, phone, body.os, body.app_version)
     return render(wire.RegistrationAnswer(phone, made.registration.generation, made.token), 201)
 

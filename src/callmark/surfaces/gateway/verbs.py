@@ -10,6 +10,7 @@ import structlog
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallDetails
 from callmark.domain.deps import Deps
 from callmark.domain.feedback import answers as feedback
 from callmark.domain.feedback.model import QuestionAnswer
@@ -22,8 +23,9 @@ from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import Resolution
 from callmark.kit.clock import LAST_MS, from_ms, to_ms
 from callmark.kit.errors import Forbidden, InvalidInput
-from callmark.kit.phone import PhoneNumber, parse_loose, shorten
+from callmark.kit.phone import shorten
 from callmark.kit.zones import device_zone
+from callmark.surfaces.gateway.numbers import number_of
 from callmark.surfaces.gateway.wire import CallBody, CallMeBackBody, FeedbackBody, ResolveBody
 
 log = structlog.get_logger(__name__)
@@ -91,15 +93,17 @@ async def acknowledge(deps: Deps, registration: Registration, records: Sequence[
 
 async def resolve(deps: Deps, registration: Registration, body: ResolveBody) -> Resolution:
     """What shows when the caller rings now, and what may be offered afterwards."""
-    caller, zone = _number(body.caller_number, "caller_number"), device_zone(body.time_zone)
+    caller, zone = number_of(body.caller_number, "caller_number", body.region), device_zone(body.time_zone)
     return await resolution.resolve(deps, registration, caller, zone)
 
 
 async def report_call(deps: Deps, registration: Registration, body: CallBody) -> None:
     """Keeps one fact of a call, committed on return, and logs it."""
     record = own_key(registration, body.record) if body.record else None
-    caller = _number(body.caller_number, "caller_number")
-    await calls.report(deps, registration.phone_number, CallId(body.call_id), caller, body.event, body.source, record)
+    caller = number_of(body.caller_number, "caller_number", body.region)
+    receiver, call_id = registration.phone_number, CallId(body.call_id)
+    details = CallDetails(body.verification, body.duration_s, body.disconnect)
+    await calls.report(deps, receiver, call_id, caller, body.event, body.source, record, details)
     log.info(
         "call_reported",
         receiver=shorten(registration.phone_number),
@@ -113,8 +117,8 @@ async def report_call(deps: Deps, registration: Registration, body: CallBody) ->
 
 async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackBody) -> None:
     """Keeps what the receiver asks for, committed on return, and logs it; a repeated request id changes nothing."""
-    business = _number(body.business_number, "business_number")
-    alternate = _number(body.alternate_number, "alternate_number") if body.alternate_number else None
+    business = number_of(body.business_number, "business_number", body.region)
+    alternate = number_of(body.alternate_number, "alternate_number", body.region) if body.alternate_number else None
     asked = NewCallbackRequest(body.request_id, business, body.interested, body.slot, body.sim_unknown, alternate)
     request = await callbacks.request(deps, registration.phone_number, asked)
     log.info(
@@ -129,7 +133,7 @@ async def call_me_back(deps: Deps, registration: Registration, body: CallMeBackB
 
 async def answer(deps: Deps, registration: Registration, body: FeedbackBody) -> None:
     """Keeps the receiver's answers, committed on return, and logs it; a call answered about before changes nothing."""
-    business = _number(body.business_number, "business_number")
+    business = number_of(body.business_number, "business_number", body.region)
     given = [QuestionAnswer(one.question_id, one.answer) for one in body.answers]
     answered = feedback.NewFeedback(CallId(body.call_id), business, body.campaign_id, body.call_type, given)
     stored = await feedback.answer(deps, registration.phone_number, answered)
@@ -141,10 +145,3 @@ async def answer(deps: Deps, registration: Registration, body: FeedbackBody) -> 
         campaign=str(stored.campaign_id),
         answers=len(stored.responses),
     )
-
-
-def _number(text: str, field: str) -> PhoneNumber:
-    number = parse_loose(text)
-    if number is None:
-        raise InvalidInput(f"{field} is not a valid phone number", field=field)
-    return number

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from callmark.domain.calls.model import CallEvent, CallSource
+from callmark.domain.calls.model import CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef
@@ -32,6 +32,10 @@ Body = TypeVar("Body")
 FrameId = Annotated[str, Meta(min_length=1, max_length=64)]
 Held = Annotated[list[UUID], Meta(max_length=MOST_HELD)]
 ShortText = Annotated[str, Meta(max_length=64)]
+Region = Annotated[str, Meta(pattern=r"^[A-Za-z]{2}$")]
+"""The country in which numbers of a body may stand in their national form; ISO 3166, two letters."""
+
+MOST_DURATION_S = 7 * 86_400
 
 
 # from the handset: each verb's body, as plain HTTP sends it, and the frame that adds type and id --------------------
@@ -48,17 +52,22 @@ class ResolveBody(Struct, kw_only=True, frozen=True):
     """Who is ringing. `time_zone` is the handset's own, by name or as an offset from UTC: slots are told in it."""
 
     caller_number: ShortText
+    region: Region | None = None
     time_zone: ShortText = "UTC"
 
 
 class CallBody(Struct, kw_only=True, frozen=True):
-    """One fact of a real call."""
+    """One fact of a real call. The last three are as Android gives them, in any report of the call."""
 
     call_id: UUID
     caller_number: ShortText
+    region: Region | None = None
     event: CallEvent
     source: CallSource
     record: RecordRef | None = None
+    verification: Verification | None = None
+    duration_s: Annotated[int, Meta(ge=0, le=MOST_DURATION_S)] | None = None
+    disconnect: Disconnect | None = None
 
 
 class CallMeBackBody(Struct, kw_only=True, frozen=True):
@@ -69,6 +78,7 @@ class CallMeBackBody(Struct, kw_only=True, frozen=True):
 
     request_id: UUID
     business_number: ShortText
+    region: Region | None = None
     interested: bool = True
     slot: ShortText | None = None
     sim_unknown: bool = False
@@ -87,6 +97,7 @@ class FeedbackBody(Struct, kw_only=True, frozen=True):
 
     call_id: UUID
     business_number: ShortText
+    region: Region | None = None
     campaign_id: UUID
     call_type: CallType
     answers: Annotated[list[AnswerBody], Meta(max_length=MOST_QUESTIONS)]
@@ -102,6 +113,7 @@ class RegistrationBody(Struct, kw_only=True, frozen=True):
     """A handset that wants to be reached."""
 
     phone_number: ShortText
+    region: Region | None = None
     os: OS
     app_version: ShortText
 
