@@ -7,7 +7,7 @@ from tools.docs_site.schemas import Json, table
 from callmark.domain.personalisation.model import Outcome
 from callmark.record_rules.fields import Fault
 from callmark.surfaces.reference.error_help import FAULTS, OUTCOMES, ErrorHelp
-from callmark.surfaces.reference.error_pages import ErrorPage, error_pages
+from callmark.surfaces.reference.error_pages import SlugPage, error_pages
 
 _ABOUT = """\
 # Errors
@@ -31,7 +31,7 @@ def pages(documents: Mapping[str, Json]) -> dict[str, str]:
     }
 
 
-def _page(page: ErrorPage) -> str:
+def _page(page: SlugPage) -> str:
     help_ = page.help
     texts = table(["Text", "When"], [[one.message, one.when] for one in page.texts])
     return (

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from callmark.kit.backups.archive import PIECE_BYTES
 from callmark.kit.engines.binaries import ENVIRONMENT, PostgresBinaries
-from callmark.kit.engines.child import Child, Streams, spawn
+from callmark.kit.engines.child import Child, Pipes, spawn
 from callmark.kit.errors import SetupError
 
 _SAID_BYTES = 2000
@@ -30,7 +30,7 @@ _OF_LIBPQ = re.compile(
 
 
 @dataclass(frozen=True)
-class Server:
+class PostgresServer:
     """A database, and programs that fit its server."""
 
     dsn: str
@@ -87,7 +87,7 @@ class Client:
 
 @asynccontextmanager
 async def running(
-    server: Server, program: str, options: Sequence[str], *, connect: bool = True
+    server: PostgresServer, program: str, options: Sequence[str], *, connect: bool = True
 ) -> AsyncGenerator[Client]:
     """`program` on the server's database (`connect`), ended at the end of the block."""
     address, variables = _address(server.dsn)
@@ -95,7 +95,7 @@ async def running(
     with tempfile.TemporaryFile() as errors:
         (its_input, our_end), (our_start, its_output) = _pipe(), _pipe()
         with its_input, its_output:
-            streams = Streams(its_output, errors, its_input)
+            streams = Pipes(its_output, errors, its_input)
             child = spawn(program, argv, env={**ENVIRONMENT, **_inherited(), **variables}, output=streams)
         reader, writer = await _reader(our_start), await _writer(our_end)
         client = Client(child, errors, reader, writer)
@@ -108,7 +108,7 @@ async def running(
                 await writer.wait_closed()
 
 
-async def dump(server: Server, namespace: str, snapshot: str) -> AsyncIterator[bytes]:
+async def dump(server: PostgresServer, namespace: str, snapshot: str) -> AsyncIterator[bytes]:
     """What pg_dump writes of a schema's tables as `snapshot` shows them. Raises SetupError.
 
     It takes the weakest lock on each table: reading and writing go on, changes of the schema wait.
@@ -124,7 +124,7 @@ async def dump(server: Server, namespace: str, snapshot: str) -> AsyncIterator[b
         await client.check()
 
 
-async def load(server: Server, namespace: str, dump_: Iterator[bytes], before: str, after: str) -> None:
+async def load(server: PostgresServer, namespace: str, dump_: Iterator[bytes], before: str, after: str) -> None:
     """Runs `before`, the dump and `after` in one session of psql. Raises SetupError at the first fault.
 
     What `before` begins and `after` commits is so one transaction: it is rolled back when any program of these, or

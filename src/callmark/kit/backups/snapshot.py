@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from callmark.kit.backups.archive import ArchiveWriter, new_archive
-from callmark.kit.backups.clients import Server, dump
+from callmark.kit.backups.clients import PostgresServer, dump
 from callmark.kit.backups.manifest import Manifest
 from callmark.kit.clock import Clock
 from callmark.kit.db import Tx, connect, fetch_one, own_names
@@ -47,10 +47,10 @@ async def take_backup(
     return manifest
 
 
-async def server_of(tx: Tx, dsn: str, programs: Path | None, *, oldest: int = 0) -> Server:
+async def server_of(tx: Tx, dsn: str, programs: Path | None, *, oldest: int = 0) -> PostgresServer:
     """The server with programs that fit it, and that read what pg_dump of version `oldest` wrote."""
     major = await tx.fetchval("SELECT current_setting('server_version_num')::integer / 10000")
-    return Server(dsn, major, choose_clients(programs, major, oldest=oldest))
+    return PostgresServer(dsn, major, choose_clients(programs, major, oldest=oldest))
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def _snapshot(dsn: str) -> AsyncGenerator[tuple[Tx, str]]:
         yield tx, await tx.fetchval("SELECT pg_export_snapshot()")
 
 
-async def _describe(tx: Tx, server: Server, real: Clock) -> Manifest:
+async def _describe(tx: Tx, server: PostgresServer, real: Clock) -> Manifest:
     """All of the manifest but the rows."""
     applied = await applied_steps(tx)
     if not applied:
@@ -89,7 +89,7 @@ async def _describe(tx: Tx, server: Server, real: Clock) -> Manifest:
     )
 
 
-async def _write(archive: ArchiveWriter, server: Server, namespace: str, snapshot: str, note: Note) -> None:
+async def _write(archive: ArchiveWriter, server: PostgresServer, namespace: str, snapshot: str, note: Note) -> None:
     async for piece in dump(server, namespace, snapshot):
         archive.write(piece)
         note(len(piece))

@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True)  # loaded here: after a fork nothing m
 
 
 @dataclass(frozen=True)
-class Streams:
+class Pipes:
     """Where a child writes and what it reads: open files, or `subprocess`' names for what is none.
 
     A bare file as a child's output takes its errors too, and the child reads nothing.
@@ -80,7 +80,7 @@ def spawn(
     *,
     env: Mapping[str, str],
     owner: Owner | None = None,
-    output: IO[bytes] | FileIO | Streams | None = None,
+    output: IO[bytes] | FileIO | Pipes | None = None,
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
     on_parents_death: signal.Signals = signal.SIGTERM,
@@ -98,7 +98,7 @@ def spawn(
         if os.getppid() != parent:  # the parent died before the signal was set
             os._exit(127)
 
-    streams = output if isinstance(output, Streams) else Streams(output, subprocess.STDOUT if output else None)
+    streams = output if isinstance(output, Pipes) else Pipes(output, subprocess.STDOUT if output else None)
     process = subprocess.Popen(  # noqa: S603 - programs of our own choosing, no shell
         [os.fspath(arg) for arg in argv],
         env=dict(env),

@@ -22,7 +22,7 @@ class ErrorText(NamedTuple):
     when: str
 
 
-class ErrorPage(NamedTuple):
+class SlugPage(NamedTuple):
     """What the page of one error shows."""
 
     slug: str
@@ -70,11 +70,11 @@ def _texts_of(status: str, answer: Json) -> Iterable[ErrorText]:
         yield ErrorText(body.get("slug", by_status), body.get("status_info", body)["message"], example["summary"])
 
 
-def error_pages(documents: Iterable[Json]) -> list[ErrorPage]:
+def error_pages(documents: Iterable[Json]) -> list[SlugPage]:
     """The pages, by status."""
     texts = error_texts(documents)
     return [
-        ErrorPage(slug, status, HTTPStatus(status).phrase, HELP[slug], [one for one in texts if one.slug == slug])
+        SlugPage(slug, status, HTTPStatus(status).phrase, HELP[slug], [one for one in texts if one.slug == slug])
         for slug, status in sorted(statuses().items(), key=lambda entry: entry[1])
     ]
 
