@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 
@@ -14,7 +15,7 @@ from callmark.kit.engines.binaries import OLDEST_NATS, OLDEST_POSTGRES
 from callmark.kit.errors import SetupError
 from callmark.kit.heartbeats import Heartbeat, apart
 from callmark.kit.installation import held_since, told_held
-from callmark.kit.migrate import needed, schema_number
+from callmark.kit.migrate import head, needed, schema_number
 from callmark.kit.secret_key import NEXT_FILE, known_keys, mark, marked_key, read_key
 from callmark.kit.settings import Settings
 
@@ -37,9 +38,23 @@ class CheckResult(msgspec.Struct, frozen=True):
     advice: str = ""
 
 
+def nearest_place(path: Path) -> Path:
+    """The path, or the directory that is there of those above it."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
+def refusal_of_write(folder: Path) -> str:
+    """Why no file can be written there, in words; empty when one can."""
+    try:
+        with TemporaryFile(dir=folder):
+            return ""
+    except OSError as exc:
+        return exc.strerror or str(exc)
+
+
 def disk(data: Path) -> CheckResult:
     """Whether there is room where the data directory is or will be."""
-    nearest = next(place for place in (data, *data.absolute().parents) if place.exists())
+    nearest = nearest_place(data)
     free = shutil.disk_usage(nearest).free
     detail = f"{free / 1024**3:.1f} GiB free at {nearest}"
     advice = "" if free >= LEAST_FREE_BYTES else "Free some space: at least 2 GiB are needed, more with many records."
@@ -91,6 +106,9 @@ async def size_bytes(tx: Tx) -> int:
 async def schema(tx: Tx) -> CheckResult:
     """Whether the schema is as new as this code needs."""
     number = await schema_number(tx)
+    if number > head():
+        detail = f"at {number}, newer than this version, which knows {head()}"
+        return CheckResult("schema", ok=False, detail=detail, advice="Update Callmark on this host.")
     if number < needed():
         return CheckResult(
             "schema", ok=False, detail=f"at {number}, needs {needed()}", advice="Run `callmark migrate`."

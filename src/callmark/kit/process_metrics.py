@@ -9,6 +9,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from callmark import __version__
+from callmark.kit.checks import nearest_place
 from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
@@ -87,7 +88,6 @@ async def watch_loop() -> None:
 def read_process(settings: Settings, db: Database, fabric: Fabric, health: Health) -> list[Metric]:
     """As of now; asks no engine."""
     pool, restarts, troubles = db.pool_state(), health.restarts(), health.beside()
-    data = next(place for place in (settings.data, *settings.data.absolute().parents) if place.exists())
     return [
         _POOL_SIZE.of(pool.most),
         _POOL.of({("in_use",): pool.in_use, ("idle",): pool.idle}),
@@ -96,5 +96,5 @@ def read_process(settings: Settings, db: Database, fabric: Fabric, health: Healt
         _PARTS.of({(part.name,): part.ok for part in health.parts()}),
         _UNITS.of({(unit,): unit not in troubles for unit in restarts}),
         _RESTARTS.of({(unit,): count for unit, count in restarts.items()}),
-        _FREE.of(shutil.disk_usage(data).free),
+        _FREE.of(shutil.disk_usage(nearest_place(settings.data)).free),
     ]

@@ -1,31 +1,25 @@
 """`callmark doctor`: looks at settings, engines, clock and disk, and says what to do."""
 
 import asyncio
-import os
-from collections.abc import AsyncGenerator
-from datetime import timedelta
 from pathlib import Path
 
 import click
 import httpx
 import msgspec
 
-from callmark.domain.mail import service as mail
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
-from callmark.kit.clock import SystemClock
-from callmark.kit.db import connect
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.engines.postgres import data_version
-from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
-from callmark.kit.fastpath.nats_client import SteadyClient
+from callmark.kit.errors import SetupError
 from callmark.kit.health import Check
-from callmark.kit.heartbeats import heartbeats_of
-from callmark.kit.nats_servers import NatsAccess, seeds, version_of
+from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
-from callmark.processes.compose import reach
+from callmark.processes.compose import public_url, reach
+from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
+from callmark.processes.http import open_socket
 from callmark.surfaces import assets
 
 
@@ -63,9 +57,11 @@ async def examine(data: Path | None) -> list[CheckResult]:
     try:
         settings = reach(settings)
     except SetupError as exc:
-        return [*findings, CheckResult("installation", ok=True, detail=f"{exc.message} (engines not checked)")]
-    findings += [finding async for finding in _postgres(settings)]
-    return [*findings, await _nats(settings), *await _parts(settings)]
+        none = CheckResult("installation", ok=True, detail=f"{exc.message} (engines not checked)")
+        return [*findings, none, *await _ports(settings)]
+    findings += [finding async for finding in check_postgres(settings)]
+    findings += [await check_nats(settings), await check_object_store(settings)]
+    return [*findings, *(await _parts(settings) or await _ports(settings))]
 
 
 def _postgres_programs(settings: Settings) -> CheckResult:
@@ -105,12 +101,12 @@ _AS_OWNER = "Run this command as the user who started the installation."
 
 def _data_directory(settings: Settings) -> CheckResult:
     path = settings.data
-    nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-    if not os.access(nearest, os.W_OK | os.X_OK):
+    nearest = checks.nearest_place(path)
+    if why := checks.refusal_of_write(nearest):
         return CheckResult(
             "data directory",
             ok=False,
-            detail=f"{nearest} is not writable",
+            detail=f"{nearest} is not writable: {why}",
             advice="Choose another directory with --data (CALLMARK_DATA), or run as the user who owns this one.",
         )
     if path.exists() and path.stat().st_mode & 0o007:
@@ -118,33 +114,6 @@ def _data_directory(settings: Settings) -> CheckResult:
             "data directory", ok=False, detail=f"{path} is open to other users", advice=f"Run: chmod o-rwx {path}"
         )
     return CheckResult("data directory", ok=True, detail=f"{path}{'' if path.exists() else ' (will be created)'}")
-
-
-async def _postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
-    try:
-        async with connect(settings.reached_postgres, within=timedelta(seconds=5)) as tx:
-            schema = await checks.schema(tx)
-            for finding in (await checks.postgres_version(tx), schema, await checks.clock(tx, SystemClock())):
-                yield finding
-            if schema.ok:
-                yield await checks.secret_key(tx, settings)
-                yield await mail.check(tx, settings)
-                yield await checks.outgoing(tx)
-                yield checks.alive(await heartbeats_of(tx, SystemClock()))
-    except EngineRefuses as exc:
-        detail = exc.reason.removeprefix("postgresql: ")
-        yield CheckResult("postgresql", ok=False, detail=detail, advice=exc.advice)
-    except Unavailable as exc:
-        yield CheckResult(
-            "postgresql",
-            ok=False,
-            detail=exc.reason.removeprefix("postgresql: "),
-            advice="Start the server, or correct CALLMARK_POSTGRES_DSN.",
-        )
-    except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
-        yield CheckResult(
-            "postgresql", ok=False, detail=str(exc), advice="Correct CALLMARK_POSTGRES_DSN or the server's rights."
-        )
 
 
 async def _parts(settings: Settings) -> list[CheckResult]:
@@ -162,6 +131,29 @@ async def _parts(settings: Settings) -> list[CheckResult]:
             wrong = [CheckResult(c.name, ok=False, detail=c.reason, advice=_SEE_LOG) for c in found.checks if not c.ok]
             return wrong or [CheckResult("parts", ok=True, detail="all are working")]
     return [CheckResult("parts", ok=False, detail="no process answers on its admin port", advice=_SEE_LOG)]
+
+
+async def _ports(settings: Settings) -> list[CheckResult]:
+    """Whether `callmark serve` could listen here, or already does."""
+    if not settings.chosen_roles & HTTP_ROLES or not settings.port:
+        return []
+    try:
+        open_socket(settings.host, settings.port, reuse_port=False).close()
+    except SetupError as exc:
+        if await _is_ours(settings):
+            return [CheckResult("port", ok=True, detail=f"Callmark answers on port {settings.port}")]
+        detail, _, advice = exc.message.partition(". ")
+        return [CheckResult("port", ok=False, detail=detail, advice=f"Stop what listens there. {advice}".strip())]
+    return [CheckResult("port", ok=True, detail=f"port {settings.port} is free")]
+
+
+async def _is_ours(settings: Settings) -> bool:
+    url = f"{public_url(msgspec.structs.replace(settings, public_url=''))}/healthz"
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=WITHIN_S) as http:
+            return (await http.get(url)).json() == {"status": "ok"}
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 class _Readiness(msgspec.Struct):
@@ -183,32 +175,3 @@ def _static_files() -> CheckResult:
             advice="Pages will be broken. In a clone, run `make assets`; otherwise reinstall the package.",
         )
     return CheckResult("static files", ok=True, detail="all present")
-
-
-async def _nats(settings: Settings) -> CheckResult:
-    access = NatsAccess.of(settings)
-    client = SteadyClient(access)
-    tries: list[str] = []
-
-    async def note(exc: Exception) -> None:
-        tries.append(str(exc))
-
-    try:
-        access.check()
-        async with asyncio.timeout(5):
-            await client.connect(
-                seeds(settings.reached_nats),
-                **access.options(),
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                error_cb=note,
-            )
-        version = version_of(str(client.connected_server_version))
-        await client.close()
-    except SetupError as exc:
-        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct that setting.")
-    except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
-        detail = next((said for said in reversed(tries) if said), str(exc) or "no answer within 5 s")
-        return CheckResult("nats", ok=False, detail=detail, advice="Start the server, or correct CALLMARK_NATS_URL.")
-    return checks.nats(version)

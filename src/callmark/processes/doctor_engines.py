@@ -1,0 +1,151 @@
+"""What `callmark doctor` asks of engines and stores: whether they answer and let us in, and what to correct."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import asyncpg
+
+from callmark.domain.mail import service as mail
+from callmark.kit import checks
+from callmark.kit.checks import CheckResult
+from callmark.kit.clock import SystemClock
+from callmark.kit.db import connect
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.fastpath.nats_client import SteadyClient
+from callmark.kit.heartbeats import heartbeats_of
+from callmark.kit.ids import new_id
+from callmark.kit.nats_servers import NatsAccess, seeds, version_of
+from callmark.kit.object_store import FOLDER, Files, files_of
+from callmark.kit.settings import Settings
+
+WITHIN_S = 5
+"""How long each has to answer."""
+
+_PROBE = b"callmark doctor"
+
+
+async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
+    """The server, and what its database says of the installation."""
+    try:
+        async with connect(settings.reached_postgres, within=timedelta(seconds=WITHIN_S)) as tx:
+            yield await checks.postgres_version(tx)
+            schema = await checks.schema(tx)
+            yield schema
+            yield await checks.clock(tx, SystemClock())
+            if schema.ok:
+                yield await checks.secret_key(tx, settings)
+                yield await mail.check(tx, settings)
+                yield await checks.outgoing(tx)
+                yield checks.alive(await heartbeats_of(tx, SystemClock()))
+    except EngineRefuses as exc:
+        yield _postgres(exc.reason, exc.advice)
+    except Unavailable as exc:
+        if isinstance(exc.__cause__, asyncpg.TargetServerAttributeNotMatched):
+            yield _postgres("it takes no writes: it is a standby, or read-only", _NAME_PRIMARY)
+        else:
+            yield _postgres(exc.reason, "Start the server, or correct CALLMARK_POSTGRES_DSN.")
+    except Exception as exc:  # noqa: BLE001 - whatever the server refuses us with is what we are here to show
+        yield _postgres(str(exc), "Correct CALLMARK_POSTGRES_DSN or the server's rights.")
+
+
+_NAME_PRIMARY = (
+    "Name the primary in CALLMARK_POSTGRES_DSN, or all servers with commas. If it is the primary, turn off"
+    " default_transaction_read_only."
+)
+
+
+def _postgres(reason: str, advice: str) -> CheckResult:
+    return CheckResult("postgresql", ok=False, detail=reason.removeprefix("postgresql: "), advice=advice)
+
+
+async def check_nats(settings: Settings) -> CheckResult:
+    """The server, and whether it lets us in."""
+    access = NatsAccess.of(settings)
+    client = SteadyClient(access)
+    failures: list[Exception] = []
+
+    async def note(exc: Exception) -> None:
+        failures.append(exc)
+
+    try:
+        access.check()
+        async with asyncio.timeout(WITHIN_S):
+            await client.connect(
+                seeds(settings.reached_nats),
+                **access.options(),
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                error_cb=note,
+            )
+        version = version_of(str(client.connected_server_version))
+        await client.close()
+    except SetupError as exc:
+        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct that setting.")
+    except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
+        return _refused_by_nats([*failures, exc])
+    return checks.nats(version)
+
+
+def _refused_by_nats(failures: list[Exception]) -> CheckResult:
+    """The first failure that says something: the later ones tell that the connection ended after it."""
+    why = next((exc for exc in failures if str(exc)), None)
+    detail = str(why) if why else f"no answer within {WITHIN_S} s"
+    advice = "Start the server, or correct CALLMARK_NATS_URL."
+    if "authorization" in detail.lower():
+        advice = "Correct the user in CALLMARK_NATS_URL, or CALLMARK_NATS_CREDENTIALS, or let that user in."
+    elif isinstance(why, ssl.SSLError) or "tls" in detail.lower():
+        advice = (
+            "Set CALLMARK_NATS_CA to the authority that signed the server's certificate, and use the host's name that"
+            " is in it; if the server asks for one, set CALLMARK_NATS_CERTIFICATE too."
+        )
+    return CheckResult("nats", ok=False, detail=detail, advice=advice)
+
+
+async def check_object_store(settings: Settings) -> CheckResult:
+    """Whether files can be written, read and deleted: all three are done."""
+    folder = settings.data / FOLDER
+    if not settings.object_store and not folder.exists():
+        nearest = checks.nearest_place(folder)
+        if why := checks.refusal_of_write(nearest):
+            return _store(f"{folder} cannot be created: {why}", _CORRECT_FOLDER)
+        return CheckResult("object store", ok=True, detail=f"{folder} (will be created)")
+    advice = _CORRECT_STORE if settings.object_store else _CORRECT_FOLDER
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            trouble = await _try_store(files_of(settings))
+    except Unavailable as exc:
+        return _store(exc.reason, advice)
+    except TimeoutError:
+        return _store(f"no answer within {WITHIN_S} s", advice)
+    if trouble:
+        return _store(trouble, advice)
+    return CheckResult("object store", ok=True, detail=f"{settings.object_store or folder} can be written and read")
+
+
+_CORRECT_STORE = (
+    "Correct CALLMARK_OBJECT_STORE and the variables AWS_…; the key needs the rights to write, read and delete."
+)
+_CORRECT_FOLDER = "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
+
+
+def _store(detail: str, advice: str) -> CheckResult:
+    return CheckResult("object store", ok=False, detail=detail.removeprefix("object store: "), advice=advice)
+
+
+async def _try_store(files: Files) -> str:
+    """What is wrong; empty when nothing is. Raises Unavailable."""
+    name = f"doctor/{new_id()}"
+    await files.write(name, _probe())
+    try:
+        found = await files.open(name)
+        read = b"".join([chunk async for chunk in found.chunks]) if found else b""
+    finally:
+        await files.delete([name])
+    return "" if read == _PROBE else "what was written was not there to be read"
+
+
+async def _probe() -> AsyncGenerator[bytes]:
+    yield _PROBE

@@ -1,0 +1,359 @@
+"""`callmark doctor` in each broken state: the sentence, the remedy, the exit status."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import LiteralString
+
+import msgspec
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+from tests.engines import SECRET_KEY, Engines, reachable_directory
+from tests.kit.mailing import mail_server
+from tests.kit.test_object_store_s3 import Bucket
+from tests.kit.test_outbound import certificate
+from tests.surfaces.test_metrics import living
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.kit.checks import CheckResult
+from callmark.kit.db import connect, own_names
+from callmark.kit.engines.binaries import ENVIRONMENT, find_nats
+from callmark.kit.engines.child import spawn
+from callmark.kit.migrate import head, needed
+from callmark.kit.secret_key import set_key
+from callmark.kit.settings import Secret
+from callmark.main import cli
+from callmark.surfaces import assets
+
+
+@dataclass
+class Doctor:
+    """Runs the command with these variables, changed for each run."""
+
+    variables: dict[str, str]
+
+    async def examine(self, **changed: str) -> dict[str, CheckResult]:
+        """What it finds, by name; its exit status tells whether something is wrong."""
+        done = await self._run("--json", **changed)
+        found = msgspec.json.decode(done.stdout, type=list[CheckResult])
+        assert done.exit_code == (0 if all(one.ok for one in found) else 1)
+        return {one.name: one for one in found}
+
+    async def problem(self, **changed: str) -> CheckResult:
+        """The one thing that is wrong, which people read too."""
+        (wrong,) = [one for one in (await self.examine(**changed)).values() if not one.ok]
+        text = (await self._run(**changed)).stdout
+        assert f"problem  {wrong.name}: " in text
+        assert f"\n         {wrong.advice}\n" in text
+        return wrong
+
+    async def _run(self, *arguments: str, **changed: str) -> Result:
+        variables = self.variables | {f"CALLMARK_{name.upper()}": value for name, value in changed.items()}
+        return await asyncio.to_thread(CliRunner().invoke, cli, ["doctor", *arguments], env=variables)
+
+
+@pytest.fixture
+def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
+    """Of an installation that is well: own engines, no process runs."""
+    assert deps
+    variables = {"POSTGRES_DSN": engines.dsn, "NATS_URL": engines.nats_url, "SECRET_KEY": SECRET_KEY}
+    variables |= {"DATA": str(tmp_path / "data"), "PORT": str(free_port())}
+    return Doctor({f"CALLMARK_{name}": value for name, value in variables.items()})
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+async def execute(engines: Engines, *statements: LiteralString) -> None:
+    async with connect(engines.dsn) as tx:
+        for statement in statements:
+            await tx.execute(statement)
+
+
+def database(engines: Engines) -> LiteralString:
+    return own_names(engines.dsn.partition("@/")[2].partition("?")[0])
+
+
+async def test_nothing_is_wrong_where_nothing_is(doctor: Doctor) -> None:
+    found = await doctor.examine()
+    assert all(one.ok for one in found.values()), found
+    assert {"settings", "static files", "postgresql", "schema", "nats", "object store", "port"} <= found.keys()
+
+
+# settings and files --------------------------------------------------------------------------------------------------
+
+
+async def test_a_setting_that_cannot_be(doctor: Doctor) -> None:
+    wrong = await doctor.problem(pool_size="many")
+    assert wrong.name == "settings"
+    assert "CALLMARK_POOL_SIZE" in wrong.detail
+    assert wrong.advice == "Correct or unset that variable."
+
+
+async def test_files_of_the_pages_are_missing(doctor: Doctor) -> None:
+    path = assets.FOLDER / assets.BROUGHT_IN[0]
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        wrong = await doctor.problem()
+    finally:
+        aside.rename(path)
+    assert (wrong.name, wrong.detail) == ("static files", f"missing: {assets.BROUGHT_IN[0]}")
+    assert "make assets" in wrong.advice
+
+
+async def test_a_port_that_someone_else_has(doctor: Doctor) -> None:
+    async def welcome(_: web.Request) -> web.Response:
+        return web.Response(text="Welcome to another program")
+
+    async with serving("/healthz", welcome) as port:
+        wrong = await doctor.problem(port=str(port))
+    assert wrong.name == "port"
+    assert f"port {port} of 127.0.0.1" in wrong.detail
+    assert "Stop what listens there." in wrong.advice
+    assert "--port" in wrong.advice
+
+
+async def test_a_port_on_which_callmark_answers_is_as_it_should_be(doctor: Doctor) -> None:
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async with serving("/healthz", healthz) as port:
+        assert (await doctor.examine(port=str(port)))["port"].ok
+
+
+@asynccontextmanager
+async def serving(path: str, answer: object) -> AsyncGenerator[int]:
+    app = web.Application()
+    app.router.add_route("*", path, answer)  # pyright: ignore[reportArgumentType] - aiohttp's own type is not exported
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+async def test_a_data_directory_on_a_disk_that_is_full_and_takes_no_file(doctor: Doctor) -> None:
+    for name in ("POSTGRES_DSN", "NATS_URL"):
+        del doctor.variables[f"CALLMARK_{name}"]
+    found = await doctor.examine(data="/proc/callmark")  # a file system without room that nobody can write to
+    assert (found["disk"].ok, found["data directory"].ok) == (False, False)
+    assert found["disk"].detail == "0.0 GiB free at /proc"
+    assert "at least 2 GiB" in found["disk"].advice
+    assert found["data directory"].detail.startswith("/proc is not writable: ")
+    assert "--data" in found["data directory"].advice
+
+
+# the secret key ------------------------------------------------------------------------------------------------------
+
+
+async def marked(deps: Deps, key: str) -> None:
+    """The installation's secrets are encrypted with that key."""
+    async with deps.db.transaction() as tx:
+        await set_key(tx, Secret(key), None)
+
+
+async def test_a_secret_key_that_is_not_the_installations(doctor: Doctor, deps: Deps) -> None:
+    await marked(deps, SECRET_KEY)
+    assert (await doctor.examine())["secret key"].ok
+    wrong = await doctor.problem(secret_key="another " * 4)
+    assert (wrong.name, wrong.detail) == ("secret key", "another than the one that secrets were stored with")
+    assert "CALLMARK_SECRET_KEY" in wrong.advice
+
+
+async def test_a_secret_key_that_is_missing(doctor: Doctor, deps: Deps) -> None:
+    await marked(deps, SECRET_KEY)
+    del doctor.variables["CALLMARK_SECRET_KEY"]
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("secret key", "not here")
+    assert "callmark secret-key reset" in wrong.advice
+
+
+# PostgreSQL ----------------------------------------------------------------------------------------------------------
+
+
+async def test_postgresql_is_down(doctor: Doctor) -> None:
+    wrong = await doctor.problem(postgres_dsn="postgresql://callmark@127.0.0.1:1/callmark")
+    assert wrong.name == "postgresql"
+    assert "Connect call failed" in wrong.detail
+    assert wrong.advice == "Start the server, or correct CALLMARK_POSTGRES_DSN."
+
+
+async def test_postgresql_refuses_the_password(doctor: Doctor, engines: Engines) -> None:
+    password = engines.dsn.partition("://callmark:")[2].partition("@")[0]
+    wrong = await doctor.problem(postgres_dsn=engines.dsn.replace(password, "wrong"))
+    assert wrong.name == "postgresql"
+    assert "password authentication failed" in wrong.detail
+    assert wrong.advice.startswith("Correct user and password in CALLMARK_POSTGRES_DSN")
+
+
+async def test_postgresql_takes_no_writes(doctor: Doctor, engines: Engines) -> None:
+    await execute(engines, f"ALTER DATABASE {database(engines)} SET default_transaction_read_only = on")
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("postgresql", "it takes no writes: it is a standby, or read-only")
+    assert "Name the primary in CALLMARK_POSTGRES_DSN" in wrong.advice
+
+
+async def shadow(engines: Engines, function: LiteralString) -> None:
+    """The database answers with this function of our own instead of PostgreSQL's."""
+    await execute(
+        engines,
+        "CREATE SCHEMA shadow",
+        f"CREATE FUNCTION shadow.{function}",
+        f"ALTER DATABASE {database(engines)} SET search_path = shadow, pg_catalog, public",
+    )
+
+
+async def test_postgresql_is_too_old(doctor: Doctor, engines: Engines) -> None:
+    await shadow(engines, "current_setting(text) RETURNS text LANGUAGE sql AS $$ SELECT '140012' $$")
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("postgresql", "version 14 answers")
+    assert wrong.advice == "Use PostgreSQL 15 or newer."
+
+
+async def test_the_clocks_differ(doctor: Doctor, engines: Engines) -> None:
+    ahead: LiteralString = "SELECT pg_catalog.clock_timestamp() + interval '1 minute'"
+    await shadow(engines, f"clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ {ahead} $$")
+    wrong = await doctor.problem()
+    assert wrong.name == "clock"
+    assert wrong.detail.startswith("+60.0")
+    assert "NTP" in wrong.advice
+
+
+async def test_the_schema_is_behind(doctor: Doctor, engines: Engines) -> None:
+    await execute(engines, "DELETE FROM schema_migration WHERE number > 3")
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("schema", f"at 3, needs {needed()}")
+    assert wrong.advice == "Run `callmark migrate`."
+
+
+async def test_the_schema_is_of_a_newer_version(doctor: Doctor, engines: Engines) -> None:
+    await execute(engines, "INSERT INTO schema_migration VALUES (9999, 'tomorrow', now())")
+    wrong = await doctor.problem()
+    assert (wrong.name, wrong.detail) == ("schema", f"at 9999, newer than this version, which knows {head()}")
+    assert wrong.advice == "Update Callmark on this host."
+
+
+async def test_no_worker_runs(doctor: Doctor, deps: Deps) -> None:
+    async with living(deps, "http"):
+        wrong = await doctor.problem()
+        assert (wrong.name, wrong.detail) == ("processes", "no worker is heard of")
+        assert "callmark serve --roles worker" in wrong.advice
+        async with living(deps, "worker"):
+            assert (await doctor.examine())["processes"].ok
+
+
+# NATS ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_nats_is_down(doctor: Doctor) -> None:
+    wrong = await doctor.problem(nats_url="nats://127.0.0.1:1")
+    assert wrong.name == "nats"
+    assert "Connect call failed" in wrong.detail
+    assert wrong.advice == "Start the server, or correct CALLMARK_NATS_URL."
+
+
+async def test_nats_does_not_know_the_password(doctor: Doctor, engines: Engines) -> None:
+    password = engines.nats_url.partition("://callmark:")[2].partition("@")[0]
+    wrong = await doctor.problem(nats_url=engines.nats_url.replace(password, "wrong"))
+    assert wrong.name == "nats"
+    assert "authorization violation" in wrong.detail.lower()
+    assert "Correct the user in CALLMARK_NATS_URL, or CALLMARK_NATS_CREDENTIALS" in wrong.advice
+
+
+async def test_a_credentials_file_that_is_none(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "user.creds").write_text("hello")
+    wrong = await doctor.problem(nats_credentials=str(tmp_path / "user.creds"))
+    assert wrong.name == "nats"
+    assert "is not a NATS credentials file" in wrong.detail
+    assert wrong.advice == "Correct that setting."
+
+
+async def test_nats_has_a_certificate_that_nobody_vouches_for(doctor: Doctor) -> None:
+    directory, port = reachable_directory(), free_port()
+    certificate(directory, "localhost")
+    files = f'cert_file: "{directory}/ca.pem", key_file: "{directory}/key.pem"'
+    (directory / "nats.conf").write_text(f"port: {port}\ntls {{ {files} }}\n")
+    with (directory / "log").open("wb") as output:
+        server = spawn("nats", [find_nats(None), "-c", directory / "nats.conf"], env=ENVIRONMENT, output=output)
+    await until(lambda: listens(port))
+    wrong = await doctor.problem(nats_url=f"tls://localhost:{port}")
+    await server.stop(signal.SIGTERM, 2)
+    assert wrong.name == "nats"
+    assert "certificate" in wrong.detail.lower()
+    assert "CALLMARK_NATS_CA" in wrong.advice
+
+
+async def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+# the object store and mail -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def bucket(doctor: Doctor) -> AsyncGenerator[Bucket]:
+    made = Bucket()
+    async with serving("/{path:.*}", made.answer) as port:
+        doctor.variables |= {
+            "AWS_ENDPOINT": f"http://127.0.0.1:{port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "k",
+            "AWS_SECRET_ACCESS_KEY": "s",
+        }
+        yield made
+
+
+async def test_a_store_that_works_keeps_nothing_of_the_trial(doctor: Doctor, bucket: Bucket) -> None:
+    assert (await doctor.examine(object_store=f"s3://callmark/{free_port()}"))["object store"].ok
+    assert bucket.objects == {}
+
+
+async def test_a_store_that_denies_the_key(doctor: Doctor, bucket: Bucket) -> None:
+    bucket.is_down = True
+    wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
+    assert wrong.name == "object store"
+    assert "403" in wrong.detail or "denied" in wrong.detail.lower() or "permission" in wrong.detail.lower()
+    assert "AWS_" in wrong.advice
+    assert "write, read and delete" in wrong.advice
+
+
+async def test_a_store_that_cannot_be_reached(doctor: Doctor, bucket: Bucket) -> None:
+    assert bucket
+    doctor.variables["AWS_ENDPOINT"] = "http://127.0.0.1:1"
+    wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
+    assert wrong.name == "object store"
+    assert "127.0.0.1:1" in wrong.detail or wrong.detail == "no answer within 5 s"  # by how soon it gives up
+    assert "CALLMARK_OBJECT_STORE" in wrong.advice
+
+
+async def test_a_folder_that_takes_no_files(doctor: Doctor) -> None:
+    wrong = await doctor.problem(data="/proc/callmark")
+    assert wrong.name == "object store"
+    assert wrong.detail.startswith("/proc/callmark/objects cannot be created: ")
+    assert wrong.advice == "Correct the rights of that folder, or set CALLMARK_OBJECT_STORE."
+
+
+async def test_a_mail_server_that_refuses_the_login(doctor: Doctor) -> None:
+    async with mail_server() as inbox:
+        inbox.at_login = False
+        wrong = await doctor.problem(
+            smtp_host="127.0.0.1",
+            smtp_port=str(inbox.port),
+            smtp_tls="none",
+            smtp_user="callmark",
+            smtp_password="wrong",
+            mail_from="Callmark <a@callmark.example>",
+        )
+    assert wrong.name == "mail"
+    assert "the mail server answered 535" in wrong.detail
+    assert "CALLMARK_SMTP_" in wrong.advice
