@@ -1,18 +1,15 @@
 """The pages below reference/: made from what the server runs on."""
 
 import re
-from collections.abc import Iterable
 from functools import cache
-from importlib import import_module
-from typing import Any
 
 import msgspec
-from prometheus_client import REGISTRY
 from tools.docs_site import commands, errors
 from tools.docs_site.operations import Operation, markdown, operations
 from tools.docs_site.schemas import Json, Schemas, example, table
 
 from callmark.kit.settings import describe
+from callmark.surfaces import metrics
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.gateway.http_verbs import TABLE
 from callmark.surfaces.reference.asyncapi import CLOSE_CODES, FROM_HANDSET, FROM_SERVER, asyncapi
@@ -21,7 +18,6 @@ from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi
 
 _URL, _VERSION = "https://calls.example.com", "0"
-_WITH_METRICS = ("callmark.kit.metrics", "callmark.surfaces.gateway.metrics", "callmark.surfaces.observed")
 _MANAGEMENT = "Management"
 
 
@@ -152,12 +148,12 @@ def _settings() -> str:
 
 
 def _metrics() -> str:
-    for module in _WITH_METRICS:  # each import adds its metrics to the registry
-        import_module(module)
-    ours: Iterable[Any] = (one for one in REGISTRY.collect() if one.name.startswith("callmark_"))
-    rows = [[f"`{one.name}`", one.type, one.documentation] for one in sorted(ours, key=lambda one: one.name)]
+    rows = [
+        [f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.help]
+        for one in metrics.describe()
+    ]
     return (
         "# Metrics\n\nWhat `/metrics` of each admin port shows in Prometheus' text form, beside the usual figures of"
-        " Python and of the process. [Running Callmark](../running.md#what-to-watch) says what to watch.\n"
-        + table(["Name", "Type", "Meaning"], rows)
+        " Python and of the process. [Watching Callmark](../observing.md) says what to watch.\n"
+        + table(["Name", "Type", "Labels", "Meaning"], rows)
     )
