@@ -13,7 +13,7 @@ MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STAMP)/bytecode
 
-.PHONY: setup demo test test-inside test-e2e check docs bench lock assets format dist clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs pictures bench lock assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -77,6 +77,9 @@ docs: setup ## The documentation as a site, in build/site; fails on dead links a
 check-deploy:
 	@$(BIN)/hadolint deploy/container/Containerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+
+pictures: setup $(STAMP)/chromium ## Takes the pictures of docs/images again
+	$(BIN)/python -m tools.pictures
 
 bench: setup ## Each figure beside its ceiling in the same run
 	$(BIN)/python -m bench

@@ -76,3 +76,11 @@ def test_the_readme_s_links_lead_somewhere() -> None:
     links = linked((ROOT / "README.md").read_text())
     assert len(links) > 5
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_pictures_are_small_and_each_is_shown() -> None:
+    shown = "".join(page.read_text() for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    pictures = list((ROOT / "docs/images").iterdir())
+    assert len(pictures) > 8
+    assert {one.name: size for one in pictures if (size := one.stat().st_size) > 150_000} == {}
+    assert [one.name for one in pictures if f"images/{one.name}" not in shown] == []
