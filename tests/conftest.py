@@ -9,16 +9,13 @@ from typing import Any
 
 import hypothesis
 import pytest
-from tests.engines import SECRET_KEY, Databases, Engines, RunningEngines
+from tests.databases import Databases
+from tests.engines import Engines, RunningEngines
+from tests.opened import opened_deps
 
 from callmark.domain.deps import Deps
-from callmark.kit.clock import FakeClock, SystemClock
-from callmark.kit.db import Database
+from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
-from callmark.kit.fabric import Fabric
-from callmark.kit.fastpath.kept_connections import KeptConnections
-from callmark.kit.settings import read_settings
-from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
 
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -58,11 +55,16 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def databases(request: pytest.FixtureRequest) -> Generator[Databases]:
-    """Where a test, or a module whose tests share an installation, gets a database of its own."""
+def running(request: pytest.FixtureRequest) -> Engines:
+    """The engines of this run, with the maintenance database."""
     workerinput: dict[str, Any] | None = getattr(request.config, "workerinput", None)
-    engines = Engines(**workerinput["callmark_engines"]) if workerinput else _started(request.config)
-    with Databases(engines) as made:
+    return Engines(**workerinput["callmark_engines"]) if workerinput else _started(request.config)
+
+
+@pytest.fixture(scope="session")
+def databases(running: Engines) -> Generator[Databases]:
+    """Where a test, or a module whose tests share an installation, gets a database of its own."""
+    with Databases(running) as made:
         yield made
 
 
@@ -83,19 +85,8 @@ def clock() -> FakeClock:
 @pytest.fixture
 async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGenerator[Deps]:
     """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
-    settings = read_settings(
-        {}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=tmp_path / "data"
-    )
-    db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
-    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered")
-    async with db.connection() as tx:
-        installation = await tx.fetchval("SELECT id FROM installation")
-    fabric = Fabric(engines.nats_url, installation, name="test")
-    await fabric.open()
-    yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
-    await fabric.close()
-    await gathered.close()
-    await db.close()
+    async with opened_deps(engines, clock, tmp_path / "data") as opened:
+        yield opened
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:

@@ -1,30 +1,28 @@
-"""Engines of a test run: started once, a template database migrated once, a database for each test."""
+"""Engines of a test run, started once, with a template database migrated once."""
 
 import asyncio
 import os
 import re
 import shutil
 import tempfile
-import threading
-from collections.abc import AsyncGenerator, Coroutine
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import LiteralString, Self, TypeVar
+from typing import LiteralString
+from urllib.parse import unquote
 
 from callmark.kit.clock import SystemClock
-from callmark.kit.db import Database, connect, own_names
+from callmark.kit.db import connect, own_names
 from callmark.kit.engines.nats import EmbeddedNats
-from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.engines.postgres import ROLE, EmbeddedPostgres
 from callmark.kit.ids import new_id, random_text
 from callmark.kit.migrate import migrate, migrations
 
-_T = TypeVar("_T")
-
 TEMPLATE = "callmark_template"
 _MEMORY, _ROOM_BYTES = Path("/dev/shm"), 2 << 30  # noqa: S108 - not a fixed name in it
+_ONE_ROUND = "SELECT set_config(name, '1', false) FROM pg_settings WHERE name = 'scram_iterations'"
+_PASSWORD = re.compile("//[^:]+:([^@]+)@")
 SECRET_KEY = "made-up " * 4
 """The secret key of every installation of a test run."""
 
@@ -61,7 +59,8 @@ class RunningEngines:
     async def _start(self) -> Engines:
         dsn, nats_url = await asyncio.gather(self._postgres.start(), self._nats.start())
         await _execute(dsn, f'CREATE DATABASE "{TEMPLATE}"')
-        await migrate(_named(dsn, TEMPLATE), SystemClock())
+        await migrate(named(dsn, TEMPLATE), SystemClock())
+        await _let_logins_be_quick(dsn)
         return Engines(dsn, nats_url)
 
     async def _stop(self) -> None:
@@ -90,59 +89,14 @@ def _has_room(folder: Path) -> bool:
     return not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize > _ROOM_BYTES
 
 
-class Databases:
-    """Makes a database from the template for each test, the next one while a test runs; drops those given back.
+async def _let_logins_be_quick(dsn: str) -> None:
+    """Stores the password with one round of SCRAM instead of 4,096; each test opens some connections.
 
-    It works on a loop of its own, in a thread, so that fixtures of every kind and scope can use it.
+    PostgreSQL 15 has no such setting.
     """
-
-    def __init__(self, engines: Engines) -> None:
-        self._engines = engines
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._dropping: list[Future[None]] = []
-        self._next: Future[Engines]
-        self._maintenance: Database
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._maintenance = self._start(Database.open(self._engines.dsn, size=2, name="tests")).result()
-        self._next = self._start(self._make())
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self.give_back(self._next.result())
-        for dropping in self._dropping:
-            dropping.result()
-        self._start(self._maintenance.close()).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def take(self) -> Engines:
-        """The engines with a database that nobody else uses: migrated, empty, with an installation id of its own."""
-        made, self._next = self._next.result(), self._start(self._make())
-        return made
-
-    def give_back(self, engines: Engines) -> None:
-        """Drops the database, whoever is still connected to it, while the next test runs."""
-        name = own_names(re.findall(r"@/(\w+)\?", engines.dsn)[0])
-        self._dropping.append(self._start(self._maintain(f'DROP DATABASE "{name}" WITH (FORCE)')))
-
-    def _start(self, work: Coroutine[None, None, _T]) -> Future[_T]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
-
-    async def _make(self) -> Engines:
-        name = own_names(f"callmark_{random_text(12).lower()}")
-        await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
-        dsn = _named(self._engines.dsn, name)
-        # NATS is shared: subjects carry the installation's id, so each database needs another.
-        await _execute(dsn, "UPDATE installation SET id = $1", new_id())
-        return Engines(dsn, self._engines.nats_url)
-
-    async def _maintain(self, statement: LiteralString) -> None:
-        async with self._maintenance.connection() as tx:
-            await tx.execute(statement)
+    async with connect(dsn) as tx:
+        if await tx.fetchval(_ONE_ROUND):
+            await tx.execute(own_names(f"ALTER ROLE {ROLE} PASSWORD '{unquote(_PASSWORD.findall(dsn)[0])}'"))
 
 
 async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:
@@ -150,7 +104,8 @@ async def _execute(dsn: str, statement: LiteralString, *args: object) -> None:
         await tx.execute(statement, *args)
 
 
-def _named(dsn: str, database: str) -> str:
+def named(dsn: str, database: str) -> str:
+    """The address of another database on the same server."""
     return re.sub(r"@/\w+\?", f"@/{database}?", dsn)
 
 
@@ -159,7 +114,7 @@ async def empty_database(dsn: str) -> AsyncGenerator[str]:
     """A database without any table on the server of `dsn`, dropped at the end of the block."""
     name = own_names(f"empty_{random_text(12).lower()}")
     await _execute(dsn, f'CREATE DATABASE "{name}"')
-    yield _named(dsn, name)
+    yield named(dsn, name)
     await _execute(dsn, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 import pytest
 import standardwebhooks
+from tests.databases import Databases
 from tests.domain.numbers.staging import Business, labelled_set, phones
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import SECRET_KEY, Databases, Engines
+from tests.engines import SECRET_KEY, Engines
 from tests.factories import make_label, phone, submit_batch
 from tests.kit.backups.backing_up import backed_up
 from tests.waiting import until

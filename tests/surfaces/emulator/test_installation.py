@@ -9,7 +9,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from tests.engines import Databases, Engines
+from tests.databases import Databases
+from tests.engines import Engines
 from tests.listed import make_listed, offer_everything, ring
 from tests.surfaces.emulator.installation import CALLER, Installed, installation
 from tests.surfaces.gateway.helpers import NOTHING_KNOWN

@@ -1,0 +1,222 @@
+"""A database for each test: made from the migrated template, emptied after the test and used again."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import LiteralString, Self, TypeVar
+
+from tests.engines import TEMPLATE, Engines, named
+
+from callmark.kit.db import Database, Tx, own_names
+from callmark.kit.errors import Unavailable
+from callmark.kit.ids import new_id, random_text
+
+_T = TypeVar("_T")
+
+_BIG_BYTES = 1 << 20
+"""Tables with more in them, dead rows included, are not emptied: making a database costs less, and reads stay quick."""
+_NO_TRIGGERS = "session_replication_role=replica"
+"""To change it in each transaction would have every statement planned again."""
+_POLLS, _POLL_S = 100, 0.01
+
+CATALOGS: tuple[LiteralString, ...] = (
+    "pg_attrdef",
+    "pg_attribute",
+    "pg_class",
+    "pg_constraint",
+    "pg_default_acl",
+    "pg_enum",
+    "pg_event_trigger",
+    "pg_extension",
+    "pg_index",
+    "pg_inherits",
+    "pg_largeobject_metadata",
+    "pg_namespace",
+    "pg_policy",
+    "pg_proc",
+    "pg_publication",
+    "pg_rewrite",
+    "pg_statistic",
+    "pg_statistic_ext",
+    "pg_trigger",
+    "pg_type",
+)
+_SHAPE: LiteralString = (
+    " UNION ALL ".join(
+        f"SELECT count(*), count(*) FILTER (WHERE age(xmin) <= age($1::text::xid)) FROM {catalog}"
+        for catalog in CATALOGS
+    )
+    + " UNION ALL SELECT sum(reltuples)::bigint, sum(relpages) FROM pg_class WHERE oid >= 16384"
+    " UNION ALL SELECT 0, count(*) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase"
+    " WHERE d.datname = current_database()"
+)
+"""For each catalog its rows and those younger than a transaction; then what VACUUM and ANALYZE write, and settings."""
+_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname"
+_SEQUENCES = "SELECT seqrelid::regclass::text AS name, seqstart FROM pg_sequence WHERE seqrelid >= 16384 ORDER BY 1"
+_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_BYTES = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE relkind IN ('r', 't') AND oid >= 16384"
+
+
+@dataclass(frozen=True)
+class Emptying:
+    """Statements that take every row out of a database and write again what its migrations had written."""
+
+    delete: LiteralString
+    restart: LiteralString
+    rows: tuple[tuple[LiteralString, str], ...]
+    """An INSERT each, and what it writes, as JSON."""
+
+    @classmethod
+    async def of(cls, tx: Tx) -> Self:
+        """Of a database that nobody has used yet."""
+        tables: list[LiteralString] = [own_names(row["relname"]) for row in await tx.fetch(_TABLES)]
+        deletes = ", ".join(f'of_{table} AS (DELETE FROM "{table}")' for table in tables)
+        restarts = [f"setval('{row['name']}', {row['seqstart']}, false)" for row in await tx.fetch(_SEQUENCES)]
+        written: dict[LiteralString, str | None] = {}
+        for table in tables:
+            written[table] = await tx.fetchval(f'SELECT json_agg(t)::text FROM "{table}" t')
+        return cls(
+            f"WITH {deletes} SELECT",
+            own_names(f"SELECT {', '.join(restarts)}"),
+            tuple((_insert(table), rows) for table, rows in written.items() if rows),
+        )
+
+    async def run(self, tx: Tx) -> None:
+        """In a transaction of a session that no trigger sees, those of foreign keys included."""
+        await tx.fetch(self.delete)
+        await tx.fetch(self.restart)
+        for insert, rows in self.rows:
+            await tx.fetch(insert, rows)
+
+
+def _insert(table: LiteralString) -> LiteralString:
+    return f'INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1::text::json)'
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A database, a connection of ours to it, and how its catalogs were when it was new."""
+
+    name: LiteralString
+    engines: Engines
+    db: Database
+    born: str
+    """The transaction after which nothing in the catalogs may be younger."""
+    shape: list[tuple[int, int]]
+
+    async def is_reusable(self) -> bool:
+        """Whether nobody is connected, no table was made, altered, dropped or analysed, and few rows were written."""
+        async with self.db.connection() as tx:
+            return (
+                await _is_left_alone(tx)
+                and await tx.fetchval(_BYTES) < _BIG_BYTES
+                and await _shape(tx, self.born) == self.shape
+            )
+
+
+class Databases:
+    """Gives each test a database that nobody else uses; the next one is prepared while a test runs.
+
+    One that is given back is emptied and used again, which costs a tenth of making one. It is dropped instead when
+    that would not make it equal to a new one. All this runs on a loop of its own, in a thread, so that fixtures of
+    every kind and scope can use it.
+    """
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._taken: dict[str, _Made] = {}
+        self._returned: deque[asyncio.Task[_Made]] = deque()
+        self._emptying: Emptying | None = None
+        self._next: Future[_Made]
+        self._maintenance: Database
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._maintenance = self._start(Database.open(self._engines.dsn, size=2, name="tests")).result()
+        self._next = self._start(self._ready())
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self._start(self._close()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def take(self) -> Engines:
+        """The engines with a database that nobody else uses: migrated, empty, with an installation id of its own."""
+        made, self._next = self._next.result(), self._start(self._ready())
+        self._taken[made.engines.dsn] = made
+        return made.engines
+
+    def give_back(self, engines: Engines) -> None:
+        """Empties or drops the database while the next test runs."""
+        self._start(self._return(self._taken.pop(engines.dsn)))
+
+    def _start(self, work: Coroutine[None, None, _T]) -> Future[_T]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    async def _ready(self) -> _Made:
+        return await (self._returned.popleft() if self._returned else self._make())
+
+    async def _return(self, made: _Made) -> None:
+        self._returned.append(asyncio.create_task(self._again(made)))
+
+    async def _again(self, made: _Made) -> _Made:
+        """The database emptied, or another one in its place."""
+        try:
+            if self._emptying and await made.is_reusable():
+                async with made.db.transaction() as tx:
+                    await self._emptying.run(tx)
+                    await _renew(tx)
+                return made
+        except Unavailable:  # the test ended every connection
+            pass
+        await made.db.close()
+        await self._maintain(f'DROP DATABASE "{made.name}" WITH (FORCE)')
+        return await self._make()
+
+    async def _make(self) -> _Made:
+        name = own_names(f"callmark_{random_text(12).lower()}")
+        await self._maintain(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        dsn = named(self._engines.dsn, name)
+        db = await Database.open(f"{dsn}&{_NO_TRIGGERS}", size=1, name="tests")
+        async with db.transaction() as tx:
+            self._emptying = self._emptying or await Emptying.of(tx)
+            await _renew(tx)
+            born = await tx.fetchval("SELECT pg_current_xact_id()::text")
+            return _Made(name, replace(self._engines, dsn=dsn), db, born, await _shape(tx, born))
+
+    async def _maintain(self, statement: LiteralString) -> None:
+        async with self._maintenance.connection() as tx:
+            await tx.execute(statement)
+
+    async def _close(self) -> None:
+        """Ends our connections; the databases end with their server."""
+        kept = [*self._taken.values(), await asyncio.wrap_future(self._next), *[await one for one in self._returned]]
+        for made in kept:
+            await made.db.close()
+        await self._maintenance.close()
+
+
+async def _renew(tx: Tx) -> None:
+    """NATS is shared: subjects carry the installation's id, so each test needs another."""
+    await tx.execute("UPDATE installation SET id = $1", new_id())
+
+
+async def _shape(tx: Tx, born: str) -> list[tuple[int, int]]:
+    return [tuple(row) for row in await tx.fetch(_SHAPE, born)]
+
+
+async def _is_left_alone(tx: Tx) -> bool:
+    """Whether the test's connections end soon, of their own accord: someone who stays would disturb the next test."""
+    for _ in range(_POLLS):
+        if await tx.fetchval(_OTHERS) == 0:
+            return True
+        await asyncio.sleep(_POLL_S)
+    return False

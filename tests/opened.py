@@ -1,0 +1,31 @@
+"""What use cases get in a test, on real engines."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.engines import SECRET_KEY, Engines
+
+from callmark.domain.deps import Deps
+from callmark.kit.clock import Clock, SystemClock
+from callmark.kit.db import Database
+from callmark.kit.fabric import Fabric
+from callmark.kit.fastpath.kept_connections import KeptConnections
+from callmark.kit.settings import read_settings
+from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
+
+
+@asynccontextmanager
+async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenerator[Deps]:
+    """On the database of `engines`; the product clock is `clock`, the real one is real."""
+    settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=data)
+    db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
+    gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered")
+    async with db.connection() as tx:
+        installation = await tx.fetchval("SELECT id FROM installation")
+    fabric = Fabric(engines.nats_url, installation, name="test")
+    await fabric.open()
+    yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
+    await fabric.close()
+    await gathered.close()
+    await db.close()

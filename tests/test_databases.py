@@ -1,0 +1,117 @@
+"""A database that a test gave back is used again only when it is like a new one."""
+
+from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, LiteralString
+
+import pytest
+from tests.databases import CATALOGS, Databases
+from tests.engines import Engines
+from tests.factories import make_branch, make_cast, make_feature_set
+from tests.opened import opened_deps
+
+from callmark.kit.clock import FakeClock
+from callmark.kit.db import Tx, connect, own_names
+from callmark.kit.errors import Unavailable
+
+_TABLES = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+_SINK_REQUEST = (
+    "INSERT INTO sink_request (sink, at, method, query, headers, body) VALUES ('orders', now(), 'POST', '', '[]', '')"
+)
+_END_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+_SEQUENCES = "SELECT relname FROM pg_class WHERE relkind = 'S'"
+
+
+@pytest.fixture
+def own(running: Engines) -> Generator[Databases]:
+    with Databases(running) as made:
+        yield made
+
+
+async def contents(engines: Engines) -> dict[str, Any]:
+    """Every row of every table, sequence and catalog; the installation's id is another each time."""
+    async with connect(engines.dsn) as tx:
+        await tx.execute("UPDATE installation SET id = '00000000-0000-0000-0000-000000000000'")
+        tables = [row["relname"] for row in await tx.fetch(_TABLES)]
+        sequences = [row["relname"] for row in await tx.fetch(_SEQUENCES)]
+        return {name: await _rows(tx, own_names(name)) for name in (*tables, *sequences, *CATALOGS)}
+
+
+async def _rows(tx: Tx, name: LiteralString) -> list[str]:
+    return sorted(row[0] for row in await tx.fetch(f"SELECT row(t.*)::text FROM {name} t"))
+
+
+async def installation_of(engines: Engines) -> object:
+    async with connect(engines.dsn) as tx:
+        return await tx.fetchval("SELECT id FROM installation")
+
+
+async def test_a_database_that_comes_back_is_like_a_new_one(own: Databases, clock: FakeClock, tmp_path: Path) -> None:
+    used = own.take()
+    first = await installation_of(used)
+    async with opened_deps(used, clock, tmp_path) as deps:
+        cast = await make_cast(deps)
+        await make_branch(deps, cast.account.id)
+        await make_feature_set(deps, cast.account.id)
+        async with deps.db.transaction() as tx:
+            await tx.execute(_SINK_REQUEST)
+            await tx.execute("DELETE FROM schema_migration")
+            await tx.execute("UPDATE count_mark SET up_to_at = now()")
+    own.give_back(used)
+    new, again = own.take(), own.take()
+    assert again.dsn == used.dsn != new.dsn
+    assert await installation_of(again) not in (first, await installation_of(new))
+    assert await contents(again) == await contents(new)
+
+
+async def _sql(engines: Engines, statement: LiteralString) -> None:
+    async with connect(engines.dsn) as tx:
+        await tx.execute(statement)
+
+
+CHANGES: dict[str, LiteralString] = {
+    "a table": "CREATE TABLE made ()",
+    "a column": "ALTER TABLE client_account ADD made integer",
+    "a default": "ALTER TABLE client_account ALTER name SET DEFAULT 'made'",
+    "a constraint": "ALTER TABLE client_account ADD CHECK (name <> 'made')",
+    "one table fewer": "DROP TABLE sink_request",
+    "one constraint fewer": "ALTER TABLE client_account DROP CONSTRAINT client_account_pkey CASCADE",
+    "a function": "CREATE FUNCTION made() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "a trigger switched off": "ALTER TABLE client_account DISABLE TRIGGER ALL",
+    "a right": "GRANT SELECT ON client_account TO PUBLIC",
+    "figures of the planner": "ANALYZE client_account",
+    "a setting": "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = 64', current_database()); END $$",
+    "many rows": "INSERT INTO sink_request (sink, at, method, query, headers, body)"
+    " SELECT 'orders', now(), 'POST', '', '[]', repeat('x', 1000) FROM generate_series(1, 2000)",
+}
+
+
+async def test_one_of_which_more_than_rows_was_changed_is_dropped(own: Databases) -> None:
+    changed: dict[str, str] = {}
+    for change, statement in CHANGES.items():
+        used = own.take()
+        assert changed.get(used.dsn) is None
+        await _sql(used, statement)
+        changed[used.dsn] = change
+        own.give_back(used)
+    assert [changed.get(own.take().dsn) for _ in range(2)] == [None, None]
+
+
+async def test_one_that_someone_is_still_connected_to_is_dropped(own: Databases) -> None:
+    used = own.take()
+    with suppress(Unavailable):
+        async with connect(used.dsn):
+            own.give_back(used)
+            assert used.dsn not in {own.take().dsn, own.take().dsn}
+
+
+async def test_after_one_whose_connections_were_all_ended_the_next_is_like_a_new_one(own: Databases) -> None:
+    used = own.take()
+    await _sql(used, _END_ALL)
+    own.give_back(used)
+    new, again = own.take(), own.take()
+    assert await contents(again) == await contents(new)
