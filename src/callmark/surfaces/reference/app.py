@@ -1,8 +1,12 @@
-"""The documents of the surfaces that a process serves, and a page for each of OpenAPI: built once, at its start."""
+"""The documents of the surfaces that a process serves, a page for each of OpenAPI, and the pages of errors.
 
-from collections.abc import Iterator, Sequence
+Each is made when it is first asked for: all of them together take as long as the rest of a process' start.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,13 +18,10 @@ from starlette.routing import BaseRoute, Route
 
 from callmark import __version__
 from callmark.domain.deps import Deps
-from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.http import ERROR_PAGES
-from callmark.surfaces.reference.asyncapi import asyncapi
 from callmark.surfaces.reference.components import Json
-from callmark.surfaces.reference.error_help import FAULTS, OUTCOMES
-from callmark.surfaces.reference.error_pages import error_pages, parts
-from callmark.surfaces.reference.openapi import openapi
+from callmark.surfaces.reference.error_help import FAULTS, HELP, OUTCOMES
+from callmark.surfaces.reference.error_pages import SlugPage, error_pages, parts
 
 # The viewer sets styles through the DOM, which `style-src` does not hold, and shows its icons from data: addresses.
 _PAGE_HEADERS = {
@@ -28,6 +29,8 @@ _PAGE_HEADERS = {
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+# Anyone may read the documents, so that viewers and generators elsewhere can be pointed at them.
+_DOCUMENT_HEADERS = {"Access-Control-Allow-Origin": "*"}
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -44,77 +47,112 @@ class _Viewed:
     name: str
     path: str
     page: str
-    document: Json
+    make: Callable[[str], Json]
+    """The document of an installation at this address."""
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    """A body that never changes while the process runs."""
+
+    body: bytes
+    media_type: str
+    headers: Mapping[str, str]
+
+    def answer(self, known: str) -> Response:
+        """304 for a client that says in `If-None-Match` that it has the body."""
+        tag = f'"{sha256(self.body).hexdigest()[:32]}"'
+        told = {**self.headers, "ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+        if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
+            return Response(status_code=304, headers=told)
+        return Response(self.body, headers=told, media_type=self.media_type)
 
 
 def routes(deps: Deps, roles: frozenset[str]) -> list[BaseRoute]:
     """The documents of the surfaces that these roles serve."""
-    return list(_routes(deps.public_url, roles, emulator=deps.settings.emulator))
+    url, emulator = deps.public_url, deps.settings.emulator
+    viewed = [one for one, is_served in _viewed(roles, emulator=emulator) if is_served]
+    found: list[BaseRoute] = []
+    if "gateway" in roles:
+        found.append(_route("/asyncapi.json", partial(_document, _asyncapi, url)))
+    for shown in viewed:
+        told = {"shown": shown, "viewed": viewed, "gateway": "gateway" in roles, "emulator": emulator}
+        found.append(_route(shown.path, partial(_document, shown.make, url)))
+        found.append(_route(shown.page, partial(_page, "docs.html", **told)))
+    return [*found, *_error_routes(viewed, url)]
+
+
+def _viewed(roles: frozenset[str], *, emulator: bool) -> list[tuple[_Viewed, bool]]:
+    """Each document, and whether it is served."""
+    return [
+        (_Viewed("Business API", "/openapi.json", "/docs", _business), "api" in roles),
+        (_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", _handset), "gateway" in roles),
+        (_Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", _emulator), emulator),
+    ]
+
+
+def _error_routes(viewed: Sequence[_Viewed], url: str) -> Iterator[Route]:
+    """The pages that error answers link to; in every process, because each may answer with an error."""
+
+    @cache
+    def pages() -> Mapping[str, SlugPage]:
+        return {page.slug: page for page in error_pages(one.make(url) for one in viewed)}
+
+    def listing() -> _Fixed:
+        kinds = {"The record is invalid": FAULTS, "The record was not shown": OUTCOMES}
+        return _page("errors.html", parts=parts, pages=pages().values(), kinds=kinds)
+
+    def page_of(slug: str) -> _Fixed:
+        return _page("error.html", parts=parts, page=pages()[slug])
+
+    yield _route(ERROR_PAGES.rstrip("/"), listing)
+    for slug in HELP:
+        yield _route(f"{ERROR_PAGES}{slug}", partial(page_of, slug))
+
+
+def _route(path: str, make: Callable[[], _Fixed]) -> Route:
+    made = cache(make)
+
+    async def answer(request: Request) -> Response:
+        fixed = await asyncio.to_thread(made)  # the first time it takes a while, and no push may wait for it
+        return fixed.answer(request.headers.get("if-none-match", ""))
+
+    return Route(path, answer, methods=["GET"])
+
+
+def _document(make: Callable[[str], Json], url: str) -> _Fixed:
+    return _Fixed(msgspec.json.encode(make(url)), "application/json", _DOCUMENT_HEADERS)
+
+
+def _page(template: str, **told: object) -> _Fixed:
+    html = _templates.get_template(template).render(version=__version__, **told)
+    return _Fixed(html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
+
+
+def _asyncapi(url: str) -> Json:
+    from callmark.surfaces.reference.asyncapi import asyncapi
+
+    return asyncapi(url, __version__)
 
 
 @cache
-def _routes(url: str, roles: frozenset[str], *, emulator: bool) -> Sequence[BaseRoute]:
-    viewed = _viewed(url, roles, emulator=emulator)
-    found: list[BaseRoute] = []
-    if "gateway" in roles:
-        found.append(_document("/asyncapi.json", asyncapi(url, __version__)))
-    for one in viewed:
-        html = _templates.get_template("docs.html").render(
-            version=__version__, shown=one, viewed=viewed, gateway="gateway" in roles, emulator=emulator
-        )
-        found.append(_document(one.path, one.document))
-        found.append(_page(one.page, html))
-    return [*found, *_error_routes(viewed)]
+def _business(url: str) -> Json:
+    from callmark.surfaces.api.routes import ROUTES
+    from callmark.surfaces.reference.openapi import openapi
+
+    return openapi(ROUTES, url, __version__)
 
 
-def _error_routes(viewed: Sequence[_Viewed]) -> Iterator[Route]:
-    """The pages that error answers link to; in every process, because each may answer with an error."""
-    pages = error_pages(one.document for one in viewed)
-    kinds = {"The record is invalid": FAULTS, "The record was not shown": OUTCOMES}
-    listing = _templates.get_template("errors.html").render(version=__version__, parts=parts, pages=pages, kinds=kinds)
-    yield _page(ERROR_PAGES.rstrip("/"), listing)
-    template = _templates.get_template("error.html")
-    for page in pages:
-        yield _page(page.path, template.render(version=__version__, parts=parts, page=page))
+@cache
+def _handset(url: str) -> Json:
+    from callmark.surfaces.gateway.http_verbs import TABLE
+    from callmark.surfaces.reference.handset_doc import handset_openapi
+
+    return handset_openapi(TABLE, url, __version__)
 
 
-def _viewed(url: str, roles: frozenset[str], *, emulator: bool) -> list[_Viewed]:
-    found: list[_Viewed] = []
-    if "api" in roles:
-        found.append(_Viewed("Business API", "/openapi.json", "/docs", openapi(ROUTES, url, __version__)))
-    if "gateway" in roles:
-        from callmark.surfaces.gateway.http_verbs import TABLE
-        from callmark.surfaces.reference.handset_doc import handset_openapi
+@cache
+def _emulator(url: str) -> Json:
+    from callmark.surfaces.reference.emulator_doc import emulator_openapi
 
-        told = handset_openapi(TABLE, url, __version__)
-        found.append(_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", told))
-    if emulator:
-        from callmark.surfaces.reference.emulator_doc import emulator_openapi
-
-        found.append(
-            _Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", emulator_openapi(url, __version__))
-        )
-    return found
-
-
-def _document(path: str, document: Json) -> Route:
-    # Anyone may read the documents, so that viewers and generators elsewhere can be pointed at them.
-    return _fixed(path, msgspec.json.encode(document), "application/json", {"Access-Control-Allow-Origin": "*"})
-
-
-def _page(path: str, html: str) -> Route:
-    return _fixed(path, html.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
-
-
-def _fixed(path: str, body: bytes, media_type: str, headers: dict[str, str]) -> Route:
-    """A body that never changes while the process runs; 304 for a client that has it."""
-    tag = f'"{sha256(body).hexdigest()[:32]}"'
-    told = headers | {"ETag": tag, "Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
-
-    async def answer(request: Request) -> Response:
-        known = request.headers.get("if-none-match", "")
-        if tag in (one.strip().removeprefix("W/") for one in known.split(",")):
-            return Response(status_code=304, headers=told)
-        return Response(body, headers=told, media_type=media_type)
-
-    return Route(path, answer, methods=["GET"])
+    return emulator_openapi(url, __version__)
