@@ -13,7 +13,7 @@ from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-CHECK_EVERY_S = 0.4
+CHECK_EVERY_S, CHECK_WITHIN_S = 0.4, 2.0
 
 
 class Instance:
@@ -46,7 +46,7 @@ class Instance:
 
     async def is_ready(self, role: str) -> bool:
         with suppress(httpx.HTTPError):
-            return (await self.client.get(f"/readyz{role}", timeout=3)).status_code == 200
+            return (await self.client.get(f"/readyz{role}", timeout=CHECK_WITHIN_S)).status_code == 200
         return False
 
     def processes(self) -> list[int]:
@@ -55,7 +55,7 @@ class Instance:
 
 
 class Balancer:
-    """Sends each request to the next instance whose role is ready; to any when none is."""
+    """Sends each request to the next instance whose role is ready."""
 
     def __init__(self, instances: list[Instance]) -> None:
         self._instances = instances
@@ -75,10 +75,11 @@ class Balancer:
                 there.remove(instance)
             await asyncio.sleep(CHECK_EVERY_S)
 
-    def next(self, role: str) -> Instance:
+    def next(self, role: str) -> Instance | None:
+        """None when no instance is ready."""
         self._turn += 1
-        among = self._ready[role] or self._instances
-        return among[self._turn % len(among)]
+        among = self._ready[role]
+        return among[self._turn % len(among)] if among else None
 
 
 class RoamingHandset(Handset):
@@ -92,12 +93,13 @@ class RoamingHandset(Handset):
 
     async def _live(self, address: str, token: str) -> None:
         while True:
-            url = self._balancer.next("gateway").url.replace("http", "ws", 1) + address
-            with suppress(OSError, WebSocketException, TimeoutError):
-                async with connect(
-                    url, additional_headers={"Authorization": f"Bearer {token}"}, open_timeout=2
-                ) as socket:
-                    await self._talk(socket)
+            if gateway := self._balancer.next("gateway"):
+                url = gateway.url.replace("http", "ws", 1) + address
+                with suppress(OSError, WebSocketException, TimeoutError):
+                    async with connect(
+                        url, additional_headers={"Authorization": f"Bearer {token}"}, open_timeout=2
+                    ) as socket:
+                        await self._talk(socket)
             self.connected.clear()
             await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - so that not all come at once
 

@@ -41,7 +41,7 @@ from callmark.kit.tasks import end
 from callmark.processes.compose import open_deps
 
 NETWORKS = "127.0.0.0/8"
-DRAIN_S = 3.0
+DRAIN_S = 5.0
 """More than the balancer needs to notice."""
 
 BATCH_EVERY_S = 1.1
@@ -134,7 +134,7 @@ class Stage:
 
     async def _push_now(self) -> None:
         phase, number = self.phases[-1], random.choice(self.acme.receivers)  # noqa: S311 - any
-        answer = await self._answered(self.acme.push_now(self.balancer.next("api").client, number))
+        answer = await self._answered("api", lambda client: self.acme.push_now(client, number))
         if answer is not None:
             phase.real_time[answer.json()["status_info"]["status"]] += 1
 
@@ -142,8 +142,7 @@ class Stage:
         url = f"/v2/clients/{self.acme.cast.account.id}/dynamic_call_records"
         among = random.sample(self.acme.receivers, min(self.load.records_in_batch, len(self.acme.receivers)))
         body = {"call_records": [self.acme.record(number) for number in among]}
-        client = self.balancer.next("api").client
-        answer = await self._answered(client.post(url, json=body, headers=self.acme.auth))
+        answer = await self._answered("api", lambda client: client.post(url, json=body, headers=self.acme.auth))
         if answer is not None:
             self.batches.append(answer.json()["batch_id"])
 
@@ -151,22 +150,24 @@ class Stage:
         handset = random.choice(self.handsets)  # noqa: S311 - any
         asked = {"request_id": str(random_uuid()), "business_number": self.listed.number}
         headers = {"Authorization": f"Bearer {handset.token}"}
-        client = self.balancer.next("gateway").client
-        if await self._answered(client.post("/handset/v1/call_me_back", json=asked, headers=headers)) is not None:
+        path = "/handset/v1/call_me_back"
+        if await self._answered("gateway", lambda client: client.post(path, json=asked, headers=headers)):
             self.callbacks.add(asked["request_id"])
 
-    async def _answered(self, asking: Coroutine[Any, Any, httpx.Response]) -> httpx.Response | None:
+    async def _answered(
+        self, role: str, ask: Callable[[httpx.AsyncClient], Coroutine[Any, Any, httpx.Response]]
+    ) -> httpx.Response | None:
         """The answer, when it is a promise; what is refused the phase counts."""
         phase, began = self.phases[-1], time.monotonic()
+        instance = self.balancer.next(role)
         try:
-            answer = await asking
+            answer = await ask(instance.client) if instance else None
+            refused = "none is ready" if answer is None else "" if answer.is_success else str(answer.status_code)
         except httpx.TransportError as exc:
+            answer, refused = None, type(exc).__name__
+        if refused:
             phase.refused_at.append(began)
-            phase.refusals[type(exc).__name__] += 1
-            return None
-        if not answer.is_success:
-            phase.refused_at.append(began)
-            phase.refusals[str(answer.status_code)] += 1
+            phase.refusals[refused] += 1
             return None
         phase.answered += 1
         phase.ms.append((time.monotonic() - began) * 1000)
@@ -226,6 +227,11 @@ class Stage:
                 )
 
         await until(done, PATIENCE_S)
+
+    async def every_handset_comes_back(self) -> None:
+        """They connect once more and say what they hold: an acknowledgement may have been lost with a process."""
+        await asyncio.gather(*(handset.leave() for handset in self.handsets))
+        await asyncio.gather(*(handset.stay("", handset.token) for handset in self.handsets))
 
     async def outcomes(self) -> Counter[str]:
         """Of all stored records."""

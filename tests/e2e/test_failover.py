@@ -1,6 +1,7 @@
 """Nothing that was promised is lost while a NATS node, the primary and each process end, one after the other."""
 
 from tests.e2e.failover import Load, Stage, staged
+from tests.waiting import until
 
 CUT = {"ConnectError", "ReadError", "RemoteProtocolError"}
 
@@ -27,9 +28,13 @@ async def every_record_reached_its_handset(stage: Stage) -> None:
     async with stage.deps.db.connection() as tx:
         bulk = await tx.fetchval("SELECT count(*) FROM call_record WHERE batch_id = ANY ($1::uuid[])", stage.batches)
     assert bulk == len(stage.batches) * stage.load.records_in_batch
-    outcomes = await stage.outcomes()
-    assert outcomes.keys() == {"success"}  # in time, or when the handset was back
-    assert outcomes["success"] >= bulk + pushed
+    await stage.every_handset_comes_back()
+
+    async def all_shown() -> bool:  # in time, or when the handset was back
+        return (await stage.outcomes()).keys() == {"success"}
+
+    await until(all_shown)
+    assert (await stage.outcomes())["success"] >= bulk + pushed
 
 
 async def every_callback_reached_the_business(stage: Stage) -> None:

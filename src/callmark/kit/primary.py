@@ -106,7 +106,7 @@ class Primary:
             try:
                 made = await self._to(known, min(timeout, CONNECT_WITHIN_S), options)
             except LOST as exc:
-                log.info("postgresql_connect_failed", host=str(known), error=said(exc))
+                log.debug("postgresql_connect_failed", host=str(known), error=said(exc))
             else:
                 if known == self._known:
                     return made
