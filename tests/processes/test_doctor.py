@@ -322,7 +322,7 @@ async def test_a_store_that_denies_the_key(doctor: Doctor, bucket: Bucket) -> No
     bucket.is_down = True
     wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
     assert wrong.name == "object store"
-    assert "403" in wrong.detail or "denied" in wrong.detail.lower() or "permission" in wrong.detail.lower()
+    assert "lacked the necessary privileges" in wrong.detail
     assert "AWS_" in wrong.advice
     assert "write, read and delete" in wrong.advice
 
@@ -332,7 +332,7 @@ async def test_a_store_that_cannot_be_reached(doctor: Doctor, bucket: Bucket) ->
     doctor.variables["AWS_ENDPOINT"] = "http://127.0.0.1:1"
     wrong = await doctor.problem(object_store=f"s3://callmark/{free_port()}")
     assert wrong.name == "object store"
-    assert "127.0.0.1:1" in wrong.detail or wrong.detail == "no answer within 5 s"  # by how soon it gives up
+    assert "http://127.0.0.1:1/" in wrong.detail
     assert "CALLMARK_OBJECT_STORE" in wrong.advice
 
 

@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from callmark.kit.errors import Unavailable
+from callmark.kit.ids import new_id
 from callmark.kit.settings import Settings
 
 FOLDER = "objects"
@@ -107,6 +108,32 @@ def _opened(url: str, data: Path) -> Files:
             f"the folder {folder} cannot be created: {exc.strerror}. Correct its rights, or set CALLMARK_OBJECT_STORE"
         ) from exc
     return Files(LocalStore(str(folder)), folder)
+
+
+def try_store(settings: Settings) -> str:
+    """Writes, reads and deletes a small file: what is wrong, empty when nothing is. Raises Unavailable.
+
+    It blocks and repeats nothing, unlike `Files`, and leaves no work behind: a process that ends in the moment in which
+    a thread of obstore hands over a result is aborted.
+    """
+    text, name = b"callmark", f"doctor/{new_id()}"
+    with _named_when_lost():
+        store = _once(settings)
+        obstore.put(store, name, text)
+        try:
+            read = bytes(obstore.get(store, name).bytes())
+        finally:
+            obstore.delete(store, name)
+    return "" if read == text else "what was written was not there to be read"
+
+
+def _once(settings: Settings) -> ObjectStore:
+    if not settings.object_store:
+        return LocalStore(str(settings.data.expanduser() / FOLDER))
+    return from_url(
+        settings.object_store,
+        retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=1)},
+    )
 
 
 async def _read(found: "obstore.GetResult") -> AsyncGenerator[bytes]:
