@@ -28,13 +28,19 @@ async def existing_database(settings: Settings) -> AsyncGenerator[str]:
             try:
                 dsn = read_installation(settings.data).postgres_dsn
             except SetupError:
-                directory = DataDirectory(settings.data)
-                if data_version(directory.postgres) is None:
-                    raise SetupError(
-                        f"there is no installation at {directory.path}; name its data directory with --data"
-                    ) from None
+                _check_data(DataDirectory(settings.data))
                 dsn = await stack.enter_async_context(started_engine(settings))
         yield dsn
+
+
+def _check_data(directory: DataDirectory) -> None:
+    """Raises SetupError where there is no database of ours to start."""
+    try:
+        version = data_version(directory.postgres)
+    except PermissionError as exc:
+        raise SetupError(f"{directory.path} belongs to another user; run this command as that user") from exc
+    if version is None:
+        raise SetupError(f"there is no installation at {directory.path}; name its data directory with --data")
 
 
 @asynccontextmanager

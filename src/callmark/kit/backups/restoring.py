@@ -171,5 +171,6 @@ async def _settle(dsn: str, manifest: Manifest, steps: Sequence[Migration]) -> U
     async with connect(dsn) as tx:
         if await applied_steps(tx) != set(manifest.migrations) | {step.number for step in steps}:
             raise SetupError("the restore ended without an error, but the database is not as restored; run it again")
+        await tx.execute("SET statement_timeout = 0")
         await tx.execute("ANALYZE")
         return await tx.fetchval("SELECT id FROM installation")

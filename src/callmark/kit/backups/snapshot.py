@@ -57,7 +57,7 @@ async def server_of(tx: Tx, dsn: str, programs: Path | None, *, oldest: int = 0)
 async def _snapshot(dsn: str) -> AsyncGenerator[tuple[Tx, str]]:
     """A connection that sees one instant to the end of the block, and how pg_dump can see the same."""
     async with connect(dsn) as tx:
-        await tx.execute("SET idle_in_transaction_session_timeout = 0")
+        await tx.execute("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")
         await tx.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield tx, await tx.fetchval("SELECT pg_export_snapshot()")
 
