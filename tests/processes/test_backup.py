@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from tests.e2e.serving import run
 from tests.engines import Engines, reachable_directory
 
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.engines.postgres import EmbeddedPostgres
+from callmark.kit.errors import SetupError
 from callmark.kit.migrate import migrate
 from callmark.kit.secret_key import set_key
 from callmark.kit.settings import Secret
+from callmark.processes.backup import backup
 
 KEY = "made-up-" * 5
 
@@ -67,25 +70,29 @@ async def test_own_engines_are_backed_up_with_the_key_apart_and_restored_after_a
     assert (said["installation"], said["is_copy"], said["secret_key"]) == (str(id_), False, "CALLMARK_SECRET_KEY")
 
 
-async def test_a_key_that_is_somewhere_else_is_asked_for(engines: Engines, folder: Path) -> None:
-    variables = await with_key(engines) | {"CALLMARK_SECRET_KEY": "o" * 32, "CALLMARK_DATA": str(folder / "none")}
-    told = run("backup", folder / "b.tar", "--secret-key-to", folder / "key", **variables)
+def test_a_directory_that_is_not_there_does_not_become_a_file(folder: Path) -> None:
+    told = CliRunner().invoke(backup, [str(folder / "backups")])
+    assert isinstance(told.exception, SetupError)
+    assert (
+        told.exception.message
+        == f"{folder / 'backups'} is not a directory; create it, or name a file that ends with .tar"
+    )
+
+
+async def test_a_stopped_embedded_installation_without_its_key_becomes_a_copy_in_another_directory(
+    folder: Path,
+) -> None:
+    async with EmbeddedPostgres(folder / "data", durable=False) as dsn:
+        await migrate(dsn, SystemClock())
+        async with connect(dsn) as tx, tx.transaction():
+            await set_key(tx, Secret(KEY), None)
+    told = run("backup", folder / "b.tar", "--data", folder / "data", "--secret-key-to", folder / "key")
     assert told.returncode == 1
     assert "the backup is written, but the secret key is not on this machine" in told.stderr
     assert not (folder / "key").exists()
-    restored = run("restore", folder / "b.tar", "--replace", "--yes", **variables)
+    restored = run("restore", folder / "b.tar", "--data", folder / "new")
     assert restored.returncode == 0, restored.stderr
-    assert f"Put the secret key of that installation into {folder}/none/secret-key" in restored.stdout
+    assert f"Put the secret key of that installation into {folder}/new/secret-key" in restored.stdout
     assert "Nothing is sent until `callmark installation release`" in restored.stdout
-
-
-async def test_a_stopped_embedded_installation_is_backed_up_and_restored_to_another_directory(folder: Path) -> None:
-    engine = EmbeddedPostgres(folder / "data")
-    async with engine as dsn:
-        await migrate(dsn, SystemClock())
-    backup = run("backup", folder / "b.tar", "--data", folder / "data")
-    assert "none yet" in backup.stdout, backup.stderr
-    restored = run("restore", folder / "b.tar", "--data", folder / "new", "--same-installation")
-    assert restored.returncode == 0, restored.stderr
     assert (folder / "new/postgres/PG_VERSION").exists()
     assert not (folder / "new/installation.json").exists()

@@ -24,7 +24,7 @@ from callmark.kit.settings import read_settings
 from callmark.processes.compose import open_deps
 from callmark.worker.run import prepare
 
-STEPS_BACK = 8
+STEPS_BACK = 5
 LAST_POST = max(step.number for step in migrations() if step.phase == "post")
 
 PATIENT: LiteralString = "SET lock_timeout = '6s'"

@@ -39,10 +39,10 @@ def backup(to: Path, data: Path | None, secret_key_to: Path | None, *, as_json: 
 
     In a directory the file is named after the time. It holds everything except the secret key.
     """
-    logs.set_up("error")
-    settings = settings_of(data)
     clock = SystemClock()
     path = _path(to, clock)
+    logs.set_up("error")
+    settings = settings_of(data)
     if secret_key_to and secret_key_to.exists():
         raise SetupError(f"{secret_key_to} already exists; name another file for the secret key")
     manifest = asyncio.run(_backup(settings, path, clock))
@@ -103,7 +103,11 @@ def _copy_key(found: FoundKey, to: Path) -> None:
 
 
 def _path(to: Path, clock: Clock) -> Path:
-    return to / f"callmark-{clock.now():%Y%m%dT%H%M%SZ}.tar" if to.is_dir() else to
+    if to.is_dir():
+        return to / f"callmark-{clock.now():%Y%m%dT%H%M%SZ}.tar"
+    if to.suffix != ".tar":  # a directory that is not there yet must not become a file
+        raise SetupError(f"{to} is not a directory; create it, or name a file that ends with .tar")
+    return to
 
 
 def _print(output: Output, path: Path, manifest: Manifest, key: FoundKey, copy: Path | None) -> None:

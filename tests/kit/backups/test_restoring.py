@@ -224,21 +224,18 @@ async def killed_restore(dsn: str, path: Path) -> None:
         await until(is_over)
 
 
+@pytest.mark.usefixtures("filled")
 async def test_a_killed_restore_changes_nothing_and_can_be_run_again(
-    filled: Filled, engines: Engines, empty: str, tmp_path: Path
+    engines: Engines, databases: Databases, tmp_path: Path
 ) -> None:
     archive = await backed_up(engines.dsn, tmp_path / "b.tar")
-    await killed_restore(empty, archive.path)
-    async with connect(empty) as tx:
-        assert not await holds_anything(tx)
-    await restore_backup(empty, archive, SystemClock(), as_copy=False)
-    before = await rows_of(empty)
-    await filled.push()
-    newer = await backed_up(engines.dsn, tmp_path / "newer.tar")
-    await killed_restore(empty, newer.path)
-    assert await rows_of(empty) == before
-    await restore_backup(empty, newer, SystemClock(), replace=True, as_copy=False)
-    assert await rows_of(empty) == await rows_of(engines.dsn)
+    other = databases.take()
+    before = await rows_of(other.dsn)
+    await killed_restore(other.dsn, archive.path)
+    assert await rows_of(other.dsn) == before
+    await restore_backup(other.dsn, archive, SystemClock(), replace=True, as_copy=False)
+    assert await rows_of(other.dsn) == await rows_of(engines.dsn)
+    databases.give_back(other)
 
 
 @pytest.mark.usefixtures("filled")

@@ -143,6 +143,7 @@ async def load(server: PostgresServer, namespace: str, dump_: Iterator[bytes], b
             await feeding
         finally:
             feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
         await source.check()
         await target.write(after.encode())
         target.close()
