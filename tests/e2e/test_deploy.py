@@ -1,13 +1,13 @@
 """The services of the compose file on real engines, behind the real nginx and HAProxy with our samples."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator
 
 import pytest
 from tests.domain.webhooks.receiving import PAYLOAD
-from tests.e2e.deployment import Deployment, Proxy, deployment, deps_of, haproxy, nginx
+from tests.e2e.deployment import Deployment, deployment, deps_of
 from tests.e2e.play import PATIENCE_S, Business, Handset, business
+from tests.e2e.proxies import PROXIES, Proxy
 from tests.exporting import export
 from tests.waiting import until
 
@@ -18,7 +18,6 @@ from callmark.domain.log_downloads import service as log_downloads
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 
-PROXIES = {"nginx": nginx, "haproxy": haproxy}
 MANY = 12
 """Requests; half of the hosts behind the proxy are down."""
 
@@ -42,14 +41,14 @@ async def acme(deps: Deps) -> Business:
 
 @pytest.fixture(scope="module", params=PROXIES)
 async def proxy(made: Deployment, request: pytest.FixtureRequest) -> AsyncGenerator[Proxy]:
-    async with PROXIES[request.param](made) as started:
+    async with PROXIES[request.param](made.site) as started:
         yield started
 
 
 async def test_every_push_through_the_proxy_reaches_the_handset_behind_it(
     made: Deployment, acme: Business, proxy: Proxy
 ) -> None:
-    phone = Handset(tls=made.tls)
+    phone = Handset(tls=made.site.tls)
     await phone.stay(proxy.https, acme.tokens[0])
     for _ in range(MANY):
         async with made.client(proxy.https) as client:  # a connection of its own, so that each host is tried
@@ -60,7 +59,7 @@ async def test_every_push_through_the_proxy_reaches_the_handset_behind_it(
 
 
 async def test_bulk_pushes_wait_for_the_worker(made: Deployment, acme: Business, proxy: Proxy) -> None:
-    phone = Handset(tls=made.tls)
+    phone = Handset(tls=made.site.tls)
     await phone.stay(proxy.https, acme.tokens[0])
     async with made.client(proxy.https) as client:
         batch = await acme.push_bulk(client)
@@ -103,19 +102,6 @@ async def test_what_does_not_belong_through_a_proxy_is_refused(made: Deployment,
         assert (await client.get("/")).headers["location"].endswith("/console")
 
 
-@pytest.mark.parametrize(
-    ("path", "megabytes"), [("/v2/clients/1/dynamic_call_records", 9), ("/console/uploads/new", 129)]
-)
-async def test_a_body_that_is_far_too_large_is_refused_unread(
-    made: Deployment, proxy: Proxy, path: str, megabytes: int
-) -> None:
-    port = int(proxy.https.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=made.tls, server_hostname="localhost")
-    writer.write(f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {megabytes << 20}\r\n\r\n".encode())
-    assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
-    writer.close()
-
-
 async def test_files_are_kept_in_the_bucket_and_mails_reach_the_catcher(
     made: Deployment, deps: Deps, acme: Business
 ) -> None:
@@ -125,7 +111,7 @@ async def test_files_are_kept_in_the_bucket_and_mails_reach_the_catcher(
     link = await log_downloads.make_link(deps, export(deps, account), by=SYSTEM)
     assert link
     path = link.url.removeprefix("https://localhost")
-    async with made.client(f"http://127.0.0.1:{made.ports['api-1']}") as client:
+    async with made.client(f"http://127.0.0.1:{made.site.ports['api-1']}") as client:
         file = await client.get(path)
     assert (file.status_code, len(file.text.splitlines())) == (200, 2)
     assert len(made.bucket.objects) == 1

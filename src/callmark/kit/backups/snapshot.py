@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from callmark import __version__
 from callmark.kit.backups.archive import ArchiveWriter, new_archive
 from callmark.kit.backups.clients import PostgresServer, dump
 from callmark.kit.backups.manifest import Manifest
@@ -74,7 +74,7 @@ async def _describe(tx: Tx, server: PostgresServer, real: Clock) -> Manifest:
     )
     mark: bytes | None = row["secret_key_mark"]
     return Manifest(
-        callmark=version("callmark"),
+        callmark=__version__,
         schema=max(applied),
         migrations=sorted(applied),
         installation=row["id"],
