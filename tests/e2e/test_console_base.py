@@ -139,7 +139,18 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
         stranger.goto(path)
         check_page(stranger)
     page = console.signed_in("admin", width=width, dark=dark)
-    for path in ("", "/keys", "/keys/new", "/members", "/members/invite", "/me", "/settings", "/audit"):
+    for path in (
+        "",
+        "/keys",
+        "/keys/new",
+        "/members",
+        "/members/invite",
+        "/me",
+        "/settings",
+        "/audit",
+        "/alerts",
+        "/alerts/new/channel",
+    ):
         page.goto(f"/console{path}")
         check_page(page)
     if width == PHONE:

@@ -12,4 +12,5 @@ class WorkName(StrEnum):
     LISTING_JOBS = "listing_jobs"
     DELIVERIES = "deliveries"
     MAILS = "mails"
+    ALERT_POSTS = "alert_posts"
     PERIODIC = "periodic"

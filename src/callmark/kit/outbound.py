@@ -58,6 +58,11 @@ class Answered:
     note: str | None = None
     error: str | None = None
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the receiver has said yes (contract D19)."""
+        return 200 <= self.status < 300 and self.error is None  # noqa: PLR2004 - HTTP's class of success
+
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:

@@ -19,11 +19,11 @@ from callmark.domain.webhooks.model import (
     next_attempt_at,
     retry_after,
     webhook_name,
-    webhook_url,
 )
 from callmark.kit.addresses import LOOPBACK
 from callmark.kit.errors import InvalidInput
 from callmark.kit.outbound import Answered, Unreachable
+from callmark.kit.outbound_urls import outbound_url
 
 NOW = datetime(2026, 1, 1, 10, tzinfo=UTC)
 ONE = UUID(int=1)
@@ -120,7 +120,7 @@ def test_a_name_has_at_most_fifty_characters() -> None:
     ],
 )
 def test_an_address_is_taken_as_it_is(url: str) -> None:
-    assert webhook_url(url, ()) == url
+    assert outbound_url(url, ()) == url
 
 
 @pytest.mark.parametrize(
@@ -149,8 +149,8 @@ def test_an_address_is_taken_as_it_is(url: str) -> None:
 )
 def test_an_address_that_cannot_be_called_is_refused(url: str, why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
-        webhook_url(url, ())
+        outbound_url(url, ())
 
 
 def test_an_allowed_network_may_be_named() -> None:
-    assert webhook_url("http://localhost:8700/x", LOOPBACK) == "http://localhost:8700/x"
+    assert outbound_url("http://localhost:8700/x", LOOPBACK) == "http://localhost:8700/x"

@@ -6,6 +6,7 @@ from callmark.surfaces.emulator.reset import FORGOTTEN
 KEPT = {
     "access_token",
     "account_switch",
+    "alert_recipient",
     "api_key",
     "audit_entry",
     "call_reason",

@@ -247,7 +247,12 @@ async def test_a_reset_forgets_mails_sinks_and_what_webhooks_were_sent(deps: Dep
             await mail.enqueue(tx, to="a@b.example", subject="s", text="t", html="h", now=deps.clock.now())
         async with Outbound(LOOPBACK, patience=QUICK) as outbound:
             assert await DeliveryWorker(emulator.deps, Dispatcher(emulator.deps, outbound, mail.enqueue)).run_due() == 1
+        async with deps.db.connection() as tx:  # as the platform pauses one that has failed for five days
+            await tx.execute("UPDATE webhook SET paused_at = $1, paused_for_failing = true", deps.clock.now())
+            await tx.execute("UPDATE webhook_queue SET is_paused = true")
         assert (await emulator.http.post("/emulator/v1/reset")).status_code == 200
+        async with deps.db.connection() as tx:
+            assert not await tx.fetchval("SELECT is_paused FROM webhook_queue")
         for path in ("mails", "sinks", "sinks/orders/requests"):
             assert (await emulator.http.get(f"/emulator/v1/{path}")).json() == []
         assert await deliveries.list_deliveries(deps, account) == []

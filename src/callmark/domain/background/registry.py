@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from callmark.domain.alerts import posts
 from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import daily_figures as call_figures, jobs as calls
 from callmark.domain.credentials import service as credentials
@@ -12,12 +13,13 @@ from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
 from callmark.domain.numbers import jobs as numbers
 from callmark.domain.personalisation import jobs as personalisation, partitions
-from callmark.domain.personalisation.daily_figures import jobs as record_figures
+from callmark.domain.personalisation.daily_figures import alerts as day_alerts, jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
+from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
 from callmark.domain.work_names import WorkName
@@ -42,7 +44,10 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
     "call_days": (timedelta(seconds=30), call_figures.count_calls),
+    "old_alerts": (timedelta(days=1), posts.forget_old),
     "webhook_outages": (timedelta(seconds=30), outages.watch_outages),
+    "webhook_overlaps": (timedelta(hours=1), overlaps.watch_overlaps),
+    "day_alerts": (timedelta(minutes=10), day_alerts.watch_days),
     "sweep": (timedelta(seconds=30), sweep),
 }
 """How often each job runs, by the product clock; each runs once however many workers there are."""
@@ -67,6 +72,7 @@ def row_works(deps: Deps) -> list[Work]:
         switches.switches(deps),
         numbers.listing_jobs(deps),
         mail.mails(deps),
+        posts.alert_posts(deps),
         periodic(deps),
     ]
 

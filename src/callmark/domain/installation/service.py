@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from callmark.domain.alerts import service as alerts
 from callmark.domain.audit import service as audit
 from callmark.domain.installation import queries
 from callmark.domain.installation.model import Dropped, InstallationState
@@ -63,6 +64,7 @@ async def release(tx: Tx, now: datetime, *, by: Actor, drop: bool = False) -> Dr
         raise Conflict("nothing is held: this installation sends its webhooks and mails")
     dropped = Dropped(0, 0)
     if drop:
+        await alerts.drop_channels(tx)
         dropped = Dropped(await webhooks.delete_all(tx, now, by=by), await mail.forget_waiting(tx))
     facts = {"webhooks_deleted": dropped.webhooks, "mails_deleted": dropped.mails}
     await audit.note(tx, by, "installation.released", _SUBJECT, account_id=None, at=now, **facts)

@@ -5,6 +5,7 @@ Each names the account that it is about, says what to do, and has the link to wh
 
 from collections.abc import Sequence
 from html import escape
+from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
@@ -89,10 +90,38 @@ async def send_secrets_replaced(deps: Deps, tx: Tx, to: str, account_name: str, 
     )
 
 
-def letter(deps: Deps, lines: Sequence[str], links: Sequence[tuple[str, str]]) -> tuple[str, str]:
+async def send_alert_confirmation(deps: Deps, tx: Tx, to: str, account_name: str, by: str, token: str) -> None:
+    """The link with which the reader of an address agrees to get an account's alerts."""
+    await _send(
+        deps,
+        tx,
+        to,
+        subject=f"Confirm that you want alerts of {account_name}",
+        lines=[
+            f"{by} has chosen this address for alerts of {account_name} on Callmark.",
+            "Open the link within 7 days to agree. If you ignore this email, you get nothing else.",
+        ],
+        link=f"{deps.public_url}/console/alerts/confirm/{token}",
+        button="Confirm this address",
+    )
+
+
+class Footer(NamedTuple):
+    """The end of a mail that comes unasked: why it came, and a link to where that is changed."""
+
+    why: str
+    what: str
+    link: str
+
+
+def letter(
+    deps: Deps, lines: Sequence[str], links: Sequence[tuple[str, str]], footer: Footer | None = None
+) -> tuple[str, str]:
     """Plain text and page of a mail: its paragraphs, then links as (what it leads to, address), the first a button."""
     (button, link), *others = links
     more = [f"{what}: {address}" for what, address in others]
+    if footer:
+        more.append(f"{footer.why} {footer.what}: {footer.link}")
     return _text(deps, [*lines, f"{button}: {link}", *more]), _page(deps, [*lines, *more], link, button)
 
 

@@ -107,12 +107,12 @@ async def select_oldest_admin_email(tx: Tx, account_id: AccountId) -> str | None
     )
 
 
-async def select_admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
-    """The addresses of the account's active admins, oldest member first. Index member_account."""
+async def select_emails(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
+    """The addresses of the account's active members of that role, oldest member first. Index member_account."""
     rows = await tx.fetch(
-        "SELECT email FROM member WHERE account_id = $1 AND role = 'admin' AND state = 'active'"
-        " ORDER BY created_at, id",
+        "SELECT email FROM member WHERE account_id = $1 AND role = $2 AND state = 'active' ORDER BY created_at, id",
         account_id,
+        role.value,
     )
     return [row["email"] for row in rows]
 

@@ -51,7 +51,12 @@ async def list_members(deps: Deps, account_id: AccountId) -> list[Member]:
 
 async def admin_emails(tx: Tx, account_id: AccountId) -> list[str]:
     """Addresses of the account's active admins, oldest member first."""
-    return await queries.select_admin_emails(tx, account_id)
+    return await emails_of(tx, account_id, Role.ADMIN)
+
+
+async def emails_of(tx: Tx, account_id: AccountId, role: Role) -> list[str]:
+    """Addresses of the account's active members of that role, oldest member first."""
+    return await queries.select_emails(tx, account_id, role)
 
 
 async def creator_email(deps: Deps, account_id: AccountId) -> str:

@@ -5,6 +5,9 @@ from functools import partial
 
 import structlog
 
+from callmark.domain.accounts import service as accounts
+from callmark.domain.alerts import service as alerts
+from callmark.domain.alerts.model import Alert, AlertKind
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
@@ -13,6 +16,7 @@ from callmark.domain.numbers import queries
 from callmark.domain.numbers.model import ListingJob, Review
 from callmark.domain.policy.model import Actor, Scope
 from callmark.domain.work_names import WorkName
+from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, found
 from callmark.kit.text import clean_line
 
@@ -89,6 +93,22 @@ async def _review(deps: Deps, job_id: ListingJobId, why: str | None, by: Actor) 
         action = "listing.approved" if why is None else "listing.rejected"
         facts = {"numbers": job.number_count} | ({} if why is None else {"why": why})
         await audit.note(tx, by, action, str(job.id), account_id=job.account_id, at=now, **facts)
+        await alerts.tell(tx, deps, await _alert(tx, deps, job, why))
         tx.after_commit(partial(deps.wake, WorkName.LISTING_JOBS))
     log.info("listing_reviewed", job=str(job_id), approved=why is None, by=by.email)
     return job
+
+
+async def _alert(tx: Tx, deps: Deps, job: ListingJob, why: str | None) -> Alert:
+    account = await accounts.find_account(tx, job.account_id)
+    numbers = "1 number" if job.number_count == 1 else f"{job.number_count:,} numbers"
+    verb = "was" if job.number_count == 1 else "were"
+    done = "approved" if why is None else "rejected"
+    next_ = "They are being listed now." if why is None else f"The reason given: {why}"
+    return Alert(
+        AlertKind.NUMBERS_REVIEWED,
+        account.id,
+        f"{account.name}: {numbers} {verb} {done}",
+        [f"The operator of Callmark has {done} {numbers} that {account.name} asked to list.", next_],
+        [("Open the request", f"{deps.public_url}/console/numbers/jobs/{job.id}")],
+    )

@@ -45,6 +45,7 @@ class Action(StrEnum):
     REFERENCE = "reference"
     AUDIT_VIEW = "audit_view"
     ACCOUNT_MANAGE = "account_manage"
+    ALERTS_MANAGE = "alerts_manage"  # who is told what
     DEPARTMENTS_MANAGE = "departments_manage"  # the account's top level
     STRUCTURE_VIEW = "structure_view"
     STRUCTURE_MANAGE = "structure_manage"
@@ -120,9 +121,10 @@ _FOR_PEOPLE = frozenset(
         Action.MEMBERS_VIEW,
         Action.MEMBERS_MANAGE,
         Action.ACCOUNT_MANAGE,
+        Action.ALERTS_MANAGE,
     }
 )
-"""What admins do and no key does: their own sessions and pages, and everything that lets someone in."""
+"""What admins do and no key does: their own sessions and pages, and everything that lets someone in or tells them."""
 
 KEY_POLICY: dict[KeyAccess, frozenset[Action]] = {
     MANAGEMENT: POLICY[Role.ADMIN] - _FOR_PEOPLE - {Action.RECORDS_VIEW, Action.RECORDS_PUSH},

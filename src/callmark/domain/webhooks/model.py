@@ -11,13 +11,11 @@ from uuid import UUID
 
 from callmark.domain.events.model import EventType, event_type_of
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
-from callmark.kit.addresses import Network, refusal_of_host
 from callmark.kit.errors import Conflict, InvalidInput
 from callmark.kit.outbound import Answered, Unreachable
 from callmark.kit.text import clean_line
 
 LONGEST_NAME = 50
-LONGEST_URL = 2048
 MOST_IN_FLIGHT = 4
 """Attempts of one webhook at the same time, over all workers."""
 
@@ -216,36 +214,6 @@ def refuse_taken(name: str, others: Collection[Webhook]) -> None:
         raise Conflict(f"a webhook named {name!r} already exists", field="name")
 
 
-def webhook_url(text: str, allowed: Sequence[Network]) -> str:
-    """The address, which is called exactly as it stands here (contract D38).
-
-    Raises InvalidInput for what is no `http` or `https` address, is longer than 2,048 characters, or plainly leads
-    into the platform's own network. What a name leads to is checked by each attempt.
-    """
-    if len(text) > LONGEST_URL:
-        raise InvalidInput(f"url must be at most {LONGEST_URL} characters", field="url")
-    if not (text.isascii() and text.isprintable()) or " " in text:
-        raise InvalidInput(
-            "url must use ASCII characters only; percent-encode spaces (%20) and other characters", field="url"
-        )
-    host = _host_of(text)
-    if not host:
-        raise InvalidInput("url must be a complete address that starts with http:// or https://", field="url")
-    if why := refusal_of_host(host, allowed):
-        raise InvalidInput(f"url cannot be called: its address is {why}", field="url")
-    return text
-
-
-def _host_of(url: str) -> str | None:
-    """The host of a whole HTTP address, or None for anything else."""
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and parts.port != 0
-    except ValueError:
-        return None
-    return parts.hostname if usable else None
-
-
 def address_in_mails(url: str) -> str:
     """A webhook's address without its query and user part, because they may carry the business's key."""
     parts = urlsplit(url)
@@ -296,7 +264,7 @@ def judge(result: Answered | Unreachable, due: DueDelivery, now: datetime, real_
     """
     asked = timedelta()
     if isinstance(result, Answered):
-        if is_success(result):
+        if result.is_success:
             return Verdict(DeliveryState.SUCCESS, None)
         if result.status == _GONE and due.to.stops_on_gone:
             return Verdict(DeliveryState.STOPPED, None)
@@ -304,11 +272,6 @@ def judge(result: Answered | Unreachable, due: DueDelivery, now: datetime, real_
             asked = retry_after(result.retry_after, real_now)
     due_at = next_attempt_at(now, due.failures + 1, asked=asked)
     return Verdict(DeliveryState.RESCHEDULED if due_at else DeliveryState.FAILED, due_at)
-
-
-def is_success(result: Answered) -> bool:
-    """Whether the receiver has said yes."""
-    return 200 <= result.status < 300 and result.error is None  # noqa: PLR2004 - HTTP's class of success
 
 
 def retry_after(text: str | None, now: datetime) -> timedelta:

@@ -122,6 +122,18 @@ async def update_secrets(tx: Tx, webhook_id: WebhookId, secrets: Secrets, now: d
     )
 
 
+async def select_with_overlap_until(tx: Tx, until: datetime, changed_before: datetime) -> list[Webhook]:
+    """Webhooks of active accounts with a replaced secret that ends by then, changed last before that instant."""
+    rows = await tx.fetch(
+        f"SELECT {_WEBHOOK} FROM webhook WHERE deleted_at IS NULL AND $1 >= ANY (old_secrets_until)"
+        " AND updated_at <= $2 AND account_id IN (SELECT id FROM client_account WHERE state = 'active')"
+        " ORDER BY account_id, id",
+        until,
+        changed_before,
+    )
+    return [_webhook(row) for row in rows]
+
+
 async def select_living(tx: Tx) -> list[Webhook]:
     """Every existing webhook of the installation, by account and age; their rows stay locked."""
     rows = await tx.fetch(

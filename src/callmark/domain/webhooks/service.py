@@ -24,6 +24,7 @@ from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import allowed_networks
+from callmark.kit.outbound_urls import outbound_url
 from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ async def create_webhook_in(
         id=WebhookId(new_id()),
         account_id=account_id,
         name=model.webhook_name(new["name"]),
-        url=model.webhook_url(new["url"], allowed_networks(deps.settings)),
+        url=outbound_url(new["url"], allowed_networks(deps.settings)),
         event_types=model.subscription(new["event_types"]),
         honours_retry_after=new.get("honours_retry_after", False),
         stops_on_gone=new.get("stops_on_gone", False),
@@ -146,7 +147,7 @@ def _checked(deps: Deps, old: Webhook, change: WebhookChange) -> dict[str, Any]:
     """The parts that change, as they are stored. Raises InvalidInput."""
     stored: dict[str, Callable[[Any], object]] = {
         "name": lambda name: kept_or(old.name, name, model.webhook_name),
-        "url": lambda url: model.webhook_url(url, allowed_networks(deps.settings)),
+        "url": lambda url: outbound_url(url, allowed_networks(deps.settings)),
         "event_types": model.subscription,
     }
     return {part: stored.get(part, bool)(value) for part, value in change.items() if value is not None}

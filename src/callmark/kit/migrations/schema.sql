@@ -55,6 +55,57 @@ WITH (fillfactor='80');
 
 COMMENT ON TABLE public.account_switch IS 'Accounts that were suspended or made active again, when last; due while their handsets are to be told.';
 
+CREATE TABLE public.alert_once (
+    account_id uuid NOT NULL,
+    alert_kind text NOT NULL,
+    what text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.alert_once IS 'What was announced, so that it is announced once.';
+
+CREATE TABLE public.alert_post (
+    id uuid NOT NULL,
+    recipient_id uuid NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+);
+
+COMMENT ON TABLE public.alert_post IS 'Alerts that are to be posted to a channel; a row goes when it was posted or given up.';
+
+CREATE TABLE public.alert_recipient (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    kind text NOT NULL,
+    role text,
+    email text,
+    name text,
+    url text,
+    alert_kinds text[] NOT NULL,
+    confirmed_at timestamp with time zone,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_sent_at timestamp with time zone,
+    last_failed_at timestamp with time zone,
+    last_error text,
+    CONSTRAINT alert_recipient_error CHECK (((last_failed_at IS NULL) = (last_error IS NULL))),
+    CONSTRAINT alert_recipient_kind CHECK (
+CASE kind
+    WHEN 'role'::text THEN (role = ANY (ARRAY['admin'::text, 'department_owner'::text, 'operation_owner'::text, 'process_owner'::text]))
+    WHEN 'email'::text THEN (email IS NOT NULL)
+    WHEN 'channel'::text THEN ((url IS NOT NULL) AND (name IS NOT NULL))
+    ELSE false
+END)
+);
+
+COMMENT ON TABLE public.alert_recipient IS 'Members of a role, an address that is confirmed by a link, or a channel: a URL that alerts are posted to.';
+
+COMMENT ON COLUMN public.alert_recipient.id IS 'That of the admins is the account''s: they are recipients before they have a row.';
+
 CREATE TABLE public.api_key (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -1001,6 +1052,15 @@ ALTER TABLE ONLY public.access_token
 ALTER TABLE ONLY public.account_switch
     ADD CONSTRAINT account_switch_pkey PRIMARY KEY (account_id);
 
+ALTER TABLE ONLY public.alert_once
+    ADD CONSTRAINT alert_once_pkey PRIMARY KEY (account_id, alert_kind, what);
+
+ALTER TABLE ONLY public.alert_post
+    ADD CONSTRAINT alert_post_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.alert_recipient
+    ADD CONSTRAINT alert_recipient_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 
@@ -1202,6 +1262,16 @@ ALTER TABLE ONLY public.webhook_queue
 CREATE INDEX access_token_account_created ON public.access_token USING btree (account_id, created_at);
 
 CREATE INDEX account_switch_due ON public.account_switch USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX alert_once_at ON public.alert_once USING btree (at);
+
+CREATE INDEX alert_post_due_recipient_id ON public.alert_post USING btree (recipient_id, due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX alert_recipient_account ON public.alert_recipient USING btree (account_id, created_at, id);
+
+CREATE UNIQUE INDEX alert_recipient_email ON public.alert_recipient USING btree (account_id, lower(email)) WHERE (email IS NOT NULL);
+
+CREATE UNIQUE INDEX alert_recipient_role ON public.alert_recipient USING btree (account_id, role) WHERE (role IS NOT NULL);
 
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
 
@@ -1413,6 +1483,15 @@ ALTER TABLE ONLY public.access_token
 
 ALTER TABLE ONLY public.account_switch
     ADD CONSTRAINT account_switch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.alert_once
+    ADD CONSTRAINT alert_once_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.alert_post
+    ADD CONSTRAINT alert_post_recipient_id_fkey FOREIGN KEY (recipient_id) REFERENCES public.alert_recipient(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.alert_recipient
+    ADD CONSTRAINT alert_recipient_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

@@ -6,6 +6,7 @@ import msgspec
 import phonenumbers
 
 from callmark.domain.accounts.model import AccountState
+from callmark.domain.alerts.model import AlertKind, RecipientKind
 from callmark.domain.callbacks.hours import Week, hours_text
 from callmark.domain.callbacks.model import RequestState
 from callmark.domain.events.model import EventType
@@ -240,6 +241,38 @@ HEALTH_COLOURS = {
     HealthState.LATE: "orange",
     HealthState.PAUSED: "orange",
 }
+ALERT_KINDS = {
+    AlertKind.WEBHOOK_FAILING: "Webhook failing",
+    AlertKind.WEBHOOK_PAUSED: "Webhook paused",
+    AlertKind.WEBHOOK_WORKING: "Webhook works again",
+    AlertKind.DELIVERY_FAILED: "Event not delivered",
+    AlertKind.OVERLAP_ENDING: "Old secret ending",
+    AlertKind.NUMBERS_REVIEWED: "Numbers reviewed",
+    AlertKind.RECORDS_INVALID: "Many invalid records",
+    AlertKind.PUSHES_FAILING: "Fewer records pushed",
+}
+ALERT_HINTS = {
+    AlertKind.WEBHOOK_FAILING: "It has accepted no event for an hour. Repeated after one day and three days.",
+    AlertKind.WEBHOOK_PAUSED: "It has accepted no event for five days, and no more attempts are made.",
+    AlertKind.WEBHOOK_WORKING: "It accepts events again.",
+    AlertKind.DELIVERY_FAILED: "The last retry of an event failed. One alert for each event.",
+    AlertKind.OVERLAP_ENDING: "A secret that you replaced stops signing within 24 hours.",
+    AlertKind.NUMBERS_REVIEWED: "The operator has approved or rejected numbers that you want to list.",
+    AlertKind.RECORDS_INVALID: "One in five of today's call records has faults (of 100 or more). Once a day.",
+    AlertKind.PUSHES_FAILING: "The share of records that reach handsets is less than half that of the last seven days."
+    " Once a day.",
+}
+ROLES_OF_ALERTS = {
+    Role.ADMIN: "Admins",
+    Role.DEPARTMENT_OWNER: "Department owners",
+    Role.OPERATION_OWNER: "Operation owners",
+    Role.PROCESS_OWNER: "Process owners",
+}
+NEW_RECIPIENTS = {
+    RecipientKind.CHANNEL: "Add a channel",
+    RecipientKind.EMAIL: "Add an email address",
+    RecipientKind.ROLE: "Add a role",
+}
 DELIVERY_STATES = {
     DeliveryState.PENDING: "Waiting",
     DeliveryState.RESCHEDULED: "Rescheduled",
@@ -279,6 +312,7 @@ WORK = {
     "switches": "Account suspensions and restores",
     "listing_jobs": "Listing jobs",
     "mails": "Emails",
+    "alert_posts": "Alerts to channels",
 }
 PERIODIC = {
     "partitions": "Creates partitions for the coming days and drops old ones",
@@ -295,7 +329,10 @@ PERIODIC = {
     "old_drafts": "Deletes old previews of files",
     "record_days": "Counts call records by day",
     "call_days": "Counts calls by day",
+    "old_alerts": "Forgets what was announced long ago",
     "webhook_outages": "Announces webhooks that fail, and those that work again",
+    "webhook_overlaps": "Announces replaced secrets that end soon",
+    "day_alerts": "Announces days with many invalid or unpushed records",
     "sweep": "Ends pushes that still wait when their window closes",
 }
 PROCESSES = {

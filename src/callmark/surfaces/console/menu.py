@@ -86,6 +86,7 @@ OVERFLOW = (
     Item("Webhook events", "list-details", "/webhook-events", Action.WEBHOOKS_VIEW),
     Item("Usage and limits", "gauge", "/usage", Action.USAGE_VIEW),
     Item("Audit log", "history", "/audit", Action.AUDIT_VIEW),
+    Item("Alerts", "bell", "/alerts", Action.ALERTS_MANAGE),
     Item("Account settings", "settings", "/settings", Action.ACCOUNT_MANAGE),
 )
 """The menu beside the account's name. Source: contract, sections 3.2 and 9.1."""

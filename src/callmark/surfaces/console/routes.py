@@ -3,6 +3,7 @@
 from callmark.surfaces.console import (
     account_limits,
     accounts,
+    alerts,
     audit,
     batches,
     call_reasons,
@@ -64,6 +65,7 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *campaigns.ROUTES,
     *members.ROUTES,
     *settings.ROUTES,
+    *alerts.ROUTES,
     *audit.ROUTES,
     *own_account.ROUTES,
     *structure.ROUTES,

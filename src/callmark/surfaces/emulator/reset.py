@@ -40,6 +40,9 @@ FORGOTTEN = frozenset(
         "feedback",
         "attempt",
         "waiting_delivery",
+        "webhook_outage",
+        "alert_post",
+        "alert_once",
         "delivery",
         "event",
         "event_counter",
@@ -64,6 +67,14 @@ _AGE_TOKENS = "UPDATE access_token SET created_at = least(created_at, $1), expir
 
 _ALL_JOBS_DUE = "UPDATE periodic_job SET due_at = $1, lease_id = NULL, leased_until = NULL"
 """Taken from the worker that runs them: what it would write is of another time."""
+
+_END_PAUSES = """
+WITH ended AS (
+  UPDATE webhook SET paused_at = NULL, paused_for_failing = false WHERE paused_for_failing RETURNING id
+)
+UPDATE webhook_queue q SET is_paused = false FROM ended WHERE q.webhook_id = ended.id
+"""
+"""What the platform paused goes on; what someone paused stays so."""
 
 _KEEP_TOKENS = "CREATE TEMP TABLE kept_token ON COMMIT DROP AS SELECT * FROM access_token"
 
@@ -204,5 +215,6 @@ async def _forget(deps: Deps, tx: Transaction) -> None:
     await snapshot_store.empty(tx, tables)
     await tx.execute(_COUNT_FROM_THE_BEGINNING)
     await tx.execute("UPDATE webhook_queue SET due_at = NULL")
+    await tx.execute(_END_PAUSES)
     await tx.execute(_AGE_TOKENS, now - TOKENS_WINDOW, now + TOKEN_LIFETIME)
     await tx.execute(_ALL_JOBS_DUE, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId
@@ -25,6 +26,20 @@ COUNTS = (
 
 Added = tuple[AccountId, date, str, int]
 """How much to add to one count of an account's day."""
+
+
+class DayBesideWeek(NamedTuple):
+    """Counts of an account's day, and of the seven before it together. `settled` are good records with an outcome."""
+
+    account_id: UUID
+    day: date
+    accepted: int
+    invalid: int
+    pushed: int
+    settled: int
+    pushed_before: int
+    settled_before: int
+
 
 _SLACK = timedelta(days=2)
 """How far from its report the window of a call's record may end."""
@@ -192,6 +207,25 @@ async def select_days(tx: Tx, account_id: AccountId, since: date) -> list[Row]:
     return await tx.fetch(
         "SELECT * FROM record_day WHERE account_id = $1 AND day >= $2 ORDER BY day", account_id, since
     )
+
+
+async def select_beside_week(tx: Tx, day: date, fewest: int) -> list[DayBesideWeek]:
+    """That day of each active account that has so many records of it, beside the seven days before."""
+    rows = await tx.fetch(
+        """
+        SELECT d.account_id, d.day, d.accepted, d.invalid, d.success AS pushed, d.success + d.not_registered
+          + d.os_not_supported + d.app_version_not_supported + d.failed_to_push AS settled,
+          coalesce(b.pushed, 0) AS pushed_before, coalesce(b.settled, 0) AS settled_before
+        FROM record_day d JOIN client_account a ON a.id = d.account_id AND a.state = 'active', LATERAL (
+          SELECT sum(w.success)::bigint AS pushed, sum(w.success + w.not_registered + w.os_not_supported
+            + w.app_version_not_supported + w.failed_to_push)::bigint AS settled
+          FROM record_day w WHERE w.account_id = d.account_id AND w.day >= $1::date - 7 AND w.day < $1
+        ) b WHERE d.day = $1 AND d.accepted >= $2 ORDER BY d.account_id
+        """,
+        day,
+        fewest,
+    )
+    return [DayBesideWeek(**row) for row in rows]
 
 
 async def waiting_of(tx: Tx, account_id: AccountId) -> list[Row]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
-from callmark.domain.webhooks.model import Attempt, DueDelivery, Verdict, is_success, judge
+from callmark.domain.webhooks.model import Attempt, DueDelivery, Verdict, judge
 from callmark.domain.webhooks.signing import Opener
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
@@ -37,7 +37,7 @@ async def make(deps: Deps, outbound: Outbound, opener: Opener, due: DueDelivery)
 
 def _why(result: Answered) -> str | None:
     """What went wrong although an answer came; None for a success."""
-    return None if is_success(result) else result.error or f"the answer was {result.status}"
+    return None if result.is_success else result.error or f"the answer was {result.status}"
 
 
 def _lines(headers: dict[str, str]) -> str:

@@ -14,10 +14,10 @@ from time import perf_counter
 import structlog
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.alerts.service import Enqueue
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, DeliveryId, WebhookId
 from callmark.domain.webhooks.dispatch import attempts, failures, metrics, queries as dispatch_queries, recording
-from callmark.domain.webhooks.dispatch.failures import Enqueue
 from callmark.domain.webhooks.dispatch.queries import DueSearch, EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.outages import service as outages

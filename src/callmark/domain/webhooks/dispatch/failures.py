@@ -1,25 +1,14 @@
-"""Tells an account's admins by mail that a delivery has failed permanently (contract D40)."""
-
-from datetime import datetime
-from typing import Protocol
+"""Tells an account's admins, or whom it has chosen, that a delivery has failed permanently (contract D40)."""
 
 from callmark.domain.accounts import service as accounts
+from callmark.domain.alerts import service as alerts
+from callmark.domain.alerts.model import Alert, AlertKind
+from callmark.domain.alerts.service import Enqueue
 from callmark.domain.deps import Deps
-from callmark.domain.mail import letters as mails
-from callmark.domain.members import service as members
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt
 from callmark.domain.webhooks.model import address_in_mails
 from callmark.kit.clock import iso_ms
-from callmark.kit.db import Tx
-
-
-class Enqueue(Protocol):
-    """Queues a mail in the transaction (`mail.service.enqueue`)."""
-
-    async def __call__(self, tx: Tx, *, to: str, subject: str, text: str, html: str, now: datetime) -> None:
-        """The mail will be sent once the transaction is committed."""
-        ...
 
 
 async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> None:
@@ -29,10 +18,14 @@ async def record_and_tell(deps: Deps, ended: EndedAttempt, enqueue: Enqueue) -> 
         if not await dispatch_queries.mark_mailed(tx, ended.due, ended.at):
             return
         account = await accounts.find_account(tx, ended.due.to.account_id)
-        subject = f"{account.name}: webhook {ended.due.to.name} could not get an event"
-        text, page = mails.letter(deps, _lines(ended, account.name), _links(deps, ended))
-        for address in await members.admin_emails(tx, ended.due.to.account_id):
-            await enqueue(tx, to=address, subject=subject, text=text, html=page, now=ended.at)
+        alert = Alert(
+            AlertKind.DELIVERY_FAILED,
+            account.id,
+            f"{account.name}: webhook {ended.due.to.name} could not get an event",
+            _lines(ended, account.name),
+            _links(deps, ended),
+        )
+        await alerts.tell(tx, deps, alert, enqueue)
 
 
 def _lines(ended: EndedAttempt, account_name: str) -> list[str]:

@@ -1,0 +1,138 @@
+"""The SQL of alerts: recipients, posts that wait, and what was announced once."""
+
+from datetime import datetime
+
+import asyncpg
+
+from callmark.domain.alerts.model import AlertKind, Recipient, RecipientKind
+from callmark.domain.ids import AccountId, RecipientId
+from callmark.domain.policy.model import Role
+from callmark.kit.db import Row, Tx
+from callmark.kit.errors import Conflict
+from callmark.kit.ids import new_id
+
+_RECIPIENT = (
+    "id, account_id, kind, role, email, name, url, alert_kinds, confirmed_at, created_by_email, created_at,"
+    " last_sent_at, last_failed_at, last_error"
+)
+_KNOWN = frozenset(kind.value for kind in AlertKind)
+
+
+async def select_recipients(tx: Tx, account_id: AccountId) -> list[Recipient]:
+    """The account's recipients that have a row, oldest first. Index alert_recipient_account."""
+    rows = await tx.fetch(
+        f"SELECT {_RECIPIENT} FROM alert_recipient WHERE account_id = $1 ORDER BY created_at, id", account_id
+    )
+    return [_recipient(row) for row in rows]
+
+
+async def select_recipient(tx: Tx, recipient_id: RecipientId) -> Recipient | None:
+    """The recipient of whatever account, or None."""
+    row = await tx.fetchrow(f"SELECT {_RECIPIENT} FROM alert_recipient WHERE id = $1", recipient_id)
+    return _recipient(row) if row else None
+
+
+async def save_recipient(tx: Tx, one: Recipient) -> None:
+    """Writes a new recipient, or the name, kinds and confirmation of one that has a row.
+
+    Conflict when the account has one with this role or address.
+    """
+    try:
+        await tx.execute(
+            "INSERT INTO alert_recipient (id, account_id, kind, role, email, name, url, alert_kinds, confirmed_at,"
+            " created_by_email, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+            " ON CONFLICT (id) DO UPDATE SET name = excluded.name, alert_kinds = excluded.alert_kinds,"
+            " confirmed_at = excluded.confirmed_at",
+            one.id,
+            one.account_id,
+            one.kind.value,
+            one.role and one.role.value,
+            one.email,
+            one.name,
+            one.url,
+            sorted(one.alert_kinds),
+            one.confirmed_at,
+            one.created_by_email,
+            one.created_at,
+        )
+    except asyncpg.UniqueViolationError as exc:
+        field = "role" if exc.constraint_name == "alert_recipient_role" else "email"
+        raise Conflict("this recipient gets alerts already", field=field) from exc
+
+
+async def delete_recipient(tx: Tx, recipient_id: RecipientId) -> None:
+    """Forgets a recipient and what waits for it."""
+    await tx.execute("DELETE FROM alert_recipient WHERE id = $1", recipient_id)
+
+
+async def delete_channels(tx: Tx) -> None:
+    """Forgets every channel of every account."""
+    await tx.execute("DELETE FROM alert_recipient WHERE kind = 'channel'")
+
+
+async def update_result(tx: Tx, recipient_id: RecipientId, at: datetime, error: str | None) -> None:
+    """Notes what the last post came to."""
+    await tx.execute(
+        "UPDATE alert_recipient SET last_sent_at = CASE WHEN $3::text IS NULL THEN $2 ELSE last_sent_at END,"
+        " last_failed_at = CASE WHEN $3 IS NULL THEN NULL ELSE $2 END, last_error = $3 WHERE id = $1",
+        recipient_id,
+        at,
+        error,
+    )
+
+
+async def insert_post(tx: Tx, recipient_id: RecipientId, body: str, now: datetime) -> None:
+    """Writes a post that is due now."""
+    await tx.execute(
+        "INSERT INTO alert_post (id, recipient_id, body, created_at, due_at) VALUES ($1, $2, $3, $4, $4)",
+        new_id(),
+        recipient_id,
+        body,
+        now,
+    )
+
+
+async def update_attempts(tx: Tx, post_id: object, attempts: int) -> None:
+    """Notes how often a post was tried."""
+    await tx.execute("UPDATE alert_post SET attempt_count = $2 WHERE id = $1", post_id, attempts)
+
+
+async def delete_post(tx: Tx, post_id: object) -> None:
+    """Ends a post."""
+    await tx.execute("DELETE FROM alert_post WHERE id = $1", post_id)
+
+
+async def insert_once(tx: Tx, account_id: AccountId, kind: AlertKind, what: str, now: datetime) -> bool:
+    """Notes that something is announced; false when it was before."""
+    tag = await tx.execute(
+        "INSERT INTO alert_once (account_id, alert_kind, what, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        account_id,
+        kind.value,
+        what,
+        now,
+    )
+    return tag == "INSERT 0 1"
+
+
+async def delete_once_before(tx: Tx, oldest: datetime) -> None:
+    """Forgets what was announced before. Index alert_once_at."""
+    await tx.execute("DELETE FROM alert_once WHERE at < $1", oldest)
+
+
+def _recipient(row: Row) -> Recipient:
+    return Recipient(
+        RecipientId(row["id"]),
+        AccountId(row["account_id"]),
+        RecipientKind(row["kind"]),
+        frozenset(AlertKind(name) for name in row["alert_kinds"] if name in _KNOWN),
+        row["created_by_email"],
+        row["created_at"],
+        Role(row["role"]) if row["role"] else None,
+        row["email"],
+        row["name"],
+        row["url"],
+        row["confirmed_at"],
+        row["last_sent_at"],
+        row["last_failed_at"],
+        row["last_error"],
+    )
