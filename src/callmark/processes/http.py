@@ -24,6 +24,10 @@ from callmark.surfaces.metrics import MetricsPage
 
 log = structlog.get_logger(__name__)
 
+IDLE_S = 75
+"""How long a connection may rest between two requests: longer than proxies keep theirs (60 s as a rule), so that it is
+they who close it. Else a request that a proxy sends at that moment is lost."""
+
 STOP_WITHIN_S = 3
 """How long requests under way may take to be answered after the signal to stop: as long as the longest of them."""
 
@@ -69,6 +73,7 @@ class Server(uvicorn.Server):
                 proxy_headers=bool(trusted_proxies),
                 forwarded_allow_ips=_as_connected(trusted_proxies),
                 server_header=False,
+                timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=STOP_WITHIN_S,
             )
         )
