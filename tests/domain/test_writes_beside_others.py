@@ -142,7 +142,7 @@ async def make_batch(
         for position, key in enumerate(keys)
     ]
     async with server.connection() as tx:
-        await queries.insert_batch(tx, batch, due_at, rows)
+        await queries.insert_batch(tx, batch, due_at, rows, None)
     return batch, keys
 
 

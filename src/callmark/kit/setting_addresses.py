@@ -33,6 +33,18 @@ def public_url(text: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != _DEFAULT_PORTS[parts.scheme] else "")
 
 
+def collector_url(text: str) -> str:
+    """`http` or `https`, a host, maybe a port and a path, without a slash at the end. Empty stays empty."""
+    if not text.strip():
+        return ""
+    parts = _split(text.strip())
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise ValueError("it must begin with http:// or https://, such as http://localhost:4318")
+    _check_bare(text, parts)
+    host, port = _host(parts.hostname or ""), _port(parts)
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
+
+
 def object_store(text: str) -> str:
     """`s3://bucket` or `s3://bucket/prefix`, without a slash at the end. Empty stays empty."""
     if not text.strip():

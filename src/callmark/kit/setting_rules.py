@@ -28,6 +28,7 @@ def _roles(text: str) -> str:
 
 _NORMALISED: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("public_url", setting_addresses.public_url),
+    ("otlp_endpoint", setting_addresses.collector_url),
     ("object_store", setting_addresses.object_store),
     ("host", setting_addresses.host_name),
     ("admin_host", setting_addresses.host_name),

@@ -125,6 +125,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
     ] = "info"
+    otlp_endpoint: Annotated[
+        str,
+        Meta(
+            description="OpenTelemetry collector that gets traces by OTLP over HTTP, such as `http://localhost:4318`;"
+            " needs the extra `tracing`. The usual `OTEL_` variables set sampling and headers. Unset: nothing is"
+            " traced."
+        ),
+    ] = ""
     min_app_version: Annotated[
         str,
         Meta(

@@ -28,6 +28,7 @@ from callmark.kit.limits import allow_many_files, collect_garbage_rarely
 from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
+from callmark.kit.tracing import traced_process
 from callmark.processes.board import read_board
 from callmark.processes.compose import open_deps
 from callmark.processes.http import Server, admin_app, open_socket, serve_until
@@ -115,7 +116,7 @@ async def _run(
 ) -> None:
     health.roles = roles - {"worker"} if kind == "http" else frozenset({kind} - {"handsets"})
     signals = Signals(settings.drain_s if kind == "http" else 0)
-    async with open_deps(settings, kind, health=health) as deps:
+    async with traced_process(settings, kind), open_deps(settings, kind, health=health) as deps:
         try:
             await _serve(deps, kind, admin_port, roles, line, signals)
         except Exception:

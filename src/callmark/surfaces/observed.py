@@ -13,9 +13,11 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from callmark.kit import tracing
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import histogram
+from callmark.kit.tracing import SpanKind
 from callmark.surfaces.http import header, internal_error, render_error
 
 log = structlog.get_logger(__name__)
@@ -58,8 +60,9 @@ class Observed:
         bare = scope["method"] == "HEAD"
         inner = {**scope, "method": "GET", _HEAD: True} if bare else scope
         answer = _Answer(send, request_id, bare=bare)
+        app = self._traced if tracing.is_on() and not _is_quiet(scope["path"]) else self._app
         try:
-            await self._app(inner, receive, answer.send)
+            await app(inner, receive, answer.send)
         except _HeadAnswered:
             pass
         except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
@@ -77,6 +80,30 @@ class Observed:
                 await _cut(scope, receive, exc)
         finally:
             _note(inner, scope["method"], request_id, answer.status, perf_counter() - began)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, in a span below the client's `traceparent`. Without the path: some name people."""
+        method, status = scope["method"], 0
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        parent = tracing.proper(header(scope, b"traceparent"))
+        with tracing.span(method, SpanKind.SERVER, parent=parent, request_id=scope["callmark.request_id"]) as span:
+            try:
+                await self._app(scope, receive, note_status)
+            finally:
+                route = _route_of(scope)
+                span.rename(f"{method} {route}")
+                span.note("http.request.method", method)
+                span.note("http.route", route)
+                span.note("http.response.status_code", status)
+                if account := scope.get("account"):
+                    span.note("callmark.account", str(account))
+                if status >= 500:  # noqa: PLR2004 - ours, not the client's
+                    span.fail(str(status))
 
 
 class _Answer:
@@ -120,9 +147,13 @@ def _seconds(method: str, path: str, status: int) -> Histogram:
     return _SECONDS.labels(method, path, status)
 
 
-def _note(scope: Scope, method: str, request_id: str, status: int, seconds: float) -> None:
+def _route_of(scope: Scope) -> str:
     route = scope.get("route") or "other"
-    path = route if isinstance(route, str) else route.path
+    return route if isinstance(route, str) else route.path
+
+
+def _note(scope: Scope, method: str, request_id: str, status: int, seconds: float) -> None:
+    path = _route_of(scope)
     _seconds(method, path, status).observe(seconds)
     if not _is_quiet(scope["path"]):
         log.info(

@@ -50,13 +50,13 @@ async def insert_event(
     )
 
 
-async def insert_deliveries(tx: Tx, event: Event) -> None:
+async def insert_deliveries(tx: Tx, event: Event, traceparent: str | None) -> None:
     """Makes the deliveries of an event that has none, in the transaction that appended it, and their webhooks due.
 
     It has some where a trigger of an earlier version made them (docs/decisions/0029-one-lease-engine.md). The queue
     rows are locked, in order of id, so that a worker that finds nothing left to do for a webhook and gives it back
     either sees the new delivery or is seen by us: what counts is `due_at` as the lock finds it, not as the statement
-    began.
+    began. The attempts go on with the trace `traceparent`.
     """
     await tx.execute(
         """
@@ -70,8 +70,8 @@ async def insert_deliveries(tx: Tx, event: Event) -> None:
           SELECT gen_random_uuid(), $1, webhook_id, $2, $3, $4, $5, 'pending' FROM subscribed RETURNING id, webhook_id
         ), waiting AS (
           INSERT INTO waiting_delivery (delivery_id, webhook_id, due_at, created_at, event_id, event_number,
-            attempt_count, body)
-          SELECT id, webhook_id, $5, $5, $2, $4, 0, $6 FROM made
+            attempt_count, body, traceparent)
+          SELECT id, webhook_id, $5, $5, $2, $4, 0, $6, $7 FROM made
         )
         UPDATE webhook_queue q SET due_at = $5 FROM subscribed s
         WHERE q.webhook_id = s.webhook_id AND (s.due_at IS NULL OR s.due_at > $5)
@@ -82,6 +82,7 @@ async def insert_deliveries(tx: Tx, event: Event) -> None:
         event.number,
         event.created_at,
         event.body,
+        traceparent,
     )
 
 

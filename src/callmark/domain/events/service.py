@@ -9,6 +9,7 @@ from callmark.domain.events import queries
 from callmark.domain.events.model import Event, EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, CampaignId, EventId
 from callmark.domain.work_names import WorkName
+from callmark.kit import tracing
 from callmark.kit.db import Tx
 from callmark.kit.ids import random_uuid
 
@@ -30,7 +31,7 @@ async def append(
     body = envelope(event_id, account_id, kind, now, payload)
     number = await queries.insert_event(tx, account_id, event_id, kind, campaign_id, now, body)
     event = Event(account_id, number, event_id, kind, campaign_id, now, body)
-    await queries.insert_deliveries(tx, event)
+    await queries.insert_deliveries(tx, event, tracing.current())
     return event
 
 

@@ -6,15 +6,18 @@ Their JSON is the gateway protocol's, see `docs/gateway.md`.
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from callmark.domain.ids import RecordId
 from callmark.domain.labels.model import logo_address
 from callmark.domain.personalisation.model import OpenRecord, RecordKey
+from callmark.kit import tracing
 from callmark.kit.clock import EPOCH, LAST_MS, from_ms, to_ms
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
 
 _encoder = msgspec.json.Encoder()
+_TRACEPARENT, _TRACEPARENT_LENGTH = b'"traceparent":"', 55
 
 
 class RecordRef(msgspec.Struct, frozen=True):
@@ -53,6 +56,8 @@ class Identity(msgspec.Struct, frozen=True, tag="identity"):
     starts_at: int
     accepted_at: int
     position: int
+    traceparent: str | UnsetType = UNSET
+    """The trace of the push, where there is one; only in the frame that a push sends."""
 
 
 class Withdraw(msgspec.Struct, frozen=True, tag="withdraw"):
@@ -62,7 +67,7 @@ class Withdraw(msgspec.Struct, frozen=True, tag="withdraw"):
     record: RecordRef
 
 
-def identity_of(record: OpenRecord, public_url: str) -> Identity:
+def identity_of(record: OpenRecord, public_url: str, traceparent: str | None = None) -> Identity:
     """The frame of a record; its logo is addressed under `public_url`."""
     return Identity(
         id=record.key.id,
@@ -75,12 +80,19 @@ def identity_of(record: OpenRecord, public_url: str) -> Identity:
         starts_at=to_ms(record.starts_at),
         accepted_at=_to_us(record),
         position=record.position,
+        traceparent=traceparent or UNSET,
     )
 
 
-def encode_identity(record: OpenRecord, public_url: str) -> bytes:
+def encode_identity(record: OpenRecord, public_url: str, traceparent: str | None = None) -> bytes:
     """The identity frame as it goes over the fabric and on to the handset."""
-    return _encoder.encode(identity_of(record, public_url))
+    return _encoder.encode(identity_of(record, public_url, traceparent))
+
+
+def traceparent_in(payload: bytes) -> str | None:
+    """The trace of a frame that `encode_identity` made, without decoding it."""
+    _, marker, rest = payload.rpartition(_TRACEPARENT)
+    return tracing.proper(rest[:_TRACEPARENT_LENGTH].decode("ascii", "replace")) if marker else None
 
 
 def encode_withdraw(key: RecordKey) -> bytes:

@@ -16,11 +16,14 @@ from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import metrics, queries
 from callmark.domain.personalisation.batches.service import look_again
 from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
+from callmark.domain.personalisation.push_spans import PushSpans
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, tell_if_suspended
 from callmark.domain.work_names import WorkName
+from callmark.kit import tracing
 from callmark.kit.fanout import Answer
 from callmark.kit.phone import PhoneNumber
+from callmark.kit.tracing import SpanKind
 from callmark.kit.work import Claimed, Work
 
 log = structlog.get_logger(__name__)
@@ -39,13 +42,15 @@ def batches(deps: Deps) -> Work:
     """The work of pushing batches; none is started while NATS is away or has only just come back."""
 
     async def run(claimed: Claimed) -> datetime | None:
-        return await run_batch(deps, claimed)
+        batch, parent = str(claimed.row["id"]), claimed.row["traceparent"]
+        with tracing.following(parent, "push batch", SpanKind.CONSUMER, batch=batch):
+            return await run_batch(deps, claimed)
 
     return Work(
         name=WorkName.BATCHES,
         table="batch",
         key="id",
-        columns="id, account_id, accepted_at, record_count, ends_from, ends_to",
+        columns="id, account_id, accepted_at, record_count, ends_from, ends_to, traceparent",
         run=run,
         at_once=AT_ONCE,
         owner="account_id",
@@ -119,8 +124,10 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     lost = 0
     sent_at = deps.clock.now()
     within = timedelta(seconds=deps.settings.bulk_deadline_s)
-    pushes = [as_push(deps, record) for record in records]
+    spans = PushSpans(records)
+    pushes = [as_push(deps, record, spans.traceparent(i)) for i, record in enumerate(records)]
     async for group in deps.fabric.push(pushes, within, partial(presence.returning, deps)):
+        spans.answered(group)
         at = deps.clock.now()
         settled = [
             Settlement(records[i].key, _outcome(answer), sent_at, at)

@@ -122,11 +122,13 @@ def stored_of(row: Row) -> StoredRecord:
     )
 
 
-async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[object, ...]]) -> None:
+async def insert_batch(
+    tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[object, ...]], traceparent: str | None
+) -> None:
     """Writes a batch and, by COPY, its records, each the values of an AcceptedRecord; in the caller's transaction."""
     await tx.execute(
-        "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at, traceparent)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         batch.id,
         batch.account_id,
         batch.accepted_at,
@@ -134,6 +136,7 @@ async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, records: S
         batch.ends_from,
         batch.ends_to,
         due_at,
+        traceparent,
     )
     await tx.copy_records_to_table("call_record", records=records, columns=AcceptedRecord._fields)
 

@@ -23,6 +23,7 @@ from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
 from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.domain.personalisation.push_spans import PushSpans
 from callmark.domain.personalisation.queries import AcceptedRecord, AcceptedSingle
 from callmark.domain.personalisation.validation import (
     GoodRecord,
@@ -34,7 +35,7 @@ from callmark.domain.personalisation.validation import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
-from callmark.kit import patience
+from callmark.kit import patience, tracing
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
@@ -93,7 +94,7 @@ async def submit_batch(
     ends = [row[_ENDS_AT] for row in rows]
     batch = Batch(batch_id, account_id, now, len(rows), min(ends), max(ends))
     pending = sum(row[_OUTCOME] is _PENDING for row in rows)
-    await queries.insert_batch(tx, batch, now if pending else None, rows)
+    await queries.insert_batch(tx, batch, now if pending else None, rows, tracing.current())
     if pending:
         tx.after_commit(partial(deps.wake, WorkName.BATCHES))
     if invalid := len(rows) - pending:
@@ -219,14 +220,18 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
 
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:
-    pushed = deps.fabric.push([as_push(deps, record)], within, partial(presence.returning, deps))
-    answers = [answer async for group in pushed for _, answer in group]
+    spans = PushSpans([record])
+    pushed = deps.fabric.push([as_push(deps, record, spans.traceparent(0))], within, partial(presence.returning, deps))
+    answers: list[Answer] = []
+    async for group in pushed:
+        spans.answered(group)
+        answers += [answer for _, answer in group]
     return Outcome.SUCCESS if answers == [Answer.ACKNOWLEDGED] else Outcome.FAILED_TO_PUSH
 
 
-def as_push(deps: Deps, record: OpenRecord) -> Push:
+def as_push(deps: Deps, record: OpenRecord, traceparent: str | None = None) -> Push:
     """The record as the fabric carries it."""
-    return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url))
+    return Push(record.key.receiver_number, record.key.token(), encode_identity(record, deps.public_url, traceparent))
 
 
 async def batch_status(deps: Deps, account_id: AccountId, batch_id: UUID) -> list[StoredRecord]:

@@ -134,6 +134,8 @@ class DueDelivery:
     to: Configuration
     failing_since: datetime | None = None
     """Since when no attempt of the webhook has succeeded; None when the last one did."""
+    traceparent: str | None = None
+    """The trace of what the event came from."""
 
     @property
     def is_wanted(self) -> bool:

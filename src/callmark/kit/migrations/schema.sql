@@ -185,7 +185,8 @@ CREATE TABLE public.batch (
     due_at timestamp with time zone,
     lease_id uuid,
     leased_until timestamp with time zone,
-    withdrawn_at timestamp with time zone
+    withdrawn_at timestamp with time zone,
+    traceparent text
 )
 WITH (fillfactor='80');
 
@@ -974,7 +975,8 @@ CREATE TABLE public.waiting_delivery (
     event_number bigint NOT NULL,
     attempt_count integer NOT NULL,
     failures integer DEFAULT 0 NOT NULL,
-    body json NOT NULL
+    body json NOT NULL,
+    traceparent text
 )
 WITH (fillfactor='70');
 

@@ -10,8 +10,10 @@ from typing import NamedTuple, assert_never
 import structlog
 
 from callmark.domain.calls.model import CallEvent
+from callmark.kit import tracing
 from callmark.kit.errors import AppError, Conflict, InvalidInput
 from callmark.kit.phone import PhoneNumber, parse_loose
+from callmark.kit.tracing import SpanKind
 from callmark.surfaces.emulator.after_call import NOT_SENT, AfterCall, digits, sentence, thanks_for
 from callmark.surfaces.emulator.answer_back import AnswerBack
 from callmark.surfaces.emulator.gestures import Act, Gesture
@@ -114,7 +116,8 @@ class CallScreen:
         handset = self._handset
         if not (handset.row.script.call_me_back and handset.connected):
             return False
-        return await self._answers.ask_back_by_script(handset.row, call.caller, call.seen.offers)
+        with tracing.following(call.seen.traceparent, "virtual handset", SpanKind.CLIENT):
+            return await self._answers.ask_back_by_script(handset.row, call.caller, call.seen.offers)
 
     def _clear(self, call: PhoneCall) -> None:
         """The call leaves the screen to what may be said about it."""
@@ -189,10 +192,11 @@ class CallScreen:
     async def _send(self, after: AfterCall, gesture: Gesture) -> str:
         await after.call.reported.wait()  # what is said about a call comes after its reports
         try:
-            if gesture.act is Act.CALL_ME_BACK:
-                await self._answers.say(self._handset.row, "call_me_back", after.request(gesture))
-            else:
-                await self._answers.say(self._handset.row, "feedback", after.feedback(gesture))
+            with tracing.following(after.call.seen.traceparent, "virtual handset", SpanKind.CLIENT):
+                if gesture.act is Act.CALL_ME_BACK:
+                    await self._answers.say(self._handset.row, "call_me_back", after.request(gesture))
+                else:
+                    await self._answers.say(self._handset.row, "feedback", after.feedback(gesture))
         except (InvalidInput, Conflict) as exc:
             return sentence(exc.message)
         except AppError as exc:

@@ -102,6 +102,12 @@ class Seen:
     why: str
     offers: Offers
 
+    @property
+    def traceparent(self) -> str | None:
+        """The trace of the push that brought it."""
+        found = self.identity.traceparent if isinstance(self.identity, Identity) else None
+        return found if isinstance(found, str) else None
+
     def screen(self) -> Screen:
         """As the control API tells it."""
         shown = self.identity

@@ -17,6 +17,7 @@ from websockets.exceptions import WebSocketException
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.policy.model import SYSTEM
+from callmark.kit import tracing
 from callmark.kit.clock import Clock, to_ms
 from callmark.kit.engines.data_directory import write_private
 from callmark.kit.errors import Conflict, InvalidInput, Unavailable, said
@@ -181,6 +182,8 @@ class Network:
 
     async def _send(self, method: str, path: str, credential: str, body: bytes = b"") -> httpx.Response:
         headers = {"Authorization": f"Bearer {credential}", "Content-Type": "application/json"}
+        if traceparent := tracing.current():
+            headers[tracing.HEADER] = traceparent
         try:
             return await self._http.request(method, f"{self._gateway}/{path}", content=body, headers=headers)
         except httpx.HTTPError as exc:

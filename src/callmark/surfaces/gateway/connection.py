@@ -14,8 +14,11 @@ from uuid import UUID
 import msgspec
 
 from callmark.domain.handsets.model import Registration
-from callmark.domain.personalisation.handset_messages import Withdraw
+from callmark.domain.personalisation.handset_messages import Withdraw, traceparent_in
+from callmark.kit import tracing
 from callmark.kit.ids import new_id
+from callmark.kit.phone import shorten
+from callmark.kit.tracing import SpanKind, TracedSpan
 from callmark.surfaces.gateway import metrics, wire
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -48,6 +51,7 @@ class HandsetConnection:
         "_reader",
         "_replies",
         "_send",
+        "_spans",
         "_timer",
         "_waiting",
         "_watchers",
@@ -85,6 +89,7 @@ class HandsetConnection:
         self._waiting: deque[str] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._replies: dict[str, str] | None = None
+        self._spans: dict[str, TracedSpan] | None = None
         self._closing: tuple[int, str] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._opened = False
@@ -142,6 +147,8 @@ class HandsetConnection:
             self._timer.cancel()
         if self._writer:
             self._writer.cancel()
+        for key in list(self._spans or ()):
+            self._end_span(key, "the stream ended")
 
     def _write(self) -> None:
         if self._writer is None:
@@ -176,8 +183,12 @@ class HandsetConnection:
             if self._replies is None:
                 self._replies = {}
             elif len(self._replies) >= MOST_REPLIES:
-                del self._replies[next(iter(self._replies))]
+                oldest = next(iter(self._replies))
+                del self._replies[oldest]
+                self._end_span(oldest, "no answer")
             self._replies[key] = reply
+            if tracing.is_on():
+                self._begin_span(key, payload)
             metrics.IDENTITIES_OUT.inc()
         else:
             if self._withdrawn is not None:
@@ -200,7 +211,24 @@ class HandsetConnection:
 
     def take_reply(self, token: str) -> str | None:
         """Where the acknowledgement of a pushed record goes, by its key's token; None when no push of it waits."""
+        if self._spans:
+            self._end_span(token)
         return self._replies.pop(token, None) if self._replies else None
+
+    def _begin_span(self, key: str, payload: bytes) -> None:
+        """The way of a traced push from here to its acknowledgement."""
+        if parent := traceparent_in(payload):
+            if self._spans is None:
+                self._spans = {}
+            phone = shorten(self.registration.phone_number)
+            self._spans[key] = tracing.begin("handset", SpanKind.CLIENT, parent=parent, receiver=phone)
+
+    def _end_span(self, key: str, trouble: str = "") -> None:
+        span = self._spans.pop(key, None) if self._spans else None
+        if span and trouble:
+            span.fail(trouble)
+        if span:
+            span.end()
 
     def remember(self, record_id: UUID) -> None:
         """Notes that the handset holds a record."""

@@ -6,6 +6,7 @@ database, while senders commit before they publish.
 
 import asyncio
 from collections.abc import Collection, Coroutine, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Protocol, assert_never
 from uuid import UUID
@@ -17,12 +18,14 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import presence, service as handsets
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
+from callmark.kit import tracing
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import AppError, InvalidInput, Unauthenticated, Unavailable
 from callmark.kit.fabric import Attachment
 from callmark.kit.fastpath.websockets import Frames
 from callmark.kit.ids import new_id
 from callmark.kit.phone import shorten
+from callmark.kit.tracing import SpanKind, TracedSpan
 from callmark.surfaces.gateway import metrics, verbs, wire
 from callmark.surfaces.gateway.connection import HandsetConnection
 from callmark.surfaces.http import bearer
@@ -181,10 +184,12 @@ class Stream:
                 await verbs.report_call(self._deps, stream.registration, frame)
                 _received(stream, frame.id)
             case wire.CallMeBackFrame():
-                await verbs.call_me_back(self._deps, stream.registration, frame)
+                with _traced(frame):
+                    await verbs.call_me_back(self._deps, stream.registration, frame)
                 _received(stream, frame.id)
             case wire.FeedbackFrame():
-                await verbs.answer(self._deps, stream.registration, frame)
+                with _traced(frame):
+                    await verbs.answer(self._deps, stream.registration, frame)
                 _received(stream, frame.id)
             case _:
                 assert_never(frame)
@@ -239,6 +244,12 @@ async def send_page(deps: Deps, stream: HandsetConnection, held: Collection[UUID
     for key in page.held:
         stream.remember(key.id)
     return page.cursor
+
+
+def _traced(frame: wire.CallMeBackFrame | wire.FeedbackFrame) -> AbstractContextManager[TracedSpan]:
+    """A span, as requests have one; below that of the push whose `traceparent` the handset sends back."""
+    name = type(frame).__struct_config__.tag
+    return tracing.span(f"handset {name}", SpanKind.SERVER, parent=tracing.proper(frame.traceparent))
 
 
 def _received(stream: HandsetConnection, frame_id: str) -> None:

@@ -147,12 +147,14 @@ class CallMeBackFrame(CallMeBackBody, kw_only=True, frozen=True, tag="call_me_ba
     """See CallMeBackBody."""
 
     id: FrameId
+    traceparent: str | None = None
 
 
 class FeedbackFrame(FeedbackBody, kw_only=True, frozen=True, tag="feedback"):
     """See FeedbackBody."""
 
     id: FrameId
+    traceparent: str | None = None
 
 
 HandsetFrame = AckFrame | SyncFrame | ResolveFrame | CallFrame | CallMeBackFrame | FeedbackFrame

@@ -181,6 +181,7 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "OfferedCampaign.type": "What kind of campaign it is.",
     "url": "Where webhooks are sent.",
     "verification": "What the network said of the caller's number; null where the handset cannot tell.",
+    "traceparent": "The trace of the push, by W3C Trace Context; only in an installation that traces.",
     "verified": "Whether the business behind it was verified.",
     "why": "Why it is what it is, for people; do not compare it.",
     "withdrawn": "Records that must no longer be shown.",

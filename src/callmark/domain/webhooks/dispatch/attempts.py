@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
-from callmark.domain.webhooks.model import Attempt, DueDelivery, Verdict, judge
+from callmark.domain.webhooks.model import Attempt, DeliveryState, DueDelivery, Verdict, judge
 from callmark.domain.webhooks.signing import Opener
+from callmark.kit import tracing
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
+from callmark.kit.tracing import SpanKind
 
 
 class MadeAttempt(NamedTuple):
@@ -20,9 +22,23 @@ class MadeAttempt(NamedTuple):
 
 async def make(deps: Deps, outbound: Outbound, opener: Opener, due: DueDelivery) -> MadeAttempt:
     """Posts a delivery's body once, by the configuration that `due` carries. Writes nothing."""
+    facts = {"event": str(due.event_id), "webhook": str(due.to.webhook_id), "attempt": due.attempt_count + 1}
+    with tracing.following(due.traceparent, "POST webhook", SpanKind.CLIENT, **facts) as span:
+        made = await _make(deps, outbound, opener, due, span.traceparent)
+        span.note("http.response.status_code", made.attempt.status or 0)
+        if made.attempt.error or made.verdict.state is not DeliveryState.SUCCESS:
+            span.fail(made.verdict.state.value)
+    return made
+
+
+async def _make(
+    deps: Deps, outbound: Outbound, opener: Opener, due: DueDelivery, traceparent: str | None
+) -> MadeAttempt:
     began_at, began = deps.clock.now(), perf_counter()
     secrets = signing.living(due.to.secrets, due.to.webhook_id, opener, began_at)
     headers = signing.headers(due.event_id, due.body, secrets, deps.real_clock.now())
+    if traceparent:
+        headers[tracing.HEADER] = traceparent
     result = await outbound.post(due.to.url, due.body, headers)
     duration_ms = round((perf_counter() - began) * 1000)
     verdict = judge(result, due, deps.clock.now(), deps.real_clock.now())

@@ -153,7 +153,7 @@ async def take_due(tx: Tx, searches: Sequence[DueSearch]) -> list[list[DueDelive
         f"""
         SELECT w.id AS webhook_id, w.account_id, w.name, w.url, w.sealed_secret, w.sealed_old_secrets,
           w.old_secrets_until, w.event_types, w.honours_retry_after, w.stops_on_gone, w.deleted_at,
-          d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body, o.failing_since
+          d.delivery_id, d.created_at, d.event_id, d.attempt_count, d.failures, d.body, d.traceparent, o.failing_since
         FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) WITH ORDINALITY
           AS h (webhook_id, lease_id, now, real_now, at)
         JOIN webhook_queue q USING (webhook_id, lease_id) JOIN webhook w ON w.id = q.webhook_id
@@ -197,6 +197,7 @@ def _due_of(row: Row, to: Configuration) -> DueDelivery:
         row["body"].encode(),
         to,
         row["failing_since"],
+        row["traceparent"],
     )
 
 

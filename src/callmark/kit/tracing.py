@@ -1,0 +1,208 @@
+"""Traces by OpenTelemetry: one trace from a request to the handset and the webhook (docs/tracing.md).
+
+Off, unless `CALLMARK_OTLP_ENDPOINT` is set: then nothing of OpenTelemetry is imported, `span` is one comparison, and no
+row or frame carries anything. A trace goes on in another process by its `traceparent` (W3C Trace Context): in a header,
+in a row, in the frame for the handset.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from enum import Enum
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import structlog
+
+from callmark.kit.errors import SetupError
+from callmark.kit.settings import Settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Span, Tracer
+
+HEADER = "traceparent"
+FLUSH_WITHIN_S = 1.0
+"""How long what is left may take to be sent when the process ends: it has five seconds in all."""
+
+_EXPORT_WITHIN_S = 3
+_EXPORT_EVERY_MS = 1_000
+_is_traceparent = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+
+Value = str | int | float | bool
+
+
+class SpanKind(Enum):
+    """What a span is to its neighbours; the names are OpenTelemetry's."""
+
+    INTERNAL = "INTERNAL"
+    SERVER = "SERVER"
+    CLIENT = "CLIENT"
+    PRODUCER = "PRODUCER"
+    CONSUMER = "CONSUMER"
+
+
+class TracedSpan:
+    """A span that is open, or (None) what stands in its place where nothing is traced."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: "Span | None") -> None:
+        self._span = span
+
+    @property
+    def traceparent(self) -> str | None:
+        """What carries the trace on; None when nothing is recorded."""
+        return _traceparent_of(self._span) if self._span else None
+
+    def note(self, name: str, value: Value) -> None:
+        """Adds an attribute."""
+        if self._span:
+            self._span.set_attribute(name, value)
+
+    def rename(self, name: str) -> None:
+        """Gives the span the name that is known only now."""
+        if self._span:
+            self._span.update_name(name)
+
+    def fail(self, why: str) -> None:
+        """Marks the span as failed."""
+        if self._span:
+            from opentelemetry.trace import Status, StatusCode
+
+            self._span.set_status(Status(StatusCode.ERROR, why))
+
+    def end(self) -> None:
+        """Ends a span that `begin` made."""
+        if self._span:
+            self._span.end()
+
+
+_NOTHING = TracedSpan(None)
+_NO_SPAN: AbstractContextManager[TracedSpan] = nullcontext(_NOTHING)
+_tracer: "Tracer | None" = None
+
+
+def span(
+    name: str, kind: SpanKind = SpanKind.INTERNAL, *, parent: str | None = None, **facts: Value
+) -> AbstractContextManager[TracedSpan]:
+    """A span around a block, and its trace's id in the block's log lines.
+
+    Below `parent` (a `traceparent`), else below the span that is open here, else the first of its trace. `facts` become
+    attributes `callmark.…`.
+    """
+    return _open(_tracer, name, kind, parent, facts) if _tracer else _NO_SPAN
+
+
+def following(
+    parent: str | None, name: str, kind: SpanKind = SpanKind.INTERNAL, **facts: Value
+) -> AbstractContextManager[TracedSpan]:
+    """As `span`, for what is traced only where its cause was: nothing without a `parent`."""
+    return _open(_tracer, name, kind, parent, facts) if _tracer and parent else _NO_SPAN
+
+
+def begin(name: str, kind: SpanKind, *, parent: str | None, **facts: Value) -> TracedSpan:
+    """A span that `end` ends, for what is no block of code; nothing without a `parent`."""
+    return TracedSpan(_started(_tracer, name, kind, parent, facts)) if _tracer and parent else _NOTHING
+
+
+def is_on() -> bool:
+    """Whether this process traces."""
+    return _tracer is not None
+
+
+def current() -> str | None:
+    """The `traceparent` of the span that is open here, to be stored or sent; None when nothing is recorded."""
+    if _tracer is None:
+        return None
+    from opentelemetry.trace import get_current_span
+
+    return _traceparent_of(get_current_span())
+
+
+def proper(text: str | None) -> str | None:
+    """A `traceparent` that someone sent, None for anything else."""
+    return text if text and _is_traceparent(text) else None
+
+
+@asynccontextmanager
+async def traced_process(settings: Settings, process: str) -> AsyncGenerator[None]:
+    """Traces while the block runs, where the settings say so; what is left at its end is sent, for at most a moment.
+
+    Raises SetupError without the packages that it needs.
+    """
+    if not settings.otlp_endpoint:
+        yield
+        return
+    provider = _exporting(settings.otlp_endpoint, process)
+    use(provider)
+    try:
+        yield
+    finally:
+        use(None)
+        last = Thread(target=provider.force_flush, daemon=True)  # it heeds no time limit, and no end of the process
+        last.start()
+        await asyncio.to_thread(last.join, FLUSH_WITHIN_S)
+
+
+def use(provider: "TracerProvider | None") -> None:
+    """Traces with this provider from now on, or (None) no longer."""
+    global _tracer  # noqa: PLW0603 - as for metrics and logs, there is one of a process
+    _tracer = provider.get_tracer("callmark") if provider else None
+
+
+def _exporting(endpoint: str, process: str) -> "TracerProvider":
+    """Sends spans in the background, to a collector that may be away. `OTEL_TRACES_SAMPLER` chooses which."""
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ImportError as exc:
+        raise SetupError(
+            "CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed:"
+            " pip install 'callmark[server,tracing]'"
+        ) from exc
+    name = os.environ.get("OTEL_SERVICE_NAME", "callmark")
+    resource = Resource.create({"service.name": name, "callmark.process": process})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint}/v1/traces", timeout=_EXPORT_WITHIN_S)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS))
+    return provider
+
+
+@contextmanager
+def _open(
+    tracer: "Tracer", name: str, kind: SpanKind, parent: str | None, facts: dict[str, Value]
+) -> Generator[TracedSpan]:
+    from opentelemetry.trace import use_span
+
+    inner = _started(tracer, name, kind, parent, facts)
+    opened, context = TracedSpan(inner), inner.get_span_context()
+    with (
+        use_span(inner, end_on_exit=True, record_exception=False, set_status_on_exception=False),
+        structlog.contextvars.bound_contextvars(trace_id=f"{context.trace_id:032x}"),
+    ):
+        try:
+            yield opened
+        except Exception as exc:
+            opened.fail(type(exc).__name__)  # not its text, which may name people
+            raise
+
+
+def _started(tracer: "Tracer", name: str, kind: SpanKind, parent: str | None, facts: dict[str, Value]) -> "Span":
+    from opentelemetry.trace import SpanKind as OtelKind
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    context = TraceContextTextMapPropagator().extract({HEADER: parent}) if parent else None
+    attributes = {f"callmark.{key}": value for key, value in facts.items()}
+    return tracer.start_span(name, context=context, kind=OtelKind[kind.value], attributes=attributes)
+
+
+def _traceparent_of(span: "Span") -> str | None:
+    context = span.get_span_context()
+    if not (context.is_valid and context.trace_flags.sampled):
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

@@ -1,0 +1,108 @@
+"""One trace from a request over batch, worker, gateway and handset to the webhook; nothing of it when it is off."""
+
+from typing import Any
+
+import pytest
+from tests.domain.webhooks.receiving import receiver
+from tests.factories import ALICE, Cast, make_cast, phone
+from tests.listed import make_listed, offer_everything
+from tests.surfaces.emulator.running import Emulated
+from tests.surfaces.gateway.helpers import push
+from tests.tracing import TRACE, TRACEPARENT, ids_of, traced
+
+from callmark.domain.deps import Deps
+from callmark.domain.events.model import EventType
+from callmark.domain.webhooks import service as webhooks
+from callmark.kit.clock import to_ms
+from callmark.worker.run import run_due_once
+
+POST_BATCH = "POST /v2/clients/{clientAccountId}/dynamic_call_records"
+
+
+def batch(deps: Deps, cast: Cast, caller: str, receivers: list[str]) -> list[dict[str, Any]]:
+    now = to_ms(deps.clock.now())
+    what = {"caller_number": caller, "label_id": str(cast.label.id), "starts_at": now, "ends_at": now + 3_600_000}
+    reason = {"dynamic_call_reason": "Your parcel arrives today"}
+    return [what | reason | {"receiver_number": receiver} for receiver in receivers]
+
+
+async def test_one_trace_leads_from_the_request_to_the_handset_and_the_webhook(emulator: Emulated) -> None:
+    deps, handset, unknown = emulator.deps, phone(), phone()
+    cast = await make_cast(deps)
+    listed = await make_listed(deps, account_id=cast.account.id)
+    await offer_everything(deps, listed)
+    await emulator.make(handset, script={"call_me_back": True})
+    headers = {"Authorization": f"Bearer {cast.token}", "traceparent": TRACEPARENT}
+    async with receiver() as there:
+        types = [EventType.CALL_ME_BACK]
+        await webhooks.create_webhook(deps, cast.account.id, name="o", url=there.url, event_types=types, by=ALICE)
+        with traced() as traces:
+            records = batch(deps, cast, listed.number, [handset, unknown])
+            url = f"/v2/clients/{cast.account.id}/dynamic_call_records"
+            assert (await emulator.http.post(url, json={"call_records": records}, headers=headers)).is_success
+            await run_due_once(deps)
+            assert (await emulator.call(handset, listed.number, "missed"))["source"] == "call_record"
+            await run_due_once(deps)
+        (event,) = there.requests
+    spans = traces.of()
+    chain = [
+        POST_BATCH,
+        "push batch",
+        "push",
+        "handset",
+        "virtual handset",
+        "POST /handset/v1/call_me_back",
+        "POST webhook",
+    ]
+    assert {name: len(found) for name, found in spans.items()} == dict.fromkeys(chain, 1)
+    (asked,) = spans["virtual handset"]
+    assert traces.parent_of(asked) == "push"  # what the frame carried
+    assert [traces.parent_of(spans[name][0]) for name in chain[:4]] == ["", *chain[:3]]
+    assert [traces.parent_of(spans[name][0]) for name in chain[5:]] == ["virtual handset", chain[5]]
+    assert event.headers["traceparent"] == f"00-{TRACE}-{ids_of(spans['POST webhook'][0])[1]}-01"
+    for found in spans.values():
+        told = repr(dict(found[0].attributes or {}))
+        assert handset not in told
+        assert listed.number not in told
+    assert (spans["push"][0].attributes or {})["callmark.answer"] == "acknowledged"
+
+
+async def test_a_real_time_push_is_one_trace_with_the_request(emulator: Emulated) -> None:
+    deps, handset = emulator.deps, phone()
+    cast = await make_cast(deps)
+    await emulator.make(handset)
+    headers = {"Authorization": f"Bearer {cast.token}", "traceparent": TRACEPARENT}
+    (record,) = batch(deps, cast, "918040001234", [handset])
+    with traced() as traces:
+        url = f"/v2/clients/{cast.account.id}/dynamic_call_record"
+        assert (await emulator.http.post(url, json=record, headers=headers)).is_success
+    assert {name: len(found) for name, found in traces.of().items()} == {
+        "POST /v2/clients/{clientAccountId}/dynamic_call_record": 1,
+        "push": 1,
+        "handset": 1,
+    }
+
+
+@pytest.mark.parametrize("sent", [TRACEPARENT.replace("-01", "-00"), "nonsense", TRACEPARENT[:-1], ""])
+async def test_a_request_that_is_not_sampled_or_says_nothing_we_know_carries_no_trace_of_the_clients(
+    emulator: Emulated, sent: str
+) -> None:
+    cast = await make_cast(emulator.deps)
+    with traced() as traces:
+        await emulator.http.get(
+            f"/clients/{cast.account.id}/labels", headers={"Authorization": f"Bearer {cast.token}", "traceparent": sent}
+        )
+    assert traces.of() == {}
+
+
+async def test_while_it_is_off_nothing_carries_a_trace(emulator: Emulated) -> None:
+    deps, handset = emulator.deps, phone()
+    cast = await make_cast(deps)
+    await emulator.make(handset)
+    await push(deps, cast, handset)
+    headers = {"Authorization": f"Bearer {cast.token}", "traceparent": TRACEPARENT}
+    url = f"/v2/clients/{cast.account.id}/dynamic_call_records"
+    records = batch(deps, cast, "918040001234", [handset])
+    assert (await emulator.http.post(url, json={"call_records": records}, headers=headers)).is_success
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM batch WHERE traceparent IS NOT NULL") == 0
