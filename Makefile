@@ -22,6 +22,7 @@ demo: setup ## The main job on embedded engines; prints the story and the addres
 
 # Tests of pages and processes mostly wait: they run beside the others and are printed at their end.
 test: setup $(STAMP)/chromium $(STAMP)/debian ## Everything the tests need, then the whole suite
+	@rm -rf $(PYTHONPYCACHEPREFIX)$(or $(TMPDIR),/tmp)/pytest-of-* # programs that earlier runs made
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
 test-inside:
