@@ -51,7 +51,7 @@ def test_no_page_loads_anything_from_another_host(site: Path) -> None:
 
 def test_each_page_has_its_text_beside_it_and_a_line_in_llms_txt(site: Path) -> None:
     pages = [path.relative_to(site) for path in site.rglob("*.html") if path.name != "404.html"]
-    listed = re.findall(r"^- \[.+\]\((.+)\)$", (site / "llms.txt").read_text(), re.MULTILINE)
+    listed = re.findall(r"^- \[.+?\]\((.+?)\): .*$", (site / "llms.txt").read_text(), re.MULTILINE)
     assert len(pages) > 50
     assert sorted(listed) == sorted(page.with_suffix(".md").as_posix() for page in pages)
     whole = (site / "llms-full.txt").read_text()

@@ -18,7 +18,7 @@ def main() -> None:
     folder = sys.argv[1] if len(sys.argv) > 1 else None
     config = load_config(str(ROOT / "mkdocs.yml"), strict=True, **({"site_dir": folder} if folder else {}))
     build(config)
-    print(f"{config.site_dir}/index.html")
+    print(f"{config.site_dir}/index.html; to search in it: python3 -m http.server --directory {config.site_dir}")
 
 
 if __name__ == "__main__":

@@ -77,7 +77,11 @@ def _decisions(docs: Path) -> Iterator[str]:
 
 def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:  # noqa: ARG001 - MkDocs' signature
     """Keeps the order of the pages, for llms.txt."""
-    texts.ORDER[:] = [page.file.src_uri for page in nav.pages]
+    texts.SECTIONS.clear()
+    for page in nav.pages:
+        above = cast("list[Any]", page.ancestors)
+        section = str(above[-1].title) if above else "Callmark"
+        texts.SECTIONS.setdefault(section, []).append(page.file.src_uri)
     return nav
 
 

@@ -10,11 +10,12 @@ from markdown.extensions.toc import slugify
 from tools.docs_site.examples import name_of
 from tools.sources import ROOT
 
-ORDER: list[str] = []
-"""The pages in the order of the navigation."""
+SECTIONS: dict[str, list[str]] = {}
+"""The pages of each section of the navigation, in its order."""
 FENCE = re.compile(r"^( *)```([a-z]+)(?: +\w+=\"[^\"]*\")*$", re.MULTILINE)
 """The opening of a code block; what stands behind the language is for the tests."""
 _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
+_NO_PROSE = ("#", "|", "```", "!", "<", "[", "- ", "* ")
 _ABOUT = "Open, self-hosted platform for verified business caller ID, wire-compatible with the Verified Business APIs."
 
 
@@ -66,15 +67,23 @@ def _place_of(target: str, anchor: str) -> tuple[str, str]:
 
 def write(site: Path, pages: Mapping[str, Text]) -> None:
     """The twins, `llms.txt` with a line for each page, and `llms-full.txt` with all of them."""
-    lines, whole = [f"# Callmark\n\n> {_ABOUT}\n\n"], list[str]()
-    for path in ORDER:
-        page = pages[path]
-        twin = twin_of(path)
-        (site / twin).write_text(page.markdown.replace("README.md", "index.md"))
-        lines.append(f"- [{page.title}]({twin})\n")
-        whole.append(f"<!-- {twin} -->\n\n{page.markdown.strip()}\n\n")
+    lines, whole = [f"# Callmark\n\n> {_ABOUT}\n"], list[str]()
+    for section, paths in SECTIONS.items():
+        lines.append(f"\n## {section}\n\n")
+        for path in paths:
+            page, twin = pages[path], twin_of(path)
+            (site / twin).write_text(page.markdown.replace("README.md", "index.md"))
+            lines.append(f"- [{page.title}]({twin}): {first_sentence(page.markdown) or page.title}\n")
+            whole.append(f"<!-- {twin} -->\n\n{page.markdown.strip()}\n\n")
     (site / "llms.txt").write_text("".join(lines))
     (site / "llms-full.txt").write_text("".join(whole))
+
+
+def first_sentence(markdown: str) -> str:
+    """What a page begins with after its title, without links; empty for one that begins with a table or a list."""
+    start = next((part for part in markdown.split("\n\n")[1:] if not part.startswith(_NO_PROSE)), "")
+    plain = " ".join(re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", start).replace("**", "").split())
+    return re.split(r"(?<=\.) ", plain)[0].rstrip(":")
 
 
 def twin_of(path: str) -> str:

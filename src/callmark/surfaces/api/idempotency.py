@@ -17,7 +17,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import InvalidInput, KeyReused, StillRunning
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ApiRoute, ErrorDoc, ParamDoc
-from callmark.surfaces.http import JSON, NO_STORE, Header, Response
+from callmark.surfaces.http import JSON, NO_STORE, Header, Response, help_link
 
 _REPLAYED: Header = (b"idempotent-replayed", b"true")
 
@@ -62,7 +62,8 @@ async def answer_once(
         request.deps, request.account_id, parse_key(keys), hashlib.sha256(named + request.body).digest()
     )
     if isinstance(claim, KeptAnswer):
-        return Response(claim.status, claim.body, [JSON, NO_STORE, _REPLAYED])
+        lead = [help_link(InvalidInput.slug)] if claim.status == InvalidInput.status else []
+        return Response(claim.status, claim.body, [JSON, NO_STORE, _REPLAYED, *lead])
     request = replace(request, claim=claim)
     try:
         return await route.handler(request)
