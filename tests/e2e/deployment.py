@@ -29,6 +29,10 @@ STARTED = ("api-1", "gateway-1", "worker")
 """The second API and gateway are not: to the proxies they are hosts that are down."""
 
 
+UP_WITHIN_S = 180.0
+"""Every service starts at once, and several of them on a machine that does other things too."""
+
+
 class Notified:
     """A service manager's socket, and what it heard."""
 
@@ -57,6 +61,7 @@ class Deployment:
     inbox: Inbox
     notified: Notified
     environs: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    is_up: bool = False
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict[str, asyncio.subprocess.Process])
 
     @property
@@ -108,6 +113,7 @@ class Deployment:
         for service in STARTED:
             self.processes[service] = await self._start(service)
         await asyncio.gather(*(self._until_ready(service) for service in STARTED))
+        self.is_up = True
 
     async def _until_ready(self, service: str) -> None:
         url = f"http://127.0.0.1:{self.environs[service]['CALLMARK_ADMIN_PORT']}/readyz/all"
@@ -121,7 +127,10 @@ class Deployment:
             except httpx.TransportError:
                 return False
 
-        await until(ready, PATIENCE_S)
+        try:
+            await until(ready, UP_WITHIN_S)
+        except TimeoutError as exc:
+            raise AssertionError(f"{service} is not ready:\n{self.log_of(service)}") from exc
 
     async def stop(self) -> None:
         """Ends every service, which is to be clean and to leave nothing on a read-only file system."""
@@ -129,9 +138,10 @@ class Deployment:
             if process.returncode is None:
                 process.terminate()
         ends = {name: await process.wait() for name, process in self.processes.items()}
+        if not self.is_up:  # what stopped the start is what matters
+            return
         assert ends == dict.fromkeys(self.processes, 0), [self.log_of(name) for name, end in ends.items() if end]
-        if "worker" in ends:
-            await self.notified.heard("STOPPING=1")
+        await self.notified.heard("STOPPING=1")
         assert not (self.directory / "never").exists()
 
 
