@@ -3,11 +3,12 @@
 import asyncio
 import random
 import signal
+import tempfile
 from collections import Counter
 from contextlib import suppress
 
 import httpx
-from tests.e2e.play import PATIENCE_S, Handset, free_port
+from tests.e2e.play import PATIENCE_S, Handset, free_port, show_failures
 from tests.e2e.serving import COMMAND, tree
 from tests.waiting import until
 from websockets.asyncio.client import ClientConnection, connect
@@ -30,14 +31,20 @@ class Instance:
     async def start(self) -> None:
         """Returns when every role is ready."""
         options = ["--port", str(self._port), "--roles", "api,gateway,worker"]
-        self._process = await asyncio.create_subprocess_exec(
-            *COMMAND, "serve", *options, env=self._environ, stderr=asyncio.subprocess.DEVNULL
-        )
+        with tempfile.TemporaryFile() as errors:
+            process = await asyncio.create_subprocess_exec(
+                *COMMAND, "serve", *options, env=self._environ, stderr=errors
+            )
+            self._process = process
 
-        async def ready() -> bool:
-            return await self.is_ready("")
+            async def ready() -> bool:
+                return process.returncode is not None or await self.is_ready("")
 
-        await until(ready, PATIENCE_S)
+            try:
+                await until(ready, 2 * PATIENCE_S)
+                assert process.returncode is None
+            finally:
+                show_failures(errors)
 
     async def stop(self) -> None:
         if self._process and self._process.returncode is None:

@@ -121,10 +121,10 @@ async def serving(environ: dict[str, str], *options: str) -> AsyncGenerator[Serv
             if process.returncode is None:
                 process.terminate()
             await asyncio.wait_for(process.wait(), PATIENCE_S)
-            _show_failures(errors)
+            show_failures(errors)
 
 
-def _show_failures(errors: IO[bytes]) -> None:
+def show_failures(errors: IO[bytes]) -> None:
     """Prints what went wrong inside, for pytest to show beside a failed test."""
     errors.seek(0)
     for line in errors.read().decode().splitlines():

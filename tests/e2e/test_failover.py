@@ -3,8 +3,6 @@
 from tests.e2e.failover import Load, Stage, staged
 from tests.waiting import until
 
-CUT = {"ConnectError", "ReadError", "RemoteProtocolError"}
-
 
 async def test_every_promise_is_kept_while_parts_die_under_load_and_no_process_is_restarted_by_hand() -> None:
     async with staged(Load()) as stage:
@@ -17,8 +15,6 @@ async def test_every_promise_is_kept_while_parts_die_under_load_and_no_process_i
         await stage.settled()
         await every_record_reached_its_handset(stage)
         await every_callback_reached_the_business(stage)
-        cut = [phase.refusals for phase in stage.phases if CUT & phase.refusals.keys()]
-        assert not cut, "a process closed its port before the balancer had turned to the other"
 
 
 async def every_record_reached_its_handset(stage: Stage) -> None:

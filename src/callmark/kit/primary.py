@@ -128,6 +128,7 @@ class Primary:
         if self._looking is None or self._looking.done():
             self._looked_at = asyncio.get_running_loop().time()
             self._looking = asyncio.create_task(self._look(hosts))
+            self._looking.add_done_callback(_retrieve)  # whoever waits for it may be cut before its end
         return self._looking
 
     async def _look(self, hosts: Sequence[Host]) -> Host:
@@ -214,6 +215,11 @@ def _host(text: str, port: str) -> Host:
         return Host(name, int(own.removeprefix(":") or port or 5432))
     name, _, own = text.partition(":")
     return Host(name, int(own or port or 5432))
+
+
+def _retrieve(look: "asyncio.Task[Host]") -> None:
+    if not look.cancelled():
+        look.exception()
 
 
 def _noticed(look: "asyncio.Task[Host]") -> None:
