@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.e2e.serving import until
 from tests.engines import reachable_directory
 from tests.markdown import programs
 
+from callmark import __version__
 from callmark.main import cli
 from callmark.surfaces.emulator.magic import MAGIC
 from callmark.surfaces.emulator.model import Script
@@ -91,6 +93,26 @@ def test_it_tells_the_story_once(told: "subprocess.CompletedProcess[str]") -> No
     assert told.stdout.count("signature verified") == 2
     assert told.stdout.count(" ms\n") == 15
     assert told.stderr == ""
+
+
+@pytest.mark.usefixtures("told")
+def test_the_log_leads_from_a_push_to_what_a_worker_did_for_it(data: Path) -> None:
+    lines = {name: log_of(data, name) for name in ("http-0", "worker-1", "handsets-2")}
+    for name, found in lines.items():
+        assert {line["process"] for line in found} == {name}
+        assert {line["host"] for line in found} == {socket.gethostname()}
+        assert {line["version"] for line in found} == {__version__}
+        assert all(line["pid"] and line["timestamp"] and line["level"] for line in found)
+    pushed = [line for line in lines["http-0"] if line["event"] == "request" and "batch" in line]
+    assert pushed
+    assert all(line["request_id"] for line in pushed)
+    done = {line["batch"] for line in lines["worker-1"] if line["event"] == "batch_pushed"}
+    assert done
+    assert done <= {line["batch"] for line in pushed}
+
+
+def log_of(data: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (data / f"logs/{name}.log").read_text().splitlines()]
 
 
 @pytest.mark.usefixtures("told")

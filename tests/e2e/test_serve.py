@@ -9,6 +9,8 @@ import socket
 import time
 from collections.abc import Generator
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from tests.alerting import Looks, judge
@@ -40,6 +42,21 @@ def test_every_process_answers_on_the_shared_port_and_on_its_own(serve: Serve) -
     for url in there["admin_urls"]:
         assert url.startswith("http://127.0.0.2:")
         assert [fetch(url + path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+def test_the_log_has_the_request_id_of_a_client_or_one_of_our_own(serve: Serve) -> None:
+    url = serve.installation["base_url"] + "/nowhere"
+    for headers in ({"X-Request-Id": "order-4711"}, {}, {"X-Request-Id": "not one\tat all"}):
+        with pytest.raises(HTTPError) as refused, urlopen(Request(url, headers=headers)):  # noqa: S310 - an address of ours
+            pass
+        refused.value.close()
+        sent, answered = headers.get("X-Request-Id"), refused.value.headers["x-request-id"]
+        assert (answered == sent) is (sent == "order-4711")
+        until(lambda answered=answered: any(line.get("request_id") == answered for line in serve.log))
+    (line,) = [line for line in serve.log if line.get("request_id") == "order-4711"]
+    assert (line["event"], line["method"], line["status"]) == ("request", "GET", 404)
+    assert line["process"] in {"http-0", "http-1"}
+    assert line["host"] == socket.gethostname()
 
 
 def test_a_second_start_on_the_same_directory_is_refused(serve: Serve) -> None:

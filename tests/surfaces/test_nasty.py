@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.factories import make_cast
 from tests.nasty import DEEP, QUERIES, ROUNDS, SEGMENTS, headers, third
@@ -233,7 +234,7 @@ async def test_a_bug_is_answered_in_the_envelope_and_logged_once_with_its_reques
 
     transport = httpx.ASGITransport(Observed(broken), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://callmark.test") as http:
-        with capture_logs() as logs:
+        with capture_logs(processors=[merge_contextvars]) as logs:
             answer = await http.get("/", headers={"X-Request-Id": "mine"})
     assert answer.status_code == 500
     assert answer.json() == {"slug": "internal-server-error", "message": "internal error"}

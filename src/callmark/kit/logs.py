@@ -1,22 +1,35 @@
 """Structured logs: one JSON line each on standard error, with the request's id where there is one."""
 
 import logging
+import os
+import socket
 import sys
 from typing import TextIO
 
 import msgspec
 import structlog
 
-request_id = structlog.contextvars.bind_contextvars
-"""Binds `request_id=…` to every line logged further down in the same task."""
+from callmark import __version__
+
+bind = structlog.contextvars.bind_contextvars
+"""`bind(request_id=…)` adds that to every line logged further down in the same task."""
 
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 
-def set_up(level: str, *, stream: TextIO | None = None) -> None:
-    """Sends our lines and those of the libraries to `stream` (standard error by default) from `level` on."""
+def set_up(level: str, *, process: str = "command", stream: TextIO | None = None) -> None:
+    """Sends our lines and those of the libraries to `stream` (standard error by default) from `level` on.
+
+    Each line names the `process` ("http-0"), its id, the host and the version.
+    """
+    here = {"process": process, "pid": os.getpid(), "host": socket.gethostname(), "version": __version__}
+
+    def name_process(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**here, **event}  # a fact of the event itself that is called the same stays
+
     shared: list[structlog.typing.Processor] = [
+        name_process,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -106,7 +106,7 @@ class Primary:
             try:
                 made = await self._to(known, min(timeout, CONNECT_WITHIN_S), options)
             except LOST as exc:
-                log.debug("postgresql_connect_failed", host=str(known), error=said(exc))
+                log.debug("postgresql_connect_failed", server=str(known), error=said(exc))
             else:
                 if known == self._known:
                     return made
@@ -145,7 +145,7 @@ class Primary:
         self._timeline = best.timeline
         if best.host != self._known:
             self._cut_all()
-            log.info("postgresql_primary", host=str(best.host), before=str(self._known or ""))
+            log.info("postgresql_primary", server=str(best.host), before=str(self._known or ""))
         self._known = best.host
         return best.host
 

@@ -83,9 +83,8 @@ def main() -> None:
     args = parser.parse_args()
     settings = read_settings(_given(args.settings_fd))
     allow_many_files()
-    logs.set_up(settings.log_level)
     name = f"{args.kind}-{args.index}"
-    structlog.contextvars.bind_contextvars(process=name)
+    logs.set_up(settings.log_level, process=name)
     name_process(name, args.roles if args.kind == "http" else args.kind)
     line = _ParentPipe(args.ready_fd)
     health = Health()

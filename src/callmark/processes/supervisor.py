@@ -15,6 +15,7 @@ import structlog
 from callmark.kit.clock import SystemClock
 from callmark.kit.db import connect
 from callmark.kit.engines.data_directory import DataDirectory, Installation
+from callmark.kit.engines.logfile import bound_logs
 from callmark.kit.engines.nats import EmbeddedNats
 from callmark.kit.engines.postgres import EmbeddedPostgres
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
@@ -162,6 +163,7 @@ class Supervisor:
         directory.prepare()
         self._stack.enter_context(directory.lock())
         directory.retract()  # a killed one left it
+        self._stack.push_async_callback(end, [asyncio.create_task(bound_logs(directory))])
         return directory
 
     def _engines(self, settings: Settings) -> list[EmbeddedPostgres | EmbeddedNats]:

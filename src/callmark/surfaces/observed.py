@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmark.kit import tracing
+from callmark.kit import logs, tracing
 from callmark.kit.errors import Unavailable
 from callmark.kit.ids import new_id
 from callmark.kit.metrics import histogram
@@ -57,6 +57,7 @@ class Observed:
         sent = header(scope, b"x-request-id") or ""
         request_id = sent if _OURS_TO_KEEP(sent) else str(new_id())
         scope["callmark.request_id"] = request_id
+        logs.bind(request_id=request_id)
         bare = scope["method"] == "HEAD"
         inner = {**scope, "method": "GET", _HEAD: True} if bare else scope
         answer = _Answer(send, request_id, bare=bare)
@@ -66,20 +67,20 @@ class Observed:
         except _HeadAnswered:
             pass
         except asyncio.CancelledError:  # the server is shutting down, and this request took longer than it waits
-            log.warning("request_cut", request_id=request_id, path=scope["path"])
+            log.warning("request_cut", path=scope["path"])
             if answer.status:
                 raise
             await render_error(Unavailable("the server is shutting down")).send(
                 answer.send, [(b"connection", b"close")]
             )
         except Exception as exc:
-            log.exception("request_failed", request_id=request_id, path=scope["path"])
+            log.exception("request_failed", path=scope["path"])
             if not answer.status:
                 await internal_error().send(answer.send)
             elif not bare:
                 await _cut(scope, receive, exc)
         finally:
-            _note(inner, scope["method"], request_id, answer.status, perf_counter() - began)
+            _note(inner, scope["method"], answer.status, perf_counter() - began)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application, in a span below the client's `traceparent`. Without the path: some name people."""
@@ -152,13 +153,12 @@ def _route_of(scope: Scope) -> str:
     return route if isinstance(route, str) else route.path
 
 
-def _note(scope: Scope, method: str, request_id: str, status: int, seconds: float) -> None:
+def _note(scope: Scope, method: str, status: int, seconds: float) -> None:
     path = _route_of(scope)
     _seconds(method, path, status).observe(seconds)
     if not _is_quiet(scope["path"]):
         log.info(
             "request",
-            request_id=request_id,
             method=method,
             route=path,
             status=status,

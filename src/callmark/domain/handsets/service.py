@@ -104,7 +104,7 @@ async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, 
             raise Unauthenticated
         made = await queries.put_registration(tx, app_id, phone, os, version, sha256(token), deps.clock.now())
     await _announce(deps, Takeover(phone, made.generation))
-    log.info("handset_registered", phone=shorten(phone), generation=made.generation, os=os.value, version=version)
+    log.info("handset_registered", phone=shorten(phone), generation=made.generation, os=os.value, app_version=version)
     return Registered(made, token)
 
 

@@ -35,7 +35,7 @@ from callmark.domain.personalisation.validation import (
 )
 from callmark.domain.policy.model import Actor
 from callmark.domain.work_names import WorkName
-from callmark.kit import patience, tracing
+from callmark.kit import logs, patience, tracing
 from callmark.kit.clock import to_ms
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
@@ -89,6 +89,7 @@ async def submit_batch(
     now = deps.clock.now()
     batch_id = BatchId(new_id())
     allow_foreign = deps.settings.foreign_callers == "allow"
+    logs.bind(batch=str(batch_id))
     known = await known_to(tx, account_id, rules, (s.record for s in submitted), allow_foreign=allow_foreign)
     rows = [_row(batch_id, account_id, i, s, rules, known, now) for i, s in enumerate(submitted)]
     ends = [row[_ENDS_AT] for row in rows]
@@ -150,6 +151,7 @@ async def push_now(
         raise
     reach = handsets.reach_by(make, deps.settings.min_app_version)
     batch_id = BatchId(new_id())
+    logs.bind(batch=str(batch_id))
     single = _single(account_id, good, known, now)
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), claim)
     if reach is Reach.REACHABLE:

@@ -1,20 +1,27 @@
-"""The engines' log files: appended to, with one older file kept."""
+"""The log files of engines and of the demo's processes: appended to, with one older file kept, bounded while they run.
 
+A child inherits its file open and writes to it for as long as it lives. So a file that has grown is copied and then
+emptied in place: whoever appends goes on at its new end. A line that comes between the two is lost.
+"""
+
+import asyncio
 import os
 from pathlib import Path
 from typing import IO
 
+import structlog
+
 from callmark.kit.engines.data_directory import DataDirectory
 
+log = structlog.get_logger(__name__)
+
 LARGEST_BYTES = 10 * 1024 * 1024
+LOOK_EVERY_S = 1.0
 
 
 def open_log(data: DataDirectory, engine: str) -> IO[bytes]:
-    """`logs/<engine>.log`, open for appending; one over 10 MiB is put aside first."""
-    path = _path(data, engine)
-    if path.exists() and path.stat().st_size > LARGEST_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    return path.open("ab")  # the engine inherits it open; the directory (0700) stays ours
+    """`logs/<engine>.log`, open for appending."""
+    return _path(data, engine).open("ab")  # the engine inherits it open; the directory (0700) stays ours
 
 
 def tail(data: DataDirectory, engine: str, size: int = 2000) -> str:
@@ -22,6 +29,29 @@ def tail(data: DataDirectory, engine: str, size: int = 2000) -> str:
     with _path(data, engine).open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - size))
         return file.read().decode(errors="replace").strip()
+
+
+async def bound_logs(data: DataDirectory) -> None:
+    """Keeps every log file, and the older one beside it, at 10 MiB and what a second brings; without end."""
+    while True:
+        try:
+            await asyncio.to_thread(shorten_logs, data)
+        except OSError as exc:  # a full disk, as a rule; the next look may succeed
+            log.warning("logs_not_shortened", error=str(exc))
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def shorten_logs(data: DataDirectory, largest: int = LARGEST_BYTES) -> None:
+    """Puts the end of each log over `largest` bytes aside as `<engine>.log.1`, and empties it. Raises OSError."""
+    for path in data.logs.glob("*.log"):
+        size = path.stat().st_size
+        if size > largest:
+            try:
+                with path.open("rb") as grown, path.with_suffix(".log.1").open("wb") as aside:
+                    grown.seek(size - largest)
+                    aside.write(grown.read(largest))
+            finally:
+                os.truncate(path, 0)  # also where the disk is full: then room is worth more than old lines
 
 
 def _path(data: DataDirectory, engine: str) -> Path:
