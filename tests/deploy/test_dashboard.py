@@ -1,0 +1,59 @@
+"""The Grafana dashboard: each query is PromQL and names metrics and labels that there are."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.alerting import PROMTOOL
+from tools.sources import ROOT
+
+from callmark.surfaces.metrics import describe
+
+DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/callmark.json").read_text())
+PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]]
+_OF_PROMETHEUS = {"job", "instance", "le"}
+_KNOWN = {one.name: {*one.labels, *_OF_PROMETHEUS} for one in describe()}
+
+
+def named(query: str) -> set[str]:
+    """The metrics of a query, a histogram by its own name."""
+    found = re.findall(r"\b((?:callmark|process)_\w+)\b", re.sub(r'"[^"]*"', "", query))
+    return {name if name in _KNOWN else re.sub(r"_(bucket|sum|count)$", "", name) for name in found}
+
+
+def test_each_query_is_promql(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(QUERIES)]
+    file = tmp_path / "queries.yml"  # JSON is YAML
+    file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run([PROMTOOL, "check", "rules", file], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(QUERIES)} rules found" in done.stdout
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_each_query_names_metrics_and_labels_that_there_are(query: str) -> None:
+    metrics = named(query)
+    assert metrics
+    assert metrics <= _KNOWN.keys()
+    labels = {label.strip() for group in re.findall(r"\bby \(([^)]*)\)", query) for label in group.split(",")}
+    labels |= set(re.findall(r"(\w+)(?:=~|!=|=)\"", query))
+    assert labels <= set().union(*(_KNOWN[name] for name in metrics))
+
+
+def test_each_metric_of_callmark_that_moves_is_on_it() -> None:
+    shown = {name for query in QUERIES for name in named(query)}
+    facts = {"callmark_process_info", "callmark_schema_newest", "callmark_schema_number", "callmark_outgoing_held"}
+    states = {"callmark_unit_working", "callmark_part_working", "callmark_nats_reconnects_total"}  # alerts have them
+    pool = {"callmark_pool_size", "callmark_pool_waiting"}
+    assert {name for name in _KNOWN if name.startswith("callmark_")} - shown == facts | states | pool
+
+
+def test_panels_do_not_overlap_and_each_has_its_unit() -> None:
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in PANELS]
+    assert len(places) == len(set(places))
+    assert all(panel["fieldConfig"]["defaults"]["unit"] for panel in PANELS)
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
