@@ -13,4 +13,5 @@ class WorkName(StrEnum):
     DELIVERIES = "deliveries"
     MAILS = "mails"
     ALERT_POSTS = "alert_posts"
+    WAKE_UPS = "wake_ups"
     PERIODIC = "periodic"

@@ -223,6 +223,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " other private addresses are refused."
         ),
     ] = ""
+    fcm_credentials_file: Annotated[
+        Path | None,
+        Meta(
+            description="The JSON file of a Firebase service account, by which sleeping apps are woken; unset: none is."
+        ),
+    ] = None
+    fcm_url: Annotated[str, Meta(description="Where Firebase Cloud Messaging is; for tests.")] = (
+        "https://fcm.googleapis.com"
+    )
     smtp_host: Annotated[
         str,
         Meta(description="Mail server for outgoing mail; while unset, mails wait. The emulator shows them instead."),

@@ -8,6 +8,7 @@ from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import daily_figures as call_figures, jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
@@ -64,8 +65,8 @@ def periodic(deps: Deps) -> Work:
     return Work(name=WorkName.PERIODIC, table="periodic_job", key="name", columns="name", run=run, at_once=4)
 
 
-def row_works(deps: Deps) -> list[Work]:
-    """Every kind of work whose rows are leased one by one."""
+def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:
+    """Every kind of work whose rows are leased one by one; without `outbound`, to look at them."""
     return [
         personalisation.batches(deps),
         uploads.uploads(deps),
@@ -73,10 +74,11 @@ def row_works(deps: Deps) -> list[Work]:
         numbers.listing_jobs(deps),
         mail.mails(deps),
         posts.alert_posts(deps),
+        waking.wake_ups(deps, outbound),
         periodic(deps),
     ]
 
 
 def works(deps: Deps, outbound: Outbound) -> list[Work]:
     """Every kind of work."""
-    return [*row_works(deps), webhooks.deliveries(deps, outbound)]
+    return [*row_works(deps, outbound), webhooks.deliveries(deps, outbound)]

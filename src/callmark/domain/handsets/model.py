@@ -53,6 +53,20 @@ class Registration:
     app_version: str
 
 
+class PushService(StrEnum):
+    """Through what an app is woken."""
+
+    FCM = "fcm"
+
+
+@dataclass(frozen=True, slots=True)
+class PushToken:
+    """How a sleeping app is woken: its token at that service."""
+
+    service: PushService
+    token: str
+
+
 @dataclass(frozen=True, slots=True)
 class ListedHandset:
     """A live registration as it is listed: with the app that made it, and since when."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset, Registration
+from callmark.domain.handsets.model import OS, HandsetApp, HandsetFilter, ListedHandset, PushToken, Registration
 from callmark.domain.ids import HandsetAppId
 from callmark.kit.db import Row, Tx, fetch_one
 from callmark.kit.phone import PhoneNumber
@@ -49,15 +49,23 @@ async def find_live_app(tx: Tx, credential_sha256: bytes) -> HandsetAppId | None
 
 
 async def put_registration(
-    tx: Tx, app_id: HandsetAppId, phone: PhoneNumber, os: OS, version: str, token_sha256: bytes, now: datetime
+    tx: Tx,
+    app_id: HandsetAppId,
+    phone: PhoneNumber,
+    os: OS,
+    version: str,
+    token_sha256: bytes,
+    push: PushToken | None,
+    now: datetime,
 ) -> Registration:
     """The number's registration from now on: the first, or one generation above what was there."""
     row = await fetch_one(
         tx,
-        "INSERT INTO registration AS r (phone_number, generation, app_id, os, app_version, token_sha256, registered_at)"
-        " VALUES ($1, 1, $2, $3, $4, $5, $6)"
+        "INSERT INTO registration AS r (phone_number, generation, app_id, os, app_version, token_sha256, registered_at,"
+        " push_service, push_token) VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8)"
         " ON CONFLICT (phone_number) DO UPDATE SET generation = r.generation + 1, app_id = $2, os = $3,"
-        " app_version = $4, token_sha256 = $5, registered_at = $6, forgotten_at = NULL"
+        " app_version = $4, token_sha256 = $5, registered_at = $6, forgotten_at = NULL, push_service = $7,"
+        " push_token = $8"
         " RETURNING phone_number, generation, os, app_version",
         phone,
         app_id,
@@ -65,6 +73,8 @@ async def put_registration(
         version,
         token_sha256,
         now,
+        push and push.service.value,
+        push and push.token,
     )
     return _registration(row)
 

@@ -18,6 +18,7 @@ from callmark.domain.handsets.model import (
     TAKEOVER,
     TOKEN_PREFIX,
     HandsetApp,
+    PushToken,
     Reach,
     Registration,
     Takeover,
@@ -91,8 +92,17 @@ async def forget_number(deps: Deps, phone: PhoneNumber, *, by: Actor) -> None:
         tx.after_commit(partial(recheck, deps))
 
 
-async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, version: str) -> Registered:
+async def register(
+    deps: Deps,
+    app_credential: str,
+    phone: PhoneNumber,
+    os: OS,
+    version: str,
+    push: PushToken | None = None,
+) -> Registered:
     """The number's live registration from now on; what was there before ends, with its streams everywhere.
+
+    With `push` the app is woken when something is for it and no stream is open.
 
     Raises Unauthenticated for the credential, InvalidInput for the version.
     """
@@ -102,8 +112,8 @@ async def register(deps: Deps, app_credential: str, phone: PhoneNumber, os: OS, 
         app_id = await queries.find_live_app(tx, sha256(app_credential))
         if app_id is None:
             raise Unauthenticated
-        made = await queries.put_registration(tx, app_id, phone, os, version, sha256(token), deps.clock.now())
-    await _announce(deps, Takeover(phone, made.generation))
+        made = await queries.put_registration(tx, app_id, phone, os, version, sha256(token), push, deps.clock.now())
+    await announce(deps, Takeover(phone, made.generation))
     log.info("handset_registered", phone=shorten(phone), generation=made.generation, os=os.value, app_version=version)
     return Registered(made, token)
 
@@ -114,7 +124,7 @@ async def forget(deps: Deps, token: str) -> None:
         ended = await queries.forget(tx, sha256(token), deps.clock.now())
     if ended is None:
         raise Unauthenticated
-    await _announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
+    await announce(deps, Takeover(ended.phone_number, ended.generation, forgotten=True))
     log.info("handset_forgotten", phone=shorten(ended.phone_number), generation=ended.generation)
 
 
@@ -129,7 +139,7 @@ async def authenticate(deps: Deps, token: str) -> Registration:
 
 async def announce_stream(deps: Deps, registration: Registration, stream: str) -> None:
     """Tells every gateway that `stream` took over from older streams of the same registration."""
-    await _announce(deps, Takeover(registration.phone_number, registration.generation, stream=stream))
+    await announce(deps, Takeover(registration.phone_number, registration.generation, stream=stream))
 
 
 async def ended_among(deps: Deps, registrations: Collection[Registration]) -> dict[PhoneNumber, int | None]:
@@ -160,5 +170,6 @@ async def recheck(deps: Deps) -> None:
     await deps.fabric.announce(RECHECK)
 
 
-async def _announce(deps: Deps, takeover: Takeover) -> None:
+async def announce(deps: Deps, takeover: Takeover) -> None:
+    """Tells every gateway that streams of a number must end."""
     await deps.fabric.announce(TAKEOVER, msgspec.json.encode(takeover))

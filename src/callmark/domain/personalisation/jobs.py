@@ -11,11 +11,11 @@ import structlog
 from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence, service as handsets
+from callmark.domain.handsets import service as handsets, waking
 from callmark.domain.handsets.model import Reach
 from callmark.domain.personalisation import metrics, queries
 from callmark.domain.personalisation.batches.service import look_again
-from callmark.domain.personalisation.model import OpenRecord, Outcome, Settlement
+from callmark.domain.personalisation.model import OpenRecord, Outcome, RecordKey, Settlement
 from callmark.domain.personalisation.push_spans import PushSpans
 from callmark.domain.personalisation.service import UNREACHABLE, as_push
 from callmark.domain.personalisation.suspension.jobs import LOOK_AFTER, tell_if_suspended
@@ -126,7 +126,8 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
     within = timedelta(seconds=deps.settings.bulk_deadline_s)
     spans = PushSpans(records)
     pushes = [as_push(deps, record, spans.traceparent(i)) for i, record in enumerate(records)]
-    async for group in deps.fabric.push(pushes, within, partial(presence.returning, deps)):
+    ends = _last_ends([record.key for record in records])
+    async for group in deps.fabric.push(pushes, within, partial(waking.expected, deps, ends)):
         spans.answered(group)
         at = deps.clock.now()
         settled = [
@@ -137,6 +138,14 @@ async def _push_and_settle(deps: Deps, records: Sequence[OpenRecord]) -> int:
         lost += len(group) - len(settled)
         await _settle(deps, settled)
     return lost
+
+
+def _last_ends(keys: Sequence[RecordKey]) -> dict[PhoneNumber, datetime]:
+    """Until when there is something to show on each receiver's handset."""
+    ends: dict[PhoneNumber, datetime] = {}
+    for key in keys:
+        ends[key.receiver_number] = max(key.ends_at, ends.get(key.receiver_number, key.ends_at))
+    return ends
 
 
 async def _settle(deps: Deps, settled: Sequence[Settlement]) -> None:

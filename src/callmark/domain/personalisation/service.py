@@ -13,7 +13,7 @@ from callmark.domain import news
 from callmark.domain.accounts import service as accounts
 from callmark.domain.audit import service as audit
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import presence, service as handsets
+from callmark.domain.handsets import service as handsets, waking
 from callmark.domain.handsets.model import Reach
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.idempotency.model import Claim
@@ -222,8 +222,9 @@ def _insertable(record: OpenRecord, batch_id: BatchId, good: GoodRecord, due_at:
 
 
 async def _push_one(deps: Deps, record: OpenRecord, within: timedelta) -> Outcome:
-    spans = PushSpans([record])
-    pushed = deps.fabric.push([as_push(deps, record, spans.traceparent(0))], within, partial(presence.returning, deps))
+    spans, ends = PushSpans([record]), {record.key.receiver_number: record.key.ends_at}
+    pushes = [as_push(deps, record, spans.traceparent(0))]
+    pushed = deps.fabric.push(pushes, within, partial(waking.expected, deps, ends))
     answers: list[Answer] = []
     async for group in pushed:
         spans.answered(group)

@@ -853,10 +853,14 @@ CREATE TABLE public.registration (
     app_version text NOT NULL,
     token_sha256 bytea,
     registered_at timestamp with time zone NOT NULL,
-    forgotten_at timestamp with time zone
+    forgotten_at timestamp with time zone,
+    push_service text,
+    push_token text
 );
 
 COMMENT ON TABLE public.registration IS 'One row a phone number: its live registration, or (token null) that it was forgotten.';
+
+COMMENT ON COLUMN public.registration.push_token IS 'The app''s token at push_service, by which it is woken. Null: it is not woken.';
 
 CREATE UNLOGGED TABLE public.request_window (
     token_sha256 bytea NOT NULL,
@@ -983,6 +987,19 @@ WITH (fillfactor='70');
 COMMENT ON TABLE public.waiting_delivery IS 'Deliveries with an attempt to come, apart from the log, so that what is due is found in a small table.';
 
 COMMENT ON COLUMN public.waiting_delivery.failures IS 'Failed attempts since the schedule began, which a resent delivery begins anew; attempt_count counts all.';
+
+CREATE TABLE public.wake_up (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    wanted_until timestamp with time zone NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.wake_up IS 'One row a phone number that was ever woken. wanted_until is when the last record to show has ended.';
 
 CREATE TABLE public.webhook (
     id uuid NOT NULL,
@@ -1252,6 +1269,9 @@ ALTER TABLE ONLY public.virtual_handset
 ALTER TABLE ONLY public.waiting_delivery
     ADD CONSTRAINT waiting_delivery_pkey PRIMARY KEY (delivery_id);
 
+ALTER TABLE ONLY public.wake_up
+    ADD CONSTRAINT wake_up_pkey PRIMARY KEY (phone_number);
+
 ALTER TABLE ONLY public.webhook_outage
     ADD CONSTRAINT webhook_outage_pkey PRIMARY KEY (webhook_id);
 
@@ -1446,6 +1466,8 @@ CREATE INDEX upload_due_account_id ON public.upload USING btree (account_id, due
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 
 CREATE INDEX waiting_delivery_due ON public.waiting_delivery USING btree (webhook_id, due_at, event_number);
+
+CREATE INDEX wake_up_due ON public.wake_up USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX webhook_account ON public.webhook USING btree (account_id);
 

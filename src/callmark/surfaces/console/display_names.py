@@ -313,6 +313,7 @@ WORK = {
     "listing_jobs": "Listing jobs",
     "mails": "Emails",
     "alert_posts": "Alerts to channels",
+    "wake_ups": "Wake-ups of handsets",
 }
 PERIODIC = {
     "partitions": "Creates partitions for the coming days and drops old ones",

@@ -47,6 +47,7 @@ FORGOTTEN = frozenset(
         "event",
         "event_counter",
         "mail",
+        "wake_up",
         "sink_request",
         "sink",
         "idempotency_key",

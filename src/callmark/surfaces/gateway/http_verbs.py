@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
-from callmark.domain.handsets.model import Registration
+from callmark.domain.handsets.model import PushToken, Registration
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import RecordRef, identity_of
 from callmark.kit.clock import to_ms
@@ -44,8 +44,19 @@ async def register(request: Request) -> Response:
     """`POST registrations`: a new token, and the end of the older one."""
     body = await request.body(wire.RegistrationBody)
     phone = number_of(body.phone_number, "phone_number", body.region)
-    made = await handsets.register(request.deps, request.credential, phone, body.os, body.app_version)
+    push = _push_token(body)
+    made = await handsets.register(request.deps, request.credential, phone, body.os, body.app_version, push)
     return render(wire.RegistrationAnswer(phone, made.registration.generation, made.token), 201)
+
+
+def _push_token(body: wire.RegistrationBody) -> PushToken | None:
+    """Raises InvalidInput for one of the two alone."""
+    if body.push_service is None and body.push_token is None:
+        return None
+    if body.push_service is None or body.push_token is None:
+        missing = "push_service" if body.push_service is None else "push_token"
+        raise InvalidInput(f"{missing} is required", field=missing)
+    return PushToken(body.push_service, body.push_token)
 
 
 async def forget(request: Request) -> Response:

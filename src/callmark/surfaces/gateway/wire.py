@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from callmark.domain.calls.model import CallEvent, CallSource, Disconnect, Verification
 from callmark.domain.feedback.model import MOST_QUESTIONS, CallType
-from callmark.domain.handsets.model import OS
+from callmark.domain.handsets.model import OS, PushService
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef
 from callmark.domain.resolution.model import ListedIdentity, Offers
 from callmark.kit.errors import AppError, InvalidInput
@@ -116,6 +116,8 @@ class RegistrationBody(Struct, kw_only=True, frozen=True):
     region: Region | None = None
     os: OS
     app_version: ShortText
+    push_service: PushService | None = None
+    push_token: Annotated[str, Meta(min_length=1, max_length=4096)] | None = None
 
 
 class AckFrame(Struct, kw_only=True, frozen=True, tag="ack"):

@@ -102,6 +102,8 @@ _FIELDS: dict[str, str | tuple[str, Json]] = {
     "WantedAccount.labels": "Its labels; a dynamic one of the account's name when left out.",
     "WantedLabel.name": "The label's name.",
     "AccountLabelOut.name": "The label's name.",
+    "push_service": "Through what the app is woken, `fcm`; null: it is not woken.",
+    "push_token": "The app's token there; required with `push_service`.",
     "region": "The country in whose form numbers without `+` stand, two letters; null: with their country code.",
     "WantedLabel.type": "What the label is for; `dynamic` when left out.",
     "AccountLabelOut.type": "What the label is for.",

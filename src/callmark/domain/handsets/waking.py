@@ -1,0 +1,126 @@
+"""Wakes handsets that sleep: a push to one without a stream asks its app, through FCM, to open one.
+
+The wake-up is a row, so it is retried and seen like all background work. It carries no identity: the app connects and
+fetches what is for it. While it wakes, the push is sent again until its deadline, as for a handset whose stream was
+lost a moment ago; what comes later is a late delivery.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import presence, service, waking_queries
+from callmark.domain.handsets.model import Takeover
+from callmark.domain.handsets.waking_queries import WantedWakeUp
+from callmark.domain.work_names import WorkName
+from callmark.kit.errors import AppError
+from callmark.kit.fcm import Fcm, MessageRefused, NotNow, TokenGone, Woke, Woken, read_service_account
+from callmark.kit.metrics import counter
+from callmark.kit.outbound import Outbound
+from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.work import Claimed, Work
+
+log = structlog.get_logger(__name__)
+
+FIRST_RETRY, LAST_RETRY = timedelta(seconds=1), timedelta(minutes=1)
+WAKE_UPS = counter(
+    "callmark_wake_ups_total",
+    "Attempts to wake a sleeping handset, by result: woken, token_gone, not_now (tried again) or refused.",
+    ["result"],
+)
+_RESULTS: Mapping[type[Woke], str] = {
+    Woken: "woken",
+    TokenGone: "token_gone",
+    NotNow: "not_now",
+    MessageRefused: "refused",
+}
+
+
+async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Collection[str]) -> set[str]:
+    """Those of numbers without a stream whose handsets come in a moment: they lost it, or are being woken.
+
+    `ends` says until when there is something to show on each.
+    """
+    near = await presence.returning(deps, numbers)
+    if deps.settings.fcm_credentials_file is None:
+        return near
+    asleep = [PhoneNumber(number) for number in set(numbers) - near]
+    now = deps.clock.now()
+    try:
+        wanted = [WantedWakeUp(number, ends[number], now) for number in asleep]
+        able: Sequence[bool] = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
+    except AppError as exc:
+        log.warning("wake_up_not_written", error=exc.detail)
+        return near
+    woken = {number for number, can_wake in zip(asleep, able, strict=True) if can_wake}
+    if woken:
+        await deps.wake(WorkName.WAKE_UPS)
+    return near | woken
+
+
+def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
+    """The work of waking; without credentials nothing is claimed. `outbound` is None for who only looks at the rows."""
+    path, fcm = deps.settings.fcm_credentials_file, None
+    if path and outbound:
+        fcm = Fcm(read_service_account(path), deps.settings.fcm_url, outbound, deps.real_clock)
+
+    async def run(claimed: Claimed) -> datetime | None:
+        if fcm is None:
+            return claimed.row["due_at"]
+        return await _wake(deps, fcm, claimed)
+
+    return Work(
+        name=WorkName.WAKE_UPS,
+        table="wake_up",
+        key="phone_number",
+        columns="phone_number, wanted_until, attempt_count, due_at",
+        run=run,
+        at_once=64,
+        ready=lambda: fcm is not None and fcm.is_free,
+        is_outgoing=True,
+    )
+
+
+async def _wake(deps: Deps, fcm: Fcm, claimed: Claimed) -> datetime | None:
+    number, until = PhoneNumber(claimed.row["phone_number"]), claimed.row["wanted_until"]
+    now, attempts = deps.clock.now(), claimed.row["attempt_count"] + 1
+    async with deps.db.connection() as tx:
+        token = await waking_queries.find_push_token(tx, number)
+    if token is None or until <= now:
+        return None
+    woke = await fcm.wake(token, {"type": "callmark.wake", "phone_number": number}, (until - now).total_seconds())
+    WAKE_UPS.labels(_RESULTS[type(woke)]).inc()
+    if isinstance(woke, TokenGone):
+        await _forget(deps, number, token)
+    _tell(number, woke, attempts)
+    now = deps.clock.now()
+    due_at = now + _pause(woke, attempts) if isinstance(woke, NotNow) else None
+    due_at = due_at if due_at and due_at < until else None
+    sent_at = now if isinstance(woke, Woken) else None
+    async with deps.db.connection() as tx:
+        await waking_queries.end_attempt(
+            tx, number, claimed.lease_id, attempts=attempts, sent_at=sent_at, due_at=due_at
+        )
+    return due_at
+
+
+async def _forget(deps: Deps, number: PhoneNumber, token: str) -> None:
+    """Ends the registration of an app that was uninstalled, and its streams, should there be any."""
+    async with deps.db.connection() as tx:
+        ended = await waking_queries.forget_uninstalled(tx, number, token, deps.clock.now())
+    if ended is not None:
+        await service.announce(deps, Takeover(number, ended["generation"], forgotten=True))
+
+
+def _pause(woke: NotNow, attempts: int) -> timedelta:
+    """Doubled with each attempt; as long as the service says, if it says."""
+    doubled = min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY)
+    return max(doubled, timedelta(seconds=woke.after_s or 0))
+
+
+def _tell(number: PhoneNumber, woke: Woke, attempts: int) -> None:
+    error = woke.error if isinstance(woke, NotNow | MessageRefused) else None
+    tell = log.warning if error else log.info
+    tell("wake_up", phone=shorten(number), result=_RESULTS[type(woke)], number=attempts, error=error)

@@ -1,0 +1,89 @@
+"""The SQL of wake-ups."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from callmark.kit.db import DatabaseConnection, Row, Tx
+from callmark.kit.phone import PhoneNumber
+
+PAUSE = timedelta(seconds=2)
+"""How long after a wake-up no other one is sent to the same handset."""
+
+
+class WantedWakeUp(NamedTuple):
+    """A handset that is to be woken before `until`, when the last record for it has ended."""
+
+    number: PhoneNumber
+    until: datetime
+    now: datetime
+
+
+async def put_wake_ups(connection: DatabaseConnection, wanted: Sequence[WantedWakeUp]) -> list[bool]:
+    """Makes a wake-up due for each whose app can be woken; whether it can.
+
+    One that was sent less than `PAUSE` ago stands: the handset fetches everything when it wakes. Primary keys of
+    registration and wake_up; in the order of numbers, so that two of these never wait for each other.
+    """
+    rows = await connection.fetch(
+        """
+        WITH able AS (
+          SELECT a.number, max(a.until) AS until, max(a.now) AS now
+          FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS a (number, until, now)
+          JOIN registration r ON r.phone_number = a.number JOIN handset_app p ON p.id = r.app_id
+          WHERE r.token_sha256 IS NOT NULL AND r.push_token IS NOT NULL AND p.revoked_at IS NULL
+          GROUP BY a.number
+        ), made AS (
+          INSERT INTO wake_up AS w (phone_number, wanted_until, due_at)
+          SELECT number, until, now FROM able ORDER BY number
+          ON CONFLICT (phone_number) DO UPDATE SET
+            wanted_until = greatest(w.wanted_until, excluded.wanted_until),
+            attempt_count = CASE WHEN w.due_at IS NULL THEN 0 ELSE w.attempt_count END,
+            due_at = CASE WHEN w.due_at IS NULL AND w.sent_at > excluded.due_at - $4::interval THEN NULL
+              ELSE coalesce(w.due_at, excluded.due_at) END
+        )
+        SELECT number FROM able
+        """,
+        [one.number for one in wanted],
+        [one.until for one in wanted],
+        [one.now for one in wanted],
+        PAUSE,
+    )
+    able = {row["number"] for row in rows}
+    return [one.number in able for one in wanted]
+
+
+async def find_push_token(tx: Tx, phone: PhoneNumber) -> str | None:
+    """The token by which the number's app is woken. Primary key of registration."""
+    return await tx.fetchval(
+        "SELECT r.push_token FROM registration r JOIN handset_app a ON a.id = r.app_id"
+        " WHERE r.phone_number = $1 AND r.token_sha256 IS NOT NULL AND a.revoked_at IS NULL",
+        phone,
+    )
+
+
+async def end_attempt(
+    tx: Tx, phone: PhoneNumber, lease_id: UUID, *, attempts: int, sent_at: datetime | None, due_at: datetime | None
+) -> None:
+    """Writes what an attempt came to, under its lease."""
+    await tx.execute(
+        "UPDATE wake_up SET attempt_count = $3, sent_at = coalesce($4, sent_at), due_at = $5, lease_id = NULL,"
+        " leased_until = NULL WHERE phone_number = $1 AND lease_id = $2",
+        phone,
+        lease_id,
+        attempts,
+        sent_at,
+        due_at,
+    )
+
+
+async def forget_uninstalled(tx: Tx, phone: PhoneNumber, push_token: str, now: datetime) -> Row | None:
+    """Ends the registration that still has this push token: its app is gone. The row, None when none has it."""
+    return await tx.fetchrow(
+        "UPDATE registration SET token_sha256 = NULL, push_service = NULL, push_token = NULL, forgotten_at = $3"
+        " WHERE phone_number = $1 AND push_token = $2 AND token_sha256 IS NOT NULL RETURNING phone_number, generation",
+        phone,
+        push_token,
+        now,
+    )

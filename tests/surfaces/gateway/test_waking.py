@@ -1,0 +1,296 @@
+"""A phone that sleeps is woken through Firebase Cloud Messaging, here a server that speaks its documented protocol."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from tests.domain.webhooks.receiving import Handler, Received, receiver
+from tests.factories import Cast, make_cast, phone
+from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of, push, served, store_records
+from tests.waiting import until
+
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets, waking as waking_up
+from callmark.domain.handsets.model import OS, PushService, PushToken
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.partitions import keep_partitions
+from callmark.domain.policy.model import SYSTEM
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import SetupError
+from callmark.kit.fcm import read_service_account
+from callmark.passport.encoding import from_base64url
+from callmark.worker.run import run_due_once, run_worker
+
+KEY = rsa.generate_private_key(65537, 2048)
+APP_TOKEN = "fcm:APA91b-of-an-app"
+GONE: dict[str, Any] = {
+    "error": {
+        "code": 404,
+        "status": "NOT_FOUND",
+        "message": "Requested entity was not found.",
+        "details": [
+            {"@type": "type.googleapis.com/google.firebase.fcm.v1.FcmError", "errorCode": "UNREGISTERED"},
+        ],
+    }
+}
+BUSY: dict[str, Any] = {
+    "error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded.", "details": []}
+}
+
+DELAYS: list[tuple[tuple[int, dict[str, Any], dict[str, str]], timedelta]] = [
+    ((429, BUSY, {"Retry-After": "7"}), timedelta(seconds=7)),
+    ((503, {"error": {"code": 503, "status": "UNAVAILABLE", "message": "later"}}, {}), timedelta(seconds=1)),
+    ((500, {}, {}), timedelta(seconds=1)),
+]
+
+
+@dataclass
+class FakeFcm:
+    """Access tokens for who signs with our key, and answers to messages as the test sets them."""
+
+    url: str
+    requests: list[Received]
+    answers: list[tuple[int, dict[str, Any], dict[str, str]]] = field(default_factory=list[Any])
+    tokens: int = 0
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What was sent to apps."""
+        return [json.loads(one.body)["message"] for one in self.requests if one.target.endswith("messages:send")]
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if request.path == "/token":
+            form = await request.post()
+            check_assertion(str(form["assertion"]), self.url)
+            self.tokens += 1
+            return web.json_response(
+                {"access_token": f"ya29.{self.tokens}", "expires_in": 3599, "token_type": "Bearer"}
+            )
+        assert request.path == "/v1/projects/ring-app/messages:send"
+        if request.headers["Authorization"] != f"Bearer ya29.{self.tokens}":
+            return web.json_response({"error": {"code": 401, "status": "UNAUTHENTICATED", "message": "no"}}, status=401)
+        if self.answers:
+            status, body, headers = self.answers.pop(0)
+            return web.json_response(body, status=status, headers=headers)
+        return web.json_response({"name": "projects/ring-app/messages/0:1"})
+
+
+def check_assertion(assertion: str, url: str) -> None:
+    head, claims, signature = assertion.split(".")
+    assert json.loads(from_base64url(head, "head")) == {"alg": "RS256", "typ": "JWT"}
+    told = json.loads(from_base64url(claims, "claims"))
+    assert (told["iss"], told["aud"]) == ("callmark@ring-app.example", f"{url}/token")
+    assert told["exp"] - told["iat"] == 3600
+    signed, proof = f"{head}.{claims}".encode(), from_base64url(signature, "signature")
+    KEY.public_key().verify(proof, signed, padding.PKCS1v15(), hashes.SHA256())
+
+
+def credentials(url: str) -> dict[str, str]:
+    pem = KEY.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    about = {"type": "service_account", "project_id": "ring-app", "client_email": "callmark@ring-app.example"}
+    return about | {"private_key": pem, "token_uri": f"{url}/token"}
+
+
+@pytest.fixture
+async def fcm() -> AsyncGenerator[FakeFcm]:
+    handler: list[Handler] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return await handler[0](request)
+
+    async with receiver(answer) as server:
+        fake = FakeFcm(server.url.partition("/hook")[0], server.requests)
+        handler.append(fake.answer)
+        yield fake
+
+
+@pytest.fixture
+async def waking(deps: Deps, fcm: FakeFcm, tmp_path: Path) -> Deps:
+    """The platform with credentials for that server."""
+    await keep_partitions(deps)
+    path = tmp_path / "service-account.json"
+    path.write_text(json.dumps(credentials(fcm.url)))
+    settings = msgspec.structs.replace(
+        deps.settings, fcm_credentials_file=path, fcm_url=fcm.url, outgoing_networks="127.0.0.0/8"
+    )
+    return replace(deps, settings=settings)
+
+
+@pytest.fixture
+async def cast(deps: Deps) -> Cast:
+    return await make_cast(deps)
+
+
+async def sleeping(deps: Deps, token: str | None = APP_TOKEN) -> Owner:
+    """A handset that is registered, has no stream, and can be woken."""
+    _, credential = await handsets.create_app(deps, "Ring app", by=SYSTEM)
+    push_token = PushToken(PushService.FCM, token) if token else None
+    made = await handsets.register(deps, credential, phone(), OS.ANDROID, "5.0.0", push_token)
+    return Owner(made.registration, made.token, credential)
+
+
+@asynccontextmanager
+async def working(deps: Deps) -> AsyncGenerator[None]:
+    task = asyncio.create_task(run_worker(deps))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def has_sent(fcm: FakeFcm, count: int) -> None:
+    async def sent() -> bool:
+        return len(fcm.messages()) >= count
+
+    await until(sent)
+
+
+async def wake_and_sync(fcm: FakeFcm, address: str, owner: Owner) -> None:
+    """What the app does: it hears the wake-up, connects, fetches and acknowledges."""
+    await has_sent(fcm, 1)
+    async with online(address, owner.token) as handset:
+        frames, _ = await handset.sync()
+        await handset.send("resolve", "r1", caller_number="918047770001")
+        while True:  # what is pushed while it fetches comes between
+            for frame in frames:
+                if frame["type"] == "resolved":
+                    return
+                await handset.send("ack", record=frame["record"])
+            frames = [await handset.next()]
+
+
+async def test_a_sleeping_phone_is_woken_for_a_push_and_acknowledges_in_time(
+    waking: Deps, fcm: FakeFcm, cast: Cast
+) -> None:
+    owner = await sleeping(waking)
+    async with served(waking) as address, working(waking):
+        pushing = asyncio.create_task(push(waking, cast, owner.number))
+        await wake_and_sync(fcm, address, owner)
+        assert (await pushing).outcome is Outcome.SUCCESS
+    [message] = fcm.messages()
+    assert message["token"] == APP_TOKEN
+    assert message["data"] == {"type": "callmark.wake", "phone_number": owner.number}
+    assert message["android"]["priority"] == "HIGH"
+    assert 3500 < int(message["android"]["ttl"].removesuffix("s")) <= 3600
+    assert "parcel" not in json.dumps(message)
+
+
+async def test_a_batch_wakes_each_phone_once(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
+    owner = await sleeping(waking)
+    records = [new_record(waking, cast, owner.number, caller=f"91804777000{i}") for i in range(3)]
+    stored = await store_records(waking, cast, *records)
+    async with served(waking) as address, working(waking):
+        await wake_and_sync(fcm, address, owner)
+
+        async def settled() -> bool:
+            found = [await outcome_of(waking, cast, record.key.id) for record in stored]
+            return set(found) == {Outcome.SUCCESS}
+
+        await until(settled)
+    assert len(fcm.messages()) == 1
+
+
+async def test_one_that_wakes_too_late_has_a_late_delivery(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
+    owner = await sleeping(waking)
+    quick = replace(waking, settings=msgspec.structs.replace(waking.settings, real_time_deadline_s=0.5))
+    async with served(waking) as address, working(waking):
+        record = await push(quick, cast, owner.number)
+        assert record.outcome is Outcome.FAILED_TO_PUSH
+        await wake_and_sync(fcm, address, owner)
+
+        async def late() -> bool:
+            found = await personalisation.find_record(waking, cast.account.id, record.key.id)
+            return found.outcome is Outcome.SUCCESS and found.delivered_late_at is not None
+
+        await until(late)
+
+
+async def test_without_a_token_or_credentials_nothing_is_sent_and_the_push_fails_at_once(
+    deps: Deps, waking: Deps, fcm: FakeFcm, cast: Cast
+) -> None:
+    for platform, token in ((waking, None), (deps, APP_TOKEN)):
+        owner = await sleeping(platform, token)
+        assert (await push(platform, cast, owner.number)).outcome is Outcome.FAILED_TO_PUSH
+    await run_due_once(waking)
+    assert fcm.messages() == []
+
+
+async def ask_to_wake(deps: Deps, owner: Owner) -> None:
+    """What a push to a handset without a stream does: its wake-up is due afterwards."""
+    ends = {owner.number: deps.clock.now() + timedelta(hours=1)}
+    assert await waking_up.expected(deps, ends, [owner.number]) == {owner.number}
+
+
+async def test_the_end_of_an_app_ends_its_registration(waking: Deps, fcm: FakeFcm, cast: Cast) -> None:
+    owner = await sleeping(waking)
+    fcm.answers = [(404, GONE, {})]
+    await ask_to_wake(waking, owner)
+    await run_due_once(waking)
+    assert (await push(waking, cast, owner.number)).outcome is Outcome.NOT_REGISTERED
+    again = await handsets.register(waking, owner.credential, owner.number, OS.ANDROID, "5.0.0")
+    assert again.registration.generation == 2
+
+
+@pytest.mark.parametrize(("answer", "after"), DELAYS)
+async def test_a_service_that_is_busy_is_asked_again_later(
+    waking: Deps,
+    fcm: FakeFcm,
+    clock: FakeClock,
+    answer: tuple[int, dict[str, Any], dict[str, str]],
+    after: timedelta,
+) -> None:
+    owner = await sleeping(waking)
+    fcm.answers = [answer]
+    await ask_to_wake(waking, owner)
+    await run_due_once(waking)
+    clock.advance(after - timedelta(seconds=0.1))
+    await run_due_once(waking)
+    assert len(fcm.messages()) == 1
+    clock.advance(timedelta(seconds=0.2))
+    await run_due_once(waking)
+    assert len(fcm.messages()) == 2
+    await run_due_once(waking)
+    assert len(fcm.messages()) == 2
+
+
+async def test_nothing_is_sent_once_the_window_has_ended(waking: Deps, fcm: FakeFcm, clock: FakeClock) -> None:
+    owner = await sleeping(waking)
+    await ask_to_wake(waking, owner)
+    clock.advance(timedelta(hours=2))
+    await run_due_once(waking)
+    assert fcm.messages() == []
+
+
+async def test_an_access_token_that_was_taken_back_is_replaced(waking: Deps, fcm: FakeFcm) -> None:
+    owner, other = await sleeping(waking), await sleeping(waking, "fcm:other")
+    async with working(waking):
+        await ask_to_wake(waking, owner)
+        await has_sent(fcm, 1)
+        fcm.tokens += 1  # what the platform has does not count any more
+        await ask_to_wake(waking, other)
+        await has_sent(fcm, 3)
+    assert [message["token"] for message in fcm.messages()] == [APP_TOKEN, "fcm:other", "fcm:other"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"project_id": "a", "client_email": "b", "private_key": "c"}', "[]"])
+def test_a_file_that_is_no_service_account_stops_the_start(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(content)
+    with pytest.raises(SetupError, match="CALLMARK_FCM_CREDENTIALS_FILE"):
+        read_service_account(path)
+    with pytest.raises(SetupError, match="cannot read"):
+        read_service_account(tmp_path / "absent.json")
