@@ -45,6 +45,10 @@ async def borealis(deps: Deps) -> AsyncGenerator[Business]:
         yield made
 
 
+UNSAID = dict.fromkeys(("verification", "duration_s", "disconnect"))
+"""What a handset may say of a call, and did not."""
+
+
 async def records_of(acme: Business, batch: str) -> list[dict[str, Any]]:
     return (await acme.get(f"batches/{batch}"))["records"]
 
@@ -99,7 +103,7 @@ async def test_a_records_timeline_has_its_values_instants_and_calls_and_only_its
         "withdrawn_at": None,
         "fault": None,
         "submitted": None,
-        "calls": [{"call_id": str(call_id), "shown_at": now, "outcome": "missed", "ended_at": now}],
+        "calls": [{"call_id": str(call_id), "shown_at": now, "outcome": "missed", "ended_at": now} | UNSAID],
     }
     await are_unknown(borealis, acme, listed["record_id"], batch)
 

@@ -28,7 +28,7 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id, random_uuid
-from callmark.processes.http import LOOPBACK, Server, open_socket
+from callmark.processes.http import Server, open_socket
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.waiting import LOOKS_EVERY, wait_until
 from callmark.surfaces.api.waiting_room import MOST, MOST_OF_ACCOUNT, ClientLine, WaitingRoom
@@ -220,11 +220,14 @@ def test_all_accounts_together_have_so_many_places() -> None:
 @asynccontextmanager
 async def served(scene: Scene) -> AsyncGenerator[tuple[Scene, asyncio.Event, "asyncio.Task[None]"]]:
     """The same business over a real server; the event that stops it, and its run."""
-    server, stop = Server(build_app(scene.business.deps, frozenset({"api"})), open_socket(LOOPBACK, 0)), asyncio.Event()
+    server, stop = (
+        Server(build_app(scene.business.deps, frozenset({"api"})), open_socket("127.0.0.1", 0)),
+        asyncio.Event(),
+    )
     running = asyncio.create_task(server.run_until(stop))
     await server.up.wait()
     limits = httpx.Limits(max_connections=None)
-    base_url, auth = f"http://{LOOPBACK}:{server.port}", scene.business.http.headers["authorization"]
+    base_url, auth = f"http://127.0.0.1:{server.port}", scene.business.http.headers["authorization"]
     try:
         async with httpx.AsyncClient(
             base_url=base_url, trust_env=False, limits=limits, timeout=60, headers={"Authorization": auth}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from callmark.domain.deps import Deps
-from callmark.processes.http import LOOPBACK, open_socket
+from callmark.processes.http import open_socket
 from callmark.surfaces.emulator.farm import Farm
 
 
@@ -16,8 +16,8 @@ async def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Non
 
 
 async def test_handsets_wait_for_a_gateway_that_starts_beside_them(deps: Deps) -> None:
-    sock = open_socket(LOOPBACK, 0)  # has its port, and refuses connections until it listens
-    there = replace(deps, public_url=f"http://{LOOPBACK}:{sock.getsockname()[1]}")
+    sock = open_socket("127.0.0.1", 0)  # has its port, and refuses connections until it listens
+    there = replace(deps, public_url=f"http://127.0.0.1:{sock.getsockname()[1]}")
     async with httpx.AsyncClient(trust_env=False) as http:
         waiting = asyncio.create_task(Farm(there, http).network.until_it_listens())
         done, _ = await asyncio.wait({waiting}, timeout=0.1)
