@@ -7,11 +7,14 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from tests.databases import Databases
 from tests.domain.webhooks.receiving import Stage, receiver, staged
-from tests.engines import Databases, Engines
+from tests.engines import Engines
 from tests.factories import ALICE
 from tests.kit.mailing import mail_server
 
+from callmark.domain.alerts import recipients
+from callmark.domain.alerts.model import RecipientKind
 from callmark.domain.audit import service as audit
 from callmark.domain.audit.model import AuditEntry, AuditFilter
 from callmark.domain.deps import Deps
@@ -107,8 +110,13 @@ async def test_a_copy_to_try_things_on_is_released_without_its_webhooks_and_mail
         await stage.webhook(there.url)
         await stage.append()
         await enqueue(stage.deps)
+        address = "https://chat.example.com/hook"
+        await recipients.add_channel(stage.deps, stage.account_id, "Chat", address, ["webhook_failing"], by=ALICE)
         await renewed(stage.deps)
         assert await released(stage.deps, drop=True) == Dropped(1, 1)
+        assert RecipientKind.CHANNEL not in {
+            one.kind for one in await recipients.list_recipients(stage.deps, stage.account_id)
+        }
         await stage.append()
         assert await stage.run_due() == 0
         assert there.requests == []
