@@ -30,6 +30,8 @@ class NatsAccess(NamedTuple):
         """Raises SetupError when a file cannot be used."""
         if self.credentials:
             _check_credentials(self.credentials)
+        if not self.ca and not self.certificate:
+            return  # reading the system's certificates takes longer than to connect
         try:
             self.tls_context()
         except OSError as exc:  # what is wrong with a certificate is one too
