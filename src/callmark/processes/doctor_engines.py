@@ -3,9 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from datetime import timedelta
 
 import asyncpg
+from nats.errors import Error as NatsError
 
 from callmark.domain.mail import service as mail
 from callmark.kit import checks
@@ -60,6 +62,10 @@ def _postgres(reason: str, advice: str) -> CheckResult:
 async def check_nats(settings: Settings) -> CheckResult:
     """The server, and whether it lets us in."""
     access = NatsAccess.of(settings)
+    try:
+        access.check()
+    except SetupError as exc:
+        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct that setting.")
     client = SteadyClient(access)
     failures: list[Exception] = []
 
@@ -67,7 +73,6 @@ async def check_nats(settings: Settings) -> CheckResult:
         failures.append(exc)
 
     try:
-        access.check()
         async with asyncio.timeout(WITHIN_S):
             await client.connect(
                 seeds(settings.reached_nats),
@@ -78,11 +83,12 @@ async def check_nats(settings: Settings) -> CheckResult:
                 error_cb=note,
             )
         version = version_of(str(client.connected_server_version))
-        await client.close()
-    except SetupError as exc:
-        return CheckResult("nats", ok=False, detail=exc.message, advice="Correct that setting.")
     except Exception as exc:  # noqa: BLE001 - whatever it is, is what we are here to show
         return _refused_by_nats([*failures, exc])
+    finally:
+        with suppress(NatsError, OSError, TimeoutError):  # also where it was refused: the connection is open still
+            async with asyncio.timeout(1):  # with no server it would wait for one without end
+                await client.close()
     return checks.nats(version)
 
 
