@@ -294,6 +294,15 @@ def named_when_lost() -> Generator[None]:
         raise Unavailable(f"postgresql: {exc}") from exc
     except LOST as exc:
         raise Unavailable(f"postgresql: {said(exc)}") from exc
+    except asyncpg.CheckViolationError as exc:
+        if not is_between_days(exc):
+            raise
+        raise Unavailable("postgresql: a day's partition was made at this moment") from exc
+
+
+def is_between_days(exc: BaseException | None) -> bool:
+    """Whether a row was on its way to the rest when its own day was attached: written again, it goes there."""
+    return isinstance(exc, asyncpg.CheckViolationError) and "violates partition constraint" in str(exc)
 
 
 async def _keep_session(_: object) -> None:

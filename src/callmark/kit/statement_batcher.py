@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from callmark.kit import patience
-from callmark.kit.db import DatabaseConnection
+from callmark.kit.db import DatabaseConnection, is_between_days
 from callmark.kit.errors import Unavailable
 from callmark.kit.fastpath.kept_connections import KeptConnections
 from callmark.kit.metrics import GATHERED_ITEMS
@@ -80,12 +80,14 @@ class StatementBatcher:
         finally:
             line.is_running = False
 
-    async def _commit(self, line: _Line, taken: _Waiting) -> None:
+    async def _commit(self, line: _Line, taken: _Waiting, *, again: bool = False) -> None:
         try:
             async with self._connections.connection() as tx:
                 results = await line.statement(tx, [item for items, _ in taken for item in items])
         except Exception as exc:  # noqa: BLE001 - whatever it is belongs to the callers
-            if len(taken) == 1 or isinstance(exc, Unavailable):
+            if is_between_days(exc.__cause__) and not again:
+                await self._commit(line, taken, again=True)
+            elif len(taken) == 1 or isinstance(exc, Unavailable):
                 _fail(taken, exc)
             else:  # one caller's item may have spoilt it for all: each on its own
                 for one in taken:

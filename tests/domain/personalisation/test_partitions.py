@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import LiteralString
 
 import pytest
 from tests.engines import Engines
 from tests.factories import Cast, make_cast, phone, submit_batch
+from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
@@ -17,7 +19,7 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock, to_ms
-from callmark.kit.db import connect
+from callmark.kit.db import connect, own_names
 from callmark.kit.errors import Conflict, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import NewRecord
@@ -73,6 +75,42 @@ async def test_days_past_the_retention_are_dropped_with_their_batches(deps: Deps
     await partitions.drop_old_batches(deps)
     async with deps.db.connection() as tx:
         assert await queries.find_batch(tx, batch.id) is None
+
+
+async def test_a_record_that_waited_for_its_day_s_partition_is_written_into_it(
+    deps: Deps, clock: FakeClock, engines: Engines
+) -> None:
+    clock.advance(timedelta(days=20_000))
+    cast, now = await make_cast(deps), clock.now()
+    record = new_record(cast, phone(), now, now + timedelta(hours=1))
+    async with connect(engines.dsn) as maker:
+        day = record_day(now)
+        async with maker.transaction():
+            await maker.execute("CREATE TABLE a_day (LIKE call_record INCLUDING ALL)")
+            await maker.execute(f"ALTER TABLE call_record ATTACH PARTITION a_day FOR VALUES {day}")
+            real_time = asyncio.create_task(personalisation.push_now(deps, cast.account.id, V1, record))
+            bulk = asyncio.create_task(submit(deps, cast, record))
+            await both_wait(engines.dsn)
+        assert (await real_time).outcome is Outcome.NOT_REGISTERED
+        with pytest.raises(Unavailable):
+            await bulk
+        assert await maker.fetchval("SELECT count(*) FROM a_day") == 1
+
+
+async def both_wait(dsn: str) -> None:
+    """Returns when two statements wait for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with connect(dsn) as tx:
+
+        async def wait() -> bool:
+            return await tx.fetchval(waiting) == 2
+
+        await until(wait)
+
+
+def record_day(now: datetime) -> LiteralString:
+    start = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return own_names(f"FROM ('{start.isoformat()}') TO ('{(start + timedelta(days=1)).isoformat()}')")
 
 
 async def test_days_are_made_later_while_a_backup_reads_their_table(
