@@ -114,6 +114,24 @@ def test_admin_ports_that_do_not_exist_are_refused(directory: Path) -> None:
     assert "too few ports" in refused.stderr
 
 
+def test_a_worker_alone_starts_with_any_port(directory: Path) -> None:
+    process = start(directory, "alone", "--roles", "worker")
+    serve = Serve(process, directory / "alone", directory / "alone.errors")
+
+    def works() -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return [fetch(f"{url}/readyz/worker")[0] for url in serve.installation["admin_urls"]] == [200]
+        return False
+
+    try:
+        until(lambda: works() or process.poll() is not None)
+        assert process.poll() is None, serve.errors.read_text()
+        assert serve.installation["base_url"] == "http://127.0.0.1:8700"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
 def test_an_unknown_variable_stops_the_start(directory: Path) -> None:
     refused = run("serve", "--data", directory / "never", CALLMARK_PROT="1")
     assert refused.returncode == 1

@@ -112,11 +112,15 @@ def _path(text: str | None) -> Path | None:
 
 
 def public_url(settings: Settings) -> str:
-    """Where clients reach the installation: as set, else by host and port."""
+    """Where clients reach the installation: as set, else by host and port.
+
+    Port 0 that no one took is that of a start without HTTP roles: the others that have them are thought to be where
+    they are by default.
+    """
     if settings.public_url:
         return settings.public_url
     host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
-    return http_url(host, settings.port)
+    return http_url(host, settings.port or Settings().port)
 
 
 def http_url(host: str, port: int) -> str:
