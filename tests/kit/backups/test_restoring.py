@@ -219,6 +219,7 @@ async def killed_restore(dsn: str, path: Path) -> None:
         async def is_over() -> bool:
             return not await tx.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND application_name <> 'tests'"  # what keeps the databases of tests
             )
 
         await until(is_over)
