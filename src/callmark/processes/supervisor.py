@@ -140,6 +140,7 @@ class Supervisor:
             self._stack.callback(directory.retract)
         self._keep(children, failed, announce)
         installation = announce()
+        log.info("ready", base_url=installation.base_url, roles=sorted(self._roles), not_started=sorted(failed))
         return Running(installation.base_url, installation, settings)
 
     async def _start_children(self, children: Sequence[ProcessUnit]) -> dict[str, str]:

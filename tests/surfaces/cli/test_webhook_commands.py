@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from tests.domain.webhooks.receiving import Stage, receiver, staged, status
 from tests.engines import SECRET_KEY, Engines
@@ -13,6 +15,7 @@ from tests.surfaces.cli.test_operator_commands import Here
 from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
+from callmark.surfaces.cli.session import where_again
 
 URL = "https://hooks.acme.example/events?key=abc"
 
@@ -109,3 +112,10 @@ async def test_deliveries_are_tried_looked_at_resent_and_recovered(here: Here, s
         assert len(first + rest) == 2
         text = await asyncio.to_thread(here.text, "webhook", "delivery", stopped["id"], *account)
         assert "number" in text
+
+
+@pytest.mark.parametrize(("data", "option"), [(None, ""), (Path("/srv/my data"), " --data '/srv/my data'")])
+def test_a_command_to_paste_leads_to_the_same_installation(data: Path | None, option: str) -> None:
+    with click.Context(click.Command("resume")) as context:
+        context.params = {"data": data}
+        assert where_again() == option

@@ -8,6 +8,7 @@ import asyncio
 import functools
 import getpass
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -49,6 +50,13 @@ data_option = click.option(
     metavar="DIR",
     help="Data directory of the running installation (default: CALLMARK_DATA).",
 )
+
+
+def where_again() -> str:
+    """The option that leads a command, printed for people to paste, to the same installation; empty without one."""
+    data = click.get_current_context().params.get("data")
+    return f" --data {shlex.quote(str(data))}" if data else ""
+
 
 password_option = click.option(
     "--password-file",

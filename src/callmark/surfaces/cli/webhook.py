@@ -21,6 +21,7 @@ from callmark.surfaces.cli.session import (
     operator,
     operator_at_terminal,
     sure,
+    where_again,
     yes_option,
 )
 from callmark.terminal import Output, Row
@@ -219,7 +220,8 @@ async def resume(deps: Deps, out: Output, id: WebhookId, account: AccountId) -> 
     """Resume a paused webhook and send everything that is due."""
     webhook = await webhooks.resume_webhook(deps, account, id, by=operator_at_terminal())
     oldest = await delivery_log.oldest_recoverable(deps, account, id)
-    again = f"callmark webhook recover {id} --account {account} --since {iso_ms(oldest)}" if oldest else ""
+    recover = f"callmark webhook recover {id} --account {account}{where_again()} --since"
+    again = f"{recover} {iso_ms(oldest)}" if oldest else ""
     out.item(_row(webhook), f"Webhook resumed. To send again what had failed: {again}" if again else "Webhook resumed.")
 
 
