@@ -62,6 +62,8 @@ def _series(instance: str, look: Looks, minutes: int) -> list[dict[str, str]]:
     for series in sorted(before.samples.keys() | after.samples.keys()):
         if any(series.name.startswith(name) for name in _NAMES):
             first, then = before.samples.get(series), after.samples.get(series)
+            if series.name.endswith("_bucket") and first == then:
+                continue  # nothing was counted in it: hundreds of these cost promtool seconds and say nothing
             grows = _growth(first or 0, then or 0) if series in after.counts else 0
             found.append(_one(series, instance, first, then, minutes, grows=grows))
     return found

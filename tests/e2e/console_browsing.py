@@ -54,6 +54,11 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.wait_for_url(re.compile(r"/console(?!/sign-in$)"))
 
 
+_SETTLED = """() => Promise.allSettled(document.getAnimations()
+  .filter(one => one.effect.getComputedTiming().endTime !== Infinity).map(one => one.finished))"""
+"""A colour on its way from one theme to the other is neither."""
+
+
 def check_page(page: Page) -> None:
     """Asserts what every page keeps: accessible by axe-core's rules, and nothing sticks out sideways.
 
@@ -62,6 +67,7 @@ def check_page(page: Page) -> None:
     """
     expect(page.locator("main")).to_be_visible()
     page.wait_for_load_state()
+    page.evaluate(_SETTLED)
     looks = page.evaluate(_LOOKS)
     if looks not in _judged:
         judge(page)
