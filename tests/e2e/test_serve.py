@@ -64,7 +64,7 @@ def test_a_second_start_on_the_same_directory_is_refused(serve: Serve) -> None:
     assert second.returncode == 1
     assert f"process {serve.process.pid}" in second.stderr
     assert len(second.stderr.splitlines()) == 1
-    assert serve.ready()
+    until(serve.ready)
 
 
 def test_a_port_in_use_is_named(directory: Path) -> None:
@@ -171,7 +171,13 @@ def test_a_part_that_hangs_is_told_of_killed_and_comes_back(serve: Serve, progra
 def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) -> None:
     until(serve.ready)
     urls: list[str] = serve.installation["admin_urls"]
-    before = {url: scraped(url) for url in urls}
+    before = dict[str, Scrape | None]()
+
+    def has_facts() -> bool:  # the eldest process tells them: which one that is changes where a part was started again
+        before.update({url: scraped(url) for url in urls})
+        return any(found and found.all("callmark_queue_rows", "state") for found in before.values())
+
+    until(has_facts)
     hanging, held = serve.pid_of("child worker"), dict[str, Scrape | None]()
     assert hanging
     suspend([hanging])
@@ -238,7 +244,7 @@ def test_a_running_installation_is_backed_up_and_not_restored_over(serve: Serve,
     refused = run("restore", directory / "b.tar", "--data", serve.data, "--replace", "--yes")
     assert refused.returncode == 1
     assert f"in use by a running Callmark (process {serve.process.pid})" in refused.stderr
-    assert serve.ready()
+    until(serve.ready)
 
 
 def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directory: Path) -> None:
@@ -256,7 +262,7 @@ def test_another_serve_joins_engines_that_it_did_not_start(serve: Serve, directo
     assert not (directory / "joining").exists()
     process.send_signal(signal.SIGTERM)
     assert process.wait(5) == 0
-    assert serve.ready()
+    until(serve.ready)
 
 
 def test_doctor_says_which_engines_are_away_and_why() -> None:
