@@ -173,11 +173,13 @@ def test_a_worker_that_hangs_and_is_started_again_raises_alerts(serve: Serve) ->
     urls: list[str] = serve.installation["admin_urls"]
     before = dict[str, Scrape | None]()
 
-    def has_facts() -> bool:  # the eldest process tells them: which one that is changes where a part was started again
+    def is_well() -> bool:  # parts that a test before this one has ended come back in their own time
         before.update({url: scraped(url) for url in urls})
-        return any(found and found.all("callmark_queue_rows", "state") for found in before.values())
+        found = [one for one in before.values() if one]
+        told = any(one.all("callmark_queue_rows", "state") for one in found)
+        return told and [one.value("callmark_nats_connected") for one in found] == [1] * len(urls)
 
-    until(has_facts)
+    until(is_well)
     hanging, held = serve.pid_of("child worker"), dict[str, Scrape | None]()
     assert hanging
     suspend([hanging])
