@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from tests.served import served_here
 
 
 class Bucket:
@@ -76,11 +77,5 @@ async def bucket_server() -> AsyncGenerator[Bucket]:
     here = Bucket()
     app = web.Application(client_max_size=1 << 26)
     app.router.add_route("*", "/{path:.*}", here.answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    here.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served_here(app) as here.url:
         yield here
-    finally:
-        await runner.cleanup()

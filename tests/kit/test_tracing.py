@@ -13,6 +13,7 @@ import pytest
 import structlog
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.served import served_here
 from tests.tracing import TRACE, TRACEPARENT, traced
 
 from callmark.kit import logs, tracing
@@ -42,14 +43,8 @@ async def collector() -> AsyncGenerator[Collector]:
     made = Collector()
     app = web.Application()
     app.router.add_post("/v1/traces", made.take)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
+    async with served_here(app) as made.url:
         yield made
-    finally:
-        await runner.cleanup()
 
 
 async def test_spans_come_to_the_collector_of_the_settings_by_the_end_of_the_process() -> None:
