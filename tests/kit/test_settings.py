@@ -108,7 +108,7 @@ def test_what_client_programs_read_is_no_setting_and_no_fault() -> None:
         ("EMULATOR", "perhaps", "true or false, not 'perhaps'"),
         ("SMTP_TLS", "some", "one of starttls, tls, none, not 'some'"),
         ("MIN_APP_VERSION", "x", "text that matches"),
-        ("ROLES", "api, cook", "unknown role cook; the roles are api, console, gateway, worker"),
+        ("ROLES", "api, cook", "unknown role cook; the roles are api, console, gateway, stir, worker"),
         ("ROLES", " , ", "it names no role"),
         ("ADMIN_HOST", "http://x", "a host name or an address, not a URL"),
         ("ADMIN_HOST", "", "is empty"),
@@ -151,7 +151,11 @@ def test_each_value_in_force_says_where_it_comes_from(tmp_path: Path) -> None:
         found[f"CALLMARK_{name}"] for name in ("POSTGRES_DSN", "ROLES", "EMULATOR", "PORT", "SMTP_USER")
     )
     assert (dsn.value, dsn.source, dsn.file) == ("set", "file", str(file))
-    assert (roles.value, roles.source, roles.default) == ("api,worker", "environment", "api,console,gateway,worker")
+    assert (roles.value, roles.source, roles.default) == (
+        "api,worker",
+        "environment",
+        "api,console,gateway,stir,worker",
+    )
     assert (emulator.value, emulator.source) == ("true", "environment")
     assert (port.value, port.source, user.value) == ("8700", "default", "unset")
     assert "geheim" not in repr(found)

@@ -47,6 +47,7 @@ _NEEDS = {
     "real_time": _ENGINES | {"nats"},
     "gateway": _ENGINES | {"nats"},
     "console": _ENGINES,
+    "stir": _ENGINES,
     "worker": _ENGINES,
 }
 """What a role cannot do without, beside the parts of its own process; real-time pushes are a role within the API's."""

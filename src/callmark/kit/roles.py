@@ -1,6 +1,6 @@
 """What a process may do; `callmark serve` runs all of them, or those that are named."""
 
-HTTP_ROLES = frozenset({"api", "console", "gateway"})
+HTTP_ROLES = frozenset({"api", "console", "gateway", "stir"})
 """What the HTTP processes do, each all of those that are chosen."""
 ROLES = HTTP_ROLES | {"worker"}
 

@@ -91,7 +91,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     roles: Annotated[
         str,
         Meta(
-            description="What `callmark serve` runs here, separated by commas: `api`, `console`, `gateway`, `worker`."
+            description="What `callmark serve` runs here, separated by commas: `api`, `console`, `gateway`, `stir`,"
+            " `worker`."
         ),
     ] = ",".join(sorted(ROLES))
     processes: Annotated[int, Meta(ge=1, le=64, description="Number of HTTP processes of `callmark serve`.")] = 1

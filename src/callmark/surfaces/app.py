@@ -42,13 +42,14 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
         stream = gateway.stream
         parts.append((gateway.start, gateway.stop))
         routes += gateway.routes
-    if "console" in roles:
-        from callmark.surfaces.console.app import Console
-        from callmark.surfaces.console.routes import TABLE
+    if "stir" in roles:
+        from callmark.surfaces.stir.app import StirRoutes
 
-        routes += Console(deps, TABLE).routes
-        if not deps.settings.emulator:  # there the demo's first page is at /
-            routes.append(Route("/", _to_console, methods=["GET"]))
+        stir = StirRoutes(deps)
+        parts.append((stir.start, stir.stop))
+        routes += stir.routes
+    if "console" in roles:
+        routes += _console(deps)
     if deps.settings.emulator:
         from callmark.surfaces.emulator.app import EmulatorRoutes
         from callmark.surfaces.emulator.faults import Interceptor
@@ -64,6 +65,15 @@ def build_app(deps: Deps, roles: frozenset[str]) -> ASGIApp:
     stream = _guarded(stream, deps) if stream else None
     direct = _split(Api(deps, before) if "api" in roles else rest, rest)
     return Observed(direct if stream is None else _beside(stream, direct))
+
+
+def _console(deps: Deps) -> list[BaseRoute]:
+    from callmark.surfaces.console.app import Console
+    from callmark.surfaces.console.routes import TABLE
+
+    # In emulator mode the demo's first page is at /.
+    first = [] if deps.settings.emulator else [Route("/", _to_console, methods=["GET"])]
+    return [*Console(deps, TABLE).routes, *first]
 
 
 def _guarded(app: ASGIApp, deps: Deps) -> ASGIApp:

@@ -464,6 +464,19 @@ CREATE TABLE public.department (
     created_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.edge (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    account_id uuid,
+    token_sha256 bytea NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.edge IS 'Call servers. Without an account: the operator''s, which signs for every account.';
+
 CREATE TABLE public.emulator_state (
     only_row boolean DEFAULT true NOT NULL,
     seed bigint,
@@ -881,6 +894,25 @@ CREATE TABLE public.sign_in_code (
 
 COMMENT ON TABLE public.sign_in_code IS 'Sign-ins whose password was right and whose code is awaited; the key is what the browser keeps.';
 
+CREATE TABLE public.signer_certificate (
+    id uuid NOT NULL,
+    account_id uuid,
+    serial text NOT NULL COLLATE pg_catalog."C",
+    chain text NOT NULL,
+    sealed_key bytea,
+    is_imported boolean NOT NULL,
+    lot_start text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    not_before timestamp with time zone NOT NULL,
+    not_after timestamp with time zone NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    retired_at timestamp with time zone,
+    CONSTRAINT signer_certificate_keyed CHECK (((sealed_key IS NOT NULL) OR (retired_at IS NOT NULL)))
+);
+
+COMMENT ON TABLE public.signer_certificate IS 'What calls are signed with, its chain in PEM as verifiers get it. Retired ones sign nothing and have no key, but can be got as long as a signature may be checked. Without an account: the operator''s. All instants are of the real clock.';
+
+COMMENT ON COLUMN public.signer_certificate.lot_start IS 'An account with very many numbers has a certificate for each lot; this one''s are from here to the next lot''s start.';
+
 CREATE TABLE public.sink (
     name text NOT NULL,
     status integer NOT NULL,
@@ -921,6 +953,19 @@ CREATE TABLE public.throttle (
 );
 
 COMMENT ON TABLE public.throttle IS 'Recent tries of what is limited, by who tries: sign-ins by address and e-mail, mails by e-mail.';
+
+CREATE TABLE public.trust_root (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    certificate bytea NOT NULL,
+    sha256 bytea NOT NULL,
+    sealed_key bytea,
+    provider_code text,
+    added_at timestamp with time zone NOT NULL,
+    CONSTRAINT trust_root_own CHECK (((sealed_key IS NOT NULL) OR (provider_code IS NULL)))
+);
+
+COMMENT ON TABLE public.trust_root IS 'Roots whose certificates count when a call is verified, in DER. The installation has the key of one at most: it issues certificates of accounts.';
 
 CREATE TABLE public.uncounted_batch (
     batch_id uuid NOT NULL,
@@ -1149,6 +1194,12 @@ ALTER TABLE ONLY public.delivery_rest
 ALTER TABLE ONLY public.department
     ADD CONSTRAINT department_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.edge
+    ADD CONSTRAINT edge_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.edge
+    ADD CONSTRAINT edge_token_unique UNIQUE (token_sha256);
+
 ALTER TABLE ONLY public.emulator_state
     ADD CONSTRAINT emulator_state_pkey PRIMARY KEY (only_row);
 
@@ -1245,6 +1296,12 @@ ALTER TABLE ONLY public.request_window
 ALTER TABLE ONLY public.sign_in_code
     ADD CONSTRAINT sign_in_code_pkey PRIMARY KEY (sha256);
 
+ALTER TABLE ONLY public.signer_certificate
+    ADD CONSTRAINT signer_certificate_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.signer_certificate
+    ADD CONSTRAINT signer_certificate_serial_unique UNIQUE (serial);
+
 ALTER TABLE ONLY public.sink
     ADD CONSTRAINT sink_pkey PRIMARY KEY (name);
 
@@ -1253,6 +1310,12 @@ ALTER TABLE ONLY public.sink_request
 
 ALTER TABLE ONLY public.throttle
     ADD CONSTRAINT throttle_pkey PRIMARY KEY (what, who);
+
+ALTER TABLE ONLY public.trust_root
+    ADD CONSTRAINT trust_root_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.trust_root
+    ADD CONSTRAINT trust_root_unique UNIQUE (sha256);
 
 ALTER TABLE ONLY public.uncounted_batch
     ADD CONSTRAINT uncounted_batch_pkey PRIMARY KEY (batch_id);
@@ -1455,7 +1518,11 @@ CREATE UNIQUE INDEX operator_user_email_unique ON public.operator_user USING btr
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
 
+CREATE INDEX signer_certificate_in_use ON public.signer_certificate USING btree (account_id) WHERE (retired_at IS NULL);
+
 CREATE INDEX sink_request_newest ON public.sink_request USING btree (sink, id);
+
+CREATE UNIQUE INDEX trust_root_one_own ON public.trust_root USING btree ((true)) WHERE (sealed_key IS NOT NULL);
 
 CREATE INDEX uncounted_batch_account ON public.uncounted_batch USING btree (account_id);
 
@@ -1568,6 +1635,9 @@ ALTER TABLE ONLY public.console_session
 ALTER TABLE ONLY public.department
     ADD CONSTRAINT department_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
+ALTER TABLE ONLY public.edge
+    ADD CONSTRAINT edge_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
 ALTER TABLE ONLY public.event_counter
     ADD CONSTRAINT event_counter_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
@@ -1633,6 +1703,9 @@ ALTER TABLE ONLY public.registration
 
 ALTER TABLE ONLY public.sign_in_code
     ADD CONSTRAINT sign_in_code_member_id_fkey FOREIGN KEY (member_id) REFERENCES public.member(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.signer_certificate
+    ADD CONSTRAINT signer_certificate_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.upload
     ADD CONSTRAINT upload_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

@@ -26,6 +26,8 @@ ACTIONS = (
     "call_reason.created",
     "call_reason.changed",
     "call_reason.deleted",
+    "edge.created",
+    "edge.revoked",
     "handset.forgotten",
     "handset_app.created",
     "handset_app.revoked",

@@ -1,0 +1,35 @@
+"""An edge, and its token's form."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from callmark.domain.ids import AccountId, EdgeId
+from callmark.kit.text import clean_line
+
+TOKEN_PREFIX = "cmedge_"  # noqa: S105 - what every token begins with, no secret
+TOKEN_LENGTH = 64
+LONGEST_NAME = 100
+NOTED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is: an edge asks a thousand times a second, and needs no write for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A call server. It signs for one account, or (`account_id` None) for every account: the operator's own."""
+
+    id: EdgeId
+    name: str
+    account_id: AccountId | None
+    created_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+def edge_name(text: str) -> str:
+    """The name without outer spaces. Raises InvalidInput when it has no or over 100 characters."""
+    return clean_line(text, "name", longest=LONGEST_NAME)
+
+
+def looks_like_token(text: str) -> bool:
+    """Whether `text` can be a token of an edge at all; anything else is refused without asking the database."""
+    return len(text) == TOKEN_LENGTH and text.startswith(TOKEN_PREFIX) and text.isascii()

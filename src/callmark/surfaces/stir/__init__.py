@@ -1,0 +1,1 @@
+"""Signed caller identity for telephone networks: what call servers and verifiers ask (role `stir`)."""
