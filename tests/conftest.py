@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from tests.databases import Databases
 from tests.engines import Engines, RunningEngines
 from tests.opened import opened_deps
@@ -20,6 +21,14 @@ from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("callmark")
+
+# As in a terminal, but not with every frame's variables in boxes of Rich: that takes seconds for one exception.
+structlog.configure(
+    [
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 _running = pytest.StashKey[tuple[RunningEngines, Engines]]()
 
@@ -87,6 +96,14 @@ async def deps(engines: Engines, clock: FakeClock, tmp_path: Path) -> AsyncGener
     """What use cases get, on this test's database; the product clock is `clock`, the real one is real."""
     async with opened_deps(engines, clock, tmp_path / "data") as opened:
         yield opened
+
+
+@pytest.fixture
+def own_logs() -> Generator[None]:
+    """For a test that sets up its own: the logs of the tests come back after it."""
+    usual = structlog.get_config()
+    yield
+    structlog.configure(**usual)
 
 
 def _only_this_machine(event: str, args: tuple[Any, ...]) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Generator
 
 import pytest
 import structlog
@@ -22,13 +21,7 @@ class Writes(io.StringIO):
         return super().write(text)
 
 
-@pytest.fixture
-def _unconfigured() -> Generator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.mark.usefixtures("_unconfigured")
+@pytest.mark.usefixtures("own_logs")
 def test_a_line_and_its_end_are_one_write() -> None:
     stream = Writes()
     logs.set_up("info", stream=stream)

@@ -109,13 +109,13 @@ def test_what_is_not_on_imports_nothing_of_opentelemetry() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.usefixtures("own_logs")
 def test_lines_of_the_log_have_the_trace() -> None:
     out = io.StringIO()
     with traced(), tracing.span("request", parent=TRACEPARENT):
         assert structlog.contextvars.get_contextvars()["trace_id"] == TRACE
         logs.set_up("info", stream=out)
         structlog.get_logger("test").info("pushed")
-    structlog.reset_defaults()
     assert msgspec.json.decode(out.getvalue())["trace_id"] == TRACE
     assert "trace_id" not in structlog.contextvars.get_contextvars()
 
