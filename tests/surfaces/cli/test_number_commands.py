@@ -22,7 +22,8 @@ from tests.surfaces.cli.test_operator_commands import Ended, Here
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import proofs, service as numbers
+from callmark.domain.numbers.proof_model import read_letter
 from callmark.kit.clock import FakeClock
 from callmark.kit.settings import read_settings
 from callmark.surfaces.cli.session import operator_at_terminal
@@ -49,6 +50,36 @@ async def run(here: Here, *args: str) -> Any:  # noqa: ANN401 - whatever the com
 
 async def ended(here: Here, *args: str) -> Ended:
     return await asyncio.to_thread(here.run, "number", *args)
+
+
+async def test_an_operator_decides_about_proofs(here: Here, acme: Business, tmp_path: Path) -> None:
+    account, letter = of(acme)[:2], read_letter("letter.pdf", b"%PDF-1.7")
+    one, two, three = phones(3)
+    await run(here, "publish", one, two, three, *of(acme))
+    asked = [
+        await proofs.request_proof(acme.deps, acme.account_id, [number], letter, by=ALICE) for number in (one, two)
+    ]
+    listed = {row["id"]: row for row in await run(here, "proof", "list")}
+    assert [listed[str(request.id)]["examples"] for request in asked] == [[one], [two]]
+    assert (await run(here, "proof", "show", str(asked[0].id)))["letter_name"] == "letter.pdf"
+    file = tmp_path / "letter.pdf"
+    saved = await run(here, "proof", "letter", str(asked[0].id), "--output", str(file))
+    assert (file.read_bytes(), saved["media_type"], saved["bytes"]) == (letter.content, "application/pdf", 8)
+    assert (await run(here, "proof", "approve", str(asked[0].id)))["state"] == "approved"
+    why = "The letter names another company"
+    assert (await run(here, "proof", "refuse", str(asked[1].id), "--reason", why))["why"] == why
+    shown = {row["phone_number"]: (row["proof"], row["proof_way"]) for row in await run(here, "list", *account)}
+    assert shown == {one: ("proven", "letter"), two: ("refused", "letter"), three: ("unproven", None)}
+    assert (await run(here, "proof", "set", "--all", *account))["proven_count"] == 2
+    assert (await run(here, "proof", "set", f"+{one}", *account))["proven_count"] == 0
+    await run(here, "proof", "end", one, *account, "--reason", "Sold")
+    found = await run(here, "show", one, *account)
+    assert (found["proof"], found["proof_why"], found["proof_way"]) == ("refused", "Sold", "operator")
+    refused = await ended(here, "proof", "approve", str(asked[1].id))
+    assert (refused.code, "decided already" in refused.err) == (1, True)
+    assert (await ended(here, "proof", "set", *account)).code == 2
+    assert (await ended(here, "proof", "set", one, "--all", *account)).code == 2
+    assert "not in this account" in (await ended(here, "proof", "set", phones(1)[0], *account)).err
 
 
 async def work(acme: Business) -> None:

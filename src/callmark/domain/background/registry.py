@@ -12,7 +12,7 @@ from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
-from callmark.domain.numbers import jobs as numbers
+from callmark.domain.numbers import jobs as numbers, proofs
 from callmark.domain.personalisation import jobs as personalisation, partitions
 from callmark.domain.personalisation.daily_figures import alerts as day_alerts, jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
@@ -41,6 +41,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),
     "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
     "old_mails": (timedelta(hours=1), mail.keep_mails),
+    "old_proof_requests": (timedelta(days=1), proofs.forget_old_requests),
     "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),

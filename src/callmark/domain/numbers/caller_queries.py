@@ -27,7 +27,11 @@ async def select_callers(
           f.is_number_group, f.state = 'published' AS is_published, a.state = 'active' AS is_active,
           l.name AS label_name, l.logo_sha256, r.text AS call_reason, 'number_management' = ANY (a.features) AS in_plan,
           f.call_me_back AND 'call_me_back' = ANY (a.features) AS call_me_back,
-          f.survey AND 'user_feedback' = ANY (a.features) AS survey
+          f.survey AND 'user_feedback' = ANY (a.features) AS survey,
+          EXISTS (
+            SELECT FROM number_proof p
+            WHERE p.phone_number = n.phone_number AND p.account_id = n.account_id AND p.state = 'proven'
+          ) AS is_proven
         FROM number n
         JOIN feature_set f ON f.id = n.feature_set_id
         JOIN client_account a ON a.id = n.account_id
@@ -39,6 +43,21 @@ async def select_callers(
     )
     found = {row["phone_number"]: _caller(row, also_suspended=also_suspended) for row in rows}
     return [found.get(caller) for caller in callers]
+
+
+async def select_proven(tx: Tx, account_id: AccountId) -> list[PhoneNumber]:
+    """The account's numbers that are proven, listed and published, in order. Index number_proof_account."""
+    rows = await tx.fetch(
+        """
+        SELECT n.phone_number FROM number_proof p
+        JOIN number n ON n.phone_number = p.phone_number AND n.account_id = p.account_id
+        JOIN feature_set f ON f.id = n.feature_set_id
+        WHERE p.account_id = $1 AND p.state = 'proven' AND n.state = 'listed' AND f.state = 'published'
+        ORDER BY n.phone_number
+        """,
+        account_id,
+    )
+    return [PhoneNumber(row["phone_number"]) for row in rows]
 
 
 async def select_holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[PhoneNumber, AccountId]:
@@ -64,6 +83,7 @@ def _caller(row: Row, *, also_suspended: bool) -> ListedCaller | Unlisted:
         call_reason=row["call_reason"],
         call_me_back=row["call_me_back"],
         survey=row["survey"],
+        is_proven=row["is_proven"],
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
+from callmark.domain.numbers.proof_model import UNPROVEN, NumberProof
 from callmark.kit.phone import PhoneNumber
 
 MOST_NUMBERS = 10_000
@@ -94,10 +95,11 @@ class NumberFilter:
 
 @dataclass(frozen=True, slots=True)
 class NumberDetails:
-    """A number with its names."""
+    """A number with its names, and whether its account may call from it."""
 
     number: Number
     names: FeatureSetNames
+    proof: NumberProof = UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class ListedCaller:
     call_reason: str | None
     call_me_back: bool
     survey: bool
+    is_proven: bool
+    """Whether calls from it may be signed with its identity (docs/number-ownership.md)."""
 
 
 class WhyUnlisted(StrEnum):

@@ -8,9 +8,10 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import visible_sets
 from callmark.domain.feature_sets.model import NodeFilter
 from callmark.domain.ids import AccountId, FeatureSetId
-from callmark.domain.numbers import page_queries, queries
+from callmark.domain.numbers import page_queries, proof_queries, queries
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter
 from callmark.domain.numbers.page_queries import NumberSearch, RowSpan
+from callmark.domain.numbers.proof_model import UNPROVEN
 from callmark.domain.policy.model import Scope
 from callmark.kit.db import Tx
 from callmark.kit.errors import found
@@ -106,7 +107,8 @@ async def search_numbers(
     """
     async with deps.db.transaction() as tx:
         exact = await _search(tx, account_id, scope, wanted)
-        return await _detailed(tx, await page_queries.search(tx, account_id, exact, before, limit))
+        rows = await _detailed(tx, await page_queries.search(tx, account_id, exact, before, limit))
+        return await _with_proofs(tx, rows) if rows else []
 
 
 async def all_numbers(
@@ -140,7 +142,7 @@ async def find_number(
     async with deps.db.transaction() as tx:
         there = found(await page_queries.select_number(tx, account_id, number), "this number is not in this account")
         await visible_sets.check_visible(tx, account_id, there.feature_set_id, scope)
-        (details,) = await _detailed(tx, [there])
+        (details,) = await _with_proofs(tx, await _detailed(tx, [there]))
         return details, await queries.select_job(tx, there.job_id, account_id) if there.job_id else None
 
 
@@ -163,3 +165,8 @@ async def _detailed(tx: Tx, numbers: Sequence[Number]) -> list[NumberDetails]:
         return []
     names = await page_queries.select_names(tx, list({number.feature_set_id for number in numbers}))
     return [NumberDetails(number, names[number.feature_set_id]) for number in numbers]
+
+
+async def _with_proofs(tx: Tx, numbers: Sequence[NumberDetails]) -> list[NumberDetails]:
+    proofs = await proof_queries.select_proofs(tx, [one.number.phone_number for one in numbers])
+    return [replace(one, proof=proofs.get(one.number.phone_number, UNPROVEN)) for one in numbers]

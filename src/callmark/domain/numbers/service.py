@@ -11,7 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.feature_sets import service as feature_sets, visible_sets
 from callmark.domain.feature_sets.model import FeatureSet
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
-from callmark.domain.numbers import caller_queries, queries
+from callmark.domain.numbers import caller_queries, proof_queries, queries
 from callmark.domain.numbers.model import (
     Delisted,
     HeldNumber,
@@ -113,6 +113,8 @@ async def list_in(tx: Transaction, deps: Deps, into: FeatureSet, asked: ListingR
     count = len(inserted) + len(moves.taken)
     if moves.taken:
         await queries.take_numbers(tx, moves.taken, moves.newly_owned, into, job_id, by.email, now)
+        if moves.newly_owned:
+            await proof_queries.delete_proofs(tx, moves.newly_owned)
     await feature_sets.change_number_count(
         tx, into.id, len(inserted) + await _leave_others(tx, moves.taken, held, into)
     )
@@ -169,6 +171,11 @@ async def callers(tx: Tx, ringing: Sequence[PhoneNumber]) -> list[ListedCaller |
 async def holders(tx: Tx, callers: Collection[PhoneNumber]) -> dict[PhoneNumber, AccountId]:
     """Which account holds each of the numbers: pending, listed or delisting. One statement, none for no numbers."""
     return await caller_queries.select_holders(tx, callers) if callers else {}
+
+
+async def proven_numbers(tx: Tx, account_id: AccountId) -> list[PhoneNumber]:
+    """The account's numbers that calls may be signed for, in order: listed in a published feature set, and proven."""
+    return await caller_queries.select_proven(tx, account_id)
 
 
 async def _leave_others(

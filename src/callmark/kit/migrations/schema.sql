@@ -794,6 +794,42 @@ WITH (fillfactor='90');
 
 COMMENT ON COLUMN public.number.job_id IS 'The job that works on it while it is pending or delisting; null otherwise.';
 
+CREATE TABLE public.number_code (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    channel text NOT NULL,
+    requested_by_email text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    try_count integer DEFAULT 0 NOT NULL,
+    attempt_count integer DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    error text,
+    due_at timestamp with time zone,
+    lease_id uuid,
+    leased_until timestamp with time zone,
+    CONSTRAINT number_code_channel CHECK ((channel = ANY (ARRAY['call'::text, 'sms'::text])))
+);
+
+COMMENT ON TABLE public.number_code IS 'Codes by which accounts prove numbers. The code itself is derived from the id and the secret key, and stored nowhere.';
+
+CREATE TABLE public.number_proof (
+    phone_number text NOT NULL COLLATE pg_catalog."C",
+    account_id uuid NOT NULL,
+    state text NOT NULL,
+    way text NOT NULL,
+    by_email text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    why text,
+    request_id uuid,
+    CONSTRAINT number_proof_state CHECK ((state = ANY (ARRAY['waiting'::text, 'proven'::text, 'refused'::text]))),
+    CONSTRAINT number_proof_way CHECK ((way = ANY (ARRAY['operator'::text, 'letter'::text, 'call'::text, 'sms'::text]))),
+    CONSTRAINT number_proof_why CHECK (((state = 'refused'::text) = (why IS NOT NULL)))
+);
+
+COMMENT ON TABLE public.number_proof IS 'Whether its account may call from a number. No row: unproven. It goes with the number, and when the number changes hands.';
+
 CREATE TABLE public.operator_user (
     id uuid NOT NULL,
     email text NOT NULL,
@@ -837,6 +873,27 @@ CREATE TABLE public.process (
 );
 
 COMMENT ON TABLE public.process IS 'Live processes: real-clock heartbeats, and the product clock version each has confirmed.';
+
+CREATE TABLE public.proof_request (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    state text NOT NULL,
+    number_count integer NOT NULL,
+    letter_name text,
+    letter_type text,
+    letter bytea,
+    requested_by_email text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    reviewed_by_email text,
+    reviewed_at timestamp with time zone,
+    why text,
+    CONSTRAINT proof_request_letter CHECK ((((letter IS NULL) = (letter_type IS NULL)) AND ((letter IS NULL) = (letter_name IS NULL)))),
+    CONSTRAINT proof_request_reviewed CHECK (((state = 'waiting'::text) = (reviewed_at IS NULL))),
+    CONSTRAINT proof_request_state CHECK ((state = ANY (ARRAY['waiting'::text, 'approved'::text, 'refused'::text]))),
+    CONSTRAINT proof_request_why CHECK (((state = 'refused'::text) = (why IS NOT NULL)))
+);
+
+COMMENT ON TABLE public.proof_request IS 'An account asks the operator to find that it may call from numbers, as a rule with a letter of authorisation.';
 
 CREATE TABLE public.record_day (
     account_id uuid NOT NULL,
@@ -1266,8 +1323,14 @@ ALTER TABLE ONLY public.mailed_link
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.number_code
+    ADD CONSTRAINT number_code_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_pkey PRIMARY KEY (phone_number);
+
+ALTER TABLE ONLY public.number_proof
+    ADD CONSTRAINT number_proof_pkey PRIMARY KEY (phone_number);
 
 ALTER TABLE ONLY public.operator_user
     ADD CONSTRAINT operator_user_pkey PRIMARY KEY (id);
@@ -1280,6 +1343,9 @@ ALTER TABLE ONLY public.presence
 
 ALTER TABLE ONLY public.process
     ADD CONSTRAINT process_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.proof_request
+    ADD CONSTRAINT proof_request_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.record_day
     ADD CONSTRAINT record_day_pkey PRIMARY KEY (account_id, day);
@@ -1510,11 +1576,25 @@ CREATE INDEX number_account_newest ON public.number USING btree (account_id, cre
 
 CREATE INDEX number_account_unlisted ON public.number USING btree (account_id, state, created_at DESC, phone_number DESC) WHERE (state <> 'listed'::text);
 
+CREATE INDEX number_code_account ON public.number_code USING btree (account_id, requested_at DESC);
+
+CREATE INDEX number_code_due ON public.number_code USING btree (due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX number_code_number ON public.number_code USING btree (phone_number, requested_at DESC);
+
 CREATE INDEX number_feature_set_newest ON public.number USING btree (feature_set_id, created_at DESC, phone_number DESC);
 
 CREATE INDEX number_job ON public.number USING btree (job_id, phone_number) WHERE (state = ANY (ARRAY['pending'::text, 'delisting'::text]));
 
+CREATE INDEX number_proof_account ON public.number_proof USING btree (account_id, phone_number);
+
+CREATE INDEX number_proof_request ON public.number_proof USING btree (request_id) WHERE (request_id IS NOT NULL);
+
 CREATE UNIQUE INDEX operator_user_email_unique ON public.operator_user USING btree (lower(email));
+
+CREATE INDEX proof_request_account_newest ON public.proof_request USING btree (account_id, requested_at DESC, id DESC);
+
+CREATE INDEX proof_request_waiting ON public.proof_request USING btree (requested_at) WHERE (state = 'waiting'::text);
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
 
@@ -1692,8 +1772,23 @@ ALTER TABLE ONLY public.member
 ALTER TABLE ONLY public.member
     ADD CONSTRAINT member_process_id_fkey FOREIGN KEY (process_id) REFERENCES public.calling_process(id) ON DELETE SET NULL;
 
+ALTER TABLE ONLY public.number_code
+    ADD CONSTRAINT number_code_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
 ALTER TABLE ONLY public.number
     ADD CONSTRAINT number_feature_set_id_fkey FOREIGN KEY (feature_set_id) REFERENCES public.feature_set(id);
+
+ALTER TABLE ONLY public.number_proof
+    ADD CONSTRAINT number_proof_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.number_proof
+    ADD CONSTRAINT number_proof_phone_number_fkey FOREIGN KEY (phone_number) REFERENCES public.number(phone_number) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.number_proof
+    ADD CONSTRAINT number_proof_request_id_fkey FOREIGN KEY (request_id) REFERENCES public.proof_request(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.proof_request
+    ADD CONSTRAINT proof_request_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.record_day
     ADD CONSTRAINT record_day_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

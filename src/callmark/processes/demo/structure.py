@@ -14,12 +14,14 @@ from callmark.domain.feature_sets.model import NewFeatureSet
 from callmark.domain.feedback import service as feedback
 from callmark.domain.feedback.model import CampaignState, CampaignType, NewQuestion
 from callmark.domain.ids import AccountId, CallReasonId, DepartmentId, FeatureSetId, LabelId, OperationId, ProcessId
-from callmark.domain.numbers import jobs, service as numbers
+from callmark.domain.numbers import jobs, proofs, service as numbers
+from callmark.domain.numbers.proof_model import ProofState
 from callmark.domain.policy.model import Actor, ActorKind, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import flat
 from callmark.kit.errors import NotFound
+from callmark.kit.phone import PhoneNumber
 from callmark.processes.demo.credentials import DemoFeatureSet, StructureOut
 from callmark.processes.demo.people import give_process
 
@@ -121,12 +123,19 @@ async def _out(deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId) 
 async def _list_numbers(
     deps: Deps, account_id: AccountId, feature_set_id: FeatureSetId, wanted: tuple[str, ...], made_by: str
 ) -> None:
-    """Publishes them and carries the job out at once, so that they are listed before the first request comes."""
+    """Publishes them and carries the job out at once, so that they are listed before the first request comes.
+
+    They are proven, too.
+    """
     by = Actor(ActorKind.SYSTEM, made_by)  # whose listings need no review
     answer = await numbers.publish(deps, account_id, feature_set_id, wanted, by=by)
     if answer.job_id is not None:
         while not await jobs.take_step(deps, answer.job_id):
             pass
+    held = [PhoneNumber(number) for number in (*answer.new, *answer.updated, *answer.migrated, *answer.existing)]
+    found = await proofs.proofs_of(deps, held)
+    if unproven := [number for number in held if found[number].state is ProofState.UNPROVEN]:
+        await proofs.prove_numbers(deps, account_id, unproven, by=by)
 
 
 async def _call_me_back(

@@ -14,6 +14,7 @@ from callmark.domain.numbers.number_list_parser import ListReading, NumberList
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.cli import number_proof
 from callmark.surfaces.cli.number_out import (
     delisted_row,
     job_row,
@@ -27,7 +28,7 @@ from callmark.surfaces.cli.number_out import (
 from callmark.surfaces.cli.session import account_option, id_argument, operator, operator_at_terminal, sure, yes_option
 from callmark.terminal import Output, Row
 
-_COLUMNS = ("phone_number", "state", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
+_COLUMNS = ("phone_number", "state", "proof", "phone_type", "feature_set_name", "label_name", "updated_at", "why")
 _JOB_COLUMNS = ("id", "kind", "state", "number_count", "done_count", "failed_count", "requested_at", "ended_at")
 _REVIEW_COLUMNS = ("id", "account_name", "feature_set_name", "label_name", "number_count", "examples", "requested_at")
 
@@ -66,6 +67,9 @@ numbers_argument = click.argument("numbers", nargs=-1, required=True, metavar="N
 @click.group
 def group() -> None:
     """Manage the numbers a business calls from."""
+
+
+group.add_command(number_proof.group)
 
 
 @group.command("list")

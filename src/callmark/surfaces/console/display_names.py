@@ -328,6 +328,7 @@ PERIODIC = {
     "old_mails": "Deletes old emails",
     "old_uploads": "Deletes old uploaded files",
     "old_drafts": "Deletes old previews of files",
+    "old_proof_requests": "Deletes old letters of authorisation that no number needs",
     "record_days": "Counts call records by day",
     "call_days": "Counts calls by day",
     "old_alerts": "Forgets what was announced long ago",

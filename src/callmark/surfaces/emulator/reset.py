@@ -51,6 +51,7 @@ FORGOTTEN = frozenset(
         "sink_request",
         "sink",
         "idempotency_key",
+        "number_code",
         "request_window",
     }
 )

@@ -1,0 +1,256 @@
+"""Use cases of proofs: the operator finds that an account may call from numbers, or that it may not (decision 0054)."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.alerts import service as alerts
+from callmark.domain.alerts.model import Alert, AlertKind
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.feature_sets import visible_sets
+from callmark.domain.ids import AccountId, ProofRequestId
+from callmark.domain.numbers import page_queries, proof_queries
+from callmark.domain.numbers.model import MOST_NUMBERS, NumberState
+from callmark.domain.numbers.proof_model import (
+    MOST_WAITING,
+    UNPROVEN,
+    NumberProof,
+    ProofLetter,
+    ProofRequest,
+    ProofRequestState,
+    ProofState,
+    ProofWay,
+)
+from callmark.domain.policy.model import Actor, Scope
+from callmark.kit.db import Transaction, Tx
+from callmark.kit.errors import Conflict, InvalidInput, found
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.text import clean_line
+
+log = structlog.get_logger(__name__)
+
+LONGEST_REASON = 200
+KEPT = timedelta(days=365)
+"""How long a decided request is kept, with its letter, once no number refers to it."""
+
+_UNKNOWN = "no proof request with this id"
+_PROVABLE = frozenset({NumberState.PENDING, NumberState.LISTED})
+_MOST_NAMED = 3
+
+
+async def request_proof(
+    deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], letter: ProofLetter | None, *, by: Actor
+) -> ProofRequest:
+    """Asks the operator to find that the account may call from these numbers, 1 to 10,000; they wait for it.
+
+    Raises InvalidInput about `phone_numbers` for one that cannot be proven now, Conflict for too many requests.
+    """
+    asked, now, request_id = _each_once(numbers), deps.clock.now(), ProofRequestId(new_id())
+    way = ProofWay.OPERATOR if letter is None else ProofWay.LETTER
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, account_id)
+        if await proof_queries.count_waiting(tx, account_id) >= MOST_WAITING:
+            raise Conflict(f"{MOST_WAITING} proof requests of this account are waiting for the operator already")
+        await _lock_provable(tx, account_id, asked, by.scope)
+        await _check_open(tx, asked)
+        await proof_queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
+        proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
+        await proof_queries.put_proofs(tx, account_id, asked, proof)
+        await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
+        return found(await proof_queries.select_request(tx, request_id))
+
+
+async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofRequestId, *, by: Actor) -> None:
+    """Takes back a request that waits; its numbers are unproven again. Raises NotFound, Conflict once it is decided."""
+    async with deps.db.transaction() as tx:
+        await _visible(tx, account_id, request_id, by.scope)
+        waiting = await proof_queries.lock_waiting(tx, request_id, account_id)
+        if waiting is None:
+            raise Conflict("this proof request is decided already")
+        await proof_queries.delete_request(tx, request_id)
+        facts = {"numbers": waiting["number_count"]}
+        at = deps.clock.now()
+        await audit.note(tx, by, "numbers.proof_withdrawn", str(request_id), account_id=account_id, at=at, **facts)
+
+
+async def list_requests(
+    deps: Deps,
+    account_id: AccountId,
+    scope: Scope,
+    *,
+    before: tuple[datetime, ProofRequestId] | None = None,
+    limit: int = 100,
+) -> list[ProofRequest]:
+    """Up to `limit` requests whose numbers are inside the scope, newest first; the next page begins before that key."""
+    async with deps.db.connection() as tx:
+        among = await visible_sets.visible_ids(tx, account_id, scope)
+        return await proof_queries.select_requests(tx, account_id, among, before, limit)
+
+
+async def get_request(deps: Deps, account_id: AccountId, scope: Scope, request_id: ProofRequestId) -> ProofRequest:
+    """The account's request, inside the scope. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return await _visible(tx, account_id, request_id, scope)
+
+
+async def proofs_of(deps: Deps, numbers: Collection[PhoneNumber]) -> dict[PhoneNumber, NumberProof]:
+    """The proof of each of the numbers, whoever holds them."""
+    async with deps.db.connection() as tx:
+        there = await proof_queries.select_proofs(tx, numbers)
+    return {number: there.get(number, UNPROVEN) for number in numbers}
+
+
+# the operator ---------------------------------------------------------------------------------------------------------
+
+
+async def list_waiting(deps: Deps, *, limit: int = 100) -> list[ProofRequest]:
+    """Up to `limit` requests that wait, of all accounts, longest waiting first."""
+    async with deps.db.connection() as tx:
+        return await proof_queries.select_waiting(tx, limit)
+
+
+async def find_request(deps: Deps, request_id: ProofRequestId) -> ProofRequest:
+    """A request of any account. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return found(await proof_queries.select_request(tx, request_id), _UNKNOWN)
+
+
+async def read_letter(deps: Deps, request_id: ProofRequestId) -> ProofLetter:
+    """The letter of a request of any account. Raises NotFound, also where there is none."""
+    async with deps.db.connection() as tx:
+        return found(await proof_queries.select_letter(tx, request_id), "this proof request has no letter")
+
+
+async def approve(deps: Deps, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
+    """Finds that what still waits in the request is proven. Raises NotFound, Conflict when it is decided."""
+    return await _decide(deps, request_id, None, by)
+
+
+async def refuse(deps: Deps, request_id: ProofRequestId, reason: str, *, by: Actor) -> ProofRequest:
+    """Turns a request down; its numbers say `reason` (1 to 200 characters). Raises as `approve`, and InvalidInput."""
+    return await _decide(deps, request_id, clean_line(reason, "reason", longest=LONGEST_REASON), by)
+
+
+async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], *, by: Actor) -> int:
+    """Finds that these numbers of the account are proven, for the operator; how many were not before.
+
+    Raises InvalidInput for one that the account does not hold, or that has failed or is being delisted.
+    """
+    asked, now = _each_once(numbers), deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await _lock_provable(tx, account_id, asked, by.scope)
+        there = await proof_queries.select_proofs(tx, asked)
+        new = [one for one in asked if there.get(one, UNPROVEN).state is not ProofState.PROVEN]
+        if new:
+            proof = NumberProof(ProofState.PROVEN, ProofWay.OPERATOR, by.email, now)
+            await proof_queries.put_proofs(tx, account_id, new, proof)
+            await _note(tx, by, "numbers.proven", account_id, new, now, way=ProofWay.OPERATOR)
+    return len(new)
+
+
+async def refuse_numbers(
+    deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], reason: str, *, by: Actor
+) -> None:
+    """Finds that these numbers are not proven, for the operator, whatever was before. Raises as `prove_numbers`."""
+    asked, now = _each_once(numbers), deps.clock.now()
+    why = clean_line(reason, "reason", longest=LONGEST_REASON)
+    async with deps.db.transaction() as tx:
+        await _lock_provable(tx, account_id, asked, by.scope)
+        proof = NumberProof(ProofState.REFUSED, ProofWay.OPERATOR, by.email, now, why)
+        await proof_queries.put_proofs(tx, account_id, asked, proof)
+        await _note(tx, by, "numbers.proof_refused", account_id, asked, now, why=why)
+
+
+async def forget_old_requests(deps: Deps) -> None:
+    """Forgets letters that prove nothing any more."""
+    async with deps.db.connection() as tx:
+        await proof_queries.delete_unused(tx, deps.clock.now() - KEPT)
+
+
+async def _decide(deps: Deps, request_id: ProofRequestId, why: str | None, by: Actor) -> ProofRequest:
+    now = deps.clock.now()
+    state = ProofRequestState.APPROVED if why is None else ProofRequestState.REFUSED
+    async with deps.db.transaction() as tx:
+        waiting = await proof_queries.lock_waiting(tx, request_id)
+        if waiting is None:
+            found(await proof_queries.select_request(tx, request_id), _UNKNOWN)
+            raise Conflict("this proof request is decided already")
+        await proof_queries.update_decision(tx, request_id, state, by.email, now, why)
+        of_numbers = ProofState.PROVEN if why is None else ProofState.REFUSED
+        count = await proof_queries.settle_request(tx, request_id, of_numbers, by.email, now, why)
+        action = "numbers.proven" if why is None else "numbers.proof_refused"
+        facts = {"numbers": count} | ({} if why is None else {"why": why})
+        account_id = AccountId(waiting["account_id"])
+        await audit.note(tx, by, action, str(request_id), account_id=account_id, at=now, **facts)
+        await _tell(tx, deps, account_id, count, why)
+        decided = found(await proof_queries.select_request(tx, request_id))
+    log.info("proof_decided", request=str(request_id), approved=why is None, numbers=count)
+    return decided
+
+
+async def _tell(tx: Transaction, deps: Deps, account_id: AccountId, count: int, why: str | None) -> None:
+    account = await accounts.find_account(tx, account_id)
+    numbers = "1 number" if count == 1 else f"{count:,} numbers"
+    done = "proven" if why is None else "not proven"
+    verb = "is" if count == 1 else "are"
+    next_ = "Their calls can be signed with your name." if why is None else f"The reason given: {why}"
+    alert = Alert(
+        AlertKind.NUMBERS_REVIEWED,
+        account.id,
+        f"{account.name}: {numbers} {verb} {done}",
+        [f"The operator of Callmark has decided that {numbers} of {account.name} {verb} {done}.", next_],
+        [("Open the requests", f"{deps.public_url}/console/numbers/proofs")],
+    )
+    await alerts.tell(tx, deps, alert)
+
+
+async def _visible(tx: Tx, account_id: AccountId, request_id: ProofRequestId, scope: Scope) -> ProofRequest:
+    among = await visible_sets.visible_ids(tx, account_id, scope)
+    return found(await proof_queries.select_request(tx, request_id, account_id, among), _UNKNOWN)
+
+
+def _each_once(numbers: Sequence[PhoneNumber]) -> list[PhoneNumber]:
+    if not 1 <= len(numbers) <= MOST_NUMBERS:
+        raise InvalidInput(f"phone_numbers must contain between 1 and {MOST_NUMBERS} numbers", field="phone_numbers")
+    return list(dict.fromkeys(numbers))
+
+
+async def _lock_provable(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNumber], scope: Scope) -> None:
+    """Locks the numbers until the transaction ends. Raises InvalidInput for those that cannot be proven.
+
+    One of another account, or outside the scope, is refused as one that there is not.
+    """
+    states = await proof_queries.lock_states(tx, account_id, numbers)
+    among = await visible_sets.visible_ids(tx, account_id, scope)
+    if among is not None:
+        held = await page_queries.select_numbers(tx, account_id, list(states))
+        inside = {one.phone_number for one in held if one.feature_set_id in set(among)}
+        states = {number: state for number, state in states.items() if number in inside}
+    _refuse([one for one in numbers if one not in states], "not in this account")
+    _refuse([one for one in numbers if states[one] not in _PROVABLE], "not listed, or being delisted")
+
+
+async def _check_open(tx: Tx, numbers: Sequence[PhoneNumber]) -> None:
+    """Raises InvalidInput for numbers that are proven, or that wait already."""
+    there = await proof_queries.select_proofs(tx, numbers)
+    for state, words in ((ProofState.PROVEN, "proven already"), (ProofState.WAITING, "in another request already")):
+        _refuse([number for number, proof in there.items() if proof.state is state], words)
+
+
+def _refuse(numbers: Sequence[PhoneNumber], why: str) -> None:
+    """Raises InvalidInput that names the first of the numbers, if there are any."""
+    if numbers:
+        rest = f" and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else ""
+        names = ", ".join(numbers[:_MOST_NAMED])
+        raise InvalidInput(f"{why}: {names}{rest}", field="phone_numbers")
+
+
+async def _note(
+    tx: Tx, by: Actor, action: str, account_id: AccountId, numbers: Sequence[PhoneNumber], at: datetime, **facts: object
+) -> None:
+    subject = numbers[0] if len(numbers) == 1 else f"{len(numbers)} numbers"
+    await audit.note(tx, by, action, subject, account_id=account_id, at=at, numbers=len(numbers), **facts)
