@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from callmark.client import (
+        AnnouncedCall as AnnouncedCall,
         APIConnectionError as APIConnectionError,
         APIStatusError as APIStatusError,
         APITimeoutError as APITimeoutError,

@@ -32,6 +32,7 @@ from callmark.client.errors import (
 )
 from callmark.client.events import CallMeBackEvent, Event, FeedbackEvent, FeedbackResponse, Slot
 from callmark.client.extensions import (
+    AnnouncedCall,
     Cancellation,
     CheckReport,
     Finding,
@@ -55,6 +56,7 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AnnouncedCall",
     "AsyncBatch",
     "AsyncClient",
     "AsyncDownload",

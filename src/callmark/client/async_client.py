@@ -10,6 +10,7 @@ import httpx
 from callmark.client import extensions, pushing
 from callmark.client.async_resources import (
     AsyncBatches,
+    AsyncCalls,
     AsyncEvents,
     AsyncFeatureSets,
     AsyncLabels,
@@ -70,6 +71,7 @@ class AsyncClient:
         self._core = core
         self.records = AsyncRecords(core, self._shell)
         self.batches = AsyncBatches(core, self._shell)
+        self.calls = AsyncCalls(core, self._shell)
         self.labels = AsyncLabels(core, self._shell)
         self.numbers = AsyncNumbers(core, self._shell)
         self.feature_sets = AsyncFeatureSets(core, self._shell)

@@ -8,7 +8,7 @@ from pathlib import Path
 from callmark.client import extensions, inventory, log_downloads, pushing
 from callmark.client.core import Core
 from callmark.client.events import Event, EventLog
-from callmark.client.extensions import Cancellation, Funnel, Record, TimelineStep
+from callmark.client.extensions import AnnouncedCall, CallState, Cancellation, Funnel, Record, TimelineStep
 from callmark.client.inventory import FeatureSet, Label, Number, NumberBuckets
 from callmark.client.log_downloads import LogFile, Row, rows_of
 from callmark.client.pushing import BatchState
@@ -108,6 +108,19 @@ class AsyncRecords(_Resource):
     async def cancel(self, record_id: str) -> Record:
         """Withdraws it from its handset; safe to repeat. Raises NotFound, or Conflict if it expired or is invalid."""
         return await self._shell.run(extensions.cancel_record(self._core, record_id))
+
+
+class AsyncCalls(_Resource):
+    """Calls that the account makes (docs/number-ownership.md)."""
+
+    async def announce(
+        self, call_id: str, *, caller: str, receiver: str, state: CallState = "ringing"
+    ) -> AnnouncedCall:
+        """Announces a call under your own name for it, before its phone rings; then says how far it is. Safe to repeat.
+
+        Raises Conflict if the name is that of a call between other numbers.
+        """
+        return await self._shell.run(extensions.announce_call(self._core, call_id, caller, receiver, state))
 
 
 class AsyncLabels(_Resource):

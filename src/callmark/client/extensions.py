@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Literal
 
 from msgspec import Struct
 
@@ -17,6 +18,7 @@ from callmark.client.records import Json, RecordLike, read_record, wire_record
 EXTENSIONS, LINT = "extensions", "lint"
 """Buckets of the rate limits (docs/extensions.md)."""
 _LOCAL = "invalid"
+CallState = Literal["ringing", "connected", "ended"]
 
 
 class RecordFault(Struct, frozen=True):
@@ -133,6 +135,19 @@ class Resolution(Struct, frozen=True, kw_only=True):
     """A sentence for people."""
 
 
+class AnnouncedCall(Struct, frozen=True, kw_only=True):
+    """A call that the account said it makes."""
+
+    call_id: str
+    caller: str = ""
+    receiver: str = ""
+    state: str = "ringing"
+    """`ringing`, `connected` or `ended`; it never goes back."""
+    announced_at: datetime | None = None
+    shown_until: datetime | None = None
+    """A handset that asks before this instant shows the identity."""
+
+
 class Finding(Struct, frozen=True):
     """A fault or a warning of a dry run."""
 
@@ -231,6 +246,13 @@ def resolve(core: Core, caller: str, receiver: str) -> Flow[Resolution]:
     return (
         yield from core.fetch(Call("GET", f"{core.extensions}/resolve", query=query, bucket=EXTENSIONS), Resolution)
     )
+
+
+def announce_call(core: Core, call_id: str, caller: str, receiver: str, state: CallState) -> Flow[AnnouncedCall]:
+    """Says how far a call is."""
+    said = {"call_id": call_id, "caller": caller, "receiver": receiver, "state": state}
+    call = Call("POST", f"{core.extensions}/calls", body=encode(said), bucket=EXTENSIONS)
+    return (yield from core.fetch(call, AnnouncedCall))
 
 
 def check(core: Core, records: Iterable[RecordLike]) -> Flow[CheckReport]:

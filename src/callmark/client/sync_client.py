@@ -15,7 +15,7 @@ from callmark.client.pushing import LongList, OnProgress
 from callmark.client.records import CallRecord, Instant, RecordLike
 from callmark.client.results import PushResult, RecordResult
 from callmark.client.shells import Shell
-from callmark.client.sync_resources import Batches, Events, FeatureSets, Labels, Logs, Numbers, Records
+from callmark.client.sync_resources import Batches, Calls, Events, FeatureSets, Labels, Logs, Numbers, Records
 from callmark.client.token_stores import TokenStore
 
 
@@ -66,6 +66,7 @@ class Client:
         self._core = core
         self.records = Records(core, self._shell)
         self.batches = Batches(core, self._shell)
+        self.calls = Calls(core, self._shell)
         self.labels = Labels(core, self._shell)
         self.numbers = Numbers(core, self._shell)
         self.feature_sets = FeatureSets(core, self._shell)

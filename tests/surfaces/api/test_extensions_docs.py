@@ -8,6 +8,7 @@ import msgspec
 from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation.model import Outcome
 from callmark.record_rules.fields import Fault
+from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES, AnnouncedCallView
 from callmark.surfaces.api.events import EVENT_ROUTES, EventPage
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
 from callmark.surfaces.api.extensions_out import CancelledBatch, Funnel, LintOut, RecordTimeline, ResolveOut
@@ -23,9 +24,8 @@ def test_the_page_has_every_route_with_its_limit_and_no_other() -> None:
         EXTENSIONS: "100 a second, bucket `extensions`",
         LINT: "60 a minute, bucket `lint`",
     }
-    assert told == {
-        f"{r.method} {r.path.removeprefix(BASE)}": limits[r.bucket] for r in (*EXTENSION_ROUTES, *EVENT_ROUTES)
-    }
+    routes = (*EXTENSION_ROUTES, *EVENT_ROUTES, *ANNOUNCED_CALL_ROUTES)
+    assert told == {f"{r.method} {r.path.removeprefix(BASE)}": limits[r.bucket] for r in routes}
 
 
 def test_the_page_has_every_code_and_outcome() -> None:
@@ -35,8 +35,7 @@ def test_the_page_has_every_code_and_outcome() -> None:
 
 def test_the_examples_are_whole_answers() -> None:
     examples = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
-    for text, kind in zip(
-        examples, (RecordTimeline, Funnel, ResolveOut, CancelledBatch, LintOut, EventPage), strict=True
-    ):
+    kinds = (RecordTimeline, Funnel, ResolveOut, CancelledBatch, LintOut, AnnouncedCallView, EventPage)
+    for text, kind in zip(examples, kinds, strict=True):
         value = msgspec.json.decode(text, type=kind)
         assert msgspec.json.decode(msgspec.json.encode(value)) == msgspec.json.decode(text)

@@ -158,6 +158,10 @@ def test_an_account_is_made_changed_and_listed(here: Here, account: str) -> None
         "account", "update", account, "--name", "Acme", "--features", "call_me_back", "--state", "suspended"
     )
     assert (changed["name"], changed["features"], changed["state"]) == ("Acme", ["call_me_back"], "suspended")
+    assert changed["announced_calls_only"] is False
+    for switch in ("on", "off"):
+        here.text("account", "update", account, "--announced-calls-only", switch)
+        assert here.json("account", "show", account)["announced_calls_only"] is (switch == "on")
     listed = here.text("account", "list").splitlines()
     assert listed[0].split() == ["client", "account", "id", "name", "state", "features"]
     assert any(line.split() == [account, "Acme", "suspended", "call_me_back"] for line in listed)

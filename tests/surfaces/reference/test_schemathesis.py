@@ -22,6 +22,7 @@ from schemathesis.generation import GenerationMode
 from tests.documented import BUSINESS, Operation, document, operation_of, operations
 from tests.domain.numbers.staging import labelled_set
 from tests.factories import Cast, make_cast, phone
+from tests.listed import make_listed
 from tests.surfaces.api.management.managing import EVERYTHING, make_everything
 
 from callmark.domain.deps import Deps
@@ -55,8 +56,9 @@ IN_BODIES = {
     "feature_set_id": "featureSetId",
     "label_id": "labelId",
     "call_reason_id": "callReasonId",
+    "caller": "caller",
 }
-"""Fields of bodies of the management API that name things, and their names in paths."""
+"""Fields of bodies of our own routes that name things, and their names in paths."""
 OPERATIONS = {f"{one.method.upper()} {one.path}": one for one in operations(BUSINESS)}
 
 
@@ -112,6 +114,7 @@ async def run(deps: Deps, clock: FakeClock) -> AsyncGenerator[Run]:
         here = Run(deps, clock, http, cast, {"clientAccountId": str(cast.account.id)})
         here.known |= await _one_record(here) | await _one_event_of_each_type(here)
         here.known["featureSetId"] = str((await labelled_set(deps, cast.account.id, "Delivery default")).id)
+        here.known["caller"] = (await make_listed(deps, account_id=cast.account.id, name="Returns")).number
         yield here
 
 

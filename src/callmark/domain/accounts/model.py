@@ -31,6 +31,8 @@ class Account:
     requires_code: bool = False
     """Whether its members confirm a sign-in with a code sent by mail."""
     limits: AccountLimits = DEFAULT_LIMITS
+    announced_calls_only: bool = False
+    """Whether its static identities show only in calls that it announced (docs/number-ownership.md)."""
 
 
 def account_name(text: str) -> str:

@@ -12,7 +12,7 @@ from callmark.domain.limits.model import DEFAULT_LIMITS, AccountLimits
 from callmark.domain.policy.plan import Feature
 from callmark.kit.db import Row, Tx
 
-_ACCOUNT = "id, name, state, features, created_at, requires_code, limits"
+_ACCOUNT = "id, name, state, features, created_at, requires_code, limits, announced_calls_only"
 _limits = msgspec.json.Decoder(dict[str, int])
 
 
@@ -92,17 +92,20 @@ async def update_account(
     features: Collection[Feature] | None,
     state: AccountState | None,
     requires_code: bool | None,  # noqa: FBT001 - a column like the others
+    announced_calls_only: bool | None,  # noqa: FBT001 - as well
 ) -> Account | None:
     """Sets what is not None; the account as it is then, or None when there is no such account."""
     row = await tx.fetchrow(
         "UPDATE client_account SET name = coalesce($2, name), features = coalesce($3, features),"
-        " state = coalesce($4, state), requires_code = coalesce($5, requires_code)"
+        " state = coalesce($4, state), requires_code = coalesce($5, requires_code),"
+        " announced_calls_only = coalesce($6, announced_calls_only)"
         f" WHERE id = $1 RETURNING {_ACCOUNT}",
         account_id,
         name,
         None if features is None else _sorted(features),
         state,
         requires_code,
+        announced_calls_only,
     )
     return _account(row) if row else None
 
@@ -150,4 +153,5 @@ def _account(row: Row) -> Account:
         created_at=row["created_at"],
         requires_code=row["requires_code"],
         limits=AccountLimits(_limits.decode(row["limits"])) if row["limits"] else DEFAULT_LIMITS,
+        announced_calls_only=row["announced_calls_only"],
     )

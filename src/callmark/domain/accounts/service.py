@@ -79,6 +79,7 @@ async def update_account(
     features: Collection[Feature] | None = None,
     state: AccountState | None = None,
     requires_code: bool | None = None,
+    announced_calls_only: bool | None = None,
 ) -> Account:
     """The account after the change (None leaves a part as it is). A suspended account is refused from the next request.
 
@@ -90,12 +91,15 @@ async def update_account(
         if state is not None:
             await queries.note_switch(tx, account_id, state, deps.clock.now())
             tx.after_commit(partial(deps.wake, WorkName.SWITCHES, WorkName.BATCHES))
-        account = _found(await queries.update_account(tx, account_id, name, features, state, requires_code))
+        wanted = (name, features, state, requires_code, announced_calls_only)
+        account = _found(await queries.update_account(tx, account_id, *wanted))
         changed: dict[str, object] = {}
         if features is not None:
             changed["features"] = sorted(account.features)
         if requires_code is not None:
             changed["requires_code"] = requires_code
+        if announced_calls_only is not None:
+            changed["announced_calls_only"] = announced_calls_only
         at = deps.clock.now()
         if changed or name is not None:
             await audit.note(tx, by, "account.changed", account.name, account_id=account_id, at=at, **changed)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from callmark.domain.alerts import posts
+from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import daily_figures as call_figures, jobs as calls
 from callmark.domain.credentials import service as credentials
@@ -42,6 +43,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_exports": (timedelta(hours=1), log_downloads.forget_old_files),
     "old_mails": (timedelta(hours=1), mail.keep_mails),
     "old_proof_requests": (timedelta(days=1), proofs.forget_old_requests),
+    "old_announced_calls": (timedelta(hours=1), announced_calls.forget_old_calls),
     "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),

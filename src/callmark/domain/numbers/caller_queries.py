@@ -26,6 +26,7 @@ async def select_callers(
         SELECT n.phone_number, n.state, n.account_id, f.id AS feature_set_id, f.name AS feature_set_name,
           f.is_number_group, f.state = 'published' AS is_published, a.state = 'active' AS is_active,
           l.name AS label_name, l.logo_sha256, r.text AS call_reason, 'number_management' = ANY (a.features) AS in_plan,
+          a.announced_calls_only,
           f.call_me_back AND 'call_me_back' = ANY (a.features) AS call_me_back,
           f.survey AND 'user_feedback' = ANY (a.features) AS survey,
           EXISTS (
@@ -84,6 +85,7 @@ def _caller(row: Row, *, also_suspended: bool) -> ListedCaller | Unlisted:
         call_me_back=row["call_me_back"],
         survey=row["survey"],
         is_proven=row["is_proven"],
+        announced_only=row["announced_calls_only"],
     )
 
 

@@ -122,6 +122,10 @@ class ListedCaller:
     survey: bool
     is_proven: bool
     """Whether calls from it may be signed with its identity (docs/number-ownership.md)."""
+    announced_only: bool
+    """Whether its account shows its identity in announced calls only."""
+    is_hidden: bool = False
+    """Whether it shows nothing in this call, because that was not announced; set where the receiver is known."""
 
 
 class WhyUnlisted(StrEnum):

@@ -93,6 +93,7 @@ WHY_UNREACHABLE = {
 }
 """As much as the result of a push would tell, no more."""
 WHY_LISTED = "the caller's number is listed, and its feature set is published"
+WHY_NOT_ANNOUNCED = "the caller's number shows its identity only in announced calls, and this call was not announced"
 WHY_NOT_OWN = "the caller's number is not listed by this account"
 
 

@@ -1,8 +1,10 @@
 """Resolves a ringing call: an open call record of the pair, else the listed number's identity, else nothing and why."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 
+from callmark.domain.announced_calls import service as announced_calls
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
@@ -35,11 +37,11 @@ async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber, z
             offers = await _offers(deps, listed, zone)
         shown = identity_of(record, deps.public_url)
         return Resolution(caller, shown, CallSource.CALL_RECORD, model.why_shown(record), offers)
-    if isinstance(listed, ListedCaller):
+    if isinstance(listed, ListedCaller) and not listed.is_hidden:
         shown = model.listed_identity(listed, deps.public_url)
         offers = await _offers(deps, listed, zone)
         return Resolution(caller, shown, CallSource.LISTED_NUMBER, model.WHY_LISTED, offers)
-    why = f"{await _why_no_record(deps, registration, caller, reach)}; {model.why_unlisted(listed)}"
+    why = f"{await _why_no_record(deps, registration, caller, reach)}; {_why_no_number(listed)}"
     return Resolution(caller, None, CallSource.NONE, why, Offers())
 
 
@@ -55,12 +57,13 @@ async def resolve_for_account(
     if record is not None and record.account_id == account_id:
         return AccountView(ShownSource.CALL_RECORD, identity_of(record, deps.public_url), model.why_shown(record))
     is_own = listed is not None and listed.account_id == account_id
-    if record is not None or (isinstance(listed, ListedCaller) and not is_own):
+    shows_number = isinstance(listed, ListedCaller) and not listed.is_hidden
+    if record is not None or (shows_number and not is_own):
         return AccountView(ShownSource.OTHER, None, model.WHY_OTHER)
-    if isinstance(listed, ListedCaller):
+    if isinstance(listed, ListedCaller) and shows_number:
         return AccountView(ShownSource.LISTED_NUMBER, model.listed_identity(listed, deps.public_url), model.WHY_LISTED)
     why_record = model.WHY_UNREACHABLE.get(reach) or await _why_nothing(deps, receiver, caller, account_id)
-    why_number = model.why_unlisted(listed) if is_own else model.WHY_NOT_OWN
+    why_number = _why_no_number(listed) if is_own else model.WHY_NOT_OWN
     return AccountView(ShownSource.NONE, None, f"{why_record}; {why_number}")
 
 
@@ -77,7 +80,27 @@ async def _found(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, reach: 
 async def _find_each(tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]) -> list[_Found]:
     """For each (receiver, caller, now)."""
     records = await personalisation.newest_open_each(tx, asked)
-    return list(zip(records, await numbers.callers(tx, [caller for _, caller, _ in asked]), strict=True))
+    return list(zip(records, await _callers(tx, asked), strict=True))
+
+
+async def _callers(
+    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
+) -> list[ListedCaller | Unlisted | None]:
+    """What each number that rings is listed as; hidden where its account shows it in announced calls only.
+
+    One statement more where there is such an account.
+    """
+    found = await numbers.callers(tx, [caller for _, caller, _ in asked])
+    guarded = [(at, one) for at, one in enumerate(found) if isinstance(one, ListedCaller) and one.announced_only]
+    calls = [(one.account_id, asked[at][1], asked[at][0], asked[at][2]) for at, one in guarded]
+    for (at, one), is_announced in zip(guarded, await announced_calls.are_announced(tx, calls), strict=True):
+        if not is_announced:
+            found[at] = replace(one, is_hidden=True)
+    return found
+
+
+def _why_no_number(listed: ListedCaller | Unlisted | None) -> str:
+    return model.WHY_NOT_ANNOUNCED if isinstance(listed, ListedCaller) else model.why_unlisted(listed)
 
 
 async def _offers(deps: Deps, listed: ListedCaller, zone: tzinfo) -> Offers:

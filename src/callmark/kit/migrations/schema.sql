@@ -106,6 +106,20 @@ COMMENT ON TABLE public.alert_recipient IS 'Members of a role, an address that i
 
 COMMENT ON COLUMN public.alert_recipient.id IS 'That of the admins is the account''s: they are recipients before they have a row.';
 
+CREATE TABLE public.announced_call (
+    account_id uuid NOT NULL,
+    call_id text NOT NULL,
+    caller_number text NOT NULL COLLATE pg_catalog."C",
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL,
+    announced_at timestamp with time zone NOT NULL,
+    changed_at timestamp with time zone NOT NULL,
+    shown_until timestamp with time zone NOT NULL,
+    CONSTRAINT announced_call_state CHECK ((state = ANY (ARRAY['ringing'::text, 'connected'::text, 'ended'::text])))
+);
+
+COMMENT ON TABLE public.announced_call IS 'A call that its account says it makes. call_id is the account''s own name for it.';
+
 CREATE TABLE public.api_key (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -380,6 +394,7 @@ CREATE TABLE public.client_account (
     requires_code boolean DEFAULT false NOT NULL,
     first_steps_hidden_at timestamp with time zone,
     limits jsonb,
+    announced_calls_only boolean DEFAULT false NOT NULL,
     CONSTRAINT client_account_state CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text])))
 );
 
@@ -388,6 +403,8 @@ COMMENT ON COLUMN public.client_account.requires_code IS 'Whether its members co
 COMMENT ON COLUMN public.client_account.first_steps_hidden_at IS 'Since when home does not show the first steps; null while it does.';
 
 COMMENT ON COLUMN public.client_account.limits IS 'Limits that an operator has set, by name; null, or a name that is missing: the default.';
+
+COMMENT ON COLUMN public.client_account.announced_calls_only IS 'Its static identities show only in calls that it announced.';
 
 CREATE TABLE public.console_session (
     id uuid NOT NULL,
@@ -1182,6 +1199,9 @@ ALTER TABLE ONLY public.alert_post
 ALTER TABLE ONLY public.alert_recipient
     ADD CONSTRAINT alert_recipient_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.announced_call
+    ADD CONSTRAINT announced_call_pkey PRIMARY KEY (account_id, call_id);
+
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_pkey PRIMARY KEY (id);
 
@@ -1424,6 +1444,10 @@ CREATE UNIQUE INDEX alert_recipient_email ON public.alert_recipient USING btree 
 
 CREATE UNIQUE INDEX alert_recipient_role ON public.alert_recipient USING btree (account_id, role) WHERE (role IS NOT NULL);
 
+CREATE INDEX announced_call_pair ON public.announced_call USING btree (receiver_number, caller_number, shown_until);
+
+CREATE INDEX announced_call_shown_until ON public.announced_call USING btree (shown_until);
+
 CREATE INDEX api_key_account ON public.api_key USING btree (account_id);
 
 CREATE UNIQUE INDEX api_key_reference ON public.api_key USING btree (reference);
@@ -1663,6 +1687,9 @@ ALTER TABLE ONLY public.alert_post
 
 ALTER TABLE ONLY public.alert_recipient
     ADD CONSTRAINT alert_recipient_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.announced_call
+    ADD CONSTRAINT announced_call_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.api_key
     ADD CONSTRAINT api_key_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

@@ -29,6 +29,7 @@ from callmark.kit.errors import (
     TooManyRequests,
     Unauthenticated,
 )
+from callmark.surfaces.api.announced_calls import ANNOUNCED_CALL_ROUTES
 from callmark.surfaces.api.events import EVENT_ROUTES
 from callmark.surfaces.api.extensions import EXTENSION_ROUTES
 from callmark.surfaces.api.feature_sets import DOC as FEATURE_SETS_DOC, list_feature_sets
@@ -98,6 +99,7 @@ ROUTES = (
     ApiRoute("GET", _FEEDBACK, feedback_logs, Feature.USER_FEEDBACK, doc=FEEDBACK_DOC),
     *EXTENSION_ROUTES,
     *EVENT_ROUTES,
+    *ANNOUNCED_CALL_ROUTES,
     *MANAGEMENT_ROUTES,
 )
 

@@ -66,6 +66,11 @@ async def show(deps: Deps, out: Output, id: AccountId) -> None:
 @click.option(
     "--state", type=click.Choice(AccountState, case_sensitive=False), help="Suspend the account, or restore it."
 )
+@click.option(
+    "--announced-calls-only",
+    type=click.Choice(["on", "off"]),
+    help="Whether its numbers show an identity only in calls that it announced.",
+)
 @yes_option
 @operator
 async def update(
@@ -76,14 +81,21 @@ async def update(
     features: frozenset[Feature] | None,
     state: AccountState | None,
     *,
+    announced_calls_only: str | None,
     yes: bool,
 ) -> None:
-    """Rename, suspend or restore an account, or change its features."""
-    at_least_one(name, features, state)
+    """Rename, suspend or restore an account, or change its features and in which calls it shows."""
+    at_least_one(name, features, state, announced_calls_only)
     if state is AccountState.SUSPENDED:
         sure("Suspend this account? Its API requests are refused with 403 at once.", yes=yes)
     account = await accounts.update_account(
-        deps, id, by=operator_at_terminal(), name=name, features=features, state=state
+        deps,
+        id,
+        by=operator_at_terminal(),
+        name=name,
+        features=features,
+        state=state,
+        announced_calls_only=None if announced_calls_only is None else announced_calls_only == "on",
     )
     out.item(_row(account), "Account updated.")
 
@@ -134,5 +146,6 @@ def _row(account: Account) -> Row:
         "name": account.name,
         "state": account.state,
         "features": account.features,
+        "announced_calls_only": account.announced_calls_only,
         "created_at": account.created_at,
     }

@@ -327,6 +327,7 @@ PERIODIC = {
     "old_exports": "Deletes old download files",
     "old_mails": "Deletes old emails",
     "old_uploads": "Deletes old uploaded files",
+    "old_announced_calls": "Deletes announcements of calls that have ended",
     "old_drafts": "Deletes old previews of files",
     "old_proof_requests": "Deletes old letters of authorisation that no number needs",
     "record_days": "Counts call records by day",

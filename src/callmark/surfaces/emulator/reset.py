@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 FORGOTTEN = frozenset(
     {
+        "announced_call",
         "batch",
         "call_record",
         "upload",

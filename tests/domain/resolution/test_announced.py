@@ -1,0 +1,103 @@
+"""Accounts that show their identity in announced calls only: what a handset and the account itself see."""
+
+import pytest
+from tests.actors import ALICE
+from tests.factories import make_cast, phone
+from tests.listed import Listed, make_listed, offer_everything
+from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, store_records
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.announced_calls import service as announced_calls
+from callmark.domain.announced_calls.model import AnnouncedState, CallAnnouncement
+from callmark.domain.calls.model import CallSource
+from callmark.domain.deps import Deps
+from callmark.domain.personalisation.handset_messages import Identity
+from callmark.domain.resolution import model, service as resolution
+from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution, ShownSource
+from callmark.kit.zones import device_zone
+
+
+@pytest.fixture
+async def owner(deps: Deps) -> Owner:
+    return await make_handset(deps, phone())
+
+
+@pytest.fixture
+async def acme(deps: Deps) -> Listed:
+    """Its number shows an identity and offers something; only in announced calls."""
+    listed = await make_listed(deps)
+    await offer_everything(deps, listed)
+    await accounts.update_account(deps, listed.account_id, by=ALICE, announced_calls_only=True)
+    return listed
+
+
+async def resolve(deps: Deps, owner: Owner, acme: Listed) -> Resolution:
+    return await resolution.resolve(deps, owner.registration, acme.number, device_zone("UTC"))
+
+
+async def say(deps: Deps, owner: Owner, acme: Listed, state: AnnouncedState) -> None:
+    said = CallAnnouncement("one", acme.number, owner.number, state)
+    await announced_calls.announce(deps, acme.account_id, said)
+
+
+async def test_a_call_that_was_not_announced_shows_and_offers_nothing(deps: Deps, owner: Owner, acme: Listed) -> None:
+    found = await resolve(deps, owner, acme)
+    assert (found.identity, found.source, found.offers) == (None, CallSource.NONE, Offers())
+    assert found.why.endswith(model.WHY_NOT_ANNOUNCED)
+
+
+async def test_an_announced_call_shows_until_it_has_ended(deps: Deps, owner: Owner, acme: Listed) -> None:
+    await say(deps, owner, acme, AnnouncedState.RINGING)
+    found = await resolve(deps, owner, acme)
+    assert isinstance(found.identity, ListedIdentity)
+    assert found.offers.call_me_back
+    other = await make_handset(deps, phone())
+    assert (await resolve(deps, other, acme)).identity is None
+    await say(deps, owner, acme, AnnouncedState.ENDED)
+    assert (await resolve(deps, owner, acme)).identity is None
+
+
+async def test_an_open_record_announces_its_call(deps: Deps, owner: Owner) -> None:
+    cast = await make_cast(deps)
+    acme = await make_listed(deps, account_id=cast.account.id)
+    await accounts.update_account(deps, cast.account.id, by=ALICE, announced_calls_only=True)
+    await store_records(deps, cast, new_record(deps, cast, owner.number, caller=acme.number))
+    found = await resolve(deps, owner, acme)
+    assert isinstance(found.identity, Identity)
+    assert found.source is CallSource.CALL_RECORD
+
+
+async def test_the_switch_works_from_the_next_call_on(deps: Deps, owner: Owner, acme: Listed) -> None:
+    await accounts.update_account(deps, acme.account_id, by=ALICE, announced_calls_only=False)
+    assert isinstance((await resolve(deps, owner, acme)).identity, ListedIdentity)
+    await accounts.update_account(deps, acme.account_id, by=ALICE, announced_calls_only=True)
+    assert (await resolve(deps, owner, acme)).identity is None
+
+
+async def test_calls_of_others_that_ring_at_the_same_moment_are_not_hidden(
+    deps: Deps, owner: Owner, acme: Listed
+) -> None:
+    borealis = await make_listed(deps)
+    await say(deps, owner, acme, AnnouncedState.RINGING)
+    shows = [
+        (await resolve(deps, owner, of)).identity is not None for of in (acme, borealis)
+    ]  # fmt: skip
+    await say(deps, owner, acme, AnnouncedState.ENDED)
+    shows += [(await resolve(deps, owner, of)).identity is not None for of in (acme, borealis)]
+    assert shows == [True, True, False, True]
+
+
+async def test_an_account_learns_why_its_number_shows_nothing_and_others_do_not(
+    deps: Deps, owner: Owner, acme: Listed
+) -> None:
+    borealis = await make_listed(deps)
+
+    async def seen_by(of: Listed) -> tuple[ShownSource, str]:
+        view = await resolution.resolve_for_account(deps, of.account_id, owner.number, acme.number)
+        return view.shows, view.why.rpartition("; ")[2]
+
+    assert await seen_by(acme) == (ShownSource.NONE, model.WHY_NOT_ANNOUNCED)
+    assert await seen_by(borealis) == (ShownSource.NONE, model.WHY_NOT_OWN)
+    await say(deps, owner, acme, AnnouncedState.RINGING)
+    assert (await seen_by(acme))[0] is ShownSource.LISTED_NUMBER
+    assert (await seen_by(borealis))[0] is ShownSource.OTHER
