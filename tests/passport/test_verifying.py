@@ -21,14 +21,18 @@ from callmark.passport import (
     RichCallData,
     Signer,
     Verified,
+    check_call,
+    check_chain,
     digest,
     issue,
     make_issuer,
     make_key,
     make_root,
     pick,
+    read_chain,
     read_identity,
     verify,
+    verify_signed,
 )
 from callmark.passport.authority import TnAuthList
 from callmark.passport.encoding import signed_form, to_base64url
@@ -59,6 +63,20 @@ def test_the_other_side_reads_name_icon_and_reason(network: Network) -> None:
     assert verified.claims.rcd == RichCallData("Acme Bank", ICON)
     assert verified.claims.reason == "Your order"
     assert verified.passport.kind is Kind.RCD
+
+
+def test_a_certificate_that_was_checked_serves_many_calls_until_it_expires(network: Network) -> None:
+    passport = read_identity(network.branded())
+    with pytest.raises(PassportError) as stale:
+        check_call(passport, CALL, now=NOW + timedelta(seconds=61))
+    assert stale.value.reason is Reason.STALE_DATE
+    check_call(passport, CALL, now=NOW)
+    kept = check_chain(read_chain(network.chain), [network.root], now=NOW)
+    assert kept.valid_until == network.certificate.not_valid_after_utc < network.root.not_valid_after_utc
+    assert verify_signed(passport, CALL, kept).claims.reason == "Your order"
+    forged = replace(passport, signature=bytes(64))
+    with pytest.raises(InvalidPassport, match="the signature does not match"):
+        verify_signed(forged, CALL, kept)
 
 
 def test_how_well_the_caller_is_known_travels_with_the_call(network: Network) -> None:

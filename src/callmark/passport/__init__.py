@@ -29,7 +29,16 @@ from callmark.passport.errors import InvalidPassport, PassportError, Reason
 from callmark.passport.identity import read_identity
 from callmark.passport.numbers import canonical_number
 from callmark.passport.tokens import Passport, read_token, sign_token
-from callmark.passport.verifying import FRESH_S, CallParties, Signer, Verified, pick, verify
+from callmark.passport.verifying import (
+    FRESH_S,
+    CallParties,
+    Signer,
+    Verified,
+    check_call,
+    pick,
+    verify,
+    verify_signed,
+)
 
 __all__ = [
     "FRESH_S",
@@ -53,6 +62,7 @@ __all__ = [
     "addresses",
     "call_info",
     "canonical_number",
+    "check_call",
     "check_chain",
     "check_digests",
     "digest",
@@ -68,4 +78,5 @@ __all__ = [
     "read_token",
     "sign_token",
     "verify",
+    "verify_signed",
 ]

@@ -28,12 +28,16 @@ _UNDERSTOOD = {
 
 @dataclass(frozen=True, slots=True)
 class SignerCertificate:
-    """A certificate that counts: the key that signs, and what its holder may sign."""
+    """A certificate that counts: the key that signs, and what its holder may sign.
+
+    It counts until `valid_until`, when the first certificate on its way to the root expires.
+    """
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePublicKey
     numbers: TnAuthList
     constraints: tuple[ClaimConstraints, ...]
+    valid_until: datetime
 
 
 def make_key() -> ec.EllipticCurvePrivateKey:
@@ -111,7 +115,8 @@ def check_chain(
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _unsupported("the signer's key is not on the curve P-256")
     try:
-        return SignerCertificate(signer, key, _numbers(signer), tuple(found for one in path for found in _limits(one)))
+        limits = tuple(found for one in path for found in _limits(one))
+        return SignerCertificate(signer, key, _numbers(signer), limits, min(one.not_valid_after_utc for one in path))
     except (der.DerError, ValueError) as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
 

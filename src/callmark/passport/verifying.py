@@ -110,6 +110,14 @@ def verify(
     remembering tokens, since one may count once only, and the rule for third parties (`pick`).
     """
     passport = read_identity(identity) if isinstance(identity, str) else identity
+    check_call(passport, call, now=now, fresh_s=fresh_s, plain_http=plain_http)
+    return verify_signed(passport, call, check_chain(read_chain(chain), roots, now=now))
+
+
+def check_call(
+    passport: Passport, call: CallParties, *, now: datetime, fresh_s: int = FRESH_S, plain_http: bool = False
+) -> None:
+    """The checks of `verify` that need no certificate, so that none is fetched in vain. Raises PassportError."""
     _check_address(passport.x5u, "x5u", plain_http=plain_http)
     if abs(now.timestamp() - passport.claims.issued_at) > fresh_s:
         raise PassportError(Reason.STALE_DATE, f"the token was not signed within {fresh_s} s of now")
@@ -117,7 +125,10 @@ def verify(
         raise InvalidPassport("the token is about another caller")
     if call.dest not in passport.claims.dest:
         raise InvalidPassport("the token is about a call to someone else")
-    certificate = check_chain(read_chain(chain), roots, now=now)
+
+
+def verify_signed(passport: Passport, call: CallParties, certificate: SignerCertificate) -> Verified:
+    """The checks of `verify` that remain when the certificate is known to count. Raises PassportError."""
     passport.check_signature(certificate.key)
     if not certificate.numbers.covers(call.orig) and not _speaks_for_a_provider(passport, certificate):
         raise PassportError(Reason.UNSUPPORTED_CREDENTIAL, "the certificate is not for the caller's number")
