@@ -37,15 +37,18 @@ class NotHttp(ValueError):
 class AnswerReader:
     """Feed it until it says that it is done, or tell it that the connection has ended.
 
-    `status` is None until the status line of the final answer has come. `body` holds the first `KEPT_BYTES`.
+    `status` is None until the status line of the final answer has come. `body` holds the first `KEPT_BYTES`, or with
+    `most_bytes` all of a body of at most that length.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int | None = None) -> None:
+        self._kept, self._most = most_bytes or KEPT_BYTES, most_bytes or MOST_BODY_BYTES
         self.status: int | None = None
         self.headers: list[tuple[str, str]] = []
         self.body = bytearray()
         self.notes: list[str] = []
         self.is_done = False
+        self.is_whole = True
         self.may_keep = False
         self._buffer = bytearray()
         self._step: Callable[[], bool] = self._status_line
@@ -74,6 +77,7 @@ class AnswerReader:
         if self._step == self._rest_of_head:
             self._take_headers(bytes(self._buffer))
         if self._step != self._until_end:
+            self.is_whole = False
             self._note("the answer broke off")
         self.is_done = True
 
@@ -272,14 +276,16 @@ class AnswerReader:
 
     def _take(self, part: bytes | bytearray) -> None:
         self._seen += len(part)
-        if (room := KEPT_BYTES - len(self.body)) > 0:
+        if (room := self._kept - len(self.body)) > 0:
             self.body += part[:room]
-        if self._seen > MOST_BODY_BYTES:
-            self._doubt("the body was longer than 64 KiB and was not read to its end")
+        if self._seen > self._most:
+            self.is_whole = False
+            self._doubt(f"the body was longer than {self._most // 1024} KiB and was not read to its end")
             self._finish()
 
     def _finish_here(self, why: str) -> None:
         """Nothing says where this answer ends: it ends here, with what has come."""
+        self.is_whole = False
         self._doubt(why)
         self._take(bytes(self._buffer))
         self._finish()

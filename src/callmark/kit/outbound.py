@@ -1,4 +1,4 @@
-"""Calls the addresses of businesses: one POST at a time is an outcome, never an exception, and passes the gate.
+"""Calls addresses that others name: one request at a time is an outcome, never an exception, and passes the gate.
 
 The gate is where a socket is made, so that it sees the address really connected to: whatever a name resolves to at
 that moment, and however the address was written. Redirects are not followed, so nothing leads around it. Answers are
@@ -37,7 +37,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class Patience:
-    """How long one POST may take, in seconds of the real clock. Source: contract, section 9.2, D48."""
+    """How long one request may take, in seconds of the real clock. Source: contract, section 9.2, D48."""
 
     connect_s: float = 20
     read_s: float = 20
@@ -77,7 +77,7 @@ def allowed_networks(settings: Settings) -> tuple[Network, ...]:
 
 
 class _Request(NamedTuple):
-    """A POST, as it is sent."""
+    """A request, as it is sent."""
 
     place: Destination
     sent: bytes
@@ -107,10 +107,23 @@ class Outbound:
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answered | Unreachable:
         """The outcome of one POST of `body` to exactly `url`; raises nothing but cancellation."""
+        return await self._call(url, headers, body)
+
+    async def get(self, url: str, most_bytes: int) -> Answered | Unreachable:
+        """The outcome of one GET of exactly `url`; raises nothing but cancellation.
+
+        The answer's body is whole, or `error` says that it is longer than `most_bytes` or did not come to its end.
+        """
+        return await self._call(url, {"Accept": "*/*", "User-Agent": "Callmark"}, None, most_bytes)
+
+    async def _call(
+        self, url: str, headers: Mapping[str, str], body: bytes | None, most_bytes: int | None = None
+    ) -> Answered | Unreachable:
         deadline = asyncio.get_running_loop().time() + self._patience.total_s
         try:
-            request = _request(url, body, headers)
-            return _answered(await self._exchange(request, deadline))
+            request = _request(url, headers, body)
+            reader = await self._exchange(request, deadline, most_bytes)
+            return _answered(reader, None if most_bytes is None or reader.is_whole else "; ".join(reader.notes))
         except Unfinished as exc:
             return self._unfinished(exc)
         except TimeoutError:
@@ -118,11 +131,11 @@ class Outbound:
         except (OSError, ValueError) as exc:
             return Unreachable(in_words(exc))
 
-    async def _exchange(self, request: _Request, deadline: float) -> AnswerReader:
+    async def _exchange(self, request: _Request, deadline: float, most_bytes: int | None) -> AnswerReader:
         while True:
             kept = self._connections.take(request.place)
             connection = kept or await self._open(request.place, deadline)
-            reader = AnswerReader()
+            reader = AnswerReader(most_bytes)
             try:
                 await connection.exchange(request.sent, reader, self._patience.read_s, deadline)
             except (ConnectionCut, NotHttp):
@@ -168,8 +181,11 @@ def _answered(reader: AnswerReader, error: str | None = None) -> Answered:
     )
 
 
-def _request(url: str, body: bytes, headers: Mapping[str, str]) -> _Request:
-    """The POST to exactly `url`, without its fragment. Raises ValueError for what cannot be called."""
+def _request(url: str, headers: Mapping[str, str], body: bytes | None) -> _Request:
+    """The request to exactly `url`, without its fragment: a POST of `body`, or a GET where there is none.
+
+    Raises ValueError for what cannot be called.
+    """
     found = _URL.fullmatch(url.partition("#")[0])
     if not found or not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError(url)
@@ -179,13 +195,15 @@ def _request(url: str, body: bytes, headers: Mapping[str, str]) -> _Request:
         raise ValueError(url)
     place = Destination(parts.hostname, parts.port or _PORTS[scheme], scheme == "https")
     target = found[3] if found[3].startswith("/") else f"/{found[3]}"
-    lines = [f"POST {target} HTTP/1.1", f"Host: {_host(place)}"]
+    lines = [f"{'GET' if body is None else 'POST'} {target} HTTP/1.1", f"Host: {_host(place)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     if parts.username is not None:
         pair = unquote_to_bytes(parts.username) + b":" + unquote_to_bytes(parts.password or "")
         lines.append(f"Authorization: Basic {b64encode(pair).decode()}")
-    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""])
-    return _Request(place, head.encode() + body)
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    head = "\r\n".join([*lines, "", ""])
+    return _Request(place, head.encode() + (body or b""))
 
 
 def _host(place: Destination) -> str:
