@@ -13,7 +13,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions, queries, service as personalisation
-from callmark.domain.personalisation.model import Batch, Outcome, Settlement, StoredRecord
+from callmark.domain.personalisation.model import Batch, Outcome, RingingPair, Settlement, StoredRecord
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
@@ -245,7 +245,7 @@ async def test_of_overlapping_records_the_latest_accepted_shows(deps: Deps, cloc
 async def shown(deps: Deps, receiver: PhoneNumber, clock: FakeClock, after_minutes: int) -> str | None:
     at = clock.now() + timedelta(minutes=after_minutes)
     async with deps.db.connection() as tx:
-        (record,) = await personalisation.newest_open_each(tx, [(receiver, PhoneNumber("918040001234"), at)])
+        (record,) = await personalisation.newest_open_each(tx, [RingingPair(receiver, PhoneNumber("918040001234"), at)])
     return record.label_name if record else None
 
 

@@ -23,8 +23,10 @@ from callmark.domain.calls.model import CallSource
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CallType
 from callmark.domain.handsets.model import OS
+from callmark.domain.numbers import proofs
 from callmark.domain.personalisation import partitions, service as personalisation
 from callmark.domain.personalisation.handset_messages import Identity
+from callmark.domain.personalisation.model import RingingPair
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution
@@ -233,7 +235,7 @@ async def test_looking_for_what_shows_reads_the_days_in_which_open_windows_end_a
     await partitions.keep_partitions(deps)
     async with deps.db.connection() as tx:
         explaining = Explaining(tx)
-        asked = [(phone(), CALLER, clock.now()), (phone(), CALLER, clock.now())]
+        asked = [RingingPair(phone(), CALLER, clock.now()), RingingPair(phone(), CALLER, clock.now())]
         await personalisation.newest_open_each(cast("Tx", explaining), asked)
     assert 1 <= len(set(re.findall(r"Index Scan using \w+ on (call_record_\d{8})", explaining.plan))) <= 3, (
         explaining.plan
@@ -252,3 +254,35 @@ async def test_many_who_ask_at_once_each_get_their_own_answer(deps: Deps) -> Non
     names = [one.identity and one.identity.name for one in found]
     expected = [f"For {owner.number}" if at % 2 == 0 else None for at, owner in enumerate(owners)]
     assert names == expected + ["Acme Deliveries"] * 5
+
+
+async def test_on_the_network_a_proven_number_belongs_to_its_account(deps: Deps) -> None:
+    cast_, listed, receiver, caller = await make_cast(deps), await make_listed(deps), phone(), phone()
+    await store_records(deps, cast_, new_record(deps, cast_, receiver, caller=caller))
+    async with deps.db.connection() as tx:  # listed by another account after the record came
+        await tx.execute("UPDATE number SET phone_number = $2 WHERE phone_number = $1", listed.number, caller)
+    found = await resolution.resolve_for_network(deps, caller, receiver, None)
+    assert found.source is CallSource.CALL_RECORD, "a list that nobody has proven keeps nobody from calling"
+    assert (found.proven, found.listed and found.listed.account_id) == (None, listed.account_id)
+    await proofs.prove_numbers(deps, listed.account_id, [caller], by=SYSTEM)
+    found = await resolution.resolve_for_network(deps, caller, receiver, None)
+    assert (found.source, found.record) == (CallSource.LISTED_NUMBER, None), "another account's record is no identity"
+
+
+async def test_on_the_network_an_announced_call_belongs_to_who_announced_it(deps: Deps) -> None:
+    cast_, owner, receiver = await make_cast(deps), await make_cast(deps), phone()
+    (own,) = await store_records(deps, owner, new_record(deps, owner, receiver))
+    await store_records(deps, cast_, new_record(deps, cast_, receiver, label_name="Later"))
+    seen = [await resolution.resolve_for_network(deps, CALLER, receiver, by) for by in (None, owner.account.id)]
+    assert [one.record and one.record.label_name for one in seen] == ["Later", "Acme Deliveries"]
+    assert seen[1].record
+    assert seen[1].record.key.id == own.key.id
+
+
+async def test_on_the_network_a_call_shows_what_was_open_when_it_began(deps: Deps, clock: FakeClock) -> None:
+    cast_, receiver = await make_cast(deps), phone()
+    await store_records(deps, cast_, new_record(deps, cast_, receiver))
+    began = clock.now()
+    clock.advance(timedelta(hours=2))
+    assert (await resolution.resolve_for_network(deps, CALLER, receiver, None)).source is CallSource.NONE
+    assert (await resolution.resolve_for_network(deps, CALLER, receiver, None, began)).source is CallSource.CALL_RECORD

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from callmark.domain.ids import AccountId
-from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, StoredRecord
+from callmark.domain.personalisation.model import LONGEST_WINDOW, OpenRecord, RecordKey, RingingPair, StoredRecord
 from callmark.domain.personalisation.queries import OPEN, STORED, key_of_row, open_of_row, stored_of
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
@@ -48,32 +48,32 @@ async def withdrawn_among(tx: Tx, receiver: PhoneNumber, now: datetime, ids: Col
     return [key_of_row(row) for row in rows]
 
 
-async def newest_open_each(
-    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
-) -> list[OpenRecord | None]:
-    """For each (receiver, caller, now): the latest accepted of the pair's records whose window is open then, or None.
+async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:
+    """For each call: the latest accepted of the pair's records whose window is open then, or None.
 
     None of a suspended account (contract D51).
 
     Primary key index on the two or three partitions in which windows that are open may end (within 24 hours). Fits
     `deps.gather`. Source: contract D27.
     """
-    receivers, callers, nows = zip(*asked, strict=True)
+    receivers, callers, instants, accounts = zip(*asked, strict=True)
     rows = await tx.fetch(
-        f"SELECT asked.at, {OPEN} FROM unnest($1::text[], $2::text[], $3::timestamptz[])"
-        " WITH ORDINALITY AS asked (receiver, caller, now, at) CROSS JOIN LATERAL ("
+        f"SELECT asked.position AS asked_position, {OPEN}"
+        " FROM unnest($1::text[], $2::text[], $3::timestamptz[], $6::uuid[])"
+        " WITH ORDINALITY AS asked (receiver, caller, at, account_id, position) CROSS JOIN LATERAL ("
         " SELECT * FROM call_record c WHERE receiver_number = asked.receiver AND caller_number = asked.caller"
-        " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.now AND starts_at <= asked.now"
-        " AND withdrawn_at IS NULL AND outcome <> 'invalid'"
+        " AND ends_at > $4 AND ends_at <= $5 AND ends_at > asked.at AND starts_at <= asked.at"
+        " AND withdrawn_at IS NULL AND outcome <> 'invalid' AND c.account_id = coalesce(asked.account_id, c.account_id)"
         " AND EXISTS (SELECT FROM client_account a WHERE a.id = c.account_id AND a.state = 'active')"
         " ORDER BY accepted_at DESC, position DESC, id DESC LIMIT 1) r JOIN label l ON l.id = r.label_id",
         receivers,
         callers,
-        nows,
-        min(nows),
-        max(nows) + LONGEST_WINDOW,
+        instants,
+        min(instants),
+        max(instants) + LONGEST_WINDOW,
+        accounts,
     )
-    found = {row["at"]: open_of_row(row) for row in rows}
+    found = {row["asked_position"]: open_of_row(row) for row in rows}
     return [found.get(at) for at in range(1, len(asked) + 1)]
 
 

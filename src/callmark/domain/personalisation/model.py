@@ -7,6 +7,7 @@ settled. `success` is final: an acknowledgement that comes later than a failure 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -66,6 +67,15 @@ class OpenRecord(msgspec.Struct, frozen=True):
     starts_at: datetime
     accepted_at: datetime
     position: int
+
+
+class RingingPair(NamedTuple):
+    """A call that rings at an instant; with an account only that account's records are meant."""
+
+    receiver: PhoneNumber
+    caller: PhoneNumber
+    at: datetime
+    account_id: AccountId | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True):

@@ -22,7 +22,15 @@ from callmark.domain.personalisation import handset_queries, metrics, queries
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.handset_messages import encode_identity, encode_withdraw
 from callmark.domain.personalisation.known import known_to, look_up_one
-from callmark.domain.personalisation.model import Batch, OpenRecord, Outcome, RecordKey, Settlement, StoredRecord
+from callmark.domain.personalisation.model import (
+    Batch,
+    OpenRecord,
+    Outcome,
+    RecordKey,
+    RingingPair,
+    Settlement,
+    StoredRecord,
+)
 from callmark.domain.personalisation.push_spans import PushSpans
 from callmark.domain.personalisation.queries import AcceptedRecord, AcceptedSingle
 from callmark.domain.personalisation.validation import (
@@ -318,10 +326,8 @@ async def withdrawn_among(deps: Deps, receiver: PhoneNumber, ids: Collection[UUI
         return await handset_queries.withdrawn_among(tx, receiver, deps.clock.now(), ids)
 
 
-async def newest_open_each(
-    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
-) -> list[OpenRecord | None]:
-    """For each (receiver, caller, now): the record that shows when they ring them then. One statement."""
+async def newest_open_each(tx: Tx, asked: Sequence[RingingPair]) -> list[OpenRecord | None]:
+    """For each call: the record that shows. One statement."""
     return await handset_queries.newest_open_each(tx, asked)
 
 

@@ -85,6 +85,31 @@ class AccountView:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkCall:
+    """What the platform knows of a call on the telephone network: the record that is open for it, and its number."""
+
+    record: OpenRecord | None
+    number: ListedCaller | Unlisted | None
+
+    @property
+    def listed(self) -> ListedCaller | None:
+        """The caller's number, where it is listed and its feature set published."""
+        return self.number if isinstance(self.number, ListedCaller) else None
+
+    @property
+    def proven(self) -> ListedCaller | None:
+        """The caller's number, where its account has also proven that it is its own."""
+        return self.listed if self.listed and self.listed.is_proven else None
+
+    @property
+    def source(self) -> CallSource:
+        """Where its identity comes from. A listed number has one on the network once it is proven, if not hidden."""
+        if self.record is not None:
+            return CallSource.CALL_RECORD
+        return CallSource.LISTED_NUMBER if self.proven and not self.proven.is_hidden else CallSource.NONE
+
+
 WHY_OTHER = "an identity of another account is shown"
 WHY_UNREACHABLE = {
     Reach.NOT_REGISTERED: "the receiver has no registered handset",

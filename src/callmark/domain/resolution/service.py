@@ -16,9 +16,9 @@ from callmark.domain.numbers import service as numbers
 from callmark.domain.numbers.model import ListedCaller, Unlisted
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.handset_messages import identity_of
-from callmark.domain.personalisation.model import OpenRecord
+from callmark.domain.personalisation.model import OpenRecord, RingingPair
 from callmark.domain.resolution import model
-from callmark.domain.resolution.model import AccountView, Offers, Resolution, ShownSource
+from callmark.domain.resolution.model import AccountView, NetworkCall, Offers, Resolution, ShownSource
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
@@ -73,26 +73,23 @@ _Found = tuple[OpenRecord | None, ListedCaller | Unlisted | None]
 
 async def _found(deps: Deps, receiver: PhoneNumber, caller: PhoneNumber, reach: Reach) -> _Found:
     """What there is to show; no record on a handset that cannot show records."""
-    ((record, listed),) = await deps.gather(_find_each, [(receiver, caller, deps.clock.now())])
+    ((record, listed),) = await deps.gather(_find_each, [RingingPair(receiver, caller, deps.clock.now())])
     return (record if reach is Reach.REACHABLE else None), listed
 
 
-async def _find_each(tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]) -> list[_Found]:
-    """For each (receiver, caller, now)."""
+async def _find_each(tx: Tx, asked: Sequence[RingingPair]) -> list[_Found]:
     records = await personalisation.newest_open_each(tx, asked)
     return list(zip(records, await _callers(tx, asked), strict=True))
 
 
-async def _callers(
-    tx: Tx, asked: Sequence[tuple[PhoneNumber, PhoneNumber, datetime]]
-) -> list[ListedCaller | Unlisted | None]:
+async def _callers(tx: Tx, asked: Sequence[RingingPair]) -> list[ListedCaller | Unlisted | None]:
     """What each number that rings is listed as; hidden where its account shows it in announced calls only.
 
     One statement more where there is such an account.
     """
-    found = await numbers.callers(tx, [caller for _, caller, _ in asked])
+    found = await numbers.callers(tx, [one.caller for one in asked])
     guarded = [(at, one) for at, one in enumerate(found) if isinstance(one, ListedCaller) and one.announced_only]
-    calls = [(one.account_id, asked[at][1], asked[at][0], asked[at][2]) for at, one in guarded]
+    calls = [(one.account_id, asked[at].caller, asked[at].receiver, asked[at].at) for at, one in guarded]
     for (at, one), is_announced in zip(guarded, await announced_calls.are_announced(tx, calls), strict=True):
         if not is_announced:
             found[at] = replace(one, is_hidden=True)
@@ -101,6 +98,28 @@ async def _callers(
 
 def _why_no_number(listed: ListedCaller | Unlisted | None) -> str:
     return model.WHY_NOT_ANNOUNCED if isinstance(listed, ListedCaller) else model.why_unlisted(listed)
+
+
+async def resolve_for_network(
+    deps: Deps, caller: PhoneNumber, receiver: PhoneNumber, account_id: AccountId | None, at: datetime | None = None
+) -> NetworkCall:
+    """Whose call it is on the telephone network, and what it shows there, now or `at` an instant.
+
+    A proven number belongs to its account, any other to the account whose record is open for the pair.
+    With `account_id` only that account's records are asked. Shared with whoever asks at the same moment.
+    """
+    ((record, listed),) = await deps.gather(
+        _find_on_network_each, [RingingPair(receiver, caller, at or deps.clock.now(), account_id)]
+    )
+    return NetworkCall(record, listed)
+
+
+async def _find_on_network_each(tx: Tx, asked: Sequence[RingingPair]) -> list[_Found]:
+    """Another account's record of a proven number is not found: on the network it would be a forged name."""
+    found = await _callers(tx, asked)
+    owners = [one.account_id if isinstance(one, ListedCaller) and one.is_proven else None for one in found]
+    owned = [one._replace(account_id=one.account_id or owner) for one, owner in zip(asked, owners, strict=True)]
+    return list(zip(await personalisation.newest_open_each(tx, owned), found, strict=True))
 
 
 async def _offers(deps: Deps, listed: ListedCaller, zone: tzinfo) -> Offers:
