@@ -8,6 +8,7 @@ from callmark.kit.db import Database
 from callmark.kit.fabric import Fabric
 from callmark.kit.health import Health
 from callmark.kit.settings import Settings
+from callmark.kit.short_memory import ShortMemory
 from callmark.kit.statement_batcher import StatementBatcher
 from callmark.kit.work import wake_topic
 
@@ -27,6 +28,9 @@ class Deps:
 
     health: Health = field(default_factory=Health)
     """Whether the parts of this process do their work."""
+
+    memory: ShortMemory = field(default_factory=ShortMemory)
+    """What this process need not ask for again each time."""
 
     async def wake(self, *works: WorkName) -> None:
         """Wakes the workers that do this work. A hint, since they also poll; for after the commit."""

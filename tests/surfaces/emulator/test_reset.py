@@ -9,6 +9,7 @@ KEPT = {
     "alert_recipient",
     "api_key",
     "audit_entry",
+    "brand_icon",
     "call_reason",
     "callback_config",
     "calling_operation",

@@ -208,6 +208,15 @@ COMMENT ON COLUMN public.batch.due_at IS 'When a worker is to push it; null once
 
 COMMENT ON COLUMN public.batch.withdrawn_at IS 'When records of it were last withdrawn.';
 
+CREATE TABLE public.brand_icon (
+    logo_sha256 bytea NOT NULL,
+    side smallint NOT NULL,
+    sha256 bytea NOT NULL,
+    png bytea NOT NULL
+);
+
+COMMENT ON TABLE public.brand_icon IS 'Kept for ever: signed calls and certificates hold their digests, and another version of the library would draw other bytes.';
+
 CREATE TABLE public.call (
     receiver_number text NOT NULL COLLATE pg_catalog."C",
     id uuid NOT NULL,
@@ -1217,6 +1226,9 @@ ALTER TABLE ONLY public.audit_entry
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.brand_icon
+    ADD CONSTRAINT brand_icon_pkey PRIMARY KEY (logo_sha256, side);
+
 ALTER TABLE ONLY public.call
     ADD CONSTRAINT call_pkey PRIMARY KEY (receiver_number, id);
 
@@ -1460,6 +1472,8 @@ CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accep
 
 CREATE INDEX batch_due_account_id ON public.batch USING btree (account_id, due_at) WHERE (due_at IS NOT NULL);
 
+CREATE INDEX brand_icon_content ON public.brand_icon USING btree (sha256);
+
 CREATE UNIQUE INDEX call_reason_text_unique ON public.call_reason USING btree (account_id, lower(text));
 
 CREATE INDEX call_record_batch ON ONLY public.call_record USING btree (batch_id);
@@ -1699,6 +1713,9 @@ ALTER TABLE ONLY public.audit_entry
 
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
+
+ALTER TABLE ONLY public.brand_icon
+    ADD CONSTRAINT brand_icon_logo_sha256_fkey FOREIGN KEY (logo_sha256) REFERENCES public.logo(sha256);
 
 ALTER TABLE ONLY public.call_reason
     ADD CONSTRAINT call_reason_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

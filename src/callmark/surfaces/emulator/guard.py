@@ -27,7 +27,7 @@ TOKEN_FILE = "emulator-token"  # noqa: S105 - the file's name
 """In the data directory, 0600."""
 
 _OPEN = re.compile(
-    r"/(healthz|readyz(/[a-z_]+)?|asyncapi\.json|((handset|emulator)/)?openapi\.json)|/docs(/.*)?|/(static|logos|downloads|stir)/.*"
+    r"/(healthz|readyz(/[a-z_]+)?|asyncapi\.json|((handset|emulator)/)?openapi\.json)|/docs(/.*)?|/(static|logos|downloads|stir|brand)/.*"
     r"|/(clients|v2|v3|extensions)/.*"  # the REST API: every request brings a token or a key of its own
 )
 _SINK = re.compile(r"/emulator/v1/sinks/[^/]+")
