@@ -6,6 +6,7 @@ from uuid import UUID
 AccountId = NewType("AccountId", UUID)
 MemberId = NewType("MemberId", UUID)
 OperatorId = NewType("OperatorId", UUID)
+OperatorTokenId = NewType("OperatorTokenId", UUID)
 SessionId = NewType("SessionId", UUID)
 AuditId = NewType("AuditId", UUID)
 KeyId = NewType("KeyId", UUID)

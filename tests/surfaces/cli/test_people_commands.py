@@ -7,8 +7,10 @@ import pytest
 from tests.engines import SECRET_KEY, Engines
 from tests.surfaces.cli.test_operator_commands import NOBODY, Here
 
+from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.sessions import service as sessions
 from callmark.domain.sessions.model import Origin, SignedIn
+from callmark.kit.errors import Unauthenticated
 from callmark.kit.ids import random_text
 from callmark.kit.settings import read_settings
 
@@ -92,3 +94,31 @@ async def mails_to(here: Here, email: str) -> list[str]:
     """Subjects of the mails to that address."""
     async with here.open(None) as deps, deps.db.connection() as tx:
         return [row["subject"] for row in await tx.fetch("SELECT subject FROM mail WHERE recipient = $1", email)]
+
+
+def test_an_operator_token_is_shown_once_listed_and_revoked(here: Here) -> None:
+    name = f"Billing {random_text(6)}"
+    made = here.json("operator", "token", "create", "--name", name, "--days", "30")
+    assert set(made) == {"id", "name", "token", "expires_at"}
+    assert asyncio.run(is_admitted(here, made["token"]))
+    assert "of this name exists" in here.error("operator", "token", "create", "--name", name.upper())
+    (listed,) = [one for one in here.json("operator", "token", "list") if one["name"] == name]
+    assert (listed["state"], listed["expires_at"]) == ("live", made["expires_at"])
+    assert listed["last_used_at"]
+    assert made["token"] not in here.text("operator", "token", "list")
+    revoked = here.json("operator", "token", "revoke", made["id"])
+    assert (revoked["id"], revoked["state"]) == (made["id"], "revoked")
+    assert not asyncio.run(is_admitted(here, made["token"]))
+    assert here.json("operator", "token", "create", "--name", name)["expires_at"] is None
+    assert here.run("operator", "token", "create", "--name", name, "--days", "0").code == 2
+    assert "no operator token" in here.error("operator", "token", "revoke", NOBODY)
+
+
+async def is_admitted(here: Here, token: str) -> bool:
+    """Whether the operator API takes the token."""
+    async with here.open(None) as deps:
+        try:
+            await operator_tokens.admit(deps, token)
+        except Unauthenticated:
+            return False
+    return True

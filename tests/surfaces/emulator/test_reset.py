@@ -34,6 +34,7 @@ KEPT = {
     "member",
     "number",
     "number_proof",
+    "operator_token",
     "operator_user",
     "periodic_job",
     "presence",

@@ -154,6 +154,7 @@ async def delete_dead_tokens(tx: Tx, expired_before: datetime) -> int:
     status = await tx.execute("DELETE FROM access_token WHERE expires_at < $1", expired_before)
     await tx.execute(
         "DELETE FROM request_window w WHERE NOT EXISTS (SELECT FROM access_token t WHERE t.sha256 = w.token_sha256)"
+        " AND NOT EXISTS (SELECT FROM operator_token o WHERE o.sha256 = w.token_sha256 AND o.revoked_at IS NULL)"
     )
     return int(status.rsplit(" ", 1)[-1])
 

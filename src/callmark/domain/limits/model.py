@@ -33,6 +33,9 @@ LINT = Bucket("lint", 60, timedelta(minutes=1))
 MANAGING = Bucket("management", 50, timedelta(seconds=1))
 """Of the management API: more than people do by hand, and no way to slow the pushes of the same account down."""
 
+OPERATING = Bucket("operator", 50, timedelta(seconds=1))
+"""Of the operator API, of an operator token: no account can have another."""
+
 BUCKETS = (REAL_TIME, BATCH, BULK_V1, EXTENSIONS, LINT, MANAGING)
 
 TOKENS_QUOTA = 10

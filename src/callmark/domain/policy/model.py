@@ -178,6 +178,7 @@ class ActorKind(StrEnum):
     MEMBER = "member"
     OPERATOR = "operator"  # in the console, perhaps for an account, as an admin of it
     API_KEY = "api_key"
+    OPERATOR_API = "operator_api"  # a program of an operator, by its token
     COMMAND_LINE = "command_line"  # an operator at the terminal of the installation
     SYSTEM = "system"
 
@@ -194,17 +195,23 @@ class Actor:
     address: str = ""
     """The network address that the request came from; empty at the command line."""
     key_name: str = ""
-    """Which API key acts."""
+    """Which API key or operator token acts."""
 
     @property
     def name(self) -> str:
         """How the audit log names the actor."""
-        return f"API key {self.key_name}" if self.kind is ActorKind.API_KEY else self.email
+        match self.kind:
+            case ActorKind.API_KEY:
+                return f"API key {self.key_name}"
+            case ActorKind.OPERATOR_API:
+                return f"operator token {self.key_name}"
+            case _:
+                return self.email
 
     @property
     def is_operator(self) -> bool:
         """Whether someone who runs the installation acts."""
-        return self.kind in {ActorKind.OPERATOR, ActorKind.COMMAND_LINE}
+        return self.kind in {ActorKind.OPERATOR, ActorKind.OPERATOR_API, ActorKind.COMMAND_LINE}
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "system")

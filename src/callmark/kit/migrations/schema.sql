@@ -856,6 +856,21 @@ CREATE TABLE public.number_proof (
 
 COMMENT ON TABLE public.number_proof IS 'Whether its account may call from a number. No row: unproven. It goes with the number, and when the number changes hands.';
 
+CREATE TABLE public.operator_token (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    created_by_email text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    revoked_at timestamp with time zone
+);
+
+COMMENT ON TABLE public.operator_token IS 'Tokens of the operator API; only their hashes are kept. Revoked ones stay, so that the audit log can be understood.';
+
+COMMENT ON COLUMN public.operator_token.last_used_at IS 'To the minute.';
+
 CREATE TABLE public.operator_user (
     id uuid NOT NULL,
     email text NOT NULL,
@@ -1364,6 +1379,12 @@ ALTER TABLE ONLY public.number
 ALTER TABLE ONLY public.number_proof
     ADD CONSTRAINT number_proof_pkey PRIMARY KEY (phone_number);
 
+ALTER TABLE ONLY public.operator_token
+    ADD CONSTRAINT operator_token_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.operator_token
+    ADD CONSTRAINT operator_token_sha256 UNIQUE (sha256);
+
 ALTER TABLE ONLY public.operator_user
     ADD CONSTRAINT operator_user_pkey PRIMARY KEY (id);
 
@@ -1627,6 +1648,8 @@ CREATE INDEX number_job ON public.number USING btree (job_id, phone_number) WHER
 CREATE INDEX number_proof_account ON public.number_proof USING btree (account_id, phone_number);
 
 CREATE INDEX number_proof_request ON public.number_proof USING btree (request_id) WHERE (request_id IS NOT NULL);
+
+CREATE UNIQUE INDEX operator_token_name ON public.operator_token USING btree (lower(name)) WHERE (revoked_at IS NULL);
 
 CREATE UNIQUE INDEX operator_user_email_unique ON public.operator_user USING btree (lower(email));
 

@@ -8,6 +8,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
+from callmark.surfaces.cli import operator_token
 from callmark.surfaces.cli.session import (
     id_argument,
     operator,
@@ -25,6 +26,9 @@ _COLUMNS = ("id", "email", "name", "created_at")
 @click.group
 def group() -> None:
     """Manage operators: the people who run this installation and sign in to its console."""
+
+
+group.add_command(operator_token.group, "token")
 
 
 @group.command

@@ -103,6 +103,8 @@ ACTIONS = (
     "operator.created",
     "operator.password_set",
     "operator.deleted",
+    "operator_token.created",
+    "operator_token.revoked",
 )
 """What the filter offers: every action that a use case notes."""
 _PAGER: Pager[AuditEntry, InstantKey] = Pager(InstantKey, lambda one: (one.at, one.id), PAGE)

@@ -101,6 +101,7 @@ OPERATOR = (
             Item("Queues", "stack", "/operator/queues", Action.OPERATE),
             Item("Health", "heartbeat", "/operator/health", Action.OPERATE),
             Item("Operators", "user-shield", "/operator/operators", Action.OPERATE),
+            Item("Operator tokens", "key", "/operator/tokens", Action.OPERATE),
             Item("Audit log", "history", "/operator/audit", Action.OPERATE),
         ),
     ),

@@ -9,6 +9,7 @@ from callmark.domain.accounts.model import LONGEST_NAME
 from callmark.domain.ids import OperatorId
 from callmark.domain.operators import service as operators
 from callmark.domain.operators.model import Operator
+from callmark.domain.operators.tokens import service as operator_tokens
 from callmark.domain.policy.model import Action
 from callmark.domain.sessions.passwords import SHORTEST
 from callmark.kit.errors import Conflict, InvalidInput
@@ -68,11 +69,13 @@ async def create(request: ConsoleRequest) -> Response:
 async def ask_remove(request: ConsoleRequest) -> Page:
     """Says what ends."""
     operator = await operators.get_operator(request.deps, request.id(OperatorId))
+    kept = await operator_tokens.list_live_of(request.deps, operator.email)
     return Confirm(
         title=f"Remove {operator.name}?",
         lost=[
             f"{operator.email} is signed out immediately and can no longer sign in.",
             "Past changes stay in the audit log.",
+            *([f"{', '.join(one.name for one in kept)}: operator tokens of theirs that stay valid."] if kept else []),
         ],
         button="Remove operator",
         back=LIST,

@@ -27,6 +27,7 @@ from callmark.surfaces.console import (
     members,
     numbers,
     operator,
+    operator_tokens,
     operators,
     own_account,
     push,
@@ -84,5 +85,6 @@ TABLE: tuple[ConsoleRoute, ...] = (
     *queues.ROUTES,
     *health.ROUTES,
     *operators.ROUTES,
+    *operator_tokens.ROUTES,
     *reviews.ROUTES,
 )

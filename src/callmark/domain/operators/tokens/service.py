@@ -1,0 +1,91 @@
+"""Use cases of operator tokens: created, listed and revoked by operators; none of them by a token itself."""
+
+import structlog
+
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import OperatorTokenId
+from callmark.domain.limits.model import OPERATING, allowance
+from callmark.domain.operators.tokens import model, queries
+from callmark.domain.operators.tokens.model import (
+    TOKEN_LENGTH,
+    TOKEN_PREFIX,
+    NewOperatorToken,
+    OperatorAdmission,
+    OperatorToken,
+    TokenState,
+)
+from callmark.domain.policy.model import Actor
+from callmark.kit.errors import Unauthenticated, found
+from callmark.kit.ids import new_id, random_text, sha256
+
+log = structlog.get_logger(__name__)
+
+REFUSED = "not authorized: this needs a valid operator token"
+_UNKNOWN = "no operator token with this id"
+
+
+async def create_token(deps: Deps, name: str, *, days: int | None = None, by: Actor) -> NewOperatorToken:
+    """The new token, shown this once; it expires after so many days (None: never).
+
+    Raises InvalidInput, and Conflict when one that is not revoked has the name.
+    """
+    now = deps.clock.now()
+    expires_at = model.expiry(days, now)
+    token = OperatorToken(OperatorTokenId(new_id()), model.token_name(name), by.email, now, expires_at)
+    secret = random_text(TOKEN_LENGTH, prefix=TOKEN_PREFIX)
+    async with deps.db.transaction() as tx:
+        await queries.insert_token(tx, token, sha256(secret))
+        await audit.note(
+            tx, by, "operator_token.created", token.name, account_id=None, at=now, token_id=str(token.id), days=days
+        )
+    return NewOperatorToken(token, secret)
+
+
+async def list_tokens(deps: Deps) -> list[OperatorToken]:
+    """Every token, expired and revoked ones too, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_tokens(tx)
+
+
+async def list_live_of(deps: Deps, email: str) -> list[OperatorToken]:
+    """Tokens that the operator with this address created, and that are accepted now."""
+    now = deps.clock.now()
+    every = await list_tokens(deps)
+    return [one for one in every if one.created_by_email == email and one.state_at(now) is TokenState.LIVE]
+
+
+async def get_token(deps: Deps, token_id: OperatorTokenId) -> OperatorToken:
+    """The token. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return found(await queries.select_token(tx, token_id), _UNKNOWN)
+
+
+async def revoke_token(deps: Deps, token_id: OperatorTokenId, *, by: Actor) -> OperatorToken:
+    """Ends the token, from the next request on; safe to repeat. Raises NotFound."""
+    async with deps.db.transaction() as tx:
+        now = deps.clock.now()
+        is_new = await queries.revoke_token(tx, token_id, now)
+        token = found(await queries.select_token(tx, token_id), _UNKNOWN)
+        if is_new:
+            await audit.note(
+                tx, by, "operator_token.revoked", token.name, account_id=None, at=now, token_id=str(token.id)
+            )
+    return token
+
+
+async def admit(deps: Deps, token: str) -> OperatorAdmission:
+    """Whose request it is, and what it found in its bucket. An allowance that is not granted is for the caller.
+
+    Raises Unauthenticated for what is no live operator token.
+    """
+    if not model.looks_like_token(token):
+        raise Unauthenticated(REFUSED)
+    now = deps.clock.now()
+    async with deps.db.connection() as tx:
+        row = await queries.admit(tx, sha256(token), OPERATING, now)
+    if row is None:
+        log.warning("operator_token_refused")
+        raise Unauthenticated(REFUSED)
+    left = allowance(OPERATING, granted=row["granted"], remaining=row["remaining"], reset_at=row["reset_at"], now=now)
+    return OperatorAdmission(row["name"], row["created_by_email"], left)
