@@ -35,7 +35,7 @@ ENVIRON = {name: value for name, value in os.environ.items() if not name.startsw
 WEB = shutil.which("curl"), shutil.which("bash")
 PASTED = (
     "quickstart.md", "push.md", "handset-app.md", "extensions.md", "management.md", "logs.md", "operator-commands.md",
-    "emulator.md", "alerts.md", "../README.md",
+    "operator-api.md", "emulator.md", "alerts.md", "../README.md",
 )  # fmt: skip
 """Pages whose shell lines are run as one program, from their first to their last."""
 _FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'

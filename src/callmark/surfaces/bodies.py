@@ -127,7 +127,7 @@ def explained(
     what, _, path = str(exc).partition(" - at `$")
     where = path.rstrip("`").lstrip(".")
     if (unknown := what.partition("unknown field `")[2].rstrip("`")) != "":
-        known = inner.get(where.partition("[")[0], kind).__struct_fields__
+        known = inner.get(where.partition("[")[0], kind).__struct_encode_fields__
         listed = ", ".join(known) or "none"
         return InvalidInput(f"unknown key {unknown} in {where or 'the body'}; known: {listed}", field=unknown)
     if (missing := what.partition("missing required field `")[2].rstrip("`")) != "":

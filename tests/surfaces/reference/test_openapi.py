@@ -27,11 +27,13 @@ def test_every_route_of_the_table_is_told_with_its_limit_and_errors(route: ApiRo
     answers = told["responses"]
     assert {str(route.doc.status), *(str(error.status) for error in route.doc.errors), "500", "503"} <= answers.keys()
     assert {"401", "403"} <= answers.keys() or route.feature is None
+    assert "401" in answers or not route.for_operators
     assert ("429" in answers) == (route.bucket is not None or any(error.status == 429 for error in route.doc.errors))
     if route.bucket:
         assert told["x-ratelimit"]["bucket"] == route.bucket.name
         assert f"{route.bucket.quota} requests" in told["description"]
-    assert told["security"] == ([{"accessToken": []}] if route.feature else [])
+    credential = "operatorToken" if route.for_operators else "accessToken"
+    assert told["security"] == ([{credential: []}] if route.feature or route.for_operators else [])
 
 
 def test_a_route_without_a_doc_cannot_be_forgotten() -> None:

@@ -24,6 +24,12 @@ from callmark.kit.text import kept_or
 
 async def create_account(deps: Deps, name: str, features: Collection[Feature] = ALL_FEATURES, *, by: Actor) -> Account:
     """The new account. Names need not be unique. Raises InvalidInput for a name of no or over 100 characters."""
+    async with deps.db.transaction() as tx:
+        return await create_account_in(tx, deps, name, features, by=by)
+
+
+async def create_account_in(tx: Tx, deps: Deps, name: str, features: Collection[Feature], *, by: Actor) -> Account:
+    """As `create_account`, inside a transaction."""
     account = Account(
         id=AccountId(new_id()),
         name=model.account_name(name),
@@ -31,17 +37,16 @@ async def create_account(deps: Deps, name: str, features: Collection[Feature] = 
         features=frozenset(features),
         created_at=deps.clock.now(),
     )
-    async with deps.db.transaction() as tx:
-        await queries.insert_account(tx, account)
-        await audit.note(
-            tx,
-            by,
-            "account.created",
-            account.name,
-            account_id=account.id,
-            at=account.created_at,
-            features=sorted(account.features),
-        )
+    await queries.insert_account(tx, account)
+    await audit.note(
+        tx,
+        by,
+        "account.created",
+        account.name,
+        account_id=account.id,
+        at=account.created_at,
+        features=sorted(account.features),
+    )
     return account
 
 

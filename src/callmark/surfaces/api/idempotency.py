@@ -56,7 +56,8 @@ async def answer_once(
 
     Kept are what the handler keeps (successes) and faults of the body; after anything else the key is free again.
     """
-    of = [value for name, value in request.path.items() if name != "clientAccountId"]  # keys are the account's own
+    own = None if route.for_operators else "clientAccountId"  # keys are the account's own, or the installation's
+    of = [value for name, value in request.path.items() if name != own]
     named = "".join(f"{part}\n" for part in (f"{route.method} {route.path}", *of)).encode()
     claim = await idempotency.claim(
         request.deps, request.account_id, parse_key(keys), hashlib.sha256(named + request.body).digest()

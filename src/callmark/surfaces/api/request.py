@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from callmark.domain.deps import Deps
 from callmark.domain.idempotency.model import Claim
 from callmark.domain.ids import AccountId, KeyId
+from callmark.domain.policy.model import Actor
 from callmark.domain.policy.plan import KeyAccess
 from callmark.kit.errors import InvalidInput
 from callmark.surfaces.api.waiting_room import ClientLine
@@ -36,6 +37,9 @@ class ApiRequest:
 
     features: frozenset[KeyAccess] = frozenset()
     """On a route where either of two features will do: which of them the token may use."""
+
+    operator: Actor | None = None
+    """On a route for operators: the token that asks."""
 
     headers: list[Header] = field(default_factory=list[Header])
     """What goes with the answer, whatever it will be; the handler may change it."""

@@ -13,7 +13,7 @@ from callmark.surfaces.http import Response
 
 Handler = Callable[[ApiRequest], Awaitable[Response]]
 LARGEST_BODY_BYTES = 1 << 20
-WITH_BODY = frozenset({"POST", "PATCH"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """Methods whose body is read."""
 
 
@@ -98,6 +98,8 @@ class ApiRoute:
     """Another feature that will do instead; only on a route without a bucket, where asking twice counts nothing."""
     needs: Action | None = None
     """What a route of the management API does, for the policy of keys."""
+    for_operators: bool = False
+    """Whether it takes operator tokens, and no others."""
     largest_bytes: int = LARGEST_BODY_BYTES
     """How large a body may be."""
 

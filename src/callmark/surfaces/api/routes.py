@@ -17,7 +17,9 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.credentials.model import Admission
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, KeyId
-from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, untouched
+from callmark.domain.limits.model import BATCH, BULK_V1, REAL_TIME, TOKENS, Allowance, untouched
+from callmark.domain.operators.tokens import service as operator_tokens
+from callmark.domain.policy.model import Actor, ActorKind
 from callmark.domain.policy.plan import Feature, KeyAccess
 from callmark.kit import patience
 from callmark.kit.errors import (
@@ -39,6 +41,7 @@ from callmark.surfaces.api.log_downloads import CALLBACKS_DOC, FEEDBACK_DOC, cal
 from callmark.surfaces.api.management.routes import MANAGEMENT_ROUTES
 from callmark.surfaces.api.numbers import delist_numbers, list_numbers, publish_numbers
 from callmark.surfaces.api.numbers_doc import DELIST_DOC, NUMBERS_DOC, PUBLISH_DOC
+from callmark.surfaces.api.operator.routes import OPERATOR_ROUTES
 from callmark.surfaces.api.personalisation import batch_status, push_bulk, push_real_time
 from callmark.surfaces.api.personalisation_doc import bulk_doc, real_time_doc, status_doc
 from callmark.surfaces.api.rates import rate_headers
@@ -101,6 +104,7 @@ ROUTES = (
     *EVENT_ROUTES,
     *ANNOUNCED_CALL_ROUTES,
     *MANAGEMENT_ROUTES,
+    *OPERATOR_ROUTES,
 )
 
 
@@ -186,10 +190,13 @@ class Api:
     async def _answer(
         self, route: ApiRoute, path: dict[str, str], scope: Scope, receive: Receive, headers: list[Header]
     ) -> Response:
-        admission, features = _NOBODY, _NONE
+        admission, features, operator = _NOBODY, _NONE, None
+        address = client[0] if (client := scope["client"]) else ""
         if route.or_feature is not None:
             admission, features = await self._admit_by_any(route, path, bearer(scope))
             scope["account"] = str(admission.account_id)
+        elif route.for_operators:
+            operator = await self._admit_operator(bearer(scope), address, headers)
         elif route.feature is not None:
             token = bearer(scope)
             if not token:
@@ -199,18 +206,15 @@ class Api:
             )
             scope["account"] = str(admission.account_id)
             if admission.allowance:
-                headers += rate_headers(admission.allowance)
-                if not admission.allowance.granted:
-                    raise TooManyRequests(admission.allowance.reset_in)
+                _take(admission.allowance, headers)
         body = b""
         if route.method in WITH_BODY:
             check_media_type(scope)
             body = await read_text(scope, receive, route.largest_bytes)
         query = scope["query_string"].decode("latin-1")
-        address = client[0] if (client := scope["client"]) else ""
         asked = (admission.account_id, path, query, body, admission.key_id, address)
         line = ClientLine(scope, receive, self._room)
-        request = ApiRequest(self._deps, *asked, line, features=features, headers=headers)
+        request = ApiRequest(self._deps, *asked, line, features=features, operator=operator, headers=headers)
         if route.keyed and (keys := keys_of(scope)):
             return await answer_once(route, request, keys, partial(_refused, route.family))
         return await route.handler(request)
@@ -226,6 +230,19 @@ class Api:
         if not allowed:
             raise Forbidden
         return next(iter(allowed.values())), frozenset(allowed)
+
+    async def _admit_operator(self, token: str, address: str, headers: list[Header]) -> Actor:
+        """The actor that a request with an operator token has."""
+        found = await operator_tokens.admit(self._deps, token)
+        _take(found.allowance, headers)
+        return Actor(ActorKind.OPERATOR_API, found.created_by_email, address=address, key_name=found.token_name)
+
+
+def _take(allowance: Allowance, headers: list[Header]) -> None:
+    """Tells what is left. Raises TooManyRequests when nothing is."""
+    headers += rate_headers(allowance)
+    if not allowance.granted:
+        raise TooManyRequests(allowance.reset_in)
 
 
 def _refused(family: Family, exc: InvalidInput) -> Response:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from callmark.domain.operators.tokens.service import REFUSED
 from callmark.kit.errors import (
     AppError,
     Conflict,
@@ -92,6 +93,8 @@ def shared_errors(route: ApiRoute) -> list[ErrorDoc]:
                 " the account is suspended",
             ),
         ]
+    if route.for_operators:
+        errors.append(_error(Unauthenticated(REFUSED), "the token is no operator token, has expired, or is revoked"))
     if route.method in WITH_BODY:
         errors += _errors_of_bodies(route)
     if route.bucket:

@@ -32,10 +32,12 @@ HELP = {
         "No valid credential",
         "The token is missing, was not sent as `Authorization: Bearer …`, has expired (after 60 minutes), or is"
         " unknown. A token also ends when its API key is regenerated or deleted. On the token route, `key_id` and"
-        " `api_key` do not belong to this account.",
+        " `api_key` do not belong to this account. Routes below `/extensions/v1/operator` take operator tokens only,"
+        " which end when they expire or are revoked.",
         "Create a new token with `POST /clients/{id}/token`, then repeat the request once. If that also fails, check"
         " that account id, Key ID and secret belong together; an admin can regenerate the key in the console. Keep a"
-        " token for its 60 minutes: an account can create ten in 30 minutes.",
+        " token for its 60 minutes: an account can create ten in 30 minutes. For the operator API, an operator creates"
+        " a token in the console or with `callmark operator token create`.",
     ),
     "forbidden-error": ErrorHelp(
         "The credential may not do this",

@@ -45,6 +45,10 @@ Unknown fields are ignored too, except on management routes, which refuse them b
 
 Every answer carries `X-Request-Id`. For the gateway that handsets connect to, see `/asyncapi.json`.
 """
+_CREDENTIALS = {
+    "accessToken": "An access token, valid for 60 minutes.",
+    "operatorToken": "An operator token. Operators create it in the console or at the command line.",
+}
 _CLIENT_ID = ParamDoc("clientAccountId", "The client account.", UUID, "path", required=True, example=ACCOUNT_ID)
 
 
@@ -75,11 +79,7 @@ def openapi(routes: Sequence[ApiRoute], public_url: str, version: str) -> Json:
             "headers": HEADERS,
             "pathItems": webhooks.webhooks(),
             "securitySchemes": {
-                "accessToken": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "An access token, valid for 60 minutes.",
-                }
+                name: {"type": "http", "scheme": "bearer", "description": told} for name, told in _CREDENTIALS.items()
             },
         },
         # By reference: generators that make calls of everything written here in full emit code that does not compile.
@@ -108,7 +108,7 @@ def _operation(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json], shared: E
         "summary": doc.summary,
         "description": _description(route, doc),
         "tags": [doc.tag],
-        "security": [{"accessToken": []}] if route.feature else [],
+        "security": _security(route),
         "parameters": [parameter(param) for param in _parameters(route, doc)],
         "responses": {
             str(doc.status): _success(route, doc, schemas),
@@ -122,6 +122,12 @@ def _operation(route: ApiRoute, doc: Doc, schemas: Mapping[str, Json], shared: E
     if route.bucket:
         operation["x-ratelimit"] = _limit(route.bucket)
     return operation
+
+
+def _security(route: ApiRoute) -> list[Json]:
+    if route.for_operators:
+        return [{"operatorToken": []}]
+    return [{"accessToken": []}] if route.feature else []
 
 
 _NAMES = {
@@ -167,6 +173,8 @@ def _description(route: ApiRoute, doc: Doc) -> str:
         told.append(f"At most {limit['quota']} requests of one token in any {_seconds(limit['window_s'])}.")
     if route.feature:
         told.append(f"Needs access to the feature {' or '.join(f'`{one.value}`' for one in route.features)}.")
+    if route.for_operators:
+        told.append("Needs an operator token.")
     if route.family is Family.B:
         told.append("Errors in the body are returned as `status_info`, all other errors as `slug` and `message`.")
     return "\n\n".join(told)

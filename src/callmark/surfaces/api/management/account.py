@@ -20,7 +20,7 @@ from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.route import ParamDoc
 from callmark.surfaces.http import Response, render
 
-_LISTING: Listing[AuditEntry, tuple[datetime, UUID]] = Listing(tuple[datetime, UUID], lambda one: (one.at, one.id))
+AUDIT_LISTING: Listing[AuditEntry, tuple[datetime, UUID]] = Listing(tuple[datetime, UUID], lambda one: (one.at, one.id))
 
 
 class UsedOfView(msgspec.Struct):
@@ -71,7 +71,7 @@ class AuditEntryView(msgspec.Struct):
 
     id: Annotated[Id, Meta(description="The entry.")]
     at: Annotated[Instant, Meta(description="When, UTC.")]
-    actor: Annotated[str, Meta(description="Email of a person, or `API key` and the key's name.")]
+    actor: Annotated[str, Meta(description="Email of a person, or `API key` or `operator token` and its name.")]
     by_operator: Annotated[bool, Meta(description="Whether someone who runs the installation did it.")]
     action: Annotated[str, Meta(description="What was done, such as `label.created`.")]
     subject: Annotated[str, Meta(description="The name of what it was done to.")]
@@ -93,11 +93,15 @@ async def get_usage(request: ApiRequest) -> Response:
 
 async def read_audit_log(request: ApiRequest) -> Response:
     """`GET audit_log?action=&text=&after=&limit=`."""
+    found = await audit.list_for_business(request.deps, request.account_id, *asked_of_log(request))
+    rows, next_after = AUDIT_LISTING.part(request, found)
+    return render(AuditLogView([entry_view(one) for one in rows], next_after))
+
+
+def asked_of_log(request: ApiRequest) -> tuple[AuditFilter, tuple[datetime, UUID] | None, int]:
+    """What the query asks for, behind which entry, and how many."""
     wanted = AuditFilter(text_filter(request, "action"), text_filter(request, "text").strip())
-    after, limit = _LISTING.after(request), _LISTING.limit(request) + 1
-    found = await audit.list_for_business(request.deps, request.account_id, wanted, after, limit)
-    rows, next_after = _LISTING.part(request, found)
-    return render(AuditLogView([_entry(one) for one in rows], next_after))
+    return wanted, AUDIT_LISTING.after(request), AUDIT_LISTING.limit(request) + 1
 
 
 def _usage(usage: AccountUsage) -> UsageView:
@@ -132,7 +136,8 @@ def _usage(usage: AccountUsage) -> UsageView:
     )
 
 
-def _entry(entry: AuditEntry) -> AuditEntryView:
+def entry_view(entry: AuditEntry) -> AuditEntryView:
+    """An entry as it is answered."""
     return AuditEntryView(
         str(entry.id),
         iso_ms(entry.at),
@@ -153,7 +158,7 @@ _TOKEN = {
     "expires_at": "2026-01-01T11:00:05.412Z",
     "requests": {"management": {"used": 3, "most": 50}},
 }
-_ENTRY = {
+ENTRY = {
     "id": "e5f60718-293a-4b4c-9d5e-7f8091021324",
     "at": AT,
     "actor": "API key Terraform",
@@ -163,6 +168,11 @@ _ENTRY = {
     "details": {"type": "dynamic"},
     "address": "192.0.2.10",
 }
+LOG_FILTERS = (
+    ParamDoc("action", "Only this action, such as `label.created`.", {"type": "string"}),
+    ParamDoc("text", "Part of the actor or of the subject.", {"type": "string"}),
+    *PAGING,
+)
 
 ROUTES = (
     ManagedRoute(
@@ -192,11 +202,7 @@ ROUTES = (
         summary="Read the audit log",
         description="Returns who changed what in the account, newest first.",
         response=AuditLogView,
-        answer={"entries": [_ENTRY], "next_after": None},
-        params=(
-            ParamDoc("action", "Only this action, such as `label.created`.", {"type": "string"}),
-            ParamDoc("text", "Part of the actor or of the subject.", {"type": "string"}),
-            *PAGING,
-        ),
+        answer={"entries": [ENTRY], "next_after": None},
+        params=LOG_FILTERS,
     ),
 )

@@ -1,4 +1,7 @@
-"""A line of the management API's tables: an ApiRoute that asks the policy of keys, with what the reference tells."""
+"""A line of the management API's tables: an ApiRoute that asks the policy of keys, with what the reference tells.
+
+The operator API's tables have the same lines: their action is `Action.OPERATE`, which no key is allowed.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from callmark.domain.accounts import service as accounts
-from callmark.domain.limits.model import MANAGING
+from callmark.domain.limits.model import MANAGING, OPERATING
 from callmark.domain.policy.model import PLAN, Action, check_key
 from callmark.domain.policy.plan import MANAGEMENT, not_in_plan
 from callmark.surfaces.api.documented import BAD_JSON
@@ -26,6 +29,8 @@ from callmark.surfaces.http import Response
 
 BASE = "/extensions/v1/clients/{clientAccountId}"
 TAG = "Management"
+OPERATOR_BASE = "/extensions/v1/operator"
+OPERATOR_TAG = "Operator"
 
 PAGING = (
     ParamDoc("after", "`next_after` of the previous page; leave it out for the first page.", {"type": "string"}),
@@ -47,6 +52,8 @@ _UNKNOWN_ID = ErrorDoc(
     404, "not-found", "resource not found", "an id is unknown, belongs to another account, or is not a UUID"
 )
 
+_UNKNOWN_ACCOUNT = ErrorDoc(404, "not-found", "no account with this id", "the id is unknown, or is not a UUID")
+
 
 def conflict(message: str, when: str, field: str = "") -> ErrorDoc:
     """A 409."""
@@ -60,7 +67,7 @@ def wrong(field: str, message: str, when: str) -> ErrorDoc:
 
 @dataclass(frozen=True)
 class ManagedRoute:
-    """A route below the account, for keys with the access `management` whose policy allows `needs`.
+    """A route below the account, for keys with the access `management` whose policy allows `needs`; or for operators.
 
     `sent` and `answer` are examples of both bodies. One that `creates` answers 201 and reads `Idempotency-Key`.
     """
@@ -82,8 +89,24 @@ class ManagedRoute:
     creates: bool = False
     largest_bytes: int = LARGEST_BODY_BYTES
 
+    @property
+    def for_operators(self) -> bool:
+        """Whether it takes operator tokens in place of an account's."""
+        return self.needs is Action.OPERATE
+
     def api_route(self) -> ApiRoute:
         """The route as the API's table has it."""
+        if self.for_operators:
+            return ApiRoute(
+                self.method,
+                f"{OPERATOR_BASE}/{self.path}",
+                self.handler,
+                bucket=OPERATING,
+                family=Family.OURS,
+                doc=self._doc(),
+                keyed=self.creates,
+                for_operators=True,
+            )
         return ApiRoute(
             self.method,
             f"{BASE}/{self.path}",
@@ -102,7 +125,7 @@ class ManagedRoute:
         return Doc(
             summary=self.summary,
             description=self.description,
-            tag=TAG,
+            tag=OPERATOR_TAG if self.for_operators else TAG,
             response=self.response,
             responses={"Answer": self.answer},
             request=takes,
@@ -123,7 +146,7 @@ class ManagedRoute:
             if one.name not in _NAMES
         ]
         if "{" in self.path or any(name.endswith("_id") for name in self.sent):
-            found.append(_UNKNOWN_ID)
+            found.append(_UNKNOWN_ACCOUNT if self.for_operators else _UNKNOWN_ID)
         if feature := PLAN.get(self.needs):
             found.append(ErrorDoc(403, "forbidden-error", f"{not_in_plan(feature)}.", "the account lacks the feature"))
         return found

@@ -1,0 +1,1 @@
+"""The operator API: what operators do in the console and at the command line, for their programs."""
