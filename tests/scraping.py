@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.metrics import MetricsPage
+from callmark.surfaces.observed import REQUEST_SECONDS, request_seconds
 
 
 class Series(NamedTuple):
@@ -54,3 +55,9 @@ async def scrape(deps: Deps) -> Scrape:
     """The page of this process, with what the whole installation says if it is the one to say it."""
     body, _ = await MetricsPage(deps).render()
     return read_scrape(body.decode())
+
+
+def forget_requests() -> None:
+    """As in a process that has answered nothing yet: those of earlier tests are 20,000 series in each later look."""
+    REQUEST_SECONDS.clear()
+    request_seconds.cache_clear()

@@ -13,7 +13,7 @@ import pytest
 from tests.domain.personalisation.test_service import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
 from tests.factories import make_cast, submit_batch
-from tests.scraping import Scrape, scrape
+from tests.scraping import Scrape, forget_requests, scrape
 from tests.waiting import until
 
 import callmark
@@ -34,6 +34,11 @@ from callmark.worker.run import run_due_once
 
 DOCS = Path(__file__).parents[2] / "docs/observing.md"
 _PARTS = ("domain", "kit", "processes", "surfaces", "worker")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _young() -> None:
+    forget_requests()
 
 
 def test_the_reference_has_every_metric_that_any_module_declares() -> None:

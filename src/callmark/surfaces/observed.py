@@ -23,7 +23,7 @@ from callmark.surfaces.http import header, internal_error, render_error
 log = structlog.get_logger(__name__)
 
 _OURS_TO_KEEP = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
-_SECONDS = histogram(
+REQUEST_SECONDS = histogram(
     "callmark_request_seconds",
     "Time to answer a request, by method, route and status.",
     ["method", "route", "status"],
@@ -143,9 +143,9 @@ async def _cut(scope: Scope, receive: Receive, exc: Exception) -> None:
 
 
 @cache
-def _seconds(method: str, path: str, status: int) -> Histogram:
+def request_seconds(method: str, path: str, status: int) -> Histogram:
     """The metric of one kind of request, because to look it up by its labels takes as long as to count it."""
-    return _SECONDS.labels(method, path, status)
+    return REQUEST_SECONDS.labels(method, path, status)
 
 
 def _route_of(scope: Scope) -> str:
@@ -155,7 +155,7 @@ def _route_of(scope: Scope) -> str:
 
 def _note(scope: Scope, method: str, status: int, seconds: float) -> None:
     path = _route_of(scope)
-    _seconds(method, path, status).observe(seconds)
+    request_seconds(method, path, status).observe(seconds)
     if not _is_quiet(scope["path"]):
         log.info(
             "request",
