@@ -12,12 +12,12 @@ from standardwebhooks import Webhook
 import callmark
 from callmark.client.events import read_event
 from callmark.domain.ids import EventId
-from callmark.domain.webhooks import signing
 from callmark.kit.clock import SystemClock
+from callmark.kit.signed_posts import shown_secret, signed_headers
 
 ID = "6f1d2c3b-4a59-4687-9a10-b2c3d4e5f607"
 KEY = b"k" * 24
-SECRET = signing.shown(KEY)
+SECRET = shown_secret(KEY)
 CALLBACK: dict[str, Any] = {
     "business_number": "918040001234",
     "feature_set": "Delivery default",
@@ -53,7 +53,7 @@ def event(kind: str, payload: dict[str, Any], **more: object) -> bytes:
 
 def signed(body: bytes, *keys: bytes, at: datetime | None = None) -> dict[str, str]:
     """The headers that the server sends."""
-    return signing.headers(EventId(UUID(ID)), body, keys or (KEY,), at or SystemClock().now())
+    return signed_headers(EventId(UUID(ID)), body, keys or (KEY,), at or SystemClock().now())
 
 
 def test_a_callback_with_a_slot() -> None:
@@ -132,7 +132,7 @@ def test_while_a_secret_is_rotated_either_end_may_be_first() -> None:
     body, new = event("cmb", CALLBACK), b"n" * 24
     both = signed(body, new, KEY)
     assert callmark.webhooks.unwrap(body, both, secret=SECRET).event_id == ID
-    assert callmark.webhooks.unwrap(body, signed(body, new), secret=[SECRET, signing.shown(new)]).event_id == ID
+    assert callmark.webhooks.unwrap(body, signed(body, new), secret=[SECRET, shown_secret(new)]).event_id == ID
 
 
 def test_any_library_of_standard_webhooks_signs_alike() -> None:

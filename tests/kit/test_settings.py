@@ -188,3 +188,28 @@ def test_the_command_lists_settings_also_when_one_is_wrong() -> None:
 
 def test_every_option_of_serve_is_a_setting() -> None:
     assert {parameter.name for parameter in serve.params} <= {field.name for field in msgspec.structs.fields(Settings)}
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "why"),
+    [
+        ("https://codes.example/send", None, "set both"),
+        (None, "whsec_MDEyMzQ1Njc4OQ==", "set both"),
+        ("http://codes.example/send", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
+        ("ftp://127.0.0.1/send", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
+        ("https://", "whsec_MDEyMzQ1Njc4OQ==", "must begin with https://"),
+        ("https://codes.example/send", "MDEyMzQ1Njc4OQ==", "must be whsec_ and base64"),
+        ("https://codes.example/send", "whsec_", "must be whsec_ and base64"),
+        ("https://codes.example/send", "whsec_secret!", "must be whsec_ and base64"),
+    ],
+)
+def test_the_hook_for_codes_is_an_address_with_its_secret(url: str | None, secret: str | None, why: str) -> None:
+    given = {"CALLMARK_NUMBER_CODE_URL": url, "CALLMARK_NUMBER_CODE_SECRET": secret}
+    with pytest.raises(SetupError, match=why):
+        read_settings({name: value for name, value in given.items() if value is not None})
+
+
+@pytest.mark.parametrize("url", ["https://codes.example/send", "http://127.0.0.1:9000/send"])
+def test_the_hook_for_codes_is_https_or_on_this_machine(url: str) -> None:
+    given = {"CALLMARK_NUMBER_CODE_URL": url, "CALLMARK_NUMBER_CODE_SECRET": "whsec_MDEyMzQ1Njc4OQ=="}
+    assert read_settings(given).number_code_url == url

@@ -13,5 +13,6 @@ class WorkName(StrEnum):
     DELIVERIES = "deliveries"
     MAILS = "mails"
     ALERT_POSTS = "alert_posts"
+    NUMBER_CODES = "number_codes"
     WAKE_UPS = "wake_ups"
     PERIODIC = "periodic"

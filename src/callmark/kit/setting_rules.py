@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -11,6 +12,7 @@ from callmark.kit.addresses import parse_networks
 from callmark.kit.errors import SetupError
 from callmark.kit.roles import parse_roles
 from callmark.kit.secret_value import Secret
+from callmark.kit.signed_posts import read_secret
 
 if TYPE_CHECKING:
     from callmark.kit.settings import Settings
@@ -75,6 +77,7 @@ def check(settings: "Settings") -> None:
         raise SetupError("set both CALLMARK_NATS_CERTIFICATE and CALLMARK_NATS_KEY, or neither")
     if bool(settings.smtp_user) != (settings.smtp_password is not None):
         raise SetupError("set both CALLMARK_SMTP_USER and CALLMARK_SMTP_PASSWORD, or neither")
+    _check_number_codes(settings)
     for variable, networks in (
         ("CALLMARK_OUTGOING_NETWORKS", settings.outgoing_networks),
         ("CALLMARK_TRUSTED_PROXIES", settings.trusted_proxies),
@@ -83,3 +86,20 @@ def check(settings: "Settings") -> None:
             parse_networks(networks)
         except ValueError as exc:
             raise SetupError(f"{variable}: {exc}") from exc
+
+
+def _check_number_codes(settings: "Settings") -> None:
+    url, secret = settings.number_code_url, settings.number_code_secret
+    if bool(url) != (secret is not None):
+        raise SetupError("set both CALLMARK_NUMBER_CODE_URL and CALLMARK_NUMBER_CODE_SECRET, or neither")
+    if secret is None:
+        return
+    parts = urlsplit(url)
+    if not parts.hostname or (
+        parts.scheme != "https" and (parts.scheme, parts.hostname in _LOOPBACK) != ("http", True)
+    ):
+        raise SetupError("CALLMARK_NUMBER_CODE_URL must begin with https://, or with http:// and this machine's name")
+    try:
+        read_secret(secret.reveal())
+    except ValueError as exc:
+        raise SetupError("CALLMARK_NUMBER_CODE_SECRET must be whsec_ and base64") from exc

@@ -1,10 +1,9 @@
 """Settings: read once from `CALLMARK_*` variables, frozen, passed down. An unknown or malformed one stops the start."""
 
-import builtins
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +12,7 @@ from callmark.kit import setting_rules
 from callmark.kit.errors import SetupError
 from callmark.kit.roles import ROLES, parse_roles
 from callmark.kit.secret_value import Secret
+from callmark.kit.setting_faults import explain
 from callmark.kit.setting_rules import PREFIX
 
 OF_CLIENTS = frozenset(
@@ -233,6 +233,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     fcm_url: Annotated[str, Meta(description="Where Firebase Cloud Messaging is; for tests.")] = (
         "https://fcm.googleapis.com"
     )
+    number_code_url: Annotated[
+        str,
+        Meta(
+            description="Address that sends codes by which businesses prove numbers: it gets `number`, `code` and"
+            " `channel` (`sms` or `call`) as a signed JSON POST. `https://`, or `http://` to this machine; unset: none"
+            " are sent."
+        ),
+    ] = ""
+    number_code_secret: Annotated[
+        Secret | None, Meta(description="What signs those posts, as webhooks are signed: `whsec_` and base64.")
+    ] = None
     smtp_host: Annotated[
         str,
         Meta(description="Mail server for outgoing mail; while unset, mails wait. The emulator shows them instead."),
@@ -327,7 +338,7 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     try:
         return msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as exc:
-        raise SetupError(_explain(str(exc), values)) from exc
+        raise SetupError(explain(str(exc), values, get_type_hints(Settings, include_extras=True))) from exc
 
 
 def to_environ(settings: Settings) -> dict[str, str]:
@@ -366,29 +377,3 @@ def _file_value(path: str, name: str) -> str:
         return Path(path).read_text().strip()
     except OSError as exc:
         raise SetupError(f"{PREFIX}{name.upper()}: cannot read {path}: {exc.strerror}") from exc
-
-
-def _explain(text: str, values: Mapping[str, Any]) -> str:
-    """Msgspec's sentence (`… - at `$.port``) as one that names the variable, what it takes, and what it has."""
-    what, _, path = text.partition(" - at `$.")
-    if not path:
-        return f"invalid setting: {what}"
-    name = path.rstrip("`")
-    return f"{PREFIX}{name.upper()} is invalid: it must be {_takes(name)}, not {values[name]!r}"
-
-
-def _takes(name: str) -> str:
-    """What values a setting takes that is no free text."""
-    hint = get_type_hints(Settings, include_extras=True)[name]
-    bounds = next(m for m in hint.__metadata__ if isinstance(m, Meta))
-    match hint.__origin__:
-        case builtins.int:
-            return f"a whole number from {bounds.ge} to {bounds.le}"
-        case builtins.float:
-            return f"a number above {bounds.gt}, and at most {bounds.le}"
-        case builtins.bool:
-            return "true or false"
-        case kind if get_args(kind):
-            return f"one of {', '.join(map(str, get_args(kind)))}"
-        case _:
-            return f"text that matches {bounds.pattern}"

@@ -13,7 +13,7 @@ from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
 from callmark.domain.mail import jobs as mail
-from callmark.domain.numbers import jobs as numbers, proofs
+from callmark.domain.numbers import jobs as numbers, proof_codes, proofs
 from callmark.domain.personalisation import jobs as personalisation, partitions
 from callmark.domain.personalisation.daily_figures import alerts as day_alerts, jobs as record_figures
 from callmark.domain.personalisation.suspension import jobs as switches
@@ -44,6 +44,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_mails": (timedelta(hours=1), mail.keep_mails),
     "old_proof_requests": (timedelta(days=1), proofs.forget_old_requests),
     "old_announced_calls": (timedelta(hours=1), announced_calls.forget_old_calls),
+    "old_number_codes": (timedelta(hours=1), proof_codes.forget_old_codes),
     "old_drafts": (timedelta(hours=1), previewed_files.forget_old_files),
     "old_uploads": (timedelta(days=1), uploads.forget_old_uploads),
     "record_days": (timedelta(seconds=10), record_figures.count_days),
@@ -77,6 +78,7 @@ def row_works(deps: Deps, outbound: Outbound | None = None) -> list[Work]:
         numbers.listing_jobs(deps),
         mail.mails(deps),
         posts.alert_posts(deps),
+        proof_codes.number_codes(deps),
         waking.wake_ups(deps, outbound),
         periodic(deps),
     ]

@@ -55,7 +55,7 @@ async def request_proof(
         await accounts.lock_account(tx, account_id)
         if await proof_queries.count_waiting(tx, account_id) >= MOST_WAITING:
             raise Conflict(f"{MOST_WAITING} proof requests of this account are waiting for the operator already")
-        await _lock_provable(tx, account_id, asked, by.scope)
+        await lock_provable(tx, account_id, asked, by.scope)
         await _check_open(tx, asked)
         await proof_queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
         proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
@@ -142,7 +142,7 @@ async def prove_numbers(deps: Deps, account_id: AccountId, numbers: Sequence[Pho
     """
     asked, now = _each_once(numbers), deps.clock.now()
     async with deps.db.transaction() as tx:
-        await _lock_provable(tx, account_id, asked, by.scope)
+        await lock_provable(tx, account_id, asked, by.scope)
         there = await proof_queries.select_proofs(tx, asked)
         new = [one for one in asked if there.get(one, UNPROVEN).state is not ProofState.PROVEN]
         if new:
@@ -159,7 +159,7 @@ async def refuse_numbers(
     asked, now = _each_once(numbers), deps.clock.now()
     why = clean_line(reason, "reason", longest=LONGEST_REASON)
     async with deps.db.transaction() as tx:
-        await _lock_provable(tx, account_id, asked, by.scope)
+        await lock_provable(tx, account_id, asked, by.scope)
         proof = NumberProof(ProofState.REFUSED, ProofWay.OPERATOR, by.email, now, why)
         await proof_queries.put_proofs(tx, account_id, asked, proof)
         await _note(tx, by, "numbers.proof_refused", account_id, asked, now, why=why)
@@ -219,7 +219,7 @@ def _each_once(numbers: Sequence[PhoneNumber]) -> list[PhoneNumber]:
     return list(dict.fromkeys(numbers))
 
 
-async def _lock_provable(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNumber], scope: Scope) -> None:
+async def lock_provable(tx: Tx, account_id: AccountId, numbers: Sequence[PhoneNumber], scope: Scope) -> None:
     """Locks the numbers until the transaction ends. Raises InvalidInput for those that cannot be proven.
 
     One of another account, or outside the scope, is refused as one that there is not.

@@ -25,6 +25,7 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import allowed_networks
 from callmark.kit.outbound_urls import outbound_url
+from callmark.kit.signed_posts import shown_secret
 from callmark.kit.text import kept_or
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ async def create_webhook_in(
     await queries.insert_webhook(tx, webhook, sealed)
     await _note(tx, by, "webhook.created", webhook, now, **_facts(webhook), is_address_new=True)
     log.info("webhook_created", webhook=str(webhook.id))
-    return NewSecret(webhook, signing.shown(secret))
+    return NewSecret(webhook, shown_secret(secret))
 
 
 async def _refuse_without_room(tx: Tx, webhook: Webhook, most: int) -> None:
@@ -200,7 +201,7 @@ async def rotate_secret(
         await _note(tx, by, "webhook.rotated", webhook, now, overlap_hours=hours)
     log.info("webhook_secret_rotated", webhook=str(webhook_id))
     until = max((one.until for one in changed.old), default=None)
-    return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), signing.shown(secret))
+    return NewSecret(replace(webhook, updated_at=now, old_secret_until=until), shown_secret(secret))
 
 
 async def pause_webhook(deps: Deps, account_id: AccountId, webhook_id: WebhookId, *, by: Actor) -> Webhook:

@@ -1,22 +1,17 @@
-"""Signs deliveries in the form of Standard Webhooks (contract D43), and keeps the secrets encrypted."""
+"""The secrets that sign deliveries, kept encrypted (contract D43)."""
 
-import base64
-import hashlib
-import hmac
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 
-from callmark import __version__
-from callmark.domain.ids import EventId, WebhookId
+from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.model import Secrets, signing_at
 from callmark.kit.db import Tx
 from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import Sealer, current_key, derive, known_keys, marked_key
 from callmark.kit.settings import Secret, Settings
 
-PREFIX = "whsec_"
 PURPOSE = "webhook secrets"
 """What the installation's secret key is used for here."""
 
@@ -26,11 +21,6 @@ _SECRET_BYTES = 24
 def new_secret() -> bytes:
     """A fresh random secret."""
     return secrets.token_bytes(_SECRET_BYTES)
-
-
-def shown(secret: bytes) -> str:
-    """The secret as a business copies it: `whsec_` and base64."""
-    return PREFIX + base64.b64encode(secret).decode()
 
 
 def sealer_of(key: Secret) -> Sealer:
@@ -70,17 +60,3 @@ def living(secrets_: Secrets, webhook_id: WebhookId, opener: Opener, now: dateti
     """The secrets that sign at the product instant `now`: the new one, and each old one until its overlap ends."""
     sealed = [secrets_.sealed, *(one.sealed for one in signing_at(secrets_, now))]
     return [opener.open(one, webhook_id.bytes) for one in sealed]
-
-
-def headers(event_id: EventId, body: bytes, secrets_: Iterable[bytes], real_now: datetime) -> dict[str, str]:
-    """All headers that we set ourselves. The timestamp is of the real clock: a verifier refuses a shifted one."""
-    timestamp = str(int(real_now.timestamp()))
-    signed = f"{event_id}.{timestamp}.".encode() + body
-    digests = (base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets_)
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": f"Callmark/{__version__}",
-        "webhook-id": str(event_id),
-        "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(f"v1,{digest}" for digest in digests),
-    }

@@ -16,9 +16,9 @@ from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.webhooks import service as webhooks
-from callmark.domain.webhooks.signing import PREFIX
 from callmark.kit.clock import to_ms
 from callmark.kit.errors import Conflict
+from callmark.kit.signed_posts import read_secret
 from callmark.processes.demo.credentials import AccountOut
 from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
 
@@ -147,5 +147,5 @@ def _is_signed(request: dict[str, Any], secret: str) -> bool:
     """Whether the request carries the signature of Standard Webhooks made with `secret`."""
     headers = {name.lower(): value for name, value in dict(request["headers"]).items()}
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{request['body']}".encode()
-    digest = hmac.digest(base64.b64decode(secret.removeprefix(PREFIX)), signed, hashlib.sha256)
+    digest = hmac.digest(read_secret(secret), signed, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}" in headers["webhook-signature"].split(" ")

@@ -313,6 +313,7 @@ WORK = {
     "listing_jobs": "Listing jobs",
     "mails": "Emails",
     "alert_posts": "Alerts to channels",
+    "number_codes": "Codes that prove numbers",
     "wake_ups": "Wake-ups of handsets",
 }
 PERIODIC = {
@@ -328,6 +329,7 @@ PERIODIC = {
     "old_mails": "Deletes old emails",
     "old_uploads": "Deletes old uploaded files",
     "old_announced_calls": "Deletes announcements of calls that have ended",
+    "old_number_codes": "Deletes old codes that prove numbers",
     "old_drafts": "Deletes old previews of files",
     "old_proof_requests": "Deletes old letters of authorisation that no number needs",
     "record_days": "Counts call records by day",

@@ -10,6 +10,7 @@ from callmark.domain.webhooks.signing import Opener
 from callmark.kit import tracing
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
+from callmark.kit.signed_posts import signed_headers
 from callmark.kit.tracing import SpanKind
 
 
@@ -36,7 +37,7 @@ async def _make(
 ) -> MadeAttempt:
     began_at, began = deps.clock.now(), perf_counter()
     secrets = signing.living(due.to.secrets, due.to.webhook_id, opener, began_at)
-    headers = signing.headers(due.event_id, due.body, secrets, deps.real_clock.now())
+    headers = signed_headers(due.event_id, due.body, secrets, deps.real_clock.now())
     if traceparent:
         headers[tracing.HEADER] = traceparent
     result = await outbound.post(due.to.url, due.body, headers)

@@ -1,0 +1,193 @@
+"""Proof by a code: it is called or sent to the number by the operator's hook, and typed by who asked (decision 0054).
+
+The code is derived from its row's id with the installation's secret key, so it is stored nowhere.
+"""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import AccountId, NumberCodeId
+from callmark.domain.numbers import proof_code_queries, proof_queries
+from callmark.domain.numbers.proof_model import (
+    CODE_LIFETIME,
+    CODE_TRIES,
+    CODES_OF_ACCOUNT,
+    CODES_OF_NUMBER,
+    CODES_WITHIN,
+    CodeChannel,
+    NumberCode,
+    NumberProof,
+    ProofState,
+    ProofWay,
+)
+from callmark.domain.numbers.proofs import lock_provable
+from callmark.domain.policy.model import Actor
+from callmark.domain.work_names import WorkName
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
+from callmark.kit.ids import new_id
+from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.secret_key import current_key, derive, known_keys, marked_key
+from callmark.kit.secret_value import Secret
+from callmark.kit.signed_posts import read_secret, signed_headers
+from callmark.kit.work import Claimed, Work
+
+log = structlog.get_logger(__name__)
+
+PURPOSE = "number codes"
+_DIGITS = 6
+_PATIENCE = Patience(connect_s=5, read_s=10, total_s=15)
+_PAUSES = (timedelta(seconds=2), timedelta(seconds=10))
+"""Before each further attempt to hand a code to the hook."""
+
+
+class CodeHookPost(msgspec.Struct):
+    """What the hook gets."""
+
+    number: str
+    code: str
+    channel: CodeChannel
+
+
+def are_sent(deps: Deps) -> bool:
+    """Whether this installation sends codes."""
+    return bool(deps.settings.number_code_url)
+
+
+async def send_code(
+    deps: Deps, account_id: AccountId, number: PhoneNumber, channel: CodeChannel, *, by: Actor
+) -> NumberCode:
+    """A code is on its way to the number; an earlier one no longer counts.
+
+    Raises Conflict where none are sent or the number is proven, InvalidInput for a number that cannot be proven,
+    TooManyRequests.
+    """
+    if not are_sent(deps):
+        raise Conflict("this installation sends no codes; send a letter of authorisation instead")
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await accounts.lock_account(tx, account_id)
+        await _lock_unproven(tx, account_id, number, by)
+        await _check_bounds(tx, account_id, number, now)
+        code_id, until = NumberCodeId(new_id()), now + CODE_LIFETIME
+        await proof_code_queries.insert_code(tx, code_id, account_id, number, channel, by.email, now, until)
+        await audit.note(tx, by, "numbers.code_sent", number, account_id=account_id, at=now, channel=channel)
+        tx.after_commit(partial(deps.wake, WorkName.NUMBER_CODES))
+    return NumberCode(channel, now, until, CODE_TRIES, None, None)
+
+
+async def find_code(deps: Deps, account_id: AccountId, number: PhoneNumber) -> NumberCode | None:
+    """The newest code that the account asked for, while it counts."""
+    async with deps.db.connection() as tx:
+        found = await proof_code_queries.select_newest(tx, account_id, number)
+    return found[1] if found and found[1].expires_at > deps.clock.now() and found[1].tries_left else None
+
+
+async def prove_by_code(deps: Deps, account_id: AccountId, number: PhoneNumber, text: str, *, by: Actor) -> NumberProof:
+    """The proof, when `text` is the newest code. A wrong one counts as a try, also when the answer is lost.
+
+    Raises InvalidInput about `code`, Conflict when no code counts (any more), else as `send_code`.
+    """
+    text = text.strip()
+    if len(text) != _DIGITS or not (text.isascii() and text.isdigit()):
+        raise InvalidInput(f"code must have {_DIGITS} digits", field="code")
+    now = deps.clock.now()
+    async with deps.db.transaction() as tx:
+        await _lock_unproven(tx, account_id, number, by)
+        found = await proof_code_queries.lock_newest(tx, account_id, number)
+        if found is None or found[1].expires_at <= now or not found[1].tries_left:
+            raise Conflict("there is no code that counts; ask for a new one")
+        code_id, code = found
+        is_right = any(hmac.compare_digest(text, code_of(key, code_id)) for key in known_keys(deps.settings))
+        proof = NumberProof(ProofState.PROVEN, ProofWay(code.channel.value), by.email, now)
+        if is_right:
+            await proof_queries.put_proofs(tx, account_id, [number], proof)
+            await proof_code_queries.end_code(tx, code_id, now)
+            await audit.note(tx, by, "numbers.proven", number, account_id=account_id, at=now, way=proof.way)
+        else:
+            await proof_code_queries.count_try(tx, code_id)
+    if is_right:
+        return proof
+    left = code.tries_left - 1
+    raise InvalidInput(f"this is not the code; {left} {'try' if left == 1 else 'tries'} left", field="code")
+
+
+def code_of(key: Secret, code_id: NumberCodeId) -> str:
+    """The code of a row, six digits."""
+    digest = hmac.digest(derive(key, PURPOSE), code_id.bytes, hashlib.sha256)
+    return f"{int.from_bytes(digest[:8]) % 10**_DIGITS:0{_DIGITS}d}"
+
+
+def number_codes(deps: Deps) -> Work:
+    """The work of handing codes to the operator's hook, three attempts within their lifetime."""
+
+    async def run(claimed: Claimed) -> datetime | None:
+        code_id, attempts = NumberCodeId(claimed.row["id"]), int(claimed.row["attempt_count"]) + 1
+        is_late = claimed.row["expires_at"] <= deps.clock.now()
+        error = "it expired before it was sent" if is_late else await _post(deps, code_id, claimed)
+        now = deps.clock.now()
+        is_tried_again = error is not None and not is_late and attempts <= len(_PAUSES)
+        due_at = now + _PAUSES[attempts - 1] if is_tried_again else None
+        async with deps.db.connection() as tx:
+            await proof_code_queries.end_attempt(tx, code_id, attempts, None if error else now, error)
+        log.info("number_code_sent", phone=shorten(claimed.row["phone_number"]), number=attempts, error=error)
+        return due_at
+
+    return Work(
+        name=WorkName.NUMBER_CODES,
+        table="number_code",
+        key="id",
+        columns="id, phone_number, channel, expires_at, attempt_count",
+        run=run,
+        at_once=8,
+        is_outgoing=True,
+    )
+
+
+async def forget_old_codes(deps: Deps) -> None:
+    """Forgets codes that no bound counts any more."""
+    async with deps.db.connection() as tx:
+        await proof_code_queries.delete_before(tx, deps.clock.now() - CODES_WITHIN)
+
+
+async def _lock_unproven(tx: Tx, account_id: AccountId, number: PhoneNumber, by: Actor) -> None:
+    await lock_provable(tx, account_id, [number], by.scope)
+    proof = (await proof_queries.select_proofs(tx, [number])).get(number)
+    if proof and proof.state is ProofState.PROVEN:
+        raise Conflict("this number is proven already")
+
+
+async def _check_bounds(tx: Tx, account_id: AccountId, number: PhoneNumber, now: datetime) -> None:
+    """Raises TooManyRequests for a number or an account that had as many codes as it can have in a day."""
+    since = now - CODES_WITHIN
+    of_number = await proof_code_queries.select_asked(tx, None, number, since)
+    of_account = await proof_code_queries.select_asked(tx, account_id, None, since)
+    for asked, most in ((of_number, CODES_OF_NUMBER), (of_account, CODES_OF_ACCOUNT)):
+        if len(asked) >= most:
+            raise TooManyRequests(asked[-most] + CODES_WITHIN - now)
+
+
+async def _post(deps: Deps, code_id: NumberCodeId, claimed: Claimed) -> str | None:
+    """Why the hook did not take the code; None when it did."""
+    url, secret = deps.settings.number_code_url, deps.settings.number_code_secret
+    if not url or secret is None:
+        return "this installation sends no codes"
+    async with deps.db.connection() as tx:
+        code = code_of(current_key(deps.settings, await marked_key(tx)), code_id)
+    row = claimed.row
+    body = msgspec.json.encode(CodeHookPost(row["phone_number"], code, CodeChannel(row["channel"])))
+    headers = signed_headers(code_id, body, [read_secret(secret.reveal())], deps.real_clock.now())
+    async with Outbound(allowed_networks(deps.settings), patience=_PATIENCE) as outbound:
+        result = await outbound.post(url, body, headers)
+    if isinstance(result, Unreachable):
+        return result.error
+    return None if result.is_success else result.error or f"the answer was {result.status}"

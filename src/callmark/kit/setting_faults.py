@@ -1,0 +1,34 @@
+"""Says what is wrong with a setting of the wrong type, in words of its variable."""
+
+import builtins
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from msgspec import Meta
+
+from callmark.kit.setting_rules import PREFIX
+
+
+def explain(text: str, values: Mapping[str, Any], hints: Mapping[str, Any]) -> str:
+    """Msgspec's sentence (`… - at `$.port``) as one that names the variable, what it takes, and what it has."""
+    what, _, path = text.partition(" - at `$.")
+    if not path:
+        return f"invalid setting: {what}"
+    name = path.rstrip("`")
+    return f"{PREFIX}{name.upper()} is invalid: it must be {_takes(hints[name])}, not {values[name]!r}"
+
+
+def _takes(hint: Any) -> str:  # noqa: ANN401 - a type with its bounds
+    """What values a setting takes that is no free text."""
+    bounds = next(m for m in hint.__metadata__ if isinstance(m, Meta))
+    match hint.__origin__:
+        case builtins.int:
+            return f"a whole number from {bounds.ge} to {bounds.le}"
+        case builtins.float:
+            return f"a number above {bounds.gt}, and at most {bounds.le}"
+        case builtins.bool:
+            return "true or false"
+        case kind if get_args(kind):
+            return f"one of {', '.join(map(str, get_args(kind)))}"
+        case _:
+            return f"text that matches {bounds.pattern}"

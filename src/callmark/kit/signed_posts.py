@@ -1,0 +1,43 @@
+"""The headers of a signed POST in the form of Standard Webhooks (contract D43)."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from callmark import __version__
+
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what secrets begin with
+
+
+def shown_secret(secret: bytes) -> str:
+    """The secret as people copy it: `whsec_` and base64."""
+    return SECRET_PREFIX + base64.b64encode(secret).decode()
+
+
+def read_secret(text: str) -> bytes:
+    """The secret that was copied. Raises ValueError for what is none."""
+    try:
+        secret = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    except binascii.Error as exc:
+        raise ValueError(text) from exc
+    if not text.startswith(SECRET_PREFIX) or not secret:
+        raise ValueError(text)
+    return secret
+
+
+def signed_headers(message_id: UUID, body: bytes, secrets: Iterable[bytes], real_now: datetime) -> dict[str, str]:
+    """All headers that we set ourselves. The timestamp is of the real clock: a verifier refuses a shifted one."""
+    timestamp = str(int(real_now.timestamp()))
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    digests = (base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode() for secret in secrets)
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": f"Callmark/{__version__}",
+        "webhook-id": str(message_id),
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{digest}" for digest in digests),
+    }

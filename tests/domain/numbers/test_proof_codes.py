@@ -1,0 +1,309 @@
+"""Codes that prove numbers: sent by the operator's hook, typed within ten minutes, guessed in vain."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import msgspec
+import pytest
+from aiohttp import web
+from tests.actors import ALICE, OPERATOR
+from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
+from tests.served import served_here
+
+from callmark.domain.deps import Deps
+from callmark.domain.ids import NumberCodeId
+from callmark.domain.numbers import proof_codes, proofs, service as numbers
+from callmark.domain.numbers.proof_codes import CodeHookPost
+from callmark.domain.numbers.proof_model import (
+    CODE_LIFETIME,
+    CODE_TRIES,
+    CODES_OF_ACCOUNT,
+    CODES_OF_NUMBER,
+    CODES_WITHIN,
+    CodeChannel,
+    ProofState,
+    ProofWay,
+)
+from callmark.kit.clock import FakeClock
+from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.secret_value import Secret
+from callmark.kit.signed_posts import read_secret, shown_secret
+from callmark.kit.work import Worker
+
+SECRET = shown_secret(b"0123456789abcdef01234567")
+SMS, CALL = CodeChannel.SMS, CodeChannel.CALL
+
+
+@dataclass
+class Hook:
+    """The operator's program that sends codes; it keeps what it got."""
+
+    statuses: list[int] = field(default_factory=list[int])
+    """What it answers, in order; 204 afterwards."""
+    got: list[CodeHookPost] = field(default_factory=list[CodeHookPost])
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Takes a post that is signed."""
+        body = await request.read()
+        signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode() + body
+        digest = base64.b64encode(hmac.digest(read_secret(SECRET), signed, hashlib.sha256)).decode()
+        assert request.headers["webhook-signature"] == f"v1,{digest}"
+        self.got.append(msgspec.json.decode(body, type=CodeHookPost))
+        return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A business with a listed number, where codes are sent."""
+
+    deps: Deps
+    acme: Business
+    number: PhoneNumber
+    hook: Hook
+
+    async def send(self, channel: CodeChannel = SMS) -> str:
+        """The code that the hook got."""
+        await proof_codes.send_code(self.deps, self.acme.account_id, self.number, channel, by=ALICE)
+        await self.work()
+        assert self.hook.got[-1].number == self.number
+        return self.hook.got[-1].code
+
+    async def work(self) -> None:
+        """A worker sends what is due."""
+        deps = self.deps
+        await Worker(deps.db, deps.fabric, deps.clock, deps.real_clock).run_due(proof_codes.number_codes(deps))
+
+    async def prove(self, code: str) -> None:
+        """Alice types it."""
+        await proof_codes.prove_by_code(self.deps, self.acme.account_id, self.number, code, by=ALICE)
+
+    async def state(self) -> ProofState:
+        """How far the number's proof is."""
+        return (await proofs.proofs_of(self.deps, [self.number]))[self.number].state
+
+
+def sending(deps: Deps, url: str) -> Deps:
+    """The same installation with a hook."""
+    settings = msgspec.structs.replace(
+        deps.settings, number_code_url=url, number_code_secret=Secret(SECRET), outgoing_networks="127.0.0.0/8"
+    )
+    return replace(deps, settings=settings)
+
+
+@asynccontextmanager
+async def staged(deps: Deps) -> AsyncGenerator[Stage]:
+    hook, app = Hook(), web.Application()
+    app.router.add_post("/codes", hook.take)
+    async with served_here(app) as address:
+        here = sending(deps, f"{address}/codes")
+        acme = await make_business(here)
+        (number,) = phones(1)
+        await acme.publish(number)
+        await run_jobs(here)
+        yield Stage(here, acme, number, hook)
+
+
+@pytest.fixture
+async def stage(deps: Deps) -> AsyncGenerator[Stage]:
+    async with staged(deps) as made:
+        yield made
+
+
+def others(code: str, count: int) -> list[str]:
+    """So many wrong codes."""
+    return [f"{(int(code) + step) % 10**6:06d}" for step in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(("channel", "way"), [(SMS, ProofWay.SMS), (CALL, ProofWay.CALL)])
+async def test_the_code_that_was_sent_proves_the_number(stage: Stage, channel: CodeChannel, way: ProofWay) -> None:
+    code = await stage.send(channel)
+    assert (len(code), code.isdigit(), stage.hook.got[-1].channel) == (6, True, channel)
+    sent = await proof_codes.find_code(stage.deps, stage.acme.account_id, stage.number)
+    assert sent
+    assert (sent.sent_at, sent.error, sent.tries_left) == (stage.deps.clock.now(), None, CODE_TRIES)
+    await stage.prove(f" {code} ")
+    proof = (await proofs.proofs_of(stage.deps, [stage.number]))[stage.number]
+    assert (proof.state, proof.way, proof.by_email) == (ProofState.PROVEN, way, ALICE.email)
+    async with stage.deps.db.connection() as tx:
+        assert await numbers.proven_numbers(tx, stage.acme.account_id) == [stage.number]
+    with pytest.raises(Conflict, match="proven already"):
+        await stage.prove(code)
+    with pytest.raises(Conflict, match="proven already"):
+        await stage.send()
+
+
+async def test_a_code_counts_for_ten_minutes(stage: Stage, clock: FakeClock) -> None:
+    code = await stage.send()
+    clock.advance(CODE_LIFETIME)
+    with pytest.raises(Conflict, match="no code that counts"):
+        await stage.prove(code)
+    assert await proof_codes.find_code(stage.deps, stage.acme.account_id, stage.number) is None
+    assert await stage.state() is ProofState.UNPROVEN
+
+
+async def test_only_the_newest_code_counts(stage: Stage, clock: FakeClock) -> None:
+    first = await stage.send()
+    clock.advance(timedelta(seconds=1))
+    second = await stage.send()
+    assert first != second
+    with pytest.raises(InvalidInput, match="4 tries left"):
+        await stage.prove(first)
+    await stage.prove(second)
+
+
+async def test_five_wrong_tries_end_a_code(stage: Stage) -> None:
+    code = await stage.send()
+    for left, wrong in zip((4, 3, 2, 1, 0), others(code, CODE_TRIES), strict=True):
+        with pytest.raises(InvalidInput, match=f"{left} tr"):
+            await stage.prove(wrong)
+    with pytest.raises(Conflict, match="no code that counts"):
+        await stage.prove(code)
+
+
+async def test_tries_that_come_at_once_count_each(stage: Stage) -> None:
+    code = await stage.send()
+    wrong = others(code, 40)
+    results = await asyncio.gather(*(stage.prove(one) for one in wrong), return_exceptions=True)
+    assert sum(isinstance(one, InvalidInput) for one in results) == CODE_TRIES
+    assert sum(isinstance(one, Conflict) for one in results) == len(wrong) - CODE_TRIES
+    with pytest.raises(Conflict):
+        await stage.prove(code)
+
+
+@pytest.mark.parametrize("text", ["", "12345", "1234567", "12345x", "١٢٣٤٥٦", "000 00"])
+async def test_what_is_no_code_is_no_try(stage: Stage, text: str) -> None:
+    code = await stage.send()
+    for _ in range(CODE_TRIES):
+        with pytest.raises(InvalidInput, match="6 digits"):
+            await stage.prove(text)
+    await stage.prove(code)
+
+
+async def test_a_number_gets_five_codes_a_day(stage: Stage, clock: FakeClock) -> None:
+    for _ in range(CODES_OF_NUMBER):
+        await stage.send()
+        clock.advance(timedelta(hours=1))
+    with pytest.raises(TooManyRequests) as refused:
+        await stage.send()
+    assert refused.value.retry_after == CODES_WITHIN - timedelta(hours=CODES_OF_NUMBER)
+    clock.advance(refused.value.retry_after)
+    await proof_codes.forget_old_codes(stage.deps)
+    await stage.send()
+
+
+async def test_a_number_that_was_delisted_and_taken_by_another_has_had_its_codes(stage: Stage) -> None:
+    for _ in range(CODES_OF_NUMBER):
+        await stage.send()
+    await stage.acme.delist(stage.number)
+    await run_jobs(stage.deps)
+    borealis = await make_business(stage.deps)
+    await borealis.publish(stage.number)
+    with pytest.raises(TooManyRequests):
+        await proof_codes.send_code(stage.deps, borealis.account_id, stage.number, SMS, by=ALICE)
+
+
+async def test_an_account_gets_so_many_codes_a_day(stage: Stage) -> None:
+    many = phones(CODES_OF_ACCOUNT)
+    await stage.acme.publish(*many)
+    asked = [proof_codes.send_code(stage.deps, stage.acme.account_id, one, SMS, by=ALICE) for one in many]
+    await asyncio.gather(*asked)
+    with pytest.raises(TooManyRequests):
+        await proof_codes.send_code(stage.deps, stage.acme.account_id, stage.number, SMS, by=ALICE)
+
+
+async def test_codes_go_to_numbers_of_the_account_alone(stage: Stage) -> None:
+    borealis = await make_business(stage.deps)
+    code = await stage.send()
+    for number in (stage.number, phones(1)[0]):
+        with pytest.raises(InvalidInput, match="not in this account"):
+            await proof_codes.send_code(stage.deps, borealis.account_id, number, SMS, by=ALICE)
+        with pytest.raises(InvalidInput, match="not in this account"):
+            await proof_codes.prove_by_code(stage.deps, borealis.account_id, number, code, by=ALICE)
+    assert await stage.state() is ProofState.UNPROVEN
+
+
+async def test_a_code_of_an_earlier_holder_proves_nothing(stage: Stage) -> None:
+    code = await stage.send()
+    await stage.acme.delist(stage.number)
+    with pytest.raises(InvalidInput, match="being delisted"):
+        await stage.prove(code)
+    await run_jobs(stage.deps)
+    borealis = await make_business(stage.deps)
+    await borealis.publish(stage.number)
+    with pytest.raises(Conflict, match="no code that counts"):
+        await proof_codes.prove_by_code(stage.deps, borealis.account_id, stage.number, code, by=ALICE)
+
+
+async def test_a_code_proves_also_what_waits_for_the_operator(stage: Stage) -> None:
+    request = await proofs.request_proof(stage.deps, stage.acme.account_id, [stage.number], None, by=ALICE)
+    await stage.prove(await stage.send())
+    assert await stage.state() is ProofState.PROVEN
+    await proofs.refuse(stage.deps, request.id, "no", by=OPERATOR)
+    assert await stage.state() is ProofState.PROVEN
+
+
+async def test_a_hook_that_fails_is_asked_again_and_the_last_error_stays(stage: Stage, clock: FakeClock) -> None:
+    stage.hook.statuses = [503, 503]
+    await stage.send()
+    for pause in (2, 10):
+        clock.advance(timedelta(seconds=pause))
+        await stage.work()
+    assert len({post.code for post in stage.hook.got}) == 1
+    assert len(stage.hook.got) == 3
+    stage.hook.statuses = [503] * 3
+    await stage.send()
+    for pause in (2, 10, 60):
+        clock.advance(timedelta(seconds=pause))
+        await stage.work()
+    assert len(stage.hook.got) == 6
+    failed = await proof_codes.find_code(stage.deps, stage.acme.account_id, stage.number)
+    assert failed
+    assert (failed.sent_at, failed.error) == (None, "the answer was 503")
+
+
+async def test_a_code_that_expired_before_it_was_sent_is_not_sent(stage: Stage, clock: FakeClock) -> None:
+    await proof_codes.send_code(stage.deps, stage.acme.account_id, stage.number, SMS, by=ALICE)
+    clock.advance(CODE_LIFETIME)
+    await stage.work()
+    assert stage.hook.got == []
+
+
+async def test_the_hook_is_behind_the_gate(stage: Stage) -> None:
+    deps = replace(stage.deps, settings=msgspec.structs.replace(stage.deps.settings, outgoing_networks=""))
+    await proof_codes.send_code(deps, stage.acme.account_id, stage.number, SMS, by=ALICE)
+    await replace(stage, deps=deps).work()
+    assert stage.hook.got == []
+    failed = await proof_codes.find_code(deps, stage.acme.account_id, stage.number)
+    assert failed
+    assert failed.error
+
+
+async def test_without_a_hook_no_code_is_sent(deps: Deps) -> None:
+    acme = await make_business(deps)
+    with pytest.raises(Conflict, match="sends no codes"):
+        await proof_codes.send_code(deps, acme.account_id, phones(1)[0], SMS, by=ALICE)
+
+
+async def test_the_code_is_not_in_the_database(stage: Stage) -> None:
+    code = await stage.send()
+    async with stage.deps.db.connection() as tx:
+        rows = await tx.fetch("SELECT row_to_json(c)::text AS all_of_it FROM number_code c")
+    marked = [row["all_of_it"] for row in rows if f'"{code}"' in row["all_of_it"]]
+    assert marked == []
+
+
+def test_codes_are_spread_over_all_of_them() -> None:
+    keys = [Secret(f"{random.Random(seed).random():.18f}" * 2) for seed in range(3)]  # noqa: S311 - the same each time
+    codes = {proof_codes.code_of(key, NumberCodeId(new_id())) for key in keys for _ in range(300)}
+    assert len(codes) > 890
+    assert {len(code) for code in codes} == {6}
+    assert {code[0] for code in codes} == set("0123456789")
