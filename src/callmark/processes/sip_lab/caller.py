@@ -1,0 +1,125 @@
+"""The caller: SIPp dials once through a proxy and says how it was answered."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from callmark.kit.errors import SetupError
+from callmark.kit.ids import new_id
+from callmark.processes.sip_lab.programs import LOOPBACK, free_port, last_lines, started
+
+_WITHIN_S = 40
+_MEDIA_PORTS = 4
+_REFUSALS = (403, 404, 408, 480, 483, 486, 500, 503, 603)
+ANSWERED = 200
+
+_HEAD = """\
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}
+From: [display] <sip:+[caller]@[local_ip]:[local_port];user=phone>;tag=[pid]t[call_number]
+To: <sip:+[service]@[remote_ip]:[remote_port];user=phone>{tag}
+Call-ID: [call_id]
+CSeq: {number} {method}
+Max-Forwards: 70"""
+_FIRST = "z9hG4bK-[pid]-[call_number]"
+_SESSION = """\
+v=0
+o=caller 1 1 IN IP[local_ip_type] [local_ip]
+s=-
+c=IN IP[media_ip_type] [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialling:
+    """A call to make."""
+
+    caller: str
+    callee: str
+    proxy_port: int
+    display: str = ""
+    """The name that the caller claims."""
+    headers: tuple[str, ...] = ()
+    """More lines of the INVITE."""
+    call_id: str = field(default_factory=lambda: str(new_id()))
+    talk_s: float = 0.3
+    """How long an answered call lasts."""
+    gives_up_after_s: float | None = None
+    """With a time, the caller hangs up before the call is answered: that long after it rings (`rings`) or was begun."""
+    rings: bool = True
+
+
+async def dial(dialling: Dialling, folder: Path) -> int:
+    """The SIP status that the call ended with: 200 when it was answered. Raises SetupError when SIPp failed."""
+    scenario = folder / "call.xml"
+    scenario.write_text(_scenario(dialling))
+    log = folder / "status.log"
+    log.unlink(missing_ok=True)
+    waits_s = dialling.talk_s if dialling.gives_up_after_s is None else dialling.gives_up_after_s
+    options = ["-sf", scenario, "-m", "1", "-nostdin", "-timeout", str(_WITHIN_S), "-timeout_error"]
+    options += ["-i", LOOPBACK, "-ci", LOOPBACK, "-cp", str(free_port()), "-p", str(free_port())]
+    options += ["-mp", str(free_port(_MEDIA_PORTS)), "-d", str(round(waits_s * 1000))]
+    options += ["-trace_logs", "-log_file", log, "-trace_err", "-error_file", folder / "faults.log"]
+    options += ["-cid_str", dialling.call_id, "-s", dialling.callee]
+    lines = "".join(f"\r\n{line}" for line in dialling.headers)
+    for name, value in {"caller": dialling.caller, "display": dialling.display, "headers": lines}.items():
+        options += ["-key", name, value]
+    async with started("sipp", [*options, f"{LOOPBACK}:{dialling.proxy_port}"], folder) as child:
+        failed = await child.wait()
+    if failed:
+        raise SetupError(f"the call could not be made{last_lines(folder, 'faults')}")
+    return int(log.read_text().split()[-1])
+
+
+def _scenario(dialling: Dialling) -> str:
+    steps = _answered() if dialling.gives_up_after_s is None else _given_up(rings=dialling.rings)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<scenario name="call">\n{_invite()}{steps}</scenario>\n'
+
+
+def _invite() -> str:
+    head = _HEAD.format(branch=_FIRST, tag="", number=1, method="INVITE")
+    contact = "Contact: <sip:caller@[local_ip]:[local_port]>\nContent-Type: application/sdp\nContent-Length: [len]"
+    return _send("INVITE sip:+[service]@[remote_ip]:[remote_port];user=phone", f"{head}[headers]\n{contact}", _SESSION)
+
+
+def _answered() -> str:
+    """It rings; it is refused, or answered and then ended by the caller."""
+    refusals = "".join(_final(code, 'optional="true" next="refused"') for code in _REFUSALS)
+    talk = _in_call("ACK", 1) + "<pause/>\n" + _in_call("BYE", 2) + '<recv response="200" next="over"/>\n'
+    end = '<label id="refused"/>\n' + _acknowledge() + '<label id="over"/>\n'
+    return _PROVISIONAL + refusals + _final(ANSWERED, 'rrs="true"') + talk + end
+
+
+def _given_up(*, rings: bool) -> str:
+    """The caller cancels. What answers the CANCEL may come after what answers the INVITE."""
+    ringing = (
+        '<recv response="100" optional="true"/>\n<recv response="180"/>\n' if rings else '<recv response="100"/>\n'
+    )
+    head = _HEAD.format(branch=_FIRST, tag="", number=1, method="CANCEL") + "\nContent-Length: 0"
+    cancel = _send("CANCEL sip:+[service]@[remote_ip]:[remote_port];user=phone", head)
+    return ringing + "<pause/>\n" + cancel + '<recv response="200" optional="true"/>\n' + _final(487) + _acknowledge()
+
+
+_PROVISIONAL = '<recv response="100" optional="true"/>\n<recv response="180" optional="true"/>\n'
+
+
+def _final(code: int, how: str = "") -> str:
+    log = f'<action><log message="{code}"/></action>'
+    return f'<recv response="{code}" {how}>{log}</recv>\n'
+
+
+def _acknowledge() -> str:
+    """Of a refusal: part of the INVITE's transaction."""
+    head = _HEAD.format(branch=_FIRST, tag="[peer_tag_param]", number=1, method="ACK") + "\nContent-Length: 0"
+    return _send("ACK sip:+[service]@[remote_ip]:[remote_port];user=phone", head)
+
+
+def _in_call(method: str, number: int) -> str:
+    head = _HEAD.format(branch="[branch]", tag="[peer_tag_param]", number=number, method=method)
+    return _send(f"{method} [next_url]", f"{head}\n[routes]\nContent-Length: 0")
+
+
+def _send(request: str, headers: str, body: str = "") -> str:
+    again = "" if request.startswith("ACK") else ' retrans="500"'
+    return f"<send{again}><![CDATA[\n{request} SIP/2.0\n{headers}\n\n{body}]]></send>\n"

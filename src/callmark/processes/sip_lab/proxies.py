@@ -1,0 +1,95 @@
+"""The two Kamailio proxies, with the files of `deploy/sip/` and settings of their own."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from callmark.kit.errors import SetupError
+from callmark.processes.sip_lab.programs import LOOPBACK, started, until_ready
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_ANSWER_WITHIN_S = 0.2
+_SHARED_MB, _PRIVATE_MB = 64, 8
+_OPTIONS = """\
+OPTIONS sip:{host}:{port} SIP/2.0
+Via: SIP/2.0/UDP {host};rport;branch=z9hG4bKready
+From: <sip:lab@{host}>;tag=ready
+To: <sip:{host}:{port}>
+Call-ID: ready
+CSeq: 1 OPTIONS
+Max-Forwards: 1
+Content-Length: 0
+
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxySettings:
+    """What `local.cfg` says."""
+
+    port: int
+    next_port: int
+    stir_url: str
+    token: str
+    ring_s: float = 30
+    reports_outcomes: bool = False
+    """Of the originating proxy: the terminating one always does."""
+
+    def __str__(self) -> str:
+        """As Kamailio reads it. Raises SetupError for an address that cannot be part of it."""
+        if not {'"', "!", "\\", "\n"}.isdisjoint(self.stir_url):
+            raise SetupError(f"the proxies cannot be set up with the address {self.stir_url!r}")
+        return (
+            f"listen=udp:{LOOPBACK}:{self.port}\n"
+            "disable_tcp=yes\n"
+            f'#!substdef "!NEXT_HOP!sip:{LOOPBACK}:{self.next_port}!g"\n'
+            f'#!substdef "!STIR_URL!{self.stir_url}!g"\n'
+            f'#!substdef "!STIR_TOKEN!{self.token}!g"\n'
+            f'#!substdef "!CALLERS!{LOOPBACK}!g"\n'
+            f"#!define RING_MS {round(self.ring_s * 1000)}\n"
+            f"{'#!define REPORT_OUTCOMES' if self.reports_outcomes else ''}\n"
+        )
+
+
+@asynccontextmanager
+async def proxy(kind: str, folder: Path, settings: ProxySettings) -> AsyncGenerator[None]:
+    """`originating` or `terminating`, answering, as long as the block. Raises SetupError."""
+    _write_files(folder, settings)
+    options = ["-DD", "-E", "-f", folder / f"{kind}.cfg", "-Y", folder, "-m", str(_SHARED_MB), "-M", str(_PRIVATE_MB)]
+    async with started("kamailio", options, folder) as child:
+        await until_ready(child, folder, lambda: _answers(settings.port))
+        yield
+
+
+def _write_files(folder: Path, settings: ProxySettings) -> None:
+    folder.mkdir(mode=0o700)
+    for template in _TEMPLATES.iterdir():
+        shutil.copyfile(template, folder / template.name)
+    (folder / "local.cfg").write_text(str(settings))
+
+
+class _FirstReply(asyncio.DatagramProtocol):
+    """Whether anything came."""
+
+    def __init__(self) -> None:
+        self.came = asyncio.Event()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's signature
+        self.came.set()
+
+
+async def _answers(port: int) -> bool:
+    """Whether a SIP server answers there."""
+    loop = asyncio.get_running_loop()
+    transport, answer = await loop.create_datagram_endpoint(_FirstReply, remote_addr=(LOOPBACK, port))
+    try:
+        transport.sendto(_OPTIONS.format(host=LOOPBACK, port=port).replace("\n", "\r\n").encode())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                await answer.came.wait()
+        return answer.came.is_set()
+    finally:
+        transport.close()
