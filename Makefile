@@ -123,8 +123,8 @@ $(STAMP)/chromium: | $(STAMP)/installed
 	  { apt-get update && apt-get install -y --no-install-recommends chromium-headless-shell; } || command -v chromium
 	@touch $@
 
-# What reads the files of deploy/ in tests: proxies, promtool, systemd-analyze. RUNLEVEL=1 keeps services from starting.
-DEBIAN := nginx haproxy prometheus systemd
+# What reads the files of deploy/ in tests: proxies, promtool, systemd-analyze, SIP programs. RUNLEVEL=1 keeps services from starting.
+DEBIAN := nginx haproxy prometheus systemd kamailio kamailio-utils-modules kamailio-extra-modules sip-tester baresip-core
 $(STAMP)/debian: | $(STAMP)/installed
 	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(DEBIAN) 2>/dev/null | grep -cx installed | grep -qx $(words $(DEBIAN)) || \
 	  { apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends $(DEBIAN); }

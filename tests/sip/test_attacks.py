@@ -1,0 +1,93 @@
+"""Calls that come to the callee's network with a name that nobody vouches for ring without it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.sip.conftest import Lab
+from tests.sip.platform import CALLEE, CALLER, FOREIGN_LOGO, ICON, NAME, PNG, REASON, Platform, certified, now
+
+from callmark.passport import Kind, RichCallData, Signer, make_key, make_root, read_identity
+
+FAILED = "TN-Validation-Failed"
+
+
+def rich(signer: Signer, *, orig: str = CALLER, callee: str = CALLEE, age_s: int = 0, logo: bytes = PNG) -> str:
+    at = now() - timedelta(seconds=age_s)
+    return signer.rich_call_data(orig, [callee], RichCallData(NAME, ICON), REASON, contents={ICON: logo}, now=at)
+
+
+def foreign_authority(platform: Platform) -> str:
+    key = make_key()
+    spoofer = certified(make_root("Elsewhere", key, now=now()), key, "spoofer")
+    platform.certificates[spoofer.x5u] = spoofer.pem
+    return rich(spoofer.signer)
+
+
+def excluded_claim(platform: Platform) -> str:
+    claims = read_identity(rich(platform.own.signer)).claims
+    return platform.own.signer.sign(replace(claims, others={"rph": {"auth": ["ets.0"]}}), Kind.RCD)
+
+
+def compact(platform: Platform) -> str:
+    token, _, parameters = rich(platform.own.signer).partition(";")
+    return f"..{token.rpartition('.')[2]};{parameters}"
+
+
+ATTACKS: dict[str, Callable[[Platform], str]] = {
+    "a certificate of a foreign authority": foreign_authority,
+    "another key": lambda platform: rich(Signer(make_key(), platform.own.x5u)),
+    "a certificate that cannot be had": lambda platform: rich(
+        Signer(platform.own.key, "https://nowhere.example/x.pem")
+    ),
+    "a token for another callee": lambda platform: rich(platform.own.signer, callee="12025552222"),
+    "a token of ninety seconds ago": lambda platform: rich(platform.own.signer, age_s=90),
+    "another logo": lambda platform: rich(platform.own.signer, logo=FOREIGN_LOGO),
+    "a claim that the certificate excludes": excluded_claim,
+    "the compact form": compact,
+    "what is no token": lambda _: "a.b.c;info=<https://acme.example/certificate.pem>;alg=ES256",
+    "bytes that are no text": lambda _: "\udcff\udcfe" * 40,
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_a_forged_identity_shows_nothing(lab: Lab, attack: str) -> None:
+    placed = await lab.spoofed(ATTACKS[attack](lab.platform))
+    assert placed.ringing
+    assert (placed.ringing.name, placed.ringing.verstat) == (None, FAILED)
+
+
+async def test_a_number_outside_the_certificate_shows_nothing(lab: Lab) -> None:
+    placed = await lab.spoofed(rich(lab.platform.own.signer, orig="12025559999"), caller="12025559999")
+    assert placed.ringing
+    assert (placed.ringing.name, placed.ringing.verstat) == (None, FAILED)
+
+
+async def test_without_an_identity_nothing_shows_and_nobody_is_asked(lab: Lab) -> None:
+    claims = f'P-Asserted-Identity: "{NAME}" <sip:+{CALLER}@acme.example>', f"Subject: {NAME}", f"Organization: {NAME}"
+    placed, _ = await lab.call(proxy_port=lab.network.terminating_port, headers=claims)
+    assert placed.ringing
+    assert (placed.ringing.name, placed.ringing.verstat) == (None, "No-TN-Validation")
+    assert NAME not in "".join(value for _, value in placed.ringing.headers)
+    assert lab.platform.asked == []
+
+
+async def test_a_good_identity_shows_once_and_its_replay_does_not(lab: Lab) -> None:
+    headers = lab.platform.headers()
+    first = await lab.spoofed(*headers)
+    assert first.ringing
+    assert first.ringing.name == NAME
+    again = await lab.spoofed(*headers, call_id=first.ringing.id)
+    assert again.ringing
+    assert again.ringing.name is None
+
+
+async def test_of_many_identities_the_first_eight_are_looked_at(lab: Lab) -> None:
+    bad = [compact(lab.platform)] * 7
+    placed = await lab.spoofed(*bad, lab.platform.headers()[1])
+    assert placed.ringing
+    assert placed.ringing.name == NAME
+    placed = await lab.spoofed(*bad, bad[0], lab.platform.headers()[1])
+    assert placed.ringing
+    assert placed.ringing.name is None
