@@ -1,4 +1,4 @@
-"""The installation's one secret key: webhook secrets are encrypted with it, links are signed with it.
+"""The installation's one secret key: webhook secrets and signing keys are encrypted with it, links are signed with it.
 
 It is the setting `secret_key`, or else a file that the first process makes in the data directory (0600). Each use
 derives a key of its own from it. Which key is the installation's says a mark of it in the database: while a key is
@@ -9,7 +9,9 @@ replaced there are two, beside each other in the settings or in the data directo
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -174,6 +176,39 @@ class Sealer:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner)
         except (InvalidTag, ValueError):
             return None
+
+
+def sealer_of(key: Secret, purpose: str) -> Sealer:
+    """What encrypts secrets for one purpose with this key of the installation."""
+    return Sealer(derive(key, purpose))
+
+
+async def sealer(tx: Tx, settings: Settings, purpose: str) -> Sealer:
+    """What encrypts a secret that is written in this transaction. Raises SetupError without the installation's key.
+
+    The key cannot be replaced before the transaction has ended.
+    """
+    return sealer_of(current_key(settings, await marked_key(tx)), purpose)
+
+
+class Opener:
+    """Decrypts secrets of one purpose with any key that this process can find, also one that came after its start."""
+
+    def __init__(self, settings: Settings, purpose: str) -> None:
+        self._settings, self._purpose = settings, purpose
+        self._sealers = [sealer_of(key, purpose) for key in known_keys(settings)]
+
+    def open(self, sealed: bytes, owner: bytes) -> bytes:
+        """What was sealed. Raises SetupError when no key here fits."""
+        for one in chain(self._sealers, self._look_up()):
+            if (found := one.opened(sealed, owner)) is not None:
+                return found
+        raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
+
+    def _look_up(self) -> Iterator[Sealer]:
+        """Reads the keys again, once none of those before has fitted."""
+        self._sealers = [sealer_of(key, self._purpose) for key in known_keys(self._settings)]
+        yield from self._sealers
 
 
 def derive(key: Secret, purpose: str) -> bytes:

@@ -185,8 +185,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     secret_key: Annotated[
         Secret | None,
         Meta(
-            description="Secret of 32 or more characters that encrypts webhook secrets and signs links;"
-            " unset: a generated one in the data directory. Every host needs the same value."
+            description="Secret of 32 or more characters that encrypts webhook secrets and signing keys, and signs"
+            " links; unset: a generated one in the data directory. Every host needs the same value."
         ),
     ] = None
     old_secret_key: Annotated[

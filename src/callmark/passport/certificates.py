@@ -254,3 +254,11 @@ def _name(text: str) -> x509.Name:
 
 def _unsupported(detail: str) -> PassportError:
     return PassportError(Reason.UNSUPPORTED_CREDENTIAL, detail)
+
+
+def read_authority(certificate: x509.Certificate) -> tuple[TnAuthList, tuple[ClaimConstraints, ...]]:
+    """What a certificate says that its holder may sign, whoever issued it. Raises PassportError."""
+    try:
+        return _numbers(certificate), tuple(_limits(certificate))
+    except (der.DerError, ValueError) as exc:
+        raise _unsupported(f"an extension cannot be read: {exc}") from exc

@@ -21,6 +21,7 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
+from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
@@ -53,6 +54,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "webhook_outages": (timedelta(seconds=30), outages.watch_outages),
     "webhook_overlaps": (timedelta(hours=1), overlaps.watch_overlaps),
     "day_alerts": (timedelta(minutes=10), day_alerts.watch_days),
+    "certificates": (timedelta(minutes=5), keep_certificates),
     "sweep": (timedelta(seconds=30), sweep),
 }
 """How often each job runs, by the product clock; each runs once however many workers there are."""

@@ -1,12 +1,38 @@
 """Roots and signing certificates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from callmark.domain.ids import AccountId, SignerCertificateId
+from cryptography import x509
+
+from callmark.domain.ids import AccountId, SignerCertificateId, TrustRootId
+from callmark.passport.authority import ClaimConstraints, TnAuthList
+from callmark.passport.digests import ICON, digest
+from callmark.passport.encoding import signed_form
+from callmark.passport.verifying import Signer
+
+LIFE = timedelta(days=30)
+RENEWED_BEFORE = timedelta(days=10)
+"""How long before its end one of ours is replaced."""
+KEPT_AFTER = timedelta(days=30)
+"""How long a certificate can still be got after its end, for those who look at an old call."""
+ICON_CLAIM = "rcdi"
 
 
 @dataclass(frozen=True, slots=True)
+class TrustRoot:
+    """A root whose certificates count. `is_own`: the installation has its key, and issues accounts' certificates."""
+
+    id: TrustRootId
+    name: str
+    certificate: x509.Certificate
+    is_own: bool
+    provider_code: str | None
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCertificate:
     """A signing certificate as it is stored. Without an account it is the operator's.
 
@@ -23,3 +49,30 @@ class StoredCertificate:
     not_after: datetime
     created_at: datetime
     retired_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """A certificate in use: what it allows, and with what to sign."""
+
+    stored: StoredCertificate
+    certificate: x509.Certificate
+    numbers: TnAuthList
+    constraints: Sequence[ClaimConstraints]
+    signer: Signer
+
+    def permits_icon(self, png: bytes) -> bool:
+        """Whether a call may name this icon."""
+        claim = icon_claim(png)
+        limits = [one.permitted[ICON_CLAIM] for one in self.constraints if ICON_CLAIM in one.permitted]
+        return all(claim in one for one in limits)
+
+
+def icon_claim(png: bytes) -> str:
+    """The claim `rcdi` of a call with this icon, as certificates permit it: a digest instead of names."""
+    return signed_form({ICON: digest(png)}).decode()
+
+
+def is_in_time(certificate: StoredCertificate, now: datetime) -> bool:
+    """Whether it counts at this instant of the real clock."""
+    return certificate.not_before <= now <= certificate.not_after

@@ -1,11 +1,249 @@
-"""Use cases of roots and signing certificates."""
+"""Use cases of signing certificates: the one that a call is signed with, and what operators do with them."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from callmark.domain.accounts import service as accounts
+from callmark.domain.audit import service as audit
+from callmark.domain.brand_icons import service as brand_icons
+from callmark.domain.brand_icons.model import BrandIcon
 from callmark.domain.deps import Deps
-from callmark.domain.signer_certificates import queries
-from callmark.kit.errors import found
+from callmark.domain.ids import AccountId
+from callmark.domain.labels import service as labels
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller
+from callmark.domain.policy.model import SYSTEM, Actor
+from callmark.domain.signer_certificates import importing, issuing, keys, queries
+from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
+from callmark.domain.signer_certificates.lots import lot_at
+from callmark.domain.signer_certificates.model import SigningCertificate, StoredCertificate, is_in_time
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, SetupError, found
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.secret_key import sealer
+from callmark.passport.certificates import read_authority, read_chain
+from callmark.passport.claims import Kind
+from callmark.passport.verifying import Signer
+
+log = structlog.get_logger(__name__)
+
+KEPT_S = 5.0
+"""How long a process goes on with the certificates that it has read."""
+_PARSED_S = 3600.0
+_TRIED_S = 1.0
+"""How long an account for which nothing could be issued is not tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _InUse:
+    """What an account signs with: its lots in order, and before them what was imported, the newest first."""
+
+    imported: Sequence[SigningCertificate]
+    starts: Sequence[str]
+    issued: Sequence[SigningCertificate]
+
+    def for_number(self, caller: PhoneNumber) -> Iterable[SigningCertificate]:
+        """Those that could be for this number, the best first."""
+        yield from self.imported
+        if self.issued:
+            yield self.issued[max(lot_at(self.starts, caller), 0)]
 
 
 async def chain_pem(deps: Deps, serial: str) -> str:
     """The PEM file at the address of a certificate: its own, then those that issued it. Raises NotFound."""
     async with deps.db.connection() as tx:
         return found(await queries.select_chain(tx, serial))
+
+
+async def signer_of(
+    deps: Deps, account_id: AccountId, caller: PhoneNumber, kind: Kind = Kind.RCD, icon: BrandIcon | None = None
+) -> Signer | None:
+    """Who signs a token of that kind for a call of the account from `caller`, with that icon; None: nobody can.
+
+    Its certificate counts now, lists the number and permits the icon. Where the installation owns a root it is issued
+    when it is first needed, and again when the account's numbers or logos have changed. `shaken` is also signed with a
+    certificate that has a provider code instead of the number: the account's, or else the operator's.
+    """
+    if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
+        return signer
+    if await _tried(deps, account_id, caller, icon):
+        deps.memory.forget(_key(account_id))
+        if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
+            return signer
+    return _choose(await _in_use(deps, None), deps, caller, kind, icon)
+
+
+def _choose(there: _InUse, deps: Deps, caller: PhoneNumber, kind: Kind, icon: BrandIcon | None) -> Signer | None:
+    now = deps.real_clock.now()
+    for one in there.for_number(caller):
+        if not is_in_time(one.stored, now):
+            continue
+        if one.numbers.covers(caller) and (icon is None or one.permits_icon(icon.png)):
+            return one.signer
+        if kind is Kind.SHAKEN and one.numbers.provider_codes:
+            return one.signer
+    return None
+
+
+async def _tried(deps: Deps, account_id: AccountId, caller: PhoneNumber, icon: BrandIcon | None) -> bool:
+    """Issues what is missing for such a call, when there can be anything; whether it is worth another look.
+
+    Another process may have issued it meanwhile. For a number that is not proven nothing is issued, unless the account
+    has no certificate at all.
+    """
+    if not (await _in_use(deps, account_id)).issued:
+        await deps.memory.get(("tried", account_id), _TRIED_S, partial(renew, deps, account_id, icon=icon))
+        return True
+    async with deps.db.connection() as tx:
+        (listed,) = await numbers.callers(tx, [caller])
+    if not (isinstance(listed, ListedCaller) and listed.is_proven and listed.account_id == account_id):
+        return False
+    await renew(deps, account_id, icon=icon)
+    return True
+
+
+async def renew(
+    deps: Deps, account_id: AccountId, *, icon: BrandIcon | None = None, anew: bool = False, by: Actor = SYSTEM
+) -> bool:
+    """Makes the certificates of our own root say what they should; whether that changed any.
+
+    `icon` is to be permitted too. With `anew` all are replaced, with new keys. Without a root of our own: nothing.
+    """
+    pngs = [one.png for one in await _icons(deps, account_id)] + ([icon.png] if icon else [])
+    async with deps.db.transaction() as tx:
+        account = await accounts.lock_account(tx, account_id)  # so that of several at once one issues
+        own = await queries.select_own_root(tx)
+        if own is None:
+            return False
+        root, root_key = own[0], keys.opened(keys.opener(deps.settings), own[1], own[0].id.bytes)
+        facts = IssuedFacts(account, await numbers.proven_numbers(tx, account_id), issuing.icons_of(pngs))
+        current = [
+            read_signing(deps, stored, sealed_key)
+            for stored, sealed_key in await queries.select_in_use(tx, account_id)
+            if not stored.is_imported
+        ]
+        now = deps.real_clock.now()
+        renewal = issuing.renewal_of(facts, current, root, root_key, now, anew=anew)
+        await _write(deps, tx, renewal)
+        for stored, _ in renewal.made:
+            await _note(deps, tx, by, "certificate.issued", stored)
+    if renewal.made or renewal.outdated:
+        deps.memory.forget(_key(account_id))
+        log.info("certificates_renewed", made=len(renewal.made), outdated=len(renewal.outdated))
+    return bool(renewal.made)
+
+
+async def issue_certificates(deps: Deps, account_id: AccountId, *, by: Actor) -> list[StoredCertificate]:
+    """The account's certificates of our own root, all of them new.
+
+    Raises NotFound, Conflict when none can be issued.
+    """
+    await accounts.get_account(deps, account_id)
+    async with deps.db.connection() as tx:
+        if await queries.select_own_root(tx) is None:
+            raise Conflict("this installation has no root of its own; make one with `callmark stir root create`")
+    if not await renew(deps, account_id, anew=True, by=by):
+        raise Conflict("the account has no number that is proven and listed in a published feature set")
+    async with deps.db.connection() as tx:
+        return [stored for stored, _ in await queries.select_in_use(tx, account_id) if not stored.is_imported]
+
+
+async def import_certificate(
+    deps: Deps, account_id: AccountId | None, pem: bytes, key_pem: bytes, *, by: Actor
+) -> StoredCertificate:
+    """Signs with a certificate of the network's own authority from now on; it is never renewed here.
+
+    Without an account it is the operator's, for calls of accounts that have none for the number. An imported one that
+    allows no more than this is retired. Raises InvalidInput for the files, NotFound for the account, Conflict.
+    """
+    now = deps.real_clock.now()
+    chain, key = importing.read_import(pem, key_pem, now)
+    allowed, _ = read_authority(chain[0])
+    stored = issuing.stored_of(account_id, chain, "", now, is_imported=True)
+    async with deps.db.transaction() as tx:
+        if account_id is not None:
+            await accounts.lock_account(tx, account_id)
+        before = [one for one, _ in await queries.select_in_use(tx, account_id) if one.is_imported]
+        outdated = [one.id for one in before if importing.covers_all(allowed, _allowed_by(one))]
+        await _write(deps, tx, Renewal(outdated, [(stored, key)]))
+        await _note(deps, tx, by, "certificate.imported", stored)
+    deps.memory.forget(_key(account_id))
+    return stored
+
+
+async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> list[StoredCertificate]:
+    """Every certificate, or an account's; retired ones too, the newest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_certificates(tx, account_id, of_all=account_id is None)
+
+
+def url_of(deps: Deps, stored: StoredCertificate) -> str:
+    """Where verifiers find it."""
+    return f"{deps.public_url}/stir/v1/certs/{stored.serial}.pem"
+
+
+def read_signing(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> SigningCertificate:
+    """A stored certificate ready to sign. Raises SetupError without the secret key that its key was stored with."""
+    certificate = read_chain(stored.chain.encode())[0]
+    allowed, limits = read_authority(certificate)
+    key = keys.opened(keys.opener(deps.settings), sealed_key, stored.id.bytes)
+    signer = Signer(key, url_of(deps, stored), plain_http=deps.settings.emulator)
+    return SigningCertificate(stored, certificate, allowed, limits, signer)
+
+
+def _key(account_id: AccountId | None) -> tuple[str, AccountId | None]:
+    return "signing certificates", account_id
+
+
+async def _in_use(deps: Deps, account_id: AccountId | None) -> _InUse:
+    return await deps.memory.get(_key(account_id), KEPT_S, partial(_read_in_use, deps, account_id))
+
+
+async def _read_in_use(deps: Deps, account_id: AccountId | None) -> _InUse:
+    async with deps.db.connection() as tx:
+        rows = await queries.select_in_use(tx, account_id)
+    found_ = [one for one in [await _parsed(deps, *row) for row in rows] if one is not None]
+    issued = sorted((one for one in found_ if not one.stored.is_imported), key=lambda one: one.stored.lot_start)
+    imported = [one for one in found_ if one.stored.is_imported]
+    return _InUse(imported, [one.stored.lot_start for one in issued], issued)
+
+
+async def _parsed(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> SigningCertificate | None:
+    async def parse() -> SigningCertificate:
+        return read_signing(deps, stored, sealed_key)
+
+    try:
+        return await deps.memory.get(("signing certificate", stored.id), _PARSED_S, parse)
+    except SetupError as exc:  # the call goes on without a signature
+        log.warning("signing_key_unreadable", certificate_id=str(stored.id), error=exc.detail)
+        return None
+
+
+async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon]:
+    """Of every label that the account has now."""
+    logos = {label.logo_sha256 for label in await labels.list_labels(deps, account_id)}
+    if len(logos) > issuing.MOST_ICONS:
+        return []
+    icons = [await brand_icons.icon_of(deps, logo) for logo in sorted(logos)]
+    return [icon for icon in icons if icon is not None]
+
+
+def _allowed_by(stored: StoredCertificate) -> importing.TnAuthList:
+    return read_authority(read_chain(stored.chain.encode())[0])[0]
+
+
+async def _write(deps: Deps, tx: Tx, renewal: Renewal) -> None:
+    await queries.retire(tx, renewal.outdated, deps.real_clock.now())
+    sealing = await sealer(tx, deps.settings, keys.PURPOSE) if renewal.made else None
+    for stored, key in renewal.made:
+        if sealing is not None:
+            await queries.insert_certificate(tx, stored, keys.sealed(sealing, key, stored.id.bytes))
+
+
+async def _note(deps: Deps, tx: Tx, by: Actor, action: str, stored: StoredCertificate) -> None:
+    facts = {"serial": stored.serial, "not_after": stored.not_after.isoformat()}
+    name = f"certificate {stored.serial[:8]}"
+    await audit.note(tx, by, action, name, account_id=stored.account_id, at=deps.clock.now(), **facts)

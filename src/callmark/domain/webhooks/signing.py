@@ -1,15 +1,13 @@
 """The secrets that sign deliveries, kept encrypted (contract D43)."""
 
 import secrets
-from collections.abc import Iterator
 from datetime import datetime
-from itertools import chain
 
 from callmark.domain.ids import WebhookId
 from callmark.domain.webhooks.model import Secrets, signing_at
+from callmark.kit import secret_key
 from callmark.kit.db import Tx
-from callmark.kit.errors import SetupError
-from callmark.kit.secret_key import Sealer, current_key, derive, known_keys, marked_key
+from callmark.kit.secret_key import Opener, Sealer
 from callmark.kit.settings import Secret, Settings
 
 PURPOSE = "webhook secrets"
@@ -25,35 +23,17 @@ def new_secret() -> bytes:
 
 def sealer_of(key: Secret) -> Sealer:
     """What encrypts webhook secrets with this key of the installation."""
-    return Sealer(derive(key, PURPOSE))
+    return secret_key.sealer_of(key, PURPOSE)
 
 
 async def sealer(tx: Tx, settings: Settings) -> Sealer:
-    """What encrypts a secret that is written in this transaction. Raises SetupError without the installation's key.
-
-    The key cannot be replaced before the transaction has ended.
-    """
-    return sealer_of(current_key(settings, await marked_key(tx)))
+    """What encrypts a secret that is written in this transaction. Raises SetupError without the installation's key."""
+    return await secret_key.sealer(tx, settings, PURPOSE)
 
 
-class Opener:
-    """Decrypts webhook secrets with any key that this process can find, also one that came after its start."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._sealers = [sealer_of(key) for key in known_keys(settings)]
-
-    def open(self, sealed: bytes, owner: bytes) -> bytes:
-        """What was sealed. Raises SetupError when no key here fits."""
-        for sealer_ in chain(self._sealers, self._look_up()):
-            if (found := sealer_.opened(sealed, owner)) is not None:
-                return found
-        raise SetupError("a secret cannot be decrypted: CALLMARK_SECRET_KEY is not the one it was stored with")
-
-    def _look_up(self) -> Iterator[Sealer]:
-        """Reads the keys again, once none of those before has fitted."""
-        self._sealers = [sealer_of(key) for key in known_keys(self._settings)]
-        yield from self._sealers
+def opener(settings: Settings) -> Opener:
+    """What decrypts webhook secrets."""
+    return Opener(settings, PURPOSE)
 
 
 def living(secrets_: Secrets, webhook_id: WebhookId, opener: Opener, now: datetime) -> list[bytes]:

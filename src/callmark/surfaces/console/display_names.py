@@ -327,6 +327,7 @@ PERIODIC = {
     "old_deliveries": "Deletes deliveries of paused webhooks after 30 days",
     "old_exports": "Deletes old download files",
     "old_mails": "Deletes old emails",
+    "certificates": "Renews the certificates that calls are signed with",
     "old_uploads": "Deletes old uploaded files",
     "old_announced_calls": "Deletes announcements of calls that have ended",
     "old_number_codes": "Deletes old codes that prove numbers",

@@ -14,7 +14,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType, envelope, oldest_shown
 from callmark.domain.ids import AccountId, DeliveryId, EventId, WebhookId
 from callmark.domain.policy.model import Actor
-from callmark.domain.webhooks import queries, service as webhooks
+from callmark.domain.webhooks import queries, service as webhooks, signing
 from callmark.domain.webhooks.deliveries import queries as delivery_queries, samples
 from callmark.domain.webhooks.deliveries.queries import DeliveryFilter
 from callmark.domain.webhooks.dispatch import attempts
@@ -27,7 +27,6 @@ from callmark.domain.webhooks.model import (
     DeliveryState,
     DueDelivery,
 )
-from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import Conflict, NotFound
 from callmark.kit.ids import new_id, random_uuid
@@ -92,7 +91,7 @@ async def send_test(
     if is_held:
         raise Conflict("this installation is a copy that sends nothing until its operator releases it")
     due = _sample(to, kind, deps.clock.now())
-    made = await attempts.make(deps, outbound, Opener(deps.settings), due)
+    made = await attempts.make(deps, outbound, signing.opener(deps.settings), due)
     delivery = _ended(due, kind, made, deps.clock.now())
     body = due.body.decode()
     async with deps.db.transaction() as tx:

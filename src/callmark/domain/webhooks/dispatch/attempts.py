@@ -6,10 +6,10 @@ from typing import NamedTuple
 from callmark.domain.deps import Deps
 from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.model import Attempt, DeliveryState, DueDelivery, Verdict, judge
-from callmark.domain.webhooks.signing import Opener
 from callmark.kit import tracing
 from callmark.kit.ids import new_id
 from callmark.kit.outbound import Answered, Outbound, Unreachable
+from callmark.kit.secret_key import Opener
 from callmark.kit.signed_posts import signed_headers
 from callmark.kit.tracing import SpanKind
 

@@ -17,12 +17,12 @@ from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts.service import Enqueue
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId, DeliveryId, WebhookId
+from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.dispatch import attempts, failures, metrics, queries as dispatch_queries, recording
 from callmark.domain.webhooks.dispatch.queries import DueSearch, EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import MOST_IN_FLIGHT, Attempt, DeliveryState, DueDelivery, Verdict
 from callmark.domain.webhooks.outages import service as outages
 from callmark.domain.webhooks.outages.model import has_failed_for_long
-from callmark.domain.webhooks.signing import Opener
 from callmark.domain.work_names import WorkName
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.metrics import WORK_SECONDS
@@ -82,7 +82,7 @@ class Dispatcher:
         self._deps = deps
         self._enqueue = enqueue
         self._outbound = outbound
-        self._opener = Opener(deps.settings)
+        self._opener = signing.opener(deps.settings)
         self._most_held = most_held
         self._held: set[_Attention] = set()
         self.made = 0

@@ -1,0 +1,91 @@
+"""A certificate from a certification authority of the network, with its key: what must be right with both."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from callmark.kit.errors import InvalidInput
+from callmark.passport.authority import TnAuthList
+from callmark.passport.certificates import check_chain, read_authority, read_chain
+from callmark.passport.errors import PassportError
+
+_MOST_KEY_BYTES = 16 * 1024
+
+
+def read_import(pem: bytes, key_pem: bytes, now: datetime) -> tuple[list[x509.Certificate], ec.EllipticCurvePrivateKey]:
+    """The certificate with those that issued it, without the root, and its key.
+
+    Raises InvalidInput about `certificate` or `key` that says what is wrong.
+    """
+    chain = _read(pem)
+    _check_leaf(chain[0], now)
+    if len(chain) > 1:
+        try:
+            check_chain(chain, [chain[-1]], now=now)
+        except PassportError as exc:
+            raise _bad(f"those that follow it in the file do not lead to it: {exc.detail}") from exc
+    key = _read_key(key_pem)
+    if key.public_key() != chain[0].public_key():
+        raise InvalidInput("the key is not the one of this certificate", field="key")
+    return [chain[0], *(one for one in chain[1:] if one.issuer != one.subject)], key
+
+
+def covers_all(new: TnAuthList, old: TnAuthList) -> bool:
+    """Whether `new` allows everything that `old` does, so that it can take its place."""
+    ends = [end for one in old.ranges for end in (one.start, f"{int(one.start) + one.count - 1:0{len(one.start)}}")]
+    return all(map(new.covers, [*old.numbers, *ends])) and set(old.provider_codes) <= set(new.provider_codes)
+
+
+def _read(pem: bytes) -> Sequence[x509.Certificate]:
+    try:
+        return read_chain(pem)
+    except PassportError as exc:
+        raise _bad(exc.detail) from exc
+
+
+def _check_leaf(leaf: x509.Certificate, now: datetime) -> None:
+    if now < leaf.not_valid_before_utc:
+        raise _bad(f"it is valid from {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} UTC on")
+    if now > leaf.not_valid_after_utc:
+        raise _bad(f"it expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+    try:
+        key, is_issuer = leaf.public_key(), _may_issue(leaf)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as exc:
+        raise _bad(f"it cannot be read: {exc}") from exc
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _bad("its key is not on the curve P-256")
+    if is_issuer:
+        raise _bad("it is one that issues certificates, not one that signs calls; put the signer's first")
+    try:
+        read_authority(leaf)
+    except PassportError as exc:
+        raise _bad(exc.detail) from exc
+
+
+def _may_issue(leaf: x509.Certificate) -> bool:
+    try:
+        return leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _read_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    if len(pem) > _MOST_KEY_BYTES:
+        raise InvalidInput(f"the key's file is larger than {_MOST_KEY_BYTES} bytes", field="key")
+    try:
+        key = load_pem_private_key(pem, None)
+    except TypeError as exc:
+        raise InvalidInput("the key is protected by a password; decrypt it first", field="key") from exc
+    except (ValueError, UnsupportedAlgorithm) as exc:
+        raise InvalidInput("the key's file holds no private key in PEM", field="key") from exc
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise InvalidInput("the key is not one on the curve P-256", field="key")
+    return key
+
+
+def _bad(why: str) -> InvalidInput:
+    return InvalidInput(f"the certificate cannot be used: {why}", field="certificate")

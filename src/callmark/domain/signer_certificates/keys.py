@@ -1,0 +1,72 @@
+"""Private keys at rest: encrypted with the installation's secret key, each bound to its row."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+
+from callmark.domain.signer_certificates import queries
+from callmark.kit.db import Tx
+from callmark.kit.errors import SetupError
+from callmark.kit.secret_key import Opener, Sealer, sealer_of
+from callmark.kit.settings import Secret, Settings
+
+PURPOSE = "signing keys"
+"""What the installation's secret key is used for here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResealedKeys:
+    """How many signing keys were encrypted with the new secret key, and how many no key here opens."""
+
+    count: int
+    unreadable: int
+
+
+def opener(settings: Settings) -> Opener:
+    """What decrypts signing keys."""
+    return Opener(settings, PURPOSE)
+
+
+def sealed(sealer: Sealer, key: ec.EllipticCurvePrivateKey, owner: bytes) -> bytes:
+    """The key as it is stored."""
+    return sealer.seal(key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), owner)
+
+
+def opened(opener_: Opener, sealed_key: bytes, owner: bytes) -> ec.EllipticCurvePrivateKey:
+    """The key that was stored. Raises SetupError without the secret key that it was stored with."""
+    key = load_der_private_key(opener_.open(sealed_key, owner), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise SetupError("a stored signing key is not one for ES256")
+    return key
+
+
+async def seal_all(tx: Tx, new: Secret, others: Iterable[Secret]) -> ResealedKeys:
+    """Encrypts every signing key with `new`, in the transaction that makes it the installation's key.
+
+    One step is enough: there are few, and nothing waits for their rows. Safe to repeat.
+    """
+    sealer, old = sealer_of(new, PURPOSE), [sealer_of(one, PURPOSE) for one in others]
+    count = unreadable = 0
+    for of_root, row_id, sealed_key in await queries.select_sealed(tx):
+        if sealer.opened(sealed_key, row_id.bytes) is not None:
+            continue
+        plain = next((found for one in old if (found := one.opened(sealed_key, row_id.bytes)) is not None), None)
+        if plain is None:
+            unreadable += 1
+        else:
+            await queries.update_sealed(tx, of_root, row_id, sealer.seal(plain, row_id.bytes))
+            count += 1
+    return ResealedKeys(count, unreadable)
+
+
+async def forget_all(tx: Tx, now: datetime) -> int:
+    """Forgets every signing key, because the secret key is lost; how many. Their certificates sign nothing more."""
+    return await queries.drop_root_keys(tx) + await queries.retire_all(tx, now, also_imported=True)

@@ -1,0 +1,171 @@
+"""Use cases of roots: the installation's own, and those of networks that it trusts."""
+
+from collections.abc import Sequence
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from callmark.domain.audit import service as audit
+from callmark.domain.deps import Deps
+from callmark.domain.ids import TrustRootId
+from callmark.domain.policy.model import Actor
+from callmark.domain.signer_certificates import keys, queries
+from callmark.domain.signer_certificates.model import TrustRoot
+from callmark.kit.db import Tx
+from callmark.kit.errors import Conflict, InvalidInput, NotFound
+from callmark.kit.ids import new_id
+from callmark.kit.secret_key import sealer
+from callmark.kit.text import clean_line
+from callmark.passport.certificates import make_key, make_root
+
+KEPT_S = 5.0
+"""How long a process goes on with the roots that it has read."""
+MOST_FILE_BYTES = 1 << 20
+MOST_IN_FILE = 200
+LONGEST_NAME = 64  # of a common name (RFC 5280, appendix A.1)
+LONGEST_CODE = 16
+_TRUSTED = "trusted roots"
+
+
+async def trusted_roots(deps: Deps) -> Sequence[x509.Certificate]:
+    """The roots whose certificates count, at most some seconds old."""
+
+    async def read() -> Sequence[x509.Certificate]:
+        return [root.certificate for root in await list_roots(deps)]
+
+    return await deps.memory.get(_TRUSTED, KEPT_S, read)
+
+
+async def list_roots(deps: Deps) -> list[TrustRoot]:
+    """Every root, oldest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_roots(tx)
+
+
+async def own_root(deps: Deps) -> TrustRoot:
+    """The root that the installation has the key of. Raises NotFound."""
+    own = next((root for root in await list_roots(deps) if root.is_own), None)
+    if own is None:
+        raise NotFound("this installation has no root of its own; make one with `callmark stir root create`")
+    return own
+
+
+async def create_root(deps: Deps, name: str, provider_code: str | None, *, by: Actor) -> TrustRoot:
+    """A root of the installation's own, which issues certificates of accounts from now on.
+
+    It is for tests and private networks: others do not trust it. With a provider code its certificates also count for
+    numbers that they do not list, for `shaken` alone. Raises InvalidInput, Conflict when there is one already,
+    SetupError without the secret key.
+    """
+    name = clean_line(name, "name", longest=LONGEST_NAME)
+    code = _code(provider_code)
+    now, key = deps.real_clock.now(), make_key()
+    certificate = make_root(name, key, now=now)
+    root = TrustRoot(TrustRootId(new_id()), name, certificate, is_own=True, provider_code=code, added_at=now)
+    async with deps.db.transaction() as tx:
+        sealed = keys.sealed(await sealer(tx, deps.settings, keys.PURPOSE), key, root.id.bytes)
+        await _insert(tx, root, sealed)
+        await _note(deps, tx, by, "trust_root.created", root)
+    deps.memory.forget(_TRUSTED)
+    return root
+
+
+async def add_roots(deps: Deps, pem: bytes, *, by: Actor) -> list[TrustRoot]:
+    """Trusts every root in a PEM file; those that are trusted already are left out of the answer.
+
+    Raises InvalidInput about `file`, and then trusts none of them.
+    """
+    now = deps.real_clock.now()
+    roots = [
+        TrustRoot(TrustRootId(new_id()), name_of(one), one, is_own=False, provider_code=None, added_at=now)
+        for one in _read_file(pem)
+    ]
+    for root in roots:
+        if wrong := _what_is_wrong(root.certificate, deps):
+            raise InvalidInput(f"{root.name!r} cannot be a root: {wrong}", field="file")
+    added: list[TrustRoot] = []
+    async with deps.db.transaction() as tx:
+        for root in roots:
+            if await _insert(tx, root, None):
+                await _note(deps, tx, by, "trust_root.added", root)
+                added.append(root)
+    deps.memory.forget(_TRUSTED)
+    return added
+
+
+async def remove_root(deps: Deps, root_id: TrustRootId, *, by: Actor) -> TrustRoot:
+    """Trusts a root no more. Of the installation's own the key is forgotten too, and its certificates sign nothing.
+
+    Raises NotFound.
+    """
+    async with deps.db.transaction() as tx:
+        root = next((one for one in await queries.select_roots(tx) if one.id == root_id), None)
+        if root is None or not await queries.delete_root(tx, root_id):
+            raise NotFound("no root with this id")
+        if root.is_own:
+            await queries.retire_all(tx, deps.real_clock.now(), also_imported=False)
+        await _note(deps, tx, by, "trust_root.removed", root)
+    deps.memory.forget(_TRUSTED)
+    return root
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """The SHA-256 of a certificate, as tools print it."""
+    return certificate.fingerprint(SHA256()).hex(":").upper()
+
+
+def name_of(certificate: x509.Certificate) -> str:
+    """What people call its holder: the common name, else the whole name."""
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else certificate.subject.rfc4514_string() or "(without a name)"
+
+
+def _code(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isalnum() and len(text) <= LONGEST_CODE):
+        raise InvalidInput(f"provider_code must be 1 to {LONGEST_CODE} letters and digits", field="provider_code")
+    return text.upper()
+
+
+def _read_file(pem: bytes) -> list[x509.Certificate]:
+    if len(pem) > MOST_FILE_BYTES:
+        raise InvalidInput(f"the file is larger than {MOST_FILE_BYTES} bytes", field="file")
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError as exc:
+        raise InvalidInput("the file holds no certificate in PEM", field="file") from exc
+    if len(found) > MOST_IN_FILE:
+        raise InvalidInput(f"the file holds more than {MOST_IN_FILE} certificates", field="file")
+    return found
+
+
+def _what_is_wrong(certificate: x509.Certificate, deps: Deps) -> str:
+    """Why certificates that it issued could not count; empty when they can."""
+    if deps.real_clock.now() > certificate.not_valid_after_utc:
+        return "it has expired"
+    try:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        key = certificate.public_key()
+    except x509.ExtensionNotFound:
+        return "it may not issue certificates"
+    except (ValueError, x509.DuplicateExtension) as exc:
+        return f"it cannot be read ({exc})"
+    if not basic.ca:
+        return "it may not issue certificates"
+    return "" if isinstance(key, ec.EllipticCurvePublicKey) else "its key is not one for ECDSA"
+
+
+async def _insert(tx: Tx, root: TrustRoot, sealed_key: bytes | None) -> bool:
+    der, sha256 = root.certificate.public_bytes(Encoding.DER), root.certificate.fingerprint(SHA256())
+    if root.is_own and any(one.is_own for one in await queries.select_roots(tx)):
+        raise Conflict("this installation has a root of its own already")
+    return await queries.insert_root(tx, root, der, sha256, sealed_key)
+
+
+async def _note(deps: Deps, tx: Tx, by: Actor, action: str, root: TrustRoot) -> None:
+    facts = {"root_id": str(root.id), "fingerprint": fingerprint(root.certificate)}
+    await audit.note(tx, by, action, root.name, account_id=None, at=deps.clock.now(), **facts)

@@ -1,0 +1,85 @@
+"""An account whose numbers are proven, and certificates as a network's authority gives them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from tests.actors import OPERATOR
+from tests.domain.numbers.staging import Business, make_business, phones, run_jobs
+
+from callmark.domain.deps import Deps
+from callmark.domain.labels import service as labels
+from callmark.domain.numbers import proofs
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.signer_certificates import roots
+from callmark.kit.phone import PhoneNumber
+from callmark.kit.short_memory import ShortMemory
+from callmark.passport import TnAuthList, issue, make_issuer, make_key, make_root
+
+
+def public(deps: Deps) -> Deps:
+    """As another process of the same installation, behind TLS."""
+    return replace(deps, public_url="https://calls.example", memory=ShortMemory())
+
+
+def at(deps: Deps, real_clock: object) -> Deps:
+    """As another process, whose machine's clock is this one."""
+    return replace(public(deps), real_clock=real_clock)
+
+
+async def prove(deps: Deps, business: Business, numbers: Sequence[PhoneNumber]) -> None:
+    """Lists the numbers, and records that they are proven."""
+    await business.publish(*numbers)
+    await run_jobs(deps)
+    await proofs.prove_numbers(deps, business.account_id, numbers, by=OPERATOR)
+
+
+async def make_signing_business(deps: Deps, count: int = 3) -> tuple[Business, list[PhoneNumber]]:
+    """An account with a root to issue its certificate, and proven numbers that follow each other."""
+    await roots.create_root(deps, "Test root", "TEST", by=SYSTEM)
+    business, numbers = await make_business(deps), phones(count)
+    await prove(deps, business, numbers)
+    return business, numbers
+
+
+async def logo_of(deps: Deps, business: Business) -> bytes:
+    """The logo of the account's only label."""
+    (label,) = await labels.list_labels(deps, business.account_id)
+    return label.logo_sha256
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certification authority: its root, and one between it and the signers."""
+
+    root: x509.Certificate
+    issuer: x509.Certificate
+    issuer_key: ec.EllipticCurvePrivateKey
+
+    def issue(
+        self, numbers: TnAuthList, *, now: datetime, days: int = 30
+    ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """A signer's certificate and its key."""
+        key = make_key()
+        return issue("Acme", key.public_key(), self.issuer, self.issuer_key, numbers, now=now, days=days), key
+
+
+def make_authority(now: datetime) -> Authority:
+    """One that nobody trusts yet."""
+    root_key, issuer_key = make_key(), make_key()
+    root = make_root("STI-CA root", root_key, now=now - timedelta(days=100))
+    return Authority(root, make_issuer("STI-CA", issuer_key.public_key(), root, root_key, now=now), issuer_key)
+
+
+def pem(*certificates: x509.Certificate) -> bytes:
+    """A PEM file."""
+    return b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey, password: bytes | None = None) -> bytes:
+    """A key's PEM file."""
+    hidden = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden)
