@@ -52,6 +52,14 @@ def test_handsets_that_cannot_be_reached(callmark_emulator: Emulator, kind: dict
     assert push(callmark_emulator.account().client(), callmark_emulator, phone.number).message == message
 
 
+def test_a_handset_that_sleeps_is_woken(callmark_emulator: Emulator, callmark_client: callmark.Client) -> None:
+    phone = callmark_emulator.handset(script={"sleeps": True})
+    assert phone.asleep
+    record = {"caller": CALLER, "receiver": phone.number, "label_id": callmark_emulator.label.id, "expires_in": HOUR}
+    assert [one.status for one in callmark_client.push_many([record])] == ["success"]
+    assert phone.ring(CALLER, outcome="answered").source == "call_record"
+
+
 def test_a_handset_changes(callmark_emulator: Emulator, callmark_client: callmark.Client) -> None:
     phone = callmark_emulator.handset(script={"rejects": True})
     assert phone.ring(callmark_emulator.number).outcome == "rejected"

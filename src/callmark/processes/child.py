@@ -30,7 +30,7 @@ from callmark.kit.settings import Settings, read_settings
 from callmark.kit.tasks import run_all
 from callmark.kit.tracing import traced_process
 from callmark.processes.board import read_board
-from callmark.processes.compose import open_deps
+from callmark.processes.compose import open_deps, public_url
 from callmark.processes.http import Server, admin_app, open_socket, serve_until
 from callmark.processes.worker import run_beside
 from callmark.worker.run import prepare
@@ -115,12 +115,22 @@ async def _run(
 ) -> None:
     health.roles = roles - {"worker"} if kind == "http" else frozenset({kind} - {"handsets"})
     signals = Signals(settings.drain_s if kind == "http" else 0)
+    if settings.emulator:
+        settings = _with_push_service(settings, kind)
     async with traced_process(settings, kind), open_deps(settings, kind, health=health) as deps:
         try:
             await _serve(deps, kind, admin_port, roles, line, signals)
         except Exception:
             signal.alarm(LAST_SECONDS)  # what does not let itself be ended must not keep a failed process alive
             raise
+
+
+def _with_push_service(settings: Settings, kind: str) -> Settings:
+    from callmark.surfaces.emulator import push_account
+
+    if kind == "worker":
+        push_account.keep_account(settings, public_url(settings))
+    return push_account.with_push_service(settings, public_url(settings))
 
 
 async def _serve(

@@ -58,8 +58,8 @@ class ShownScreen(Struct, frozen=True):
 
 
 class _HandsetState(Struct, frozen=True):
-    online: bool
-    held: int
+    phone_number: str
+    asleep: bool
 
 
 class EmulatorHandset:
@@ -145,8 +145,17 @@ class EmulatorHandset:
         self._change(script=dict(script))
         self._has_script = bool(script)
 
+    @property
+    def asleep(self) -> bool:
+        """Whether it waits to be woken: its script has `sleeps`."""
+        found = self._control.ask("GET", "handsets", list[_HandsetState])
+        return any(one.asleep for one in found if one.phone_number == self.number)
+
     def uninstall(self) -> None:
-        """The app is gone: the number is no user's any longer."""
+        """The app is gone: the number is no user's any longer.
+
+        One that sleeps cannot say so; the platform learns it with the next wake-up.
+        """
         self._control.tell("DELETE", f"handsets/{self.number}")
 
     def _change(self, **keys: object) -> None:

@@ -16,7 +16,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
 from callmark.processes.http import Server, open_socket
 from callmark.surfaces.app import build_app
-from callmark.surfaces.emulator import control
+from callmark.surfaces.emulator import control, push_account
 from callmark.surfaces.emulator.farm import Farm
 
 ROLES = frozenset({"api", "gateway"})
@@ -61,11 +61,19 @@ class Emulated:
 
 
 @asynccontextmanager
-async def emulated(deps: Deps, data: Path, *, serve: bool = True, farm: bool = True) -> AsyncGenerator[Emulated]:
-    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 0.5 s without an answer."""
+async def emulated(
+    deps: Deps, data: Path, *, serve: bool = True, farm: bool = True, wakes: bool = False
+) -> AsyncGenerator[Emulated]:
+    """The emulator on `deps`' engines and clock, its files below `data`; a push fails after 0.5 s without an answer.
+
+    With `wakes`, sleeping apps are woken through the emulator's own push service.
+    """
     port = free_port()
     settings = msgspec.structs.replace(deps.settings, emulator=True, data=data, real_time_deadline_s=0.5)
     here = replace(deps, settings=settings, public_url=f"http://127.0.0.1:{port}")
+    if wakes:
+        push_account.keep_account(settings, here.public_url)
+        here = replace(here, settings=push_account.with_push_service(settings, here.public_url))
     async with AsyncExitStack() as stack:
         if serve:
             await stack.enter_async_context(serving(here, port))

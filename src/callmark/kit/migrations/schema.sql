@@ -1108,10 +1108,13 @@ CREATE TABLE public.virtual_handset (
     online boolean NOT NULL,
     registered boolean NOT NULL,
     script json NOT NULL,
-    token text
+    token text,
+    push_token text
 );
 
 COMMENT ON TABLE public.virtual_handset IS 'Handsets the emulator plays; empty outside emulator mode.';
+
+COMMENT ON COLUMN public.virtual_handset.push_token IS 'By which its app is woken. Null: it never sleeps.';
 
 CREATE TABLE public.waiting_delivery (
     delivery_id uuid NOT NULL,
@@ -1138,11 +1141,14 @@ CREATE TABLE public.wake_up (
     sent_at timestamp with time zone,
     due_at timestamp with time zone,
     lease_id uuid,
-    leased_until timestamp with time zone
+    leased_until timestamp with time zone,
+    sent_ats timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL
 )
 WITH (fillfactor='70');
 
 COMMENT ON TABLE public.wake_up IS 'One row a phone number that was ever woken. wanted_until is when the last record to show has ended.';
+
+COMMENT ON COLUMN public.wake_up.sent_ats IS 'The newest wake-ups that the push service has taken, oldest first.';
 
 CREATE TABLE public.webhook (
     id uuid NOT NULL,

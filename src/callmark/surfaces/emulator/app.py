@@ -24,6 +24,7 @@ from callmark.surfaces.emulator.mails import mail_routes
 from callmark.surfaces.emulator.model import Memory, Script, VirtualHandset
 from callmark.surfaces.emulator.page import EmulatorPage
 from callmark.surfaces.emulator.pages import page_routes
+from callmark.surfaces.emulator.push_service import push_service_routes
 from callmark.surfaces.emulator.reset import reset, reset_to_seed, tell_of_clock
 from callmark.surfaces.emulator.routing import control_route
 from callmark.surfaces.emulator.sinks import sink_routes
@@ -56,6 +57,7 @@ class EmulatorRoutes:
             *webhook_routes(deps),
             *work_routes(deps),
             *sink_routes(deps),
+            *push_service_routes(deps),
             *self._live.routes,
             *page_routes(deps),
             Route("/", EmulatorPage(deps).show, methods=["GET"]),
@@ -90,7 +92,7 @@ class EmulatorRoutes:
     async def list_handsets(self, _: Request) -> Response:
         """Every virtual handset, by number."""
         counted = await control.ask(self._deps, control.Count(), control.Counted)
-        connected = frozenset(counted.connected)
+        connected, asleep = frozenset(counted.connected), frozenset(counted.asleep)
         async with self._deps.db.connection() as tx:
             rows = await store.select_all(tx)
         return render(
@@ -98,6 +100,7 @@ class EmulatorRoutes:
                 wire.HandsetOut.of(
                     row,
                     connected=row.phone_number in connected,
+                    asleep=row.phone_number in asleep,
                     memory=counted.memories.get(row.phone_number, Memory()),
                 )
                 for row in rows
@@ -115,7 +118,7 @@ class EmulatorRoutes:
             script=Script() if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, control.Make(handset), control.Made)
-        return render(wire.HandsetOut.of(made.handset, connected=made.connected, memory=made.memory), 201)
+        return render(_told(made), 201)
 
     async def change_handset(self, request: Request) -> Response:
         """Changes what the body names; the answer comes when the change is in force."""
@@ -131,7 +134,7 @@ class EmulatorRoutes:
             script=UNSET if body.script is UNSET else wire.script(body.script),
         )
         made = await control.ask(self._deps, change, control.Made)
-        return render(wire.HandsetOut.of(made.handset, connected=made.connected, memory=made.memory))
+        return render(_told(made))
 
     async def remove_handset(self, request: Request) -> Response:
         """Uninstalls the app: the number's registration ends, and the handset is gone."""
@@ -203,6 +206,10 @@ class EmulatorRoutes:
         async with self._clock_moves:
             await (reset(self._deps) if body.to is UNSET else reset_to_seed(self._deps))
         return render(wire.ClockOut(iso_ms(self._deps.clock.now())))
+
+
+def _told(made: control.Made) -> wire.HandsetOut:
+    return wire.HandsetOut.of(made.handset, connected=made.connected, asleep=made.is_asleep, memory=made.memory)
 
 
 def _path_phone(request: Request) -> PhoneNumber:

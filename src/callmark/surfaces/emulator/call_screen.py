@@ -114,7 +114,7 @@ class CallScreen:
 
     async def _ask_back_by_script(self, call: PhoneCall) -> bool:
         handset = self._handset
-        if not (handset.row.script.call_me_back and handset.connected):
+        if not (handset.row.script.call_me_back and handset.reaches_gateway):
             return False
         with tracing.following(call.seen.traceparent, "virtual handset", SpanKind.CLIENT):
             return await self._answers.ask_back_by_script(handset.row, call.caller, call.seen.offers)
@@ -123,7 +123,7 @@ class CallScreen:
         """The call leaves the screen to what may be said about it."""
         if self._call is call:
             after = AfterCall(call)
-            self._show(None, after if after.step and self._handset.connected else None)
+            self._show(None, after if after.step and self._handset.reaches_gateway else None)
 
     def _show(self, call: PhoneCall | None = None, after: AfterCall | None = None) -> None:
         self._stop_timer()

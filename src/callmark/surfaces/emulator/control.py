@@ -48,7 +48,10 @@ class Change(Struct, frozen=True, kw_only=True, tag="change"):
 
 
 class Remove(Struct, frozen=True, tag="remove"):
-    """The app is uninstalled and the handset gone; answered by `Removed`."""
+    """The app is uninstalled and the handset gone; answered by `Removed`.
+
+    One that sleeps cannot say so: the platform learns it from the push service.
+    """
 
     phone_number: PhoneNumber
 
@@ -110,6 +113,12 @@ class Count(Struct, frozen=True, tag="count"):
     """How the handsets are; answered by `Counted`."""
 
 
+class Wake(Struct, frozen=True, tag="wake"):
+    """The push service has a message for the app with this token; answered by `Done`, NotFound when there is none."""
+
+    push_token: str
+
+
 class TakeSeed(Struct, frozen=True, tag="take_seed"):
     """Another seed is in the table: all handsets count and draw again; answered by `Done`."""
 
@@ -141,7 +150,7 @@ OnHandset = Look | Ring | AskBack | Respond | Show | Perform
 OnAll = TakeSeed | TakeFaults | Reset | Halt | Reload
 """What is asked of all handsets; answered by `Done`."""
 
-Question = OnHandset | OnAll | Make | Change | Remove | Survey | Count
+Question = OnHandset | OnAll | Make | Change | Remove | Survey | Count | Wake
 
 
 class Made(Struct, frozen=True, tag="made"):
@@ -150,6 +159,7 @@ class Made(Struct, frozen=True, tag="made"):
     handset: VirtualHandset
     connected: bool
     memory: Memory = Memory()
+    is_asleep: bool = False
 
 
 class Removed(Struct, frozen=True, tag="removed"):
@@ -204,10 +214,11 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Counted(Struct, frozen=True, tag="counted"):
-    """The memory of each handset by its number, and the numbers whose streams are open."""
+    """The memory of each handset by its number, the numbers whose streams are open, and those that sleep."""
 
     memories: dict[PhoneNumber, Memory]
     connected: list[PhoneNumber]
+    asleep: list[PhoneNumber] = []
 
 
 class FarmRefusal(Struct, frozen=True, tag="refused"):

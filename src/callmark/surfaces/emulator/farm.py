@@ -12,7 +12,6 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from callmark.domain.calls.model import CallEvent
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
 from callmark.kit.errors import AppError, NotFound, Unauthenticated, Unavailable
@@ -21,29 +20,23 @@ from callmark.kit.phone import PhoneNumber, shorten
 from callmark.kit.tasks import results_of
 from callmark.surfaces.emulator import control, store
 from callmark.surfaces.emulator.answer_back import AnswerBack
-from callmark.surfaces.emulator.audience import WALL, Audience
-from callmark.surfaces.emulator.behaviour import RING_S, Conditions, Forgotten, ringing
-from callmark.surfaces.emulator.call_screen import RINGS_OUT_S, CallPlan, CallScreen
+from callmark.surfaces.emulator.audience import Audience
+from callmark.surfaces.emulator.behaviour import Conditions, Forgotten
+from callmark.surfaces.emulator.call_screen import RINGS_OUT_S
 from callmark.surfaces.emulator.gestures import Act
 from callmark.surfaces.emulator.guard import keep_token
 from callmark.surfaces.emulator.handset import Handset
-from callmark.surfaces.emulator.looking import look
 from callmark.surfaces.emulator.magic import MAGIC
-from callmark.surfaces.emulator.model import Screen, Seen, VirtualHandset, nothing
+from callmark.surfaces.emulator.model import VirtualHandset
 from callmark.surfaces.emulator.network import AT_ONCE, AppCredential, Network
-from callmark.surfaces.emulator.showing import glimpse_of, view_of
+from callmark.surfaces.emulator.screens import Screens
+from callmark.surfaces.emulator.wake_up import phone_of
 
 log = structlog.get_logger(__name__)
 
 CREDENTIAL_FILE = "virtual-handsets-credential"
 LONGEST_WAIT_S = 5.0
 """The gateway is ours and near: handsets of the emulator look for it more often than real ones would."""
-
-ON_WALL_FOR_S = 5.0
-"""How long the wall shows a call that has ended, where nobody looks at the handset itself."""
-
-SEEN_RING_S = 2.5
-"""How long a script's call rings on a handset whose page is open, so that a person sees it."""
 
 
 async def run_farm(deps: Deps) -> None:
@@ -85,8 +78,7 @@ class Farm:
         )
         self.network.on_change = self._audience.changed
         self._answers = AnswerBack(deps, self.network)
-        self._screens: dict[PhoneNumber, CallScreen] = {}
-        self._rings_out_s = rings_out_s
+        self._screens = Screens(self._answers, self._audience, rings_out_s)
 
     def trouble(self) -> str:
         """What is missing of what the emulator promises: its magic receivers are connected, unless one was changed."""
@@ -101,6 +93,7 @@ class Farm:
             self._handsets[row.phone_number] = handset = Handset(row, self.network)
             handset.start()
         await self._deps.fabric.listen(control.TOPIC, self._answer)
+        await self._deps.fabric.listen(control.CLOCK_MOVED, self._on_clock)
         await self._take_seed()  # again, now that changes are announced to us
         await self._take_faults()
         self._deps.health.ask("handsets", self.trouble)
@@ -108,8 +101,7 @@ class Farm:
 
     async def stop(self) -> None:
         """Closes every stream."""
-        for screen in self._screens.values():
-            screen.stop()
+        self._screens.stop()
         await asyncio.gather(*(handset.stop() for handset in self._handsets.values()))
 
     async def _load(self) -> list[VirtualHandset]:
@@ -124,6 +116,10 @@ class Farm:
             except Unavailable as exc:
                 log.warning("farm_waits", error=exc.reason)
                 await self.network.pause(1)
+
+    async def _on_clock(self, _: bytes) -> None:
+        for handset in self._handsets.values():
+            handset.look_at_clock()
 
     async def _save(self, row: VirtualHandset) -> None:
         async with self._deps.db.connection() as tx:
@@ -149,11 +145,14 @@ class Farm:
             case control.Change():
                 answer = await self._change(question)
             case control.Remove():
-                answer = await self._remove(question.phone_number)
+                await self._remove(question.phone_number)
+                answer = control.Removed()
             case control.Count():
                 answer = self._count()
             case control.Survey():
-                answer = self._survey()
+                answer = self._screens.survey(self._handsets)
+            case control.Wake():
+                self._wake(question.push_token)
             case control.TakeSeed() | control.TakeFaults() | control.Reset() | control.Halt() | control.Reload():
                 await self._onresults_of(question)
             case _:
@@ -179,15 +178,16 @@ class Farm:
         """What is asked of one handset as its receiver knows it."""
         match question:
             case control.Look():
-                return control.ScreenShown(await self._look(question.receiver, question.caller))
+                handset = self._handsets.get(question.receiver)
+                return control.ScreenShown(await self._screens.look(handset, question.receiver, question.caller))
             case control.Ring():
-                return await self._ring(question)
+                return await self._screens.ring(self._handsets.get(question.receiver), question)
             case control.AskBack():
                 return await self._answers.ask_back(self._find(question.receiver).row, question)
             case control.Respond():
                 return await self._answers.respond(self._find(question.receiver).row, question)
             case control.Show():
-                return self._show(self._find(question.receiver))
+                return self._screens.show(self._find(question.receiver))
             case control.Perform():
                 return await self._perform(question)
             case _:
@@ -221,7 +221,7 @@ class Farm:
             rows = {row.phone_number: row for row in await store.select_all(tx)}
         for phone, handset in list(self._handsets.items()):
             await handset.stop()
-            self._forget_screen(phone)
+            self._screens.forget(phone)
             if phone not in rows:
                 del self._handsets[phone]
                 self._audience.changed(phone)
@@ -240,8 +240,8 @@ class Farm:
         if handset and replace(handset.row, token=None) == row and await self._is_registered(handset):
             async with self._locks[row.phone_number]:
                 if handset.forget():
-                    self._forget_screen(row.phone_number)
-                    return control.Made(handset.row, handset.connected, handset.memory)
+                    self._screens.forget(row.phone_number)
+                    return _made(handset)
         if not row.registered:  # a handset made on this number was registered then
             await self._vanish(row.phone_number)
         return await self._make(row)
@@ -258,13 +258,13 @@ class Farm:
 
     async def _vanish(self, phone: PhoneNumber) -> None:
         with contextlib.suppress(NotFound):
-            await self._remove(phone)
+            await self._remove(phone, says_goodbye=True)
 
     async def _make(self, row: VirtualHandset) -> control.Made:
         async with self._locks[row.phone_number]:
             if old := self._handsets.get(row.phone_number):
                 await old.stop()
-            self._forget_screen(row.phone_number)
+            self._screens.forget(row.phone_number)
             await self._save(row)
             self._handsets[row.phone_number] = handset = Handset(row, self.network)
             return await _begin(handset)
@@ -279,24 +279,29 @@ class Farm:
             if change.script is not msgspec.UNSET:
                 handset.begin_anew()
             same_app = (row.os, row.app_version) == (handset.row.os, handset.row.app_version)
-            if (row.os, row.app_version, row.online) == (handset.row.os, handset.row.app_version, handset.row.online):
+            same_sleep = row.script.sleeps == handset.row.script.sleeps
+            if same_app and same_sleep and row.online == handset.row.online:
                 handset.behave(row)
                 await self._save(row)
-                return control.Made(row, handset.connected, handset.memory)
+                return _made(handset)
             await handset.stop()
             if not same_app:
                 handset.reinstalled(replace(row, token=None))
             else:
-                handset.behave(replace(row, token=handset.row.token))
+                handset.behave(replace(row, token=handset.row.token if same_sleep else None))  # with its push token
             await self._save(handset.row)
             return await _begin(handset)
 
-    async def _remove(self, phone: PhoneNumber) -> control.Removed:
+    async def _remove(self, phone: PhoneNumber, *, says_goodbye: bool = False) -> None:
+        """One that sleeps is not asked by the system: the platform learns it from the push service, unless it says so.
+
+        (At a reset it does: nothing may be left.)
+        """
         async with self._locks[phone]:
             handset = self._find(phone)
             await handset.stop()
             try:
-                if handset.row.token:
+                if handset.row.token and (says_goodbye or not handset.row.script.sleeps):
                     await self.network.forget(handset.row.token)
                 async with self._deps.db.connection() as tx:
                     await store.delete(tx, phone)
@@ -304,46 +309,23 @@ class Farm:
                 handset.start()
                 raise
             del self._handsets[phone]
-            self._forget_screen(phone)
+            self._screens.forget(phone)
             self._audience.changed(phone)
         log.info("handset_removed", phone=shorten(phone))
-        return control.Removed()
 
-    async def _look(self, receiver: PhoneNumber, caller: PhoneNumber) -> Screen:
-        handset = self._handsets.get(receiver)
-        return (await look(handset, caller) if handset else _nobody(receiver)).screen()
-
-    async def _ring(self, ring: control.Ring) -> control.Rung:
-        """Rings longer where a person looks on, who may be quicker than the script; else only the wall may show it."""
-        if (handset := self._handsets.get(ring.receiver)) is None:
-            return control.Rung(_nobody(ring.receiver).screen(), ring.outcome or CallEvent.MISSED)
-        how = ringing(handset.row.script, ring.outcome)
-        plan = CallPlan(how.rings * RING_S, how.outcome, ON_WALL_FOR_S, ON_WALL_FOR_S, is_unseen=True)
-        if self._audience.watches(ring.receiver):
-            plan = CallPlan(SEEN_RING_S, how.outcome)
-        call = await self._screen(handset).ring(ring.caller, plan)
-        return control.Rung(call.seen.screen(), call.outcome or how.outcome)
+    def _wake(self, push_token: str) -> None:
+        """Raises NotFound when the app that had this token is not installed any more."""
+        handset = self._handsets.get(phone_of(push_token))
+        if handset is None or handset.row.push_token != push_token:
+            raise NotFound("no app has this token")
+        handset.wake()
 
     # pages ------------------------------------------------------------------------------------------------------------
-
-    def _show(self, handset: Handset) -> control.HandsetPageShown:
-        phone = handset.row.phone_number
-        self._audience.looks_at(phone)
-        return control.HandsetPageShown(view_of(handset, self._screens.get(phone)))
-
-    def _survey(self) -> control.Surveyed:
-        self._audience.looks_at(WALL)
-        return control.Surveyed(
-            [
-                glimpse_of(one, self._screens.get(phone), is_watched=self._audience.watches(phone))
-                for phone, one in sorted(self._handsets.items())
-            ]
-        )
 
     async def _perform(self, asked: control.Perform) -> control.Performed:
         handset = self._find(asked.receiver)
         if asked.gesture.act is not Act.SIGN_IN:
-            return control.Performed(await self._screen(handset).perform(asked.gesture))
+            return control.Performed(await self._screens.perform(handset, asked.gesture))
         async with self._locks[asked.receiver]:
             if handset.lost:
                 await handset.stop()
@@ -353,20 +335,10 @@ class Farm:
                 await _begin(handset)
         return control.Performed("")
 
-    def _screen(self, handset: Handset) -> CallScreen:
-        phone = handset.row.phone_number
-        if (screen := self._screens.get(phone)) is None:
-            screen = CallScreen(handset, self._answers, self._audience.changed, rings_out_s=self._rings_out_s)
-            self._screens[phone] = screen
-        return screen
-
-    def _forget_screen(self, phone: PhoneNumber) -> None:
-        if screen := self._screens.pop(phone, None):
-            screen.stop()
-
     def _count(self) -> control.Counted:
         memories = {phone: handset.memory for phone, handset in self._handsets.items()}
-        return control.Counted(memories, [phone for phone, handset in self._handsets.items() if handset.connected])
+        connected = [phone for phone, handset in self._handsets.items() if handset.connected]
+        return control.Counted(memories, connected, [phone for phone, one in self._handsets.items() if one.is_asleep])
 
     def _find(self, phone: PhoneNumber) -> Handset:
         if (handset := self._handsets.get(phone)) is None:
@@ -376,7 +348,7 @@ class Farm:
 
 def _check_online(made: Iterable[control.Made]) -> None:
     """Raises Unavailable when a handset is not as online as it should be."""
-    if any(one.handset.registered and one.connected != one.handset.online for one in made):
+    if any(one.handset.registered and (one.connected or one.is_asleep) != one.handset.online for one in made):
         raise Unavailable("emulator: not every handset is connected yet")
 
 
@@ -386,8 +358,8 @@ async def _begin(handset: Handset) -> control.Made:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(control.READY_WITHIN_S):
             await handset.ready.wait()
-    return control.Made(handset.row, handset.connected, handset.memory)
+    return _made(handset)
 
 
-def _nobody(receiver: PhoneNumber) -> Seen:
-    return nothing(f"{receiver} is not registered; no virtual handset has this number")
+def _made(handset: Handset) -> control.Made:
+    return control.Made(handset.row, handset.connected, handset.memory, handset.is_asleep)

@@ -6,7 +6,6 @@ report calls until they are received, connect again when the stream ends. All of
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
 from typing import assert_never
@@ -21,18 +20,22 @@ from callmark.domain.calls.model import CallEvent
 from callmark.domain.personalisation.handset_messages import Identity, RecordRef, Withdraw
 from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.surfaces.emulator import awoken
 from callmark.surfaces.emulator.asking import TRY_AGAIN, Answer, Asking
 from callmark.surfaces.emulator.behaviour import Behaviour
+from callmark.surfaces.emulator.beside_stream import BesideStream
 from callmark.surfaces.emulator.held import HeldIdentities
-from callmark.surfaces.emulator.model import HandsetStatus, Memory, Seen, VirtualHandset
+from callmark.surfaces.emulator.model import Memory, Seen, VirtualHandset
 from callmark.surfaces.emulator.network import Network
 from callmark.surfaces.emulator.reports import Reports
+from callmark.surfaces.emulator.wake_up import WakeUp, new_push_token
 from callmark.surfaces.gateway.wire import (
     MOST_HELD,
     AckFrame,
     CallFrame,
     Failed,
     Received,
+    ResolveAnswer,
     Resolved,
     ResolveFrame,
     Synced,
@@ -43,7 +46,7 @@ from callmark.surfaces.gateway.wire import (
 
 log = structlog.get_logger(__name__)
 
-NO_CODE, TOKEN_ENDED, REPLACED, SUPERSEDED = 1006, 4401, 4409, 4410
+GOODBYE, NO_CODE, TOKEN_ENDED, REPLACED, SUPERSEDED = 1000, 1006, 4401, 4409, 4410
 _LOST = {
     REPLACED: "is not connected; another stream with its token replaced it",
     SUPERSEDED: "is no longer registered; its number was registered on another device",
@@ -58,19 +61,22 @@ class Handset:
 
     `ready` is set once it is as online as it should be, `synced` while its stream is open and synced. `lost` says, to
     be read after its number, that somebody else took its place at the gateway; it is empty while nobody has.
+    `is_asleep` while it waits to be woken.
     """
 
     __slots__ = (
         "_asking",
-        "_background",
         "_behaviour",
+        "_beside",
         "_ids",
         "_life",
         "_network",
         "_reports",
         "_stream",
         "_syncing",
+        "_wake_up",
         "held",
+        "is_asleep",
         "lost",
         "ready",
         "row",
@@ -86,11 +92,13 @@ class Handset:
         self._behaviour = Behaviour(row.phone_number, network.conditions)
         self._reports = Reports()
         self._asking = Asking()
-        self._background: set[asyncio.Task[None]] = set()
+        self._beside = BesideStream()
         self._life: asyncio.Task[None] | None = None
         self._stream: ClientConnection | None = None
         self.synced = asyncio.Event()
         self._syncing = False
+        self._wake_up = WakeUp()
+        self.is_asleep = False
         self.lost = ""
 
     # life -------------------------------------------------------------------------------------------------------------
@@ -101,26 +109,22 @@ class Handset:
         return self.synced.is_set()
 
     @property
-    def status(self) -> HandsetStatus:
-        """The state of its link to the gateway."""
-        if self.lost:
-            return HandsetStatus.TAKEN if self.row.registered else HandsetStatus.SIGNED_OUT
-        if not self.row.registered:
-            return HandsetStatus.UNREGISTERED
-        if not self.row.online:
-            return HandsetStatus.OFFLINE
-        if self.connected:
-            return HandsetStatus.ONLINE
-        return HandsetStatus.RECONNECTING if self.ready.is_set() else HandsetStatus.CONNECTING
-
-    @property
     def memory(self) -> Memory:
         """How much it holds, and how much it had no room for."""
         return Memory(len(self.held), self.held.refused)
 
     @property
     def is_wanted(self) -> bool:
-        """Whether its stream should be open: a registered app, online, that nobody took the place of."""
+        """Whether its stream should be open: a registered app, online, that nobody took the place of, never asleep."""
+        return self._can_connect and not self.row.script.sleeps
+
+    @property
+    def reaches_gateway(self) -> bool:
+        """Whether what it says gets there: by its stream, or as plain HTTP by an app that the system starts for it."""
+        return self.connected or (self.row.script.sleeps and self._can_connect)
+
+    @property
+    def _can_connect(self) -> bool:
         return self.row.registered and self.row.online and not self.lost
 
     def now_ms(self) -> int:
@@ -157,8 +161,7 @@ class Handset:
         """
         if self._syncing or self.lost or self.connected != self.is_wanted:
             return False
-        for task in self._background:
-            task.cancel()
+        self._beside.end()
         self.held = HeldIdentities()
         self._reports = Reports()
         self.begin_anew()
@@ -194,14 +197,37 @@ class Handset:
                 break
             if code == TOKEN_ENDED:
                 self.row = msgspec.structs.replace(self.row, token=None)
+            if code == GOODBYE and self.row.script.sleeps:
+                await self._sleep()
+                continue
             failures += 1
             await self._network.back_off(failures)
         self.ready.set()
 
     async def _register(self) -> None:
-        token = await self._network.register(self.row)
-        self.row = msgspec.structs.replace(self.row, token=token)
+        push_token = new_push_token(self.row.phone_number) if self.row.script.sleeps else None
+        row = msgspec.structs.replace(self.row, push_token=push_token)
+        self.row = msgspec.structs.replace(row, token=await self._network.register(row))
         await self._network.save(self.row)
+
+    def wake(self) -> None:
+        """A message of the push service has come. While it is offline none arrives: it syncs when it is back."""
+        if self._can_connect and not self.row.script.loses_wake_ups:
+            self._wake_up.come(self.now_ms() + int(self.row.script.wakes_after_s * 1000))
+
+    def look_at_clock(self) -> None:
+        """The product clock was moved."""
+        self._wake_up.look_again()
+
+    async def _sleep(self) -> None:
+        self.is_asleep = True
+        self.ready.set()
+        self._changed()
+        try:
+            await self._wake_up.wait(self.now_ms)
+        finally:
+            self.is_asleep = False
+            self._changed()
 
     async def _give_up(self, code: int) -> None:
         self.lost = _LOST[code]
@@ -232,8 +258,7 @@ class Handset:
         self._stream = None
         self._syncing = False
         self.synced.clear()
-        for task in self._background:
-            task.cancel()
+        self._beside.end()
         self._asking.lose()
         self._changed()
 
@@ -249,10 +274,11 @@ class Handset:
                 await self._push_came(frame)
             case Withdraw():
                 if self.held.withdraw(frame.record.id) and not self._syncing:
-                    self._spawn(self._catch_up)
+                    self._beside.run(self._catch_up)
                 self._changed()
             case Welcome():
-                self._spawn(self._sync)
+                self._wake_up.drop()
+                self._beside.run(self._sync)
             case Synced() | Resolved() | Received():
                 self._answered(frame)
             case Failed():
@@ -271,7 +297,7 @@ class Handset:
             log.warning("handset_full", phone=shorten(self.row.phone_number))
             return
         if self.row.script.ack_delay_s:
-            self._spawn(partial(self._acknowledge_later, identity.record, self.row.script.ack_delay_s))
+            self._beside.run(partial(self._acknowledge_later, identity.record, self.row.script.ack_delay_s))
         else:
             await self._acknowledge(identity.record)
 
@@ -301,12 +327,6 @@ class Handset:
         """The answer to a frame. Raises as `Asking.ask` does."""
         return await self._asking.ask(frame.id, partial(self._send, frame))
 
-    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Runs `work` beside the reader until the stream ends."""
-        task = asyncio.create_task(_quietly(work))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
     def _id(self, kind: str) -> str:
         return f"{kind}{next(self._ids)}"
 
@@ -314,12 +334,17 @@ class Handset:
 
     async def _sync(self) -> None:
         """Gets what it missed; then sends the reports that nobody has received yet."""
+        awake_for_s = self.row.script.awake_for_s if self.ready.is_set() else 0  # as it starts, it only syncs
         await self._catch_up()
         self.synced.set()
-        self.ready.set()
+        if not self.row.script.sleeps:
+            self.ready.set()
         self._changed()
         for report in self._reports.list():
             await self._send(report)
+        if self.row.script.sleeps and self._stream:
+            await self._network.pause(awake_for_s)
+            await self._stream.close()
 
     async def _catch_up(self) -> None:
         """Gets what it misses, page by page."""
@@ -339,8 +364,10 @@ class Handset:
 
     # calls ------------------------------------------------------------------------------------------------------------
 
-    async def resolve(self, caller: PhoneNumber) -> Resolved:
-        """What the gateway says of a caller. Raises as `Asking.ask` does."""
+    async def resolve(self, caller: PhoneNumber) -> Resolved | ResolveAnswer:
+        """What the gateway says of a caller, by plain HTTP where it sleeps. Raises as `Asking.ask` does."""
+        if self.row.script.sleeps and not self.connected:
+            return await awoken.resolve(self._network, self.row, caller)
         frame = ResolveFrame(id=self._id("r"), caller_number=caller, time_zone=self.row.time_zone)
         answer = await self._ask(frame)
         assert isinstance(answer, Resolved)  # noqa: S101 - what answers a resolve
@@ -354,23 +381,19 @@ class Handset:
         if not self.row.registered:
             return
         report = self._reports.add(self._id("c"), call_id, caller, seen, event)
-        if self.connected:
-            with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused permanently
+        with contextlib.suppress(AppError):  # it stays among the reports, unless it was refused permanently
+            if self.connected:
                 await self._ask(report)
+            elif self.reaches_gateway:
+                await awoken.report(self._network, self.row, self._reports, report)
 
     def _report_later(self, report: CallFrame) -> None:
         async def again() -> None:
             await self._network.pause(1)
             await self._send(report)
 
-        self._spawn(again)
+        self._beside.run(again)
 
 
 def _text(exc: Exception) -> str:
     return str(getattr(exc, "reason", exc)) or type(exc).__name__
-
-
-async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
-    """A stream that ends under background work is the reader's to notice."""
-    with contextlib.suppress(ConnectionClosed, AppError):
-        await work()

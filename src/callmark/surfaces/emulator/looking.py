@@ -9,7 +9,7 @@ from callmark.kit.errors import AppError, Unavailable
 from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.model import Seen, nothing
-from callmark.surfaces.gateway.wire import Resolved
+from callmark.surfaces.gateway.wire import ResolveAnswer, Resolved
 
 CONNECT_WITHIN_S = 2.0
 
@@ -31,7 +31,7 @@ async def look(handset: Handset, caller: PhoneNumber) -> Seen:
 
 async def _offers(handset: Handset, caller: PhoneNumber) -> Offers:
     """What may be offered after a call whose identity is held; nothing when that cannot be asked now."""
-    if not handset.connected:
+    if not handset.reaches_gateway:
         return Offers()
     with contextlib.suppress(AppError):
         return (await handset.resolve(caller)).offers
@@ -48,7 +48,7 @@ async def _resolve(handset: Handset, caller: PhoneNumber) -> Seen:
     return Seen(answer.identity, answer.source, answer.why, answer.offers)
 
 
-async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved:
+async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveAnswer:
     """The answer to `resolve`; asked again on the next stream when this one ends under it."""
     try:
         return await _ask_once(handset, caller)
@@ -58,9 +58,11 @@ async def _ask_who(handset: Handset, caller: PhoneNumber) -> Resolved:
         return await _ask_once(handset, caller)
 
 
-async def _ask_once(handset: Handset, caller: PhoneNumber) -> Resolved:
+async def _ask_once(handset: Handset, caller: PhoneNumber) -> Resolved | ResolveAnswer:
     if handset.lost:
         raise Unavailable("gateway: the stream was abandoned")
+    if handset.row.script.sleeps:  # the system starts the app for the call; it asks without a stream
+        return await handset.resolve(caller)
     async with asyncio.timeout(CONNECT_WITHIN_S):
         await handset.synced.wait()
     return await handset.resolve(caller)

@@ -14,6 +14,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.surfaces.emulator.own_zone import zone_of
 
 LONGEST_DELAY_S = 3600
+LONGEST_SLEEP_S = 7 * 86_400
 MOST_RINGS = 10
 """After so many rings a caller gives up."""
 
@@ -39,12 +40,27 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     call_me_back: bool = False
     """Asks to be called back after each missed call whose caller offers it, in the first slot where there are any."""
 
+    sleeps: bool = False
+    """Holds no stream: a push wakes its app through the emulator's push service, and then it sleeps again."""
+
+    wakes_after_s: Annotated[float, Meta(ge=0, le=LONGEST_SLEEP_S)] = 0.0
+    """Seconds of the product clock from a wake-up until the app runs, as when the system saves power."""
+
+    awake_for_s: Annotated[float, Meta(gt=0, le=LONGEST_DELAY_S)] = 5.0
+    """Seconds that it stays connected once it was woken and has what it lacked."""
+
+    loses_wake_ups: bool = False
+    """The push service takes its wake-ups, and none arrives."""
+
     time_zone: Annotated[str, Meta(max_length=64)] | None = None
     """Its own time zone, by name or as an offset from UTC: slots are told in it. None: that of its number."""
 
 
 class VirtualHandset(Struct, frozen=True, kw_only=True):
-    """A virtual handset as the table keeps it. An unregistered one rings, but has no app; `token` is its own."""
+    """A virtual handset as the table keeps it. An unregistered one rings, but has no app; `token` is its own.
+
+    `push_token` is the one by which its app is woken; only one that sleeps has it.
+    """
 
     phone_number: PhoneNumber
     os: OS
@@ -53,6 +69,7 @@ class VirtualHandset(Struct, frozen=True, kw_only=True):
     registered: bool = True
     script: Script = Script()
     token: str | None = None
+    push_token: str | None = None
 
     @property
     def time_zone(self) -> str:
@@ -67,6 +84,8 @@ class HandsetStatus(StrEnum):
     ONLINE = "online"
     RECONNECTING = "reconnecting"
     OFFLINE = "offline"
+    SLEEPING = "sleeping"
+    """It has no stream until its app is woken."""
     UNREGISTERED = "unregistered"
     TAKEN = "taken"
     """Another stream with its token took the place of its own."""

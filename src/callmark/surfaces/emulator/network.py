@@ -16,6 +16,7 @@ from websockets.exceptions import WebSocketException
 
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets
+from callmark.domain.handsets.model import PushService
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit import tracing
 from callmark.kit.clock import Clock, to_ms
@@ -134,7 +135,13 @@ class Network:
 
     async def register(self, handset: VirtualHandset) -> str:
         """Registers the number and gives its token. Raises Unavailable, InvalidInput."""
-        body = RegistrationBody(phone_number=handset.phone_number, os=handset.os, app_version=handset.app_version)
+        body = RegistrationBody(
+            phone_number=handset.phone_number,
+            os=handset.os,
+            app_version=handset.app_version,
+            push_service=PushService.FCM if handset.push_token else None,
+            push_token=handset.push_token,
+        )
         async with self._gate:
             credential = await self._credential.get()
             answer = await self._send("POST", "registrations", credential, msgspec.json.encode(body))

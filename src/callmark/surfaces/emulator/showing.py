@@ -5,6 +5,7 @@ from itertools import islice
 from callmark.surfaces.emulator.call_screen import CallScreen
 from callmark.surfaces.emulator.handset import Handset
 from callmark.surfaces.emulator.held import MOST_HELD
+from callmark.surfaces.emulator.model import HandsetStatus
 from callmark.surfaces.emulator.view import HandsetGlimpse, HandsetView
 
 MOST_HELD_SHOWN = 200
@@ -25,7 +26,7 @@ def glimpse_of(
         script=row.script,
         time_zone=row.time_zone,
         online=row.online,
-        status=handset.status,
+        status=_status_of(handset),
         memory=handset.memory,
         is_watched=is_watched,
         call=screen.call if screen else None,
@@ -42,3 +43,20 @@ def view_of(handset: Handset, screen: CallScreen | None) -> HandsetView:
         most_held=MOST_HELD,
         after=screen.after if screen else None,
     )
+
+
+def _status_of(handset: Handset) -> HandsetStatus:
+    """The state of its link to the gateway."""
+    row = handset.row
+    if handset.lost:
+        return HandsetStatus.TAKEN if row.registered else HandsetStatus.SIGNED_OUT
+    if not row.registered:
+        return HandsetStatus.UNREGISTERED
+    if not row.online:
+        return HandsetStatus.OFFLINE
+    if handset.connected:
+        return HandsetStatus.ONLINE
+    if handset.is_asleep:
+        return HandsetStatus.SLEEPING
+    is_back = handset.ready.is_set() and not row.script.sleeps
+    return HandsetStatus.RECONNECTING if is_back else HandsetStatus.CONNECTING

@@ -26,8 +26,8 @@ class Faults:
 async def insert_missing(tx: Tx, handset: VirtualHandset) -> None:
     """Writes a handset unless its number has a row already."""
     await tx.execute(
-        "INSERT INTO virtual_handset (phone_number, os, app_version, online, registered, script, token)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        "INSERT INTO virtual_handset (phone_number, os, app_version, online, registered, script, token, push_token)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         *_values(handset),
     )
 
@@ -35,9 +35,9 @@ async def insert_missing(tx: Tx, handset: VirtualHandset) -> None:
 async def put(tx: Tx, handset: VirtualHandset) -> None:
     """Writes a handset, whatever its row was before."""
     await tx.execute(
-        "INSERT INTO virtual_handset (phone_number, os, app_version, online, registered, script, token)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (phone_number) DO UPDATE SET"
-        " os = $2, app_version = $3, online = $4, registered = $5, script = $6, token = $7",
+        "INSERT INTO virtual_handset (phone_number, os, app_version, online, registered, script, token, push_token)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (phone_number) DO UPDATE SET"
+        " os = $2, app_version = $3, online = $4, registered = $5, script = $6, token = $7, push_token = $8",
         *_values(handset),
     )
 
@@ -99,6 +99,7 @@ def _values(handset: VirtualHandset) -> tuple[object, ...]:
         handset.registered,
         msgspec.json.encode(handset.script).decode(),
         handset.token,
+        handset.push_token,
     )
 
 
@@ -111,4 +112,5 @@ def _handset(row: Row) -> VirtualHandset:
         registered=row["registered"],
         script=msgspec.json.decode(row["script"], type=Script),
         token=row["token"],
+        push_token=row["push_token"],
     )

@@ -63,7 +63,7 @@ class HandsetChangeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class HandsetOut(Struct, frozen=True):
-    """A handset in its own `time_zone`; `connected` is whether its stream is open at this moment.
+    """A handset in its own `time_zone`; its stream is open at this moment (`connected`), or it waits to be woken.
 
     It holds `held` records of at most `most_held`; `refused_pushes` came when it was full and were not acknowledged.
     """
@@ -76,12 +76,13 @@ class HandsetOut(Struct, frozen=True):
     time_zone: str
     registered: bool
     connected: bool
+    asleep: bool
     held: int
     most_held: int
     refused_pushes: int
 
     @classmethod
-    def of(cls, handset: VirtualHandset, *, connected: bool, memory: Memory) -> "HandsetOut":
+    def of(cls, handset: VirtualHandset, *, connected: bool, asleep: bool, memory: Memory) -> "HandsetOut":
         """What the control API tells of `handset`."""
         return cls(
             handset.phone_number,
@@ -92,6 +93,7 @@ class HandsetOut(Struct, frozen=True):
             handset.time_zone,
             handset.registered,
             connected,
+            asleep,
             memory.held,
             MOST_HELD,
             memory.refused,

@@ -115,7 +115,10 @@ _HANDSETS = (
         route="DELETE handsets/{phone}",
         tag="Handsets",
         summary="Remove a handset",
-        text="The app is uninstalled, and the handset gone.",
+        text=(
+            "The app is uninstalled, and the handset gone. One that sleeps cannot say so: its registration ends with"
+            " the next wake-up."
+        ),
         params=(PHONE,),
         errors=(_NO_HANDSET,),
     ),

@@ -13,6 +13,7 @@ HANDSET = {
     "time_zone": "Asia/Kolkata",
     "registered": True,
     "connected": True,
+    "asleep": False,
     "held": 0,
     "most_held": 1000,
     "refused_pushes": 0,

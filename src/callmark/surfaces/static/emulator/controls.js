@@ -52,7 +52,15 @@ function row(one) {
   const link = Object.assign(document.createElement("a"), { href: `/emulator/handsets/${one.phone_number}` });
   link.textContent = one.phone_number;
   number.append(link);
-  state.textContent = !one.registered ? "no app" : one.connected ? "connected" : one.online ? "connecting" : "offline";
+  state.textContent = !one.registered
+    ? "no app"
+    : one.connected
+      ? "connected"
+      : one.asleep
+        ? "sleeping"
+        : one.online
+          ? "connecting"
+          : "offline";
   kind.textContent = `${one.os} ${one.app_version}`;
   script.textContent = JSON.stringify(one.script);
   const [toggle, edit, remove] = line.querySelectorAll("button");

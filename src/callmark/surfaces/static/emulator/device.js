@@ -5,6 +5,7 @@ export const STATUS = {
   connecting: "connecting…",
   online: "connected",
   offline: "offline",
+  sleeping: "sleeping",
   reconnecting: "reconnecting…",
   unregistered: "no app",
   "signed-out": "signed out",

@@ -17,6 +17,7 @@ const EXPLAINED = {
   connecting: "Connecting to the gateway.",
   online: "Connected to the gateway.",
   offline: "Offline. Pushes to this number fail now. Records that are still valid arrive when it is online again.",
+  sleeping: "Sleeping, without a connection. A push wakes the app, and so does a call.",
   reconnecting: "The connection is lost. Reconnecting.",
   unregistered: "No app is registered on this number, so pushes find no user and nothing is shown.",
   "signed-out": "Signed out",

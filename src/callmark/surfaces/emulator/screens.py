@@ -1,0 +1,88 @@
+"""The screens of the farm's handsets: what calls do on them, and what pages show of them."""
+
+from collections.abc import Mapping
+
+from callmark.domain.calls.model import CallEvent
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.emulator import control
+from callmark.surfaces.emulator.answer_back import AnswerBack
+from callmark.surfaces.emulator.audience import WALL, Audience
+from callmark.surfaces.emulator.behaviour import RING_S, ringing
+from callmark.surfaces.emulator.call_screen import CallPlan, CallScreen
+from callmark.surfaces.emulator.gestures import Gesture
+from callmark.surfaces.emulator.handset import Handset
+from callmark.surfaces.emulator.looking import look
+from callmark.surfaces.emulator.model import Screen, Seen, nothing
+from callmark.surfaces.emulator.showing import glimpse_of, view_of
+
+ON_WALL_FOR_S = 5.0
+"""How long the wall shows a call that has ended, where nobody looks at the handset itself."""
+
+SEEN_RING_S = 2.5
+"""How long a script's call rings on a handset whose page is open, so that a person sees it."""
+
+
+class Screens:
+    """A handset has one once it has rung. `rings_out_s` is how long a call rings that a person placed."""
+
+    def __init__(self, answers: AnswerBack, audience: Audience, rings_out_s: float) -> None:
+        self._answers = answers
+        self._audience = audience
+        self._rings_out_s = rings_out_s
+        self._screens: dict[PhoneNumber, CallScreen] = {}
+
+    def stop(self) -> None:
+        """Ends the calls that people placed."""
+        for screen in self._screens.values():
+            screen.stop()
+
+    def forget(self, phone: PhoneNumber) -> None:
+        """That handset has not rung."""
+        if screen := self._screens.pop(phone, None):
+            screen.stop()
+
+    async def look(self, handset: Handset | None, receiver: PhoneNumber, caller: PhoneNumber) -> Screen:
+        """What would show; without a handset nothing."""
+        return (await look(handset, caller) if handset else _nobody(receiver)).screen()
+
+    async def ring(self, handset: Handset | None, ring: control.Ring) -> control.Rung:
+        """Rings longer where a person looks on, who may be quicker than the script; else only the wall may show it."""
+        if handset is None:
+            return control.Rung(_nobody(ring.receiver).screen(), ring.outcome or CallEvent.MISSED)
+        how = ringing(handset.row.script, ring.outcome)
+        plan = CallPlan(how.rings * RING_S, how.outcome, ON_WALL_FOR_S, ON_WALL_FOR_S, is_unseen=True)
+        if self._audience.watches(ring.receiver):
+            plan = CallPlan(SEEN_RING_S, how.outcome)
+        call = await self._of(handset).ring(ring.caller, plan)
+        return control.Rung(call.seen.screen(), call.outcome or how.outcome)
+
+    async def perform(self, handset: Handset, gesture: Gesture) -> str:
+        """Does what a person wants; what they must correct first, else empty."""
+        return await self._of(handset).perform(gesture)
+
+    def show(self, handset: Handset) -> control.HandsetPageShown:
+        """What the handset's page shows."""
+        phone = handset.row.phone_number
+        self._audience.looks_at(phone)
+        return control.HandsetPageShown(view_of(handset, self._screens.get(phone)))
+
+    def survey(self, handsets: Mapping[PhoneNumber, Handset]) -> control.Surveyed:
+        """What the wall shows."""
+        self._audience.looks_at(WALL)
+        return control.Surveyed(
+            [
+                glimpse_of(one, self._screens.get(phone), is_watched=self._audience.watches(phone))
+                for phone, one in sorted(handsets.items())
+            ]
+        )
+
+    def _of(self, handset: Handset) -> CallScreen:
+        phone = handset.row.phone_number
+        if (screen := self._screens.get(phone)) is None:
+            screen = CallScreen(handset, self._answers, self._audience.changed, rings_out_s=self._rings_out_s)
+            self._screens[phone] = screen
+        return screen
+
+
+def _nobody(receiver: PhoneNumber) -> Seen:
+    return nothing(f"{receiver} is not registered; no virtual handset has this number")
