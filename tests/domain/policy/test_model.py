@@ -123,6 +123,7 @@ MANAGED = {
     "departments_manage",
     "structure_view",
     "structure_manage",
+    "spoof_protection",
     "feature_sets_view",
     "feature_sets_manage",
     "numbers_view",

@@ -45,29 +45,39 @@ _MOST_NAMED = 3
 async def request_proof(
     deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], letter: ProofLetter | None, *, by: Actor
 ) -> ProofRequest:
+    """`request_proof_in` a transaction of its own."""
+    async with deps.db.transaction() as tx:
+        return await request_proof_in(tx, deps, account_id, numbers, letter, by=by)
+
+
+async def request_proof_in(
+    tx: Tx, deps: Deps, account_id: AccountId, numbers: Sequence[PhoneNumber], letter: ProofLetter | None, *, by: Actor
+) -> ProofRequest:
     """Asks the operator to find that the account may call from these numbers, 1 to 10,000; they wait for it.
 
     Raises InvalidInput about `phone_numbers` for one that cannot be proven now, Conflict for too many requests.
     """
     asked, now, request_id = _each_once(numbers), deps.clock.now(), ProofRequestId(new_id())
     way = ProofWay.OPERATOR if letter is None else ProofWay.LETTER
-    async with deps.db.transaction() as tx:
-        await accounts.lock_account(tx, account_id)
-        if await proof_queries.count_waiting(tx, account_id) >= MOST_WAITING:
-            raise Conflict(f"{MOST_WAITING} proof requests of this account are waiting for the operator already")
-        await lock_provable(tx, account_id, asked, by.scope)
-        await _check_open(tx, asked)
-        await proof_queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
-        proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
-        await proof_queries.put_proofs(tx, account_id, asked, proof)
-        await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
-        return found(await proof_queries.select_request(tx, request_id))
+    await accounts.lock_account(tx, account_id)
+    if await proof_queries.count_waiting(tx, account_id) >= MOST_WAITING:
+        raise Conflict(f"{MOST_WAITING} proof requests of this account are waiting for the operator already")
+    await lock_provable(tx, account_id, asked, by.scope)
+    await _check_open(tx, asked)
+    await proof_queries.insert_request(tx, request_id, account_id, len(asked), letter, by.email, now)
+    proof = NumberProof(ProofState.WAITING, way, by.email, now, None, request_id)
+    await proof_queries.put_proofs(tx, account_id, asked, proof)
+    await _note(tx, by, "numbers.proof_requested", account_id, asked, now, way=way)
+    return found(await proof_queries.select_request(tx, request_id))
 
 
-async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofRequestId, *, by: Actor) -> None:
-    """Takes back a request that waits; its numbers are unproven again. Raises NotFound, Conflict once it is decided."""
+async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofRequestId, *, by: Actor) -> ProofRequest:
+    """Takes back a request that waits, and says what it was; its numbers are unproven again.
+
+    Raises NotFound, Conflict once it is decided.
+    """
     async with deps.db.transaction() as tx:
-        await _visible(tx, account_id, request_id, by.scope)
+        gone = await _visible(tx, account_id, request_id, by.scope)
         waiting = await proof_queries.lock_waiting(tx, request_id, account_id)
         if waiting is None:
             raise Conflict("this proof request is decided already")
@@ -75,6 +85,7 @@ async def withdraw_request(deps: Deps, account_id: AccountId, request_id: ProofR
         facts = {"numbers": waiting["number_count"]}
         at = deps.clock.now()
         await audit.note(tx, by, "numbers.proof_withdrawn", str(request_id), account_id=account_id, at=at, **facts)
+    return gone
 
 
 async def list_requests(

@@ -53,6 +53,7 @@ class Action(StrEnum):
     FEATURE_SETS_MANAGE = "feature_sets_manage"
     NUMBERS_VIEW = "numbers_view"
     NUMBERS_MANAGE = "numbers_manage"
+    SPOOF_PROTECTION = "spoof_protection"  # whether identities show in announced calls only
     CALLBACKS_VIEW = "callbacks_view"
     CALLBACKS_WORK = "callbacks_work"  # take and finish requests
     CALLBACKS_MANAGE = "callbacks_manage"  # configurations
@@ -102,6 +103,7 @@ PLAN: dict[Action, Feature] = {
     Action.FEATURE_SETS_MANAGE: Feature.NUMBER_MANAGEMENT,
     Action.NUMBERS_VIEW: Feature.NUMBER_MANAGEMENT,
     Action.NUMBERS_MANAGE: Feature.NUMBER_MANAGEMENT,
+    Action.SPOOF_PROTECTION: Feature.NUMBER_MANAGEMENT,
     Action.CALLBACKS_VIEW: Feature.CALL_ME_BACK,
     Action.CALLBACKS_WORK: Feature.CALL_ME_BACK,
     Action.CALLBACKS_MANAGE: Feature.CALL_ME_BACK,

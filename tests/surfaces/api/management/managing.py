@@ -23,7 +23,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
 from callmark.domain.labels.model import LabelType
-from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers import proofs, service as numbers
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.policy.plan import ALL_ACCESS, KeyAccess
 from callmark.domain.webhooks import service as webhooks
@@ -127,8 +127,11 @@ async def make_everything(deps: Deps, account_id: AccountId) -> dict[str, str]:
     (delivery,) = await deliveries.list_deliveries(deps, account_id)
     campaign = await offer_everything(deps, listed)
     draft = await labelled_set(deps, account_id, "Drafts")
-    job = await numbers.publish(deps, account_id, draft.id, [phone()], by=SYSTEM)
+    pending = phone()
+    job = await numbers.publish(deps, account_id, draft.id, [pending], by=SYSTEM)
+    proof = await proofs.request_proof(deps, account_id, [pending], None, by=SYSTEM)
     return {
+        "proofRequestId": str(proof.id),
         "labelId": str(label.id),
         "callReasonId": str(reason.id),
         "unitId": str(branch.process.id),

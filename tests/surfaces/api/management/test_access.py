@@ -152,8 +152,10 @@ NOT_NOW = {
     "createFeatureSet",
     "changeCampaign",
     "makeCampaignLive",
+    "sendNumberCode",
+    "proveNumber",
 }
-"""Operations whose example names what is there already, or whose campaign is live already."""
+"""Operations whose example names what is there already, whose campaign is live already, or that need a hook."""
 
 
 async def test_the_examples_are_taken_by_the_server(deps: Deps, alice: Manager) -> None:
@@ -163,7 +165,11 @@ async def test_the_examples_are_taken_by_the_server(deps: Deps, alice: Manager) 
         name = route.doc.name if route.doc else ""
         if name == "testWebhook":  # calls its receiver; test_answers has one
             continue
-        body = {field: ids.get(OWN.get(str(value), ""), value) for field, value in example_of(route).items()}
+        body: dict[str, Any] = {
+            field: ids.get(OWN.get(str(value), ""), value) for field, value in example_of(route).items()
+        }
+        if "phone_numbers" in body:
+            body["phone_numbers"] = [ids["phoneNumber"]]
         answer = await alice.ask(route.method, filled(path_of(route), ids), body)
         assert answer.status_code in {200, 201, 409}, (route.path, answer.text)
         if answer.status_code == 409:

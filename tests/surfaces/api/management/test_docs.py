@@ -24,8 +24,8 @@ def test_the_page_has_the_limits() -> None:
     assert f"{MANAGING.quota} requests a second per token, bucket `{MANAGING.name}`" in PAGE
     assert f"`limit` is 1 to {MOST}, by default {USUAL}" in PAGE
     large = {route.path for route in MANAGEMENT_ROUTES if route.largest_bytes != 1 << 20}
-    assert large == {f"{BASE}/labels", f"{BASE}/labels/{{labelId}}"}
-    assert {route.largest_bytes for route in MANAGEMENT_ROUTES} == {1 << 20, 3 << 20}
+    assert large == {f"{BASE}/labels", f"{BASE}/labels/{{labelId}}", f"{BASE}/number_proofs"}
+    assert {route.largest_bytes for route in MANAGEMENT_ROUTES} == {1 << 20, 3 << 20, 8 << 20}
 
 
 def test_the_examples_are_whole_answers() -> None:

@@ -10,6 +10,7 @@ from msgspec import Meta
 from callmark.domain.ids import FeatureSetId, ListingJobId
 from callmark.domain.numbers import reviews, search as number_search
 from callmark.domain.numbers.model import JobKind, JobState, ListingJob, NumberDetails, NumberFilter, NumberState
+from callmark.domain.numbers.proof_model import NumberProof, ProofState, ProofWay
 from callmark.domain.policy.model import WHOLE_ACCOUNT, Action
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import NotFound
@@ -44,6 +45,17 @@ _JOBS: Listing[ListingJob, tuple[datetime, UUID]] = Listing(
 _JOB_ID = "c3d4e5f6-0718-4293-8a4b-5c6d7e8f9012"
 
 
+class NumberProofView(msgspec.Struct, kw_only=True):
+    """Whether the account may call from a number, in signed calls (docs/number-ownership.md)."""
+
+    state: Annotated[ProofState, Meta(description="How far the proof is.")]
+    way: Annotated[ProofWay | None, Meta(description="How it was proven, or is to be; null while it is unproven.")]
+    by_email: Annotated[str | None, Meta(description="Email of who asked, proved or decided; null while unproven.")]
+    at: Annotated[Instant | None, Meta(description="When, UTC; null while it is unproven.")]
+    why: Annotated[str | None, Meta(description="Why it was refused; else null.")]
+    request_id: Annotated[Id | None, Meta(description="The proof request that it is or was part of; else null.")]
+
+
 class NumberView(msgspec.Struct, kw_only=True):
     """A number that the account holds."""
 
@@ -53,6 +65,7 @@ class NumberView(msgspec.Struct, kw_only=True):
     phone_type: Annotated[str, Meta(description="The kind of caller ID: `verified` or `priority`.")]
     feature_set_id: Annotated[Id, Meta(description="Its feature set or number group.")]
     feature_set_name: Annotated[str, Meta(description="The name of it.")]
+    proof: Annotated[NumberProofView, Meta(description="Whether the account may call from it.")]
     listing_job_id: Annotated[Id | None, Meta(description="The job that lists or delists it now; else null.")]
     created_by_email: CreatedBy
     created_at: CreatedAt
@@ -100,16 +113,22 @@ async def list_numbers(request: ApiRequest) -> Response:
     of, limit = (request.deps, request.account_id, WHOLE_ACCOUNT), _NUMBERS.limit(request) + 1
     found = await number_search.search_numbers(*of, wanted, before=_NUMBERS.after(request), limit=limit)
     rows, next_after = _NUMBERS.part(request, found)
-    return render(FoundNumbers([_number(one) for one in rows], next_after))
+    return render(FoundNumbers([number_view(one) for one in rows], next_after))
 
 
 async def get_number(request: ApiRequest) -> Response:
     """`GET numbers/{phoneNumber}`."""
+    number = number_in_path(request)
+    found, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
+    return render(number_view(found))
+
+
+def number_in_path(request: ApiRequest) -> PhoneNumber:
+    """The number that the path names. Raises NotFound for what is none."""
     number = parse_loose(request.path["phoneNumber"])
     if number is None:
         raise NotFound
-    found, _ = await number_search.find_number(request.deps, request.account_id, WHOLE_ACCOUNT, number)
-    return render(_number(found))
+    return number
 
 
 async def list_jobs(request: ApiRequest) -> Response:
@@ -133,7 +152,8 @@ async def get_job(request: ApiRequest) -> Response:
     return render(_job(await reviews.get_job(request.deps, request.account_id, WHOLE_ACCOUNT, job_id)))
 
 
-def _number(found: NumberDetails) -> NumberView:
+def number_view(found: NumberDetails) -> NumberView:
+    """The number as it is shown."""
     one = found.number
     return NumberView(
         phone_number=one.phone_number,
@@ -142,10 +162,22 @@ def _number(found: NumberDetails) -> NumberView:
         phone_type=one.phone_type.value,
         feature_set_id=str(one.feature_set_id),
         feature_set_name=found.names.feature_set_name,
+        proof=_proof(found.proof),
         listing_job_id=text_id(one.job_id),
         created_by_email=one.created_by_email,
         created_at=iso_ms(one.created_at),
         updated_at=iso_ms(one.updated_at),
+    )
+
+
+def _proof(proof: NumberProof) -> NumberProofView:
+    return NumberProofView(
+        state=proof.state,
+        way=proof.way,
+        by_email=proof.by_email,
+        at=instant(proof.at),
+        why=proof.why,
+        request_id=text_id(proof.request_id),
     )
 
 
@@ -165,13 +197,14 @@ def _job(job: ListingJob) -> ListingJobView:
     )
 
 
-_NUMBER = {
+EXAMPLE = {
     "phone_number": "918040001234",
     "state": "listed",
     "why": None,
     "phone_type": "verified",
     "feature_set_id": FEATURE_SET_ID,
     "feature_set_name": "Delivery default",
+    "proof": {"state": "unproven", "way": None, "by_email": None, "at": None, "why": None, "request_id": None},
     "listing_job_id": None,
     "created_by_email": EMAIL,
     "created_at": AT,
@@ -195,7 +228,7 @@ _TEXT = ParamDoc(
     "text", "How a number begins, however spaced, or how the name of its feature set begins.", {"type": "string"}
 )
 _STATE = ParamDoc("state", "Only numbers in this state.", {"type": "string", "enum": [*NumberState]})
-_PHONE = ParamDoc(
+PHONE = ParamDoc(
     "phoneNumber",
     "The number; `+` is optional.",
     {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"},
@@ -215,7 +248,7 @@ ROUTES = (
         description="Returns the account's numbers in every state, newest first. To list or delist numbers, use"
         " `…/number_management/feature_sets/{featureSetId}/numbers`.",
         response=FoundNumbers,
-        answer={"numbers": [_NUMBER], "next_after": None},
+        answer={"numbers": [EXAMPLE], "next_after": None},
         params=(_TEXT, _STATE, UNIT, FEATURE_SET, *PAGING),
     ),
     ManagedRoute(
@@ -227,8 +260,8 @@ ROUTES = (
         summary="Get a number",
         description="Returns one number with its state.",
         response=NumberView,
-        answer=_NUMBER,
-        params=(_PHONE,),
+        answer=EXAMPLE,
+        params=(PHONE,),
     ),
     ManagedRoute(
         "GET",
