@@ -18,7 +18,7 @@ async def test_a_webhook_of_any_account(emulator: Emulated) -> None:
     assert made["secret"].startswith("whsec_")
     del body["event_types"]
     second = (await emulator.http.post("/emulator/v1/webhooks", json=body)).json()
-    assert (second["name"], second["event_types"]) == ("Test 2", ["cmb", "user_feedback"])
+    assert (second["name"], second["event_types"]) == ("Test 2", ["cmb", "possible_spoof", "user_feedback"])
 
 
 async def test_a_webhook_that_cannot_be(emulator: Emulated) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 CallTypeName = Literal["answered", "missed"]
-EventTypeName = Literal["cmb", "user_feedback"]
+EventTypeName = Literal["cmb", "user_feedback", "possible_spoof"]
 SetStatus = Literal["draft", "published", "unpublished"]
 Name = Annotated[str, Meta(min_length=1)]
 

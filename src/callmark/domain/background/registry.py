@@ -22,6 +22,7 @@ from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
 from callmark.domain.signer_certificates.jobs import keep_certificates
+from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.webhooks import overlaps
 from callmark.domain.webhooks.dispatch import jobs as webhooks
 from callmark.domain.webhooks.outages import jobs as outages
@@ -38,6 +39,7 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "dead_sessions": (timedelta(hours=1), sessions.forget_dead),
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
+    "old_spoof_alarms": (timedelta(days=1), spoof_alarms.forget_old_alarms),
     "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),

@@ -21,6 +21,8 @@ class EventType(StrEnum):
 
     CALL_ME_BACK = "cmb"
     USER_FEEDBACK = "user_feedback"
+    POSSIBLE_SPOOF = "possible_spoof"
+    """An extension: the contract has the two others."""
 
     @property
     def payload_key(self) -> str:
@@ -30,7 +32,14 @@ class EventType(StrEnum):
     @property
     def feature(self) -> Feature:
         """What it is part of."""
-        return Feature.CALL_ME_BACK if self is EventType.CALL_ME_BACK else Feature.USER_FEEDBACK
+        return _FEATURES[self]
+
+
+_FEATURES = {
+    EventType.CALL_ME_BACK: Feature.CALL_ME_BACK,
+    EventType.USER_FEEDBACK: Feature.USER_FEEDBACK,
+    EventType.POSSIBLE_SPOOF: Feature.NUMBER_MANAGEMENT,
+}
 
 
 @dataclass(frozen=True, slots=True)

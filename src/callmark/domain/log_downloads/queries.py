@@ -92,5 +92,5 @@ def _line(kind: EventType, file_format: FileFormat) -> LiteralString:
 
 
 _LINE: dict[tuple[EventType, FileFormat], LiteralString] = {
-    (kind, file_format): _line(kind, file_format) for kind in EventType for file_format in FileFormat
+    (kind, file_format): _line(kind, file_format) for kind in COLUMNS for file_format in FileFormat
 }

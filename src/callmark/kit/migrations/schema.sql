@@ -524,8 +524,7 @@ CREATE TABLE public.event (
     campaign_id uuid,
     created_at timestamp with time zone NOT NULL,
     body json NOT NULL,
-    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL))),
-    CONSTRAINT event_type_known CHECK ((event_type = ANY (ARRAY['cmb'::text, 'user_feedback'::text])))
+    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL)))
 )
 PARTITION BY RANGE (created_at);
 
@@ -547,8 +546,7 @@ CREATE TABLE public.event_rest (
     campaign_id uuid,
     created_at timestamp with time zone CONSTRAINT event_created_at_not_null NOT NULL,
     body json CONSTRAINT event_body_not_null NOT NULL,
-    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL))),
-    CONSTRAINT event_type_known CHECK ((event_type = ANY (ARRAY['cmb'::text, 'user_feedback'::text])))
+    CONSTRAINT event_campaign CHECK (((event_type = 'user_feedback'::text) = (campaign_id IS NOT NULL)))
 );
 
 COMMENT ON TABLE public.event_rest IS 'Events of days that have no partition yet; moved when their day gets its own.';
@@ -893,6 +891,18 @@ CREATE TABLE public.periodic_job (
 
 COMMENT ON TABLE public.periodic_job IS 'Work that comes round by itself, once however many workers there are.';
 
+CREATE TABLE public.possible_spoof (
+    id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    caller_number text NOT NULL COLLATE pg_catalog."C",
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    cause text NOT NULL,
+    raised_at timestamp with time zone NOT NULL,
+    CONSTRAINT possible_spoof_cause CHECK ((cause = ANY (ARRAY['foreign_signing_request'::text, 'foreign_signature'::text, 'not_announced'::text])))
+);
+
+COMMENT ON TABLE public.possible_spoof IS 'A row an alarm, each also an event of the account.';
+
 CREATE TABLE public.presence (
     phone_number text NOT NULL COLLATE pg_catalog."C",
     stream text NOT NULL,
@@ -1166,8 +1176,7 @@ CREATE TABLE public.webhook (
     deleted_at timestamp with time zone,
     sealed_old_secrets bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     old_secrets_until timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
-    paused_for_failing boolean DEFAULT false NOT NULL,
-    CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text])))
+    paused_for_failing boolean DEFAULT false NOT NULL
 );
 
 COMMENT ON COLUMN public.webhook.url IS 'Called exactly as it is stored.';
@@ -1322,6 +1331,9 @@ ALTER TABLE ONLY public.event
 ALTER TABLE ONLY public.event_rest
     ADD CONSTRAINT event_rest_pkey PRIMARY KEY (account_id, number, created_at);
 
+ALTER TABLE public.event
+    ADD CONSTRAINT event_type_known CHECK ((event_type = ANY (ARRAY['cmb'::text, 'user_feedback'::text, 'possible_spoof'::text]))) NOT VALID;
+
 ALTER TABLE ONLY public.feature_set
     ADD CONSTRAINT feature_set_pkey PRIMARY KEY (id);
 
@@ -1397,6 +1409,9 @@ ALTER TABLE ONLY public.operator_user
 ALTER TABLE ONLY public.periodic_job
     ADD CONSTRAINT periodic_job_pkey PRIMARY KEY (name);
 
+ALTER TABLE ONLY public.possible_spoof
+    ADD CONSTRAINT possible_spoof_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.presence
     ADD CONSTRAINT presence_pkey PRIMARY KEY (phone_number);
 
@@ -1459,6 +1474,9 @@ ALTER TABLE ONLY public.waiting_delivery
 
 ALTER TABLE ONLY public.wake_up
     ADD CONSTRAINT wake_up_pkey PRIMARY KEY (phone_number);
+
+ALTER TABLE public.webhook
+    ADD CONSTRAINT webhook_event_types CHECK (((cardinality(event_types) > 0) AND (event_types <@ ARRAY['cmb'::text, 'user_feedback'::text, 'possible_spoof'::text]))) NOT VALID;
 
 ALTER TABLE ONLY public.webhook_outage
     ADD CONSTRAINT webhook_outage_pkey PRIMARY KEY (webhook_id);
@@ -1658,6 +1676,8 @@ CREATE INDEX number_proof_request ON public.number_proof USING btree (request_id
 CREATE UNIQUE INDEX operator_token_name ON public.operator_token USING btree (lower(name)) WHERE (revoked_at IS NULL);
 
 CREATE UNIQUE INDEX operator_user_email_unique ON public.operator_user USING btree (lower(email));
+
+CREATE INDEX possible_spoof_account_newest ON public.possible_spoof USING btree (account_id, raised_at DESC, id DESC);
 
 CREATE INDEX proof_request_account_newest ON public.proof_request USING btree (account_id, requested_at DESC, id DESC);
 
@@ -1859,6 +1879,9 @@ ALTER TABLE ONLY public.number_proof
 
 ALTER TABLE ONLY public.number_proof
     ADD CONSTRAINT number_proof_request_id_fkey FOREIGN KEY (request_id) REFERENCES public.proof_request(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.possible_spoof
+    ADD CONSTRAINT possible_spoof_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);
 
 ALTER TABLE ONLY public.proof_request
     ADD CONSTRAINT proof_request_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.client_account(id);

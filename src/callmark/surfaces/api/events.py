@@ -70,7 +70,7 @@ DOC = Doc(
         " webhooks receive. Use it when your receiver was down or cannot be called. Repeat"
         " the request with `next_after` until it equals `last_number`. Numbers have no gaps;"
         " numbers missing at the start are older than 30 days. Access to one of the two"
-        " features is enough: events of the other feature have a number, and `event` is null."
+        " features is enough: events of other features have a number, and `event` is null."
         " With `wait_s`, an answer without events waits for the first one."
     ),
     tag="Extensions",

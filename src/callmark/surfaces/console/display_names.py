@@ -222,10 +222,15 @@ def changed(action: str) -> str:
     return action.replace(".", " ").replace("_", " ").capitalize()
 
 
-EVENT_TYPES = {EventType.CALL_ME_BACK: "Call Me Back", EventType.USER_FEEDBACK: "User Feedback"}
+EVENT_TYPES = {
+    EventType.CALL_ME_BACK: "Call Me Back",
+    EventType.USER_FEEDBACK: "User Feedback",
+    EventType.POSSIBLE_SPOOF: "Possible spoof",
+}
 EVENT_HINTS = {
     EventType.CALL_ME_BACK: "someone requests a callback after a missed call",
     EventType.USER_FEEDBACK: "someone answers a campaign after a call",
+    EventType.POSSIBLE_SPOOF: "a call from one of your numbers may not be yours",
 }
 HEALTHS = {
     HealthState.IDLE: "Idle",
@@ -322,6 +327,7 @@ PERIODIC = {
     "dead_sessions": "Deletes expired sessions, links and codes",
     "dead_tokens": "Deletes expired access tokens",
     "old_calls": "Deletes old calls",
+    "old_spoof_alarms": "Deletes old spoof alarms",
     "old_callback_requests": "Deletes old Call Me Back requests",
     "old_idempotency_keys": "Deletes old idempotency keys",
     "old_deliveries": "Deletes deliveries of paused webhooks after 30 days",

@@ -37,6 +37,7 @@ FORGOTTEN = frozenset(
         "uncounted_batch",
         "file_draft",
         "call",
+        "possible_spoof",
         "callback_request",
         "feedback",
         "attempt",

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Raw, Struct
 
+from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.surfaces.api.documented import ACCOUNT_ID, UUID
 
 Json = dict[str, Any]
@@ -123,7 +124,32 @@ class UserFeedbackEvent(_Event):
     user_feedback_payload: Annotated[UserFeedbackPayload, Meta(description="The answers.")]
 
 
-TYPES = (*_VARIANTS, CallMeBackEvent, UserFeedbackEvent)
+class PossibleSpoofPayload(Struct, kw_only=True):
+    """A call from a listed number of the account that the account may not have made."""
+
+    business_number: Annotated[str, Meta(description="The number that the call came from, which is the account's.")]
+    client_number: Annotated[str, Meta(description="The receiver.")]
+    cause: Annotated[
+        str,
+        Meta(
+            description="An edge of another account asked to sign the call; it arrived with a signature that was not"
+            " made here; or the account announces its calls, and not this one.",
+            extra_json_schema={"enum": list(SpoofCause)},
+        ),
+    ]
+    detected_at: Annotated[str, Meta(description="When, epoch seconds.", extra_json_schema=_SECONDS)]
+
+
+class PossibleSpoofEvent(_Event):
+    """An alarm, as it is sent. An extension of Callmark."""
+
+    event_type: Annotated[
+        str, Meta(description="Always `possible_spoof`.", extra_json_schema={"enum": ["possible_spoof"]})
+    ]
+    possible_spoof_payload: Annotated[PossibleSpoofPayload, Meta(description="The call.")]
+
+
+TYPES = (*_VARIANTS, CallMeBackEvent, UserFeedbackEvent, PossibleSpoofEvent)
 
 _ASKED: Json = {
     "business_number": "918040001234",
@@ -161,6 +187,12 @@ _FEEDBACK: Json = {
         }
     ],
 }
+_SPOOF: Json = {
+    "business_number": "918040001234",
+    "client_number": "919900112233",
+    "cause": "foreign_signing_request",
+    "detected_at": "1767261605",
+}
 
 
 def webhooks() -> Json:
@@ -181,6 +213,12 @@ def webhooks() -> Json:
             "A receiver answers a feedback campaign",
             UserFeedbackEvent,
             {"questions": ("Answers to questions", _event("user_feedback", _FEEDBACK))},
+        ),
+        "possibleSpoof": _told(
+            "receivePossibleSpoof",
+            "A call may forge a number of the account",
+            PossibleSpoofEvent,
+            {"edge": ("Another account asked to sign it", _event("possible_spoof", _SPOOF))},
         ),
     }
 

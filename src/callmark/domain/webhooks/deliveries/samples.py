@@ -27,6 +27,13 @@ def payload(kind: EventType, now: datetime) -> Mapping[str, object]:
                 "alternate_number": "",
                 "cmb_config_name": "Sample callbacks",
             }
+        case EventType.POSSIBLE_SPOOF:
+            return {
+                "business_number": _COMMON["business_number"],
+                "client_number": _COMMON["client_number"],
+                "cause": "foreign_signing_request",
+                "detected_at": epoch_text(now),
+            }
         case EventType.USER_FEEDBACK:
             return _COMMON | {
                 "campaign_id": "00000000-0000-4000-8000-000000000001",

@@ -1,0 +1,1 @@
+"""Alarms about calls that may forge the number of an account."""

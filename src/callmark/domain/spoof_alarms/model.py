@@ -1,0 +1,48 @@
+"""An alarm: why a call may forge a number, and how many an account hears of."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from callmark.domain.events.model import epoch_text
+from callmark.domain.ids import AccountId
+from callmark.kit.phone import PhoneNumber
+
+SAME_CALL = timedelta(minutes=2)
+"""Two causes of one caller and receiver within this time are taken for the same call."""
+PERIOD = timedelta(hours=1)
+MOST_IN_PERIOD = 60
+"""For one account; an attack of thousands of calls is told by these, and counted whole by the metric."""
+
+
+class SpoofCause(StrEnum):
+    """Why a call may be forged."""
+
+    FOREIGN_SIGNING_REQUEST = "foreign_signing_request"
+    """An edge of another account asked to sign it."""
+    FOREIGN_SIGNATURE = "foreign_signature"
+    """It arrived with a token of the kind `shaken` that was not signed here."""
+    NOT_ANNOUNCED = "not_announced"
+    """The account announces its calls, and not this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleSpoof:
+    """A call from a number of the account that the account may not have made."""
+
+    id: UUID
+    account_id: AccountId
+    caller_number: PhoneNumber
+    receiver_number: PhoneNumber
+    cause: SpoofCause
+    raised_at: datetime
+
+    def payload(self) -> dict[str, object]:
+        """As events carry it, in the words of the other events."""
+        return {
+            "business_number": self.caller_number,
+            "client_number": self.receiver_number,
+            "cause": self.cause.value,
+            "detected_at": epoch_text(self.raised_at),
+        }

@@ -1,0 +1,72 @@
+"""The SQL of spoof alarms."""
+
+from datetime import datetime
+
+from callmark.domain.ids import AccountId
+from callmark.domain.spoof_alarms.model import PossibleSpoof, SpoofCause
+from callmark.kit.db import Row, Tx, fetch_one
+from callmark.kit.phone import PhoneNumber
+
+_LOCK = 0x73706F6F66  # "spoof"
+
+
+async def lock_alarms(tx: Tx, account_id: AccountId) -> None:
+    """Waits until no other transaction raises an alarm of the account, up to the end of this one."""
+    await tx.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, $2))", str(account_id), _LOCK)
+
+
+async def count_recent(
+    tx: Tx, spoof: PossibleSpoof, same_call_since: datetime, period_since: datetime
+) -> tuple[int, int]:
+    """How many alarms there were about the same call, and in the period. Index `possible_spoof_account_newest`."""
+    row = await fetch_one(
+        tx,
+        "SELECT count(*) FILTER (WHERE caller_number = $2 AND receiver_number = $3 AND raised_at >= $4) AS same,"
+        " count(*) AS any FROM possible_spoof WHERE account_id = $1 AND raised_at >= $5",
+        spoof.account_id,
+        spoof.caller_number,
+        spoof.receiver_number,
+        same_call_since,
+        period_since,
+    )
+    return row["same"], row["any"]
+
+
+async def insert_spoof(tx: Tx, spoof: PossibleSpoof) -> None:
+    """Keeps an alarm."""
+    await tx.execute(
+        "INSERT INTO possible_spoof (id, account_id, caller_number, receiver_number, cause, raised_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        spoof.id,
+        spoof.account_id,
+        spoof.caller_number,
+        spoof.receiver_number,
+        spoof.cause.value,
+        spoof.raised_at,
+    )
+
+
+async def select_newest(tx: Tx, account_id: AccountId, limit: int) -> list[PossibleSpoof]:
+    """The account's alarms, newest first. Index `possible_spoof_account_newest`."""
+    rows = await tx.fetch(
+        "SELECT * FROM possible_spoof WHERE account_id = $1 ORDER BY raised_at DESC, id DESC LIMIT $2",
+        account_id,
+        limit,
+    )
+    return [_spoof(row) for row in rows]
+
+
+async def drop_raised_before(tx: Tx, instant: datetime) -> None:
+    """Deletes alarms raised before `instant`."""
+    await tx.execute("DELETE FROM possible_spoof WHERE raised_at < $1", instant)
+
+
+def _spoof(row: Row) -> PossibleSpoof:
+    return PossibleSpoof(
+        row["id"],
+        AccountId(row["account_id"]),
+        PhoneNumber(row["caller_number"]),
+        PhoneNumber(row["receiver_number"]),
+        SpoofCause(row["cause"]),
+        row["raised_at"],
+    )

@@ -1,0 +1,78 @@
+"""Use cases of spoof alarms: raise one, read an account's, forget old ones."""
+
+from datetime import timedelta
+
+import structlog
+
+from callmark.domain.deps import Deps
+from callmark.domain.events import service as events
+from callmark.domain.events.model import EventType
+from callmark.domain.ids import AccountId
+from callmark.domain.spoof_alarms import queries
+from callmark.domain.spoof_alarms.model import MOST_IN_PERIOD, PERIOD, SAME_CALL, PossibleSpoof, SpoofCause
+from callmark.kit.db import Tx
+from callmark.kit.errors import AppError
+from callmark.kit.ids import new_id
+from callmark.kit.metrics import counter
+from callmark.kit.phone import PhoneNumber, shorten
+
+log = structlog.get_logger(__name__)
+
+_RAISED = counter(
+    "callmark_possible_spoofs_total",
+    "Calls that may forge an account's number, by cause; more than accounts hear of, when there are very many.",
+    ["cause"],
+)
+
+
+async def raise_possible_spoof(
+    deps: Deps, account_id: AccountId, caller: PhoneNumber, receiver: PhoneNumber, cause: SpoofCause
+) -> bool:
+    """Tells the account of a call from its number that it may not have made; whether it was told.
+
+    Once for each call, and at most `MOST_IN_PERIOD` times an hour. A fault is logged and not raised: it must not decide
+    what becomes of the call.
+    """
+    _RAISED.labels(cause.value).inc()
+    spoof = PossibleSpoof(new_id(), account_id, caller, receiver, cause, deps.clock.now())
+    try:
+        if not await _keep(deps, spoof):
+            return False
+        await events.announce(deps, account_id)
+    except AppError as exc:
+        log.warning("possible_spoof_not_told", account=str(account_id), error=exc.detail)
+        return False
+    log.warning("possible_spoof", account=str(account_id), cause=cause.value, caller=shorten(caller))
+    return True
+
+
+async def _keep(deps: Deps, spoof: PossibleSpoof) -> bool:
+    """Keeps the alarm and its event, both or neither; not when the account has heard of the call or of enough."""
+    now = spoof.raised_at
+    async with deps.db.connection() as tx:  # without the lock, for the many that an attack brings
+        if await _is_enough(tx, spoof):
+            return False
+    async with deps.db.transaction() as tx:
+        await queries.lock_alarms(tx, spoof.account_id)
+        if await _is_enough(tx, spoof):
+            return False
+        await queries.insert_spoof(tx, spoof)
+        await events.append(tx, spoof.account_id, EventType.POSSIBLE_SPOOF, spoof.payload(), now)
+    return True
+
+
+async def _is_enough(tx: Tx, spoof: PossibleSpoof) -> bool:
+    same, recent = await queries.count_recent(tx, spoof, spoof.raised_at - SAME_CALL, spoof.raised_at - PERIOD)
+    return same > 0 or recent >= MOST_IN_PERIOD
+
+
+async def newest_alarms(deps: Deps, account_id: AccountId, *, limit: int = 100) -> list[PossibleSpoof]:
+    """The account's alarms, newest first."""
+    async with deps.db.connection() as tx:
+        return await queries.select_newest(tx, account_id, limit)
+
+
+async def forget_old_alarms(deps: Deps) -> None:
+    """Deletes alarms that are older than records are kept. Safe to repeat."""
+    async with deps.db.transaction() as tx:
+        await queries.drop_raised_before(tx, deps.clock.now() - timedelta(days=deps.settings.retention_days))
