@@ -106,14 +106,14 @@ async def test_members_of_another_role_get_what_is_chosen_for_them(stage: Stage)
     assert await told(stage) == ["alice@", "anna@"]
 
 
-async def test_mails_lead_to_the_settings_but_the_one_that_businesses_know(stage: Stage) -> None:
-    await tell(stage)
-    await tell(stage, AlertKind.DELIVERY_FAILED)
-    first, *_, last = await mails(stage)
-    for form in (first.text, first.html):
+@pytest.mark.parametrize("kind", DEFAULT_KINDS)
+async def test_every_mail_to_members_leads_to_where_alerts_are_chosen(stage: Stage, kind: AlertKind) -> None:
+    await tell(stage, kind)
+    told = await mails(stage)
+    assert told
+    for form in (form for one in told for form in (one.text, one.html)):
         assert "Choose alerts: http://callmark.test/console/alerts" in form
         assert "as a member of Acme" in form
-    assert "console/alerts" not in last.text
 
 
 async def test_an_address_gets_alerts_once_it_is_confirmed_until_its_reader_stops_them(

@@ -7,7 +7,7 @@ from typing import Protocol
 from callmark.domain.accounts import service as accounts
 from callmark.domain.alerts import links, model, queries
 from callmark.domain.alerts.links import LinkPurpose
-from callmark.domain.alerts.model import Alert, AlertKind, Recipient, RecipientKind
+from callmark.domain.alerts.model import Alert, Recipient, RecipientKind
 from callmark.domain.deps import Deps
 from callmark.domain.ids import AccountId
 from callmark.domain.mail import letters, service as mail
@@ -16,9 +16,6 @@ from callmark.domain.members import service as members
 from callmark.domain.work_names import WorkName
 from callmark.kit.db import Transaction, Tx
 from callmark.kit.secret_key import current_key, marked_key
-
-_UNCHANGED = frozenset({AlertKind.DELIVERY_FAILED})
-"""Kinds whose mail to members has no link to the settings: it is the one that businesses know."""
 
 
 class Enqueue(Protocol):
@@ -68,17 +65,16 @@ async def drop_channels(tx: Tx) -> None:
 
 async def _addresses(
     tx: Tx, deps: Deps, alert: Alert, account_name: str, recipients: list[Recipient]
-) -> dict[str, Footer | None]:
+) -> dict[str, Footer]:
     """Whom a mail goes to, each once, and what stands at its end."""
-    found: dict[str, tuple[str, Footer | None]] = {}
+    found: dict[str, tuple[str, Footer]] = {}
     to_settings = Footer(
         f"You get this email as a member of {account_name}.", "Choose alerts", f"{deps.public_url}/console/alerts"
     )
-    footer = None if alert.kind in _UNCHANGED else to_settings
     for one in recipients:
         if one.role is not None:
             for address in await members.emails_of(tx, alert.account_id, one.role):
-                found.setdefault(address.casefold(), (address, footer))
+                found.setdefault(address.casefold(), (address, to_settings))
     for one in recipients:
         if one.email is not None and one.email.casefold() not in found:
             token = links.signed(current_key(deps.settings, await marked_key(tx)), LinkPurpose.STOP, one.id)
