@@ -1,6 +1,7 @@
 """Migrations: from zero they give `schema.sql`; HEAD names the newest; running them again does nothing."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -53,3 +54,11 @@ async def test_a_database_newer_than_the_code_is_refused(empty: str) -> None:
 async def test_post_steps_wait_for_pre_steps(empty: str) -> None:
     with pytest.raises(SetupError, match="--phase pre"):
         await migrate.migrate(empty, SystemClock(), phase="post")
+
+
+def test_no_step_changes_how_long_it_or_a_later_one_waits() -> None:
+    """The runner sets both for each step; `SET` without `LOCAL` would hold for the connection, so for later steps."""
+    ours = re.compile(r"\b(SET|RESET)\s+(SESSION\s+)?\w+_timeout\b|\bset_config\(", re.IGNORECASE)
+    assert ours.search("SET lock_timeout = '5s';")
+    assert not ours.search("SET LOCAL lock_timeout = '5s';")
+    assert [step.number for step in migrate.migrations() if ours.search(step.sql)] == []

@@ -1,6 +1,3 @@
-SET lock_timeout = '5s';
-SET statement_timeout = '60s';
-
 CREATE TABLE file_draft (
   id uuid PRIMARY KEY,
   account_id uuid NOT NULL REFERENCES client_account (id),
