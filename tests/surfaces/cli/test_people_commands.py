@@ -53,6 +53,13 @@ def test_an_operator_is_made_gets_a_new_password_and_is_deleted(here: Here, pass
     assert "no operator" in here.error("operator", "show", made["id"])
 
 
+def test_without_a_terminal_the_way_to_give_a_password_is_named(here: Here) -> None:
+    email = f"olive-{random_text(6)}@operator.example"
+    refused = here.run("operator", "create", "--email", email)
+    assert (refused.code, "give --password-file FILE" in refused.err) == (2, True)
+    assert email not in here.text("operator", "list")
+
+
 def test_a_members_address_and_an_operators_never_meet(here: Here, password_file: str) -> None:
     account = here.json("account", "create", "--name", "Acme")["client_account_id"]
     alice = f"alice-{random_text(6)}@acme.example"

@@ -117,10 +117,21 @@ def sure(question: str, *, yes: bool) -> None:
         click.confirm(question, abort=True, err=True)
 
 
+_NOBODY_TO_ASK = "there is no terminal to ask for the password; give --password-file FILE (`-` for standard input)"
+
+
 def read_password(file: Path | None) -> str:
-    """The password a `--password-file` holds, else what the person at the terminal types twice."""
+    """The password a `--password-file` holds, else what the person at the terminal types twice.
+
+    Raises UsageError where nobody can be asked.
+    """
     if file is None:
-        return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        try:
+            return click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        except click.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise click.UsageError(_NOBODY_TO_ASK) from None
     with click.open_file(str(file)) as lines:
         return lines.readline().rstrip("\r\n")
 
