@@ -78,6 +78,19 @@ def test_never_more_than_ten_in_half_an_hour() -> None:
     assert played.tokens > 10
 
 
+def test_a_server_that_tells_what_is_left_decides_how_many_there_can_be(store: TokenStore) -> None:
+    numbers = iter(range(1, 40))
+    left = '"token";r=3;t=1800'
+    made = Played(lambda _: GOOD, token_reply=lambda: answer({"token": f"token-{next(numbers)}"}, ratelimit=left))
+    for number in range(1, 15):
+        flow = made.core(store=store).tokens.current(rejected=f"token-{number - 1}")
+        assert made.run(flow) == f"token-{number}"
+    made.token_reply = lambda: error(429, "too-many-requests", retry_after="90")
+    with pytest.raises(callmark.RateLimited) as refused:
+        made.run(made.core(store=store).tokens.current(rejected="token-14"))
+    assert refused.value.retry_after == 90
+
+
 def test_a_token_that_may_have_been_made_counts() -> None:
     tries = iter([callmark.APIConnectionError("cut")] * 9)
     played = Played(lambda _: GOOD, token_reply=lambda: next(tries, None))

@@ -21,6 +21,8 @@ class TokenState(Struct, frozen=True):
     """How far the server's clock is ahead."""
     history: list[float] = []
     """When tokens were made in the last half hour, oldest first."""
+    is_counted_there: bool = False
+    """Whether the server tells how many tokens are left."""
 
     def __repr__(self) -> str:
         return f"TokenState(made_at={self.made_at}, made={len(self.history)})"

@@ -1,5 +1,8 @@
 """Access tokens: made when needed, shared, renewed in time, never more than ten in half an hour (contract 3.1).
 
+A server that tells what is left (`RateLimit`) is asked, whatever was counted here: its operator may have set another
+number, and the reset of an emulator begins a new count.
+
 A token's age is counted by this machine's clock from before it was asked for, so a server whose clock is elsewhere does
 no harm. What `created_at` says of that other clock is kept: `starts_at` of a record is the server's present.
 """
@@ -94,7 +97,7 @@ class Tokens:
     def _make(self, state: TokenState) -> Flow[TokenState]:
         asked_at = self._environment.now()
         made = [at for at in state.history if 0 <= asked_at - at < WINDOW_S]
-        if len(made) >= MOST_TOKENS:
+        if len(made) >= MOST_TOKENS and not state.is_counted_there:
             raise _limit_reached(WINDOW_S - (asked_at - made[0]))
         counted = msgspec.structs.replace(state, history=[*made, asked_at])
         try:
@@ -107,7 +110,13 @@ class Tokens:
                 self._store.save(self._name, counted)
             raise
         offset = (out.created_at.timestamp() - self._environment.now()) if out.created_at else 0.0
-        new = TokenState(out.token, asked_at, 0.0 if abs(offset) < _TRIVIAL_OFFSET_S else offset, counted.history)
+        new = TokenState(
+            out.token,
+            asked_at,
+            0.0 if abs(offset) < _TRIVIAL_OFFSET_S else offset,
+            counted.history,
+            is_counted_there=_is_told(answer),
+        )
         self._store.save(self._name, new)
         return new
 
@@ -121,6 +130,11 @@ class Tokens:
             "X-Public-Access": "allow",
         }
         return Request("POST", f"{options.base_url}/clients/{options.account_id}/token", headers, pair)
+
+
+def _is_told(answer: Answer) -> bool:
+    """Whether the server says how many tokens may still be made."""
+    return answer.headers.get("ratelimit", "").startswith('"token";r=')
 
 
 def _may_have_counted(exc: CallmarkError) -> bool:

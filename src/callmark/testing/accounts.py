@@ -37,7 +37,7 @@ class ForgetfulTokenStore(MemoryTokenStore):
     def load(self, name: str) -> TokenState:
         """The state without its history."""
         kept = super().load(name)
-        return TokenState(kept.token, kept.made_at, kept.clock_offset_s)
+        return TokenState(kept.token, kept.made_at, kept.clock_offset_s, is_counted_there=kept.is_counted_there)
 
 
 class _Client(callmark.Client):
