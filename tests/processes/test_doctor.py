@@ -54,6 +54,10 @@ class Doctor:
         assert f"\n         {wrong.advice}\n" in text
         return wrong
 
+    async def text(self) -> str:
+        """What people read."""
+        return (await self._run()).stdout
+
     async def _run(self, *arguments: str, **changed: str) -> Result:
         variables = self.variables | {f"CALLMARK_{name.upper()}": value for name, value in changed.items()}
         return await asyncio.to_thread(CliRunner().invoke, cli, ["doctor", *arguments], env=variables)

@@ -30,12 +30,16 @@ _KEY_LOST = (
 
 
 class CheckResult(msgspec.Struct, frozen=True):
-    """One thing that was checked; `advice` says what to do when it is not ok."""
+    """One thing that was checked; `advice` says what to do when it is not ok.
+
+    What could not be `checked` is not wrong: `detail` says why it could not.
+    """
 
     name: str
     ok: bool
     detail: str
     advice: str = ""
+    checked: bool = True
 
 
 def nearest_place(path: Path) -> Path:

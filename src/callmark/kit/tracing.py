@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from enum import Enum
+from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
 HEADER = "traceparent"
+INSTALL = "pip install 'callmark[server,tracing]'"
+"""What brings the packages that traces need."""
+
 FLUSH_WITHIN_S = 1.0
 """How long what is left may take to be sent when the process ends: it has five seconds in all."""
 
@@ -108,6 +112,16 @@ def begin(name: str, kind: SpanKind, *, parent: str | None, **facts: Value) -> T
     return TracedSpan(_started(_tracer, name, kind, parent, facts)) if _tracer and parent else _NOTHING
 
 
+def is_installed() -> bool:
+    """Whether the packages that traces need are there."""
+    try:
+        for module in ("exporter.otlp.proto.http.trace_exporter", "sdk.trace.export"):
+            import_module(f"opentelemetry.{module}")
+    except ImportError:
+        return False
+    return True
+
+
 def is_on() -> bool:
     """Whether this process traces."""
     return _tracer is not None
@@ -162,8 +176,7 @@ def _exporting(endpoint: str, process: str) -> "TracerProvider":
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as exc:
         raise SetupError(
-            "CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed:"
-            " pip install 'callmark[server,tracing]'"
+            f"CALLMARK_OTLP_ENDPOINT is set, but the packages for traces are not installed: {INSTALL}"
         ) from exc
     name = os.environ.get("OTEL_SERVICE_NAME", "callmark")
     resource = Resource.create({"service.name": name, "callmark.process": process})

@@ -7,7 +7,7 @@ import click
 import httpx
 import msgspec
 
-from callmark.kit import checks
+from callmark.kit import checks, tracing
 from callmark.kit.checks import CheckResult
 from callmark.kit.engines.binaries import OLDEST_NATS, choose_postgres, find_nats, program_version
 from callmark.kit.engines.data_directory import read_installation
@@ -34,10 +34,16 @@ def doctor(context: click.Context, data: Path | None, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
     else:
         for finding in found:
-            click.echo(f"{'ok      ' if finding.ok else 'problem '} {finding.name}: {finding.detail}")
+            click.echo(f"{_mark(finding)} {finding.name}: {finding.detail}")
             if finding.advice:
                 click.echo(f"         {finding.advice}")
     context.exit(0 if all(finding.ok for finding in found) else 1)
+
+
+def _mark(finding: CheckResult) -> str:
+    if not finding.checked:
+        return "unknown "
+    return "ok      " if finding.ok else "problem "
 
 
 async def examine(data: Path | None) -> list[CheckResult]:
@@ -47,6 +53,7 @@ async def examine(data: Path | None) -> list[CheckResult]:
     except SetupError as exc:
         return [CheckResult("settings", ok=False, detail=exc.message, advice="Correct or unset that variable.")]
     findings = [CheckResult("settings", ok=True, detail="all variables are known and valid"), _static_files()]
+    findings += [_tracing()] if settings.otlp_endpoint else []
     if settings.embedded_postgres or settings.embedded_nats:
         findings += [
             _postgres_programs(settings),
@@ -57,11 +64,34 @@ async def examine(data: Path | None) -> list[CheckResult]:
     try:
         settings = reach(settings)
     except SetupError as exc:
-        none = CheckResult("installation", ok=True, detail=f"{exc.message} (engines not checked)")
-        return [*findings, none, *await _ports(settings)]
+        none = CheckResult("installation", ok=True, detail=exc.message)
+        return [*findings, none, *await _own_engines(settings), *await _ports(settings)]
     findings += [finding async for finding in check_postgres(settings)]
     findings += [await check_nats(settings), await check_object_store(settings)]
     return [*findings, *(await _parts(settings) or await _ports(settings))]
+
+
+async def _own_engines(settings: Settings) -> list[CheckResult]:
+    """What can be asked where nothing runs: embedded engines are started by `callmark serve`, and by nobody else."""
+    found: list[CheckResult] = []
+    if settings.postgres_dsn:
+        found += [finding async for finding in check_postgres(settings)]
+    else:
+        found.append(_not_checked("postgresql", settings))
+    found.append(await check_nats(settings) if settings.nats_url else _not_checked("nats", settings))
+    return [*found, await check_object_store(settings)]
+
+
+def _not_checked(name: str, settings: Settings) -> CheckResult:
+    why = f"not checked: it is embedded, and nothing runs on {settings.data}. Start it, then run this command again"
+    return CheckResult(name, ok=True, detail=why, checked=False)
+
+
+def _tracing() -> CheckResult:
+    if tracing.is_installed():
+        return CheckResult("tracing", ok=True, detail="its packages are installed")
+    advice = f"Run: {tracing.INSTALL}. Or unset CALLMARK_OTLP_ENDPOINT."
+    return CheckResult("tracing", ok=False, detail="the packages for traces are not installed", advice=advice)
 
 
 def _postgres_programs(settings: Settings) -> CheckResult:

@@ -1,0 +1,66 @@
+"""What `callmark doctor` cannot or need not ask, and packages that are missing."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.engines import SECRET_KEY, Engines
+from tests.processes.test_doctor import Doctor, execute, free_port
+
+from callmark.domain.deps import Deps
+from callmark.domain.mail import service as mail
+from callmark.kit.checks import CheckResult
+
+ENGINES = ("CALLMARK_POSTGRES_DSN", "CALLMARK_NATS_URL")
+
+
+@pytest.fixture
+def doctor(engines: Engines, deps: Deps, tmp_path: Path) -> Doctor:
+    """Of an installation that is well: own engines, no process runs."""
+    assert deps
+    own = dict(zip(ENGINES, (engines.dsn, engines.nats_url), strict=True))
+    rest = {"SECRET_KEY": SECRET_KEY, "DATA": str(tmp_path / "data"), "PORT": str(free_port())}
+    return Doctor(own | {f"CALLMARK_{name}": value for name, value in rest.items()})
+
+
+async def test_a_copy_needs_no_mail_server(doctor: Doctor, engines: Engines, deps: Deps) -> None:
+    async with deps.db.transaction() as tx:
+        await mail.enqueue(tx, to="a@acme.example", subject="Hi", text="Hi", html="Hi", now=deps.clock.now())
+    assert (await doctor.problem()).name == "mail"
+    await execute(engines, "UPDATE installation SET held_at = now()")
+    found = (await doctor.examine())["mail"]
+    assert (found.ok, found.detail) == (True, "no mail server is needed: a copy sends none; mails that wait: 1")
+
+
+async def test_what_is_embedded_where_nothing_runs_is_said_to_be_unknown(doctor: Doctor, tmp_path: Path) -> None:
+    embedded = Doctor({name: value for name, value in doctor.variables.items() if name not in ENGINES})
+    found = await embedded.examine()
+    for name in ("postgresql", "nats"):
+        assert (found[name].checked, found[name].ok) == (False, True)
+        assert f"nothing runs on {tmp_path / 'data'}" in found[name].detail
+    assert "object store" in found
+    assert "unknown  postgresql: not checked: it is embedded" in await embedded.text()
+    assert not (tmp_path / "data").exists()
+    half = await Doctor({name: value for name, value in doctor.variables.items() if name != ENGINES[1]}).examine()
+    assert (half["postgresql"].checked, half["nats"].checked) == (True, False)
+    assert half["schema"].ok
+
+
+async def test_packages_for_traces_are_missing_where_traces_are_wanted(doctor: Doctor) -> None:
+    without = "import sys; sys.modules['opentelemetry.sdk.trace'] = None; "
+    wanted = doctor.variables | {"CALLMARK_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
+
+    def told(before: str, variables: dict[str, str]) -> dict[str, CheckResult]:
+        command = [sys.executable, "-c", f"{before}from callmark.main import cli; cli()", "doctor", "--json"]
+        ended = subprocess.run(command, env=os.environ | variables, capture_output=True, check=False)
+        return {one.name: one for one in msgspec.json.decode(ended.stdout, type=list[CheckResult])}
+
+    missing = (await asyncio.to_thread(told, without, wanted))["tracing"]
+    assert not missing.ok
+    assert "pip install 'callmark[server,tracing]'" in missing.advice
+    assert (await asyncio.to_thread(told, "", wanted))["tracing"].ok
+    assert "tracing" not in await asyncio.to_thread(told, without, doctor.variables)
