@@ -162,7 +162,10 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
 def test_the_menu_of_a_phone_keeps_the_focus_and_closes_by_escape_or_a_tap_beside_it(console: ConsoleTabs) -> None:
     page = console.signed_in("admin", width=PHONE)
     opener, menu = page.get_by_role("link", name="Open the menu"), page.get_by_role("complementary", name="Menu")
+    brand = page.locator(".cs-brand:visible")
+    expect(brand).to_have_count(1)
     opener.click()
+    expect(page.locator(":not([inert] *).cs-brand:visible")).to_have_count(1)
     expect(page.get_by_role("link", name="Close the menu")).to_be_focused()
     check_page(page)
     for _ in range(40):
