@@ -32,6 +32,7 @@ RUN_BY = {
     "docs/config-file.md": "tests/client/cli/test_account_file.py",
     "docs/passport.md": "tests/passport/test_docs.py",
     "docs/receiving.md": "tests/client/test_docs.py",
+    "docs/signed-calls-operators.md": "tests/surfaces/cli/test_signed_call_commands.py",
     "docs/testing.md": "tests/testing/test_projects.py",
     "docs/webhooks.md": "tests/e2e/test_demo.py",
     "examples/dialer/README.md": "tests/examples/test_pushing.py",

@@ -70,6 +70,7 @@ OPERATOR_COMMANDS = {
     "callback": _Entry("callmark.surfaces.cli.callback:group", "Manage Call Me Back and its requests."),
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Manage the credentials of handset apps."),
     "edge": _Entry("callmark.surfaces.cli.edge:group", "Manage edges, the call servers that have calls signed."),
+    "stir": _Entry("callmark.surfaces.cli.stir:group", "Manage what calls are signed with, and trusted roots."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Show call records and their timelines, or withdraw one."),
 }
 _OF_CLIENT = "Client commands, over the API with a key (docs/client-commands.md)"

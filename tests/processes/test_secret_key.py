@@ -8,6 +8,8 @@ import msgspec
 import pytest
 import standardwebhooks
 from tests.auditing import log_of
+from tests.domain.numbers.staging import Business
+from tests.domain.signer_certificates.staging import make_signing_business
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -16,11 +18,15 @@ from callmark.domain.deps import Deps
 from callmark.domain.members import service as members
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.sessions.model import MemberState
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.webhooks import secrets, service as webhooks
 from callmark.kit import checks
 from callmark.kit.errors import SetupError
+from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import FILE, NEXT_FILE, OLD_FILE, known_keys, make_key, settle_key
 from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.kit.short_memory import ShortMemory
+from callmark.passport import Signer
 from callmark.processes.compose import open_deps
 from callmark.processes.secret_key import reset_key, rotate_key
 from callmark.surfaces.cli.session import operator_at_terminal
@@ -211,3 +217,37 @@ async def test_a_secret_that_no_key_opens_is_named_and_does_not_stop_a_rotation(
     assert done.unreadable == [made.webhook.id]
     settle_key(here.data)
     assert (await here.finding()).ok
+
+
+async def signs(deps: Deps, business: Business, number: PhoneNumber) -> Signer | None:
+    """Who signs a call, in a process that knows nothing yet."""
+    fresh = replace(deps, memory=ShortMemory())
+    return await signer_certificates.signer_of(fresh, business.account_id, number)
+
+
+async def test_calls_are_signed_with_the_same_key_after_a_rotation_and_with_none_after_a_reset(here: Here) -> None:
+    deps = here.stage.deps
+    business, (number, *_) = await make_signing_business(deps)
+    before = await signs(deps, business, number)
+    assert before
+    assert (await rotate_key(deps, here.settings)).count == 2  # of the root, and of the account's certificate
+    (here.data / OLD_FILE).unlink()
+    after = await signs(deps, business, number)
+    assert after
+    assert (after.x5u, after.key.private_numbers()) == (before.x5u, before.key.private_numbers())
+    (here.data / FILE).unlink()
+    await reset_key(deps, here.settings)
+    assert await signs(deps, business, number) is None
+    (root,) = await roots.list_roots(deps)
+    assert not root.is_own  # calls that were signed before still count
+    await roots.create_root(deps, "Another", None, by=SYSTEM)
+    assert await signs(deps, business, number)
+
+
+async def test_without_the_secret_key_a_call_goes_on_without_a_signature(here: Here, tmp_path: Path) -> None:
+    business, (number, *_) = await make_signing_business(here.stage.deps)
+    assert await signs(here.stage.deps, business, number)
+    keyless = msgspec.structs.replace(here.settings, data=tmp_path / "elsewhere", secret_key=None)
+    elsewhere = replace(here.stage.deps, settings=keyless)
+    assert await signs(elsewhere, business, number) is None
+    assert await signs(here.stage.deps, business, number)

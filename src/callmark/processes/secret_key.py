@@ -6,6 +6,7 @@ killed at any point leaves a key that fits, and may be run again.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,8 @@ from typing import TypeVar
 import click
 
 from callmark.domain.deps import Deps
+from callmark.domain.ids import WebhookId
+from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import secrets
 from callmark.kit import logs
 from callmark.kit.errors import SetupError
@@ -30,6 +33,15 @@ _SET_BOTH = (
 )
 
 
+@dataclass(frozen=True)
+class Rotated:
+    """How many secrets were encrypted with the new key; the webhooks, and how many signing keys, that no key opens."""
+
+    count: int
+    unreadable: list[WebhookId]
+    unreadable_keys: int
+
+
 @click.group("secret-key")
 def group() -> None:
     """Replace the secret key of the installation."""
@@ -40,10 +52,15 @@ def group() -> None:
 def rotate(data: Path | None) -> None:
     """Replace the secret key while everything runs.
 
-    Encrypts every webhook secret with the new key; receivers see no change. If it is interrupted, run it again.
+    Encrypts every webhook secret and signing key with the new key; receivers see no change. If it is interrupted, run
+    it again.
     """
     done = _run(data, rotate_key)
     click.echo(f"The secret key is replaced. Secrets that were re-encrypted: {done.count}.")
+    if done.unreadable_keys:
+        click.echo(
+            f"No key here can decrypt {done.unreadable_keys} signing keys. Their calls go on without a signature."
+        )
     if done.unreadable:
         click.echo(
             "No key here can decrypt the secrets of these webhooks. Rotate each one with `callmark webhook rotate`:"
@@ -58,13 +75,15 @@ def rotate(data: Path | None) -> None:
 def reset(data: Path | None, *, yes: bool) -> None:
     """Start with a new secret key after the current one is lost.
 
-    Every webhook gets a new secret, which is shown to nobody. A mail tells the admins of every account.
+    Every webhook gets a new secret, which is shown to nobody. A mail tells the admins of every account. Calls are not
+    signed until there is another root of the installation's own, or another certificate is imported.
     """
     if not yes:
         click.echo(
             "Every webhook of every account gets a new secret. Receivers that verify signatures will refuse events"
         )
         click.echo("until their admins rotate the secret; mails tell them how. Download links stop working.")
+        click.echo("Calls are no longer signed until you run `callmark stir root create` or import certificates.")
         click.echo(
             "If the key is not lost but only missing here, put it back instead. To replace a key you have, use rotate."
         )
@@ -74,7 +93,7 @@ def reset(data: Path | None, *, yes: bool) -> None:
     click.echo("Restart the processes that stopped because the key was missing.")
 
 
-async def rotate_key(deps: Deps, settings: Settings) -> secrets.Sealed:
+async def rotate_key(deps: Deps, settings: Settings) -> Rotated:
     """Makes the following key the installation's; `settings` are those of the environment, without a found key."""
     known = known_keys(settings)
     async with deps.db.transaction() as tx:
@@ -90,11 +109,12 @@ async def rotate_key(deps: Deps, settings: Settings) -> secrets.Sealed:
     async with deps.db.transaction() as tx:
         marked = await lock_key(tx)
         rest = await secrets.seal_rest(tx, new, known)
+        signing = await signing_keys.seal_all(tx, new, known)
         if marked != mark(new):
             await set_key(tx, new, deps.real_clock.now())
     if settings.secret_key is None:
         settle_key(settings.data)
-    return secrets.Sealed(done.count + rest.count, rest.unreadable)
+    return Rotated(done.count + rest.count + signing.count, rest.unreadable, signing.unreadable)
 
 
 async def reset_key(deps: Deps, settings: Settings) -> int:
@@ -106,6 +126,7 @@ async def reset_key(deps: Deps, settings: Settings) -> int:
             raise SetupError("CALLMARK_SECRET_KEY is this installation's current key; set another one first")
         count = 0
         if marked != mark(new):  # else a run before this one was interrupted after its commit
+            await signing_keys.forget_all(tx, deps.real_clock.now())
             count = await secrets.give_new_secrets(deps, tx, new, by=operator_at_terminal())
             await set_key(tx, new, None)
     if settings.secret_key is None:

@@ -24,6 +24,7 @@ from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, SetupError, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import sealer
+from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import read_authority, read_chain
 from callmark.passport.claims import Kind
 from callmark.passport.verifying import Signer
@@ -69,7 +70,12 @@ async def signer_of(
     """
     if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
         return signer
-    if await _tried(deps, account_id, caller, icon):
+    try:
+        is_worth_a_look = await _tried(deps, account_id, caller, icon)
+    except SetupError as exc:  # without the secret key the call goes on without a signature
+        log.warning("certificate_not_issued", account_id=str(account_id), error=exc.detail)
+        is_worth_a_look = False
+    if is_worth_a_look:
         deps.memory.forget(_key(account_id))
         if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
             return signer
@@ -120,13 +126,11 @@ async def renew(
             return False
         root, root_key = own[0], keys.opened(keys.opener(deps.settings), own[1], own[0].id.bytes)
         facts = IssuedFacts(account, await numbers.proven_numbers(tx, account_id), issuing.icons_of(pngs))
-        current = [
-            read_signing(deps, stored, sealed_key)
-            for stored, sealed_key in await queries.select_in_use(tx, account_id)
-            if not stored.is_imported
-        ]
+        issued = [row for row in await queries.select_in_use(tx, account_id) if not row[0].is_imported]
+        current = [one for row in issued if (one := _readable(deps, *row)) is not None]
         now = deps.real_clock.now()
         renewal = issuing.renewal_of(facts, current, root, root_key, now, anew=anew)
+        renewal.outdated.extend({stored.id for stored, _ in issued} - {one.stored.id for one in current})
         await _write(deps, tx, renewal)
         for stored, _ in renewal.made:
             await _note(deps, tx, by, "certificate.issued", stored)
@@ -167,7 +171,7 @@ async def import_certificate(
         if account_id is not None:
             await accounts.lock_account(tx, account_id)
         before = [one for one, _ in await queries.select_in_use(tx, account_id) if one.is_imported]
-        outdated = [one.id for one in before if importing.covers_all(allowed, _allowed_by(one))]
+        outdated = [one.id for one in before if importing.covers_all(allowed, allowed_by(one))]
         await _write(deps, tx, Renewal(outdated, [(stored, key)]))
         await _note(deps, tx, by, "certificate.imported", stored)
     deps.memory.forget(_key(account_id))
@@ -183,6 +187,11 @@ async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> 
 def url_of(deps: Deps, stored: StoredCertificate) -> str:
     """Where verifiers find it."""
     return f"{deps.public_url}/stir/v1/certs/{stored.serial}.pem"
+
+
+def allowed_by(stored: StoredCertificate) -> TnAuthList:
+    """The numbers and provider codes that it lists."""
+    return read_authority(read_chain(stored.chain.encode())[0])[0]
 
 
 def read_signing(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> SigningCertificate:
@@ -217,9 +226,20 @@ async def _parsed(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> S
 
     try:
         return await deps.memory.get(("signing certificate", stored.id), _PARSED_S, parse)
-    except SetupError as exc:  # the call goes on without a signature
-        log.warning("signing_key_unreadable", certificate_id=str(stored.id), error=exc.detail)
-        return None
+    except SetupError as exc:
+        return _note_unreadable(stored, exc)
+
+
+def _readable(deps: Deps, stored: StoredCertificate, sealed_key: bytes) -> SigningCertificate | None:
+    try:
+        return read_signing(deps, stored, sealed_key)
+    except SetupError as exc:
+        return _note_unreadable(stored, exc)
+
+
+def _note_unreadable(stored: StoredCertificate, exc: SetupError) -> None:
+    """Without its key the call goes on without a signature."""
+    log.warning("signing_key_unreadable", certificate_id=str(stored.id), error=exc.detail)
 
 
 async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon]:
@@ -229,10 +249,6 @@ async def _icons(deps: Deps, account_id: AccountId) -> list[BrandIcon]:
         return []
     icons = [await brand_icons.icon_of(deps, logo) for logo in sorted(logos)]
     return [icon for icon in icons if icon is not None]
-
-
-def _allowed_by(stored: StoredCertificate) -> importing.TnAuthList:
-    return read_authority(read_chain(stored.chain.encode())[0])[0]
 
 
 async def _write(deps: Deps, tx: Tx, renewal: Renewal) -> None:

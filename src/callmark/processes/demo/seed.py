@@ -18,6 +18,7 @@ from callmark.domain.labels import categories, logo, service as labels
 from callmark.domain.labels.model import LabelType
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind, Role
 from callmark.domain.policy.plan import ALL_FEATURES
+from callmark.domain.signer_certificates import roots
 from callmark.kit.errors import NotFound, SetupError
 from callmark.kit.ids import parse_uuid
 from callmark.processes.demo.credentials import AccountOut, Credentials, DemoLabel, DemoOperator, LabelsOut
@@ -27,6 +28,10 @@ from callmark.surfaces.emulator.guard import emulator_token
 
 DEMO = "Demo"
 """Name of the seeded keys and of the handset app."""
+
+
+ROOT, PROVIDER_CODE = "Callmark demo root", "DEMO"
+"""What the certificates of the demo's accounts are issued by."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,8 @@ async def seed(deps: Deps, known: Credentials | None) -> Credentials:
             f"the installation in {deps.settings.data} is not a demo: it has accounts of its own. Give another --data."
         )
     before = {account.name: account for account in known.accounts} if known else {}
+    if not any(root.is_own for root in await roots.list_roots(deps)):
+        await roots.create_root(deps, ROOT, PROVIDER_CODE, by=SYSTEM)
     return Credentials(
         base_url=deps.public_url,
         console_url=f"{deps.public_url}/console",
