@@ -114,6 +114,7 @@ def test_the_audit_log_names_a_key_by_its_name_and_a_person_by_its_address() -> 
 MANAGED = {
     "webhooks_view",
     "webhooks_manage",
+    "alerts_manage",
     "labels_view",
     "labels_manage",
     "call_reasons_view",

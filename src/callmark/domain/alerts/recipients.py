@@ -40,9 +40,7 @@ async def add_role(
     deps: Deps, account_id: AccountId, role: Role, alert_kinds: Collection[str], *, by: Actor
 ) -> Recipient:
     """The members of a role get alerts. Raises InvalidInput, Conflict when they do already."""
-    async with deps.db.transaction() as tx:
-        one = _new(deps, account_id, RecipientKind.ROLE, alert_kinds, by)
-        return await _add(tx, deps, replace(one, role=role), by)
+    return await _added(deps, new_role(deps, account_id, role, alert_kinds, by=by), by)
 
 
 async def add_email(
@@ -52,42 +50,69 @@ async def add_email(
 
     Raises InvalidInput, Conflict for an address that has them already, TooManyRequests after many mails to it.
     """
-    one = _new(deps, account_id, RecipientKind.EMAIL, alert_kinds, by)
-    email = email_address(email)
-    await throttle.take(deps, throttle.MAIL, email.casefold())
-    async with deps.db.transaction() as tx:
-        made = await _add(tx, deps, replace(one, email=email), by)
-        account = await accounts.find_account(tx, account_id)
-        token = links.signed(current_key(deps.settings, await marked_key(tx)), LinkPurpose.CONFIRM, made.id)
-        await letters.send_alert_confirmation(deps, tx, email, account.name, by.email, token)
-    return made
+    return await _added(deps, await new_email(deps, account_id, email, alert_kinds, by=by), by)
 
 
 async def add_channel(
     deps: Deps, account_id: AccountId, name: str, url: str, alert_kinds: Collection[str], *, by: Actor
 ) -> Recipient:
     """A URL gets alerts as posts. Raises InvalidInput."""
+    return await _added(deps, new_channel(deps, account_id, name, url, alert_kinds, by=by), by)
+
+
+def new_role(deps: Deps, account_id: AccountId, role: Role, alert_kinds: Collection[str], *, by: Actor) -> Recipient:
+    """A recipient for `add_in`. Raises InvalidInput."""
+    return replace(_new(deps, account_id, RecipientKind.ROLE, alert_kinds, by), role=role)
+
+
+async def new_email(
+    deps: Deps, account_id: AccountId, email: str, alert_kinds: Collection[str], *, by: Actor
+) -> Recipient:
+    """As `new_role`. Raises TooManyRequests after many mails to the address."""
+    one = replace(_new(deps, account_id, RecipientKind.EMAIL, alert_kinds, by), email=email_address(email))
+    await throttle.take(deps, throttle.MAIL, (one.email or "").casefold())
+    return one
+
+
+def new_channel(
+    deps: Deps, account_id: AccountId, name: str, url: str, alert_kinds: Collection[str], *, by: Actor
+) -> Recipient:
+    """As `new_role`."""
     one = _new(deps, account_id, RecipientKind.CHANNEL, alert_kinds, by)
     url = outbound_url(url.strip(), allowed_networks(deps.settings))
+    return replace(one, name=_channel_name(name), url=url)
+
+
+async def add_in(tx: Transaction, deps: Deps, one: Recipient, *, by: Actor) -> Recipient:
+    """Adds a new recipient, and sends an address its link. Raises Conflict for one that gets alerts already."""
+    await _add(tx, deps, one, by)
+    if one.email:
+        account = await accounts.find_account(tx, one.account_id)
+        token = links.signed(current_key(deps.settings, await marked_key(tx)), LinkPurpose.CONFIRM, one.id)
+        await letters.send_alert_confirmation(deps, tx, one.email, account.name, by.email, token)
+    return one
+
+
+async def _added(deps: Deps, one: Recipient, by: Actor) -> Recipient:
     async with deps.db.transaction() as tx:
-        return await _add(tx, deps, replace(one, name=_channel_name(name), url=url), by)
+        return await add_in(tx, deps, one, by=by)
 
 
 async def change_kinds(
     deps: Deps,
     account_id: AccountId,
     recipient_id: RecipientId,
-    alert_kinds: Collection[str],
+    alert_kinds: Collection[str] | None,
     *,
     by: Actor,
     name: str | None = None,
 ) -> Recipient:
-    """What a recipient gets from now on, and a channel's name. Raises NotFound, InvalidInput."""
+    """What a recipient gets from now on (None: as before), and a channel's name. Raises NotFound, InvalidInput."""
     async with deps.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         old = _only(await alerts.list_in(tx, account_id), recipient_id)
-        kinds = model.wanted_kinds(alert_kinds, is_admins=old.is_admins)
-        new = replace(old, alert_kinds=kinds, name=_channel_name(name) if name is not None and old.url else old.name)
+        given = old.alert_kinds if alert_kinds is None else model.wanted_kinds(alert_kinds, is_admins=old.is_admins)
+        new = replace(old, alert_kinds=given, name=_channel_name(name) if name is not None and old.url else old.name)
         await queries.save_recipient(tx, new)
         await _note(tx, deps, "alerts.changed", new, by)
     return new
@@ -148,7 +173,7 @@ def _new(deps: Deps, account_id: AccountId, kind: RecipientKind, alert_kinds: Co
     return Recipient(RecipientId(new_id()), account_id, kind, kinds, by.email, deps.clock.now())
 
 
-async def _add(tx: Transaction, deps: Deps, one: Recipient, by: Actor) -> Recipient:
+async def _add(tx: Transaction, deps: Deps, one: Recipient, by: Actor) -> None:
     await accounts.lock_account(tx, one.account_id)
     present = await alerts.list_in(tx, one.account_id)
     if len(present) > MOST_RECIPIENTS:
@@ -157,7 +182,6 @@ async def _add(tx: Transaction, deps: Deps, one: Recipient, by: Actor) -> Recipi
         raise Conflict("members of this role get alerts already; change what they get", field="role")
     await queries.save_recipient(tx, one)
     await _note(tx, deps, "alerts.added", one, by)
-    return one
 
 
 def _channel_name(text: str) -> str:

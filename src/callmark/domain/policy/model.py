@@ -123,10 +123,9 @@ _FOR_PEOPLE = frozenset(
         Action.MEMBERS_VIEW,
         Action.MEMBERS_MANAGE,
         Action.ACCOUNT_MANAGE,
-        Action.ALERTS_MANAGE,
     }
 )
-"""What admins do and no key does: their own sessions and pages, and everything that lets someone in or tells them."""
+"""What admins do and no key does: their own sessions and pages, and everything that lets someone in."""
 
 KEY_POLICY: dict[KeyAccess, frozenset[Action]] = {
     MANAGEMENT: POLICY[Role.ADMIN] - _FOR_PEOPLE - {Action.RECORDS_VIEW, Action.RECORDS_PUSH},

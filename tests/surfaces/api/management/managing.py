@@ -16,6 +16,7 @@ from tests.domain.numbers.staging import labelled_set
 from tests.factories import Cast, make_branch, make_cast, make_label, phone
 from tests.listed import make_listed, offer_everything, ring
 
+from callmark.domain.alerts import recipients
 from callmark.domain.call_reasons import service as call_reasons
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
@@ -130,7 +131,9 @@ async def make_everything(deps: Deps, account_id: AccountId) -> dict[str, str]:
     pending = phone()
     job = await numbers.publish(deps, account_id, draft.id, [pending], by=SYSTEM)
     proof = await proofs.request_proof(deps, account_id, [pending], None, by=SYSTEM)
+    told = await recipients.add_email(deps, account_id, "ops@elsewhere.example", ["webhook_paused"], by=SYSTEM)
     return {
+        "recipientId": str(told.id),
         "proofRequestId": str(proof.id),
         "labelId": str(label.id),
         "callReasonId": str(reason.id),

@@ -2,6 +2,7 @@
 
 from callmark.surfaces.api.management import (
     account,
+    alert_recipient_routes,
     call_reasons,
     callback_routes,
     campaign_routes,
@@ -25,6 +26,7 @@ MANAGEMENT_ROUTES = tuple(
         *callback_routes.ROUTES,
         *campaign_routes.ROUTES,
         *webhook_routes.ROUTES,
+        *alert_recipient_routes.ROUTES,
         *account.ROUTES,
     )
 )
