@@ -21,6 +21,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from tests.alerting import PROMTOOL, RULES, Looks, judge
 from tests.domain.personalisation.test_service import new_record
+from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
 from tests.factories import ALICE, Cast, make_cast, phone, submit_batch
 from tests.scraping import Scrape, Series, scrape
@@ -35,6 +36,8 @@ from callmark.domain.mail import jobs as mail_jobs, service as mail
 from callmark.domain.personalisation import partitions
 from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.model import SCHEDULE
 from callmark.kit import patience
 from callmark.kit.clock import FakeClock, ProductClock, SystemClock
@@ -45,6 +48,7 @@ from callmark.kit.fabric import Fabric
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.process_metrics import name_process, watch_loop
 from callmark.kit.work import Worker
+from callmark.passport import TnAuthList
 from callmark.surfaces.api.routes import ROUTES
 from callmark.surfaces.app import build_app
 from callmark.surfaces.gateway.metrics import CONNECTED
@@ -369,3 +373,14 @@ async def test_a_copy_that_was_not_released(well: Deps) -> None:
     async with well.db.connection() as tx:
         await tx.execute("UPDATE installation SET held_at = $1", well.real_clock.now())
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkOutgoingHeld", after_minutes=90)
+
+
+@pytest.mark.parametrize(("days", "kind"), [(13, "imported"), (4, "issued")])
+async def test_a_certificate_that_is_about_to_end(well: Deps, days: int, kind: str) -> None:
+    now = well.real_clock.now()
+    leaf, key = make_authority(now).issue(TnAuthList.of(codes=["709J"]), now=now, days=days)
+    before = await scrape(well)
+    await signer_certificates.import_certificate(well, None, pem(leaf), key_pem(key), by=SYSTEM)
+    async with well.db.connection() as tx:
+        await tx.execute("UPDATE signer_certificate SET is_imported = $1", kind == "imported")
+    judge({HOST: Looks(before, await scrape(well))}, "CallmarkCertificateEnds")

@@ -10,6 +10,7 @@ import asyncpg
 from nats.errors import Error as NatsError
 
 from callmark.domain.mail import service as mail
+from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
 from callmark.kit.clock import SystemClock
@@ -20,6 +21,7 @@ from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.object_store import FOLDER, try_store
 from callmark.kit.settings import Settings
+from callmark.processes.compose import public_url
 
 WITHIN_S = 5
 """How long each has to answer."""
@@ -36,6 +38,7 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             if schema.ok:
                 yield await checks.secret_key(tx, settings)
                 yield await mail.check(tx, settings)
+                yield await signer_certificates.check(tx, settings, public_url(settings), SystemClock().now())
                 yield await checks.outgoing(tx)
                 yield checks.alive(await heartbeats_of(tx, SystemClock()))
     except EngineRefuses as exc:

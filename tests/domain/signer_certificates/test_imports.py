@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.actors import OPERATOR
+from tests.auditing import log_of
 from tests.domain.numbers.staging import phones
 from tests.domain.signer_certificates.staging import (
     Authority,
@@ -256,6 +257,41 @@ async def test_a_certificate_is_imported_once_and_for_an_account_that_is_there(
     await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=OPERATOR)
     with pytest.raises(Conflict, match="here already"):
         await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=OPERATOR)
+
+
+async def test_a_retired_certificate_signs_nothing_more_and_can_still_be_got(deps: Deps, authority: Authority) -> None:
+    here, account_id = public(deps), await account_of(deps)
+    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=deps.real_clock.now())
+    stored = await signer_certificates.import_certificate(here, account_id, pem(leaf), key_pem(key), by=OPERATOR)
+    assert await signer_certificates.signer_of(here, account_id, PhoneNumber(NUMBER))
+    for _ in range(2):
+        await signer_certificates.retire_certificate(here, stored.serial, by=OPERATOR)
+        assert await signer_certificates.signer_of(here, account_id, PhoneNumber(NUMBER)) is None
+    assert await signer_certificates.chain_pem(deps, stored.serial) == stored.chain
+    async with deps.db.connection() as tx:
+        assert await tx.fetchval("SELECT count(*) FROM signer_certificate WHERE sealed_key IS NOT NULL") == 0
+    log = [one.action for one in await log_of(deps, account_id)]
+    assert log == ["certificate.retired", "certificate.imported"]
+    with pytest.raises(NotFound):
+        await signer_certificates.retire_certificate(here, "0", by=OPERATOR)
+
+
+async def test_what_ends_soon_or_cannot_be_got_is_told(deps: Deps, authority: Authority) -> None:
+    now = deps.real_clock.now()
+
+    async def look(url: str, days: int = 0) -> tuple[bool, str]:
+        async with deps.db.connection() as tx:
+            found = await signer_certificates.check(tx, deps.settings, url, now + timedelta(days=days))
+        return found.ok, found.advice
+
+    assert await look("http://calls.example") == (True, "")
+    leaf, key = authority.issue(TnAuthList.of([NUMBER]), now=now)
+    await signer_certificates.import_certificate(deps, None, pem(leaf), key_pem(key), by=OPERATOR)
+    assert await look("https://calls.example", 15) == (True, "")
+    ok, advice = await look("https://calls.example", 17)
+    assert not ok
+    assert "Import the successor" in advice
+    assert await look("http://calls.example") == (False, "Set CALLMARK_PUBLIC_URL to an https:// address.")
 
 
 async def test_roots_are_trusted_listed_and_removed(deps: Deps, authority: Authority) -> None:

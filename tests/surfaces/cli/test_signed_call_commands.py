@@ -93,6 +93,8 @@ def test_certificates_are_issued_imported_and_listed(here: Here, account: str, t
     assert imported["url"] == f"http://127.0.0.1:8700/stir/v1/certs/{imported['serial']}.pem"
     listed = here.json("stir", "certificate", "list", "--account", account)
     assert [one["serial"] for one in listed] == [imported["serial"], issued["serial"]]
+    assert here.json("stir", "certificate", "retire", issued["serial"])["retired_at"]
+    assert here.error("stir", "certificate", "retire", "0") == "no certificate with this serial number"
     assert "is here already" in here.error("stir", "certificate", "import", *options)
     files[1].write_bytes(key_pem(make_key()))
     assert "not the one of this certificate" in here.error("stir", "certificate", "import", *options)

@@ -15,6 +15,7 @@ from prometheus_client.core import Metric
 from callmark.domain.background import service as background
 from callmark.domain.background.service import PeriodicJob, Queue
 from callmark.domain.deps import Deps
+from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.webhooks.dispatch.backlog import Backlog, read_backlog
 from callmark.domain.work_names import WorkName
 from callmark.kit import checks, patience
@@ -72,6 +73,13 @@ _CONNECTIONS = ReadMetric("callmark_database_connections", "gauge", "Connections
 _MOST_CONNECTIONS = ReadMetric("callmark_database_connections_max", "gauge", "Connections that the server allows.")
 _SIZE = ReadMetric("callmark_database_size_bytes", "gauge", "Size of the database.")
 
+_CERTIFICATE_ENDS = ReadMetric(
+    "callmark_certificate_ends_seconds",
+    "gauge",
+    "In how long the first certificate that calls are signed with ends: of those issued here, and of those imported.",
+    ["kind"],
+)
+
 
 class FleetMetrics:
     """The facts as of the last look; of one process."""
@@ -126,6 +134,7 @@ def _periodic(deps: Deps, jobs: Iterable[PeriodicJob]) -> Metric:
 
 
 async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
+    real_now = deps.real_clock.now()
     used, most = await checks.count_connections(tx)
     alive = Counter(beat.kind for beat in await heartbeats_of(tx, deps.real_clock) if beat.is_alive)
     ahead = await days_ahead(tx, deps.clock.now().astimezone(UTC).date())
@@ -137,6 +146,9 @@ async def _engine(deps: Deps, tx: Tx) -> list[Metric]:
         _CONNECTIONS.of(used),
         _MOST_CONNECTIONS.of(most),
         _SIZE.of(await checks.size_bytes(tx)),
+        _CERTIFICATE_ENDS.of(
+            {(kind,): (at - real_now).total_seconds() for kind, at in (await signer_certificates.ends(tx)).items()}
+        ),
     ]
 
 

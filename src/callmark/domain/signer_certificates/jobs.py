@@ -18,11 +18,11 @@ async def keep_certificates(deps: Deps) -> None:
     """Looks at every account that signs with a certificate of our own root; safe to run by many at once.
 
     A call for a number or an icon that is new renews them at once; this finds what calls do not: numbers that have
-    gone, other names, and certificates that are about to end.
+    gone, other names, and certificates that are about to end. Those that were imported are for the operator to replace,
+    who is told in time (`callmark_certificate_ends_seconds`).
     """
     now, after = deps.real_clock.now(), UUID(int=0)
     async with deps.db.transaction() as tx:
-        await queries.retire_expired(tx, now)
         await queries.delete_expired(tx, now - KEPT_AFTER)
     while True:
         async with deps.db.connection() as tx:

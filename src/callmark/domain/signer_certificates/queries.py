@@ -161,12 +161,19 @@ async def retire_all(tx: Tx, now: datetime, *, also_imported: bool) -> int:
     return int(status.rsplit(" ", 1)[-1])
 
 
-async def retire_expired(tx: Tx, now: datetime) -> None:
-    """As `retire`, those whose time is over."""
-    await tx.execute(
-        "UPDATE signer_certificate SET retired_at = $1, sealed_key = NULL WHERE retired_at IS NULL AND not_after < $1",
-        now,
+async def select_ends(tx: Tx) -> dict[str, datetime]:
+    """When the first certificate in use ends, of those `issued` here and of those `imported`; none for none."""
+    rows = await tx.fetch(
+        "SELECT is_imported, min(not_after) AS not_after FROM signer_certificate WHERE retired_at IS NULL"
+        " GROUP BY is_imported"
     )
+    return {"imported" if row["is_imported"] else "issued": row["not_after"] for row in rows}
+
+
+async def select_by_serial(tx: Tx, serial: str) -> StoredCertificate | None:
+    """The certificate with this serial number, in use or retired."""
+    row = await tx.fetchrow(_STORED + " FROM signer_certificate WHERE serial = $1", serial)
+    return _stored(row) if row else None
 
 
 async def delete_expired(tx: Tx, before: datetime) -> None:

@@ -1,7 +1,8 @@
 """Use cases of signing certificates: the one that a call is signed with, and what operators do with them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -20,10 +21,12 @@ from callmark.domain.signer_certificates import importing, issuing, keys, querie
 from callmark.domain.signer_certificates.issuing import IssuedFacts, Renewal
 from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import SigningCertificate, StoredCertificate, is_in_time
+from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict, SetupError, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import sealer
+from callmark.kit.settings import Settings
 from callmark.passport.authority import TnAuthList
 from callmark.passport.certificates import read_authority, read_chain
 from callmark.passport.claims import Kind
@@ -36,6 +39,14 @@ KEPT_S = 5.0
 _PARSED_S = 3600.0
 _TRIED_S = 1.0
 """How long an account for which nothing could be issued is not tried again."""
+
+
+WARNED_BEFORE = {"imported": timedelta(days=14), "issued": timedelta(days=5)}
+"""How long before its end a certificate is told of; ours should have been replaced by then."""
+_WHEN_LATE = {
+    "imported": "Import the successor: `callmark stir certificate import`; retire one that nobody needs.",
+    "issued": "Start a worker: it replaces those of this installation's own root.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +187,40 @@ async def import_certificate(
         await _note(deps, tx, by, "certificate.imported", stored)
     deps.memory.forget(_key(account_id))
     return stored
+
+
+async def retire_certificate(deps: Deps, serial: str, *, by: Actor) -> StoredCertificate:
+    """Signs with it no more and forgets its key, for instance because someone else has it. Safe to repeat.
+
+    It can still be got, for who checks an earlier call. In the place of one of ours comes another. Raises NotFound.
+    """
+    async with deps.db.transaction() as tx:
+        stored = found(await queries.select_by_serial(tx, serial), "no certificate with this serial number")
+        if stored.retired_at is None:
+            stored = replace(stored, retired_at=deps.real_clock.now())
+            await queries.retire(tx, [stored.id], deps.real_clock.now())
+            await _note(deps, tx, by, "certificate.retired", stored)
+    deps.memory.forget(_key(stored.account_id))
+    return stored
+
+
+async def ends(tx: Tx) -> dict[str, datetime]:
+    """When the first certificate in use ends: of those `issued` by our own root, and of those `imported`."""
+    return await queries.select_ends(tx)
+
+
+async def check(tx: Tx, settings: Settings, public_url: str, now: datetime) -> CheckResult:
+    """Whether calls can be signed as long as nobody does anything."""
+    name, first = "signed calls", await queries.select_ends(tx)
+    if not first:
+        return CheckResult(name, ok=True, detail="no certificate is in use")
+    if not settings.emulator and not public_url.startswith("https://"):
+        advice = "Set CALLMARK_PUBLIC_URL to an https:// address."
+        return CheckResult(name, ok=False, detail=f"certificates cannot be got from {public_url}", advice=advice)
+    told = ", ".join(f"{kind} until {until:%Y-%m-%d}" for kind, until in sorted(first.items()))
+    late = [kind for kind, until in first.items() if until - now < WARNED_BEFORE[kind]]
+    advice = " ".join(_WHEN_LATE[kind] for kind in sorted(late))
+    return CheckResult(name, ok=not late, detail=f"certificates: {told}", advice=advice)
 
 
 async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> list[StoredCertificate]:

@@ -111,6 +111,17 @@ async def list_certificates(deps: Deps, out: Output, account: AccountId | None) 
     out.rows(rows, _CERTIFICATE_COLUMNS, empty="No certificates yet. An account gets one with its first signed call.")
 
 
+@certificate.command
+@click.argument("serial")
+@yes_option
+@operator
+async def retire(deps: Deps, out: Output, serial: str, *, yes: bool) -> None:
+    """Stop signing with a certificate and delete its key. Verifiers can still get it."""
+    sure("Stop signing with this certificate, and delete its key?", yes=yes)
+    retired = await signer_certificates.retire_certificate(deps, serial, by=operator_at_terminal())
+    out.done(_row(deps, retired), f"Certificate {retired.serial} retired.")
+
+
 @certificate.command("import")
 @click.option(
     "--account",

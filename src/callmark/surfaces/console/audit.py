@@ -28,6 +28,7 @@ ACTIONS = (
     "call_reason.deleted",
     "certificate.imported",
     "certificate.issued",
+    "certificate.retired",
     "edge.created",
     "edge.revoked",
     "handset.forgotten",
