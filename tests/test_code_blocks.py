@@ -24,8 +24,8 @@ from callmark.main import cli
 
 ALL = [block for page in PAGES for block in blocks(page)]
 READERS = {"json": json.loads, "yaml": yaml.safe_load, "toml": tomllib.loads, "python": ast.parse}
-SHOWN = {"", "text", "csv", "js", "ini", "nginx", "http"}
-"""Output, other programs' files, and `js`, which is compared with the file that it comes from."""
+SHOWN = {"", "text", "csv", "js", "kotlin", "ini", "nginx", "http"}
+"""Output, other programs' files, and `js` and `kotlin`, which are compared with the files that they come from."""
 RUN_BY = {
     "docs/client.md": "tests/client/test_docs.py",
     "docs/client-commands.md": "tests/client/cli/test_docs.py",
@@ -36,6 +36,7 @@ RUN_BY = {
     "docs/testing.md": "tests/testing/test_projects.py",
     "docs/webhooks.md": "tests/e2e/test_demo.py",
     "examples/dialer/README.md": "tests/examples/test_pushing.py",
+    "examples/handset_app/README.md": "tests/examples/test_handset_app.py",
     "examples/receivers/README.md": "tests/examples/test_receivers.py",
 }
 MOST_UNTESTED = 30

@@ -108,6 +108,12 @@ async def test_a_message_needs_a_token_that_was_given_and_a_body_of_the_protocol
     status, error = await send(emulator, token, {"message": {"token": "a", "data": {"n": "x" * 20_000}}})
     assert (status, "16" in error["message"]) == (400, True)
     assert (await send(emulator, token, message | {"validate_only": True}))[0] == 200
+    named = {"token": "sink:my-app", "data": {"type": "callmark.wake"}}
+    assert (await send(emulator, token, {"message": named}))[0] == 200
+    (kept,) = (await emulator.http.get("/emulator/v1/sinks/my-app/requests")).json()
+    assert json.loads(kept["body"])["data"] == {"type": "callmark.wake"}
+    nowhere = await send(emulator, token, {"message": named | {"token": "sink:a b"}})
+    assert (nowhere[0], nowhere[1]["details"][0]["errorCode"]) == (404, "UNREGISTERED")
     unavailable = await send(emulator, token, message)  # the handsets' process is not there
     assert (unavailable[0], unavailable[1]["status"]) == (503, "UNAVAILABLE")
 

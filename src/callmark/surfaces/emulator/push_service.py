@@ -33,12 +33,16 @@ from callmark.surfaces.bodies import NOT_JSON, decode_clean, read_text
 from callmark.surfaces.emulator import control
 from callmark.surfaces.emulator.push_account import CLIENT_EMAIL, PATH, PROJECT, known_account, token_uri
 from callmark.surfaces.emulator.routing import json_route
+from callmark.surfaces.emulator.sinks import keep_message
 from callmark.surfaces.emulator.wake_up import phone_of
 from callmark.surfaces.http import Response, bearer, check_media_type, render
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY_BYTES = 16 * 1024
+SINK = "sink:"
+"""A token that begins so is of an app that a developer tests: its messages are kept in the sink of that name."""
+
 ANSWERED_WITHIN = timedelta(seconds=3)
 _LIFETIME_S = 3600
 _LONGEST_ASSERTION_S = 3600
@@ -167,7 +171,11 @@ class _PushService:
     async def _pass_on(self, body: SendBody) -> Response:
         token = body.message.token
         try:
-            if not body.validate_only:
+            if body.validate_only:
+                log.info("message_is_valid")
+            elif token.startswith(SINK):
+                await keep_message(self._deps, token.removeprefix(SINK), msgspec.json.encode(body.message))
+            else:
                 await control.ask(self._deps, control.Wake(token), control.Done, ANSWERED_WITHIN)
         except NotFound:
             return _refused(404, "NOT_FOUND", "Requested entity was not found.", "UNREGISTERED")

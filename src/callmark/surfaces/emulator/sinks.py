@@ -79,6 +79,13 @@ def sink_routes(deps: Deps) -> list[BaseRoute]:
     ]
 
 
+async def keep_message(deps: Deps, name: str, body: bytes) -> None:
+    """Keeps a message of the push service as if it had been posted to that sink. Raises NotFound for no name."""
+    message = SinkRequest(0, deps.clock.now(), "POST", "", {}, body.decode())
+    async with deps.db.connection() as tx:
+        await sink_store.insert_request(tx, _name(name), message)
+
+
 class _Control:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps

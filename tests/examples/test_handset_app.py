@@ -1,0 +1,151 @@
+"""The reference client of the handset gateway, in Node.js: a sleeping app on a phone that the test plays."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.examples.running import EXAMPLES
+from tests.factories import Cast, make_cast, phone
+from tests.listed import make_listed, offer_everything
+from tests.markdown import blocks
+from tests.surfaces.emulator.running import Emulated, emulated
+from tests.surfaces.gateway.helpers import CALLER, push
+from tests.waiting import until
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent
+from callmark.domain.deps import Deps
+from callmark.domain.handsets import service as handsets
+from callmark.domain.personalisation import service as personalisation
+from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.policy.model import SYSTEM
+from callmark.worker.run import prepare, run_worker
+
+NODE = EXAMPLES.parent / "tools/node.sh"
+STREAMS = "--experimental-websocket"
+"""Gives versions 20 and 21 of Node.js the WebSocket that later ones have anyway."""
+
+
+_PAGE = EXAMPLES.parent / "docs/handset-app.md"
+_SOURCES = {"js": EXAMPLES / "handset_app/app.js", "kotlin": EXAMPLES / "handset_app/android/App.kt"}
+
+
+@pytest.mark.parametrize("language", _SOURCES)
+def test_the_guide_shows_parts_of_the_app(language: str) -> None:
+    shown = [block.text.split() for block in blocks(_PAGE) if block.language == language]
+    source = " ".join(_SOURCES[language].read_text().split())
+    assert shown
+    assert [" ".join(words) for words in shown if " ".join(words) not in source] == []
+
+
+class Phone:
+    """A running phone.js: lines go in, events come out."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def do(self, line: str) -> dict[str, Any]:
+        """Types a line; what it showed, or that it is done."""
+        assert self._process.stdin
+        self._process.stdin.write(f"{line}\n".encode())
+        shown = await self.next("rings") if line.startswith("call ") else {}
+        return await self.next("done") | shown
+
+    async def next(self, event: str) -> dict[str, Any]:
+        """The next event of that name."""
+        assert self._process.stdout
+        async with asyncio.timeout(60):
+            while line := await self._process.stdout.readline():
+                told = json.loads(line)
+                assert told["event"] not in {"failed", "trouble", "unknown"}, told
+                if told["event"] == event:
+                    return told
+        raise AssertionError(f"the phone ended before {event}")
+
+
+@asynccontextmanager
+async def running_phone(emulator: Emulated, number: str, *, streams: bool) -> AsyncGenerator[Phone]:
+    _, app_key = await handsets.create_app(emulator.deps, f"App of {number}", by=SYSTEM)
+    environ = os.environ | {"BASE_URL": emulator.deps.public_url, "APP_KEY": app_key, "PHONE": number}
+    process = await asyncio.create_subprocess_exec(
+        *(NODE, *([STREAMS] if streams else []), EXAMPLES / "handset_app/phone.js"),
+        env=environ | {"STAYS_MS": "1500"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Phone(process)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+@pytest.fixture
+async def emulator(deps: Deps, tmp_path: Path) -> AsyncGenerator[Emulated]:
+    """A platform with a push service and a worker, which wakes apps."""
+    await prepare(deps)
+    async with emulated(deps, tmp_path, farm=False, wakes=True) as running:
+        task = asyncio.create_task(run_worker(running.deps))
+        yield running
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def received(emulator: Emulated, cast: Cast, record: StoredRecord) -> None:
+    """Returns once the phone has acknowledged it, in time or late."""
+
+    async def is_success() -> bool:
+        found = await personalisation.find_record(emulator.deps, cast.account.id, record.key.id)
+        return found.outcome is Outcome.SUCCESS
+
+    await until(is_success)
+
+
+async def knows_streams() -> bool:
+    """Whether the Node.js of this machine knows the option; without it the app uses plain HTTP."""
+    process = await asyncio.create_subprocess_exec(NODE, "--version", stdout=asyncio.subprocess.PIPE)
+    version, _ = await process.communicate()
+    return int(version.decode().removeprefix("v").partition(".")[0]) >= 20
+
+
+@pytest.mark.parametrize("way", ["http", "stream"])
+async def test_the_app_is_woken_shows_who_calls_reports_and_asks_to_be_called_back(
+    emulator: Emulated, way: str
+) -> None:
+    deps, number = emulator.deps, phone()
+    cast = await make_cast(deps)
+    listed = await make_listed(deps)
+    await offer_everything(deps, listed)
+    streams = way == "stream" and await knows_streams()
+    async with running_phone(emulator, number, streams=streams) as app:
+        await app.next("registered")
+        record = await push(deps, cast, number)
+        assert (await app.next("woken"))["by"] in ({"stream"} if streams else {"http", "stream"})
+        await received(emulator, cast, record)
+        assert (await app.next("asleep"))["held"] == 1
+        shown = await app.do(f"call {CALLER}")
+        assert (shown["name"], shown["reason"], shown["source"]) == (
+            "Acme Deliveries",
+            "Your parcel arrives today",
+            "call_record",
+        )
+        await app.do("missed")
+        (call,) = await calls.calls_of_record(deps, record.key.id)
+        assert (call.shown_at is not None, call.outcome) == (True, CallEvent.MISSED)
+        assert (await app.do("call 918049998888"))["name"] is None
+        await app.do("rejected")
+        assert (await app.do(f"call {listed.number}"))["source"] == "listed_number"
+        await app.do("missed")
+        await app.do("back")
+        async with deps.db.connection() as tx:
+            asked = await tx.fetchval("SELECT count(*) FROM callback_request WHERE receiver_number = $1", number)
+        assert asked == 1
+        await app.do("forget")
+    assert (await push(deps, cast, number)).outcome is Outcome.NOT_REGISTERED
