@@ -20,11 +20,12 @@ FILES = {
 }
 ICONS = [
     "alert-circle", "alert-triangle", "api", "arrow-left", "arrow-down", "arrow-right", "arrow-up", "ban", "bell",
-    "building", "check", "chevron-down", "chevron-right", "chevrons-left", "circle-check", "clipboard-check", "clock",
-    "code", "copy", "device-mobile", "device-mobile-code", "dots-vertical", "download", "external-link", "eye",
-    "eye-search", "filled/star", "folder", "gauge", "heartbeat", "history", "home", "id-badge-2", "inbox",
-    "info-circle", "key", "list-details", "lock", "login-2", "logout", "mail", "menu-2", "message-2", "moon",
-    "packages", "pencil", "phone", "phone-call", "phone-incoming", "phone-off", "player-pause", "player-play", "plus",
+    "building", "certificate", "check", "chevron-down", "chevron-right", "chevrons-left", "circle-check",
+    "clipboard-check", "clock", "code", "copy", "device-mobile", "device-mobile-code", "dots-vertical", "download",
+    "external-link", "eye", "eye-search", "filled/star", "folder", "gauge", "heartbeat", "history", "home",
+    "id-badge-2", "inbox", "info-circle", "key", "list-details", "lock", "login-2", "logout", "mail", "menu-2",
+    "message-2", "moon", "packages", "pencil", "phone", "phone-call", "phone-incoming", "phone-off", "player-pause",
+    "player-play", "plus",
     "refresh", "rotate", "search", "selector", "send", "server", "settings", "sitemap", "stack", "stack-2", "star",
     "stars", "trash", "upload", "user-circle", "user-minus", "user-plus", "user-shield", "users", "webhook", "x",
 ]  # fmt: skip

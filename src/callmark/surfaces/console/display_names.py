@@ -15,6 +15,7 @@ from callmark.domain.feedback.model import CallType, CampaignState, CampaignType
 from callmark.domain.handsets.model import OS
 from callmark.domain.labels.model import LabelType
 from callmark.domain.numbers.model import JobKind, JobState, NumberState
+from callmark.domain.numbers.proof_model import ProofState, ProofWay
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.policy.model import Role
 from callmark.domain.policy.plan import MANAGEMENT, Feature, KeyAccess
@@ -83,6 +84,24 @@ NUMBER_COLOURS = {
     NumberState.LISTED: "green",
     NumberState.DELISTING: "orange",
     NumberState.FAILED: "red",
+}
+PROOF_STATES = {
+    ProofState.UNPROVEN: "Unproven",
+    ProofState.WAITING: "Proof in review",
+    ProofState.PROVEN: "Proven",
+    ProofState.REFUSED: "Proof refused",
+}
+PROOF_COLOURS = {
+    ProofState.UNPROVEN: "secondary",
+    ProofState.WAITING: "azure",
+    ProofState.PROVEN: "green",
+    ProofState.REFUSED: "red",
+}
+PROOF_WAYS = {
+    ProofWay.OPERATOR: "by the operator",
+    ProofWay.LETTER: "with a letter of authorisation",
+    ProofWay.CALL: "with a code that was called",
+    ProofWay.SMS: "with a code by SMS",
 }
 JOBS = {JobKind.PUBLISH: "List", JobKind.DELIST: "Delist"}
 JOB_STATES = {JobState.IN_REVIEW: "In review", JobState.RUNNING: "Running", JobState.ENDED: "Ended"}

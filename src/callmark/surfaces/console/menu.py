@@ -96,6 +96,7 @@ OPERATOR = (
         (
             Item("Accounts", "building", "/operator/accounts", Action.OPERATE),
             Item("Listing reviews", "clipboard-check", "/operator/reviews", Action.OPERATE),
+            Item("Proof reviews", "certificate", "/operator/proofs", Action.OPERATE),
             Item("Handset apps", "device-mobile-code", "/operator/handset-apps", Action.OPERATE),
             Item("Connected handsets", "device-mobile", "/operator/handsets", Action.OPERATE),
             Item("Queues", "stack", "/operator/queues", Action.OPERATE),

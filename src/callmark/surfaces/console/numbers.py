@@ -11,8 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from callmark.domain.feature_sets import service as feature_sets
 from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId
-from callmark.domain.numbers import imports, search as number_search
+from callmark.domain.numbers import imports, proof_codes, search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
+from callmark.domain.numbers.proof_model import NumberCode
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import HeldFeatureSet, Node, flat
@@ -26,6 +27,7 @@ from callmark.surfaces.console.csv_export import sheet
 from callmark.surfaces.console.feature_sets import FeatureSetIdentity, identity_of, place_options
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.proof_form import ProofFormPage
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get, post
 
@@ -77,6 +79,9 @@ class NumberPage(Page):
     found: PlacedNumber
     identity: FeatureSetIdentity
     why: str
+    form: Form
+    code: NumberCode | None
+    sends_codes: bool
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,8 @@ def _row(found: NumberDetails) -> tuple[object, ...]:
     place = (names.department, names.operation, names.process, names.sub_process)
     shown = (names.label_name, "on" if names.call_me_back else "off")
     instants = (iso_us(one.created_at), iso_us(one.updated_at))
-    return (one.phone_number, one.state, one.why, one.phone_type, names.feature_set_name, *place, *shown, *instants)
+    told = (one.phone_number, one.state, one.why, one.phone_type, names.feature_set_name)
+    return (*told, *place, *shown, *instants, found.proof.state)
 
 
 async def choose(request: ConsoleRequest) -> Response:
@@ -148,6 +154,8 @@ async def choose(request: ConsoleRequest) -> Response:
     chosen = await _all_found(request) if request.form.is_on("all") else _chosen(request.form)
     if not chosen:
         return request.go(LIST, "Select numbers first.", "warning")
+    if request.form.text("do") == "prove":
+        return page(request, ProofFormPage(Form.of(numbers="\n".join(chosen))))
     if request.form.text("do") == "delist":
         found = await number_search.find_in_sets(request.deps, request.account_id, request.by.scope, chosen)
         return page(request, DelistPage(found, LIST)) if found else request.go(LIST, _GROUPED, "warning")
@@ -164,16 +172,23 @@ async def delist(request: ConsoleRequest) -> Response:
 
 async def show_number(request: ConsoleRequest) -> Response:
     """One number."""
+    return await number_page(request)
+
+
+async def number_page(request: ConsoleRequest, form: Form | None = None, status: int = 200) -> Response:
+    """One number; `form` is that of its code, with what was wrong."""
     found = await _find(request)
     identity = FeatureSetIdentity("", "", "")
     if found.placed:
         identity = await identity_of(request, found.placed.feature_set)
-    return page(request, NumberPage(found, identity, _why(found)))
+    code = await proof_codes.find_code(request.deps, request.account_id, found.details.number.phone_number)
+    sends = proof_codes.are_sent(request.deps)
+    return page(request, NumberPage(found, identity, _why(found), form or Form(), code, sends), status)
 
 
 async def ask_delist(request: ConsoleRequest) -> Page:
     """Says what ends."""
-    number, found = _number(request), await _find(request)
+    number, found = number_in_path(request), await _find(request)
     lost = [
         f"Its calls no longer show {found.details.names.feature_set_name}.",
         "It leaves your account, and another business can list it.",
@@ -227,6 +242,7 @@ _COLUMNS = (
     "call_me_back",
     "created_at",
     "updated_at",
+    "proof",
 )
 
 
@@ -244,7 +260,8 @@ def _are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
-def _number(request: ConsoleRequest) -> PhoneNumber:
+def number_in_path(request: ConsoleRequest) -> PhoneNumber:
+    """The number that the path names. Raises NotFound for what is none."""
     number = parse_digits(str(request.http.path_params["number"]))
     if number is None:
         raise NotFound
@@ -254,7 +271,7 @@ def _number(request: ConsoleRequest) -> PhoneNumber:
 async def _find(request: ConsoleRequest) -> PlacedNumber:
     """The number that the path names. Raises NotFound."""
     of = request.deps, request.account_id
-    details, job = await number_search.find_number(*of, request.by.scope, _number(request))
+    details, job = await number_search.find_number(*of, request.by.scope, number_in_path(request))
     return PlacedNumber(details, await _placed(request, details.number.feature_set_id), job)
 
 

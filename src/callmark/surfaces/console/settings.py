@@ -1,4 +1,4 @@
-"""Account settings: name, and the code at sign-in."""
+"""Account settings: name, the code at sign-in, and in which calls its identities show."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,7 +27,11 @@ class SettingsPage(Page):
 async def show(request: ConsoleRequest) -> Response:
     """The form."""
     account = await accounts.get_account(request.deps, request.account_id)
-    form = Form.of(name=account.name, requires_code="on" if account.requires_code else "")
+    form = Form.of(
+        name=account.name,
+        requires_code="on" if account.requires_code else "",
+        announced_calls_only="on" if account.announced_calls_only else "",
+    )
     return page(request, SettingsPage(form, account))
 
 
@@ -41,11 +45,16 @@ async def change(request: ConsoleRequest) -> Response:
             by=request.by,
             name=form.text("name"),
             requires_code=form.is_on("requires_code"),
+            announced_calls_only=form.is_on("announced_calls_only") if _has_numbers(request) else None,
         )
     except InvalidInput as refused:
         account = await accounts.get_account(request.deps, request.account_id)
         return page(request, SettingsPage(form.refused(refused), account), 422)
     return request.go("/console/settings", "Settings saved.")
+
+
+def _has_numbers(request: ConsoleRequest) -> bool:
+    return request.may(Action.SPOOF_PROTECTION)
 
 
 ROUTES = (

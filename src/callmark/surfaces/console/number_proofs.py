@@ -1,0 +1,146 @@
+"""Proofs of a business's numbers: ask the operator with a letter, or type a code (docs/number-ownership.md)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from starlette.responses import Response
+
+from callmark.domain.ids import ProofRequestId
+from callmark.domain.numbers import number_list_parser, proof_codes, proofs, search as number_search
+from callmark.domain.numbers.number_list_parser import ListReading
+from callmark.domain.numbers.proof_model import (
+    LARGEST_LETTER_BYTES,
+    CodeChannel,
+    ProofLetter,
+    ProofRequest,
+    read_letter,
+)
+from callmark.domain.policy.model import Action
+from callmark.kit.errors import Conflict, InvalidInput, TooManyRequests
+from callmark.kit.phone import PhoneNumber
+from callmark.surfaces.console import display_names
+from callmark.surfaces.console.confirm import Confirm, confirmed
+from callmark.surfaces.console.numbers import number_in_path, number_page
+from callmark.surfaces.console.pager import Pager
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.proof_form import ProofFormPage
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+
+LIST = "/console/numbers/proofs"
+LARGEST_BYTES = LARGEST_LETTER_BYTES + (1 << 20)
+_PAGE = 50
+_RequestKey = tuple[datetime, UUID]
+_PAGER: Pager[ProofRequest, _RequestKey] = Pager(_RequestKey, lambda one: (one.requested_at, one.id), _PAGE, "before")
+
+
+@dataclass(frozen=True)
+class ProofRequestsPage(Page):
+    """What was asked for, and what was decided."""
+
+    template: ClassVar[str] = "numbers/proofs.html"
+    requests: list[ProofRequest]
+    next: str
+    first: str
+
+
+async def show_requests(request: ConsoleRequest) -> Response:
+    """The requests of the actor's place, newest first."""
+    before = _PAGER.position(request)
+    found = await proofs.list_requests(
+        request.deps,
+        request.account_id,
+        request.by.scope,
+        before=None if before is None else (before[0], ProofRequestId(before[1])),
+        limit=_PAGE + 1,
+    )
+    part = _PAGER.part(request, found)
+    return page(request, ProofRequestsPage(part.rows, part.next, part.first))
+
+
+async def show_form(request: ConsoleRequest) -> Response:
+    """The form, for a number of the query if there is one."""
+    return page(request, ProofFormPage(Form.of(numbers=request.query("number"))))
+
+
+async def send(request: ConsoleRequest) -> Response:
+    """Asks the operator."""
+    form = request.form
+    try:
+        numbers, letter = _numbers(form), await _letter(request)
+        made = await proofs.request_proof(request.deps, request.account_id, numbers, letter, by=request.by)
+    except (InvalidInput, Conflict) as refused:
+        if isinstance(refused, InvalidInput) and refused.field == "phone_numbers":
+            refused = InvalidInput(refused.message, field="numbers")
+        return page(request, ProofFormPage(form.refused(refused)), 422)
+    count = display_names.count(made.number_count, "number")
+    return request.go(LIST, f"The operator will review the proof of {count}.")
+
+
+async def ask_withdraw(request: ConsoleRequest) -> Page:
+    """Says what ends."""
+    found = await proofs.get_request(request.deps, request.account_id, request.by.scope, request.id(ProofRequestId))
+    lost = [f"{display_names.count(found.waiting_count, 'number').capitalize()} will be unproven again."]
+    return Confirm("Take back this request?", lost, "Take back", LIST)
+
+
+async def withdraw(request: ConsoleRequest) -> Response:
+    """Takes a request back."""
+    try:
+        await proofs.withdraw_request(request.deps, request.account_id, request.id(ProofRequestId), by=request.by)
+    except Conflict as refused:
+        return request.go(LIST, display_names.sentence(refused.message), "warning")
+    return request.go(LIST, "The request was taken back.")
+
+
+async def send_code(request: ConsoleRequest) -> Response:
+    """Has a code called or sent to the number."""
+    number, channel = number_in_path(request), request.form.text("channel")
+    await number_search.find_number(request.deps, request.account_id, request.by.scope, number)  # else 404
+    back = f"/console/numbers/{number}"
+    if channel not in set(CodeChannel):
+        return request.go(back, "Choose how the code is sent.", "warning")
+    try:
+        of = request.deps, request.account_id, number
+        await proof_codes.send_code(*of, CodeChannel(channel), by=request.by)
+    except (InvalidInput, Conflict) as refused:
+        return request.go(back, display_names.sentence(refused.message), "warning")
+    except TooManyRequests:
+        return request.go(back, "This number or account had all its codes of today. Try again tomorrow.", "warning")
+    return request.go(back, "A code is on its way. It counts for ten minutes.")
+
+
+async def prove(request: ConsoleRequest) -> Response:
+    """Proves the number, if its code was typed."""
+    number, form = number_in_path(request), request.form
+    try:
+        await proof_codes.prove_by_code(request.deps, request.account_id, number, form.text("code"), by=request.by)
+    except (InvalidInput, Conflict) as refused:
+        return await number_page(request, Form().refused(refused), 422)
+    return request.go(f"/console/numbers/{number}", f"{display_names.phone(number)} is proven.")
+
+
+def _numbers(form: Form) -> list[PhoneNumber]:
+    """The numbers that were typed. Raises InvalidInput for a line without one."""
+    listed = number_list_parser.read_list(form.text("numbers"), ListReading())
+    if listed.rejected:
+        first = listed.rejected[0]
+        raise InvalidInput(f"line {first.line} has no valid number: {first.why}", field="numbers")
+    return list(listed.numbers)
+
+
+async def _letter(request: ConsoleRequest) -> ProofLetter | None:
+    file = request.file("letter")
+    return None if file is None else read_letter(file.filename or "", await file.read())
+
+
+ROUTES = (
+    get("/numbers/proofs", show_requests, Action.NUMBERS_VIEW),
+    get("/numbers/proofs/new", show_form, Action.NUMBERS_MANAGE),
+    post("/numbers/proofs/new", send, Action.NUMBERS_MANAGE, largest_bytes=LARGEST_BYTES),
+    *confirmed("/numbers/proofs/{id}/withdraw", ask_withdraw, withdraw, Action.NUMBERS_MANAGE),
+    post("/numbers/{number}/code", send_code, Action.NUMBERS_MANAGE),
+    post("/numbers/{number}/prove", prove, Action.NUMBERS_MANAGE),
+)

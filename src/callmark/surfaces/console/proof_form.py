@@ -1,0 +1,17 @@
+"""The form that asks the operator for a proof of numbers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from callmark.domain.numbers.proof_model import LARGEST_LETTER_BYTES
+from callmark.surfaces.console.pages import Page
+from callmark.surfaces.console.request import Form
+
+
+@dataclass(frozen=True)
+class ProofFormPage(Page):
+    """Which numbers, and the letter."""
+
+    template: ClassVar[str] = "numbers/proof_form.html"
+    form: Form
+    largest_mb: int = LARGEST_LETTER_BYTES >> 20

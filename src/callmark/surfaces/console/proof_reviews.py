@@ -1,0 +1,92 @@
+"""The operator's proof reviews: what waits, its letter, approve, refuse with a reason."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from starlette.responses import Response
+
+from callmark.domain.ids import ProofRequestId
+from callmark.domain.numbers import proofs
+from callmark.domain.numbers.proof_model import ProofRequest
+from callmark.domain.policy.model import Action
+from callmark.kit.errors import Conflict, InvalidInput
+from callmark.surfaces.console import display_names
+from callmark.surfaces.console.pages import Page, page
+from callmark.surfaces.console.request import ConsoleRequest, Form
+from callmark.surfaces.console.route import get, post
+
+LIST = "/console/operator/proofs"
+_MOST = 100
+_ENDINGS = {"application/pdf": "pdf", "image/png": "png", "image/jpeg": "jpg"}
+
+
+@dataclass(frozen=True)
+class ProofReviewsPage(Page):
+    """The requests that wait."""
+
+    template: ClassVar[str] = "reviews/proofs.html"
+    requests: list[ProofRequest]
+    most: int = _MOST
+
+
+@dataclass(frozen=True)
+class RefuseProofPage(Page):
+    """Why a request is turned down."""
+
+    template: ClassVar[str] = "reviews/refuse_proof.html"
+    review: ProofRequest
+    form: Form
+    longest: int = proofs.LONGEST_REASON
+
+
+async def show_reviews(request: ConsoleRequest) -> Response:
+    """What waits, longest first."""
+    return page(request, ProofReviewsPage(await proofs.list_waiting(request.deps, limit=_MOST)))
+
+
+async def letter(request: ConsoleRequest) -> Response:
+    """The letter of a request, as a download: what somebody uploaded is never shown as a page of ours."""
+    request_id = request.id(ProofRequestId)
+    found = await proofs.read_letter(request.deps, request_id)
+    headers = {
+        "Content-Disposition": f'attachment; filename="letter-{request_id}.{_ENDINGS[found.media_type]}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(found.content, media_type=found.media_type, headers=headers)
+
+
+async def approve(request: ConsoleRequest) -> Response:
+    """Finds what waits in the request proven."""
+    try:
+        decided = await proofs.approve(request.deps, request.id(ProofRequestId), by=request.by)
+    except Conflict as refused:
+        return request.go(LIST, display_names.sentence(refused.message), "warning")
+    return request.go(LIST, f"Approved: numbers of {decided.account_name} are proven.")
+
+
+async def show_refuse(request: ConsoleRequest) -> Response:
+    """The form that asks why."""
+    found = await proofs.find_request(request.deps, request.id(ProofRequestId))
+    return page(request, RefuseProofPage(found, Form()))
+
+
+async def refuse(request: ConsoleRequest) -> Response:
+    """Turns one down."""
+    form, request_id = request.form, request.id(ProofRequestId)
+    try:
+        decided = await proofs.refuse(request.deps, request_id, form.text("reason"), by=request.by)
+    except InvalidInput as refused:
+        found = await proofs.find_request(request.deps, request_id)
+        return page(request, RefuseProofPage(found, form.refused(refused)), 422)
+    except Conflict as refused:
+        return request.go(LIST, display_names.sentence(refused.message), "warning")
+    return request.go(LIST, f"Refused: numbers of {decided.account_name} are not proven.")
+
+
+ROUTES = (
+    get("/operator/proofs", show_reviews, Action.OPERATE),
+    get("/operator/proofs/{id}/letter", letter, Action.OPERATE),
+    post("/operator/proofs/{id}/approve", approve, Action.OPERATE),
+    get("/operator/proofs/{id}/refuse", show_refuse, Action.OPERATE),
+    post("/operator/proofs/{id}/refuse", refuse, Action.OPERATE),
+)
