@@ -3,7 +3,7 @@
 import pytest
 from tests.actors import ALICE
 from tests.factories import make_cast, phone
-from tests.listed import Listed, make_listed, offer_everything
+from tests.listed import Listed, bodies, make_listed, offer_everything
 from tests.surfaces.gateway.helpers import Owner, make_handset, new_record, store_records
 
 from callmark.domain.accounts import service as accounts
@@ -14,6 +14,8 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation.handset_messages import Identity
 from callmark.domain.resolution import model, service as resolution
 from callmark.domain.resolution.model import ListedIdentity, Offers, Resolution, ShownSource
+from callmark.domain.spoof_alarms import service as spoof_alarms
+from callmark.domain.spoof_alarms.model import SpoofCause
 from callmark.kit.zones import device_zone
 
 
@@ -46,6 +48,31 @@ async def test_a_call_that_was_not_announced_shows_and_offers_nothing(deps: Deps
     assert found.why.endswith(model.WHY_NOT_ANNOUNCED)
 
 
+async def test_the_account_hears_once_of_a_call_that_it_did_not_announce(
+    deps: Deps, owner: Owner, acme: Listed
+) -> None:
+    for _ in range(2):  # a handset that asks again asks about the same call
+        await resolve(deps, owner, acme)
+    (alarm,) = await spoof_alarms.newest_alarms(deps, acme.account_id)
+    assert (alarm.caller_number, alarm.receiver_number) == (acme.number, owner.number)
+    assert alarm.cause is SpoofCause.NOT_ANNOUNCED
+    (event,) = await bodies(deps, acme.account_id)
+    assert '"event_type":"possible_spoof"' in event
+
+
+async def test_no_alarm_is_raised_by_an_announced_call_by_a_record_or_by_looking(
+    deps: Deps, owner: Owner, acme: Listed
+) -> None:
+    await say(deps, owner, acme, AnnouncedState.RINGING)
+    await resolve(deps, owner, acme)
+    await say(deps, owner, acme, AnnouncedState.ENDED)
+    await resolution.resolve_for_account(deps, acme.account_id, owner.number, acme.number)
+    open_ = await make_listed(deps)  # its identity shows in every call
+    await resolve(deps, owner, open_)
+    for account_id in (acme.account_id, open_.account_id):
+        assert await spoof_alarms.newest_alarms(deps, account_id) == []
+
+
 async def test_an_announced_call_shows_until_it_has_ended(deps: Deps, owner: Owner, acme: Listed) -> None:
     await say(deps, owner, acme, AnnouncedState.RINGING)
     found = await resolve(deps, owner, acme)
@@ -64,6 +91,7 @@ async def test_an_open_record_announces_its_call(deps: Deps, owner: Owner) -> No
     await store_records(deps, cast, new_record(deps, cast, owner.number, caller=acme.number))
     found = await resolve(deps, owner, acme)
     assert isinstance(found.identity, Identity)
+    assert await spoof_alarms.newest_alarms(deps, cast.account.id) == []
     assert found.source is CallSource.CALL_RECORD
 
 

@@ -19,6 +19,8 @@ from callmark.domain.personalisation.handset_messages import identity_of
 from callmark.domain.personalisation.model import OpenRecord, RingingPair
 from callmark.domain.resolution import model
 from callmark.domain.resolution.model import AccountView, NetworkCall, Offers, Resolution, ShownSource
+from callmark.domain.spoof_alarms.model import SpoofCause
+from callmark.domain.spoof_alarms.service import raise_possible_spoof
 from callmark.kit.db import Tx
 from callmark.kit.phone import PhoneNumber
 
@@ -41,6 +43,9 @@ async def resolve(deps: Deps, registration: Registration, caller: PhoneNumber, z
         shown = model.listed_identity(listed, deps.public_url)
         offers = await _offers(deps, listed, zone)
         return Resolution(caller, shown, CallSource.LISTED_NUMBER, model.WHY_LISTED, offers)
+    if isinstance(listed, ListedCaller):
+        receiver = registration.phone_number
+        await raise_possible_spoof(deps, listed.account_id, caller, receiver, SpoofCause.NOT_ANNOUNCED)
     why = f"{await _why_no_record(deps, registration, caller, reach)}; {_why_no_number(listed)}"
     return Resolution(caller, None, CallSource.NONE, why, Offers())
 

@@ -24,6 +24,7 @@ from callmark.domain.structure.model import NodeKind
 from callmark.domain.webhooks.deliveries.health import HealthState
 from callmark.domain.webhooks.model import DeliveryState
 from callmark.record_rules.fields import Fault, Field
+from callmark.surfaces.console import queue_names
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 FEATURES = {
@@ -329,43 +330,8 @@ CAMPAIGN_STATES = {CampaignState.DRAFT: "Draft", CampaignState.LIVE: "Live", Cam
 CAMPAIGN_COLOURS = {CampaignState.DRAFT: "secondary", CampaignState.LIVE: "green", CampaignState.ENDED: "orange"}
 ACCOUNT_STATES = {AccountState.ACTIVE: "Active", AccountState.SUSPENDED: "Suspended"}
 ACCOUNT_COLOURS = {AccountState.ACTIVE: "green", AccountState.SUSPENDED: "red"}
+WORK, PERIODIC = queue_names.WORK, queue_names.PERIODIC
 SYSTEMS = {OS.ANDROID: "Android", OS.IOS: "iOS"}
-WORK = {
-    "batches": "Batches to push",
-    "uploads": "Uploaded files",
-    "switches": "Account suspensions and restores",
-    "listing_jobs": "Listing jobs",
-    "mails": "Emails",
-    "alert_posts": "Alerts to channels",
-    "number_codes": "Codes that prove numbers",
-    "wake_ups": "Wake-ups of handsets",
-}
-PERIODIC = {
-    "partitions": "Creates partitions for the coming days and drops old ones",
-    "old_batches": "Deletes old batches",
-    "dead_sessions": "Deletes expired sessions, links and codes",
-    "dead_tokens": "Deletes expired access tokens",
-    "old_calls": "Deletes old calls",
-    "old_spoof_alarms": "Deletes old spoof alarms",
-    "old_callback_requests": "Deletes old Call Me Back requests",
-    "old_idempotency_keys": "Deletes old idempotency keys",
-    "old_deliveries": "Deletes deliveries of paused webhooks after 30 days",
-    "old_exports": "Deletes old download files",
-    "old_mails": "Deletes old emails",
-    "certificates": "Renews the certificates that calls are signed with",
-    "old_uploads": "Deletes old uploaded files",
-    "old_announced_calls": "Deletes announcements of calls that have ended",
-    "old_number_codes": "Deletes old codes that prove numbers",
-    "old_drafts": "Deletes old previews of files",
-    "old_proof_requests": "Deletes old letters of authorisation that no number needs",
-    "record_days": "Counts call records by day",
-    "call_days": "Counts calls by day",
-    "old_alerts": "Forgets what was announced long ago",
-    "webhook_outages": "Announces webhooks that fail, and those that work again",
-    "webhook_overlaps": "Announces replaced secrets that end soon",
-    "day_alerts": "Announces days with many invalid or unpushed records",
-    "sweep": "Ends pushes that still wait when their window closes",
-}
 PROCESSES = {
     "http": "Web: API, gateway, console",
     "worker": "Worker",

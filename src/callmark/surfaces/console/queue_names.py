@@ -1,0 +1,38 @@
+"""What kinds of background work are called on the page of queues."""
+
+WORK = {
+    "batches": "Batches to push",
+    "uploads": "Uploaded files",
+    "switches": "Account suspensions and restores",
+    "listing_jobs": "Listing jobs",
+    "mails": "Emails",
+    "alert_posts": "Alerts to channels",
+    "number_codes": "Codes that prove numbers",
+    "wake_ups": "Wake-ups of handsets",
+}
+PERIODIC = {
+    "partitions": "Creates partitions for the coming days and drops old ones",
+    "old_batches": "Deletes old batches",
+    "dead_sessions": "Deletes expired sessions, links and codes",
+    "dead_tokens": "Deletes expired access tokens",
+    "old_calls": "Deletes old calls",
+    "old_spoof_alarms": "Deletes old spoof alarms",
+    "old_callback_requests": "Deletes old Call Me Back requests",
+    "old_idempotency_keys": "Deletes old idempotency keys",
+    "old_deliveries": "Deletes deliveries of paused webhooks after 30 days",
+    "old_exports": "Deletes old download files",
+    "old_mails": "Deletes old emails",
+    "certificates": "Renews the certificates that calls are signed with",
+    "old_uploads": "Deletes old uploaded files",
+    "old_announced_calls": "Deletes announcements of calls that have ended",
+    "old_number_codes": "Deletes old codes that prove numbers",
+    "old_drafts": "Deletes old previews of files",
+    "old_proof_requests": "Deletes old letters of authorisation that no number needs",
+    "record_days": "Counts call records by day",
+    "call_days": "Counts calls by day",
+    "old_alerts": "Forgets what was announced long ago",
+    "webhook_outages": "Announces webhooks that fail, and those that work again",
+    "webhook_overlaps": "Announces replaced secrets that end soon",
+    "day_alerts": "Announces days with many invalid or unpushed records",
+    "sweep": "Ends pushes that still wait when their window closes",
+}
