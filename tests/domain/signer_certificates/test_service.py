@@ -36,7 +36,8 @@ from callmark.passport import (
     verify,
 )
 from callmark.passport.certificates import read_authority, read_chain
-from callmark.passport.claims import Kind
+from callmark.passport.claims import Claims, Kind, Party
+from callmark.passport.digests import make_digests
 
 CALLEE = "12025550199"
 ORIGID = "6a1f1b1e-7d0c-4a51-8f0f-0d6f8c9b2b11"
@@ -140,6 +141,30 @@ async def test_a_new_logo_is_permitted_at_once_and_the_old_one_for_the_records_t
         assert await show(here, business.account_id, number, icon) == {"/icn": True}
     await keep_certificates(here)
     assert await show(public(deps), business.account_id, number, old) == {"/icn": True}
+
+
+async def test_a_new_logo_is_also_permitted_in_a_call_that_is_only_attested(deps: Deps) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    here, stranger = public(deps), phones(1)[0]
+    await signer(here, business.account_id, number)
+    (label,) = await labels.list_labels(deps, business.account_id)
+    change = LabelChange(logo_png=drawn_logo.initial_logo("N"))
+    changed = await labels.update_label(deps, business.account_id, label.id, change, by=ALICE)
+    icon = await icon_of(here, changed.logo_sha256)
+    for caller in (stranger, number):
+        with_code = await signer(here, business.account_id, caller, Kind.SHAKEN, icon)
+        rcd = RichCallData("Acme", icon.url)
+        now = here.real_clock.now()
+        claims = Claims(
+            orig=Party.of(caller),
+            dest=Party.of(CALLEE),
+            issued_at=int(now.timestamp()),
+            attest=Attestation.PARTIAL,
+            origid=ORIGID,
+            rcd=rcd,
+            digests=make_digests(rcd.as_json(), {icon.url: icon.png}),
+        )
+        assert (await verify_there(here, with_code.sign(claims, Kind.SHAKEN), caller)).claims.rcd == rcd
 
 
 async def test_a_logo_that_was_never_the_accounts_is_not_permitted_by_what_was_issued(deps: Deps) -> None:

@@ -61,7 +61,11 @@ class _InUse:
         """Those that could be for this number, the best first."""
         yield from self.imported
         if self.issued:
-            yield self.issued[max(lot_at(self.starts, caller), 0)]
+            yield self.issued_for(caller)
+
+    def issued_for(self, caller: PhoneNumber) -> SigningCertificate:
+        """Ours whose lot the number is in, or would be. There must be one."""
+        return self.issued[max(lot_at(self.starts, caller), 0)]
 
 
 async def chain_pem(deps: Deps, serial: str) -> str:
@@ -76,8 +80,9 @@ async def signer_of(
     """Who signs a token of that kind for a call of the account from `caller`, with that icon; None: nobody can.
 
     Its certificate counts now, lists the number and permits the icon. Where the installation owns a root it is issued
-    when it is first needed, and again when the account's numbers or logos have changed. `shaken` is also signed with a
-    certificate that has a provider code instead of the number: the account's, or else the operator's.
+    when it is first needed, and again when the account's numbers or logos have changed. `shaken`, also with
+    an icon in it, is signed too with a certificate that has a provider code instead of the number: the account's, or
+    else the operator's.
     """
     if signer := _choose(await _in_use(deps, account_id), deps, caller, kind, icon):
         return signer
@@ -96,11 +101,9 @@ async def signer_of(
 def _choose(there: _InUse, deps: Deps, caller: PhoneNumber, kind: Kind, icon: BrandIcon | None) -> Signer | None:
     now = deps.real_clock.now()
     for one in there.for_number(caller):
-        if not is_in_time(one.stored, now):
+        if not is_in_time(one.stored, now) or not (icon is None or one.permits_icon(icon.png)):
             continue
-        if one.numbers.covers(caller) and (icon is None or one.permits_icon(icon.png)):
-            return one.signer
-        if kind is Kind.SHAKEN and one.numbers.provider_codes:
+        if one.numbers.covers(caller) or (kind is Kind.SHAKEN and one.numbers.provider_codes):
             return one.signer
     return None
 
@@ -109,15 +112,17 @@ async def _tried(deps: Deps, account_id: AccountId, caller: PhoneNumber, icon: B
     """Issues what is missing for such a call, when there can be anything; whether it is worth another look.
 
     Another process may have issued it meanwhile. For a number that is not proven nothing is issued, unless the account
-    has no certificate at all.
+    has no certificate at all, or none that permits the icon.
     """
-    if not (await _in_use(deps, account_id)).issued:
+    there = await _in_use(deps, account_id)
+    if not there.issued:
         await deps.memory.get(("tried", account_id), _TRIED_S, partial(renew, deps, account_id, icon=icon))
         return True
-    async with deps.db.connection() as tx:
-        (listed,) = await numbers.callers(tx, [caller])
-    if not (isinstance(listed, ListedCaller) and listed.is_proven and listed.account_id == account_id):
-        return False
+    if icon is None or there.issued_for(caller).permits_icon(icon.png):
+        async with deps.db.connection() as tx:
+            (listed,) = await numbers.callers(tx, [caller])
+        if not (isinstance(listed, ListedCaller) and listed.is_proven and listed.account_id == account_id):
+            return False
     await renew(deps, account_id, icon=icon)
     return True
 
