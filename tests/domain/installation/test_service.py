@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from tests.databases import Databases
+from tests.domain.signer_certificates.staging import make_signing_business
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import Engines
 from tests.factories import ALICE
@@ -21,6 +22,7 @@ from callmark.domain.deps import Deps
 from callmark.domain.installation import service as installations
 from callmark.domain.installation.model import Dropped, InstallationState
 from callmark.domain.mail import jobs, service as mail
+from callmark.domain.signer_certificates import roots, service as signer_certificates
 from callmark.domain.webhooks import service as webhooks
 from callmark.domain.webhooks.deliveries import service as deliveries
 from callmark.domain.webhooks.model import DeliveryState
@@ -32,6 +34,7 @@ from callmark.kit.fabric import Fabric
 from callmark.kit.health import readyz
 from callmark.kit.heartbeats import LiveProcess
 from callmark.kit.installation import KEEP, RENEW, check_place, held_since, place_of
+from callmark.kit.short_memory import ShortMemory
 from callmark.kit.work import Worker
 from callmark.surfaces.cli.session import operator_at_terminal
 
@@ -232,3 +235,14 @@ async def test_a_held_installation_is_ready_and_says_so(deps: Deps) -> None:
     (outgoing,) = [one for one in msgspec.json.decode(body)["checks"] if one["name"] == "outgoing"]
     assert (status, outgoing["ok"]) == (200, True)
     assert outgoing["reason"].startswith("nothing is sent since ")
+
+
+async def test_a_copy_signs_no_calls_with_the_originals_keys(deps: Deps) -> None:
+    business, (number, *_) = await make_signing_business(deps)
+    assert await signer_certificates.signer_of(replace(deps, memory=ShortMemory()), business.account_id, number)
+    await renewed(deps)
+    assert await signer_certificates.signer_of(replace(deps, memory=ShortMemory()), business.account_id, number) is None
+    async with deps.db.connection() as tx:
+        for table in ("trust_root", "signer_certificate"):
+            assert await tx.fetchval(f"SELECT count(*) FROM {table} WHERE sealed_key IS NOT NULL") == 0
+    assert await roots.trusted_roots(deps)  # calls that the original signed still count

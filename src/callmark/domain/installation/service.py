@@ -14,6 +14,7 @@ from callmark.domain.installation import queries
 from callmark.domain.installation.model import Dropped, InstallationState
 from callmark.domain.mail import service as mail
 from callmark.domain.policy.model import Actor
+from callmark.domain.signer_certificates import keys as signing_keys
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.db import Tx
 from callmark.kit.errors import Conflict
@@ -35,6 +36,8 @@ async def look(tx: Tx, place: str) -> InstallationState:
 async def renew(tx: Tx, place: str, now: datetime, *, by: Actor) -> UUID:
     """Makes a copy an installation of its own: another id, and nothing is sent until `release`. Its new id.
 
+    It forgets the keys that sign calls: what it signed would count as the original's.
+
     `now` is of the real clock. Raises Conflict while processes run on the database.
     """
     if running := await queries.count_processes(tx, now - DEAD_AFTER):
@@ -44,6 +47,7 @@ async def renew(tx: Tx, place: str, now: datetime, *, by: Actor) -> UUID:
         )
     old, new = (await queries.select_state(tx))["id"], new_id()
     await queries.update_renewed(tx, new, now, place)
+    await signing_keys.forget_all(tx, now)
     await audit.note(tx, by, "installation.renewed", _SUBJECT, account_id=None, at=now, old_id=str(old), id=str(new))
     return new
 
