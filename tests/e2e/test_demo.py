@@ -38,6 +38,8 @@ PASTED = (
     "operator-api.md", "emulator.md", "alerts.md", "../README.md",
 )  # fmt: skip
 """Pages whose shell lines are run as one program, from their first to their last."""
+READ_ON = ("quickstart.md", "push.md", "extensions.md", "management.md", "logs.md", "operator-api.md", "emulator.md")
+"""Pages as someone reads them, one after the other on one demo: what a page leaves behind is there on the next."""
 _FAILING_CURL = 'curl() { command curl --fail-with-body "$@"; }\n'
 
 
@@ -177,7 +179,11 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
         _the_client_needs_no_more(data / CREDENTIALS_ENV)
         _the_guide_registers_webhooks(made, data, tmp_path)
         for page in PASTED:
+            _goes_back_to_the_beginning(made)
             _the_page_can_be_pasted(page, made, data, tmp_path)
+        _goes_back_to_the_beginning(made)
+        for page in READ_ON:
+            _the_page_can_be_pasted(page, made, data, tmp_path / "walk")
         _the_example_runs(data / CREDENTIALS_JSON)
         _moves_the_clock_everywhere(made)
         _goes_back_to_the_seed(made)
@@ -201,15 +207,18 @@ def _the_client_needs_no_more(credentials: Path) -> None:
         assert "Acme Deliveries" in listed.stdout, listed.stderr
 
 
+def _goes_back_to_the_beginning(made: dict[str, Any]) -> None:
+    assert httpx.post(f"{made['emulator_url']}/reset", json={"to": "seed"}, trust_env=False, timeout=20).is_success
+
+
 def _the_page_can_be_pasted(page: str, made: dict[str, Any], data: Path, home: Path) -> None:
-    """From the seed, in an empty folder; an error answer of any request fails it."""
+    """In an empty folder; an error answer of any request fails it."""
     if not all(WEB):
         return
-    assert httpx.post(f"{made['emulator_url']}/reset", json={"to": "seed"}, trust_env=False, timeout=20).is_success
     program = programs(ROOT / "docs" / page, "sh").replace("/var/lib/callmark-demo", str(data))
     program = program.replace(".venv/bin", str(CALLMARK.parent)).replace("http://127.0.0.1:8700", made["base_url"])
     here = home / Path(page).name
-    here.mkdir()
+    here.mkdir(parents=True)
     ran = subprocess.run(
         [WEB[1] or "", "-euo", "pipefail", "-c", _FAILING_CURL + program],
         env=ENVIRON | {"HOME": str(here)}, cwd=here, capture_output=True, text=True, check=False, timeout=60,
