@@ -93,6 +93,23 @@ async def test_our_own_routes(platform: Platform, client: callmark.AsyncClient) 
         await client.records.get("nothing")
 
 
+async def test_calls_are_announced_and_then_show(platform: Platform, client: callmark.AsyncClient) -> None:
+    listed = await make_listed(platform.deps, account_id=platform.cast.account.id)
+    await accounts.update_account(platform.deps, listed.account_id, by=SYSTEM, announced_calls_only=True)
+    caller = f"+{listed.number}"
+    assert (await client.resolve(listed.number, ONLINE)).shows == "none"
+    call = await client.calls.announce("dialler-1", caller=caller, receiver=ONLINE)
+    assert (call.state, call.caller) == ("ringing", listed.number)
+    assert (await client.resolve(listed.number, ONLINE)).shows == "listed_number"
+    ended = await client.calls.announce("dialler-1", caller=caller, receiver=ONLINE, state="ended")
+    assert ended.state == "ended"
+    assert (await client.resolve(listed.number, ONLINE)).shows == "none"
+    with pytest.raises(callmark.Conflict):
+        await client.calls.announce("dialler-1", caller=caller, receiver="919900000099")
+    with pytest.raises(callmark.BadRequest):
+        await client.calls.announce("dialler-2", caller="918040009999", receiver=ONLINE)
+
+
 async def test_lists_and_listings(platform: Platform, client: callmark.AsyncClient) -> None:
     made = await make_feature_set(
         platform.deps, platform.cast.account.id, new=NewFeatureSet("Delivery default", label_id=None)
