@@ -14,7 +14,7 @@ interface App {
     /** An overlay or a notification with name, logo and reason; a verified mark where `verified` is true. */
     fun show(callId: String, callerNumber: String, shown: Shown)
 
-    /** An overlay or notification with name, logo and reason; a verified mark where `verified` is true. */
+    /** Registers with the version and push token of now, and keeps the new token; tried until it works. */
     fun registerLater()
 
     /** `CallerId.catchUp` as soon as there is a network. */

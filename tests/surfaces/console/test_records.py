@@ -185,6 +185,25 @@ async def test_a_record_tells_its_life_in_the_order_of_time(
     assert places == sorted(places)
 
 
+async def test_a_record_tells_the_wake_ups_of_its_phone_until_it_arrived(
+    deps: Deps, business: Business, alice: Browser, label: Label, clock: FakeClock
+) -> None:
+    record = await only(deps, await pushed(deps, business, label))
+    sent = [record.accepted_at + timedelta(minutes=minutes) for minutes in (-5, 1, 7)]
+    async with deps.db.connection() as tx:
+        await tx.execute(
+            "INSERT INTO wake_up (phone_number, wanted_until, sent_ats) VALUES ($1, $2, $3)",
+            *(record.key.receiver_number, record.key.ends_at, sent),
+        )
+    path = f"/console/records/{record.key.id}"
+    assert text_of(await alice.get(path)).count("Wake-up sent") == 2
+    clock.advance(timedelta(minutes=2))
+    await service.acknowledge(deps, [record.key])
+    text = text_of(await alice.get(path))
+    assert text.count("Wake-up sent") == 1
+    assert text.rindex("Wake-up sent") < text.rindex("Delivered late")
+
+
 async def test_a_record_is_withdrawn_after_being_asked(
     deps: Deps, business: Business, alice: Browser, label: Label, browse: Visitors
 ) -> None:

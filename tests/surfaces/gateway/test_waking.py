@@ -22,6 +22,7 @@ from tests.waiting import until
 from callmark.domain.deps import Deps
 from callmark.domain.handsets import service as handsets, waking as waking_up
 from callmark.domain.handsets.model import OS, PushService, PushToken
+from callmark.domain.handsets.waking_queries import MOST_KEPT, PAUSE
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.model import Outcome
 from callmark.domain.personalisation.partitions import keep_partitions
@@ -243,6 +244,19 @@ async def test_the_end_of_an_app_ends_its_registration(waking: Deps, fcm: FakeFc
     assert (await push(waking, cast, owner.number)).outcome is Outcome.NOT_REGISTERED
     again = await handsets.register(waking, owner.credential, owner.number, OS.ANDROID, "5.0.0")
     assert again.registration.generation == 2
+
+
+async def test_the_newest_wake_ups_are_kept_for_timelines(waking: Deps, fcm: FakeFcm, clock: FakeClock) -> None:
+    owner, began = await sleeping(waking), clock.now()
+    for _ in range(MOST_KEPT + 2):
+        await ask_to_wake(waking, owner)
+        await run_due_once(waking)
+        clock.advance(PAUSE * 2)
+    assert len(fcm.messages()) == MOST_KEPT + 2
+    kept = await waking_up.sent_between(waking, owner.number, began, clock.now())
+    assert kept == [began + PAUSE * 2 * i for i in range(2, MOST_KEPT + 2)]
+    assert await waking_up.sent_between(waking, owner.number, began, kept[1]) == kept[:2]
+    assert await waking_up.sent_between(waking, phone(), began, clock.now()) == []
 
 
 @pytest.mark.parametrize(("answer", "after"), DELAYS)

@@ -60,6 +60,12 @@ async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Co
     return near | woken
 
 
+async def sent_between(deps: Deps, number: PhoneNumber, since: datetime, until: datetime) -> list[datetime]:
+    """When the number's app was asked to wake, from `since` to `until`, as far as it is kept: its newest ones."""
+    async with deps.db.connection() as tx:
+        return [at for at in await waking_queries.find_sent(tx, number) if since <= at <= until]
+
+
 def wake_ups(deps: Deps, outbound: Outbound | None) -> Work:
     """The work of waking; without credentials nothing is claimed. `outbound` is None for who only looks at the rows."""
     path, fcm = deps.settings.fcm_credentials_file, None

@@ -12,6 +12,10 @@ PAUSE = timedelta(seconds=2)
 """How long after a wake-up no other one is sent to the same handset."""
 
 
+MOST_KEPT = 20
+"""Wake-ups of one handset whose instants are kept, for the timelines of its records."""
+
+
 class WantedWakeUp(NamedTuple):
     """A handset that is to be woken before `until`, when the last record for it has ended."""
 
@@ -69,13 +73,21 @@ async def end_attempt(
     """Writes what an attempt came to, under its lease."""
     await tx.execute(
         "UPDATE wake_up SET attempt_count = $3, sent_at = coalesce($4, sent_at), due_at = $5, lease_id = NULL,"
-        " leased_until = NULL WHERE phone_number = $1 AND lease_id = $2",
+        " leased_until = NULL, sent_ats = CASE WHEN $4::timestamptz IS NULL THEN sent_ats"
+        " ELSE (sent_ats || $4::timestamptz)[greatest(cardinality(sent_ats) + 2 - $6::integer, 1):] END"
+        " WHERE phone_number = $1 AND lease_id = $2",
         phone,
         lease_id,
         attempts,
         sent_at,
         due_at,
+        MOST_KEPT,
     )
+
+
+async def find_sent(tx: Tx, phone: PhoneNumber) -> list[datetime]:
+    """When wake-ups of the number were sent, oldest first; the newest `MOST_KEPT`. Primary key."""
+    return await tx.fetchval("SELECT sent_ats FROM wake_up WHERE phone_number = $1", phone) or []
 
 
 async def forget_uninstalled(tx: Tx, phone: PhoneNumber, push_token: str, now: datetime) -> Row | None:

@@ -7,6 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from callmark.domain.calls import service as calls
+from callmark.domain.handsets import waking
 from callmark.domain.ids import RecordId
 from callmark.domain.numbers.number_list_parser import read_number
 from callmark.domain.personalisation import service as personalisation
@@ -23,7 +24,7 @@ from callmark.surfaces.console.confirm import Confirm, confirmed
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, Form, with_query
 from callmark.surfaces.console.route import get
-from callmark.surfaces.console.timeline import Moment, timeline
+from callmark.surfaces.console.timeline import Moment, arrived_at, timeline
 from callmark.surfaces.cursors import decode_key, encode_key
 
 LIST = "/console/records"
@@ -121,10 +122,13 @@ async def show_record(request: ConsoleRequest) -> Response:
     """One record."""
     record = await personalisation.find_record(request.deps, request.account_id, request.id(RecordId))
     told, now = await calls.calls_of_record(request.deps, record.key.id), request.deps.clock.now()
-    its_own = [call for call in told if call.receiver_number == record.key.receiver_number]
+    receiver = record.key.receiver_number
+    its_own = [call for call in told if call.receiver_number == receiver]
+    wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     return page(
-        request, RecordPage(record, timeline(record, its_own, now), _submitted(record), may_withdraw=may_withdraw)
+        request,
+        RecordPage(record, timeline(record, its_own, now, wake_ups), _submitted(record), may_withdraw=may_withdraw),
     )
 
 

@@ -14,6 +14,8 @@ _ENDS = {
     CallEvent.REJECTED: ("ban", "orange", "Rejected"),
 }
 
+_ASLEEP = "The handset was not connected. The push service was asked to wake its app."
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -27,9 +29,22 @@ class Moment:
     is_ahead: bool = False
 
 
-def timeline(record: StoredRecord, calls: Sequence[Call], now: datetime) -> list[Moment]:
-    """From its acceptance to the end of its window."""
-    moments = [*_pushing(record), *_window(record, now), *(one for call in calls for one in _shown(call))]
+def arrived_at(record: StoredRecord) -> datetime:
+    """When the handset had it; the end of its window if it never has."""
+    in_time = record.settled_at if (record.first_outcome or record.outcome) is Outcome.SUCCESS else None
+    return in_time or record.delivered_late_at or record.key.ends_at
+
+
+def timeline(
+    record: StoredRecord, calls: Sequence[Call], now: datetime, wake_ups: Sequence[datetime] = ()
+) -> list[Moment]:
+    """From its acceptance to the end of its window; `wake_ups` are those of its receiver until it arrived."""
+    moments = [
+        *_pushing(record),
+        *(Moment(at, "bell", "blue", "Wake-up sent", _ASLEEP) for at in wake_ups),
+        *_window(record, now),
+        *(one for call in calls for one in _shown(call)),
+    ]
     return sorted(moments, key=lambda moment: moment.at)
 
 
