@@ -184,7 +184,18 @@ async def test_an_operator_keeps_itself_and_needs_an_address_of_its_own(
 
 async def test_members_find_no_page_of_the_operators(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
-    for path in ("accounts", "handset-apps", "handsets", "queues", "health", "operators", "tokens", "audit", "reviews"):
+    for path in (
+        "accounts",
+        "handset-apps",
+        "handsets",
+        "edges",
+        "queues",
+        "health",
+        "operators",
+        "tokens",
+        "audit",
+        "reviews",
+    ):
         page = await alice.get(f"/console/operator/{path}")
         assert page.status_code == 404, path
         assert not [link for link in links_of(page) if "/operator/" in link]
