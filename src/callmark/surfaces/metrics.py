@@ -12,6 +12,7 @@ from callmark.kit.process_metrics import read_process
 _DECLARING = (
     "callmark.domain.mail.jobs",
     "callmark.domain.personalisation.metrics",
+    "callmark.domain.signed_calls.metrics",
     "callmark.domain.webhooks.dispatch.metrics",
     "callmark.surfaces.gateway.metrics",
     "callmark.surfaces.observed",

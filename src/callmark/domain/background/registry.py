@@ -21,6 +21,7 @@ from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.uploads import jobs as uploads
 from callmark.domain.previewed_files import service as previewed_files
 from callmark.domain.sessions import service as sessions
+from callmark.domain.signed_calls import jobs as signed_calls
 from callmark.domain.signer_certificates.jobs import keep_certificates
 from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.webhooks import overlaps
@@ -40,6 +41,8 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "dead_tokens": (timedelta(minutes=30), credentials.forget_dead_tokens),
     "old_calls": (timedelta(days=1), calls.drop_old_calls),
     "old_spoof_alarms": (timedelta(days=1), spoof_alarms.forget_old_alarms),
+    "old_signed_calls": (timedelta(days=1), signed_calls.drop_old_calls),
+    "counted_tokens": (timedelta(minutes=1), signed_calls.forget_counted_tokens),
     "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),

@@ -67,6 +67,15 @@ def _facts(
     )
 
 
+async def report_ended(deps: Deps, call: Call) -> Call:
+    """Keeps a call that the network reports when it is over; the call as it is then. Repeating it changes nothing."""
+    async with deps.db.transaction() as tx:
+        await queries.merge(tx, call)
+        kept = await queries.find(tx, call.receiver_number, call.id)
+    assert kept is not None  # noqa: S101 - it was merged in this transaction
+    return kept
+
+
 async def find_call(deps: Deps, receiver: PhoneNumber, call_id: CallId) -> Call | None:
     """What is known of one call."""
     async with deps.db.connection() as tx:

@@ -440,6 +440,17 @@ CREATE TABLE public.count_mark (
 
 COMMENT ON TABLE public.count_mark IS 'How far each job has counted into record_day, and (swept) looked for records left pending.';
 
+CREATE TABLE public.counted_token (
+    digest bytea NOT NULL,
+    verified_call_id uuid NOT NULL,
+    edge_id uuid NOT NULL,
+    request_id text,
+    counted_at timestamp with time zone NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.counted_token IS 'Tokens that counted once, by the SHA-256 of their signed text, until they are stale anyway. Of the real clock.';
+
 CREATE TABLE public.delivery (
     id uuid NOT NULL,
     account_id uuid NOT NULL,
@@ -1002,6 +1013,29 @@ CREATE TABLE public.sign_in_code (
 
 COMMENT ON TABLE public.sign_in_code IS 'Sign-ins whose password was right and whose code is awaited; the key is what the browser keeps.';
 
+CREATE TABLE public.signed_call (
+    id uuid NOT NULL,
+    edge_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    caller_number text NOT NULL COLLATE pg_catalog."C",
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    origid uuid NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    attest text NOT NULL,
+    source text NOT NULL,
+    record_id uuid,
+    signed_at timestamp with time zone NOT NULL,
+    CONSTRAINT signed_call_attest CHECK ((attest = ANY (ARRAY['A'::text, 'B'::text, 'C'::text]))),
+    CONSTRAINT signed_call_record CHECK (((source = 'call_record'::text) = (record_id IS NOT NULL))),
+    CONSTRAINT signed_call_source CHECK ((source = ANY (ARRAY['call_record'::text, 'listed_number'::text, 'none'::text])))
+);
+
+COMMENT ON TABLE public.signed_call IS 'A row a signing that was answered. origid is in the token, so a verified call is known again.';
+
+COMMENT ON COLUMN public.signed_call.issued_at IS 'The iat of the tokens, by the real clock. signed_at is of the product clock.';
+
+COMMENT ON COLUMN public.signed_call.source IS 'Where name and icon in the second token came from; none: there was no second token.';
+
 CREATE TABLE public.signer_certificate (
     id uuid NOT NULL,
     account_id uuid,
@@ -1110,6 +1144,26 @@ CREATE TABLE public.upload_part (
 );
 
 COMMENT ON TABLE public.upload_part IS 'Up to 500 rows of a file, as they were read; batch_id is set in the transaction that submits them, so that none is submitted twice.';
+
+CREATE TABLE public.verified_call (
+    id uuid NOT NULL,
+    edge_id uuid NOT NULL,
+    account_id uuid,
+    caller_number text NOT NULL COLLATE pg_catalog."C",
+    receiver_number text NOT NULL COLLATE pg_catalog."C",
+    verstat text NOT NULL,
+    reason_code integer,
+    detail text,
+    name text,
+    record_id uuid,
+    verified_at timestamp with time zone NOT NULL,
+    CONSTRAINT verified_call_reason CHECK (((verstat = 'TN-Validation-Passed'::text) = (reason_code IS NULL))),
+    CONSTRAINT verified_call_verstat CHECK ((verstat = ANY (ARRAY['TN-Validation-Passed'::text, 'TN-Validation-Failed'::text, 'No-TN-Validation'::text])))
+);
+
+COMMENT ON TABLE public.verified_call IS 'A row a verification that was answered. Its account listed the caller''s number or signed the call.';
+
+COMMENT ON COLUMN public.verified_call.name IS 'The name that the answer lets the phone show. Null: none.';
 
 CREATE TABLE public.virtual_handset (
     phone_number text NOT NULL COLLATE pg_catalog."C",
@@ -1304,6 +1358,9 @@ ALTER TABLE ONLY public.console_session
 ALTER TABLE ONLY public.count_mark
     ADD CONSTRAINT count_mark_pkey PRIMARY KEY (what);
 
+ALTER TABLE ONLY public.counted_token
+    ADD CONSTRAINT counted_token_pkey PRIMARY KEY (digest);
+
 ALTER TABLE ONLY public.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (id, created_at);
 
@@ -1436,6 +1493,12 @@ ALTER TABLE ONLY public.request_window
 ALTER TABLE ONLY public.sign_in_code
     ADD CONSTRAINT sign_in_code_pkey PRIMARY KEY (sha256);
 
+ALTER TABLE ONLY public.signed_call
+    ADD CONSTRAINT signed_call_once UNIQUE (receiver_number, caller_number, origid, issued_at);
+
+ALTER TABLE ONLY public.signed_call
+    ADD CONSTRAINT signed_call_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.signer_certificate
     ADD CONSTRAINT signer_certificate_pkey PRIMARY KEY (id);
 
@@ -1465,6 +1528,9 @@ ALTER TABLE ONLY public.upload_part
 
 ALTER TABLE ONLY public.upload
     ADD CONSTRAINT upload_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.verified_call
+    ADD CONSTRAINT verified_call_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.virtual_handset
     ADD CONSTRAINT virtual_handset_pkey PRIMARY KEY (phone_number);
@@ -1568,6 +1634,8 @@ CREATE INDEX console_session_created ON public.console_session USING btree (crea
 CREATE INDEX console_session_member ON public.console_session USING btree (member_id) WHERE (member_id IS NOT NULL);
 
 CREATE INDEX console_session_operator ON public.console_session USING btree (operator_id) WHERE (operator_id IS NOT NULL);
+
+CREATE INDEX counted_token_counted ON public.counted_token USING btree (counted_at);
 
 CREATE INDEX delivery_account_newest ON ONLY public.delivery USING btree (account_id, created_at DESC, id DESC);
 
@@ -1685,6 +1753,12 @@ CREATE INDEX proof_request_waiting ON public.proof_request USING btree (requeste
 
 CREATE INDEX sign_in_code_member ON public.sign_in_code USING btree (member_id);
 
+CREATE INDEX signed_call_account_newest ON public.signed_call USING btree (account_id, signed_at DESC, id DESC);
+
+CREATE INDEX signed_call_of_record ON public.signed_call USING btree (record_id) WHERE (record_id IS NOT NULL);
+
+CREATE INDEX signed_call_signed ON public.signed_call USING brin (signed_at);
+
 CREATE INDEX signer_certificate_in_use ON public.signer_certificate USING btree (account_id) WHERE (retired_at IS NULL);
 
 CREATE INDEX sink_request_newest ON public.sink_request USING btree (sink, id);
@@ -1696,6 +1770,14 @@ CREATE INDEX uncounted_batch_account ON public.uncounted_batch USING btree (acco
 CREATE INDEX upload_account_newest ON public.upload USING btree (account_id, created_at DESC, id DESC);
 
 CREATE INDEX upload_due_account_id ON public.upload USING btree (account_id, due_at) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX verified_call_account_newest ON public.verified_call USING btree (account_id, verified_at DESC, id DESC) WHERE (account_id IS NOT NULL);
+
+CREATE INDEX verified_call_of_record ON public.verified_call USING btree (record_id) WHERE (record_id IS NOT NULL);
+
+CREATE INDEX verified_call_pair ON public.verified_call USING btree (receiver_number, caller_number, verified_at DESC);
+
+CREATE INDEX verified_call_verified ON public.verified_call USING brin (verified_at);
 
 CREATE INDEX waiting_delivery_created ON public.waiting_delivery USING btree (created_at);
 

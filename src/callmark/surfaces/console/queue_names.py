@@ -16,6 +16,8 @@ PERIODIC = {
     "dead_sessions": "Deletes expired sessions, links and codes",
     "dead_tokens": "Deletes expired access tokens",
     "old_calls": "Deletes old calls",
+    "old_signed_calls": "Deletes old signed and verified calls",
+    "counted_tokens": "Forgets tokens that can count no more",
     "old_spoof_alarms": "Deletes old spoof alarms",
     "old_callback_requests": "Deletes old Call Me Back requests",
     "old_idempotency_keys": "Deletes old idempotency keys",

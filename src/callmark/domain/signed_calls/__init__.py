@@ -1,0 +1,1 @@
+"""Calls on the telephone network: signed, verified, and how they ended."""

@@ -1,0 +1,145 @@
+"""Certificates and icons that tokens name, from wherever they are: our own without a request, others through the gate.
+
+Whoever places a call chooses these addresses. So little is fetched, in little time, and rarely twice.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from cryptography import x509
+
+from callmark.domain.brand_icons import service as brand_icons
+from callmark.domain.deps import Deps
+from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.kit.errors import NotFound
+from callmark.kit.outbound import Outbound, Patience, Unreachable, allowed_networks
+from callmark.kit.short_memory import ShortMemory
+from callmark.passport import PassportError, Reason, SignerCertificate, check_chain, read_chain
+from callmark.passport.certificates import MOST_BYTES as MOST_CHAIN_BYTES
+
+WITHIN_S = 0.8
+"""How long a verification waits for all that it fetches: proxies wait a second for the whole answer."""
+MOST_ICON_BYTES = 128 * 1024
+_PATIENCE = Patience(connect_s=1, read_s=1, total_s=1)
+_KEPT_S = 300
+_FAILURE_KEPT_S = 10
+_MOST_KEPT = 500
+_MOST_AT_ONCE = 64
+_OWN_CERTIFICATE = re.compile(r"/stir/v1/certs/([0-9a-f]{1,40})\.pem")
+_OWN_ICON = re.compile(r"/brand/([0-9a-f]{64})-(\d{2,3})x\2\.png")
+
+
+class NotFetched(Exception):
+    """There is nothing at an address, or not soon enough; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What was found, or (`body` None) why nothing, and at which instant of the loop's clock."""
+
+    body: bytes | None
+    error: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A chain that counted for these roots."""
+
+    chain: bytes
+    roots: Sequence[x509.Certificate]
+    certificate: SignerCertificate
+
+
+class ForeignFiles:
+    """Keeps files for some minutes, failures for some seconds, and its connections until it is closed."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._outbound = Outbound(allowed_networks(deps.settings), patience=_PATIENCE)
+        self._files = ShortMemory(most=_MOST_KEPT)
+        self._checked: dict[str, _Checked] = {}
+        self._fetching = 0
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self._outbound.__aexit__(None, None, None)
+
+    async def certificate(
+        self, url: str, roots: Sequence[x509.Certificate], now: datetime, deadline: float
+    ) -> SignerCertificate:
+        """The signer's certificate at `url`, when it leads to one of `roots`. Raises PassportError."""
+        try:
+            chain = await self._get(url, MOST_CHAIN_BYTES, deadline)
+        except NotFetched as exc:
+            raise PassportError(Reason.BAD_IDENTITY_INFO, f"there is no certificate at the token's x5u: {exc}") from exc
+        kept = self._checked.get(url)
+        if kept and kept.chain is chain and kept.roots == roots and now <= kept.certificate.valid_until:
+            return kept.certificate
+        certificate = check_chain(read_chain(chain), roots, now=now)
+        if len(self._checked) >= _MOST_KEPT:
+            self._checked.clear()
+        self._checked[url] = _Checked(chain, roots, certificate)
+        return certificate
+
+    async def icon(self, url: str, deadline: float) -> bytes | None:
+        """The bytes at the address of an icon, or None."""
+        try:
+            return await self._get(url, MOST_ICON_BYTES, deadline)
+        except NotFetched:
+            return None
+
+    async def _get(self, url: str, most_bytes: int, deadline: float) -> bytes:
+        loop = asyncio.get_running_loop()
+        make, key = partial(self._found, url, most_bytes), (url, most_bytes)
+        try:
+            async with asyncio.timeout_at(deadline):
+                file = await self._files.get(key, _KEPT_S, make)
+                if file.body is None and loop.time() > file.at + _FAILURE_KEPT_S:
+                    self._files.forget(key)
+                    file = await self._files.get(key, _KEPT_S, make)
+        except TimeoutError as exc:  # it is still being fetched, for the next call
+            raise NotFetched("no answer in time") from exc
+        if file.body is None:
+            raise NotFetched(file.error)
+        return file.body
+
+    async def _found(self, url: str, most_bytes: int) -> _File:
+        at = asyncio.get_running_loop().time()
+        if self._fetching >= _MOST_AT_ONCE:
+            return _File(None, "too many are being fetched", at - _FAILURE_KEPT_S)
+        self._fetching += 1
+        try:
+            body = await self._read(url, most_bytes)
+        except NotFetched as exc:
+            return _File(None, str(exc), at)
+        finally:
+            self._fetching -= 1
+        return _File(body, "", at)
+
+    async def _read(self, url: str, most_bytes: int) -> bytes:
+        if url.startswith(self._deps.public_url + "/"):
+            return await self._own(url.removeprefix(self._deps.public_url))
+        if not url.startswith("https://") and not self._deps.settings.emulator:
+            raise NotFetched("it is not an https address")
+        answer = await self._outbound.get(url, most_bytes)
+        if isinstance(answer, Unreachable):
+            raise NotFetched(answer.error)
+        if not answer.is_success:
+            raise NotFetched(answer.error or f"the answer was {answer.status}")
+        return answer.body
+
+    async def _own(self, path: str) -> bytes:
+        """A file that this installation serves, without asking itself for it."""
+        try:
+            if found := _OWN_CERTIFICATE.fullmatch(path):
+                return (await signer_certificates.chain_pem(self._deps, found[1])).encode()
+            if found := _OWN_ICON.fullmatch(path):
+                return await brand_icons.icon_png(self._deps, bytes.fromhex(found[1]), int(found[2]))
+        except NotFound as exc:
+            raise NotFetched(exc.message) from exc
+        raise NotFetched("there is no such file here")

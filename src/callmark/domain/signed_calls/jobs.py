@@ -1,0 +1,21 @@
+"""Background steps of signed calls."""
+
+from datetime import timedelta
+
+from callmark.domain.deps import Deps
+from callmark.domain.signed_calls import queries
+from callmark.domain.signed_calls.model import COUNTS_ONCE_FOR
+
+
+async def forget_counted_tokens(deps: Deps) -> None:
+    """Forgets tokens that are too old to count anyway. Safe to repeat."""
+    async with deps.db.transaction() as tx:
+        await queries.drop_counted_before(tx, deps.real_clock.now() - COUNTS_ONCE_FOR)
+
+
+async def drop_old_calls(deps: Deps) -> None:
+    """Deletes what was signed and verified longer ago than records are kept. Safe to repeat."""
+    before = deps.clock.now() - timedelta(days=deps.settings.retention_days)
+    async with deps.db.transaction() as tx:
+        await queries.drop_signed_before(tx, before)
+        await queries.drop_verified_before(tx, before)

@@ -1,0 +1,93 @@
+"""How a call on the telephone network ended, as an edge reports it: a call as any that a handset reports."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import Call, CallDetails, CallEvent, CallSource, Verification as NumberVerdict
+from callmark.domain.deps import Deps
+from callmark.domain.edges.model import Edge
+from callmark.domain.ids import CallId
+from callmark.domain.resolution import service as resolution
+from callmark.domain.signed_calls import queries
+from callmark.domain.signed_calls.model import NotAuthorised, SignedCall, VerifiedCall, Verstat
+from callmark.kit.phone import PhoneNumber
+
+LONGEST_CALL = timedelta(days=1)
+_RINGS_FOR = timedelta(minutes=5)
+"""How long before it was answered, or given up, a call was signed at the most; and how late its end may be reported."""
+_CALL_IDS = UUID("5f6c5b0e-9f0b-4a53-8d0e-6b1f0a7f2c1d")
+"""The namespace in which the call ids of SIP are ids of calls."""
+_VERDICTS = {
+    Verstat.PASSED: NumberVerdict.PASSED,
+    Verstat.FAILED: NumberVerdict.FAILED,
+    Verstat.NONE: NumberVerdict.NONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutcome:
+    """What an edge reports: `seconds` is how long people talked, `shown` whether the phone had a verified name."""
+
+    call_id: str
+    caller: PhoneNumber
+    receiver: PhoneNumber
+    outcome: CallEvent
+    seconds: int
+    shown: bool
+
+
+async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
+    """The call as it is kept, committed on return. Of one `call_id` the first report stands.
+
+    It is a call of the record that was signed; without a signing, of the record that was open when it began. Raises
+    NotAuthorised for a call of another account than the edge's.
+    """
+    now = deps.clock.now()
+    began = now - timedelta(seconds=outcome.seconds)
+    async with deps.db.connection() as tx:
+        since = began - _RINGS_FOR
+        signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since)
+        verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since)
+    source, record_id = await _identity(deps, edge, outcome, signed, began)
+    seen_at = verified.verified_at if verified else signed.signed_at if signed else began
+    return await calls.report_ended(deps, _call(outcome, source, record_id, seen_at, now, verified))
+
+
+async def _identity(
+    deps: Deps, edge: Edge, outcome: CallOutcome, signed: SignedCall | None, began: datetime
+) -> tuple[CallSource, UUID | None]:
+    """Where the call's identity comes from. Raises NotAuthorised for another account's call."""
+    if signed is not None:
+        owner, source, record_id = signed.account_id, signed.source, signed.record_id
+    else:
+        found = await resolution.resolve_for_network(deps, outcome.caller, outcome.receiver, edge.account_id, began)
+        holder = found.proven or found.record or found.listed
+        owner = holder.account_id if holder else None
+        source, record_id = found.source, found.record.key.id if found.record else None
+    if edge.account_id not in {None, owner}:
+        raise NotAuthorised("the call is not of this edge's account")
+    return source, record_id
+
+
+def _call(
+    outcome: CallOutcome,
+    source: CallSource,
+    record_id: UUID | None,
+    seen_at: datetime,
+    now: datetime,
+    verified: VerifiedCall | None,
+) -> Call:
+    return Call(
+        receiver_number=outcome.receiver,
+        id=CallId(uuid5(_CALL_IDS, outcome.call_id)),
+        caller_number=outcome.caller,
+        source=source,
+        record_id=record_id,
+        shown_at=seen_at if outcome.shown else None,
+        outcome=outcome.outcome,
+        ended_at=now,
+        reported_at=now,
+        details=CallDetails(_VERDICTS[verified.verstat] if verified else None, outcome.seconds or None),
+    )

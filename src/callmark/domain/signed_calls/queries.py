@@ -1,0 +1,197 @@
+"""The SQL of signed and verified calls."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from callmark.domain.calls.model import CallSource
+from callmark.domain.ids import AccountId, EdgeId, SignedCallId, VerifiedCallId
+from callmark.domain.signed_calls.model import CountedToken, SignedCall, SignedToken, VerifiedCall, Verstat
+from callmark.kit.db import Row, Tx
+from callmark.kit.phone import PhoneNumber
+from callmark.passport import Attestation
+
+
+async def insert_signed(tx: Tx, calls: Sequence[SignedCall]) -> None:
+    """Keeps what was signed; the same request again changes nothing. Fits `deps.gather`."""
+    await tx.execute(
+        """
+        INSERT INTO signed_call (id, edge_id, account_id, caller_number, receiver_number, origid, issued_at, attest,
+          source, record_id, signed_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[],
+          $8::text[], $9::text[], $10::uuid[], $11::timestamptz[])
+        ON CONFLICT ON CONSTRAINT signed_call_once DO NOTHING
+        """,
+        [one.id for one in calls],
+        [one.edge_id for one in calls],
+        [one.account_id for one in calls],
+        [one.caller_number for one in calls],
+        [one.receiver_number for one in calls],
+        [one.origid for one in calls],
+        [one.issued_at for one in calls],
+        [one.attest.value for one in calls],
+        [one.source.value for one in calls],
+        [one.record_id for one in calls],
+        [one.signed_at for one in calls],
+    )
+
+
+async def select_signed_each(tx: Tx, tokens: Sequence[SignedToken]) -> list[SignedCall | None]:
+    """For each token: the call that it was signed for here. Index `signed_call_once`."""
+    rows = await tx.fetch(
+        """
+        SELECT asked.position AS asked_position, s.*
+        FROM unnest($1::text[], $2::text[], $3::uuid[], $4::timestamptz[])
+          WITH ORDINALITY AS asked (receiver, caller, origid, issued_at, position)
+        JOIN signed_call s ON s.receiver_number = asked.receiver AND s.caller_number = asked.caller
+          AND s.origid = asked.origid AND s.issued_at = asked.issued_at
+        """,
+        [one.receiver for one in tokens],
+        [one.caller for one in tokens],
+        [one.origid for one in tokens],
+        [one.issued_at for one in tokens],
+    )
+    found = {row["asked_position"]: _signed(row) for row in rows}
+    return [found.get(position) for position in range(1, len(tokens) + 1)]
+
+
+async def newest_signed(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime) -> SignedCall | None:
+    """The pair's call that was signed last, not before `since`. Index `signed_call_once`, over the pair's calls."""
+    row = await tx.fetchrow(
+        "SELECT * FROM signed_call WHERE receiver_number = $1 AND caller_number = $2 AND signed_at >= $3"
+        " ORDER BY signed_at DESC, id DESC LIMIT 1",
+        receiver,
+        caller,
+        since,
+    )
+    return _signed(row) if row else None
+
+
+async def signed_of_record(tx: Tx, record_id: UUID) -> list[SignedCall]:
+    """The calls in which a record was signed, in order. Index `signed_call_of_record`."""
+    rows = await tx.fetch("SELECT * FROM signed_call WHERE record_id = $1 ORDER BY signed_at, id", record_id)
+    return [_signed(row) for row in rows]
+
+
+async def drop_signed_before(tx: Tx, instant: datetime) -> int:
+    """Deletes what was signed before `instant`; how many. Index `signed_call_signed`."""
+    status = await tx.execute("DELETE FROM signed_call WHERE signed_at < $1", instant)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def _signed(row: Row) -> SignedCall:
+    return SignedCall(
+        SignedCallId(row["id"]),
+        EdgeId(row["edge_id"]),
+        AccountId(row["account_id"]),
+        PhoneNumber(row["caller_number"]),
+        PhoneNumber(row["receiver_number"]),
+        row["origid"],
+        row["issued_at"],
+        Attestation(row["attest"]),
+        CallSource(row["source"]),
+        row["record_id"],
+        row["signed_at"],
+    )
+
+
+async def count_tokens(tx: Tx, tokens: Sequence[CountedToken]) -> dict[bytes, CountedToken]:
+    """Who counted each of these tokens first, by digest: the one given, where nobody did before.
+
+    In the order of digests, so that two statements at once cannot deadlock. To be run outside a transaction: the second
+    statement sees what others committed while the first one waited for them.
+    """
+    each = sorted(tokens, key=lambda one: one.digest)
+    await tx.execute(
+        "INSERT INTO counted_token (digest, verified_call_id, edge_id, request_id, counted_at)"
+        " SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[])"
+        " ON CONFLICT (digest) DO NOTHING",
+        [one.digest for one in each],
+        [one.verified_call_id for one in each],
+        [one.edge_id for one in each],
+        [one.request_id for one in each],
+        [one.counted_at for one in each],
+    )
+    rows = await tx.fetch(
+        "SELECT * FROM counted_token WHERE digest = ANY ($1::bytea[])", list({one.digest for one in each})
+    )
+    return {row["digest"]: _counted(row) for row in rows}
+
+
+async def drop_counted_before(tx: Tx, instant: datetime) -> int:
+    """Forgets tokens that counted before `instant`; how many. Index `counted_token_counted`."""
+    status = await tx.execute("DELETE FROM counted_token WHERE counted_at < $1", instant)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def insert_verified(tx: Tx, calls: Sequence[VerifiedCall]) -> None:
+    """Keeps what was verified. Fits `deps.gather`."""
+    await tx.execute(
+        """
+        INSERT INTO verified_call (id, edge_id, account_id, caller_number, receiver_number, verstat, reason_code,
+          detail, name, record_id, verified_at)
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::integer[],
+          $8::text[], $9::text[], $10::uuid[], $11::timestamptz[])
+        """,
+        [one.id for one in calls],
+        [one.edge_id for one in calls],
+        [one.account_id for one in calls],
+        [one.caller_number for one in calls],
+        [one.receiver_number for one in calls],
+        [one.verstat.value for one in calls],
+        [one.reason_code for one in calls],
+        [one.detail for one in calls],
+        [one.name for one in calls],
+        [one.record_id for one in calls],
+        [one.verified_at for one in calls],
+    )
+
+
+async def newest_verified(tx: Tx, receiver: PhoneNumber, caller: PhoneNumber, since: datetime) -> VerifiedCall | None:
+    """The pair's call that was verified last, not before `since`. Index `verified_call_pair`."""
+    row = await tx.fetchrow(
+        "SELECT * FROM verified_call WHERE receiver_number = $1 AND caller_number = $2 AND verified_at >= $3"
+        " ORDER BY verified_at DESC LIMIT 1",
+        receiver,
+        caller,
+        since,
+    )
+    return _verified(row) if row else None
+
+
+async def verified_of_record(tx: Tx, record_id: UUID) -> list[VerifiedCall]:
+    """The calls in which a record was verified, in order. Index `verified_call_of_record`."""
+    rows = await tx.fetch("SELECT * FROM verified_call WHERE record_id = $1 ORDER BY verified_at, id", record_id)
+    return [_verified(row) for row in rows]
+
+
+async def drop_verified_before(tx: Tx, instant: datetime) -> int:
+    """Deletes what was verified before `instant`; how many. Index `verified_call_verified`."""
+    status = await tx.execute("DELETE FROM verified_call WHERE verified_at < $1", instant)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def _verified(row: Row) -> VerifiedCall:
+    return VerifiedCall(
+        VerifiedCallId(row["id"]),
+        EdgeId(row["edge_id"]),
+        AccountId(row["account_id"]) if row["account_id"] else None,
+        PhoneNumber(row["caller_number"]),
+        PhoneNumber(row["receiver_number"]),
+        Verstat(row["verstat"]),
+        row["reason_code"],
+        row["detail"],
+        row["name"],
+        row["record_id"],
+        row["verified_at"],
+    )
+
+
+def _counted(row: Row) -> CountedToken:
+    return CountedToken(
+        row["digest"],
+        VerifiedCallId(row["verified_call_id"]),
+        EdgeId(row["edge_id"]),
+        row["request_id"],
+        row["counted_at"],
+    )

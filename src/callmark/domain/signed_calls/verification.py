@@ -1,0 +1,215 @@
+"""Verifies a call: each token for itself, each counts once, and only what is vouched for may show."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from callmark.domain.deps import Deps
+from callmark.domain.edges.model import Edge
+from callmark.domain.ids import VerifiedCallId
+from callmark.domain.numbers import service as numbers
+from callmark.domain.numbers.model import ListedCaller, Unlisted
+from callmark.domain.signed_calls import queries
+from callmark.domain.signed_calls.foreign_files import WITHIN_S, ForeignFiles
+from callmark.domain.signed_calls.metrics import count_verification
+from callmark.domain.signed_calls.model import (
+    CallVerdict,
+    CountedToken,
+    HeaderVerdict,
+    SignedCall,
+    SignedToken,
+    VerificationRequest,
+    VerifiedCall,
+    Verstat,
+    token_digest,
+)
+from callmark.domain.signer_certificates.roots import trusted_roots
+from callmark.domain.spoof_alarms.model import SpoofCause
+from callmark.domain.spoof_alarms.service import raise_possible_spoof
+from callmark.kit.db import Tx
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+from callmark.passport import (
+    CallParties,
+    PassportError,
+    Reason,
+    Verified,
+    check_call,
+    pick,
+    read_identity,
+    verify_signed,
+)
+
+_REPLAYED = PassportError(Reason.STALE_DATE, "the token has counted for a call before")
+_NO_IDENTITY = PassportError(Reason.NO_IDENTITY, "the call has no Identity header")
+
+
+class _Question(NamedTuple):
+    """What the database is asked about a call."""
+
+    caller: PhoneNumber
+    tokens: Sequence[CountedToken]
+    signed: SignedToken | None
+
+
+class _Known(NamedTuple):
+    """What it knows: who counted the tokens first, the signing here, and what the number is listed as."""
+
+    firsts: dict[bytes, CountedToken]
+    signed: SignedCall | None
+    number: ListedCaller | Unlisted | None
+
+
+async def verify_call(deps: Deps, files: ForeignFiles, edge: Edge, request: VerificationRequest) -> CallVerdict:
+    """The verdict, committed on return. The same request of the same edge again gets the same verdict."""
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    call_id = VerifiedCallId(new_id())
+    verdicts = await _judge_all(deps, files, request, deadline)
+    mine = _tokens(deps, edge, request, call_id, verdicts)
+    question = _Question(request.caller, list(mine.values()), _signed_token(request, verdicts))
+    (known,) = await deps.gather(_look_up_each, [question])
+    verdicts = [_counted(one, mine, known.firsts) for one in verdicts]
+    verification = await _conclude(files, verdicts, deadline)
+    if not _is_repeat(mine, known.firsts):
+        await deps.gather(queries.insert_verified, [_kept(deps, edge, request, call_id, known, verification)])
+        await _alarm(deps, request, question, known)
+    count_verification(verification)
+    return verification
+
+
+async def _alarm(deps: Deps, request: VerificationRequest, question: _Question, known: _Known) -> None:
+    """Tells the account whose number stands in a token that was not signed here, whatever the token is worth."""
+    if question.signed and known.signed is None and isinstance(known.number, ListedCaller):
+        account_id, cause = known.number.account_id, SpoofCause.FOREIGN_SIGNATURE
+        await raise_possible_spoof(deps, account_id, request.caller, request.receiver, cause)
+
+
+async def _judge_all(
+    deps: Deps, files: ForeignFiles, request: VerificationRequest, deadline: float
+) -> list[HeaderVerdict]:
+    call = CallParties(request.caller, request.receiver)
+    return await asyncio.gather(*(_judge(deps, files, header, call, deadline) for header in request.headers))
+
+
+async def _judge(deps: Deps, files: ForeignFiles, header: str, call: CallParties, deadline: float) -> HeaderVerdict:
+    passport = None
+    try:
+        passport = read_identity(header)
+        now = deps.real_clock.now()
+        check_call(passport, call, now=now, plain_http=deps.settings.emulator)
+        roots = await trusted_roots(deps)
+        certificate = await files.certificate(passport.x5u, roots, now, deadline)
+        return HeaderVerdict(passport, verify_signed(passport, call, certificate), None)
+    except PassportError as exc:
+        return HeaderVerdict(passport, None, exc)
+
+
+def _tokens(
+    deps: Deps,
+    edge: Edge,
+    request: VerificationRequest,
+    call_id: VerifiedCallId,
+    verdicts: Sequence[HeaderVerdict],
+) -> dict[bytes, CountedToken]:
+    """The tokens that are about to count, by digest."""
+    now = deps.real_clock.now()
+    digests = [token_digest(one.verified.passport) for one in verdicts if one.verified]
+    return {digest: CountedToken(digest, call_id, edge.id, request.request_id, now) for digest in digests}
+
+
+def _signed_token(request: VerificationRequest, verdicts: Sequence[HeaderVerdict]) -> SignedToken | None:
+    """The token that says which signing it came from; it may be one that does not count."""
+    found = [one.passport.claims for one in verdicts if one.passport and one.passport.claims.origid]
+    if not found or found[0].origid is None:
+        return None
+    issued_at = datetime.fromtimestamp(found[0].issued_at, UTC)
+    return SignedToken(request.receiver, request.caller, UUID(found[0].origid), issued_at)
+
+
+async def _look_up_each(tx: Tx, asked: Sequence[_Question]) -> list[_Known]:
+    tokens = [token for one in asked for token in one.tokens]
+    firsts = await queries.count_tokens(tx, tokens) if tokens else {}
+    named = [one.signed for one in asked if one.signed]
+    signed = dict(zip(named, await queries.select_signed_each(tx, named), strict=True)) if named else {}
+    listed = await numbers.callers(tx, [one.caller for one in asked])
+    return [
+        _Known(firsts, signed.get(one.signed) if one.signed else None, number)
+        for one, number in zip(asked, listed, strict=True)
+    ]
+
+
+def _counted(
+    verdict: HeaderVerdict, mine: dict[bytes, CountedToken], firsts: dict[bytes, CountedToken]
+) -> HeaderVerdict:
+    """The verdict when it is known who counted the token first."""
+    if verdict.verified is None:
+        return verdict
+    digest = token_digest(verdict.verified.passport)
+    own, first = mine[digest], firsts.get(digest)
+    if first is not None and (first.verified_call_id == own.verified_call_id or own.is_repeat_of(first)):
+        return verdict
+    return replace(verdict, verified=None, error=_REPLAYED)
+
+
+def _is_repeat(mine: dict[bytes, CountedToken], firsts: dict[bytes, CountedToken]) -> bool:
+    """Whether this request was answered before, so that its call is known already."""
+    held = [firsts[digest] for digest in mine if digest in firsts]
+    return any(
+        first.verified_call_id != mine[first.digest].verified_call_id and mine[first.digest].is_repeat_of(first)
+        for first in held
+    )
+
+
+async def _conclude(files: ForeignFiles, verdicts: Sequence[HeaderVerdict], deadline: float) -> CallVerdict:
+    good = [one.verified for one in verdicts if one.verified]
+    if not any(one.claims.issuer is None for one in good):  # a third party alone vouches for nobody
+        error = next((one.error for one in verdicts if one.error), _NO_IDENTITY)
+        verstat = Verstat.FAILED if verdicts else Verstat.NONE
+        return CallVerdict(verstat, error, verdicts, {}, None, None)
+    shown = pick(good)
+    if shown is None:
+        return CallVerdict(Verstat.PASSED, None, verdicts, {}, None, None)
+    rcd = await _trusted(files, shown, deadline)
+    integrity = shown.claims.digests.get("/icn") if "icn" in rcd else None
+    return CallVerdict(Verstat.PASSED, None, verdicts, rcd, shown.claims.reason, integrity)
+
+
+async def _trusted(files: ForeignFiles, shown: Verified, deadline: float) -> dict[str, Any]:
+    """What of `rcd` is vouched for: a digest that does not match takes away that part alone (RFC 9795, section 8)."""
+    rcd = shown.claims.rcd
+    if rcd is None:
+        return {}
+    icon = await files.icon(rcd.icon, deadline) if rcd.icon else None
+    contents = {rcd.icon: icon} if rcd.icon and icon is not None else {}
+    verdicts = shown.trusts(contents)
+    doubted = {pointer.split("/")[1] for pointer, trusted in verdicts.items() if trusted is not True}
+    return {key: value for key, value in rcd.as_json().items() if key not in doubted}
+
+
+def _kept(
+    deps: Deps,
+    edge: Edge,
+    request: VerificationRequest,
+    call_id: VerifiedCallId,
+    known: _Known,
+    verification: CallVerdict,
+) -> VerifiedCall:
+    """The call as it is remembered: of the account that signed it here, or whose number it shows."""
+    holder = known.signed or known.number
+    error = verification.error
+    return VerifiedCall(
+        call_id,
+        edge.id,
+        holder.account_id if holder else None,
+        request.caller,
+        request.receiver,
+        verification.verstat,
+        error.reason.code if error else None,
+        error.detail if error else None,
+        verification.name,
+        known.signed.record_id if known.signed else None,
+        deps.clock.now(),
+    )

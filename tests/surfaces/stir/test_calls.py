@@ -1,0 +1,118 @@
+"""`POST /stir/v1/calls`: an outcome is a call of the record, once, and what receivers do afterwards follows from it."""
+
+from collections.abc import AsyncGenerator
+from datetime import timedelta
+
+import pytest
+from tests.factories import make_cast, phone
+from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
+
+from callmark.domain.calls import service as calls
+from callmark.domain.calls.model import CallEvent, CallSource, Verification
+from callmark.domain.deps import Deps
+from callmark.kit.clock import FakeClock
+
+
+@pytest.fixture
+async def there(deps: Deps) -> AsyncGenerator[Network]:
+    async with network(deps) as made:
+        yield made
+
+
+def outcome(there: Network, receiver: str, **changed: object) -> dict[str, object]:
+    told = {"call_id": "a84b4c76e66710@pc33", "orig": there.caller, "dest": f"+{receiver}", "outcome": "answered"}
+    return told | {"seconds": 42, "shown": True} | changed
+
+
+async def test_a_signed_call_becomes_one_of_its_record(there: Network, clock: FakeClock) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    await there.verify(headers_of(await there.sign(receiver)), receiver)
+    began = clock.now()
+    clock.advance(timedelta(seconds=50))
+    answer = await there.post("calls", outcome(there, receiver))
+    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    assert answer.json() == {
+        "call_id": str(call.id),
+        "source": "call_record",
+        "record_id": str(record.key.id),
+        "outcome": "answered",
+    }
+    assert (call.shown_at, call.outcome, call.ended_at) == (began, CallEvent.ANSWERED, clock.now())
+    assert (call.details.verification, call.details.duration_s) == (Verification.PASSED, 42)
+
+
+async def test_the_first_report_of_a_call_stands(there: Network) -> None:
+    receiver = phone()
+    await there.announce(receiver)
+    await there.sign(receiver)
+    first = await there.post("calls", outcome(there, receiver, outcome="missed", seconds=0))
+    again = await there.post("calls", outcome(there, receiver, outcome="answered"))
+    assert again.json() == first.json()
+    other = await there.post("calls", outcome(there, receiver, call_id="other"))
+    assert other.json()["call_id"] != first.json()["call_id"]
+
+
+async def test_a_call_that_nobody_signed_is_one_of_the_record_that_was_open_when_it_began(
+    there: Network, clock: FakeClock
+) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    clock.advance(timedelta(hours=1, minutes=1))  # the window has ended during the call
+    answer = await there.post("calls", outcome(there, receiver, seconds=120, shown=False))
+    assert answer.json()["record_id"] == str(record.key.id)
+    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    assert (call.shown_at, call.details.verification) == (None, None)
+
+
+async def test_a_missed_call_allows_a_callback_request(there: Network) -> None:
+    receiver = phone()
+    await there.sign(receiver)
+    answer = await there.post("calls", outcome(there, receiver, outcome="missed", seconds=0))
+    assert answer.json()["source"] == "listed_number"
+    async with there.deps.db.connection() as tx:
+        assert await calls.was_missed(tx, receiver, there.caller)
+
+
+async def test_a_call_of_a_stranger_is_kept_without_an_identity(there: Network) -> None:
+    answer = await there.post("calls", outcome(there, phone(), orig=phone(), shown=False))
+    assert (answer.json()["source"], answer.json()["record_id"]) == (CallSource.NONE.value, None)
+
+
+async def test_an_edge_of_an_account_reports_its_own_calls_only(there: Network) -> None:
+    receiver, stranger = phone(), await make_cast(there.deps)
+    await there.sign(receiver)
+    edge = await make_edge(there.deps, stranger.account.id)
+    answer = await there.post("calls", outcome(there, receiver), edge)
+    assert answer.status_code == 403
+    assert answer.json()["requestError"]["policyException"]["messageId"] == "POL4030"
+    assert (await there.post("calls", outcome(there, receiver), there.trunk)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"call_id": ""}, "call_id must have"),
+        ({"call_id": "x" * 256}, "call_id must have"),
+        ({"call_id": "a\r\nb"}, "call_id must have"),
+        ({"orig": "anonymous"}, "orig must be"),
+        ({"dest": ["12025551000"]}, "dest"),
+        ({"outcome": "failed"}, "outcome must be"),
+        ({"seconds": -1}, "seconds must be"),
+        ({"seconds": 86_401}, "seconds must be"),
+        ({"shown": 1}, "shown"),
+    ],
+)
+async def test_a_wrong_value_is_named(there: Network, changed: dict[str, object], said: str) -> None:
+    answer = await there.post("calls", outcome(there, phone(), **changed))
+    told = answer.json()["requestError"]["serviceException"]
+    assert (answer.status_code, told["messageId"]) == (400, "SVC4005")
+    assert said in told["variables"][0]
+
+
+async def test_what_is_missing_is_named(there: Network) -> None:
+    for name in ("call_id", "orig", "dest", "outcome"):
+        body = outcome(there, phone())
+        del body[name]
+        told = (await there.post("calls", body)).json()["requestError"]["serviceException"]
+        assert (told["messageId"], told["variables"]) == ("SVC4001", [name])
