@@ -191,10 +191,19 @@ def test_it_stays_up_its_shell_lines_work_when_pasted_and_it_ends_in_time(data: 
         assert again.returncode == 1
         assert "is in use by a running Callmark" in again.stderr
         assert again.stderr.count("\n") <= 2
+        _nobody_else_gets_its_port(url, data.with_name("other"))
         began = monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 0
         assert monotonic() - began < 5
+
+
+def _nobody_else_gets_its_port(url: str, other: Path) -> None:
+    port = url.rpartition(":")[2]
+    failed = once(other, "--port", port)
+    assert failed.returncode == 1
+    assert f"cannot listen on port {port}" in failed.stderr
+    assert failed.stderr.count("\n") == 1
 
 
 def _the_client_needs_no_more(credentials: Path) -> None:
@@ -280,17 +289,6 @@ def _goes_back_to_the_seed(made: dict[str, Any]) -> None:
         shown = emulator.get("handsets/919900000001/screen?caller=918040001234").json()
         assert (shown["name"], shown["source"]) == ("Acme Support", "listed_number")
         assert all(one["connected"] == one["online"] for one in emulator.get("handsets").json() if one["registered"])
-
-
-def test_a_port_in_use_is_one_clear_line(data: Path) -> None:
-    with staying(data):
-        port = credentials_of(data / CREDENTIALS_JSON)["base_url"].rpartition(":")[2]
-        other = data.with_name("other")
-        argv = [CALLMARK, "demo", "--once", "--port", port, "--data", other]
-        failed = subprocess.run(argv, env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
-    assert failed.returncode == 1
-    assert f"cannot listen on port {port}" in failed.stderr
-    assert failed.stderr.count("\n") == 1
 
 
 def test_emulator_mode_does_not_start_where_strangers_could_reach_it() -> None:
