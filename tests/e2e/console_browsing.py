@@ -83,7 +83,8 @@ def check_page(page: Page) -> None:
 
 def judge(page: Page) -> None:
     session: Any = page.context.new_cdp_session(page)  # evaluates past the page's own content security policy
-    source = AXE.read_text() + f";axe.run({{runOnly: {RULES!r}}}).then(r => JSON.stringify(r.violations))"
+    options = f"{{runOnly: {RULES!r}, resultTypes: ['violations']}}"
+    source = AXE.read_text() + f";axe.run({options}).then(r => JSON.stringify(r.violations))"
     result = session.send("Runtime.evaluate", {"expression": source, "awaitPromise": True, "returnByValue": True})
     session.detach()
     found = json.loads(result["result"]["value"])
