@@ -70,6 +70,9 @@ async def test_an_operator_decides_about_proofs(here: Here, acme: Business, tmp_
     assert (await run(here, "proof", "refuse", str(asked[1].id), "--reason", why))["why"] == why
     shown = {row["phone_number"]: (row["proof"], row["proof_way"]) for row in await run(here, "list", *account)}
     assert shown == {one: ("proven", "letter"), two: ("refused", "letter"), three: ("unproven", None)}
+    for proof, number in (("proven", one), ("refused", two), ("unproven", three)):
+        assert [row["phone_number"] for row in await run(here, "list", *account, "--proof", proof)] == [number]
+    assert await run(here, "list", *account, "--proof", "waiting") == []
     assert (await run(here, "proof", "set", "--all", *account))["proven_count"] == 2
     assert (await run(here, "proof", "set", f"+{one}", *account))["proven_count"] == 0
     await run(here, "proof", "end", one, *account, "--reason", "Sold")

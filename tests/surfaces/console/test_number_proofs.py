@@ -76,7 +76,9 @@ async def test_a_letter_is_sent_read_and_approved(
     assert "Proven with a letter of authorisation" in told
     assert "Send a letter" not in told
     assert "Approved" in text_of(await alice.get(PROOFS))
-    assert "Proven" in text_of(await alice.get(NUMBERS))
+    assert number in (await alice.get(NUMBERS, proof="proven")).text
+    assert "No matches" in text_of(await alice.get(NUMBERS, proof="unproven"))
+    assert number in (await alice.get(NUMBERS, proof="rubbish")).text
     assert (await alice.get(f"{NUMBERS}/export")).text.splitlines()[1].endswith(",proven")
     again = await olive.follow(await olive.post(f"{REVIEWS}/{request.id}/approve"))
     assert "decided already" in text_of(again)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from callmark.domain.feature_sets.model import PhoneType
 from callmark.domain.ids import AccountId, FeatureSetId, ListingJobId
-from callmark.domain.numbers.proof_model import UNPROVEN, NumberProof
+from callmark.domain.numbers.proof_model import UNPROVEN, NumberProof, ProofState
 from callmark.kit.phone import PhoneNumber
 
 MOST_NUMBERS = 10_000
@@ -91,6 +91,7 @@ class NumberFilter:
     state: NumberState | None = None
     place: UUID | None = None
     feature_set: UUID | None = None
+    proof: ProofState | None = None
 
 
 @dataclass(frozen=True, slots=True)

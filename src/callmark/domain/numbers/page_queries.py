@@ -8,6 +8,7 @@ from typing import LiteralString
 from callmark.domain.feature_sets.model import NodeFilter, PhoneType
 from callmark.domain.ids import AccountId, CatalogueId, FeatureSetId
 from callmark.domain.numbers.model import FeatureSetNames, Number, NumberState
+from callmark.domain.numbers.proof_model import ProofState
 from callmark.domain.structure.catalogue import operation_name
 from callmark.kit.db import Row, Tx
 from callmark.kit.phone import PhoneNumber
@@ -39,6 +40,7 @@ class NumberSearch:
     feature_set_id: FeatureSetId | None = None
     state: NumberState | None = None
     feature_sets: Sequence[FeatureSetId] | None = None
+    proof: ProofState | None = None
 
 
 # totals, from counters -----------------------------------------------------------------------------------------------
@@ -210,6 +212,7 @@ async def search(
         + (" AND feature_set_id = $4" if wanted.feature_set_id else " AND $4::uuid IS NULL")
         + (" AND state = $5" if wanted.state else " AND $5::text IS NULL")
         + (" AND state <> 'listed'" if unlisted else "")
+        + _PROOF[wanted.proof]
         + (" AND $9::uuid[] IS NULL" if wanted.feature_sets is None else " AND feature_set_id = ANY ($9)")
         + (" AND (created_at, phone_number) < ($6, $7)" if before else " AND ($6::timestamptz, $7::text) IS NULL")
         + " ORDER BY created_at DESC, phone_number DESC LIMIT $8",
@@ -222,10 +225,20 @@ async def search(
         last,
         limit,
         wanted.feature_sets,
+        wanted.proof,
     )
     return [number_of(row) for row in rows]
 
 
+_PROVEN_SO: LiteralString = (
+    "EXISTS (SELECT FROM number_proof p WHERE p.phone_number = number.phone_number"
+    " AND p.account_id = number.account_id AND ($10::text = 'unproven' OR p.state = $10))"
+)
+_PROOF: dict[ProofState | None, LiteralString] = {
+    None: " AND $10::text IS NULL",
+    **dict.fromkeys(ProofState, f" AND {_PROVEN_SO}"),
+    ProofState.UNPROVEN: f" AND NOT {_PROVEN_SO}",
+}
 _NAMED = (
     " AND feature_set_id = ANY (ARRAY (SELECT f.id FROM feature_set f WHERE f.account_id = $1"
     " AND starts_with(lower(f.name), lower($3))))"

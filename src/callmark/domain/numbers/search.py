@@ -127,7 +127,8 @@ async def _search(tx: Tx, account_id: AccountId, scope: Scope, wanted: NumberFil
         placed = await visible_sets.placed_ids(tx, account_id, Scope(wanted.place))
         among = placed if among is None else list(set(among).intersection(placed))
     feature_set_id = FeatureSetId(wanted.feature_set) if wanted.feature_set else None
-    return replace(search_for(wanted.text), feature_set_id=feature_set_id, state=wanted.state, feature_sets=among)
+    chosen = replace(search_for(wanted.text), feature_set_id=feature_set_id, state=wanted.state)
+    return replace(chosen, feature_sets=among, proof=wanted.proof)
 
 
 def page_of(last: Number) -> tuple[datetime, PhoneNumber]:

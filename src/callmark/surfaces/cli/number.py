@@ -11,6 +11,7 @@ from callmark.domain.ids import AccountId, FeatureSetId, LabelId, ListingJobId
 from callmark.domain.numbers import imports, number_list_parser, reviews, search as number_search, service
 from callmark.domain.numbers.model import NumberFilter, NumberState, RequestStatus
 from callmark.domain.numbers.number_list_parser import ListReading, NumberList
+from callmark.domain.numbers.proof_model import ProofState
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.errors import InvalidInput
 from callmark.kit.phone import PhoneNumber
@@ -77,10 +78,11 @@ group.add_command(number_proof.group)
 @click.option("--feature-set", "feature_set", type=click.UUID, metavar="ID", help="Only in this feature set.")
 @click.option("--search", default="", help="The first digits of a number, or the start of a feature set's name.")
 @click.option("--state", type=click.Choice(NumberState, case_sensitive=False), help="Only in this state.")
+@click.option("--proof", type=click.Choice(ProofState, case_sensitive=False), help="Only with this proof.")
 @click.option("--after", metavar="NUMBER", help="Show the page after this number.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @operator
-async def list_(
+async def list_(  # noqa: PLR0913 - a parameter for each option
     deps: Deps,
     out: Output,
     account: AccountId,
@@ -88,13 +90,14 @@ async def list_(
     search: str,
     state: NumberState | None,
     *,
+    proof: ProofState | None,
     after: str | None,
     limit: int,
 ) -> None:
     """List numbers, newest first."""
     of = deps, account, WHOLE_ACCOUNT
     last = (await number_search.find_number(*of, _number(after)))[0].number if after else None
-    wanted = NumberFilter(search, state, feature_set=feature_set)
+    wanted = NumberFilter(search, state, feature_set=feature_set, proof=proof)
     before = number_search.page_of(last) if last else None
     found = await number_search.search_numbers(*of, wanted, before=before, limit=limit)
     hint = "No numbers match. List one with `callmark number publish NUMBER --account ID --feature-set ID`."

@@ -13,7 +13,7 @@ from callmark.domain.feature_sets.model import FeatureSetState, PlacedFeatureSet
 from callmark.domain.ids import FeatureSetId
 from callmark.domain.numbers import imports, proof_codes, search as number_search
 from callmark.domain.numbers.model import ListingJob, Number, NumberDetails, NumberFilter, NumberState
-from callmark.domain.numbers.proof_model import NumberCode
+from callmark.domain.numbers.proof_model import NumberCode, ProofState
 from callmark.domain.policy.model import Action, Path
 from callmark.domain.structure import service as structure
 from callmark.domain.structure.model import HeldFeatureSet, Node, flat
@@ -102,6 +102,7 @@ async def show_list(request: ConsoleRequest) -> Response:
     kept = {
         "q": wanted.text,
         "state": wanted.state or "",
+        "proof": wanted.proof or "",
         "place": str(wanted.place or ""),
         "set": str(wanted.feature_set or ""),
     }
@@ -247,12 +248,13 @@ _COLUMNS = (
 
 
 def _wanted(request: ConsoleRequest) -> NumberFilter:
-    state = request.query("state")
+    state, proof = request.query("state"), request.query("proof")
     return NumberFilter(
         request.query("q"),
         NumberState(state) if state in set(NumberState) else None,
         parse_uuid(request.query("place")),
         parse_uuid(request.query("set")),
+        ProofState(proof) if proof in set(ProofState) else None,
     )
 
 

@@ -51,7 +51,9 @@ async def test_a_proof_is_asked_for_with_a_letter_and_decided(alice: Manager, li
         "The letter names another company",
         0,
     )
-    (row,) = [one for one in (await alice.get("numbers"))["numbers"] if one["phone_number"] == listed.number]
+    (row,) = (await alice.get("numbers?proof=refused"))["numbers"]
+    assert (await alice.get("numbers?proof=waiting"))["numbers"] == []
+    assert await alice.refusal("GET", "numbers?proof=maybe") == (400, "proof")
     assert (row["proof"]["state"], row["proof"]["why"]) == ("refused", "The letter names another company")
     assert await alice.refusal("DELETE", f"number_proofs/{made['id']}") == (409, "")
     assert await alice.actions() == ["numbers.proof_requested"]

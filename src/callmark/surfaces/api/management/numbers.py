@@ -103,12 +103,13 @@ class ListingJobList(msgspec.Struct):
 
 
 async def list_numbers(request: ApiRequest) -> Response:
-    """`GET numbers?text=&state=&unit_id=&feature_set_id=&after=&limit=`."""
+    """`GET numbers?text=&state=&proof=&unit_id=&feature_set_id=&after=&limit=`."""
     wanted = NumberFilter(
         text_filter(request, "text"),
         choice_filter(request, "state", NumberState),
         id_filter(request, "unit_id", any_id),
         id_filter(request, "feature_set_id", any_id),
+        choice_filter(request, "proof", ProofState),
     )
     of, limit = (request.deps, request.account_id, WHOLE_ACCOUNT), _NUMBERS.limit(request) + 1
     found = await number_search.search_numbers(*of, wanted, before=_NUMBERS.after(request), limit=limit)
@@ -228,6 +229,7 @@ _TEXT = ParamDoc(
     "text", "How a number begins, however spaced, or how the name of its feature set begins.", {"type": "string"}
 )
 _STATE = ParamDoc("state", "Only numbers in this state.", {"type": "string", "enum": [*NumberState]})
+_PROOF = ParamDoc("proof", "Only numbers whose proof is so far.", {"type": "string", "enum": [*ProofState]})
 PHONE = ParamDoc(
     "phoneNumber",
     "The number; `+` is optional.",
@@ -249,7 +251,7 @@ ROUTES = (
         " `…/number_management/feature_sets/{featureSetId}/numbers`.",
         response=FoundNumbers,
         answer={"numbers": [EXAMPLE], "next_after": None},
-        params=(_TEXT, _STATE, UNIT, FEATURE_SET, *PAGING),
+        params=(_TEXT, _STATE, _PROOF, UNIT, FEATURE_SET, *PAGING),
     ),
     ManagedRoute(
         "GET",
