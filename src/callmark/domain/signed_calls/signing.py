@@ -62,15 +62,21 @@ async def sign_call(deps: Deps, edge: Edge, request: SigningRequest) -> SignedHe
         raise
     await deps.gather(queries.insert_signed, _kept(deps, edge, request, owner, attest, found))
     count_signing(found.source)
+    if found.record is None and found.listed and found.listed.is_hidden:
+        await _tell(deps, request, found.listed.account_id, SpoofCause.NOT_ANNOUNCED)
     return headers
+
+
+async def _tell(deps: Deps, request: SigningRequest, account_id: AccountId, cause: SpoofCause) -> None:
+    """Tells the account of the call to each receiver."""
+    for receiver in request.receivers:
+        await raise_possible_spoof(deps, account_id, request.caller, receiver, cause)
 
 
 async def _alarm(deps: Deps, edge: Edge, request: SigningRequest, found: NetworkCall) -> None:
     """Tells the account whose number an edge of another account wants to use."""
     if found.listed and edge.account_id not in {None, found.listed.account_id}:
-        account_id, cause = found.listed.account_id, SpoofCause.FOREIGN_SIGNING_REQUEST
-        for receiver in request.receivers:
-            await raise_possible_spoof(deps, account_id, request.caller, receiver, cause)
+        await _tell(deps, request, found.listed.account_id, SpoofCause.FOREIGN_SIGNING_REQUEST)
 
 
 def _kept(
@@ -96,9 +102,15 @@ def _kept(
 
 
 async def _find(deps: Deps, edge: Edge, request: SigningRequest) -> NetworkCall:
-    """A record is of one receiver, so a call to several shows what the number itself is listed with."""
+    """A record is of one receiver, so a call to several shows what the number itself is listed with.
+
+    An announcement is of one receiver, too: where they are needed, a call to several shows nothing.
+    """
     found = await resolution.resolve_for_network(deps, request.caller, request.receivers[0], edge.account_id)
-    return found if len(request.receivers) == 1 else NetworkCall(None, found.number)
+    if len(request.receivers) == 1:
+        return found
+    number = replace(found.listed, is_hidden=found.listed.announced_only) if found.listed else found.number
+    return NetworkCall(None, number)
 
 
 def _owner(edge: Edge, found: NetworkCall) -> AccountId:
