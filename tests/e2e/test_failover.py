@@ -13,8 +13,27 @@ async def test_every_promise_is_kept_while_parts_die_under_load_and_no_process_i
             assert stage.processes() == running
             await stage.restart_each()
         await stage.settled()
+        await every_answer_was_true(stage)
         await every_record_reached_its_handset(stage)
         await every_callback_reached_the_business(stage)
+
+
+async def every_answer_was_true(stage: Stage) -> None:
+    """Also of pushes during a blow: `success` where the handset had it in time, else a failure that is on record.
+
+    An acknowledgement may be lost with a process; then the push has failed until the handset comes back.
+    """
+    async with stage.deps.db.connection() as tx:
+        rows = await tx.fetch(
+            "SELECT call_reason, outcome, first_outcome FROM call_record WHERE call_reason = ANY ($1::text[])",
+            [*stage.told],
+        )
+    assert stage.told.keys() == {row["call_reason"] for row in rows}
+    first = {row["call_reason"]: row["first_outcome"] or row["outcome"] for row in rows}
+    assert set(first.values()) <= {"success", "failed_to_push"}
+    in_time = {reason for reason, outcome in first.items() if outcome == "success"}
+    assert in_time == {reason for reason, status in stage.told.items() if status == "success"}
+    assert in_time
 
 
 async def every_record_reached_its_handset(stage: Stage) -> None:
