@@ -102,10 +102,17 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
 ) -> None:
     page = console.signed_in("operator", width=width, dark=dark)
     account = f"accounts/{console.demo.account['client_account_id']}"
-    for path in ("accounts", account, "handset-apps", "handsets", "queues", "health", "operators", "audit"):
+    for path in ("accounts", account, "handset-apps", "handsets", "queues", "health", "operators", "tokens", "audit"):
         page.goto(f"/console/operator/{path}")
         check_page(page)
-    for path in ("accounts/new", f"{account}/invite", f"{account}/suspend", "handset-apps/new", "operators/new"):
+    for path in (
+        "accounts/new",
+        f"{account}/invite",
+        f"{account}/suspend",
+        "handset-apps/new",
+        "operators/new",
+        "tokens/new",
+    ):
         page.goto(f"/console/operator/{path}")
         if width == PHONE:  # forms are made of the same parts at every width
             assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
