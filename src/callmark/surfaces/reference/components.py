@@ -169,7 +169,7 @@ class Errors:
             "slug": {"type": "string", "description": "The cause, for machines.", "enum": [slug]},
             "message": {"type": "string", "description": "The cause, for people."},
         }
-        field: Json = {"type": "string", "description": "The field at fault; on management routes only."}
+        field: Json = {"type": "string", "description": "The field at fault; on management and operator routes only."}
         name = "".join(part.capitalize() for part in slug.removesuffix("-error").split("-")) + "Error"
         schema = _object(f"An error with the slug `{slug}`.", properties)
         if slug in _ABOUT_FIELDS:

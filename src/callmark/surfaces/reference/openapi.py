@@ -41,7 +41,8 @@ answers 405 `method-not-allowed` with `Allow`. After a 4xx, change the request. 
 
 **Limits.** Limits are exact sliding windows for each token. Answers of limited routes carry `RateLimit` and
 `RateLimit-Policy`. A body can be at most 1 MiB (a label with its logo 3 MiB). Unknown query parameters are ignored.
-Unknown fields are ignored too, except on management routes, which refuse them by name. Any `Accept` is accepted.
+Unknown fields are ignored too, except on management and operator routes, which refuse them by name. Any `Accept` is
+accepted.
 
 Every answer carries `X-Request-Id`. For the gateway that handsets connect to, see `/asyncapi.json`.
 """
