@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 
+import httpx
 import pytest
 from tests.factories import make_cast, phone
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
@@ -10,7 +11,10 @@ from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource, Verification
 from callmark.domain.deps import Deps
+from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.clock import FakeClock
+from callmark.surfaces.app import build_app
+from callmark.surfaces.console.timeline import timeline
 
 
 @pytest.fixture
@@ -116,3 +120,29 @@ async def test_what_is_missing_is_named(there: Network) -> None:
         del body[name]
         told = (await there.post("calls", body)).json()["requestError"]["serviceException"]
         assert (told["messageId"], told["variables"]) == ("SVC4001", [name])
+
+
+async def test_the_record_s_timeline_tells_the_call_s_way(there: Network, clock: FakeClock) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    headers = headers_of(await there.sign(receiver))
+    for request_id in ("first", "replayed"):
+        clock.advance(timedelta(seconds=1))
+        await there.verify(headers, receiver, request_id=request_id)
+    clock.advance(timedelta(seconds=44))
+    await there.post("calls", outcome(there, receiver))
+    transport = httpx.ASGITransport(build_app(there.deps, frozenset({"api"})))
+    async with httpx.AsyncClient(transport=transport, base_url="https://calls.example") as client:
+        path = f"/extensions/v1/clients/{there.cast.account.id}/records/{record.key.id}"
+        told = (await client.get(path, headers={"Authorization": f"Bearer {there.cast.token}"})).json()
+    assert [(one["attest"], one["signed_at"]) for one in told["signed"]] == [("A", "2026-01-01T10:00:00.000Z")]
+    assert [(one["verstat"], one["reason_code"], one["name"]) for one in told["verified"]] == [
+        ("TN-Validation-Passed", None, "Acme Deliveries"),
+        ("TN-Validation-Failed", 403, None),
+    ]
+    assert [one["outcome"] for one in told["calls"]] == ["answered"]
+    shown = await calls.calls_of_record(there.deps, record.key.id)
+    network_ = await calls_on_network(there.deps, record.key.id)
+    moments = timeline(record, shown, clock.now(), network=network_)
+    titles = [one.title for one in moments if not one.is_ahead]
+    assert titles == ["Accepted", "Signed", "Verified", "Not verified", "Shown", "Answered"]

@@ -1,5 +1,6 @@
 """Use cases that read what was signed and verified."""
 
+from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.deps import Deps
@@ -7,7 +8,16 @@ from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.model import SignedCall, VerifiedCall
 
 
-async def calls_on_network(deps: Deps, record_id: UUID) -> tuple[list[SignedCall], list[VerifiedCall]]:
+class CallsOnNetwork(NamedTuple):
     """The calls of a record that were signed, and those that were verified, in order."""
+
+    signed: list[SignedCall]
+    verified: list[VerifiedCall]
+
+
+async def calls_on_network(deps: Deps, record_id: UUID) -> CallsOnNetwork:
+    """The calls of a record on the telephone network."""
     async with deps.db.connection() as tx:
-        return await queries.signed_of_record(tx, record_id), await queries.verified_of_record(tx, record_id)
+        return CallsOnNetwork(
+            await queries.signed_of_record(tx, record_id), await queries.verified_of_record(tx, record_id)
+        )

@@ -14,10 +14,11 @@ from callmark.domain.limits.model import EXTENSIONS, LINT
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.handset_messages import Identity
-from callmark.domain.personalisation.model import MOST_RECORDS
+from callmark.domain.personalisation.model import MOST_RECORDS, StoredRecord
 from callmark.domain.policy.plan import Feature
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import ListedIdentity
+from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.clock import iso_ms
 from callmark.kit.errors import InvalidInput, NotFound
 from callmark.kit.ids import parse_uuid
@@ -29,6 +30,7 @@ from callmark.surfaces.api.extensions_out import (
     BatchPage,
     CancelledBatch,
     Funnel,
+    RecordTimeline,
     ResolveOut,
     ShownIdentity,
     timeline,
@@ -43,14 +45,19 @@ from callmark.surfaces.http import Response, render
 async def record_timeline(request: ApiRequest) -> Response:
     """`GET records/{recordId}`."""
     record = await personalisation.find_record(request.deps, request.account_id, _id(request, "recordId"))
-    return render(timeline_with_calls(record, await calls.calls_of_record(request.deps, record.key.id)))
+    return render(await _timeline(request, record))
+
+
+async def _timeline(request: ApiRequest, record: StoredRecord) -> RecordTimeline:
+    shown = await calls.calls_of_record(request.deps, record.key.id)
+    return timeline_with_calls(record, shown, await calls_on_network(request.deps, record.key.id))
 
 
 async def cancel_record(request: ApiRequest) -> Response:
     """`POST records/{recordId}/cancel`: takes it back from its handset; safe to repeat."""
     record_id, by = _id(request, "recordId"), await actor_of(request)
     record = await personalisation.withdraw_record(request.deps, request.account_id, record_id, by=by)
-    return render(timeline_with_calls(record, await calls.calls_of_record(request.deps, record.key.id)))
+    return render(await _timeline(request, record))
 
 
 async def batch_page(request: ApiRequest) -> Response:

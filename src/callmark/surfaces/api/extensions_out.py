@@ -8,6 +8,8 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 
 from callmark.domain.calls.model import Call as RealCall
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.signed_calls.model import Verstat
+from callmark.domain.signed_calls.service import CallsOnNetwork
 from callmark.kit.clock import iso_ms, to_ms
 from callmark.record_rules.fields import Fault, Field
 from callmark.surfaces.api.documented import DATE_TIME, INSTANT_MS, UUID
@@ -81,12 +83,37 @@ class Timeline(msgspec.Struct, kw_only=True):
     ]
 
 
+class CallSigned(msgspec.Struct):
+    """A call on the telephone network that was signed with the record's name."""
+
+    signed_at: Annotated[str, Meta(description="When it was signed.", extra_json_schema=DATE_TIME)]
+    attest: Annotated[
+        str, Meta(description="How well the caller is known.", extra_json_schema={"enum": ["A", "B", "C"]})
+    ]
+    origid: Annotated[str, Meta(description="The id in its token.", extra_json_schema=UUID)]
+
+
+class CallVerified(msgspec.Struct):
+    """Such a call, verified where it arrived."""
+
+    verified_at: Annotated[str, Meta(description="When it was verified.", extra_json_schema=DATE_TIME)]
+    verstat: Annotated[Verstat, Meta(description="The verdict.")]
+    reason_code: Annotated[int | None, Meta(description="Why it failed: a SIP code.")]
+    name: Annotated[str | None, Meta(description="The name that the phone was to show.")]
+
+
 class RecordTimeline(Timeline, kw_only=True):
     """One call record, its outcome, and the calls in which it was shown."""
 
     calls: Annotated[
         list[CallShown], Meta(description="The calls in which it was shown, in the order in which they were reported.")
     ]
+    signed: Annotated[
+        list[CallSigned] | UnsetType, Meta(description="Its signed calls, in order; absent if there are none.")
+    ] = UNSET
+    verified: Annotated[
+        list[CallVerified] | UnsetType, Meta(description="Its verified calls, in order; absent if there are none.")
+    ] = UNSET
 
 
 class BatchPage(msgspec.Struct):
@@ -251,7 +278,7 @@ def timeline(record: StoredRecord) -> Timeline:
     )
 
 
-def timeline_with_calls(record: StoredRecord, calls: list[RealCall]) -> RecordTimeline:
+def timeline_with_calls(record: StoredRecord, calls: list[RealCall], network: CallsOnNetwork) -> RecordTimeline:
     """A record with the calls it was shown in; what another handset than its receiver's reported is left out."""
     facts = msgspec.structs.asdict(timeline(record))
     shown = [
@@ -267,7 +294,11 @@ def timeline_with_calls(record: StoredRecord, calls: list[RealCall]) -> RecordTi
         for call in calls
         if call.receiver_number == record.key.receiver_number
     ]
-    return RecordTimeline(**facts, calls=shown)
+    signed = [CallSigned(iso_ms(one.signed_at), one.attest.value, str(one.origid)) for one in network.signed]
+    verified = [
+        CallVerified(iso_ms(one.verified_at), one.verstat, one.reason_code, one.name) for one in network.verified
+    ]
+    return RecordTimeline(**facts, calls=shown, signed=signed or UNSET, verified=verified or UNSET)
 
 
 def _fault(record: StoredRecord) -> FaultInfo | None:

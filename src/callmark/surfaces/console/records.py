@@ -17,6 +17,7 @@ from callmark.domain.personalisation.search.service import FoundRecords, RecordF
 from callmark.domain.policy.model import Action
 from callmark.domain.resolution import service as resolution
 from callmark.domain.resolution.model import AccountView
+from callmark.domain.signed_calls.service import calls_on_network
 from callmark.kit.ids import id_part
 from callmark.kit.phone import PhoneNumber
 from callmark.record_rules.fields import Field
@@ -125,10 +126,13 @@ async def show_record(request: ConsoleRequest) -> Response:
     receiver = record.key.receiver_number
     its_own = [call for call in told if call.receiver_number == receiver]
     wake_ups = await waking.sent_between(request.deps, receiver, record.accepted_at, arrived_at(record))
+    network = await calls_on_network(request.deps, record.key.id)
     may_withdraw = record.outcome is not Outcome.INVALID and record.withdrawn_at is None and record.key.ends_at > now
     return page(
         request,
-        RecordPage(record, timeline(record, its_own, now, wake_ups), _submitted(record), may_withdraw=may_withdraw),
+        RecordPage(
+            record, timeline(record, its_own, now, wake_ups, network), _submitted(record), may_withdraw=may_withdraw
+        ),
     )
 
 

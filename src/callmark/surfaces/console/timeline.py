@@ -6,6 +6,8 @@ from datetime import datetime
 
 from callmark.domain.calls.model import Call, CallDetails, CallEvent, Verification
 from callmark.domain.personalisation.model import Outcome, StoredRecord
+from callmark.domain.signed_calls.model import SignedCall, VerifiedCall, Verstat
+from callmark.domain.signed_calls.service import CallsOnNetwork
 from callmark.surfaces.console import display_names
 
 _ENDS = {
@@ -14,6 +16,7 @@ _ENDS = {
     CallEvent.REJECTED: ("ban", "orange", "Rejected"),
 }
 
+_NO_CALLS = CallsOnNetwork([], [])
 _ASLEEP = "The handset was not connected. The push service was asked to wake its app."
 
 
@@ -36,13 +39,19 @@ def arrived_at(record: StoredRecord) -> datetime:
 
 
 def timeline(
-    record: StoredRecord, calls: Sequence[Call], now: datetime, wake_ups: Sequence[datetime] = ()
+    record: StoredRecord,
+    calls: Sequence[Call],
+    now: datetime,
+    wake_ups: Sequence[datetime] = (),
+    network: CallsOnNetwork = _NO_CALLS,
 ) -> list[Moment]:
     """From its acceptance to the end of its window; `wake_ups` are those of its receiver until it arrived."""
     moments = [
         *_pushing(record),
         *(Moment(at, "bell", "blue", "Wake-up sent", _ASLEEP) for at in wake_ups),
         *_window(record, now),
+        *map(_signed, network.signed),
+        *map(_verified, network.verified),
         *(one for call in calls for one in _shown(call)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
@@ -85,6 +94,20 @@ def _window(record: StoredRecord, now: datetime) -> Iterator[Moment]:
         text = "It shows when the caller rings from now on."
         yield Moment(record.starts_at, "clock", "blue", "Window opens", text, is_ahead=record.starts_at > now)
     yield Moment(record.key.ends_at, "clock", "secondary", "Window ends", is_ahead=record.key.ends_at > now)
+
+
+def _signed(call: SignedCall) -> Moment:
+    return Moment(
+        call.signed_at, "certificate", "blue", "Signed", f"The call was signed with attestation {call.attest.value}."
+    )
+
+
+def _verified(call: VerifiedCall) -> Moment:
+    if call.verstat is Verstat.PASSED:
+        shows = "may show the name" if call.name else "shows no name"
+        return Moment(call.verified_at, "circle-check", "green", "Verified", f"The receiver's phone {shows}.")
+    why = f"{call.reason_code}: {call.detail}." if call.detail else ""
+    return Moment(call.verified_at, "alert-triangle", "red", "Not verified", why)
 
 
 def _shown(call: Call) -> Iterator[Moment]:
