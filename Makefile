@@ -20,13 +20,14 @@ setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with e
 demo: setup ## The main job on embedded engines; prints the story and the addresses, stays up
 	$(BIN)/callmark demo $(DEMO_ARGS)
 
-# Tests of pages and processes mostly wait: they run beside the others and are printed at their end.
+# Tests of pages and processes mostly wait: they run beside the others and are printed at their end. For the numbers of
+# workers see docs/decisions/0056-what-the-tests-cost.md.
 test: setup $(STAMP)/chromium $(STAMP)/debian ## Everything the tests need, then the whole suite
 	@rm -rf $(PYTHONPYCACHEPREFIX)$(or $(TMPDIR),/tmp)/pytest-of-* # programs that earlier runs made
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-inside test-e2e
 
 test-inside:
-	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 2 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --ignore tests/e2e --numprocesses 3 --dist loadscope $(PYTEST_ARGS)
 
 test-e2e:
 	$(BIN)/python -m pytest tests/e2e --numprocesses 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS) >$(STAMP)/e2e.log 2>&1; status=$$?; cat $(STAMP)/e2e.log; exit $$status
