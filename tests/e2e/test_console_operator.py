@@ -102,7 +102,8 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
 ) -> None:
     page = console.signed_in("operator", width=width, dark=dark)
     account = f"accounts/{console.demo.account['client_account_id']}"
-    for path in ("accounts", account, "handset-apps", "handsets", "queues", "health", "operators", "tokens", "audit"):
+    listed = ("accounts", account, "handset-apps", "handsets", "edges", "certificates")
+    for path in (*listed, "queues", "health", "operators", "tokens", "audit"):
         page.goto(f"/console/operator/{path}")
         check_page(page)
     for path in (
@@ -110,6 +111,7 @@ def test_pages_are_accessible_and_fit_in_light_and_dark_and_on_a_phone(
         f"{account}/invite",
         f"{account}/suspend",
         "handset-apps/new",
+        "edges/new",
         "operators/new",
         "tokens/new",
     ):

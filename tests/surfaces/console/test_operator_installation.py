@@ -189,6 +189,7 @@ async def test_members_find_no_page_of_the_operators(business: Business, browse:
         "handset-apps",
         "handsets",
         "edges",
+        "certificates",
         "queues",
         "health",
         "operators",

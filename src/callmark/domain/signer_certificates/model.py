@@ -1,5 +1,6 @@
 """Roots and signing certificates."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ RENEWED_BEFORE = timedelta(days=10)
 KEPT_AFTER = timedelta(days=30)
 """How long a certificate can still be got after its end, for those who look at an old call."""
 ICON_CLAIM = "rcdi"
+SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}", re.ASCII)
+"""Hexadecimal digits of at most 20 bytes, which is how long a serial number may be (RFC 5280, section 4.1.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)

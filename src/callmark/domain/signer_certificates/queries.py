@@ -129,6 +129,25 @@ async def select_certificates(tx: Tx, account_id: AccountId | None, *, of_all: b
     return list(map(_stored, rows))
 
 
+async def select_page(
+    tx: Tx, account_id: AccountId | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[tuple[StoredCertificate, str]]:
+    """Certificates of every account, or of one, with its name (empty: the operator's); newest first, after that key."""
+    at, last = after or (None, None)
+    rows = await tx.fetch(
+        "SELECT c.*, coalesce(a.name, '') AS account_name"
+        " FROM signer_certificate c LEFT JOIN client_account a ON a.id = c.account_id"
+        " WHERE ($1::uuid IS NULL OR c.account_id = $1)"
+        " AND ($2::timestamptz IS NULL OR (c.created_at, c.id) < ($2, $3::uuid))"
+        " ORDER BY c.created_at DESC, c.id DESC LIMIT $4",
+        account_id,
+        at,
+        last,
+        limit,
+    )
+    return [(_stored(row), row["account_name"]) for row in rows]
+
+
 async def select_issued_accounts(tx: Tx, after: UUID, limit: int) -> list[AccountId]:
     """Accounts after `after`, in order, that sign with a certificate of our own root."""
     rows = await tx.fetch(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from uuid import UUID
 
 import structlog
 
@@ -34,6 +35,7 @@ from callmark.passport.verifying import Signer
 
 log = structlog.get_logger(__name__)
 
+_UNKNOWN = "no certificate with this serial number"
 KEPT_S = 5.0
 """How long a process goes on with the certificates that it has read."""
 _PARSED_S = 3600.0
@@ -200,7 +202,7 @@ async def retire_certificate(deps: Deps, serial: str, *, by: Actor) -> StoredCer
     It can still be got, for who checks an earlier call. In the place of one of ours comes another. Raises NotFound.
     """
     async with deps.db.transaction() as tx:
-        stored = found(await queries.select_by_serial(tx, serial), "no certificate with this serial number")
+        stored = found(await queries.select_by_serial(tx, serial), _UNKNOWN)
         if stored.retired_at is None:
             stored = replace(stored, retired_at=deps.real_clock.now())
             await queries.retire(tx, [stored.id], deps.real_clock.now())
@@ -232,6 +234,20 @@ async def list_certificates(deps: Deps, account_id: AccountId | None = None) -> 
     """Every certificate, or an account's; retired ones too, the newest first."""
     async with deps.db.connection() as tx:
         return await queries.select_certificates(tx, account_id, of_all=account_id is None)
+
+
+async def certificates_page(
+    deps: Deps, account_id: AccountId | None, after: tuple[datetime, UUID] | None, limit: int
+) -> list[tuple[StoredCertificate, str]]:
+    """Every certificate, or an account's, with the account's name; newest first, those after the key `after`."""
+    async with deps.db.connection() as tx:
+        return await queries.select_page(tx, account_id, after, limit)
+
+
+async def get_certificate(deps: Deps, serial: str) -> StoredCertificate:
+    """The certificate with this serial number. Raises NotFound."""
+    async with deps.db.connection() as tx:
+        return found(await queries.select_by_serial(tx, serial), _UNKNOWN)
 
 
 def url_of(deps: Deps, stored: StoredCertificate) -> str:

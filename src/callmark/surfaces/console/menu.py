@@ -100,6 +100,7 @@ OPERATOR = (
             Item("Handset apps", "device-mobile-code", "/operator/handset-apps", Action.OPERATE),
             Item("Connected handsets", "device-mobile", "/operator/handsets", Action.OPERATE),
             Item("Edges", "server", "/operator/edges", Action.OPERATE),
+            Item("Certificates", "certificate", "/operator/certificates", Action.OPERATE),
             Item("Queues", "stack", "/operator/queues", Action.OPERATE),
             Item("Health", "heartbeat", "/operator/health", Action.OPERATE),
             Item("Operators", "user-shield", "/operator/operators", Action.OPERATE),

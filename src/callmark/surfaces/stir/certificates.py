@@ -1,18 +1,15 @@
 """`GET /stir/v1/certs/<serial>.pem`: certificates for those who verify a call; what is at an address never changes."""
 
-import re
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from callmark.domain.deps import Deps
 from callmark.domain.signer_certificates import service as signer_certificates
+from callmark.domain.signer_certificates.model import SERIAL
 from callmark.kit.errors import NotFound
 from callmark.surfaces.assets import FOR_EVER
 
-_SERIAL = re.compile(r"[1-9a-f][0-9a-f]{0,39}", re.ASCII)
-"""Hexadecimal digits of at most 20 bytes, which is how long a serial number may be (RFC 5280, section 4.1.2.2)."""
 _HEADERS = {"Cache-Control": FOR_EVER, "X-Content-Type-Options": "nosniff"}
 
 
@@ -21,7 +18,7 @@ def routes(deps: Deps) -> list[Route]:
 
     async def certificate(request: Request) -> Response:
         serial = request.path_params["serial"]
-        if not _SERIAL.fullmatch(serial):
+        if not SERIAL.fullmatch(serial):
             raise NotFound
         headers = _HEADERS | {"ETag": f'"{serial}"'}
         if headers["ETag"] in request.headers.get("If-None-Match", ""):  # it cannot have changed
