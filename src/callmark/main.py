@@ -50,6 +50,9 @@ PLATFORM_COMMANDS = {
     ),
     "restore": _Entry("callmark.processes.restore:restore", "Restore a backup."),
     "doctor": _Entry("callmark.processes.doctor:doctor", "Check the installation and suggest fixes."),
+    "sip-lab": _Entry(
+        "callmark.processes.sip_lab.command:sip_lab", "Make a signed call to a SIP phone on this machine."
+    ),
     "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
     "installation": _Entry("callmark.processes.installation:group", "Tell a copy of a database from the original."),
     "secret-key": _Entry("callmark.processes.secret_key:group", "Replace a lost or leaked secret key."),

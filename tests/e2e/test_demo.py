@@ -84,7 +84,7 @@ def credentials_of(path: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def told(data: Path) -> "subprocess.CompletedProcess[str]":
     """The first demo on the data directory."""
-    return once(data, "--credentials", str(data.with_name("first.json")))
+    return once(data, "--sip", "--credentials", str(data.with_name("first.json")))
 
 
 def test_it_tells_the_story_once(told: "subprocess.CompletedProcess[str]") -> None:
@@ -93,7 +93,8 @@ def test_it_tells_the_story_once(told: "subprocess.CompletedProcess[str]") -> No
     assert "the handset shows: Borealis Bank (verified) - About your card" in told.stdout
     assert "the handset shows: Acme Support (verified) - About your delivery" in told.stdout
     assert told.stdout.count("signature verified") == 2
-    assert told.stdout.count(" ms\n") == 15
+    assert "the phone showed: Acme Deliveries - Your parcel" in told.stdout
+    assert told.stdout.count(" ms\n") == 16
     assert told.stderr == ""
 
 

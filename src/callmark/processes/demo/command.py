@@ -24,6 +24,7 @@ from callmark.processes.demo.preparing import prepare, until_ready
 from callmark.processes.demo.story import Story
 from callmark.processes.demo.teller import Teller
 from callmark.processes.signals import run_until_stopped
+from callmark.processes.sip_lab.programs import demand_programs
 from callmark.processes.supervisor import Running, Supervisor
 from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, curl_walk
 
@@ -37,14 +38,19 @@ from callmark.surfaces.emulator.walk import CREDENTIALS_ENV, CREDENTIALS_JSON, c
     help="File to write the sample accounts' credentials to, as JSON (mode 0600), before the demo is ready.",
 )
 @click.option("--once", is_flag=True, help="Run the story once and exit: status 0, or 1 if a step failed.")
+@click.option("--sip", is_flag=True, help="End the story with a signed call to a SIP phone (docs/sip.md).")
 @click.option("--no-browser", is_flag=True, help="Do not open the first page in a browser.")
-def demo(*, port: int | None, data: Path | None, credentials: Path | None, once: bool, no_browser: bool) -> None:
+def demo(
+    *, port: int | None, data: Path | None, credentials: Path | None, once: bool, sip: bool, no_browser: bool
+) -> None:
     """Run everything on this machine, with an emulator and sample accounts, and show each step with its time."""
+    if sip:
+        demand_programs()
     settings = demo_settings(port, data)
     logs.set_up("critical")  # faults are printed below; the processes' logs are files
     if credentials and not credentials.absolute().parent.is_dir():
         raise SetupError(f"cannot write {credentials}: the directory {credentials.absolute().parent} does not exist")
-    run = _Demo(settings, credentials, once=once, browser=not (once or no_browser))
+    run = _Demo(settings, credentials, once=once, sip=sip, browser=not (once or no_browser))
     run_until_stopped(run.run())
     if once and not run.good:
         sys.exit(1)
@@ -65,6 +71,7 @@ class _Demo:
     settings: Settings
     credentials_file: Path | None
     once: bool
+    sip: bool
     browser: bool
     good: bool = False
     credentials: Credentials | None = None
@@ -85,7 +92,7 @@ class _Demo:
                 httpx.AsyncClient(base_url=running.base_url, trust_env=False, timeout=20) as http,
                 open_deps(running.settings, "demo") as deps,
             ):
-                self.good = await Story(http, self.credentials, teller, deps).tell()
+                self.good = await Story(http, self.credentials, teller, deps, sip=self.sip).tell()
                 if self.once:
                     return
                 await until_ready(running.base_url)

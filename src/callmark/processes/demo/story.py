@@ -11,6 +11,7 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import to_ms
 from callmark.processes.demo.answers import RECEIVER as ANSWERING_RECEIVER, Answers, story_webhook
 from callmark.processes.demo.credentials import AccountOut, Credentials
+from callmark.processes.demo.sip_call import tell_sip_call
 from callmark.processes.demo.teller import Teller
 from callmark.processes.demo.telling import StoryFailed, Telling, expect, until
 
@@ -25,11 +26,14 @@ _OK, _TOO_MANY, _NOT_YET = 200, 429, 503
 class Story:
     """Tells the story of one running demo."""
 
-    def __init__(self, http: httpx.AsyncClient, credentials: Credentials, teller: Teller, deps: Deps) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, credentials: Credentials, teller: Teller, deps: Deps, *, sip: bool = False
+    ) -> None:
         self._http = http
         self._credentials = credentials
         self._telling = Telling(http, teller)
         self._deps = deps
+        self._sip = sip
 
     async def tell(self) -> bool:
         """Runs all steps, a line each; False when one failed, after telling what was expected and what came."""
@@ -46,6 +50,8 @@ class Story:
             record = await self._record(borealis, REAL_TIME_RECEIVER, f"About your card request {_some_number()}")
             await self._real_time(borealis, token, record)
             await self._ring(borealis, record, "rejected")
+            if self._sip:
+                await tell_sip_call(self._telling, self._deps, f"Your parcel {_some_number()} is at the door")
         except StoryFailed as exc:
             self._telling.teller.failure(exc.expected, exc.came)
             return False

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from callmark.kit.errors import SetupError
 from callmark.kit.phone import PhoneNumber
@@ -47,16 +48,19 @@ class SipNetwork:
         """Dials, and does at the phone what the person does. Raises SetupError when there was no call at all."""
         dialled = asyncio.create_task(dial(dialling, self.folder))
         rings = asyncio.create_task(self.phone.rings())
+        tasks: list[asyncio.Task[Any]] = [dialled, rings]
         try:
             await asyncio.wait({dialled, rings}, timeout=_RINGS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
             ringing = rings.result() if rings.done() else None
-            if ringing is None and not dialled.done():
-                raise SetupError(f"the phone did not ring within {_RINGS_WITHIN_S:.0f} s")
             if ringing is not None:
-                await self._respond(ending)
-            return PlacedCall(await dialled, ringing)
+                responded = asyncio.create_task(self._respond(ending))
+                tasks.append(responded)
+                await asyncio.wait({dialled, responded}, return_when=asyncio.FIRST_EXCEPTION)
+            elif not dialled.done():
+                raise SetupError(f"the phone did not ring within {_RINGS_WITHIN_S:.0f} s")
+            return PlacedCall(dialled.result(), ringing)
         finally:
-            await end([dialled, rings])
+            await end(tasks)
 
     async def _respond(self, ending: Ending) -> None:
         if ending is Ending.ANSWER:
@@ -66,17 +70,37 @@ class SipNetwork:
         await self.phone.ended()
 
 
+class ProxyPorts(NamedTuple):
+    """Where the two proxies take calls."""
+
+    originating: int
+    terminating: int
+
+
+@asynccontextmanager
+async def proxies(
+    folder: Path, *, stir_url: str, token: str, callee_port: int, ring_s: float
+) -> AsyncGenerator[ProxyPorts]:
+    """Both, with the token of their edge, one behind the other as long as the block. Raises SetupError."""
+    ports = ProxyPorts(free_port(), free_port())
+    settings = ProxySettings(
+        port=ports.terminating, next_port=callee_port, stir_url=stir_url, token=token, ring_s=ring_s
+    )
+    first = replace(settings, port=ports.originating, next_port=ports.terminating)
+    async with (
+        proxy("terminating", folder / "terminating", settings),
+        proxy("originating", folder / "originating", first),
+    ):
+        yield ports
+
+
 @asynccontextmanager
 async def network(
     folder: Path, *, stir_url: str, token: str, callee: PhoneNumber, ring_s: float = 30
 ) -> AsyncGenerator[SipNetwork]:
-    """Both proxies, with the token of their edge, and the callee's phone, as long as the block. Raises SetupError."""
-    async with AsyncExitStack() as stack:
-        telephone = await stack.enter_async_context(phone(callee, folder / "phone"))
-        next_port, ports = telephone.port, dict[str, int]()
-        for kind in ("terminating", "originating"):
-            port = ports[kind] = free_port()
-            settings = ProxySettings(port=port, next_port=next_port, stir_url=stir_url, token=token, ring_s=ring_s)
-            await stack.enter_async_context(proxy(kind, folder / kind, settings))
-            next_port = port
-        yield SipNetwork(ports["originating"], ports["terminating"], telephone, folder)
+    """Both proxies and the callee's phone, as long as the block. Raises SetupError."""
+    async with (
+        phone(callee, folder / "phone") as telephone,
+        proxies(folder, stir_url=stir_url, token=token, callee_port=telephone.port, ring_s=ring_s) as ports,
+    ):
+        yield SipNetwork(ports.originating, ports.terminating, telephone, folder)

@@ -25,8 +25,6 @@ START_WITHIN_S = 20.0
 END_WITHIN_S = 5.0
 _POLL_S = 0.02
 _TRIES = 50
-_PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # noqa: TID251 - where programs are, not a setting of ours
-"""Debian keeps servers in a folder that is not on everyone's path."""
 _LAST_LINES = 15
 
 
@@ -36,9 +34,14 @@ class ProgramsMissing(click.ClickException):
     exit_code = 3
 
 
+def _path() -> str:
+    """Debian keeps servers in a folder that is not on everyone's path."""
+    return f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"  # noqa: TID251 - where programs are, not a setting of ours
+
+
 def demand_programs() -> None:
     """Raises ProgramsMissing unless every program is here."""
-    missing = [name for name in PACKAGES if shutil.which(name, path=_PATH) is None]
+    missing = [name for name in PACKAGES if shutil.which(name, path=_path()) is None]
     if missing:
         raise ProgramsMissing(
             f"this needs {', '.join(missing)}. Install with:\n"
@@ -52,14 +55,14 @@ async def started(name: str, options: Sequence[str | Path], folder: Path) -> Asy
 
     It ends with this process, however that ends. Raises ProgramsMissing and OSError.
     """
-    found = shutil.which(name, path=_PATH)
+    found = shutil.which(name, path=_path())
     if found is None:
         demand_programs()
     with _log(folder, name).open("ab") as output:
         child = spawn(
             name,
             [found or name, *options],
-            env={"PATH": _PATH, "HOME": str(folder)},
+            env={"PATH": _path(), "HOME": str(folder)},
             output=output,
             cwd=folder,
             on_parents_death=signal.SIGTERM,
