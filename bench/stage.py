@@ -69,13 +69,14 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    *, roles: str, processes: int = 1, accounts_count: int = 4, outgoing: str = ""
+    *, roles: str, processes: int = 1, accounts_count: int = 4, outgoing: str = "", emulator: bool = False
 ) -> AsyncGenerator[Stage]:
     """Starts an installation and ends it with the block; `outgoing` as the setting `outgoing_networks`."""
     folder = Path(tempfile.mkdtemp(prefix="callmark-bench-"))
     folder.chmod(0o755)
     data = folder / "data"
     command = [*SERVE, "--roles", roles, "--processes", str(processes), "--data", str(data)]
+    command += ["--emulator"] if emulator else []
     with (folder / "serve.log").open("wb") as log:
         serving = subprocess.Popen(
             command, stdout=log, stderr=log, env=os.environ | {"CALLMARK_OUTGOING_NETWORKS": outgoing}
