@@ -125,7 +125,7 @@ $(STAMP)/chromium: | $(STAMP)/installed
 	@touch $@
 
 # What reads the files of deploy/ in tests: proxies, promtool, systemd-analyze, SIP programs. RUNLEVEL=1 keeps services from starting.
-DEBIAN := nginx haproxy prometheus systemd kamailio kamailio-utils-modules kamailio-extra-modules sip-tester baresip-core
+DEBIAN := nginx haproxy prometheus systemd kamailio kamailio-utils-modules kamailio-extra-modules sip-tester baresip-core secsipidx
 $(STAMP)/debian: | $(STAMP)/installed
 	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(DEBIAN) 2>/dev/null | grep -cx installed | grep -qx $(words $(DEBIAN)) || \
 	  { apt-get update && RUNLEVEL=1 apt-get install -y --no-install-recommends $(DEBIAN); }

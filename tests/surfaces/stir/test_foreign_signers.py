@@ -1,0 +1,238 @@
+"""Tokens of other signers: their certificates and icons are fetched in little time, and hostile ones do no harm."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.domain.signer_certificates.staging import Authority, make_authority, pem
+from tests.factories import phone
+from tests.served import served_here
+
+from callmark.domain.deps import Deps
+from callmark.domain.edges.model import Edge
+from callmark.domain.ids import EdgeId
+from callmark.domain.policy.model import SYSTEM
+from callmark.domain.signed_calls.foreign_files import MOST_ICON_BYTES, ForeignFiles
+from callmark.domain.signed_calls.model import CallVerdict, VerificationRequest, Verstat
+from callmark.domain.signed_calls.verification import verify_call
+from callmark.domain.signer_certificates import roots
+from callmark.kit.ids import new_id
+from callmark.kit.phone import PhoneNumber
+from callmark.passport import RichCallData, Signer, TnAuthList, issue, make_issuer, make_key, make_root
+
+EDGE = Edge(EdgeId(new_id()), "proxy", None, datetime.now(UTC))
+PNG = b"\x89PNG of somebody"
+
+
+@dataclass
+class Host:
+    """Serves files by their path; counts who asks, and lets those wait that ask for `/slow`."""
+
+    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
+    asked: list[str] = field(default_factory=list[str])
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        self.asked.append(request.path)
+        self.began.set()
+        if request.path.startswith("/slow"):
+            await self.let_go.wait()
+        if request.path == "/moved":
+            raise web.HTTPFound("/acme.pem")
+        if request.path not in self.files:
+            raise web.HTTPNotFound
+        return web.Response(body=self.files[request.path])
+
+
+@dataclass
+class Abroad:
+    """A foreign signer: its authority, which is trusted here, its key, its host, and our files of others."""
+
+    deps: Deps
+    files: ForeignFiles
+    host: Host
+    url: str
+    authority: Authority
+    caller: PhoneNumber
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def header(self, receiver: PhoneNumber, path: str = "/acme.pem", icon: str | None = None) -> str:
+        signer = Signer(self.key, self.url + path, plain_http=True)
+        contents = {self.url + icon: PNG} if icon else {}
+        rcd = RichCallData("Acme Abroad", self.url + icon if icon else None)
+        now = datetime.now(UTC)
+        return signer.rich_call_data(self.caller, [receiver], rcd, "Hello", contents=contents, now=now)
+
+    async def verify(self, header: str, receiver: PhoneNumber) -> CallVerdict:
+        asked = VerificationRequest([header], self.caller, receiver, None)
+        return await verify_call(self.deps, self.files, EDGE, asked)
+
+    async def refusal(self, path: str, certificates: bytes | None = None) -> tuple[int, str]:
+        """Why a token does not count whose certificate is at `path`."""
+        if certificates is not None:
+            self.host.files[path] = certificates
+        receiver = phone()
+        verdict = await self.verify(self.header(receiver, path), receiver)
+        assert (verdict.verstat, verdict.name) == (Verstat.FAILED, None)
+        assert verdict.error
+        return verdict.error.reason.code, verdict.error.detail
+
+
+@asynccontextmanager
+async def abroad(deps: Deps) -> AsyncGenerator[Abroad]:
+    now = datetime.now(UTC)
+    authority, caller, host, app = make_authority(now), phone(), Host(), web.Application()
+    certificate, key = authority.issue(TnAuthList.of([caller]), now=now)
+    await roots.add_roots(deps, pem(authority.root), by=SYSTEM)
+    app.router.add_get("/{path:.*}", host.serve)
+    here = replace(deps, settings=msgspec.structs.replace(deps.settings, emulator=True))
+    async with served_here(app) as url:
+        files = ForeignFiles(here)
+        host.files["/acme.pem"] = pem(certificate, authority.issuer)
+        yield Abroad(here, files, host, url, authority, caller, certificate, key)
+        host.let_go.set()
+        await files.close()
+
+
+@pytest.fixture
+async def there(deps: Deps) -> AsyncGenerator[Abroad]:
+    async with abroad(deps) as made:
+        yield made
+
+
+async def test_a_foreign_call_shows_its_name_and_the_icon_that_was_signed(there: Abroad) -> None:
+    there.host.files["/icon-64x64.png"] = PNG
+    receiver = phone()
+    verdict = await there.verify(there.header(receiver, icon="/icon-64x64.png"), receiver)
+    assert (verdict.verstat, verdict.name, verdict.reason) == (Verstat.PASSED, "Acme Abroad", "Hello")
+    assert (verdict.icon, verdict.integrity is not None) == (there.url + "/icon-64x64.png", True)
+
+
+async def test_certificates_and_icons_are_fetched_once_for_many_calls_at_a_time(there: Abroad) -> None:
+    there.host.files["/icon-64x64.png"] = PNG
+
+    async def call() -> CallVerdict:
+        receiver = phone()
+        return await there.verify(there.header(receiver, icon="/icon-64x64.png"), receiver)
+
+    verdicts = await asyncio.gather(*(call() for _ in range(8)))
+    assert all(one.icon for one in verdicts)
+    assert sorted(there.host.asked) == ["/acme.pem", "/icon-64x64.png"]
+
+
+@pytest.mark.parametrize("content", [b"another logo", b"x" * (MOST_ICON_BYTES + 1), None])
+async def test_an_icon_that_is_not_the_signed_one_takes_away_the_icon_alone(
+    there: Abroad, content: bytes | None
+) -> None:
+    if content is not None:
+        there.host.files["/icon-64x64.png"] = content
+    receiver = phone()
+    verdict = await there.verify(there.header(receiver, icon="/icon-64x64.png"), receiver)
+    assert (verdict.verstat, verdict.name, verdict.icon, verdict.integrity) == (
+        Verstat.PASSED,
+        "Acme Abroad",
+        None,
+        None,
+    )
+
+
+async def test_a_host_that_never_answers_is_given_up_before_the_proxy_gives_up(there: Abroad) -> None:
+    there.host.files["/slow.pem"] = there.host.files["/acme.pem"]
+    assert await there.refusal("/slow.pem") == (
+        436,
+        "there is no certificate at the token's x5u: no answer in time",
+    )
+    assert there.host.asked == ["/slow.pem"]
+
+
+async def test_a_failure_is_kept_for_a_moment(there: Abroad) -> None:
+    for _ in range(3):
+        code, why = await there.refusal("/nothing.pem")
+        assert (code, why) == (436, "there is no certificate at the token's x5u: the answer was 404")
+    assert there.host.asked == ["/nothing.pem"]
+
+
+async def test_no_redirect_is_followed(there: Abroad) -> None:
+    assert await there.refusal("/moved") == (436, "there is no certificate at the token's x5u: the answer was 302")
+    assert there.host.asked == ["/moved"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"", 436), (b"<html>", 436), (b"x" * 70_000, 436), (b"-----BEGIN CERTIFICATE-----\nMA==\n", 436)],
+)
+async def test_what_is_no_certificate_is_bad_identity_info(there: Abroad, content: bytes, code: int) -> None:
+    assert (await there.refusal("/junk.pem", content))[0] == code
+
+
+async def test_hostile_certificates_do_not_count(there: Abroad) -> None:
+    now, numbers, key = datetime.now(UTC), TnAuthList.of([there.caller]), there.key.public_key()
+    by = (there.authority.issuer, there.authority.issuer_key)
+    expired = issue("Acme", key, *by, numbers, now=now - timedelta(days=31), days=30)
+    early = issue("Acme", key, *by, numbers, now=now + timedelta(hours=1))
+    curve = issue("Acme", ec.generate_private_key(ec.SECP384R1()).public_key(), *by, numbers, now=now)
+    rogue_key = make_key()
+    rogue_root = make_root("Rogue", rogue_key, now=now)
+    rogue = issue("Acme", key, rogue_root, rogue_key, numbers, now=now)
+    one_key, other_key = make_key(), make_key()
+    one = make_issuer("One", one_key.public_key(), make_root("Other", other_key, now=now), other_key, now=now)
+    other = make_issuer("Other", other_key.public_key(), make_root("One", one_key, now=now), one_key, now=now)
+    circle = issue("Acme", key, one, one_key, numbers, now=now)
+    no_ca = issue("Mallory", key, there.certificate, there.key, numbers, now=now)
+    cases = {
+        "/expired.pem": (pem(expired, there.authority.issuer), "expired"),
+        "/early.pem": (pem(early, there.authority.issuer), "not valid yet"),
+        "/curve.pem": (pem(curve, there.authority.issuer), "P-256"),
+        "/rogue.pem": (pem(rogue, rogue_root), "does not lead to a trusted root"),
+        "/circle.pem": (pem(circle, one, other), "does not lead to a trusted root"),
+        "/no-ca.pem": (pem(no_ca, there.certificate, there.authority.issuer), "may not issue any"),
+    }
+    for path, (content, said) in cases.items():
+        code, why = await there.refusal(path, content)
+        assert code == 437
+        assert said in why
+
+
+async def test_a_private_address_is_not_asked(there: Abroad, deps: Deps) -> None:
+    receiver = phone()
+    header = replace(Signer(there.key, "https://x.example"), x5u="https://127.0.0.1:1/acme.pem").rich_call_data(
+        there.caller, [receiver], RichCallData("Acme"), now=datetime.now(UTC)
+    )
+    files = ForeignFiles(deps)  # no emulator: loopback is not allowed
+    asked = VerificationRequest([header], there.caller, receiver, None)
+    verdict = await verify_call(deps, files, EDGE, asked)
+    await files.close()
+    assert verdict.error
+    assert (verdict.error.reason.code, "is not called" in verdict.error.detail) == (436, True)
+
+
+async def test_http_is_for_the_emulator_alone(there: Abroad, deps: Deps) -> None:
+    receiver = phone()
+    files = ForeignFiles(deps)
+    asked = VerificationRequest([there.header(receiver)], there.caller, receiver, None)
+    verdict = await verify_call(deps, files, EDGE, asked)
+    await files.close()
+    assert verdict.error
+    assert (verdict.error.reason.code, verdict.error.detail) == (438, "x5u is not an https address")
+    assert not there.host.asked
+
+
+async def test_a_cancelled_question_leaves_the_others_their_answer(there: Abroad) -> None:
+    there.host.files["/slow.pem"] = there.host.files["/acme.pem"]
+    receivers = [phone(), phone()]
+    one, other = (asyncio.create_task(there.verify(there.header(to, "/slow.pem"), to)) for to in receivers)
+    await there.host.began.wait()
+    one.cancel()
+    there.host.let_go.set()
+    assert (await other).verstat is Verstat.PASSED
+    with pytest.raises(asyncio.CancelledError):
+        await one
