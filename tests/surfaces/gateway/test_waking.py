@@ -20,7 +20,7 @@ from tests.surfaces.gateway.helpers import Owner, new_record, online, outcome_of
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
-from callmark.domain.handsets import service as handsets, waking as waking_up
+from callmark.domain.handsets import presence, service as handsets, waking as waking_up
 from callmark.domain.handsets.model import OS, PushService, PushToken
 from callmark.domain.handsets.waking_queries import MOST_KEPT, PAUSE
 from callmark.domain.personalisation import service as personalisation
@@ -30,6 +30,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
 from callmark.kit.fcm import read_service_account
+from callmark.kit.ids import random_uuid
 from callmark.passport.encoding import from_base64url
 from callmark.worker.run import run_due_once, run_worker
 
@@ -244,6 +245,17 @@ async def test_the_end_of_an_app_ends_its_registration(waking: Deps, fcm: FakeFc
     assert (await push(waking, cast, owner.number)).outcome is Outcome.NOT_REGISTERED
     again = await handsets.register(waking, owner.credential, owner.number, OS.ANDROID, "5.0.0")
     assert again.registration.generation == 2
+
+
+async def test_a_phone_whose_stream_was_lost_just_now_is_woken_too(waking: Deps, fcm: FakeFcm) -> None:
+    owner, gateway_id = await sleeping(waking), random_uuid()
+    await presence.beat(waking, gateway_id)
+    await presence.note_opened(waking, gateway_id, owner.number, "stream")
+    await presence.note_ended(waking, owner.number, "stream", said_goodbye=False)
+    assert await presence.returning(waking, [owner.number]) == {owner.number}
+    await ask_to_wake(waking, owner)
+    await run_due_once(waking)
+    assert len(fcm.messages()) == 1
 
 
 async def test_the_newest_wake_ups_are_kept_for_timelines(waking: Deps, fcm: FakeFcm, clock: FakeClock) -> None:

@@ -41,20 +41,21 @@ _RESULTS: Mapping[type[Woke], str] = {
 async def expected(deps: Deps, ends: Mapping[PhoneNumber, datetime], numbers: Collection[str]) -> set[str]:
     """Those of numbers without a stream whose handsets come in a moment: they lost it, or are being woken.
 
-    `ends` says until when there is something to show on each.
+    Also those that lost it are woken: the phone may have ended the app, or its goodbye is not written yet. `ends` says
+    until when there is something to show on each.
     """
     near = await presence.returning(deps, numbers)
     if deps.settings.fcm_credentials_file is None:
         return near
-    asleep = [PhoneNumber(number) for number in set(numbers) - near]
+    absent = [PhoneNumber(number) for number in set(numbers)]
     now = deps.clock.now()
     try:
-        wanted = [WantedWakeUp(number, ends[number], now) for number in asleep]
+        wanted = [WantedWakeUp(number, ends[number], now) for number in absent]
         able: Sequence[bool] = await deps.gather(waking_queries.put_wake_ups, wanted) if wanted else ()
     except AppError as exc:
         log.warning("wake_up_not_written", error=exc.detail)
         return near
-    woken = {number for number, can_wake in zip(asleep, able, strict=True) if can_wake}
+    woken = {number for number, can_wake in zip(absent, able, strict=True) if can_wake}
     if woken:
         await deps.wake(WorkName.WAKE_UPS)
     return near | woken
