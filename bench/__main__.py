@@ -19,6 +19,7 @@ from bench import (
     p10_console,
     p11_client,
     p12_testing,
+    p15_signing,
     p17_sip_calls,
 )
 from bench.report import Row
@@ -37,6 +38,7 @@ ALL = {
     "p10": p10_console.run,
     "p11": p11_client.run,
     "p12": p12_testing.run,
+    "p15": p15_signing.run,
     "p17": p17_sip_calls.run,
 }
 

@@ -86,7 +86,7 @@ async def run() -> list[Row]:
 
 async def _measure(folder: Path) -> list[Row]:
     async with stage(roles="api,stir,worker", accounts_count=1, emulator=True) as on, _callee(folder) as callee_port:
-        number = await _listed(on)
+        number = await listed_number(on)
         direct = await _load(folder / "direct", number, callee_port)
         async with (
             edge_token(on.deps, by=SYSTEM) as token,
@@ -120,7 +120,7 @@ async def _measure(folder: Path) -> list[Row]:
     ]
 
 
-async def _listed(on: Stage) -> PhoneNumber:
+async def listed_number(on: Stage) -> PhoneNumber:
     """A proven number of the account, with a static identity, and a root that certifies it."""
     await roots.create_root(on.deps, "Bench", None, by=SYSTEM)
     account = AccountId(on.accounts[0].id)
