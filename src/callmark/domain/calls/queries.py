@@ -100,6 +100,21 @@ async def of_record(tx: Tx, record_id: UUID) -> list[Call]:
     return [_call(row) for row in rows]
 
 
+async def of_pairs(tx: Tx, pairs: Sequence[tuple[PhoneNumber, PhoneNumber]], since: datetime) -> list[Call]:
+    """Calls of these (receiver, caller) reported since. Primary key, over the receivers' calls."""
+    rows = await tx.fetch(
+        """
+        SELECT c.* FROM unnest($1::text[], $2::text[]) AS asked (receiver, caller)
+        JOIN call c ON c.receiver_number = asked.receiver AND c.caller_number = asked.caller AND c.reported_at >= $3
+        ORDER BY c.reported_at, c.id
+        """,
+        [receiver for receiver, _ in pairs],
+        [caller for _, caller in pairs],
+        since,
+    )
+    return [_call(row) for row in rows]
+
+
 async def counts_among(tx: Tx, ids: Sequence[UUID], receivers: Sequence[PhoneNumber]) -> Row:
     """Of these records, each with its receiver: how many were `shown`, `answered`, `missed`, `rejected`; and `calls`.
 

@@ -1,6 +1,6 @@
 """Use cases of calls: a handset reports one, a record's timeline reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -104,6 +104,12 @@ async def calls_of_record(deps: Deps, record_id: UUID) -> list[Call]:
     """The calls in which a record was shown, in order of report."""
     async with deps.db.connection() as tx:
         return await queries.of_record(tx, record_id)
+
+
+async def calls_of_pairs(deps: Deps, pairs: Collection[tuple[PhoneNumber, PhoneNumber]], since: datetime) -> list[Call]:
+    """The calls of these (receiver, caller), each pair once, that were reported since, in order of report."""
+    async with deps.db.connection() as tx:
+        return await queries.of_pairs(tx, list(pairs), since)
 
 
 async def count_calls(deps: Deps, records: Sequence[tuple[UUID, PhoneNumber]]) -> CallCounts:

@@ -41,6 +41,7 @@ class Action(StrEnum):
     CALL_REASONS_MANAGE = "call_reasons_manage"
     RECORDS_VIEW = "records_view"
     RECORDS_PUSH = "records_push"
+    SIGNED_CALLS_VIEW = "signed_calls_view"  # calls on the telephone network, and who signs them
     USAGE_VIEW = "usage_view"
     REFERENCE = "reference"
     AUDIT_VIEW = "audit_view"
@@ -123,6 +124,7 @@ _FOR_PEOPLE = frozenset(
         Action.MEMBERS_VIEW,
         Action.MEMBERS_MANAGE,
         Action.ACCOUNT_MANAGE,
+        Action.SIGNED_CALLS_VIEW,
     }
 )
 """What admins do and no key does: their own sessions and pages, and everything that lets someone in."""

@@ -97,6 +97,18 @@ class VerifiedCall:
     verified_at: datetime
 
 
+CallKey = tuple[datetime, UUID]
+"""Where a call stands in its account's list."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCallFilter:
+    """Which calls: with this verdict, and with a number that begins with these digits."""
+
+    verstat: Verstat | None = None
+    digits: str = ""
+
+
 class SignedToken(NamedTuple):
     """What a token of the kind `shaken` says of its call: enough to find the signing again."""
 

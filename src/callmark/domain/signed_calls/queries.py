@@ -73,6 +73,12 @@ async def signed_of_record(tx: Tx, record_id: UUID) -> list[SignedCall]:
     return [_signed(row) for row in rows]
 
 
+async def signed_among(tx: Tx, ids: Sequence[SignedCallId]) -> dict[SignedCallId, SignedCall]:
+    """Those of these signed calls that are there, by id. Primary key."""
+    rows = await tx.fetch("SELECT * FROM signed_call WHERE id = ANY ($1::uuid[])", ids)
+    return {one.id: one for one in map(_signed, rows)}
+
+
 async def drop_signed_before(tx: Tx, instant: datetime) -> int:
     """Deletes what was signed before `instant`; how many. Index `signed_call_signed`."""
     status = await tx.execute("DELETE FROM signed_call WHERE signed_at < $1", instant)
@@ -163,6 +169,12 @@ async def verified_of_record(tx: Tx, record_id: UUID) -> list[VerifiedCall]:
     """The calls in which a record was verified, in order. Index `verified_call_of_record`."""
     rows = await tx.fetch("SELECT * FROM verified_call WHERE record_id = $1 ORDER BY verified_at, id", record_id)
     return [_verified(row) for row in rows]
+
+
+async def verified_among(tx: Tx, ids: Sequence[VerifiedCallId]) -> dict[VerifiedCallId, VerifiedCall]:
+    """Those of these verified calls that are there, by id. Primary key."""
+    rows = await tx.fetch("SELECT * FROM verified_call WHERE id = ANY ($1::uuid[])", ids)
+    return {one.id: one for one in map(_verified, rows)}
 
 
 async def drop_verified_before(tx: Tx, instant: datetime) -> int:

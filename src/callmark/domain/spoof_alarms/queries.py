@@ -1,6 +1,7 @@
 """The SQL of spoof alarms."""
 
 from datetime import datetime
+from uuid import UUID
 
 from callmark.domain.ids import AccountId
 from callmark.domain.spoof_alarms.model import PossibleSpoof, SpoofCause
@@ -46,11 +47,15 @@ async def insert_spoof(tx: Tx, spoof: PossibleSpoof) -> None:
     )
 
 
-async def select_newest(tx: Tx, account_id: AccountId, limit: int) -> list[PossibleSpoof]:
-    """The account's alarms, newest first. Index `possible_spoof_account_newest`."""
+async def select_newest(
+    tx: Tx, account_id: AccountId, after: tuple[datetime, UUID] | None, limit: int
+) -> list[PossibleSpoof]:
+    """The account's alarms, newest first, those after the key. Index `possible_spoof_account_newest`."""
     rows = await tx.fetch(
-        "SELECT * FROM possible_spoof WHERE account_id = $1 ORDER BY raised_at DESC, id DESC LIMIT $2",
+        "SELECT * FROM possible_spoof WHERE account_id = $1"
+        " AND ($2::timestamptz IS NULL OR (raised_at, id) < ($2, $3::uuid)) ORDER BY raised_at DESC, id DESC LIMIT $4",
         account_id,
+        *(after or (None, None)),
         limit,
     )
     return [_spoof(row) for row in rows]

@@ -1,6 +1,7 @@
 """Use cases of spoof alarms: raise one, read an account's, forget old ones."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -66,10 +67,12 @@ async def _is_enough(tx: Tx, spoof: PossibleSpoof) -> bool:
     return same > 0 or recent >= MOST_IN_PERIOD
 
 
-async def newest_alarms(deps: Deps, account_id: AccountId, *, limit: int = 100) -> list[PossibleSpoof]:
-    """The account's alarms, newest first."""
+async def newest_alarms(
+    deps: Deps, account_id: AccountId, *, after: tuple[datetime, UUID] | None = None, limit: int = 100
+) -> list[PossibleSpoof]:
+    """The account's alarms, newest first, those after the key."""
     async with deps.db.connection() as tx:
-        return await queries.select_newest(tx, account_id, limit)
+        return await queries.select_newest(tx, account_id, after, limit)
 
 
 async def forget_old_alarms(deps: Deps) -> None:

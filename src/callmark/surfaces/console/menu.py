@@ -49,6 +49,7 @@ BUSINESS = (
             Item("Structure", "sitemap", "/structure", Action.STRUCTURE_VIEW),
             Item("Feature sets", "stack-2", "/feature-sets", Action.FEATURE_SETS_VIEW),
             Item("Phone numbers", "phone", "/numbers", Action.NUMBERS_VIEW),
+            Item("Signed calls", "certificate", "/signed-calls", Action.SIGNED_CALLS_VIEW),
         ),
     ),
     Section(

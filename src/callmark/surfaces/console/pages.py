@@ -16,7 +16,7 @@ from callmark.domain.policy import model as policy
 from callmark.domain.policy.model import Action, Role
 from callmark.kit.clock import iso_ms
 from callmark.surfaces import assets
-from callmark.surfaces.console import cookies, display_names
+from callmark.surfaces.console import cookies, display_names, network_names
 from callmark.surfaces.console.menu import Menu, menu_of
 from callmark.surfaces.console.request import ConsoleRequest
 from callmark.surfaces.http import accepts_gzip
@@ -194,4 +194,5 @@ def _paths(request: Request) -> frozenset[str]:
 
 
 _globals: dict[str, Any] = env.globals
-_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told, "display_names": display_names}
+_globals |= {"static": assets.url, "human": human, "exact": exact, "told": told}
+_globals |= {"display_names": display_names, "network_names": network_names}

@@ -8,7 +8,7 @@ from callmark.domain.calls.model import Call, CallDetails, CallEvent, Verificati
 from callmark.domain.personalisation.model import Outcome, StoredRecord
 from callmark.domain.signed_calls.model import SignedCall, VerifiedCall, Verstat
 from callmark.domain.signed_calls.service import CallsOnNetwork
-from callmark.surfaces.console import display_names
+from callmark.surfaces.console import display_names, network_names
 
 _ENDS = {
     CallEvent.ANSWERED: ("phone-call", "green", "Answered"),
@@ -106,8 +106,7 @@ def _verified(call: VerifiedCall) -> Moment:
     if call.verstat is Verstat.PASSED:
         shows = "may show the name" if call.name else "shows no name"
         return Moment(call.verified_at, "circle-check", "green", "Verified", f"The receiver's phone {shows}.")
-    why = f"{call.reason_code}: {call.detail}." if call.detail else ""
-    return Moment(call.verified_at, "alert-triangle", "red", "Not verified", why)
+    return Moment(call.verified_at, "alert-triangle", "red", "Not verified", network_names.reason(call))
 
 
 def _shown(call: Call) -> Iterator[Moment]:
