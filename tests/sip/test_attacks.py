@@ -9,6 +9,7 @@ from tests.sip.conftest import Lab
 from tests.sip.platform import CALLEE, CALLER, FOREIGN_LOGO, ICON, NAME, PNG, REASON, Platform, certified, now
 
 from callmark.passport import Kind, RichCallData, Signer, make_key, make_root, read_identity
+from callmark.processes.sip_lab.network import Ending
 
 FAILED = "TN-Validation-Failed"
 
@@ -71,6 +72,25 @@ async def test_without_an_identity_nothing_shows_and_nobody_is_asked(lab: Lab) -
     assert (placed.ringing.name, placed.ringing.verstat) == (None, "No-TN-Validation")
     assert NAME not in "".join(value for _, value in placed.ringing.headers)
     assert lab.platform.asked == []
+
+
+VERDICTS = {
+    "of its address": f"sip:+{CALLER}@acme.example;user=phone;verstat=TN-Validation-Passed",
+    "of its number": f"sip:+{CALLER};verstat=TN-Validation-Passed@acme.example;user=phone",
+    "of its address, escaped": f"sip:+{CALLER}@acme.example;user=phone;v%65rstat=TN-Validation-Passed",
+    "of a tel URI": f"tel:+{CALLER};verstat=TN-Validation-Passed",
+}
+
+
+@pytest.mark.parametrize("spelling", VERDICTS)
+async def test_a_verdict_that_a_caller_writes_of_itself_does_not_reach_the_phone(lab: Lab, spelling: str) -> None:
+    placed = await lab.network.call(
+        lab.dialling(proxy_port=lab.network.terminating_port, address=VERDICTS[spelling]), Ending.DECLINE
+    )
+    assert placed.ringing
+    (address,) = [value for name, value in placed.ringing.headers if name == "From"]
+    assert f"+{CALLER}" in address
+    assert "TN-Validation" not in address
 
 
 async def test_a_good_identity_shows_once_and_its_replay_does_not(lab: Lab) -> None:

@@ -17,7 +17,7 @@ _TIMER = "1"
 
 _HEAD = """\
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}
-From: [display] <sip:+[caller]@[local_ip]:[local_port];user=phone>;tag=[pid]t[call_number]
+From: [display] <[address]>;tag=[pid]t[call_number]
 To: <sip:+[service]@[remote_ip]:[remote_port];user=phone>{tag}
 Call-ID: [call_id]
 CSeq: {number} {method}
@@ -43,6 +43,8 @@ class Dialling:
     proxy_port: int
     display: str = ""
     """The name that the caller claims."""
+    address: str | None = None
+    """Its URI in `From`; None: its number here."""
     headers: tuple[str, ...] = ()
     """More lines of the INVITE."""
     call_id: str = field(default_factory=lambda: str(new_id()))
@@ -75,7 +77,8 @@ def sipp_options(dialling: Dialling, folder: Path, *, calls: int = 1) -> list[st
     options += ["-mp", str(free_port(_MEDIA_PORTS)), "-d", str(round(waits_s * 1000))]
     options += ["-trace_logs", "-log_file", folder / _STATUS, "-trace_err", "-error_file", folder / "faults.log"]
     options += ["-cid_str", dialling.call_id, "-s", dialling.callee]
-    for name, value in {"caller": dialling.caller, "display": dialling.display, "headers": lines}.items():
+    address = dialling.address or f"sip:+{dialling.caller}@{LOOPBACK};user=phone"
+    for name, value in {"address": address, "display": dialling.display, "headers": lines}.items():
         options += ["-key", name, value]
     return [*options, f"{LOOPBACK}:{dialling.proxy_port}"]
 
