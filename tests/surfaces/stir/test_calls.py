@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.factories import make_cast, phone
+from tests.listed import make_listed
 from tests.surfaces.stir.staging import Network, headers_of, make_edge, network
 
 from callmark.domain.calls import service as calls
@@ -91,6 +92,17 @@ async def test_an_edge_of_an_account_reports_its_own_calls_only(there: Network) 
     assert answer.status_code == 403
     assert answer.json()["requestError"]["policyException"]["messageId"] == "POL4030"
     assert (await there.post("calls", outcome(there, receiver), there.trunk)).status_code == 200
+
+
+async def test_a_report_with_the_call_id_of_another_account_s_call_is_about_another_call(there: Network) -> None:
+    receiver, stranger = phone(), await make_cast(there.deps)
+    listed = await make_listed(there.deps, account_id=stranger.account.id)
+    await there.announce(receiver)
+    edge = await make_edge(there.deps, stranger.account.id)
+    own = (await there.post("calls", outcome(there, receiver))).json()
+    answer = await there.post("calls", outcome(there, receiver, orig=listed.number, outcome="missed"), edge)
+    assert (answer.status_code, answer.json()["record_id"], answer.json()["outcome"]) == (200, None, "missed")
+    assert answer.json()["call_id"] != own["call_id"]
 
 
 @pytest.mark.parametrize(

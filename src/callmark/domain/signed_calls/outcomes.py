@@ -18,7 +18,10 @@ LONGEST_CALL = timedelta(days=1)
 _RINGS_FOR = timedelta(minutes=5)
 """How long before it was answered, or given up, a call was signed at the most; and how late its end may be reported."""
 _CALL_IDS = UUID("5f6c5b0e-9f0b-4a53-8d0e-6b1f0a7f2c1d")
-"""The namespace in which the call ids of SIP are ids of calls."""
+"""The namespace in which a caller's call ids of SIP are ids of calls.
+
+A caller's: who may report it may report no call of another account, and so cannot touch one with an id that it knows.
+"""
 _VERDICTS = {
     Verstat.PASSED: NumberVerdict.PASSED,
     Verstat.FAILED: NumberVerdict.FAILED,
@@ -81,7 +84,7 @@ def _call(
 ) -> Call:
     return Call(
         receiver_number=outcome.receiver,
-        id=CallId(uuid5(_CALL_IDS, outcome.call_id)),
+        id=CallId(uuid5(_CALL_IDS, f"{outcome.caller} {outcome.call_id}")),
         caller_number=outcome.caller,
         source=source,
         record_id=record_id,
