@@ -341,6 +341,9 @@ def test_no_damaged_token_counts(network: Network, data: st.DataObject) -> None:
     [
         b'{"a":1,"a":2}',
         b'{"a":NaN}',
+        b'{"a":1e999}',
+        b'{"a":["\\ud800"]}',
+        b'{"\\udfff":1}',
         b"[1]",
         b"1",
         b"",

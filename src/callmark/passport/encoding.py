@@ -24,7 +24,11 @@ def signed_form(value: object) -> bytes:
 
 
 def read_object(text: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in `text`. Raises InvalidPassport: not JSON, not an object, a key twice, too deep, too long."""
+    """The JSON object in `text`. Raises InvalidPassport.
+
+    Not JSON, not an object, a key twice, too deep, too long; or with what no JSON can say again: half a character, a
+    number without end.
+    """
     if len(text) > MOST_BYTES:
         raise InvalidPassport(f"the {what} is longer than {MOST_BYTES} bytes")
     try:
@@ -37,6 +41,10 @@ def read_object(text: bytes, what: str) -> dict[str, Any]:
     if found is None:
         raise InvalidPassport(f"the {what} is not a JSON object")
     _check_depth(found, what)
+    try:
+        signed_form(found)
+    except ValueError as exc:
+        raise InvalidPassport(f"the {what} is not JSON that counts: {exc}") from exc
     return found
 
 

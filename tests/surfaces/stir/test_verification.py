@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.factories import phone
 from tests.surfaces.stir.staging import Network, claims_of, count, headers_of, make_edge, network
 
@@ -24,13 +26,14 @@ from callmark.passport import (
     Claims,
     Kind,
     Party,
+    Reason,
     RichCallData,
     Signer,
     make_key,
     read_call_info,
     read_identity,
 )
-from callmark.passport.encoding import to_base64url
+from callmark.passport.encoding import signed_form, to_base64url
 from callmark.passport.tokens import sign_token
 
 ORIGID = "123e4567-e89b-12d3-a456-426655440000"
@@ -212,6 +215,19 @@ async def test_a_token_of_an_unknown_kind_or_wrong_claims_does_not_count(there: 
         438,
         "x5u is not an https address",
     )
+
+
+async def test_a_claim_that_no_answer_can_hold_does_not_count(there: Network) -> None:
+    receiver, signer = phone(), await own_signer(there)
+    values = claims(there, receiver, rcd=RichCallData("Acme", others={"note": ""})).as_json()
+    text = signed_form(values).replace(b'"note":""', b'"note":"\\ud800"')
+    header = to_base64url(signed_form({"alg": "ES256", "ppt": "rcd", "typ": "passport", "x5u": signer.x5u}))
+    signed = f"{header}.{to_base64url(text)}"
+    numbers = decode_dss_signature(signer.key.sign(signed.encode(), ec.ECDSA(hashes.SHA256())))
+    token = f"{signed}.{to_base64url(b''.join(one.to_bytes(32) for one in numbers))}"
+    code, said = await refused(there, f'{token};info=<{signer.x5u}>;ppt="rcd"', receiver)
+    assert code == Reason.INVALID_IDENTITY.code
+    assert "not JSON that counts" in said
 
 
 async def test_a_certificate_of_ours_that_is_not_there_is_bad_identity_info(there: Network) -> None:
