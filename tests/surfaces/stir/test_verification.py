@@ -19,7 +19,7 @@ from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signed_calls import jobs
 from callmark.domain.signed_calls.service import calls_on_network
 from callmark.domain.signer_certificates import roots
-from callmark.domain.signer_certificates.service import signer_of
+from callmark.domain.signer_certificates.service import retire_certificate, signer_of
 from callmark.kit.clock import FakeClock, SystemClock
 from callmark.passport import (
     Attestation,
@@ -228,6 +228,23 @@ async def test_a_claim_that_no_answer_can_hold_does_not_count(there: Network) ->
     code, said = await refused(there, f'{token};info=<{signer.x5u}>;ppt="rcd"', receiver)
     assert code == Reason.INVALID_IDENTITY.code
     assert "not JSON that counts" in said
+
+
+async def test_a_call_that_was_on_its_way_when_its_certificate_was_retired_counts(there: Network) -> None:
+    receiver, signer = phone(), await own_signer(there)
+    serial = signer.x5u.rpartition("/")[2].removesuffix(".pem")
+    await retire_certificate(there.deps, serial, by=SYSTEM)
+    on_its_way = signer.sign(claims(there, receiver, rcd=RichCallData("Acme")), Kind.RCD)
+    assert (await there.verify([on_its_way], receiver))["verstat"] == "TN-Validation-Passed"
+
+
+async def test_a_call_that_is_signed_long_after_its_certificate_was_retired_does_not_count(there: Network) -> None:
+    receiver, signer = phone(), await own_signer(there)
+    serial = signer.x5u.rpartition("/")[2].removesuffix(".pem")
+    earlier = there.deps.real_clock.now() - timedelta(minutes=3)
+    await retire_certificate(replace(there.deps, real_clock=FakeClock(earlier)), serial, by=SYSTEM)
+    stolen = signer.sign(claims(there, receiver, rcd=RichCallData("Acme")), Kind.RCD)
+    assert (await refused(there, stolen, receiver))[0] == Reason.BAD_IDENTITY_INFO.code
 
 
 async def test_a_certificate_of_ours_that_is_not_there_is_bad_identity_info(there: Network) -> None:

@@ -26,6 +26,8 @@ WITHIN_S = 0.8
 MOST_ICON_BYTES = 128 * 1024
 _PATIENCE = Patience(connect_s=1, read_s=1, total_s=1)
 _KEPT_S = 300
+_OWN_KEPT_S = 10
+"""For files of our own, which cost no request: a certificate that is retired soon counts no more."""
 _FAILURE_KEPT_S = 10
 _MOST_KEPT = 500
 _MOST_AT_ONCE = 64
@@ -96,12 +98,13 @@ class ForeignFiles:
     async def _get(self, url: str, most_bytes: int, deadline: float) -> bytes:
         loop = asyncio.get_running_loop()
         make, key = partial(self._found, url, most_bytes), (url, most_bytes)
+        kept_s = _OWN_KEPT_S if self._is_own(url) else _KEPT_S
         try:
             async with asyncio.timeout_at(deadline):
-                file = await self._files.get(key, _KEPT_S, make)
+                file = await self._files.get(key, kept_s, make)
                 if file.body is None and loop.time() > file.at + _FAILURE_KEPT_S:
                     self._files.forget(key)
-                    file = await self._files.get(key, _KEPT_S, make)
+                    file = await self._files.get(key, kept_s, make)
         except TimeoutError as exc:  # it is still being fetched, for the next call
             raise NotFetched("no answer in time") from exc
         if file.body is None:
@@ -122,7 +125,7 @@ class ForeignFiles:
         return _File(body, "", at)
 
     async def _read(self, url: str, most_bytes: int) -> bytes:
-        if url.startswith(self._deps.public_url + "/"):
+        if self._is_own(url):
             return await self._own(url.removeprefix(self._deps.public_url))
         if not url.startswith("https://") and not self._deps.settings.emulator:
             raise NotFetched("it is not an https address")
@@ -133,11 +136,14 @@ class ForeignFiles:
             raise NotFetched(answer.error or f"the answer was {answer.status}")
         return answer.body
 
+    def _is_own(self, url: str) -> bool:
+        return url.startswith(self._deps.public_url + "/")
+
     async def _own(self, path: str) -> bytes:
         """A file that this installation serves, without asking itself for it."""
         try:
             if found := _OWN_CERTIFICATE.fullmatch(path):
-                return (await signer_certificates.chain_pem(self._deps, found[1])).encode()
+                return (await signer_certificates.chain_that_signs(self._deps, found[1])).encode()
             if found := _OWN_ICON.fullmatch(path):
                 return await brand_icons.icon_png(self._deps, bytes.fromhex(found[1]), int(found[2]))
         except NotFound as exc:

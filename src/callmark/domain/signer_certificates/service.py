@@ -24,7 +24,7 @@ from callmark.domain.signer_certificates.lots import lot_at
 from callmark.domain.signer_certificates.model import SigningCertificate, StoredCertificate, is_in_time
 from callmark.kit.checks import CheckResult
 from callmark.kit.db import Tx
-from callmark.kit.errors import Conflict, SetupError, found
+from callmark.kit.errors import Conflict, NotFound, SetupError, found
 from callmark.kit.phone import PhoneNumber
 from callmark.kit.secret_key import sealer
 from callmark.kit.settings import Settings
@@ -38,6 +38,8 @@ log = structlog.get_logger(__name__)
 _UNKNOWN = "no certificate with this serial number"
 KEPT_S = 5.0
 """How long a process goes on with the certificates that it has read."""
+COUNTS_AFTER_RETIRED = timedelta(minutes=2)
+"""How long calls that were signed with it last may be on their way: tokens are fresh for one minute."""
 _PARSED_S = 3600.0
 _TRIED_S = 1.0
 """How long an account for which nothing could be issued is not tried again."""
@@ -74,6 +76,14 @@ async def chain_pem(deps: Deps, serial: str) -> str:
     """The PEM file at the address of a certificate: its own, then those that issued it. Raises NotFound."""
     async with deps.db.connection() as tx:
         return found(await queries.select_chain(tx, serial))
+
+
+async def chain_that_signs(deps: Deps, serial: str) -> str:
+    """As `chain_pem`, where a call that arrives now may be signed with it. Raises NotFound, also once it is retired."""
+    stored = await get_certificate(deps, serial)
+    if stored.retired_at is not None and deps.real_clock.now() - stored.retired_at > COUNTS_AFTER_RETIRED:
+        raise NotFound("the certificate is retired")
+    return stored.chain
 
 
 async def signer_of(
