@@ -81,6 +81,11 @@ async def test_a_call_is_followed_from_its_signature_to_its_end(deps: Deps, oliv
     ):
         assert part in said, part
     assert f"/console/records/{record}" in links_of(page)
+    certificates = await olive.get(f"{LIST}/certificates")
+    assert certificates.text.count('data-label="Serial number"') == 1
+    for part in ("In use", "issued here"):
+        assert part in text_of(certificates)
+    assert (await olive.get(f"{at}/certificates")).text.count('data-label="Serial number"') == 1
     unsigned = text_of(await olive.get(LIST, verdict="No-TN-Validation"))
     assert shown_number(stranger) in unsigned
     assert shown_number(receiver) not in unsigned
@@ -114,6 +119,7 @@ async def test_alarms_page_by_key(deps: Deps, business: Business, browse: Visito
 
 async def test_an_account_without_calls_is_told_what_to_do(business: Business, browse: Visitors) -> None:
     alice = await browse.as_member(business.admin)
+    assert "No certificates yet" in text_of(await alice.get(f"{LIST}/certificates"))
     page = await alice.get(LIST)
     assert "No signed calls yet" in text_of(page)
     assert "/console/numbers" in links_of(page)
@@ -131,10 +137,10 @@ async def test_another_businesss_calls_are_not_there_and_owners_have_no_such_pag
     alice = await browse.as_member(business.admin)
     assert "No possible spoofs" in text_of(await alice.get(ALARMS))
     paul = await browse.as_member(business.process_owner)
-    assert {(await paul.get(path)).status_code for path in (LIST, ALARMS)} == {403}
+    assert {(await paul.get(path)).status_code for path in (LIST, ALARMS, f"{LIST}/certificates")} == {403}
     assert LIST not in links_of(await paul.get("/console"))
     at = f"/console/operator/accounts/{other.account.id}/signed-calls"
-    assert {(await alice.get(path)).status_code for path in (at, f"{at}/alarms")} == {404}
+    assert {(await alice.get(path)).status_code for path in (at, f"{at}/alarms", f"{at}/certificates")} == {404}
     assert rows(await olive.get(f"{at}/alarms")) == 1
     assert "/console/operator/edges" in links_of(await olive.get(at))
     assert (await olive.get(at.replace(str(other.account.id), str(new_id())))).status_code == 404

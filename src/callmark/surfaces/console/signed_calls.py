@@ -1,4 +1,4 @@
-"""Calls on the telephone network that were signed or verified, and alarms about those that may be forged."""
+"""Calls on the telephone network: signed or verified, or possibly forged; and the certificates that sign them."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,12 +11,14 @@ from callmark.domain.policy.model import Action
 from callmark.domain.signed_calls import listing
 from callmark.domain.signed_calls.listing import CallOnNetwork
 from callmark.domain.signed_calls.model import NetworkCallFilter, Verstat
+from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.domain.spoof_alarms import service as spoof_alarms
 from callmark.domain.spoof_alarms.model import PossibleSpoof
 from callmark.surfaces.console.pager import Pager
 from callmark.surfaces.console.pages import Page, page
 from callmark.surfaces.console.request import ConsoleRequest, with_query
 from callmark.surfaces.console.route import get
+from callmark.surfaces.console.signer_certificates import PAGER as CERTIFICATES, CertificateLine, line_of
 from callmark.surfaces.cursors import InstantKey, decode_key, encode_key
 
 LIST = "/console/signed-calls"
@@ -63,6 +65,17 @@ class SpoofAlarmsPage(Page):
     first: str
 
 
+@dataclass(frozen=True)
+class OwnCertificatesPage(Page):
+    """What the account's calls are signed with, newest first."""
+
+    template: ClassVar[str] = "signed_calls/certificates.html"
+    place: NetworkPlace
+    certificates: list[CertificateLine]
+    next: str
+    first: str
+
+
 async def show_calls(request: ConsoleRequest) -> Response:
     """The account's calls, newest first."""
     place = await place_of(request)
@@ -92,6 +105,17 @@ async def show_alarms(request: ConsoleRequest) -> Response:
     return page(request, SpoofAlarmsPage(place, part.rows, part.next, part.first))
 
 
+async def show_certificates(request: ConsoleRequest) -> Response:
+    """The account's certificates."""
+    place, after = await place_of(request), CERTIFICATES.position(request)
+    found = await signer_certificates.certificates_page(
+        request.deps, place.account_id, after, limit=CERTIFICATES.size + 1
+    )
+    part = CERTIFICATES.part(request, found)
+    lines = [line_of(request, *one) for one in part.rows]
+    return page(request, OwnCertificatesPage(place, lines, part.next, part.first))
+
+
 async def place_of(request: ConsoleRequest) -> NetworkPlace:
     """The account of the page: the one that is signed in, or for operators the one of the path. Raises NotFound."""
     if "id" not in request.http.path_params:
@@ -109,6 +133,8 @@ def _digits(text: str) -> str:
 ROUTES = (
     get("/signed-calls", show_calls, Action.SIGNED_CALLS_VIEW),
     get("/signed-calls/alarms", show_alarms, Action.SIGNED_CALLS_VIEW),
+    get("/signed-calls/certificates", show_certificates, Action.SIGNED_CALLS_VIEW),
     get("/operator/accounts/{id}/signed-calls", show_calls, Action.OPERATE),
     get("/operator/accounts/{id}/signed-calls/alarms", show_alarms, Action.OPERATE),
+    get("/operator/accounts/{id}/signed-calls/certificates", show_certificates, Action.OPERATE),
 )

@@ -21,7 +21,7 @@ from callmark.surfaces.cursors import InstantKey
 LIST = "/console/operator/certificates"
 PAGE = 50
 _Listed = tuple[StoredCertificate, str]
-_PAGER: Pager[_Listed, InstantKey] = Pager(InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE)
+PAGER: Pager[_Listed, InstantKey] = Pager(InstantKey, lambda one: (one[0].created_at, one[0].id), PAGE)
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ async def show_certificates(request: ConsoleRequest) -> Response:
     account = request.query("account")
     chosen = parse_uuid(account.strip().lower()) if account else None
     found = await signer_certificates.certificates_page(
-        request.deps, chosen and AccountId(chosen), _PAGER.position(request), PAGE + 1
+        request.deps, chosen and AccountId(chosen), PAGER.position(request), PAGE + 1
     )
-    part = _PAGER.part(request, found, account=account)
-    lines = [_line(request, *one) for one in part.rows]
+    part = PAGER.part(request, found, account=account)
+    lines = [line_of(request, *one) for one in part.rows]
     return page(request, CertificatesPage(lines, str(chosen or ""), part.next, part.first))
 
 
@@ -87,7 +87,8 @@ def _serial(request: ConsoleRequest) -> str:
     return serial
 
 
-def _line(request: ConsoleRequest, stored: StoredCertificate, account: str) -> CertificateLine:
+def line_of(request: ConsoleRequest, stored: StoredCertificate, account: str) -> CertificateLine:
+    """A certificate with what it allows."""
     allowed = signer_certificates.allowed_by(stored)
     count = len(allowed.numbers) + sum(one.count for one in allowed.ranges)
     in_time = is_in_time(stored, request.deps.real_clock.now())
