@@ -32,6 +32,11 @@ class NumberRange:
             return False
         return 0 <= int(number) - int(self.start) < self.count
 
+    def is_in(self, other: Self) -> bool:
+        """Whether every number of this range is in the other one."""
+        end = int(self.start) + self.count - int(other.start)
+        return self.start in other and end <= other.count
+
 
 @dataclass(frozen=True, slots=True)
 class TnAuthList:

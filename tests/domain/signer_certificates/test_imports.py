@@ -99,6 +99,22 @@ async def test_a_successor_takes_its_predecessors_place_and_ours_takes_over_when
     assert signer.x5u not in urls
 
 
+async def test_a_certificate_for_a_range_stays_until_one_is_for_all_of_it(deps: Deps, authority: Authority) -> None:
+    here, account_id, now = public(deps), await account_of(deps), deps.real_clock.now()
+    wide = NumberRange(NUMBER, 100)
+    for allowed, in_use in [
+        (TnAuthList.of(ranges=[wide]), 1),
+        (TnAuthList.of([wide.start, "12025551099"]), 2),
+        (TnAuthList.of(ranges=[NumberRange(NUMBER, 2), NumberRange("12025551098", 2)]), 2),
+        (TnAuthList.of(ranges=[NumberRange("12025550999", 101)]), 1),
+    ]:
+        leaf, key = authority.issue(allowed, now=now)
+        await signer_certificates.import_certificate(here, account_id, pem(leaf), key_pem(key), by=OPERATOR)
+        assert await signer_certificates.signer_of(here, account_id, PhoneNumber("12025551050"))
+        every = await signer_certificates.list_certificates(here, account_id)
+        assert sum(one.retired_at is None for one in every) == in_use
+
+
 async def test_the_operators_certificate_attests_calls_of_every_account(deps: Deps, authority: Authority) -> None:
     here, account_id = public(deps), await account_of(deps)
     leaf, key = authority.issue(TnAuthList.of(codes=["709J"]), now=deps.real_clock.now())

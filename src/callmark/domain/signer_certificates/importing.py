@@ -36,8 +36,9 @@ def read_import(pem: bytes, key_pem: bytes, now: datetime) -> tuple[list[x509.Ce
 
 def covers_all(new: TnAuthList, old: TnAuthList) -> bool:
     """Whether `new` allows everything that `old` does, so that it can take its place."""
-    ends = [end for one in old.ranges for end in (one.start, f"{int(one.start) + one.count - 1:0{len(one.start)}}")]
-    return all(map(new.covers, [*old.numbers, *ends])) and set(old.provider_codes) <= set(new.provider_codes)
+    if not set(old.provider_codes) <= set(new.provider_codes):
+        return False
+    return all(map(new.covers, old.numbers)) and all(any(map(one.is_in, new.ranges)) for one in old.ranges)
 
 
 def _read(pem: bytes) -> Sequence[x509.Certificate]:
