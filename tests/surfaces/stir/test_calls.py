@@ -94,6 +94,20 @@ async def test_an_edge_of_an_account_reports_its_own_calls_only(there: Network) 
     assert (await there.post("calls", outcome(there, receiver), there.trunk)).status_code == 200
 
 
+async def test_what_an_edge_of_another_account_had_verified_is_not_the_call_s_verdict(
+    there: Network, clock: FakeClock
+) -> None:
+    receiver, stranger = phone(), await make_cast(there.deps)
+    record = await there.announce(receiver)
+    await there.verify(headers_of(await there.sign(receiver)), receiver)
+    clock.advance(timedelta(seconds=1))
+    edge = await make_edge(there.deps, stranger.account.id)
+    await there.verify(["a.b.c;info=<https://x.example/c.pem>"], receiver, token=edge)
+    await there.post("calls", outcome(there, receiver))
+    (call,) = await calls.calls_of_record(there.deps, record.key.id)
+    assert call.details.verification is Verification.PASSED
+
+
 async def test_a_report_with_the_call_id_of_another_account_s_call_is_about_another_call(there: Network) -> None:
     receiver, stranger = phone(), await make_cast(there.deps)
     listed = await make_listed(there.deps, account_id=stranger.account.id)
