@@ -107,11 +107,12 @@ async def test_a_setting_that_cannot_be(doctor: Doctor) -> None:
     assert wrong.advice == "Correct or unset that variable."
 
 
-def test_files_of_the_pages_are_missing(doctor: Doctor, tmp_path: Path) -> None:
+async def test_files_of_the_pages_are_missing(doctor: Doctor, tmp_path: Path) -> None:
     """In a package made of links: tests beside this one serve the real files."""
     missing = assets.BROUGHT_IN[0]
     _link_but(Path(callmark.__file__).parent, tmp_path / "callmark", Path("surfaces/static", missing).parts)
-    done = subprocess.run(
+    done = await asyncio.to_thread(
+        subprocess.run,
         [sys.executable, "-m", "callmark.main", "doctor", "--json"],
         env=os.environ | doctor.variables | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
