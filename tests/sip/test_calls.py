@@ -1,6 +1,8 @@
 """Calls through both proxies: what the phone shows, what the caller gets, and what is reported."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -8,7 +10,7 @@ from tests.sip.conftest import Lab
 from tests.sip.platform import CALLEE, CALLER, ICON, NAME, REASON
 
 from callmark.passport import CallInfo
-from callmark.processes.sip_lab.network import Ending
+from callmark.processes.sip_lab.network import Ending, proxies
 from callmark.processes.sip_lab.phone import RingingCall
 from callmark.processes.sip_lab.relay import RelayState
 
@@ -82,7 +84,13 @@ async def test_while_the_service_is_down_calls_ring_without_a_name_and_reports_c
     assert (report["outcome"], report["shown"]) == ("rejected", False)
 
 
-async def test_a_service_that_hangs_holds_calls_up_for_a_second_and_then_no_longer(lab: Lab) -> None:
+async def test_a_service_that_hangs_holds_calls_up_for_a_second_and_then_no_longer(lab: Lab, tmp_path: Path) -> None:
+    port = lab.network.phone.port
+    async with proxies(tmp_path, stir_url=lab.way.url, token="cmedge_test", callee_port=port, ring_s=2) as ports:
+        await _until_the_breaker_opens(replace(lab, network=replace(lab.network, originating_port=ports.originating)))
+
+
+async def _until_the_breaker_opens(lab: Lab) -> None:
     await lab.way.turn(RelayState.SILENT)
     took: list[float] = []
     while not took or took[-1] > 0.9:  # the breaker opens after three failures in a row

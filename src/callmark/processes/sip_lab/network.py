@@ -79,12 +79,12 @@ class ProxyPorts(NamedTuple):
 
 @asynccontextmanager
 async def proxies(
-    folder: Path, *, stir_url: str, token: str, callee_port: int, ring_s: float
+    folder: Path, *, stir_url: str, token: str, callee_port: int, ring_s: float, ask_s: int = 1
 ) -> AsyncGenerator[ProxyPorts]:
     """Both, with the token of their edge, one behind the other as long as the block. Raises SetupError."""
     ports = ProxyPorts(free_port(), free_port())
     settings = ProxySettings(
-        port=ports.terminating, next_port=callee_port, stir_url=stir_url, token=token, ring_s=ring_s
+        port=ports.terminating, next_port=callee_port, stir_url=stir_url, token=token, ring_s=ring_s, ask_s=ask_s
     )
     first = replace(settings, port=ports.originating, next_port=ports.terminating)
     async with (
@@ -96,11 +96,13 @@ async def proxies(
 
 @asynccontextmanager
 async def network(
-    folder: Path, *, stir_url: str, token: str, callee: PhoneNumber, ring_s: float = 30
+    folder: Path, *, stir_url: str, token: str, callee: PhoneNumber, ring_s: float = 30, ask_s: int = 1
 ) -> AsyncGenerator[SipNetwork]:
     """Both proxies and the callee's phone, as long as the block. Raises SetupError."""
     async with (
         phone(callee, folder / "phone") as telephone,
-        proxies(folder, stir_url=stir_url, token=token, callee_port=telephone.port, ring_s=ring_s) as ports,
+        proxies(
+            folder, stir_url=stir_url, token=token, callee_port=telephone.port, ring_s=ring_s, ask_s=ask_s
+        ) as ports,
     ):
         yield SipNetwork(ports.originating, ports.terminating, telephone, folder)

@@ -35,6 +35,8 @@ class ProxySettings:
     stir_url: str
     token: str
     ring_s: float = 30
+    ask_s: int = 1
+    """How long a call waits for the platform; half of it for its turn to ask."""
     reports_outcomes: bool = False
     """Of the originating proxy: the terminating one always does."""
 
@@ -50,6 +52,8 @@ class ProxySettings:
             f'#!substdef "!STIR_TOKEN!{self.token}!g"\n'
             f'#!substdef "!CALLERS!{LOOPBACK}!g"\n'
             f"#!define RING_MS {round(self.ring_s * 1000)}\n"
+            f"#!define ASK_S {self.ask_s}\n"
+            f"#!define TURN_MS {self.ask_s * 500}\n"
             f"{'#!define REPORT_OUTCOMES' if self.reports_outcomes else ''}\n"
         )
 
