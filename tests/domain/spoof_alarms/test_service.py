@@ -61,6 +61,7 @@ async def test_an_attack_is_told_by_so_many_events_an_hour_and_of_other_accounts
         await alarms.raise_possible_spoof(deps, alice.account.id, CALLER, phone(), SpoofCause.FOREIGN_SIGNATURE)
     assert await told(deps, alice.account.id) == MOST_IN_PERIOD
     assert await alarms.raise_possible_spoof(deps, bob.account.id, CALLER, phone(), SpoofCause.FOREIGN_SIGNATURE)
+    assert await alarms.raise_possible_spoof(deps, alice.account.id, CALLER, phone(), SpoofCause.NOT_ANNOUNCED)
     clock.advance(timedelta(hours=1, seconds=1))
     assert await alarms.raise_possible_spoof(deps, alice.account.id, CALLER, phone(), SpoofCause.FOREIGN_SIGNATURE)
 

@@ -19,18 +19,22 @@ async def lock_alarms(tx: Tx, account_id: AccountId) -> None:
 async def count_recent(
     tx: Tx, spoof: PossibleSpoof, same_call_since: datetime, period_since: datetime
 ) -> tuple[int, int]:
-    """How many alarms there were about the same call, and in the period. Index `possible_spoof_account_newest`."""
+    """How many alarms there were about the same call, and of the cause in the period.
+
+    Index `possible_spoof_account_newest`.
+    """
     row = await fetch_one(
         tx,
         "SELECT count(*) FILTER (WHERE caller_number = $2 AND receiver_number = $3 AND raised_at >= $4) AS same,"
-        " count(*) AS any FROM possible_spoof WHERE account_id = $1 AND raised_at >= $5",
+        " count(*) FILTER (WHERE cause = $6) AS of_cause FROM possible_spoof WHERE account_id = $1 AND raised_at >= $5",
         spoof.account_id,
         spoof.caller_number,
         spoof.receiver_number,
         same_call_since,
         period_since,
+        spoof.cause,
     )
-    return row["same"], row["any"]
+    return row["same"], row["of_cause"]
 
 
 async def insert_spoof(tx: Tx, spoof: PossibleSpoof) -> None:

@@ -31,8 +31,8 @@ async def raise_possible_spoof(
 ) -> bool:
     """Tells the account of a call from its number that it may not have made; whether it was told.
 
-    Once for each call, and at most `MOST_IN_PERIOD` times an hour. A fault is logged and not raised: it must not decide
-    what becomes of the call.
+    Once for each call, and at most `MOST_IN_PERIOD` times an hour for each cause. A fault is logged and not raised: it
+    must not decide what becomes of the call.
     """
     _RAISED.labels(cause.value).inc()
     spoof = PossibleSpoof(new_id(), account_id, caller, receiver, cause, deps.clock.now())
