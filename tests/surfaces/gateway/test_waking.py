@@ -24,8 +24,9 @@ from callmark.domain.handsets import presence, service as handsets, waking as wa
 from callmark.domain.handsets.model import OS, PushService, PushToken
 from callmark.domain.handsets.waking_queries import MOST_KEPT, PAUSE
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.model import Outcome
+from callmark.domain.personalisation.model import Outcome, RecordKey
 from callmark.domain.personalisation.partitions import keep_partitions
+from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
@@ -219,6 +220,26 @@ async def test_one_that_wakes_too_late_has_a_late_delivery(waking: Deps, fcm: Fa
             return found.outcome is Outcome.SUCCESS and found.delivered_late_at is not None
 
         await until(late)
+
+
+async def test_what_is_acknowledged_elsewhere_in_time_is_answered_as_a_success(waking: Deps, cast: Cast) -> None:
+    """By plain HTTP, or while the process that pushes hears nothing of the others."""
+    owner = await sleeping(waking)
+    quick = replace(waking, settings=msgspec.structs.replace(waking.settings, real_time_deadline_s=1.5))
+    new = new_record(quick, cast, owner.number)
+    pushing = asyncio.create_task(personalisation.push_now(quick, cast.account.id, V2, new))
+
+    kept: list[RecordKey] = []
+
+    async def stored() -> bool:
+        async with waking.db.connection() as tx:
+            rows = await tx.fetch("SELECT id, ends_at FROM call_record WHERE receiver_number = $1", owner.number)
+        kept.extend(RecordKey(owner.number, row["ends_at"], row["id"]) for row in rows)
+        return bool(kept)
+
+    await until(stored)
+    await personalisation.acknowledge(waking, kept)
+    assert (await pushing).outcome is Outcome.SUCCESS
 
 
 async def test_without_a_token_or_credentials_nothing_is_sent_and_the_push_fails_at_once(

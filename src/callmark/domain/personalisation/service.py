@@ -170,8 +170,17 @@ async def push_now(
     else:
         outcome, sent_at = UNREACHABLE[reach], None
     await deps.gather(queries.settle, [Settlement(single.key, outcome, sent_at, deps.clock.now(), batch_id)])
+    if outcome is Outcome.FAILED_TO_PUSH:
+        outcome = await _on_record(deps, account_id, single.key, outcome)
     metrics.REAL_TIME[outcome].inc()
     return PushResult(batch_id, outcome)
+
+
+async def _on_record(deps: Deps, account_id: AccountId, key: RecordKey, outcome: Outcome) -> Outcome:
+    """How the record ended first: its handset may have acknowledged it to a process that could not tell this one."""
+    async with deps.db.connection() as tx:
+        record = await queries.find_record(tx, account_id, key.id)
+    return (record.first_outcome or record.outcome) if record else outcome
 
 
 async def _insert(deps: Deps, batch_id: BatchId, row: AcceptedSingle, claim: Claim | None) -> None:
