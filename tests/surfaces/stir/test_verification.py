@@ -326,11 +326,26 @@ async def test_a_signature_for_a_listed_number_that_was_not_made_here_is_told_on
     assert '"cause":"foreign_signature"' in event.body
 
 
+@pytest.mark.parametrize("issued_at", [None, 0, 253_402_300_799])
+async def test_a_name_that_was_not_signed_here_is_told_though_its_token_names_no_signing(
+    there: Network, issued_at: int | None
+) -> None:
+    receiver, signer = phone(), replace(await own_signer(there), key=make_key())
+    named = claims(there, receiver, rcd=RichCallData("Acme Deliveries"))
+    if issued_at is not None:
+        named = replace(named, issued_at=issued_at)
+    await refused(there, signer.sign(named, Kind.RCD), receiver)
+    ((event,), _) = await events.events_after(there.deps, there.cast.account.id, 0, 10)
+    assert '"cause":"foreign_signature"' in event.body
+
+
 async def test_a_replayed_call_and_one_without_a_token_are_no_alarm(there: Network) -> None:
     receiver = phone()
+    await there.announce(receiver)
     headers = headers_of(await there.sign(receiver))
     for _ in range(2):
         await there.verify(headers, receiver)
+        await there.verify(headers[1:], receiver)
     await there.verify([], receiver)
     assert await events.events_after(there.deps, there.cast.account.id, 0, 10) == ([], 0)
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from callmark.domain.signed_calls import queries
 from callmark.domain.signed_calls.foreign_files import WITHIN_S, ForeignFiles
 from callmark.domain.signed_calls.metrics import count_verification
 from callmark.domain.signed_calls.model import (
+    SIGNED_WITHIN,
     CallVerdict,
     CountedToken,
     HeaderVerdict,
@@ -43,6 +44,8 @@ from callmark.passport import (
     verify_signed,
 )
 
+_OLDEST_TOKEN = timedelta(days=1)
+"""How far back the signing of a token is looked for that does not name it: its date may be anything."""
 _REPLAYED = PassportError(Reason.STALE_DATE, "the token has counted for a call before")
 _NO_IDENTITY = PassportError(Reason.NO_IDENTITY, "the call has no Identity header")
 
@@ -75,16 +78,35 @@ async def verify_call(deps: Deps, files: ForeignFiles, edge: Edge, request: Veri
     verification = await _conclude(files, verdicts, deadline)
     if not _is_repeat(mine, known.firsts):
         await deps.gather(queries.insert_verified, [_kept(deps, edge, request, call_id, known, verification)])
-        await _alarm(deps, request, question, known)
+        await _alarm(deps, request, verdicts, question, known)
     count_verification(verification)
     return verification
 
 
-async def _alarm(deps: Deps, request: VerificationRequest, question: _Question, known: _Known) -> None:
+async def _alarm(
+    deps: Deps,
+    request: VerificationRequest,
+    verdicts: Sequence[HeaderVerdict],
+    question: _Question,
+    known: _Known,
+) -> None:
     """Tells the account whose number stands in a token that was not signed here, whatever the token is worth."""
-    if question.signed and known.signed is None and isinstance(known.number, ListedCaller):
+    if known.signed or not isinstance(known.number, ListedCaller):
+        return
+    if question.signed or await _has_foreign_token(deps, request, verdicts):
         account_id, cause = known.number.account_id, SpoofCause.FOREIGN_SIGNATURE
         await raise_possible_spoof(deps, account_id, request.caller, request.receiver, cause)
+
+
+async def _has_foreign_token(deps: Deps, request: VerificationRequest, verdicts: Sequence[HeaderVerdict]) -> bool:
+    """Whether there is a token, none says which signing it came from, and no call of the pair was signed here then."""
+    dates = [one.passport.claims.issued_at for one in verdicts if one.passport]
+    if not dates:
+        return False
+    age = deps.real_clock.now() - datetime.fromtimestamp(min(dates), UTC)
+    async with deps.db.connection() as tx:
+        since = deps.clock.now() - min(max(age, timedelta()), _OLDEST_TOKEN) - SIGNED_WITHIN
+        return await queries.newest_signed(tx, request.receiver, request.caller, since) is None
 
 
 async def _judge_all(
