@@ -10,12 +10,7 @@ from callmark.domain.signed_calls.model import SignedCall, VerifiedCall, Verstat
 from callmark.domain.signed_calls.service import CallsOnNetwork
 from callmark.surfaces.console import display_names, network_names
 
-_ENDS = {
-    CallEvent.ANSWERED: ("phone-call", "green", "Answered"),
-    CallEvent.MISSED: ("phone-off", "orange", "Missed"),
-    CallEvent.REJECTED: ("ban", "orange", "Rejected"),
-}
-
+_END_ICONS = {CallEvent.ANSWERED: "phone-call", CallEvent.MISSED: "phone-off", CallEvent.REJECTED: "ban"}
 _NO_CALLS = CallsOnNetwork([], [])
 _ASLEEP = "The handset was not connected. The push service was asked to wake its app."
 
@@ -113,7 +108,8 @@ def _shown(call: Call) -> Iterator[Moment]:
     if call.shown_at:
         yield Moment(call.shown_at, "eye", "green", "Shown", "The receiver saw it during the call.")
     if call.outcome and call.ended_at:
-        icon, colour, title = _ENDS[call.outcome]
+        icon, colour = _END_ICONS[call.outcome], network_names.END_COLOURS[call.outcome]
+        title = network_names.ENDS[call.outcome]
         yield Moment(call.ended_at, icon, colour, title, _details(call.details))
 
 
