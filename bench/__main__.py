@@ -17,10 +17,10 @@ from bench import (
     p8_numbers,
     p9_export,
     p10_console,
-    p11_client,
-    p12_testing,
     p15_signing,
     p17_sip_calls,
+    p18_client,
+    p19_testing,
 )
 from bench.report import Row
 from callmark.kit import logs
@@ -36,10 +36,10 @@ ALL = {
     "p8": p8_numbers.run,
     "p9": p9_export.run,
     "p10": p10_console.run,
-    "p11": p11_client.run,
-    "p12": p12_testing.run,
     "p15": p15_signing.run,
     "p17": p17_sip_calls.run,
+    "p18": p18_client.run,
+    "p19": p19_testing.run,
 }
 
 

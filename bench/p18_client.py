@@ -1,4 +1,4 @@
-"""P11: what the client library costs over bare httpx, real-time pushes 32 at once; memory of a long list."""
+"""P18: what the client library costs over bare httpx, real-time pushes 32 at once; memory of a long list."""
 
 import asyncio
 import itertools
@@ -70,9 +70,9 @@ async def _overhead() -> list[Row]:
     what = f"real-time pushes by the library, {AT_ONCE} at once"
     bare_cpu, library_cpu = f"{bare_us:,.0f} µs (bare httpx)", f"{library_us:,.0f} µs"
     return [
-        Row("P11", what, f"{bare_s:,.0f}/s (bare httpx)", f"{library_s:,.0f}/s", f"{times:.2f} times as long", "≤ 1.3"),
+        Row("P18", what, f"{bare_s:,.0f}/s (bare httpx)", f"{library_s:,.0f}/s", f"{times:.2f} times as long", "≤ 1.3"),
         Row(
-            "P11",
+            "P18",
             "… processor time of the client for one",
             bare_cpu,
             library_cpu,
@@ -154,14 +154,14 @@ async def _memory() -> list[Row]:
     assert done == RECORDS
     return [
         Row(
-            "P11",
+            "P18",
             f"push_many of {RECORDS:,} records: memory at most",
             f"{tenth:.0f} MB (a tenth of them)",
             f"{_most_mb():.0f} MB",
             f"{_most_mb() / tenth:.2f}",
             "constant",
         ),
-        Row("P11", "… records a second, server that does nothing", "", f"{RECORDS / took:,.0f}/s", "", ""),
+        Row("P18", "… records a second, server that does nothing", "", f"{RECORDS / took:,.0f}/s", "", ""),
     ]
 
 

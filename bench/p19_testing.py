@@ -1,4 +1,4 @@
-"""P12: what the emulator costs a test run: its start, and the reset before each test."""
+"""P19: what the emulator costs a test run: its start, and the reset before each test."""
 
 import asyncio
 import statistics
@@ -15,9 +15,9 @@ AIM_S = 4
 async def run() -> list[Row]:
     starts, resets, ends = await asyncio.to_thread(_measured)
     return [
-        Row("P12", "the emulator of a test session starts", "", f"{starts:.1f} s", "", f"< {AIM_S} s"),
-        Row("P12", "… and is reset before a test", "", f"{resets * 1000:.0f} ms", "", ""),
-        Row("P12", "… and ends", "", f"{ends:.1f} s", "", ""),
+        Row("P19", "the emulator of a test session starts", "", f"{starts:.1f} s", "", f"< {AIM_S} s"),
+        Row("P19", "… and is reset before a test", "", f"{resets * 1000:.0f} ms", "", ""),
+        Row("P19", "… and ends", "", f"{ends:.1f} s", "", ""),
     ]
 
 
