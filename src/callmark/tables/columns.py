@@ -158,6 +158,14 @@ def _is_title(line: Line) -> bool:
     return sum(map(str.isdigit, text)) < _DIGITS_OF_A_NUMBER and any(map(str.isalpha, text)) and len(line.cells) >= 1
 
 
+def place_of(text: str, width: int) -> int | None:
+    """The number, of any length, as one below `width`; None for what is none."""
+    digits = text.lstrip("0") or text[-1:]
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > len(str(width)):
+        return None
+    return number if (number := int(digits)) < width else None
+
+
 def match(names: Sequence[str], synonyms: Mapping[str, Iterable[str]]) -> dict[str, list[int]]:
     """The columns that each role's first present synonym names; several when it is there more than once."""
     keys = [key(name) for name in names]

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from callmark.tables.columns import PHONE_NAMES, WEAK_PHONE_NAMES, key, says_dial_code, says_other, says_phone
+from callmark.tables.columns import (
+    PHONE_NAMES,
+    WEAK_PHONE_NAMES,
+    key,
+    place_of,
+    says_dial_code,
+    says_other,
+    says_phone,
+)
 from callmark.tables.model import Line, Table, TableError, Unread
 from callmark.tables.phones import NoNumber, has_plan, looks_like_phone, read_phones
 from callmark.tables.reader import Reading, read_table
@@ -142,8 +150,8 @@ def _chosen(table: Table, column: str) -> tuple[int, ...]:
     if column == "all":
         return tuple(range(table.width))
     named = [at for at in range(table.width) if key(table.name(at)) == key(column) and key(column)]
-    if not named and column.isascii() and column.isdigit() and 1 <= int(column[:6]) <= table.width:
-        named = [int(column) - 1]
+    if not named and (place := place_of(column, table.width + 1)):
+        named = [place - 1]
     if len(named) != 1:
         raise TableError(f"the file has no column {column!r}; its columns are: {_names(table)}", "column", table=table)
     return (named[0],)

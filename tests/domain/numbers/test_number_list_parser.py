@@ -87,3 +87,15 @@ def test_canonical_numbers_come_back_as_they_are(numbers: list[str]) -> None:
     found = read_list("\n".join(numbers))
     assert found.numbers == list(dict.fromkeys(numbers))
     assert found.duplicate_count == len(numbers) - len(found.numbers)
+
+
+@pytest.mark.parametrize("column", ["1", "0" * 5000 + "1"])
+def test_a_column_may_be_chosen_by_its_place(column: str) -> None:
+    assert read_list("918040001234,918040001235\n", ListReading(column=column)).numbers == ["918040001234"]
+
+
+@pytest.mark.parametrize("column", ["0", "3", "000001" + "1" * 5000, "²"])
+def test_a_place_beyond_the_columns_is_refused(column: str) -> None:
+    with pytest.raises(InvalidInput, match="has no column") as no:
+        read_list("918040001234,918040001235\n", ListReading(column=column))
+    assert no.value.field == "column"

@@ -24,7 +24,7 @@ from callmark.record_rules.columns import (
     unused_columns,
 )
 from callmark.record_rules.fields import Field
-from callmark.tables.columns import key, nearest
+from callmark.tables.columns import key, nearest, place_of
 from callmark.tables.long_files import LongFile, open_long_file
 from callmark.tables.model import Table, TableError
 
@@ -187,8 +187,8 @@ def _place(name: str, table: Table, column: str) -> int:
     places = [at for at, one in enumerate(names) if key(one) == key(column)]
     if len(places) == 1:
         return places[0]
-    if column.isascii() and column.isdigit() and 1 <= int(column[:6]) <= table.width:
-        return int(column) - 1
+    if place := place_of(column, table.width + 1):
+        return place - 1
     if places:
         raise WrongUse(f"{name} has several columns named {column!r}: give the place of one, from 1")
     near = nearest(column, names)

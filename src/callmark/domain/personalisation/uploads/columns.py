@@ -14,7 +14,7 @@ from callmark.record_rules.columns import (
     unused_columns as unused_of,
 )
 from callmark.record_rules.fields import Field
-from callmark.tables.columns import key
+from callmark.tables.columns import key, place_of
 from callmark.tables.model import Table, TableError
 from callmark.tables.reader import Reading, read_table
 
@@ -39,8 +39,8 @@ def find_columns(table: Table, chosen: Mapping[Field, str], region: str = "") ->
     """Where each field is: as chosen (a place from 0, empty for nowhere), else by the columns' names."""
     found = by_names(table, COLUMNS, Field.RECEIVER, region)
     for one, text in chosen.items():
-        is_place = text.isascii() and text.isdigit() and int(text[:6]) < table.width
-        found[one] = int(text) if is_place else NOWHERE
+        place = place_of(text, table.width)
+        found[one] = NOWHERE if place is None else place
     return found
 
 
