@@ -64,16 +64,26 @@ async def read_form(request: Request, largest_bytes: int, *, is_trusted: bool) -
 
 
 class _Parser(MultiPartParser):
-    """As its base, but for files over the limit, and with one limit for all text."""
+    """As its base, but for files over the limit, with one limit for all text, and refusing a form that is cut off."""
 
     def __init__(self, request: Request, largest_bytes: int) -> None:
         stream = self._counted(request.stream())
         super().__init__(request.headers, stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
-        self._fed, self._text_at = 0, 0
+        self._fed, self._text_at, self._value_at = 0, 0, 0
         self._largest, self._text_bytes, self._file_bytes = largest_bytes, 0, 0
+        self._is_in_part = False
+
+    async def parse(self) -> FormData:
+        form = await super().parse()
+        if self._is_in_part:
+            for file in self._files_to_close_on_error:
+                file.close()
+            raise MultiPartException("The last part has no end.")
+        return form
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
+        self._is_in_part = True
         self._file_bytes = 0
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -91,10 +101,16 @@ class _Parser(MultiPartParser):
         super().on_part_data(data, start, end)
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        _check(data[start:end], self._fed + start)
+        if not self._current_partial_header_value:
+            self._value_at = self._fed + start
         super().on_header_value(data, start, end)
 
+    def on_header_end(self) -> None:
+        _check(self._current_partial_header_value, self._value_at)  # whole: a character may come in two pieces
+        super().on_header_end()
+
     def on_part_end(self) -> None:
+        self._is_in_part = False
         if self._current_part.file is None:
             _check(bytes(self._current_part.data), self._text_at)
         super().on_part_end()
