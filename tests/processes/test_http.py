@@ -235,3 +235,21 @@ async def test_an_answer_that_takes_its_time_is_not_cut_off(impatient: int) -> N
     writer.close()
     assert silent == b""
     assert got.endswith(b"hello")
+
+
+@pytest.mark.parametrize(
+    "behind", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 70_000]
+)
+async def test_a_refusal_comes_behind_the_answer_to_the_request_before_it(port: int, behind: bytes) -> None:
+    got = await _answer(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + behind)
+    first, _, rest = got.partition(b"hello")
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert rest.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_the_body_of_a_request_behind_another_is_refused_in_its_turn(port: int) -> None:
+    bad = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n"
+    got = await _answer(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + bad)
+    assert got.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert got.count(b"HTTP/1.1 ") == 2
+    assert b"hello" + b"HTTP/1.1 400 " in got

@@ -35,12 +35,13 @@ RenderRefusal = Callable[[AppError], Refusal]
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's, with seven differences.
+    """uvicorn's, with eight differences.
 
     The application may cut the connection without an answer (the emulator's sinks do); it may ask to hear that the
     server stops (`on_shutdown` and `is_stopping`, for answers that wait or have no end); what is no HTTP gets the error
     envelope too (contract D42: every error of any kind is JSON); a head that never ends is refused; an answer leaves in
     one write; a request without one `Host` is refused, because two readers may take two different ones (RFC 9112, 3.2);
+    a refusal comes in its turn, behind the answers to the requests before it;
     and a connection on which nothing comes is closed, before a request, within its head and within its body.
     """
 
@@ -55,6 +56,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes read of a head that is not complete; None outside of one."""
         self._in_body = False
         self._timer: asyncio.TimerHandle | None = None
+        self._waiting_refusal: AppError | None = None
+        """Of a request behind one that has not been answered yet."""
         self._fault = "request is not valid HTTP"
 
     # what comes -------------------------------------------------------------------------------------------------------
@@ -77,9 +80,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
-        self._head_bytes, self._in_body = None, True
+        self._head_bytes = None
         self.scope["http_version"] = self.parser.get_http_version()  # pyright: ignore[reportOptionalMemberAccess] - it is parsing
         self._check_host()
+        self._in_body = True
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
@@ -92,6 +96,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """More of what the client sends."""
+        if self._waiting_refusal:
+            return
         in_head = self._head_bytes is not None
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
@@ -101,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > LARGEST_HEAD_BYTES:
-            self._refuse(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
+            self._refuse_in_turn(InvalidInput(f"request head is larger than {LARGEST_HEAD_BYTES} bytes"))
 
     def shutdown(self) -> None:
         """The server stops: an answer that waits or has no end hears it, so that it ends."""
@@ -119,7 +125,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text, which it has logged
         """Refuses what could not be parsed."""
-        self._refuse(InvalidInput(self._fault))
+        self._refuse_in_turn(InvalidInput(self._fault))
+
+    def on_response_complete(self) -> None:
+        """An answer has left: the next one's turn."""
+        answers_more = bool(self.pipeline)
+        super().on_response_complete()
+        if self._waiting_refusal and not answers_more and not self.transport.is_closing():
+            self._refuse(self._waiting_refusal)
 
     def _check_host(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]
@@ -162,6 +175,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(RequestTimedOut())
         else:
             self.transport.close()
+
+    def _refuse_in_turn(self, error: AppError) -> None:
+        """Refuses a request once those before it have been answered: the client would take it for their answer."""
+        if self._in_body and self.pipeline:
+            self.pipeline.popleft()  # the request itself, which has not begun
+        elif self._in_body or not self.cycle or self.cycle.response_complete:
+            self._refuse(error)
+            return
+        self._waiting_refusal = error
+        self._wait(None)
+        self.flow.pause_reading()
 
     def _refuse(self, error: AppError) -> None:
         answer = self._render_refusal(error)

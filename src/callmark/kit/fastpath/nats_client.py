@@ -44,7 +44,7 @@ class SteadyClient(Client):
 
     def __init__(self, access: NatsAccess = NO_FILES) -> None:
         super().__init__()
-        self._ps = _DirectParser(self)
+        self._ps = DirectParser(self)
         self._access = access
 
     @property
@@ -91,7 +91,7 @@ async def subscribe(client: Client, subject: str, on_message: Callable[[Msg], Aw
     return await client.subscribe(subject, cb=on_message)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
 
 
-class _Direct:
+class Direct:
     """Takes the place of a subscription's queue in nats-py: hands each message on at once, without a queue and a task.
 
     What `take` raises is logged, or it would end the connection's reader.
@@ -123,13 +123,13 @@ async def subscribe_directly(client: Client, subject: str, take: Take) -> Subscr
     """A subscription whose messages are handed to `take` as they are read."""
     subscription = await client.subscribe(subject, pending_bytes_limit=0)  # pyright: ignore[reportUnknownMemberType] - a bare Future in it
     inner: Any = subscription
-    early, inner._pending_queue = inner._pending_queue, _Direct(take)  # noqa: SLF001 - see above
+    early, inner._pending_queue = inner._pending_queue, Direct(take)  # noqa: SLF001 - see above
     while early.qsize():
         inner._pending_queue.put_nowait(early.get_nowait())  # noqa: SLF001 - as above
     return subscription
 
 
-class _DirectParser(Parser):
+class DirectParser(Parser):
     """Cuts what has been read into messages; those without headers of direct subscriptions nats-py never sees."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - its subscriptions are private
@@ -161,7 +161,7 @@ class _DirectParser(Parser):
         """Whether it was a direct subscription's message; `words` are MSG, subject, number, reply if any, size."""
         subscription = self._subscriptions.get(int(words[2]))
         queue = subscription and subscription._pending_queue  # noqa: SLF001 - see above
-        if not isinstance(queue, _Direct):
+        if not isinstance(queue, Direct):
             return False
         reply = words[3].decode() if len(words) == 5 else ""  # noqa: PLR2004 - as the docstring says
         queue.hand_on(words[1].decode(), reply, payload)

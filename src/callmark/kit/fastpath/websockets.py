@@ -7,9 +7,11 @@ uvicorn's way.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
 
@@ -45,9 +47,17 @@ class Frames:
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's, with `Frames` for the application that asks for them."""
+    """uvicorn's, with `Frames` for the application that asks for them, and with what stands before a fault."""
 
     _frames: Frames | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """What the client sends. Frames that came before a fault count, also when all of it came at once."""
+        self.conn.receive_data(data)
+        with suppress(InvalidState):  # a text before the fault that is not UTF-8 is one more reason to close
+            self.handle_events()
+        if self.conn.parser_exc is not None and not self.close_sent:
+            self.handle_parser_exception()
 
     def handle_connect(self, event: Request) -> None:
         """A handshake: the application gets its scope."""
