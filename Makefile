@@ -13,7 +13,7 @@ MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STAMP)/bytecode
 
-.PHONY: setup demo test test-inside test-e2e check docs pictures bench lock assets format dist clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs pictures bench fuzz lock assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 
@@ -85,6 +85,12 @@ pictures: setup $(STAMP)/chromium ## Takes the pictures of docs/images again
 
 bench: setup ## Each figure beside its ceiling in the same run
 	$(BIN)/python -m bench
+
+# The fuzzer is not part of the environment: it is built for few versions of Python, and few people need it.
+FUZZ_MINUTES ?= 3
+fuzz: setup ## Each parser of outside bytes under a fuzzer, FUZZ_MINUTES each; FUZZ="heads frames" for some of them
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/uv pip install --quiet --python $(BIN)/python 'atheris>=3'
+	$(BIN)/python -m fuzz --minutes $(FUZZ_MINUTES) $(FUZZ)
 
 format: setup
 	$(BIN)/ruff format .

@@ -1,0 +1,73 @@
+"""What NATS sends: our parser of messages, beside nats-py's own."""
+
+import asyncio
+from typing import Any
+
+from nats.errors import ProtocolError
+from nats.protocol.parser import Parser
+
+from callmark.kit.fastpath import nats_client
+from fuzz.cutting import ways
+
+_DIRECT, _QUEUED = 1, 2
+_Seen = list[tuple[Any, ...]]
+
+
+class _Subscription:
+    def __init__(self, queue: object) -> None:
+        self._pending_queue = queue
+
+
+class _Client:
+    """What a parser needs of nats-py's client: it notes what it is called with."""
+
+    def __init__(self) -> None:
+        self.seen: _Seen = []
+        direct = nats_client.Direct(self._take)
+        self._subs = {_DIRECT: _Subscription(direct), _QUEUED: _Subscription(object())}
+
+    def _take(self, subject: str, reply: str, payload: bytes, nobody: bool) -> None:  # noqa: FBT001 - the path's own shape
+        assert not nobody
+        self.seen.append(("msg", _DIRECT, subject, reply, payload, None))
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, payload: bytes, header: bytes | None) -> None:
+        self.seen.append(("msg", sid, subject.decode(), reply.decode(), payload, header))
+
+    async def _process_err(self, message: str) -> None:
+        self.seen.append(("err", message))
+
+    async def _process_ping(self) -> None:
+        self.seen.append(("ping",))
+
+    async def _process_pong(self) -> None:
+        self.seen.append(("pong",))
+
+    async def _process_info(self, info: object) -> None:
+        self.seen.append(("info", str(info)))
+
+
+def fuzz_nats_stream(data: bytes) -> None:
+    """The same messages however they are cut; those that nats-py's parser finds, where it finds no fault."""
+    asyncio.set_event_loop(None)
+    seen = [_run(nats_client.DirectParser, pieces) for pieces in ways(data)]
+    assert seen[0] == seen[1] == seen[2], seen
+    theirs = _run(Parser, [data])
+    if not theirs[1] and not seen[0][1]:
+        assert seen[0][0] == theirs[0], (seen[0], theirs)
+
+
+def _run(parser_type: Any, pieces: list[bytes]) -> tuple[_Seen, bool]:  # noqa: ANN401 - nats-py's is untyped
+    """What the client was told, and whether the stream was refused. Nothing in a parser waits for anything."""
+    client = _Client()
+    parser = parser_type(client)
+    try:
+        for piece in pieces:
+            parsing = parser.parse(piece)
+            try:
+                parsing.send(None)
+            except StopIteration:
+                continue
+            raise AssertionError("a parser waited")
+    except (ProtocolError, ValueError):  # for both, nats-py begins the connection again
+        return client.seen, True
+    return client.seen, False
