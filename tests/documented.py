@@ -19,10 +19,11 @@ from callmark.surfaces.gateway.http_verbs import TABLE
 from callmark.surfaces.reference.emulator_doc import emulator_openapi
 from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi
+from callmark.surfaces.reference.stir_doc import stir_openapi
 
 Json = Any
-BUSINESS, HANDSET, EMULATOR = "business", "handset", "emulator"
-DOCUMENTS = (BUSINESS, HANDSET, EMULATOR)
+BUSINESS, HANDSET, EMULATOR, STIR = "business", "handset", "emulator", "stir"
+DOCUMENTS = (BUSINESS, HANDSET, EMULATOR, STIR)
 _URI = "urn:callmark:"
 _FORMATS = FormatChecker(("uuid", "date-time"))
 _PUBLIC = "http://callmark.test"
@@ -36,6 +37,8 @@ def document(of: str = BUSINESS) -> dict[str, Json]:
             made = handset_openapi(TABLE, _PUBLIC, "0")
         case "emulator":
             made = emulator_openapi(_PUBLIC, "0")
+        case "stir":
+            made = stir_openapi(_PUBLIC, "0")
         case _:
             made = openapi(ROUTES, _PUBLIC, "0")
     return json.loads(msgspec.json.encode(made))
@@ -122,9 +125,9 @@ def operation_of(method: str, url: str, of: str = BUSINESS) -> Operation | None:
 
 
 async def check_answer(answer: httpx.Response) -> None:
-    """A response hook of a client: whether the document of handsets or of the emulator promises this answer."""
+    """A response hook of a client: whether a document beside the business API promises this answer."""
     request = answer.request
-    for of in (HANDSET, EMULATOR):
+    for of in (HANDSET, EMULATOR, STIR):
         operation = operation_of(request.method, str(request.url), of)
         if operation and "default" not in operation.told["responses"]:
             body = await answer.aread()

@@ -21,6 +21,7 @@ from callmark.surfaces.gateway.http_verbs import TABLE
 from callmark.surfaces.reference.emulator_doc import emulator_openapi
 from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi
+from callmark.surfaces.reference.stir_doc import stir_openapi
 
 _URL, _VERSION = "http://callmark.test", "0"
 _PASSED = ROOT / ".venv/.callmark/clients"
@@ -40,6 +41,7 @@ def main() -> int:
         "business": openapi(ROUTES, _URL, _VERSION),
         "handset": handset_openapi(TABLE, _URL, _VERSION),
         "emulator": emulator_openapi(_URL, _VERSION),
+        "stir": stir_openapi(_URL, _VERSION),
     }
     written = {name: msgspec.json.encode(one) for name, one in documents.items()}
     mark = hashlib.sha256(b"".join([*written.values(), *(path.read_bytes() for path in _GENERATORS)])).hexdigest()

@@ -46,6 +46,10 @@ def error_texts(operation: Operation) -> Iterator[ErrorText]:
     for status, answer in operation.told["responses"].items():
         for one in _examples(answer) if status.isdigit() and status >= "400" else ():
             body, when = one["value"], one["summary"]
+            if inner := body.get("requestError"):  # the form of a standard, in which there are no slugs
+                (told,) = inner.values()
+                yield ErrorText(status, told["messageId"], told["text"], when)
+                continue
             inner = body.get("status_info", body)
             by_status = "not-found" if status == "404" else "invalid-input"
             yield ErrorText(status, body.get("slug") or by_status, inner["message"], when)
@@ -95,10 +99,13 @@ def _examples(holder: Json) -> list[Any]:
 def _errors(operation: Operation, errors: str) -> str:
     texts = list(dict.fromkeys(error_texts(operation)))
     own = [one for one in texts if one.status not in _EVERYWHERE]
-    rows: list[list[object]] = [
-        [one.status, f"[`{one.slug}`]({errors}{one.slug}.md)", one.message, one.when] for one in own
-    ]
+    rows: list[list[object]] = [[one.status, _named(one.slug, errors), one.message, one.when] for one in own]
     shared = {one.slug: one.status for one in texts if one.status in _EVERYWHERE}
-    line = ", ".join(f"{status} [`{slug}`]({errors}{slug}.md)" for slug, status in shared.items())
+    line = ", ".join(f"{status} {_named(slug, errors)}" for slug, status in shared.items())
     also = f"\n{'Also' if own else 'Errors:'} {line}.\n" if line else ""
     return ("\n**Errors**\n" if own else "") + table(["Status", "Error", "Text", "When"], rows) + also
+
+
+def _named(slug: str, errors: str) -> str:
+    """An error's name, with a link to its page; those that a standard names have none."""
+    return f"[`{slug}`]({errors}{slug}.md)" if slug.islower() else f"`{slug}`"

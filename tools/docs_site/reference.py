@@ -16,6 +16,7 @@ from callmark.surfaces.reference.asyncapi import CLOSE_CODES, FROM_HANDSET, FROM
 from callmark.surfaces.reference.emulator_doc import emulator_openapi
 from callmark.surfaces.reference.handset_doc import handset_openapi
 from callmark.surfaces.reference.openapi import openapi
+from callmark.surfaces.reference.stir_doc import stir_openapi
 
 _URL, _VERSION = "https://calls.example.com", "0"
 _MANAGEMENT = "Management"
@@ -28,6 +29,7 @@ def documents() -> dict[str, Json]:
         "rest": openapi(ROUTES, _URL, _VERSION),
         "handset": handset_openapi(TABLE, _URL, _VERSION),
         "emulator": emulator_openapi(_URL, _VERSION),
+        "stir": stir_openapi(_URL, _VERSION),
     }
     return {name: msgspec.json.decode(msgspec.json.encode(one)) for name, one in made.items()}
 
@@ -40,6 +42,7 @@ def pages() -> dict[str, str]:
         "reference/handset.md": _whole(documents()["handset"], "The handset gateway over plain HTTP"),
         "reference/stream.md": _stream(),
         "reference/emulator.md": _whole(documents()["emulator"], "The emulator's control API"),
+        "reference/stir.md": _whole(documents()["stir"], "Signed calls, for call servers"),
         "reference/webhooks.md": _webhooks(documents()["rest"]),
         "reference/settings.md": _settings(),
         **commands.pages(),
@@ -59,6 +62,7 @@ These pages are made from the code when the site is built.
 | [Webhooks](webhooks.md) | what receivers are sent |
 | [Handset stream](stream.md), [over plain HTTP](handset.md) | the gateway's protocol |
 | [Emulator](emulator.md) | the control API for tests |
+| [Signed calls](stir.md) | what call servers ask |
 | [Client commands](commands/client.md) | what works through the API |
 | [Platform](commands/platform.md), [operator commands](commands/operator.md) | what runs on the platform's machine |
 | [Errors](errors/index.md) | each error with its cause and what to do |

@@ -1,6 +1,6 @@
-"""The documents beside the business API: every route of the gateway and of the emulator, valid, with true examples.
+"""The documents beside the business API: every route of gateway, emulator and `stir`, valid, with true examples.
 
-The clients of the gateway's and the emulator's own tests hold each answer against them (`check_answer`).
+The clients of these parts' own tests hold each answer against them (`check_answer`).
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
-from tests.documented import DOCUMENTS, EMULATOR, HANDSET, Operation, document, misfits, operations
+from tests.documented import DOCUMENTS, EMULATOR, HANDSET, STIR, Operation, document, misfits, operations
 
 from callmark.domain.deps import Deps
 from callmark.surfaces.emulator.app import EmulatorRoutes
@@ -17,8 +17,9 @@ from callmark.surfaces.emulator.routing import PREFIX
 from callmark.surfaces.gateway import http_verbs
 from callmark.surfaces.reference.fields import described
 from callmark.surfaces.reference.handset_doc import handset_openapi
+from callmark.surfaces.stir.app import StirRoutes
 
-BESIDE = (HANDSET, EMULATOR)
+BESIDE = (HANDSET, EMULATOR, STIR)
 by_document = pytest.mark.parametrize("of", BESIDE)
 by_operation = pytest.mark.parametrize(
     "operation",
@@ -53,6 +54,11 @@ async def test_every_route_of_the_control_api_is_told(deps: Deps) -> None:
     assert {(one.method.upper(), one.path) for one in operations(EMULATOR)} == table
 
 
+async def test_every_question_of_a_call_server_is_told(deps: Deps) -> None:
+    asked = {route.path for route in StirRoutes(deps).routes if isinstance(route, Route) and not route.methods}
+    assert {one.path for one in operations(STIR)} == asked
+
+
 def test_each_operation_has_a_name_of_its_own() -> None:
     for of in DOCUMENTS:
         names = [one.told["operationId"] for one in operations(of)]
@@ -77,14 +83,16 @@ def test_every_body_has_an_example_that_fits(operation: Operation) -> None:
 def test_security_errors_and_parameters_are_told(operation: Operation) -> None:
     told = operation.told
     assert {"403", "500", "503"} <= told["responses"].keys() or "default" in told["responses"]
-    assert ("401" in told["responses"]) == (operation.of == HANDSET)
+    assert ("401" in told["responses"]) == (operation.of != EMULATOR)
     schemes = document(operation.of)["components"]["securitySchemes"]
     assert all(name in schemes for choice in told["security"] for name in choice)
     if operation.of == HANDSET:
-        wanted = "appCredential" if told["operationId"] == "registerHandset" else "handsetToken"
-        assert told["security"] == [{wanted: []}]
+        credential = "appCredential" if told["operationId"] == "registerHandset" else "handsetToken"
+        assert told["security"] == [{credential: []}]
     if "requestBody" in told:
         assert "413" in told["responses"]
+    if operation.of == STIR:
+        assert told["security"] == [{"edgeToken": []}]
     in_path = {param["name"] for param in told["parameters"] if param["in"] == "path"}
     assert in_path == set(re.findall(r"{(\w+)}", operation.path))
     assert all(param["description"].endswith(".") for param in told["parameters"])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.documented import BUSINESS, DOCUMENTS, EMULATOR, HANDSET, document, misfits, operations
+from tests.documented import BUSINESS, DOCUMENTS, EMULATOR, HANDSET, STIR, document, misfits, operations
 
 _BIN = Path(sys.executable).parent
 
@@ -50,11 +50,13 @@ CLASSES = {
     BUSINESS: {"CallMeBackInSlot", "UserFeedbackEvent", "CallRecordV2"},
     HANDSET: {"RegistrationAnswer", "Identity", "ListedIdentity", "SyncAnswer", "FeedbackBody"},
     EMULATOR: {"HandsetOut", "Script", "Screen", "SinkRequestOut", "MailOut", "FaultsOut"},
+    STIR: {"SigningIn", "VerificationOut", "RequestError"},
 }
 FIELDS = {
     BUSINESS: ("Timeline", "settled_at: AwareDatetime | None"),
     HANDSET: ("ResolveAnswer", "identity: IdentityOrListedIdentity | None"),
     EMULATOR: ("ClockOut", "now: AwareDatetime"),
+    STIR: ("SigningIn", "origid: UUID"),
 }
 
 

@@ -12,6 +12,7 @@ from callmark.surfaces.app import build_app
 
 _API = {"/openapi.json", "/docs"}
 _GATEWAY = {"/asyncapi.json", "/handset/openapi.json", "/docs/handset"}
+_STIR = {"/stir/openapi.json", "/docs/stir"}
 _EMULATOR = {"/emulator/openapi.json", "/docs/emulator"}
 
 
@@ -23,8 +24,9 @@ def client(deps: Deps, *roles: str) -> httpx.AsyncClient:
 @pytest.mark.parametrize(
     ("role", "there", "elsewhere"),
     [
-        ("api", _API, _GATEWAY | _EMULATOR),
-        ("gateway", _GATEWAY, _API | _EMULATOR),
+        ("api", _API, _GATEWAY | _STIR | _EMULATOR),
+        ("gateway", _GATEWAY, _API | _STIR | _EMULATOR),
+        ("stir", _STIR, _API | _GATEWAY | _EMULATOR),
     ],
 )
 async def test_a_role_serves_its_own_documents(deps: Deps, role: str, there: set[str], elsewhere: set[str]) -> None:
@@ -56,18 +58,19 @@ async def test_the_emulators_document_is_there_where_the_emulator_is(deps: Deps)
         ("/docs", "/openapi.json"),
         ("/docs/handset", "/handset/openapi.json"),
         ("/docs/emulator", "/emulator/openapi.json"),
+        ("/docs/stir", "/stir/openapi.json"),
     ],
 )
 async def test_a_page_needs_nothing_from_elsewhere_and_no_inline_script(deps: Deps, page: str, document: str) -> None:
     settings = msgspec.structs.replace(deps.settings, emulator=True)
-    async with client(replace(deps, settings=settings), "api", "gateway", "console") as http:
+    async with client(replace(deps, settings=settings), "api", "gateway", "stir", "console") as http:
         told = await http.get(page)
         policy = told.headers["content-security-policy"]
         assert "unsafe" not in policy
         assert "default-src 'none'" in policy
         assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", told.text) == []
         wanted = set(re.findall(r'(?:href|src)="([^"]+)"', told.text))
-        assert {document, "/asyncapi.json", "/docs", "/docs/handset", "/docs/emulator"} < wanted
+        assert {document, "/asyncapi.json", "/docs", "/docs/handset", "/docs/stir", "/docs/emulator"} < wanted
         assert re.findall(r'href="([^"]+)" aria-current="page"', told.text) == [page]
         assert f'data-document="{document}"' in told.text
         assert all(path.startswith("/") for path in wanted)

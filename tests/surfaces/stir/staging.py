@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import httpx
+from tests.documented import check_answer
 from tests.domain.signer_certificates.staging import public
 from tests.factories import Cast, make_cast
 from tests.listed import Listed, make_listed
@@ -122,7 +123,8 @@ async def network(deps: Deps, *, provider_code: str | None = "1234") -> AsyncGen
     await proofs.prove_numbers(deps, cast.account.id, [listed.number], by=SYSTEM)
     app = build_app(deps, frozenset({"stir"}))
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="https://calls.example") as client:
+    hooks = {"response": [check_answer]}
+    async with httpx.AsyncClient(transport=transport, base_url="https://calls.example", event_hooks=hooks) as client:
         yield Network(deps, client, cast, listed, await make_edge(deps, None), await make_edge(deps, cast.account.id))
 
 

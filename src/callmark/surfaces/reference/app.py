@@ -87,6 +87,7 @@ def _viewed(roles: frozenset[str], *, emulator: bool) -> list[tuple[_Viewed, boo
     return [
         (_Viewed("Business API", "/openapi.json", "/docs", _business), "api" in roles),
         (_Viewed("Handsets", "/handset/openapi.json", "/docs/handset", _handset), "gateway" in roles),
+        (_Viewed("Signed calls", "/stir/openapi.json", "/docs/stir", _stir), "stir" in roles),
         (_Viewed("Emulator", "/emulator/openapi.json", "/docs/emulator", _emulator), emulator),
     ]
 
@@ -149,6 +150,13 @@ def _handset(url: str) -> Json:
     from callmark.surfaces.reference.handset_doc import handset_openapi
 
     return handset_openapi(TABLE, url, __version__)
+
+
+@cache
+def _stir(url: str) -> Json:
+    from callmark.surfaces.reference.stir_doc import stir_openapi
+
+    return stir_openapi(url, __version__)
 
 
 @cache

@@ -1,8 +1,8 @@
-"""OpenAPI documents of the parts beside the business API: handsets' plain HTTP, the emulator's control API."""
+"""OpenAPI documents of the parts beside the business API: handsets' plain HTTP, the emulator, call servers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from callmark.kit.errors import (
     AppError,
@@ -38,6 +38,29 @@ class DocumentedRoute:
     """Whatever is sent is taken, and answered with anything: a receiver of webhooks."""
 
 
+class ErrorAnswers(Protocol):
+    """The form that a document's errors have."""
+
+    components: Json
+    """The schemas that the answers refer to, once all have been made."""
+
+    def of(self, route: DocumentedRoute) -> Json:
+        """A route's error answers, by status."""
+        ...
+
+
+class SlugErrors:
+    """Errors as `{"slug", "message"}`."""
+
+    def __init__(self) -> None:
+        self._errors = Errors()
+        self.components = self._errors.components
+
+    def of(self, route: DocumentedRoute) -> Json:
+        """The route's own errors, and those it has by what it is."""
+        return self._errors.answers([*route.doc.errors, *_shared_errors(route)], limited=False)
+
+
 @dataclass(frozen=True)
 class DocumentInfo:
     """What a document says of itself."""
@@ -56,12 +79,18 @@ def bearer(description: str) -> Json:
     return {"type": "http", "scheme": "bearer", "description": description}
 
 
-def document_of(about: DocumentInfo, operations: Sequence[DocumentedRoute], public_url: str, version: str) -> Json:
+def document_of(
+    about: DocumentInfo,
+    operations: Sequence[DocumentedRoute],
+    public_url: str,
+    version: str,
+    errors: ErrorAnswers | None = None,
+) -> Json:
     """The OpenAPI document of `operations`, at the installation's public address."""
     types = [kind for one in operations for kind in (one.doc.request, one.doc.response) if kind is not None]
     schemas, components = component_schemas(types)
     by_type = dict(zip(map(identity_of, types), schemas, strict=True))
-    errors = Errors()
+    errors = errors or SlugErrors()
     paths: dict[str, Json] = {}
     for one in operations:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, by_type, errors)
@@ -87,7 +116,7 @@ def document_of(about: DocumentInfo, operations: Sequence[DocumentedRoute], publ
     )
 
 
-def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], shared: Errors) -> Json:
+def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], errors: ErrorAnswers) -> Json:
     doc = one.doc
     told: Json = {
         "operationId": one.name,
@@ -98,7 +127,7 @@ def _operation(one: DocumentedRoute, schemas: Mapping[str, Json], shared: Errors
         "parameters": [parameter(param) for param in doc.params],
         "responses": {
             str(doc.status): _success(doc, schemas),
-            **shared.answers([*doc.errors, *_shared_errors(one)], limited=False),
+            **errors.of(one),
         },
     }
     if one.takes_anything:

@@ -63,9 +63,11 @@ def error_texts(documents: Iterable[Json]) -> list[ErrorText]:
 
 
 def _texts_of(status: str, answer: Json) -> Iterable[ErrorText]:
-    """An answer without a slug has that of its status."""
+    """An answer without a slug has that of its status; call servers' errors follow a standard and lead to no page."""
     for example in answer["content"]["application/json"]["examples"].values():
         body = example["value"]
+        if "requestError" in body:
+            continue
         by_status = next(slug for slug, known in statuses().items() if known == int(status))
         yield ErrorText(body.get("slug", by_status), body.get("status_info", body)["message"], example["summary"])
 

@@ -1,6 +1,6 @@
-"""What the fields of handsets' and the emulator's JSON mean, for documents made from Structs that say only their types.
+"""What the fields of JSON beside the business API mean, for documents made from Structs that say only their types.
 
-A field is looked up by its Struct and name (`ClockOut.now`), then by its name alone.
+A field is looked up by its Struct and name (`ClockOut.now`), then by its name alone, unless its Struct describes it.
 """
 
 from inspect import cleandoc
@@ -212,7 +212,7 @@ def _described(name: str, component: Json) -> Json:
 
 
 def _field(struct: str, field: str, schema: Json) -> Json:
-    found = _FIELDS.get(f"{struct}.{field}") or _FIELDS[field]
+    found = _FIELDS.get(f"{struct}.{field}") or schema.get("description") or _FIELDS[field]
     description, more = (found, {}) if isinstance(found, str) else found
     choices = cast("list[Json]", schema.get("anyOf", []))
     inner = next((one for one in choices if "anyOf" in one), None)

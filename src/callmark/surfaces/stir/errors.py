@@ -1,5 +1,7 @@
 """Errors as ATIS-1000082 has them: `{"requestError": {"serviceException" | "policyException": …}}`."""
 
+from typing import Any
+
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
@@ -66,10 +68,19 @@ class _Body(Struct, rename="camel"):
 
 def render_fault(exc: AppError) -> Response:
     """The answer of any error."""
-    fault = exc if isinstance(exc, StirFault) else _fault_of(exc)
+    fault = fault_of(exc)
+    return Response(fault.answer_status, msgspec.json.encode(_body_of(fault)))
+
+
+def body_of(fault: StirFault) -> dict[str, Any]:
+    """The error's body as JSON has it."""
+    return msgspec.to_builtins(_body_of(fault))
+
+
+def _body_of(fault: StirFault) -> _Body:
     told = _Exception(fault.message_id, _TEXTS[fault.message_id], list(fault.variables))
-    either = _Either(service_exception=told) if fault.message_id.startswith("SVC") else _Either(policy_exception=told)
-    return Response(fault.answer_status, msgspec.json.encode(_Body(either)))
+    service = fault.message_id.startswith("SVC")
+    return _Body(_Either(service_exception=told) if service else _Either(policy_exception=told))
 
 
 _FAULTS: dict[type[AppError], tuple[int, str]] = {
@@ -86,7 +97,10 @@ _FAULTS: dict[type[AppError], tuple[int, str]] = {
 }
 
 
-def _fault_of(exc: AppError) -> StirFault:
+def fault_of(exc: AppError) -> StirFault:
+    """The error as the standard names it."""
+    if isinstance(exc, StirFault):
+        return exc
     status, message_id = next((found for kind, found in _FAULTS.items() if isinstance(exc, kind)), (500, "POL5000"))
     if isinstance(exc, PayloadTooLarge):
         return StirFault(status, message_id, str(exc.limit_bytes))

@@ -36,7 +36,9 @@ _Value = TypeVar("_Value")
 class Numbers(Struct):
     """Who calls, or who is called: one telephone number or several."""
 
-    tn: str | list[str] | UnsetType = UNSET
+    tn: Annotated[
+        str | list[str] | UnsetType, Meta(description="Telephone numbers with country code, in any spelling of SIP.")
+    ] = UNSET
 
 
 # signing ------------------------------------------------------------------------------------------------------------
@@ -45,17 +47,22 @@ class Numbers(Struct):
 class SigningIn(Struct, rename="camel"):
     """A call to sign. All five are mandatory."""
 
-    attest: str | UnsetType = UNSET
-    orig: Numbers | UnsetType = UNSET
-    dest: Numbers | UnsetType = UNSET
-    iat: int | UnsetType = UNSET
-    origid: str | UnsetType = UNSET
+    attest: Annotated[
+        str | UnsetType,
+        Meta(description="The most that you can answer for.", extra_json_schema={"enum": ["A", "B", "C"]}),
+    ] = UNSET
+    orig: Annotated[Numbers | UnsetType, Meta(description="Who calls: one number.")] = UNSET
+    dest: Annotated[Numbers | UnsetType, Meta(description="Who is called.")] = UNSET
+    iat: Annotated[int | UnsetType, Meta(description="When the call was made, epoch seconds.")] = UNSET
+    origid: Annotated[
+        str | UnsetType, Meta(description="Where it came from, as a UUID.", extra_json_schema={"format": "uuid"})
+    ] = UNSET
 
 
 class SigningBody(Struct, rename="camel"):
     """The body of `POST /stir/v1/signing`."""
 
-    signing_request: SigningIn | UnsetType = UNSET
+    signing_request: Annotated[SigningIn | UnsetType, Meta(description="The call.")] = UNSET
 
 
 class SigningOut(Struct, rename="camel"):
@@ -71,7 +78,7 @@ class SigningOut(Struct, rename="camel"):
 class SigningAnswer(Struct, rename="camel"):
     """The answer of `POST /stir/v1/signing`."""
 
-    signing_response: SigningOut
+    signing_response: Annotated[SigningOut, Meta(description="Its headers.")]
 
 
 def read_signing(body: bytes) -> SigningRequest:
@@ -98,17 +105,19 @@ def read_signing(body: bytes) -> SigningRequest:
 class VerificationIn(Struct, rename="camel"):
     """A call to verify: who calls and who is called, from the signalling, and its `Identity` headers."""
 
-    identity: str | UnsetType = UNSET
-    identity_header: str | UnsetType = UNSET
-    identity_headers: list[str] = []
-    from_: Numbers | UnsetType = field(default=UNSET, name="from")
-    to: Numbers | UnsetType = UNSET
+    identity: Annotated[str | UnsetType, Meta(description="An `Identity` header of the call.")] = UNSET
+    identity_header: Annotated[str | UnsetType, Meta(description="The same, as 3GPP names it.")] = UNSET
+    identity_headers: Annotated[list[str], Meta(description="Further ones, or all of them.")] = []
+    from_: Annotated[Numbers | UnsetType, Meta(description="Who calls: one number.")] = field(
+        default=UNSET, name="from"
+    )
+    to: Annotated[Numbers | UnsetType, Meta(description="Who is called.")] = UNSET
 
 
 class VerificationBody(Struct, rename="camel"):
     """The body of `POST /stir/v1/verification`."""
 
-    verification_request: VerificationIn | UnsetType = UNSET
+    verification_request: Annotated[VerificationIn | UnsetType, Meta(description="The call.")] = UNSET
 
 
 class VerifyResult(Struct, rename="camel"):
@@ -125,7 +134,7 @@ class VerifyResult(Struct, rename="camel"):
 class VerifyResultOut(Struct, rename="camel"):
     """As 3GPP wraps it."""
 
-    verify_result: VerifyResult
+    verify_result: Annotated[VerifyResult, Meta(description="The verdict.")]
 
 
 class VerificationOut(Struct, rename="camel"):
@@ -151,7 +160,7 @@ class VerificationOut(Struct, rename="camel"):
 class VerificationAnswer(Struct, rename="camel"):
     """The answer of `POST /stir/v1/verification`."""
 
-    verification_response: VerificationOut
+    verification_response: Annotated[VerificationOut, Meta(description="The verdict on the call.")]
 
 
 def read_verification(body: bytes, request_id: str | None) -> VerificationRequest:
