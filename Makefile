@@ -83,8 +83,15 @@ check-deploy:
 pictures: setup $(STAMP)/chromium ## Takes the pictures of docs/images again
 	$(BIN)/python -m tools.pictures
 
-bench: setup ## Each figure beside its ceiling in the same run
+bench: setup ## Each figure beside its ceiling in the same run: the standard set, also in build/bench.json
 	$(BIN)/python -m bench
+
+.PHONY: bench-check bench-baseline
+bench-check: bench ## The standard set, compared with bench/baseline.json; fails where something became worse
+	$(BIN)/python -m bench check
+
+bench-baseline: bench ## The standard set, stored as bench/baseline.json
+	$(BIN)/python -m bench baseline
 
 # The fuzzer is not part of the environment: it is built for few versions of Python, and few people need it.
 FUZZ_MINUTES ?= 3

@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-KINDS = {"child http": "api and gateway", "child worker": "worker", "nats-server": "nats", "postgres": "postgresql"}
+KINDS = {
+    "child http": "api and gateway",
+    "child worker": "worker",
+    "child handsets": "virtual handsets",
+    "nats-server": "nats",
+    "postgres": "postgresql",
+}
 
 
 def seconds_by_kind(root: int) -> Counter[str]:
@@ -17,13 +23,21 @@ def seconds_by_kind(root: int) -> Counter[str]:
     found: Counter[str] = Counter()
     for pid in tree(root):
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+            kind = kind_of(pid)
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        kind = next((name for sign, name in KINDS.items() if sign in words), "supervisor")
         found[kind] += sum(map(int, fields[11:15])) / TICKS  # pyright: ignore[reportArgumentType] - a Counter of floats
     return found
+
+
+def kind_of(pid: int) -> str:
+    """Which part of an installation a process is; "ended" when it is none any more."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return "ended"
+    return next((name for sign, name in KINDS.items() if sign in words), "supervisor")
 
 
 def per_item(before: Counter[str], after: Counter[str], items: int) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import statistics
 from time import perf_counter
 
-from bench.report import Row
+from bench.report import Row, cost
 from callmark.testing import Emulator
 
 STARTS = 3
@@ -15,9 +15,9 @@ AIM_S = 4
 async def run() -> list[Row]:
     starts, resets, ends = await asyncio.to_thread(_measured)
     return [
-        Row("P19", "the emulator of a test session starts", "", f"{starts:.1f} s", "", f"< {AIM_S} s"),
-        Row("P19", "… and is reset before a test", "", f"{resets * 1000:.0f} ms", "", ""),
-        Row("P19", "… and ends", "", f"{ends:.1f} s", "", ""),
+        cost("P19", "the emulator of a test session starts", figure=starts, unit="s", digits=1, aim=f"< {AIM_S} s"),
+        cost("P19", "… and is reset before a test", figure=resets * 1000, unit="ms", aim=""),
+        cost("P19", "… and ends", figure=ends, unit="s", digits=1, aim=""),
     ]
 
 

@@ -12,7 +12,7 @@ import asyncpg
 import msgspec
 from websockets.asyncio.client import connect
 
-from bench.report import Row, rate
+from bench.report import Row, cost, rate
 from bench.stage import Stage, registered, stage
 from callmark.domain.personalisation.partitions import keep_partitions_at
 from callmark.kit.phone import PhoneNumber
@@ -22,6 +22,7 @@ RECEIVERS = 100_000
 ASKING = 8
 FILLING, STEP = 2, 250_000
 SECONDS = 6.0
+ROUNDS = 3
 DAYS = 20
 CALLER = "918040001234"
 
@@ -53,8 +54,12 @@ async def run() -> list[Row]:
         print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
         numbers = [PhoneNumber(f"9198{i:08d}") for i in random.sample(range(RECEIVERS), ASKING)]
         tokens = await registered(on, numbers)
-        ceiling = await _bare(on)
-        latencies = await ask(on.url, tokens, CALLER, SECONDS)
+        return [row for _ in range(ROUNDS) for row in await _round(on, tokens)]
+
+
+async def _round(on: Stage, tokens: Sequence[str]) -> list[Row]:
+    ceiling = await _bare(on)
+    latencies = await ask(on.url, tokens, CALLER, SECONDS)
     figure = len(latencies) / SECONDS
     p99 = sorted(latencies)[int(len(latencies) * 0.99)] * 1000
     return [
@@ -64,9 +69,9 @@ async def run() -> list[Row]:
             ceiling=ceiling,
             what="bare SQL",
             figure=figure,
-            aim="≥ 0.4",
+            aim="≥ 0.6",
         ),
-        Row("P4", "… latency p99", "", f"{p99:.1f} ms", "", "≤ 5 ms"),
+        cost("P4", "… latency p99", figure=p99, unit="ms", digits=1, aim="≤ 3 ms"),
     ]
 
 

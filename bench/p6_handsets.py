@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cpu import tree
-from bench.report import Row
+from bench.report import Row, cost, ratio_of_costs
 from bench.stage import numbers, registered, stage
 from callmark.kit.limits import allow_many_files
 
@@ -31,15 +31,17 @@ async def run() -> list[Row]:
         echo.terminate()
         echo.wait(5)
     return [
-        Row(
+        ratio_of_costs(
             "P6",
             f"{COUNT:,} handsets in one process, memory each",
-            f"{ceiling:.1f} KB (echo)",
-            f"{each:.1f} KB",
-            f"{each / ceiling:.2f}",
-            "≤ 40 KB",
+            before=ceiling,
+            what="echo",
+            figure=each,
+            unit="KB",
+            digits=1,
+            aim="≤ 40 KB",
         ),
-        Row("P6", "… connected in", "", f"{seconds:.1f} s", "", ""),
+        cost("P6", "… connected in", figure=seconds, unit="s", digits=1, aim=""),
     ]
 
 

@@ -16,7 +16,7 @@ import msgspec
 from bench.cpu import per_item, seconds_by_kind
 from bench.load import closed_loop, request
 from bench.p4_resolve import CALLER, RECEIVERS, ask, fill, make_days
-from bench.report import Row
+from bench.report import Row, ratio_of_costs
 from bench.stage import Stage, connected_handsets, numbers, registered, stage
 from callmark.kit.phone import PhoneNumber
 
@@ -63,14 +63,7 @@ async def run() -> list[Row]:
 def _rows(size: int, cost: Cost, first: Cost) -> list[Row]:
     names = ("bulk, accepted and acknowledged", "real-time push", "resolve")
     return [
-        Row(
-            "P7",
-            f"{what}, among {size:,} records",
-            f"{before.us:.0f} µs",
-            f"{now.us:.0f} µs",
-            f"{now.us / before.us:.2f}",
-            AIM,
-        )
+        ratio_of_costs("P7", f"{what}, among {size:,} records", before=before.us, figure=now.us, unit="µs", aim=AIM)
         for what, now, before in zip(names, cost, first, strict=True)
     ]
 

@@ -13,7 +13,7 @@ import aiohttp
 import asyncpg
 
 from bench.cpu import per_item, seconds_by_kind, tree
-from bench.report import Row, rate
+from bench.report import Row, cost, rate
 from bench.stage import Stage, stage
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId
@@ -66,7 +66,9 @@ async def run() -> list[Row]:
     measure = f"download of {EVENTS:,} events, {size_bytes // MEGABYTE} MB"
     return [
         rate("P9", measure, ceiling=ceiling, what="bare COPY TO", figure=figure, aim="bounded memory"),
-        Row("P9", "… peak memory of the process", f"{at_rest} MB at rest", f"{peak} MB", "", "bounded"),
+        cost(
+            "P9", "… peak memory of the process", ceiling=f"{at_rest} MB at rest", figure=peak, unit="MB", aim="bounded"
+        ),
         Row("P9", "… first byte; the same link again", "", f"{first_byte_s:.1f} s; {again_s:.1f} s", "", ""),
     ]
 

@@ -31,7 +31,7 @@ from callmark.kit.phone import PhoneNumber
 from callmark.processes.compose import open_operator_deps
 
 TOKENS_PER_ACCOUNT = 10
-SERVE = [str(Path(sys.executable).parent / "callmark"), "serve", "--port", "0"]
+CALLMARK = str(Path(sys.executable).parent / "callmark")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ async def stage(
     folder = Path(tempfile.mkdtemp(prefix="callmark-bench-"))
     folder.chmod(0o755)
     data = folder / "data"
-    command = [*SERVE, "--roles", roles, "--processes", str(processes), "--data", str(data)]
+    command = [CALLMARK, "serve", "--port", "0", "--roles", roles, "--processes", str(processes), "--data", str(data)]
     command += ["--emulator"] if emulator else []
     with (folder / "serve.log").open("wb") as log:
         serving = subprocess.Popen(
@@ -84,7 +84,7 @@ async def stage(
     try:
         url = await _until_announced(data, serving)
         async with open_operator_deps(data) as deps:
-            made = [await _account(deps) for _ in range(accounts_count)]
+            made = [await make_account(deps) for _ in range(accounts_count)]
             yield Stage(url, data, deps, made, serving.pid)
     finally:
         serving.terminate()
@@ -102,7 +102,7 @@ async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> st
     raise SystemExit("callmark serve did not come up")
 
 
-async def _account(deps: Deps) -> Account:
+async def make_account(deps: Deps) -> Account:
     account = await accounts.create_account(deps, "Bench", by=SYSTEM)
     label = await make_label(deps, account.id, LabelType.DYNAMIC)
     key = await credentials.create_key(

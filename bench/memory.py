@@ -1,0 +1,29 @@
+"""What processes hold: memory as the kernel divides it among those who share it, and open files."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Memory(NamedTuple):
+    """Megabytes of a process, its part of what it shares with others included; `own` is without shared memory."""
+
+    pss: float
+    own: float
+
+
+def memory_mb(pid: int) -> Memory:
+    """Zeros for a process that has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except (OSError, ValueError):
+        return Memory(0.0, 0.0)
+    kb = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines[1:])}
+    return Memory(kb["Pss"] / 1024, (kb["Pss"] - kb.get("Pss_Shmem", 0)) / 1024)
+
+
+def open_files(pid: int) -> int:
+    """Zero for a process that has ended."""
+    try:
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    except OSError:
+        return 0
