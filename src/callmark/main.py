@@ -53,6 +53,10 @@ PLATFORM_COMMANDS = {
     "sip-lab": _Entry(
         "callmark.processes.sip_lab.command:sip_lab", "Make a signed call to a SIP phone on this machine."
     ),
+    "retention": _Entry(
+        "callmark.surfaces.cli.retention:retention",
+        "Show for how long each kind of thing is kept, and what is overdue.",
+    ),
     "settings": _Entry("callmark.processes.commands:settings_", "List every setting."),
     "installation": _Entry("callmark.processes.installation:group", "Tell a copy of a database from the original."),
     "secret-key": _Entry("callmark.processes.secret_key:group", "Replace a lost or leaked secret key."),
@@ -74,6 +78,7 @@ OPERATOR_COMMANDS = {
     "handset-app": _Entry("callmark.surfaces.cli.handset_app:group", "Manage the credentials of handset apps."),
     "edge": _Entry("callmark.surfaces.cli.edge:group", "Manage edges, the call servers that have calls signed."),
     "stir": _Entry("callmark.surfaces.cli.stir:group", "Manage what calls are signed with, and trusted roots."),
+    "audit": _Entry("callmark.surfaces.cli.audit:group", "Verify that nobody changed the audit log."),
     "record": _Entry("callmark.surfaces.cli.record:group", "Show call records and their timelines, or withdraw one."),
 }
 _OF_CLIENT = "Client commands, over the API with a key (docs/client-commands.md)"

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 DAYS_AHEAD = 8
 LOG_DAYS = 30
-"""How long events, deliveries and attempts are kept. Source: contract, section 9.1."""
+"""How long events, deliveries and attempts are shown. Source: contract, section 9.1."""
 
 _LOCK = 0x63616C6C5F726563  # "call_rec"
 _DAY = timedelta(days=1)
@@ -31,8 +31,8 @@ class DailyTable:
     name: LiteralString
     column: LiteralString
     fillfactor: LiteralString = "100"
-    retention_days: int | None = LOG_DAYS
-    """None: as long as call records, which is a setting."""
+    is_log: bool = True
+    """Whether its rows are kept as long as events, or as call records."""
 
     def of(self, day: date) -> LiteralString:
         """The name of a day's partition."""
@@ -40,23 +40,24 @@ class DailyTable:
 
 
 DAILY_TABLES = (
-    DailyTable("call_record", "ends_at", fillfactor="60", retention_days=None),
+    DailyTable("call_record", "ends_at", fillfactor="60", is_log=False),
     DailyTable("event", "created_at"),
     DailyTable("delivery", "created_at", fillfactor="70"),
     DailyTable("attempt", "began_at"),
 )
 
 
-async def keep_days(db: Database, now: datetime, record_days: int) -> None:
+async def keep_days(db: Database, now: datetime, record_days: int, event_days: int = LOG_DAYS) -> None:
     """Makes the days from yesterday to eight ahead of `now` in every table, and drops those past their retention.
 
-    `record_days` is the retention of call records. A transaction for each table; safe to run by many at once. A table
-    that a long reader holds (a backup) is left for the next run while it has today and tomorrow.
+    `record_days` is the retention of call records, `event_days` that of the logs. A transaction for each table; safe to
+    run by many at once. A table that a long reader holds (a backup) is left for the next run while it has today and
+    tomorrow.
     """
     today = now.astimezone(UTC).date()
     for table in DAILY_TABLES:
         try:
-            await _keep_days_of(db, table, today, today - ((table.retention_days or record_days) + 1) * _DAY)
+            await _keep_days_of(db, table, today, today - ((event_days if table.is_log else record_days) + 1) * _DAY)
         except Unavailable as exc:
             if not isinstance(exc.__cause__, asyncpg.LockNotAvailableError) or not await _has_days(db, table, today):
                 raise

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from callmark.kit import setting_rules
 from callmark.kit.errors import SetupError
+from callmark.kit.retention_settings import RetentionSettings
 from callmark.kit.roles import ROLES, parse_roles
 from callmark.kit.secret_value import Secret
 from callmark.kit.setting_faults import explain
@@ -36,7 +37,7 @@ def demo_data_dir() -> Path:
     return default_data_dir().with_name("callmark-demo")
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every setting of the platform; `CALLMARK_` plus the upper-case name is its variable."""
 
     postgres_dsn: Annotated[
@@ -161,9 +162,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             " answers 503, so that load balancers send new requests elsewhere.",
         ),
     ] = 0.0
-    retention_days: Annotated[
-        int, Meta(ge=2, le=3650, description="Days to keep call records after their window has ended.")
-    ] = 30
     answers_a_day: Annotated[
         int,
         Meta(
@@ -356,7 +354,8 @@ def to_environ(settings: Settings) -> dict[str, str]:
 def describe() -> list[tuple[str, str, str]]:
     """Every setting as (variable, default, sentence), for the docs and `callmark settings`."""
     rows: list[tuple[str, str, str]] = []
-    for field in msgspec.structs.fields(Settings):
+    last = frozenset(RetentionSettings.__struct_fields__)
+    for field in sorted(msgspec.structs.fields(Settings), key=lambda one: one.name in last):
         hints = get_type_hints(Settings, include_extras=True)[field.name]
         description = next(m.description for m in hints.__metadata__ if isinstance(m, Meta) and m.description)
         default = "" if field.default in (None, "", msgspec.NODEFAULT) else str(field.default)

@@ -9,7 +9,9 @@ from datetime import timedelta
 import asyncpg
 from nats.errors import Error as NatsError
 
+from callmark.domain.audit import sealing
 from callmark.domain.mail import service as mail
+from callmark.domain.retention import service as retention
 from callmark.domain.signer_certificates import service as signer_certificates
 from callmark.kit import checks
 from callmark.kit.checks import CheckResult
@@ -38,6 +40,8 @@ async def check_postgres(settings: Settings) -> AsyncGenerator[CheckResult]:
             if schema.ok:
                 yield await checks.secret_key(tx, settings)
                 yield await mail.check(tx, settings)
+                yield await sealing.check(tx, SystemClock().now())
+                yield await retention.check(tx, settings, SystemClock().now())
                 yield await signer_certificates.check(tx, settings, public_url(settings), SystemClock().now())
                 yield await checks.outgoing(tx)
                 yield checks.alive(await heartbeats_of(tx, SystemClock()))

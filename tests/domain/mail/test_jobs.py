@@ -13,7 +13,7 @@ from tests.kit.test_outbound import certificate
 
 from callmark.domain.deps import Deps
 from callmark.domain.mail import jobs, queries, service as mail
-from callmark.domain.mail.model import GIVES_UP_AFTER, KEPT, Mail, MailState
+from callmark.domain.mail.model import GIVES_UP_AFTER, Mail, MailState
 from callmark.kit import smtp
 from callmark.kit.clock import FakeClock
 from callmark.kit.errors import SetupError
@@ -261,7 +261,7 @@ async def test_a_mail_that_waited_too_long_for_a_server_is_not_sent_any_more(pos
 
 async def test_old_mails_are_forgotten(post: Post, clock: FakeClock) -> None:
     await post.enqueue()
-    clock.advance(KEPT + timedelta(seconds=1))
+    clock.advance(timedelta(days=post.deps.settings.mail_retention_days, seconds=1))
     await post.enqueue()
     await jobs.keep_mails(post.deps)
     assert (await post.only()).created_at == clock.now()

@@ -16,7 +16,7 @@ from callmark.domain.ids import AccountId, WebhookId
 from callmark.domain.webhooks import service as webhooks
 from callmark.kit.errors import Conflict, InvalidInput, NotFound
 
-URL = "https://hooks.acme.example/events?key=abc"
+URL = "https://hooks.acme.example/events?key=wxyz"
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_another_accounts_webhook_is_not_found(stage: Stage) -> None:
 async def test_every_change_is_in_the_audit_log_without_the_address(stage: Stage) -> None:
     of = (stage.deps, stage.account_id, (await stage.webhook(URL)).id)
     await webhooks.update_webhook(*of, name="Orders 2", by=ALICE)
-    await webhooks.update_webhook(*of, url="https://hooks.acme.example/new?key=abc", by=ALICE)
+    await webhooks.update_webhook(*of, url="https://hooks.acme.example/new?key=wxyz", by=ALICE)
     await webhooks.rotate_secret(*of, overlap=timedelta(hours=2), by=ALICE)
     await webhooks.pause_webhook(*of, by=ALICE)
     await webhooks.resume_webhook(*of, by=ALICE)
@@ -144,4 +144,4 @@ async def test_every_change_is_in_the_audit_log_without_the_address(stage: Stage
         ("webhook.deleted", None),
     ]
     assert {one.actor_email for one in entries} == {ALICE.email}
-    assert all(one.details["webhook_id"] == str(of[2]) and "abc" not in str(one.details) for one in entries)
+    assert all(one.details["webhook_id"] == str(of[2]) and "wxyz" not in str(one.details) for one in entries)

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 
 from callmark.domain.alerts import posts
 from callmark.domain.announced_calls import service as announced_calls
+from callmark.domain.audit import sealing
 from callmark.domain.callbacks import jobs as callbacks
 from callmark.domain.calls import daily_figures as call_figures, jobs as calls
 from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
+from callmark.domain.feedback import jobs as feedback
 from callmark.domain.handsets import waking
 from callmark.domain.idempotency import service as idempotency
 from callmark.domain.log_downloads import jobs as log_downloads
@@ -43,6 +45,9 @@ PERIODIC: dict[str, tuple[timedelta, Job]] = {
     "old_spoof_alarms": (timedelta(days=1), spoof_alarms.forget_old_alarms),
     "old_signed_calls": (timedelta(days=1), signed_calls.drop_old_calls),
     "counted_tokens": (timedelta(minutes=1), signed_calls.forget_counted_tokens),
+    "old_answers": (timedelta(days=1), feedback.drop_old_answers),
+    "audit_seals": (timedelta(seconds=5), sealing.seal_entries),
+    "old_audit_entries": (timedelta(days=1), sealing.prune),
     "old_callback_requests": (timedelta(days=1), callbacks.drop_old_requests),
     "old_idempotency_keys": (timedelta(hours=1), idempotency.forget_old_keys),
     "old_deliveries": (timedelta(days=1), webhooks.forget_old_deliveries),

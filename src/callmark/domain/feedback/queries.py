@@ -105,6 +105,11 @@ async def delete_campaign(tx: Tx, campaign_id: CampaignId) -> None:
     await tx.execute("DELETE FROM campaign WHERE id = $1", campaign_id)
 
 
+async def drop_answered_before(tx: Tx, instant: datetime) -> None:
+    """Deletes answers given before the instant. Reads the whole table, once a day."""
+    await tx.execute("DELETE FROM feedback WHERE responded_at < $1", instant)
+
+
 async def insert_feedback(tx: Tx, feedback: Feedback) -> bool:
     """Writes a new answer; False when this call has one, which stands. Waits for one that is being written."""
     tag = await tx.execute(

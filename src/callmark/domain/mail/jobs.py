@@ -4,7 +4,7 @@ A mail that the server takes and a worker that is killed before it can write tha
 the same `Message-ID`, by which mail programs know them for one.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -73,6 +73,6 @@ async def keep_mails(deps: Deps) -> None:
     """Forgets old mails, and says in the log when others wait for a mail server that nobody has set."""
     settings = deps.settings
     async with deps.db.connection() as tx:
-        await queries.delete_older(tx, deps.clock.now())
+        await queries.delete_older(tx, deps.clock.now() - timedelta(days=settings.mail_retention_days))
         if not (settings.emulator or settings.smtp_host) and (waiting := await queries.count_waiting(tx)):
             log.warning("mails_wait", count=waiting, advice="set CALLMARK_SMTP_HOST and CALLMARK_MAIL_FROM")

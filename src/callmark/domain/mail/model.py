@@ -6,9 +6,6 @@ from enum import StrEnum
 
 from callmark.kit.smtp import OutgoingMail
 
-KEPT = timedelta(days=30)
-"""How long a mail is kept after it was made, whatever its state."""
-
 LONGEST_SUBJECT = 200
 
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180))

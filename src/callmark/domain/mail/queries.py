@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from callmark.domain.mail.model import KEPT, Mail, MailState
+from callmark.domain.mail.model import Mail, MailState
 from callmark.kit.db import Row, Tx
 from callmark.kit.ids import new_id
 from callmark.kit.work import Claimed
@@ -65,9 +65,9 @@ async def delete_waiting(tx: Tx) -> int:
     return int((await tx.execute("DELETE FROM mail WHERE due_at IS NOT NULL")).rpartition(" ")[2])
 
 
-async def delete_older(tx: Tx, now: datetime) -> None:
-    """Forgets mails made `KEPT` ago and before, also those that still wait. Index mail_created."""
-    await tx.execute("DELETE FROM mail WHERE created_at < $1", now - KEPT)
+async def delete_older(tx: Tx, before: datetime) -> None:
+    """Forgets mails made before the instant, also those that still wait. Index mail_created."""
+    await tx.execute("DELETE FROM mail WHERE created_at < $1", before)
 
 
 async def delete_all(tx: Tx) -> None:

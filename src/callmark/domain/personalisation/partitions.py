@@ -20,7 +20,7 @@ async def keep_partitions(deps: Deps) -> None:
 
 async def keep_partitions_at(deps: Deps, now: datetime) -> None:
     """As `keep_partitions`, for the instant that the product clock is about to have."""
-    await keep_days(deps.db, now, deps.settings.retention_days)
+    await keep_days(deps.db, now, deps.settings.retention_days, deps.settings.event_retention_days)
 
 
 async def drop_old_batches(deps: Deps) -> None:

@@ -14,8 +14,8 @@ async def forget_counted_tokens(deps: Deps) -> None:
 
 
 async def drop_old_calls(deps: Deps) -> None:
-    """Deletes what was signed and verified longer ago than records are kept. Safe to repeat."""
-    before = deps.clock.now() - timedelta(days=deps.settings.retention_days)
+    """Deletes what was signed and verified longer ago than it is kept. Safe to repeat."""
+    before = deps.clock.now() - timedelta(days=deps.settings.signed_call_days)
     async with deps.db.transaction() as tx:
         await queries.drop_signed_before(tx, before)
         await queries.drop_verified_before(tx, before)

@@ -76,6 +76,6 @@ async def newest_alarms(
 
 
 async def forget_old_alarms(deps: Deps) -> None:
-    """Deletes alarms that are older than records are kept. Safe to repeat."""
+    """Deletes alarms that are older than they are kept. Safe to repeat."""
     async with deps.db.transaction() as tx:
-        await queries.drop_raised_before(tx, deps.clock.now() - timedelta(days=deps.settings.retention_days))
+        await queries.drop_raised_before(tx, deps.clock.now() - timedelta(days=deps.settings.signed_call_days))

@@ -175,6 +175,15 @@ CREATE TABLE public.attempt_rest (
 
 COMMENT ON TABLE public.attempt_rest IS 'Attempts of days that have no partition yet; moved when their day gets its own.';
 
+CREATE TABLE public.audit_checkpoint (
+    seal_number bigint NOT NULL,
+    seal_sha256 bytea NOT NULL,
+    entry_count bigint NOT NULL,
+    pruned_at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE public.audit_checkpoint IS 'The seal of the last entry that was deleted because of its age, so that the rest can be verified.';
+
 CREATE TABLE public.audit_entry (
     id uuid NOT NULL,
     account_id uuid,
@@ -184,10 +193,31 @@ CREATE TABLE public.audit_entry (
     subject text NOT NULL,
     details json NOT NULL,
     address text NOT NULL,
-    at timestamp with time zone NOT NULL
+    at timestamp with time zone NOT NULL,
+    seal_number bigint,
+    content_sha256 bytea,
+    seal_sha256 bytea,
+    redacted_at timestamp with time zone
 );
 
 COMMENT ON TABLE public.audit_entry IS 'Every change made in the console; account null: a change to the installation.';
+
+COMMENT ON COLUMN public.audit_entry.seal_number IS 'Its place in the chain, from 1 without a gap; null: not sealed yet.';
+
+COMMENT ON COLUMN public.audit_entry.content_sha256 IS 'Of what it said when it was sealed.';
+
+COMMENT ON COLUMN public.audit_entry.seal_sha256 IS 'Of the seal before it, its place and its content_sha256.';
+
+COMMENT ON COLUMN public.audit_entry.redacted_at IS 'Since when it does not say a phone number any more that was erased.';
+
+CREATE TABLE public.audit_head (
+    only_row boolean DEFAULT true NOT NULL,
+    seal_number bigint NOT NULL,
+    seal_sha256 bytea NOT NULL,
+    CONSTRAINT audit_head_is_one CHECK (only_row)
+);
+
+COMMENT ON TABLE public.audit_head IS 'One row: the newest seal of the audit log.';
 
 CREATE TABLE public.batch (
     id uuid NOT NULL,
@@ -1304,8 +1334,14 @@ ALTER TABLE ONLY public.attempt
 ALTER TABLE ONLY public.attempt_rest
     ADD CONSTRAINT attempt_rest_pkey PRIMARY KEY (delivery_id, began_at, id);
 
+ALTER TABLE ONLY public.audit_checkpoint
+    ADD CONSTRAINT audit_checkpoint_pkey PRIMARY KEY (seal_number);
+
 ALTER TABLE ONLY public.audit_entry
     ADD CONSTRAINT audit_entry_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.audit_head
+    ADD CONSTRAINT audit_head_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (id);
@@ -1578,6 +1614,10 @@ CREATE UNIQUE INDEX api_key_reference ON public.api_key USING btree (reference);
 CREATE INDEX audit_entry_account_newest ON public.audit_entry USING btree (account_id, at DESC, id DESC);
 
 CREATE INDEX audit_entry_newest ON public.audit_entry USING btree (at DESC, id DESC);
+
+CREATE UNIQUE INDEX audit_entry_seal ON public.audit_entry USING btree (seal_number) WHERE (seal_number IS NOT NULL);
+
+CREATE INDEX audit_entry_unsealed ON public.audit_entry USING btree (id) WHERE (seal_number IS NULL);
 
 CREATE INDEX batch_account_newest ON public.batch USING btree (account_id, accepted_at DESC, id DESC);
 

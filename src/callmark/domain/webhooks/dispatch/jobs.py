@@ -8,7 +8,6 @@ from callmark.domain.webhooks import signing
 from callmark.domain.webhooks.dispatch import queries as dispatch_queries
 from callmark.domain.webhooks.dispatch.dispatcher import Dispatcher
 from callmark.kit.outbound import Outbound
-from callmark.kit.partitions import LOG_DAYS
 from callmark.kit.secret_key import derived
 from callmark.kit.work import Work
 
@@ -26,4 +25,4 @@ def deliveries(deps: Deps, outbound: Outbound) -> Work:
 async def forget_old_deliveries(deps: Deps) -> None:
     """Drops what still waits (for a paused webhook) when its days in the log are over."""
     async with deps.db.connection() as tx:
-        await dispatch_queries.delete_older(tx, deps.clock.now() - timedelta(days=LOG_DAYS))
+        await dispatch_queries.delete_older(tx, deps.clock.now() - timedelta(days=deps.settings.event_retention_days))

@@ -1,0 +1,134 @@
+"""The SQL of the audit log's chain."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from callmark.domain.audit.chain import START, AuditSeal, SealableEntry, SealedEntry
+from callmark.domain.ids import AccountId, AuditId
+from callmark.kit.db import Row, Tx, fetch_one
+
+_SAID = "id, account_id, actor_email, by_operator, action, subject, details, address, at"
+
+
+async def lock_head(tx: Tx) -> AuditSeal:
+    """The newest seal; until the transaction ends nobody else seals or prunes."""
+    return _seal(await fetch_one(tx, "SELECT seal_number, seal_sha256 FROM audit_head FOR UPDATE"))
+
+
+async def select_head(tx: Tx) -> AuditSeal:
+    """The newest seal."""
+    return _seal(await fetch_one(tx, "SELECT seal_number, seal_sha256 FROM audit_head"))
+
+
+async def select_unsealed(tx: Tx, limit: int) -> list[SealableEntry]:
+    """The oldest entries without a seal. Index audit_entry_unsealed."""
+    rows = await tx.fetch(f"SELECT {_SAID} FROM audit_entry WHERE seal_number IS NULL ORDER BY id LIMIT $1", limit)
+    return [_entry(row) for row in rows]
+
+
+async def count_unsealed(tx: Tx, before: datetime) -> tuple[int, int]:
+    """How many entries have no seal, and how many of these are older than the instant."""
+    row = await fetch_one(
+        tx,
+        "SELECT count(*) AS total, count(*) FILTER (WHERE at < $1) AS old FROM audit_entry WHERE seal_number IS NULL",
+        before,
+    )
+    return row["total"], row["old"]
+
+
+async def update_sealed(tx: Tx, sealed: Collection[tuple[SealableEntry, bytes, AuditSeal]], head: AuditSeal) -> None:
+    """Writes the seals, and the newest of them as the head."""
+    await tx.execute(
+        "UPDATE audit_entry e SET seal_number = s.number, content_sha256 = s.content, seal_sha256 = s.seal"
+        " FROM unnest($1::uuid[], $2::bigint[], $3::bytea[], $4::bytea[]) s (id, number, content, seal)"
+        " WHERE e.id = s.id",
+        [entry.id for entry, _, _ in sealed],
+        [seal.number for _, _, seal in sealed],
+        [content for _, content, _ in sealed],
+        [seal.sha256 for _, _, seal in sealed],
+    )
+    await tx.execute("UPDATE audit_head SET seal_number = $1, seal_sha256 = $2", head.number, head.sha256)
+
+
+async def select_sealed(tx: Tx, after: int, limit: int) -> list[SealedEntry]:
+    """The entries that follow the place `after` in the chain. Index audit_entry_seal."""
+    rows = await tx.fetch(
+        f"SELECT {_SAID}, seal_number, content_sha256, seal_sha256, redacted_at FROM audit_entry"
+        " WHERE seal_number > $1 ORDER BY seal_number LIMIT $2",
+        after,
+        limit,
+    )
+    return [
+        SealedEntry(_entry(row), row["content_sha256"] or b"", _seal(row), row["redacted_at"] is not None)
+        for row in rows
+    ]
+
+
+async def select_checkpoint(tx: Tx) -> AuditSeal | None:
+    """The seal of the newest entry that was pruned."""
+    row = await tx.fetchrow("SELECT seal_number, seal_sha256 FROM audit_checkpoint ORDER BY seal_number DESC LIMIT 1")
+    return _seal(row) if row else None
+
+
+async def select_last_older(tx: Tx, before: datetime) -> AuditSeal:
+    """The last place in the chain up to which every entry is older than the instant; START for none.
+
+    Reads from the beginning of the chain, index audit_entry_seal.
+    """
+    row = await tx.fetchrow(
+        "SELECT seal_number, seal_sha256 FROM audit_entry WHERE seal_number < coalesce("
+        "(SELECT seal_number FROM audit_entry WHERE seal_number IS NOT NULL AND at >= $1 ORDER BY seal_number LIMIT 1),"
+        " (SELECT seal_number FROM audit_head) + 1) ORDER BY seal_number DESC LIMIT 1",
+        before,
+    )
+    return _seal(row) if row else START
+
+
+async def prune(tx: Tx, up_to: AuditSeal, now: datetime) -> int:
+    """Deletes the entries up to that place and keeps its seal; how many were deleted."""
+    status = await tx.execute("DELETE FROM audit_entry WHERE seal_number <= $1", up_to.number)
+    count = int(status.rsplit(" ", 1)[-1])
+    await tx.execute(
+        "INSERT INTO audit_checkpoint (seal_number, seal_sha256, entry_count, pruned_at) VALUES ($1, $2, $3, $4)",
+        up_to.number,
+        up_to.sha256,
+        count,
+        now,
+    )
+    return count
+
+
+async def select_oldest(tx: Tx) -> datetime | None:
+    """When the first entry was written that is kept. Index audit_entry_newest."""
+    return await tx.fetchval("SELECT at FROM audit_entry ORDER BY at, id LIMIT 1")
+
+
+async def update_redacted(tx: Tx, entries: Iterable[tuple[AuditId, str, str]], now: datetime) -> None:
+    """Replaces subject and details of entries that said a number which is erased; their seals stay."""
+    rows = list(entries)
+    await tx.execute(
+        "UPDATE audit_entry e SET subject = r.subject, details = r.details::json, redacted_at = $4"
+        " FROM unnest($1::uuid[], $2::text[], $3::text[]) r (id, subject, details) WHERE e.id = r.id",
+        [entry_id for entry_id, _, _ in rows],
+        [subject for _, subject, _ in rows],
+        [details for _, _, details in rows],
+        now,
+    )
+
+
+def _seal(row: Row) -> AuditSeal:
+    return AuditSeal(row["seal_number"], row["seal_sha256"] or b"")
+
+
+def _entry(row: Row) -> SealableEntry:
+    return SealableEntry(
+        id=AuditId(row["id"]),
+        account_id=AccountId(row["account_id"]) if row["account_id"] else None,
+        actor_email=row["actor_email"],
+        by_operator=row["by_operator"],
+        action=row["action"],
+        subject=row["subject"],
+        details=row["details"],
+        address=row["address"],
+        at=row["at"],
+    )

@@ -1,0 +1,111 @@
+"""Every kind of thing that is kept for a time: for how long, by which setting, and in which tables."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+
+from callmark.domain.announced_calls.model import KEPT as ANNOUNCED
+from callmark.domain.idempotency.model import KEPT_FOR as KEYS
+from callmark.domain.numbers.proof_model import CODES_WITHIN
+from callmark.domain.previewed_files.model import KEPT_FOR as PREVIEWS
+from callmark.kit.settings import Settings
+
+_SLACK = timedelta(days=3)
+"""Days are dropped as wholes, and most jobs run once a day."""
+_SHORT_SLACK = timedelta(hours=3)
+"""Of what goes every hour."""
+_A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A table, and the column that says how old a row is; `by_id` finds the oldest by its id where no index does."""
+
+    name: LiteralString
+    column: LiteralString
+    by_id: bool = False
+
+
+@dataclass(frozen=True)
+class KeptKind:
+    """A kind of thing; `setting` empty: its time is fixed. `period` None: it is kept without an end."""
+
+    name: str
+    setting: str
+    period: timedelta | None
+    tables: tuple[KeptTable, ...]
+
+
+@dataclass(frozen=True)
+class KindState:
+    """A kind as it stands: when its oldest row was made, None for no row."""
+
+    kind: KeptKind
+    oldest_at: datetime | None
+    is_overdue: bool
+
+
+_CHOSEN: tuple[tuple[str, str, str, tuple[KeptTable, ...]], ...] = (
+    ("call records", "retention_days", "retention_days", (KeptTable("call_record", "ends_at"),)),
+    ("calls", "call_retention_days", "call_days", (KeptTable("call", "reported_at"),)),
+    (
+        "Call Me Back requests",
+        "callback_retention_days",
+        "callback_days",
+        (KeptTable("callback_request", "requested_at"),),
+    ),
+    (
+        "answers",
+        "answer_retention_days",
+        "answer_retention_days",
+        (KeptTable("feedback", "responded_at", by_id=True),),
+    ),
+    (
+        "signed calls",
+        "signed_call_retention_days",
+        "signed_call_days",
+        (
+            KeptTable("signed_call", "signed_at", by_id=True),
+            KeptTable("verified_call", "verified_at", by_id=True),
+            KeptTable("possible_spoof", "raised_at", by_id=True),
+        ),
+    ),
+    (
+        "events",
+        "event_retention_days",
+        "event_retention_days",
+        (
+            KeptTable("event", "created_at"),
+            KeptTable("delivery", "created_at"),
+            KeptTable("attempt", "began_at"),
+            KeptTable("waiting_delivery", "created_at"),
+        ),
+    ),
+    ("emails", "mail_retention_days", "mail_retention_days", (KeptTable("mail", "created_at"),)),
+    ("audit entries", "audit_retention_days", "audit_retention_days", (KeptTable("audit_entry", "at"),)),
+)
+"""Kinds that an installation decides on: name, setting, the field or property with the days, tables."""
+
+_FIXED = (
+    KeptKind("announced calls", "", ANNOUNCED, (KeptTable("announced_call", "shown_until"),)),
+    KeptKind("idempotency keys", "", KEYS, (KeptTable("idempotency_key", "created_at"),)),
+    KeptKind("previewed files", "", PREVIEWS, (KeptTable("file_draft", "created_at"),)),
+    KeptKind("number codes", "", CODES_WITHIN, (KeptTable("number_code", "requested_at"),)),
+)
+
+
+def kinds_of(settings: Settings) -> list[KeptKind]:
+    """Every kind, with what the installation's settings say; 0 days: it is kept without an end."""
+    chosen = [(name, setting, int(getattr(settings, days)), tables) for name, setting, days, tables in _CHOSEN]
+    return [
+        *(KeptKind(name, setting, timedelta(days=days) if days else None, of) for name, setting, days, of in chosen),
+        *_FIXED,
+    ]
+
+
+def state_of(kind: KeptKind, oldest_at: datetime | None, now: datetime) -> KindState:
+    """How the kind stands: overdue when its oldest row is past its time and past what the jobs need."""
+    if oldest_at is None or kind.period is None:
+        return KindState(kind, oldest_at, is_overdue=False)
+    slack = _SLACK if kind.period > _A_DAY else _SHORT_SLACK
+    return KindState(kind, oldest_at, is_overdue=oldest_at < now - kind.period - slack)

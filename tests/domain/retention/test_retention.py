@@ -1,0 +1,129 @@
+"""How long each kind is kept: what is older is overdue until the periodic jobs have run, and then it is gone."""
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import timedelta
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from tests.rows import put_row
+
+from callmark.domain.background.registry import PERIODIC
+from callmark.domain.deps import Deps
+from callmark.domain.retention import service
+from callmark.domain.retention.model import KeptKind, kinds_of
+from callmark.kit.settings import read_settings
+from callmark.processes.compose import open_deps
+from callmark.surfaces.cli.retention import retention
+
+SETTINGS = {
+    "retention_days": 10,
+    "call_retention_days": 7,
+    "callback_retention_days": 8,
+    "answer_retention_days": 9,
+    "signed_call_retention_days": 6,
+    "event_retention_days": 5,
+    "mail_retention_days": 5,
+    "audit_retention_days": 20,
+}
+JOBS = [name for name in PERIODIC if name == "partitions" or name.startswith("old_")]
+
+
+def with_settings(deps: Deps) -> Deps:
+    return replace(deps, settings=msgspec.structs.replace(deps.settings, **SETTINGS))
+
+
+async def put_of(deps: Deps, kind: KeptKind, age: timedelta) -> None:
+    for table in kind.tables:
+        async with deps.db.transaction() as tx:
+            await put_row(tx, table.name, deps.clock.now(), {table.column: deps.clock.now() - age})
+
+
+async def overdue(deps: Deps) -> set[str]:
+    async with deps.db.connection() as tx:
+        return {one.kind.name for one in await service.look(tx, deps.settings, deps.clock.now()) if one.is_overdue}
+
+
+async def test_what_is_too_old_is_overdue_until_the_jobs_have_run(deps: Deps) -> None:
+    deps = with_settings(deps)
+    kinds = kinds_of(deps.settings)
+    assert await overdue(deps) == set()
+    for kind in kinds:
+        assert kind.period
+        await put_of(deps, kind, kind.period + timedelta(days=4))
+    assert await overdue(deps) == {kind.name for kind in kinds}
+    async with deps.db.connection() as tx:
+        finding = await service.check(tx, deps.settings, deps.clock.now())
+    assert (finding.ok, "call records, calls, " in finding.detail) == (False, True)
+    for name in JOBS:
+        await PERIODIC[name][1](deps)
+    assert await overdue(deps) == set()
+    async with deps.db.connection() as tx:
+        found = await service.look(tx, deps.settings, deps.clock.now())
+        assert (await service.check(tx, deps.settings, deps.clock.now())).ok
+    left = {one.kind.name: one.oldest_at for one in found if one.oldest_at}
+    assert list(left) == ["audit entries"]  # the line that says what was deleted of the log
+
+
+async def test_what_is_younger_than_its_setting_stays(deps: Deps) -> None:
+    deps = with_settings(deps)
+    kinds = kinds_of(deps.settings)
+    for kind in kinds:
+        assert kind.period
+        await put_of(deps, kind, kind.period - timedelta(minutes=1))
+    for name in JOBS:
+        await PERIODIC[name][1](deps)
+    async with deps.db.connection() as tx:
+        found = await service.look(tx, deps.settings, deps.clock.now())
+    assert all(
+        one.oldest_at == deps.clock.now() - (one.kind.period or timedelta()) + timedelta(minutes=1) for one in found
+    )
+
+
+def test_a_kind_without_a_setting_of_its_own_is_kept_as_long_as_records() -> None:
+    settings = read_settings({}, retention_days=77)
+    days = {kind.setting: kind.period.days if kind.period else None for kind in kinds_of(settings) if kind.setting}
+    assert days == {
+        "retention_days": 77,
+        "call_retention_days": 77,
+        "callback_retention_days": 77,
+        "answer_retention_days": None,
+        "signed_call_retention_days": 77,
+        "event_retention_days": 30,
+        "mail_retention_days": 30,
+        "audit_retention_days": None,
+    }
+
+
+@pytest.mark.parametrize("days", [0, 31])
+def test_events_are_kept_for_a_month_at_most_because_no_longer_time_shows(days: int) -> None:
+    with pytest.raises(
+        Exception, match="CALLMARK_EVENT_RETENTION_DAYS is invalid: it must be a whole number from 1 to 30"
+    ):
+        read_settings({"CALLMARK_EVENT_RETENTION_DAYS": str(days)})
+
+
+async def test_the_command_says_what_is_overdue_by_its_exit_status(deps: Deps) -> None:
+    ended = await asyncio.to_thread(run, deps, "--json")
+    told = {one["kind"]: one for one in json.loads(ended.stdout)}
+    assert (ended.exit_code, told["calls"]["days"], told["calls"]["overdue"]) == (0, 30, False)
+    assert told["calls"]["setting"] == "CALLMARK_CALL_RETENTION_DAYS"
+    async with deps.db.transaction() as tx:
+        old = deps.real_clock.now() - timedelta(days=40)
+        await put_row(tx, "call", old, {"reported_at": old})
+    ended = await asyncio.to_thread(run, deps)
+    assert ended.exit_code == 1
+    (line,) = [line for line in ended.stdout.splitlines() if line.startswith("calls ")]
+    assert line.endswith("yes")
+
+
+def run(deps: Deps, *args: str) -> Result:
+    """The command as it ended, run by a script."""
+
+    def opened(_: object) -> AbstractAsyncContextManager[Deps]:
+        return open_deps(deps.settings, "operator")
+
+    return CliRunner().invoke(retention, args, obj=opened)
