@@ -70,6 +70,15 @@ async def test_a_call_that_nobody_signed_is_one_of_the_record_that_was_open_when
     assert (call.shown_at, call.details.verification) == (None, None)
 
 
+async def test_a_call_that_nobody_signed_and_that_failed_verification_is_one_of_no_record(there: Network) -> None:
+    receiver = phone()
+    record = await there.announce(receiver)
+    await there.verify(["a.b.c;info=<https://x.example/c.pem>"], receiver)
+    answer = await there.post("calls", outcome(there, receiver, shown=False))
+    assert (answer.json()["source"], answer.json()["record_id"]) == ("none", None)
+    assert await calls.calls_of_record(there.deps, record.key.id) == []
+
+
 async def test_a_missed_call_allows_a_callback_request(there: Network) -> None:
     receiver = phone()
     await there.sign(receiver)

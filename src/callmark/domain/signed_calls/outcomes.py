@@ -44,8 +44,9 @@ class CallOutcome:
 async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
     """The call as it is kept, committed on return. Of one `call_id` the first report stands.
 
-    It is a call of the record that was signed; without a signing, of the record that was open when it began. Raises
-    NotAuthorised for a call of another account than the edge's.
+    It is a call of the record that was signed; without a signing, of the record that was open when it began, unless
+    its verification failed: then someone else may have made it. Raises NotAuthorised for a call of another account
+    than the edge's.
     """
     now = deps.clock.now()
     began = now - timedelta(seconds=outcome.seconds)
@@ -54,6 +55,8 @@ async def report_outcome(deps: Deps, edge: Edge, outcome: CallOutcome) -> Call:
         signed = await queries.newest_signed(tx, outcome.receiver, outcome.caller, since)
         verified = await queries.newest_verified(tx, outcome.receiver, outcome.caller, since)
     source, record_id = await _identity(deps, edge, outcome, signed, began)
+    if signed is None and verified is not None and verified.verstat is Verstat.FAILED:
+        source, record_id = CallSource.NONE, None
     seen_at = verified.verified_at if verified else signed.signed_at if signed else began
     return await calls.report_ended(deps, _call(outcome, source, record_id, seen_at, now, verified))
 
