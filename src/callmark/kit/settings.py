@@ -124,6 +124,15 @@ class Settings(RetentionSettings, frozen=True, forbid_unknown_fields=True, kw_on
         int,
         Meta(ge=2, le=200, description="Database connections per process, plus up to 8 for batched statements."),
     ] = 10
+    api_load: Annotated[
+        int,
+        Meta(
+            ge=256,
+            le=100_000,
+            description="Work that each process takes in at once for the API: a request counts 1, and 1 more for each"
+            " 16 KiB of its body. Beyond that it answers 503 at once; no account gets more than is left free.",
+        ),
+    ] = 1024
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Meta(description="Lowest level that is logged.")
     ] = "info"

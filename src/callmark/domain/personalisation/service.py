@@ -50,6 +50,7 @@ from callmark.kit.errors import Conflict, Forbidden, NotFound, StillRunning
 from callmark.kit.fanout import Answer, Push
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber, shorten
+from callmark.kit.workload import aside
 from callmark.record_rules.fields import Faulty, NewRecord
 
 log = structlog.get_logger(__name__)
@@ -164,7 +165,7 @@ async def push_now(
     await _insert(deps, batch_id, _insertable(single, batch_id, good, now + TAKEN_OVER_AFTER), claim)
     if reach is Reach.REACHABLE:
         taken_s = (deps.real_clock.now() - began).total_seconds()
-        with patience.waiting() as left_s:
+        with aside(), patience.waiting() as left_s:
             within_s = max(min(deps.settings.real_time_deadline_s - taken_s, left_s - SETTLING_S), 0)
             outcome, sent_at = await _push_one(deps, single, timedelta(seconds=within_s)), now
     else:

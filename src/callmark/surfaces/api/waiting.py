@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from callmark.kit.errors import RequestCutOff, TooManyRequests, Unavailable
 from callmark.kit.tasks import end
+from callmark.kit.workload import aside
 from callmark.surfaces.api.documented import bad
 from callmark.surfaces.api.request import ApiRequest, refuse, whole
 from callmark.surfaces.api.route import ErrorDoc, ParamDoc
@@ -61,7 +62,7 @@ async def wait_until(
         return found
     news = asyncio.Event()
     ends_at = request.deps.real_clock.now() + wait
-    with request.line.room.place(request.account_id):
+    with aside(), request.line.room.place(request.account_id):
         async with request.line.watched(news.set), _listening(request, topic, news.set):
             while True:
                 news.clear()

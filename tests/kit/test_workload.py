@@ -1,0 +1,74 @@
+"""What a process takes in at once, and whose work it is."""
+
+from contextlib import ExitStack
+
+import pytest
+from hypothesis import given, strategies as st
+
+from callmark.kit.errors import Unavailable
+from callmark.kit.workload import Workload, aside
+
+
+def _take(load: Workload, held: ExitStack, owner: str, units: int = 1) -> bool:
+    """Whether there was room."""
+    try:
+        held.enter_context(load.share(owner, units))
+    except Unavailable:
+        return False
+    return True
+
+
+def _fill(load: Workload, held: ExitStack, owner: str) -> int:
+    """How much of it an owner gets who wants all."""
+    count = 0
+    while _take(load, held, owner):
+        count += 1
+    return count
+
+
+def test_one_owner_gets_half_and_leaves_room_for_others() -> None:
+    with ExitStack() as held:
+        load = Workload(100)
+        assert [_fill(load, held, owner) for owner in ("acme", "borealis", "corvus")] == [50, 25, 13]
+        assert _fill(load, held, "acme") == 0
+
+
+def test_what_is_done_makes_room() -> None:
+    load = Workload(10)
+    for _ in range(3):
+        with ExitStack() as held:
+            assert _fill(load, held, "acme") == 5
+
+
+def test_who_waits_for_someone_outside_holds_nothing() -> None:
+    load = Workload(2)
+    with load.share("acme", 1):
+        with pytest.raises(Unavailable), load.share("acme", 1):
+            pass
+        with aside(), load.share("acme", 1):
+            with aside():
+                pass
+            with pytest.raises(Unavailable), load.share("acme", 1):
+                pass
+
+
+def test_nothing_is_held_outside_of_a_request() -> None:
+    with aside():
+        pass
+    load = Workload(4)
+    with load.share("acme", 2):
+        pass
+    with load.share("acme", 4), aside(), aside():
+        pass
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), max_size=60))
+def test_an_owner_never_holds_more_than_is_left_free(wanted: list[tuple[str, int]]) -> None:
+    load, mine = Workload(64), dict.fromkeys("abc", 0)
+    with ExitStack() as held:
+        for owner, units in wanted:
+            fits = mine[owner] + units <= 64 - sum(mine.values())
+            assert _take(load, held, owner, units) is fits
+            mine[owner] += units if fits else 0
+    with load.share("a", 64):
+        pass
