@@ -253,3 +253,64 @@ async def test_the_body_of_a_request_behind_another_is_refused_in_its_turn(port:
     assert got.startswith(b"HTTP/1.1 200 OK\r\n")
     assert got.count(b"HTTP/1.1 ") == 2
     assert b"hello" + b"HTTP/1.1 400 " in got
+
+
+async def test_bytes_that_trickle_do_not_prolong_a_body(impatient: int) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, impatient)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
+    trickle = asyncio.create_task(_trickle(writer))
+    async with asyncio.timeout(5):
+        got = await reader.readuntil(b"\r\n")
+    trickle.cancel()
+    writer.close()
+    assert got.startswith(b"HTTP/1.1 408 ")
+
+
+async def _much(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers at once, whatever is still to come: with much at `/much`, with little elsewhere."""
+    if scope["type"] == "lifespan":
+        await hello(scope, receive, send)
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": bytes(30_000_000 if scope["path"] == "/much" else 1)})
+
+
+@pytest.fixture
+async def hasty() -> AsyncGenerator[int]:
+    server, stop = Server(_much, open_socket(LOOPBACK, 0), reads_nothing_s=0.1), asyncio.Event()
+    running = asyncio.create_task(server.run_until(stop))
+    await asyncio.wait_for(server.up.wait(), 5)
+    yield server.port
+    stop.set()
+    await running
+
+
+@pytest.mark.parametrize("head", [b"", b"Connection: close\r\n"])
+async def test_a_client_that_reads_nothing_is_cut_off(hasty: int, head: bytes) -> None:
+    reader, writer = await asyncio.open_connection(LOOPBACK, hasty, limit=1000)
+    writer.write(b"GET /much HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n")
+    async with asyncio.timeout(10):
+        while await _answer(hasty, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+            try:
+                writer.write(b" ")  # the kernel tells of a connection that was cut when it is written to
+                await writer.drain()
+            except ConnectionError:
+                break
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await reader.readexactly(30_000_000)
+    writer.close()
+
+
+async def test_a_body_without_end_is_not_read_once_its_request_is_answered(hasty: int) -> None:
+    _, writer = await asyncio.open_connection(LOOPBACK, hasty)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
+    async with asyncio.timeout(10):
+        with pytest.raises(ConnectionError):
+            await _write_for_ever(writer)
+    writer.close()
+
+
+async def _write_for_ever(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(bytes(100_000))
+        await writer.drain()

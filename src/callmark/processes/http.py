@@ -19,6 +19,7 @@ from callmark.kit.fastpath.http_protocol import BODY_SILENT_S, HEAD_WITHIN_S, Ht
 from callmark.kit.fastpath.websockets import WebSocketProtocol
 from callmark.kit.health import readyz
 from callmark.kit.tasks import end, run_all
+from callmark.processes.stalled import READS_NOTHING_S, StalledConnections
 from callmark.surfaces.http import render_error
 from callmark.surfaces.metrics import MetricsPage
 
@@ -43,7 +44,7 @@ class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and says when it serves.
 
     `trusted_proxies`: addresses and networks, separated by commas, whose `X-Forwarded-For` and `…-Proto` are used.
-    `head_within_s` and `body_silent_s` bound how long a client may let a request wait.
+    `head_within_s`, `body_silent_s` and `reads_nothing_s` bound how long a client may let a request or an answer wait.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Server(uvicorn.Server):
         trusted_proxies: str = "",
         head_within_s: float = HEAD_WITHIN_S,
         body_silent_s: float = BODY_SILENT_S,
+        reads_nothing_s: float = READS_NOTHING_S,
     ) -> None:
         protocol: Any = partial(
             HttpProtocol, render_refusal=render_error, head_within_s=head_within_s, body_silent_s=body_silent_s
@@ -78,6 +80,7 @@ class Server(uvicorn.Server):
             )
         )
         self._sock = sock
+        self._stalled = StalledConnections(lambda: self.server_state.connections, reads_nothing_s)
         self.up = asyncio.Event()
 
     @property
@@ -106,6 +109,7 @@ class Server(uvicorn.Server):
         """
         serving = asyncio.create_task(self._guarded())
         stopping = asyncio.create_task(stop.wait())
+        watching = asyncio.create_task(self._stalled.run())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():
@@ -114,7 +118,7 @@ class Server(uvicorn.Server):
             self.should_exit = True
             await serving
         finally:
-            await end([stopping, serving])
+            await end([stopping, serving, watching])
 
     async def _guarded(self) -> None:
         try:

@@ -17,7 +17,13 @@ HEAD_WITHIN_S = 20.0
 """How long a connection may take to a request's whole head, from its opening or from the head's first byte."""
 
 BODY_SILENT_S = 60.0
-"""How long a request's body may come to a halt."""
+"""How long `SLOWEST_BODY_BYTES` of a request's body, or the rest of it, may take."""
+
+SLOWEST_BODY_BYTES = 30_000
+"""A client that sends a byte now and then would hold its connection for as long as it likes."""
+
+MOST_UNREAD_BYTES = 4 << 20
+"""What is taken of a body after its request has been answered; then the connection is closed."""
 
 _REASONS = {400: "Bad Request", 408: "Request Timeout"}
 _HOST = re.compile(rb"[^\s/\\?#@,\x00-\x20\x7f]*").fullmatch
@@ -55,6 +61,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes: int | None = None
         """Bytes read of a head that is not complete; None outside of one."""
         self._in_body = False
+        self._body_bytes = 0
+        """Of a body, since its time limit began."""
+        self._unread_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._waiting_refusal: AppError | None = None
         """Of a request behind one that has not been answered yet."""
@@ -76,7 +85,7 @@ class HttpProtocol(HttpToolsProtocol):
         """A request begins: its scope is made."""
         super().on_message_begin()
         self.scope["extensions"] = {"callmark.connection": {"cut": self.transport.abort}}
-        self._head_bytes = 0
+        self._head_bytes, self._unread_bytes = 0, 0
 
     def on_headers_complete(self) -> None:
         """The head is complete: the application is called. Raises ValueError, which refuses it, for a bad `Host`."""
@@ -102,6 +111,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing() or self.transport.get_protocol() is not self:
             return
+        if self._in_body and self.cycle.response_complete:
+            self._unread_bytes += len(data)
+            if self._unread_bytes > MOST_UNREAD_BYTES:
+                self.transport.close()
+                return
+        self._body_bytes += len(data)
         self._wait_on(in_head=in_head)
         if self._head_bytes is None:
             return
@@ -132,7 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
         answers_more = bool(self.pipeline)
         super().on_response_complete()
         if self._waiting_refusal and not answers_more and not self.transport.is_closing():
-            self._refuse(self._waiting_refusal)
+            self.loop.call_soon(self._refuse, self._waiting_refusal)  # a head without a body leaves at the turn's end
 
     def _check_host(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]
@@ -154,7 +169,8 @@ class HttpProtocol(HttpToolsProtocol):
             if not (in_head and self._timer):
                 self._wait(self._head_within_s)
         elif self._in_body:
-            self._wait(self._body_silent_s)
+            if in_head or self._body_bytes >= SLOWEST_BODY_BYTES or not self._timer:
+                self._wait(self._body_silent_s)
         elif self.cycle.response_complete:  # the rest of a body that was answered before it was whole
             self._wait(self._head_within_s)
         else:
@@ -163,6 +179,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _wait(self, seconds: float | None) -> None:
         if self._timer:
             self._timer.cancel()
+        self._body_bytes = 0
         self._timer = None if seconds is None else self.loop.call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:
