@@ -71,19 +71,18 @@ class _Parser(MultiPartParser):
         super().__init__(request.headers, stream, max_files=20, max_part_size=LARGEST_TEXT_BYTES + 1)
         self._fed, self._text_at, self._value_at = 0, 0, 0
         self._largest, self._text_bytes, self._file_bytes = largest_bytes, 0, 0
-        self._is_in_part = False
+        self._is_whole = False
 
     async def parse(self) -> FormData:
         form = await super().parse()
-        if self._is_in_part:
+        if not self._is_whole:
             for file in self._files_to_close_on_error:
                 file.close()
-            raise MultiPartException("The last part has no end.")
+            raise MultiPartException("The form has no end.")
         return form
 
     def on_part_begin(self) -> None:
         super().on_part_begin()
-        self._is_in_part = True
         self._file_bytes = 0
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
@@ -110,13 +109,15 @@ class _Parser(MultiPartParser):
         super().on_header_end()
 
     def on_part_end(self) -> None:
-        self._is_in_part = False
         if self._current_part.file is None:
             _check(bytes(self._current_part.data), self._text_at)
         super().on_part_end()
         name, value = self.items[-1]
         if isinstance(value, UploadFile) and self._file_bytes > self._largest:
             self.items[-1] = name, LargeFile(value.file, filename=value.filename, headers=value.headers)
+
+    def on_end(self) -> None:
+        self._is_whole = True
 
     async def _counted(self, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         async for piece in stream:
