@@ -17,7 +17,7 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from bench.p4_resolve import make_days
+from bench.filling import make_days
 from bench.report import Row, cost
 from bench.stage import Stage, make_label, stage
 from callmark.domain.credentials import service as credentials

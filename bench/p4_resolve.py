@@ -5,40 +5,23 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 
 import asyncpg
 import msgspec
 from websockets.asyncio.client import connect
 
+from bench.filling import CALLER, fill, make_days, receiver
 from bench.report import Row, cost, rate
 from bench.stage import Stage, registered, stage
-from callmark.domain.personalisation.partitions import keep_partitions_at
-from callmark.kit.phone import PhoneNumber
 
 RECORDS = int(os.environ.get("BENCH_RECORDS", "10000000"))
 RECEIVERS = 100_000
 ASKING = 8
-FILLING, STEP = 2, 250_000
 SECONDS = 6.0
 ROUNDS = 3
-DAYS = 20
-CALLER = "918040001234"
 
-# Each receiver's records are spread over twenty days and thirty callers; each has one of CALLER that is open now.
-FILL = """
-INSERT INTO call_record (receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_id,
-  label_name, call_reason, starts_at, accepted_at, outcome, sent_at, settled_at)
-SELECT '9198' || lpad((n % $2)::text, 8, '0'), ends_at, gen_random_uuid(), $3, $4, 0,
-  CASE WHEN n < $2 THEN $5 ELSE '9180' || lpad((n / $2 % 30)::text, 8, '0') END, $6, 'Acme Deliveries',
-  'Your parcel arrives today', ends_at - interval '3 hours', ends_at - interval '4 hours', 'success', ends_at, ends_at
-FROM (
-  SELECT n, $1::timestamptz + interval '2 hours'
-    - (CASE WHEN n < $2 THEN 0 ELSE n % $7 END) * interval '1 day' AS ends_at
-  FROM generate_series($8::bigint, $9::bigint) n
-) made
-"""
 LOOK_UP = """
 SELECT r.id, r.label_name, l.logo_sha256 FROM call_record r JOIN label l ON l.id = r.label_id
 WHERE r.receiver_number = $1 AND r.ends_at > $3 AND r.ends_at <= $4 AND r.caller_number = $2 AND r.starts_at <= $3
@@ -50,9 +33,9 @@ ORDER BY r.accepted_at DESC, r.position DESC, r.id DESC LIMIT 1
 async def run() -> list[Row]:
     async with stage(roles="gateway", accounts_count=1) as on:
         began = time.perf_counter()
-        await fill(on, await make_days(on), 0, RECORDS)
+        await fill(on, await make_days(on), RECEIVERS, RECORDS // RECEIVERS)
         print(f"p4: {RECORDS:,} records written in {time.perf_counter() - began:.0f} s")
-        numbers = [PhoneNumber(f"9198{i:08d}") for i in random.sample(range(RECEIVERS), ASKING)]
+        numbers = [receiver(i) for i in random.sample(range(RECEIVERS), ASKING)]
         tokens = await registered(on, numbers)
         return [row for _ in range(ROUNDS) for row in await _round(on, tokens)]
 
@@ -75,32 +58,6 @@ async def _round(on: Stage, tokens: Sequence[str]) -> list[Row]:
     ]
 
 
-async def make_days(on: Stage, days: int = DAYS) -> datetime:
-    """Makes the partitions of the last days, which `fill` writes to; the instant that its records are spread around."""
-    now = on.deps.clock.now()
-    for day in range(days, -1, -1):
-        await keep_partitions_at(on.deps, now - timedelta(days=day))
-    return now
-
-
-async def fill(on: Stage, now: datetime, stored: int, size: int) -> None:
-    """Stores records until there are `size`, `stored` of which `fill` has written before."""
-    parts = iter(range(stored, size, STEP))
-    await asyncio.gather(*(_fill_parts(on, now, parts, size) for _ in range(FILLING)))
-
-
-async def _fill_parts(on: Stage, now: datetime, parts: Iterator[int], size: int) -> None:
-    """Writes parts until none is left; the iterator is shared."""
-    connection = await asyncpg.connect(on.deps.settings.reached_postgres)
-    account = on.accounts[0]
-    ids = (account.id, account.id, CALLER, account.label_id)
-    for first in parts:
-        last = min(first + STEP, size) - 1
-        await connection.execute(FILL, now, RECEIVERS, *ids, DAYS, first, last, timeout=600)
-    await connection.execute("ANALYZE call_record", timeout=600)
-    await connection.close()
-
-
 async def _bare(on: Stage) -> float:
     """Look-ups a second of as many connections as handsets ask, with nothing around them."""
     dsn = on.deps.settings.reached_postgres
@@ -111,7 +68,7 @@ async def _bare(on: Stage) -> float:
         connection = await asyncpg.connect(dsn, server_settings={"jit": "off"})
         look_up = await connection.prepare(LOOK_UP)
         for count in itertools.count():
-            number = f"9198{random.randrange(RECEIVERS):08d}"
+            number = receiver(random.randrange(RECEIVERS))
             assert await look_up.fetchrow(number, CALLER, now, now + timedelta(hours=24))
             if time.perf_counter() > until:
                 await connection.close()

@@ -1,26 +1,33 @@
 """P7: what a record costs while stored records grow: bulk, real time and resolve at each size, beside the first size.
 
-Costs are processor time of the whole installation, the better of `ROUNDS`, because noise on the machine hardly touches
-them. `BENCH_P7` names the sizes: `BENCH_P7=1000000,10000000,50000000` wants hours of filling and 50 GB of disk.
+There is an installation for each size, and they are measured in turns, so that what else the machine does is the same
+for all. Costs are processor time of a whole installation. Receivers grow with the records, ten records each; those that
+are pushed to are spread, so that each has a page of the indexes to itself. `BENCH_P7` names the sizes;
+`BENCH_P7=1000000,10000000,50000000` wants 40 GB of disk.
 """
 
 import asyncio
 import itertools
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 
 import msgspec
 
 from bench.cpu import per_item, seconds_by_kind
+from bench.filling import CALLER, fill, make_days, receiver
 from bench.load import closed_loop, request
-from bench.p4_resolve import CALLER, RECEIVERS, ask, fill, make_days
+from bench.p4_resolve import ask
 from bench.report import Row, ratio_of_costs
-from bench.stage import Stage, connected_handsets, numbers, registered, stage
+from bench.stage import Stage, connected_handsets, registered, stage
 from callmark.kit.phone import PhoneNumber
 
 SIZES = [int(size) for size in os.environ.get("BENCH_P7", "1000000,4000000").split(",")]
+EACH = 10
 ROUNDS = 3
 BATCHES, SIZE = 60, 500
 PUSHES = 3000
@@ -43,21 +50,39 @@ class Cost(NamedTuple):
     resolve: Spent
 
 
+@dataclass(frozen=True)
+class Grown:
+    """An installation with so many records."""
+
+    size: int
+    on: Stage
+    bulk: list[bytes]
+    one_by_one: list[bytes]
+    tokens: list[str]
+
+
 async def run() -> list[Row]:
-    costs: list[Cost] = []
+    async with AsyncExitStack() as stack:
+        grown = [await stack.enter_async_context(_grown(size)) for size in SIZES]
+        for each in grown:  # connections are made, statements prepared
+            await _cost(each)
+        rounds = [[await _cost(each) for each in grown] for _ in range(ROUNDS)]
+    return [
+        row for costs in rounds for size, cost in zip(SIZES, costs, strict=True) for row in _rows(size, cost, costs[0])
+    ]
+
+
+@asynccontextmanager
+async def _grown(size: int) -> AsyncGenerator[Grown]:
+    receivers = size // EACH
+    pushed = [receiver(i * receivers // SIZE) for i in range(SIZE)]
     async with stage(roles="api,gateway,worker", accounts_count=8) as on:
-        pushed = numbers(SIZE)
-        asking = [PhoneNumber(f"9198{RECEIVERS - 1 - i:08d}") for i in range(ASKING)]
-        now = await make_days(on)
+        began = perf_counter()
+        await fill(on, await make_days(on), receivers, EACH)
+        print(f"p7: {size:,} records in {perf_counter() - began:.0f} s, {_disk_gb(on):.1f} GB on disk")
+        tokens = await registered(on, [receiver(receivers - 1 - i) for i in range(ASKING)])
         async with connected_handsets(on, pushed):
-            tokens = await registered(on, asking)
-            for stored, size in itertools.pairwise([0, *SIZES]):
-                await fill(on, now, stored, size)
-                costs.append(await _cost(on, pushed, tokens))
-                print(f"p7: {size:,} records, {_disk_gb(on):.1f} GB on disk")
-                for what, spent in zip(Cost._fields, costs[-1], strict=True):
-                    print(f"p7: {what}: {spent.by_kind}")
-    return [row for size, cost in zip(SIZES, costs, strict=True) for row in _rows(size, cost, costs[0])]
+            yield Grown(size, on, _bulk(on, pushed), _real_time(on, pushed), tokens)
 
 
 def _rows(size: int, cost: Cost, first: Cost) -> list[Row]:
@@ -65,18 +90,22 @@ def _rows(size: int, cost: Cost, first: Cost) -> list[Row]:
     return [
         ratio_of_costs("P7", f"{what}, among {size:,} records", before=before.us, figure=now.us, unit="µs", aim=AIM)
         for what, now, before in zip(names, cost, first, strict=True)
+        if first is not cost
     ]
 
 
-async def _cost(on: Stage, receivers: Sequence[PhoneNumber], tokens: Sequence[str]) -> Cost:
+async def _cost(grown: Grown) -> Cost:
+    on = grown.on
     async with on.deps.db.connection() as tx:
-        await tx.execute("CHECKPOINT")  # the writing of what was filled in is not to be charged to what comes
-    bulk, one_by_one = _bulk(on, receivers), _real_time(on, receivers)
-    return Cost(
-        min([await _spent(on, lambda: _push_bulk(on, bulk)) for _ in range(ROUNDS)]),
-        min([await _spent(on, lambda: _push_each(on, one_by_one)) for _ in range(ROUNDS)]),
-        min([await _spent(on, lambda: _resolve(on, tokens)) for _ in range(ROUNDS)]),
+        await tx.execute("CHECKPOINT")  # the writing of what came before is not to be charged to what comes
+    cost = Cost(
+        await _spent(on, lambda: _push_bulk(on, grown.bulk)),
+        await _spent(on, lambda: _push_each(on, grown.one_by_one)),
+        await _spent(on, lambda: _resolve(on, grown.tokens)),
     )
+    for what, spent in zip(Cost._fields, cost, strict=True):
+        print(f"p7: among {grown.size:,}: {what}: {spent.us:.0f} µs: {spent.by_kind}")
+    return cost
 
 
 async def _spent(on: Stage, work: Callable[[], Awaitable[int]]) -> Spent:
