@@ -10,7 +10,7 @@ import msgspec
 from bench.load import closed_loop, request
 from bench.report import Row, rate
 from bench.stage import Stage, numbers, psql, stage
-from callmark.domain.personalisation.queries import AcceptedRecord
+from callmark.domain.personalisation.batch_rows import COLUMNS
 from callmark.kit.db import own_names
 
 BATCHES = 300
@@ -52,7 +52,7 @@ def _v1(record: dict[str, object]) -> dict[str, object]:
 async def _copy(on: Stage) -> float:
     """Rows per second of psql, one connection, into a table like a day of `call_record`, indexes included."""
     dsn = on.deps.settings.reached_postgres
-    columns = ", ".join(AcceptedRecord._fields)
+    columns = ", ".join(COLUMNS)
     file = on.data.parent / "rows.bin"
     async with on.deps.db.connection() as tx:
         day = own_names(await tx.fetchval("SELECT tableoid::regclass::text FROM call_record LIMIT 1"))

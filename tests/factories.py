@@ -1,9 +1,10 @@
 """Makes valid things for tests: sensible by default, so that a test says only what matters to it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -27,6 +28,7 @@ from callmark.domain.structure.catalogue import catalogue_entry_named
 from callmark.domain.structure.model import Department, Operation, Process
 from callmark.kit.ids import new_id
 from callmark.kit.phone import PhoneNumber
+from callmark.record_rules.fields import NewRecord
 
 ALICE = Actor(ActorKind.MEMBER, "alice@acme.example")
 """An admin of the account."""
@@ -60,10 +62,23 @@ async def make_label(
     )
 
 
-async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, submitted: Sequence[Submitted]) -> Batch:
+class Sent(NamedTuple):
+    """A record of a batch, and its JSON should it turn out bad."""
+
+    record: NewRecord
+    as_sent: Callable[[], bytes]
+
+
+async def submit_batch(deps: Deps, account_id: AccountId, rules: Rules, sent: Sequence[Sent]) -> Batch:
     """A batch, accepted and not pushed."""
+
+    def as_sent(position: int) -> bytes:
+        return sent[position].as_sent()
+
     async with deps.db.transaction() as tx:
-        return await personalisation.submit_batch(tx, deps, account_id, rules, submitted)
+        return await personalisation.submit_batch(
+            tx, deps, account_id, rules, Submitted([one.record for one in sent], as_sent)
+        )
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from tests.alerting import PROMTOOL, RULES, Looks, judge
 from tests.domain.personalisation.test_service import new_record
 from tests.domain.signer_certificates.staging import key_pem, make_authority, pem
 from tests.domain.webhooks.receiving import QUICK, hang, receiver, staged, status
-from tests.factories import ALICE, Cast, make_cast, phone, submit_batch
+from tests.factories import ALICE, Cast, Sent, make_cast, phone, submit_batch
 from tests.scraping import Scrape, Series, scrape
 from tests.surfaces.test_metrics import living
 from tests.waiting import until
@@ -34,7 +34,6 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.mail import jobs as mail_jobs, service as mail
 from callmark.domain.personalisation import partitions
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.domain.policy.model import SYSTEM
 from callmark.domain.signer_certificates import service as signer_certificates
@@ -230,7 +229,7 @@ async def test_a_disk_without_room(well: Deps) -> None:
 
 async def push(deps: Deps, cast: Cast, receivers: Iterable[str]) -> None:
     records = [new_record(deps, cast, receiver=receiver) for receiver in receivers]
-    await submit_batch(deps, cast.account.id, V2, [Submitted(record, lambda: b"{}") for record in records])
+    await submit_batch(deps, cast.account.id, V2, [Sent(record, lambda: b"{}") for record in records])
     await run_due_once(deps)
 
 
@@ -290,7 +289,7 @@ async def test_real_time_pushes_that_take_too_long(well: Deps) -> None:
 async def test_a_batch_that_no_worker_takes(well: Deps, clock: FakeClock) -> None:
     cast = await make_cast(well)
     before = await scrape(well)
-    await submit_batch(well, cast.account.id, V2, [Submitted(new_record(well, cast), lambda: b"{}")])
+    await submit_batch(well, cast.account.id, V2, [Sent(new_record(well, cast), lambda: b"{}")])
     clock.advance(2 * MINUTE)
     judge({HOST: Looks(before, await scrape(well))}, "CallmarkQueueLate")
 

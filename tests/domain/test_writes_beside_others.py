@@ -21,9 +21,9 @@ from callmark.domain.events import service as events
 from callmark.domain.events.model import EventType
 from callmark.domain.ids import AccountId, BatchId, DeliveryId, EventId, RecordId, WebhookId
 from callmark.domain.personalisation import queries
+from callmark.domain.personalisation.batch_rows import BatchRows
 from callmark.domain.personalisation.batches import queries as batch_queries
 from callmark.domain.personalisation.model import Batch, Outcome, RecordKey, Settlement
-from callmark.domain.personalisation.queries import AcceptedRecord
 from callmark.domain.personalisation.sweeping import queries as sweep_queries
 from callmark.domain.personalisation.sweeping.queries import OpenBatch
 from callmark.domain.webhooks.deliveries import queries as delivery_queries
@@ -31,6 +31,7 @@ from callmark.domain.webhooks.dispatch import queries as dispatch_queries, recor
 from callmark.domain.webhooks.dispatch.queries import EndedAttempt, HeldWebhook
 from callmark.domain.webhooks.model import Attempt, Configuration, DeliveryState, DueDelivery, Secrets, Verdict
 from callmark.kit.clock import SystemClock
+from callmark.kit.copy_format import HEADER, TRAILER
 from callmark.kit.db import Database, DatabaseConnection, Tx, connect, own_names
 from callmark.kit.engines.binaries import PostgresBinaries, postgres_candidates
 from callmark.kit.engines.postgres import EmbeddedPostgres
@@ -136,13 +137,18 @@ async def make_batch(
         RecordKey(PhoneNumber(f"91980{position % 12:07d}"), instant, RecordId(new_id()))
         for position, instant in enumerate(instants)
     ]
-    shown = (PhoneNumber("918040001234"), None, "Acme", None, NOW, NOW, Outcome.PENDING)
+    columns = (
+        "receiver_number, ends_at, id, batch_id, account_id, position, caller_number, label_name, accepted_at, outcome"
+    )
+    shown = ("918040001234", "Acme", NOW, Outcome.PENDING)
     rows = [
-        AcceptedRecord(key.receiver_number, key.ends_at, key.id, batch.id, ACCOUNT, position, *shown)
+        (key.receiver_number, key.ends_at, key.id, batch.id, ACCOUNT, position, *shown)
         for position, key in enumerate(keys)
     ]
     async with server.connection() as tx:
-        await queries.insert_batch(tx, batch, due_at, rows, None)
+        none = BatchRows(HEADER + TRAILER, 0, batch.ends_from, batch.ends_to)
+        await queries.insert_batch(tx, batch, due_at, none, None)
+        await tx.copy_records_to_table("call_record", records=rows, columns=columns.split(", "))
     return batch, keys
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.domain.personalisation.test_service import new_record
 from tests.domain.webhooks.receiving import receiver, staged, status
-from tests.factories import make_cast, submit_batch
+from tests.factories import Sent, make_cast, submit_batch
 from tests.scraping import Scrape, forget_requests, scrape
 from tests.waiting import until
 
@@ -21,7 +21,6 @@ from callmark.domain.background.service import add_periodic_jobs
 from callmark.domain.deps import Deps
 from callmark.domain.mail import service as mail
 from callmark.domain.personalisation import partitions, service as personalisation
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, ProductClock, SystemClock
 from callmark.kit.db import own_names
@@ -89,7 +88,7 @@ async def test_a_page_has_every_gauge_and_nothing_that_the_reference_does_not_kn
 async def test_background_work_is_told_by_queue_and_by_the_age_of_its_oldest(deps: Deps, clock: FakeClock) -> None:
     cast = await make_cast(deps)
     for _ in range(2):
-        await submit_batch(deps, cast.account.id, V2, [Submitted(new_record(deps, cast), lambda: b"{}")])
+        await submit_batch(deps, cast.account.id, V2, [Sent(new_record(deps, cast), lambda: b"{}")])
     async with deps.db.transaction() as tx:
         await mail.enqueue(tx, to="alice@acme.example", subject="s", text="t", html="h", now=clock.now())
     await add_periodic_jobs(deps)
@@ -179,7 +178,7 @@ async def test_pushes_are_counted_by_kind_and_outcome(deps: Deps) -> None:
     cast = await make_cast(deps)
     before = counted(await scrape(deps))
     good, bad = new_record(deps, cast), new_record(deps, cast, receiver="nobody")
-    await submit_batch(deps, cast.account.id, V2, [Submitted(one, lambda: b"{}") for one in (good, bad, good)])
+    await submit_batch(deps, cast.account.id, V2, [Sent(one, lambda: b"{}") for one in (good, bad, good)])
     await run_due_once(deps)
     await personalisation.push_now(deps, cast.account.id, V2, good)
     with pytest.raises(Faulty):

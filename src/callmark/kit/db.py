@@ -78,6 +78,17 @@ class Tx(Protocol):
         """Binary COPY of `records` into `columns` of the table."""
         ...
 
+    async def copy_to_table(
+        self,
+        table_name: str,
+        *,
+        source: Any,  # noqa: ANN401 - a memoryview, which asyncpg's stubs forget; it takes bytes for the name of a file
+        columns: Sequence[str],
+        format: Literal["binary"],  # noqa: A002 - asyncpg's own parameter
+    ) -> str:
+        """COPY of rows that are encoded already (`kit.copy_format`)."""
+        ...
+
     async def copy_from_query(
         self,
         query: LiteralString,
@@ -126,6 +137,7 @@ class Transaction:
         self.fetchrow = connection.fetchrow
         self.fetchval = connection.fetchval
         self.copy_records_to_table = connection.copy_records_to_table
+        self.copy_to_table = connection.copy_to_table
         self.copy_from_query = connection.copy_from_query
 
     def after_commit(self, announce: AfterCommit) -> None:

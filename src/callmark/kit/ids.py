@@ -23,6 +23,11 @@ def new_id() -> UUID:
     return made
 
 
+def new_id_bytes() -> bytes:
+    """As `new_id`, as PostgreSQL takes it: a record of a batch needs its id nowhere else."""
+    return uuid_utils.uuid7().bytes
+
+
 def random_uuid() -> UUID:
     """A fresh random UUID (122 unguessable bits), for secrets whose wire form is a UUID."""
     return UUID(bytes=secrets.token_bytes(16), version=4)

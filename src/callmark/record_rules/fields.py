@@ -5,7 +5,7 @@ What differs between generations, and what only the server knows (labels, other 
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from callmark.instants import LAST_MS
 from callmark.record_rules.characters import is_showable
@@ -62,8 +62,47 @@ class Faulty(Exception):
         self.fault = fault
 
 
-class NewRecord(NamedTuple):
+class RecordValues(Protocol):
     """A record's values as they were sent, of any JSON type; None for null and for what was not sent."""
+
+    @property
+    def caller(self) -> object:
+        """Who calls."""
+        ...
+
+    @property
+    def receiver(self) -> object:
+        """Whose handset shows it."""
+        ...
+
+    @property
+    def label_id(self) -> object:
+        """Which label it shows."""
+        ...
+
+    @property
+    def label_name(self) -> object:
+        """What it shows instead of the label's name."""
+        ...
+
+    @property
+    def call_reason(self) -> object:
+        """Why the caller calls."""
+        ...
+
+    @property
+    def starts_at(self) -> object:
+        """From when it shows."""
+        ...
+
+    @property
+    def ends_at(self) -> object:
+        """Until when."""
+        ...
+
+
+class NewRecord(NamedTuple):
+    """`RecordValues` made by us."""
 
     caller: object
     receiver: object
@@ -79,7 +118,7 @@ class FieldRules(NamedTuple):
 
     caller: Callable[[object], object]
     receiver: Callable[[object], object]
-    label: Callable[[NewRecord], object]
+    label: Callable[[RecordValues], object]
     name: Callable[[object], object]
 
 
@@ -157,7 +196,7 @@ def check_window(starts_at: int, ends_at: int, now_ms: int) -> None:
         raise Faulty(_ENDS_AT, Fault.TOO_LONG)
 
 
-def all_faults(record: NewRecord, rules: FieldRules, now_ms: int) -> list[Faulty]:
+def all_faults(record: RecordValues, rules: FieldRules, now_ms: int) -> list[Faulty]:
     """Every fault of the record, in the documented order.
 
     The same rules: one that names its first fault only is asked again with values that hold for what it named.

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from tests.factories import Cast, make_cast, phone, submit_batch
+from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 
 from callmark.domain.calls import daily_figures as call_figures, service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -11,7 +11,6 @@ from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.daily_figures import jobs, service as record_figures
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.ids import new_id
@@ -24,9 +23,7 @@ async def submit(deps: Deps, cast: Cast, count: int = 1, *, bad: int = 0) -> Bat
     now = to_ms(deps.clock.now())
     good = [NewRecord("918040001234", phone(), str(cast.label.id), None, None, now, now + 3_600_000)] * count
     wrong = [NewRecord("918040001234", "no number", str(cast.label.id), None, None, now, now + 3_600_000)] * bad
-    return await submit_batch(
-        deps, cast.account.id, V2, [Submitted(record, lambda: b"{}") for record in [*good, *wrong]]
-    )
+    return await submit_batch(deps, cast.account.id, V2, [Sent(record, lambda: b"{}") for record in [*good, *wrong]])
 
 
 def long_after(deps: Deps) -> Deps:

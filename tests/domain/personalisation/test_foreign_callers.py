@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from tests.actors import OPERATOR
 from tests.domain.numbers.staging import Business, make_business, phones, reviewing, run_jobs
-from tests.factories import make_label, phone, submit_batch
+from tests.factories import Sent, make_label, phone, submit_batch
 
 from callmark.domain.deps import Deps
 from callmark.domain.labels.model import Label
@@ -15,7 +15,6 @@ from callmark.domain.numbers import reviews, service as numbers
 from callmark.domain.personalisation import service as personalisation
 from callmark.domain.personalisation.dry_run import lint
 from callmark.domain.personalisation.model import Outcome, StoredRecord
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V1, V2, V3, Rules
 from callmark.domain.policy.model import WHOLE_ACCOUNT
 from callmark.kit.clock import to_ms
@@ -33,7 +32,7 @@ def record(deps: Deps, label: Label, caller: str, **changed: object) -> NewRecor
 
 
 async def submitted(deps: Deps, label: Label, *callers: str, rules: Rules = V1) -> list[StoredRecord]:
-    sent = [Submitted(record(deps, label, caller), partial(bytes, b"{}")) for caller in callers]
+    sent = [Sent(record(deps, label, caller), partial(bytes, b"{}")) for caller in callers]
     batch = await submit_batch(deps, label.account_id, rules, sent)
     return await personalisation.batch_status(deps, label.account_id, batch.id)
 

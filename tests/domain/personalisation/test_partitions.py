@@ -6,7 +6,7 @@ from typing import LiteralString
 
 import pytest
 from tests.engines import Engines
-from tests.factories import Cast, make_cast, phone, submit_batch
+from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
@@ -14,7 +14,6 @@ from callmark.domain.handsets import service as handsets
 from callmark.domain.handsets.model import OS
 from callmark.domain.personalisation import partitions, queries, service as personalisation
 from callmark.domain.personalisation.model import Batch, Outcome, RingingPair, Settlement, StoredRecord
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.sweeping.jobs import sweep
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM
@@ -31,7 +30,7 @@ def new_record(cast: Cast, receiver: str, starts_at: datetime, ends_at: datetime
 
 
 async def submit(deps: Deps, cast: Cast, *records: NewRecord) -> Batch:
-    return await submit_batch(deps, cast.account.id, V1, [Submitted(record, lambda: b"{}") for record in records])
+    return await submit_batch(deps, cast.account.id, V1, [Sent(record, lambda: b"{}") for record in records])
 
 
 async def only(deps: Deps, batch: Batch) -> StoredRecord:

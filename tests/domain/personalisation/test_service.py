@@ -1,7 +1,7 @@
 """What a person or a key does to records, and the line of the audit log that says so."""
 
 import pytest
-from tests.factories import Cast, make_cast, phone, submit_batch
+from tests.factories import Cast, Sent, make_cast, phone, submit_batch
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -11,7 +11,6 @@ from callmark.domain.deps import Deps
 from callmark.domain.personalisation import service
 from callmark.domain.personalisation.batches import service as batches
 from callmark.domain.personalisation.model import Outcome
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2, RecordRefused
 from callmark.domain.policy.model import SYSTEM, Actor, ActorKind
 from callmark.kit.clock import to_ms
@@ -37,7 +36,7 @@ async def audited(deps: Deps, cast: Cast, action: str = "") -> list[AuditEntry]:
 
 async def test_a_withdrawal_is_audited_once_under_whoever_asked_first(deps: Deps) -> None:
     cast = await make_cast(deps)
-    good = [Submitted(new_record(deps, cast), lambda: b"{}") for _ in range(2)]
+    good = [Sent(new_record(deps, cast), lambda: b"{}") for _ in range(2)]
     batch = await submit_batch(deps, cast.account.id, V2, good)
     first, _ = await service.batch_status(deps, cast.account.id, batch.id)
     await service.withdraw_record(deps, cast.account.id, first.key.id, by=KEY)
@@ -54,7 +53,7 @@ async def test_a_withdrawal_is_audited_once_under_whoever_asked_first(deps: Deps
 
 async def test_what_is_another_accounts_or_cannot_be_taken_back_is_not_audited(deps: Deps) -> None:
     cast, charlie = await make_cast(deps), await make_cast(deps)
-    bad = Submitted(new_record(deps, cast, receiver="nobody"), lambda: b"{}")
+    bad = Sent(new_record(deps, cast, receiver="nobody"), lambda: b"{}")
     batch = await submit_batch(deps, cast.account.id, V2, [bad])
     (record,) = await service.batch_status(deps, cast.account.id, batch.id)
     with pytest.raises(Conflict):

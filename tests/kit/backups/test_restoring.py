@@ -16,14 +16,13 @@ from tests.databases import Databases
 from tests.domain.numbers.staging import Business, labelled_set, phones
 from tests.domain.webhooks.receiving import Stage, receiver, staged
 from tests.engines import SECRET_KEY, Engines
-from tests.factories import make_label, phone, submit_batch
+from tests.factories import Sent, make_label, phone, submit_batch
 from tests.kit.backups.backing_up import backed_up
 from tests.waiting import until
 
 from callmark.domain.deps import Deps
 from callmark.domain.installation import service as installations
 from callmark.domain.members import service as members
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V1
 from callmark.domain.policy.model import SYSTEM, Role
 from callmark.domain.webhooks import service as webhooks
@@ -60,7 +59,7 @@ class Filled:
         now = self.deps.clock.now()
         starts, ends = to_ms(now), to_ms(now + timedelta(hours=1))
         records = [NewRecord("918040001234", phone(), self.label_id, None, None, starts, ends) for _ in range(count)]
-        made = [Submitted(record, lambda: b"{}") for record in records]
+        made = [Sent(record, lambda: b"{}") for record in records]
         await submit_batch(self.deps, self.stage.account_id, V1, made)
         await self.stage.append()
 

@@ -206,11 +206,13 @@ async def test_a_batch_whose_key_is_no_longer_its_own_is_not_written(deps: Deps,
     await idempotency.give_back(deps, claim)
     line = ClientLine({}, nothing_more, WaitingRoom())
     request = surface.ApiRequest(deps, account, {}, "", b"", KeyId(claim.lease_id), "", line, claim)
-    empty = Submitted(NewRecord(*[None] * 7), lambda: b"{}")
+
+    def as_sent(_: int) -> bytes:
+        return b"{}"
 
     async def work() -> None:
         async with deps.db.transaction() as tx:
-            await personalisation.submit_batch(tx, deps, account, V1, [empty])
+            await personalisation.submit_batch(tx, deps, account, V1, Submitted([NewRecord(*[None] * 7)], as_sent))
             await surface.kept(tx, request, surface.Response(200))
 
     with pytest.raises(StillRunning):

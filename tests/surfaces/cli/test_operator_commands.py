@@ -20,7 +20,7 @@ import structlog
 from click.testing import CliRunner
 from PIL import Image
 from tests.engines import SECRET_KEY, Engines
-from tests.factories import make_cast, phone, submit_batch
+from tests.factories import Sent, make_cast, phone, submit_batch
 
 from callmark.domain.calls import service as calls
 from callmark.domain.calls.model import CallEvent, CallSource
@@ -28,7 +28,6 @@ from callmark.domain.credentials import service as credentials
 from callmark.domain.deps import Deps
 from callmark.domain.ids import CallId
 from callmark.domain.personalisation import service as personalisation
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock, to_ms
 from callmark.kit.errors import AppError
@@ -317,10 +316,10 @@ async def test_a_record_is_shown_and_withdrawn(shell: Shell, deps: Deps, clock: 
     assert "withdrawn" in shell.text("record", "list", "--batch", str(batch.id))
 
 
-def submitted(deps: Deps, receiver: str, label_id: str) -> Submitted:
+def submitted(deps: Deps, receiver: str, label_id: str) -> Sent:
     now = to_ms(deps.clock.now())
     sent = NewRecord("918040001234", receiver, label_id, None, "Your parcel arrives today", now, now + 3_600_000)
-    return Submitted(sent, lambda: json.dumps(sent._asdict()).encode())
+    return Sent(sent, lambda: json.dumps(sent._asdict()).encode())
 
 
 def test_a_person_is_asked_before_something_ends_and_a_script_is_not(shell: Shell, account: str) -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.auditing import log_of
 from tests.domain.personalisation.test_daily_figures import called, submit
-from tests.factories import Cast, make_label, phone, submit_batch
+from tests.factories import Cast, Sent, make_label, phone, submit_batch
 from tests.surfaces.console.browser import (
     Browser,
     Business,
@@ -22,7 +22,6 @@ from callmark.domain.personalisation import service
 from callmark.domain.personalisation.model import Batch, Outcome, StoredRecord
 from callmark.domain.personalisation.search import service as search
 from callmark.domain.personalisation.search.service import BatchFilter
-from callmark.domain.personalisation.service import Submitted
 from callmark.domain.personalisation.validation import V2
 from callmark.kit.clock import FakeClock
 from callmark.record_rules.fields import NewRecord
@@ -224,7 +223,7 @@ async def test_an_invalid_record_shows_what_was_sent_and_never_as_markup(
     deps: Deps, business: Business, alice: Browser, label: Label
 ) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    bad = Submitted(NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), f'{{"receiver":"{evil}"}}'.encode)
+    bad = Sent(NewRecord("918040001234", evil, str(label.id), None, evil, 1, 2), f'{{"receiver":"{evil}"}}'.encode)
     batch = await submit_batch(deps, business.account.id, V2, [bad])
     record = await only(deps, batch)
     for path in (f"records/{record.key.id}", f"batches/{batch.id}", "records"):

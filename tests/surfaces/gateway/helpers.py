@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from tests.factories import Cast, submit_batch
+from tests.factories import Cast, Sent, submit_batch
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -80,7 +80,7 @@ def new_record(deps: Deps, cast: Cast, receiver: str, **changed: object) -> NewR
 
 async def store_records(deps: Deps, cast: Cast, *records: NewRecord) -> list[StoredRecord]:
     """Records of one batch, accepted and not pushed."""
-    submitted = [personalisation.Submitted(record, lambda: b"{}") for record in records]
+    submitted = [Sent(record, lambda: b"{}") for record in records]
     batch = await submit_batch(deps, cast.account.id, V2, submitted)
     return await personalisation.timelines(deps, batch.id, None)
 

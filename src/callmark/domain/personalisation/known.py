@@ -14,7 +14,7 @@ from callmark.domain.personalisation.validation import KnownLabels, Rules
 from callmark.kit.db import Tx
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber
-from callmark.record_rules.fields import NewRecord
+from callmark.record_rules.fields import NewRecord, RecordValues
 
 
 class _Lookup(NamedTuple):
@@ -35,7 +35,7 @@ class _LookedUp(NamedTuple):
 
 
 async def known_to(
-    tx: Tx, account_id: AccountId, rules: Rules, records: Iterable[NewRecord], *, allow_foreign: bool
+    tx: Tx, account_id: AccountId, rules: Rules, records: Iterable[RecordValues], *, allow_foreign: bool
 ) -> KnownLabels:
     """What these records of an account may mean: one statement for labels, one more when a record leaves its label out.
 

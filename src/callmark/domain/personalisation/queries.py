@@ -10,6 +10,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from callmark.domain.ids import AccountId, BatchId, LabelId, RecordId
+from callmark.domain.personalisation.batch_rows import COLUMNS, BatchRows
 from callmark.domain.personalisation.model import (
     MOST_RECORDS,
     Batch,
@@ -36,28 +37,6 @@ STORED = (
     " delivered_late_at, withdrawn_at"
 )
 """The columns of a record as status answers and timelines read it."""
-
-
-class AcceptedRecord(NamedTuple):
-    """What acceptance writes of a record of a batch, good or bad, by the columns' names."""
-
-    receiver_number: str
-    ends_at: datetime
-    id: UUID
-    batch_id: BatchId
-    account_id: AccountId
-    position: int
-    caller_number: PhoneNumber | None
-    label_id: LabelId | None
-    label_name: str | None
-    call_reason: str | None
-    starts_at: datetime | None
-    accepted_at: datetime
-    outcome: Outcome
-    fault_field: str | None = None
-    fault: str | None = None
-    submitted: str | None = None
-    settled_at: datetime | None = None
 
 
 class AcceptedSingle(NamedTuple):
@@ -122,10 +101,8 @@ def stored_of(row: Row) -> StoredRecord:
     )
 
 
-async def insert_batch(
-    tx: Tx, batch: Batch, due_at: datetime | None, records: Sequence[tuple[object, ...]], traceparent: str | None
-) -> None:
-    """Writes a batch and, by COPY, its records, each the values of an AcceptedRecord; in the caller's transaction."""
+async def insert_batch(tx: Tx, batch: Batch, due_at: datetime | None, rows: BatchRows, traceparent: str | None) -> None:
+    """Writes a batch and, by COPY, its records; in the caller's transaction."""
     await tx.execute(
         "INSERT INTO batch (id, account_id, accepted_at, record_count, ends_from, ends_to, due_at, traceparent)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -138,7 +115,7 @@ async def insert_batch(
         due_at,
         traceparent,
     )
-    await tx.copy_records_to_table("call_record", records=records, columns=AcceptedRecord._fields)
+    await tx.copy_to_table("call_record", source=memoryview(rows.copied), columns=COLUMNS, format="binary")
 
 
 async def insert_singles(tx: Tx, records: Sequence[AcceptedSingle]) -> None:

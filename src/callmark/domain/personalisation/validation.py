@@ -17,7 +17,7 @@ from callmark.kit.clock import from_ms
 from callmark.kit.ids import parse_uuid
 from callmark.kit.phone import PhoneNumber, parse_digits, parse_e164, parse_loose
 from callmark.record_rules import fields
-from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, NewRecord
+from callmark.record_rules.fields import Fault, Faulty, Field, FieldRules, RecordValues
 
 _CALLER, _RECEIVER, _STARTS_AT, _ENDS_AT = Field.CALLER, Field.RECEIVER, Field.STARTS_AT, Field.ENDS_AT
 """By name, because a member is slow to reach through its class and the judge does it for every record."""
@@ -73,13 +73,13 @@ class KnownLabels(NamedTuple):
     """Of the callers in the request, those that are numbers of other accounts (contract D50)."""
 
 
-def judge(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> GoodRecord:
+def judge(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -> GoodRecord:
     """The record with its types and defaults; raises Faulty with the first fault in the documented order.
 
     `now_ms` is the instant of receipt in whole milliseconds, as the wire counts: an end in the present millisecond
     has not passed.
     """
-    caller = _caller(record.caller, rules, known)
+    caller = caller_of(record.caller, rules, known)
     receiver = fields.phone(record.receiver, _RECEIVER, rules.parse_phone)
     label = _label(record, rules, known)
     least, empty_is_absent = rules.shortest_label_name, rules.empty_label_name_is_absent
@@ -92,10 +92,10 @@ def judge(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> G
     return GoodRecord(caller, receiver, label.id, shown, reason, from_ms(starts_at), from_ms(ends_at))
 
 
-def all_faults(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int) -> list[Faulty]:
+def all_faults(record: RecordValues, rules: Rules, known: KnownLabels, now_ms: int) -> list[Faulty]:
     """Every fault of the record, in the documented order; `judge` raises the first of these, if there is one."""
     asked = FieldRules(
-        partial(_caller, rules=rules, known=known),
+        partial(caller_of, rules=rules, known=known),
         partial(fields.phone, field=_RECEIVER, parse=rules.parse_phone),
         partial(_label, rules=rules, known=known),
         partial(
@@ -105,14 +105,15 @@ def all_faults(record: NewRecord, rules: Rules, known: KnownLabels, now_ms: int)
     return fields.all_faults(record, asked, now_ms)
 
 
-def _caller(value: object, rules: Rules, known: KnownLabels) -> PhoneNumber:
+def caller_of(value: object, rules: Rules, known: KnownLabels) -> PhoneNumber:
+    """The number of a record's caller. Raises Faulty, also for a number of another account."""
     number = fields.phone(value, _CALLER, rules.parse_phone)
     if number in known.foreign_callers:
         raise Faulty(_CALLER, Fault.FOREIGN)
     return number
 
 
-def _label(record: NewRecord, rules: Rules, known: KnownLabels) -> Label:
+def _label(record: RecordValues, rules: Rules, known: KnownLabels) -> Label:
     value = record.label_id
     if value is None or value == "":
         if rules.label_may_be_absent and record.label_name is not None and known.default:

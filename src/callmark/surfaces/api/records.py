@@ -4,9 +4,9 @@ Source: contract, sections 4.1, 5.1, 14.1 and D33. Names, milliseconds and `+` e
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -21,6 +21,7 @@ from callmark.record_rules.fields import Fault, Faulty, Field, NewRecord
 from callmark.record_rules.words import FAULT_WORDS
 from callmark.surfaces.bodies import NOT_JSON, mended
 
+_Record = TypeVar("_Record")
 NEWER_PREFIX = "Request body is invalid: "
 
 
@@ -30,14 +31,10 @@ class Generation:
 
     names: dict[Field, str]
     rules: Rules
-    record: type[msgspec.Struct]  # fields in Field's order
+    record: type[msgspec.Struct]  # fields in Field's order; each takes any JSON type: the judge names the first fault
     plus: bool = False  # whether numbers carry a `+` in answers
     newer: bool = True  # v2 and v3: Family B, `status_info`
     name_length: str = "must be between 3 and 40 characters"
-
-    def decoder(self) -> "msgspec.json.Decoder[Any]":
-        """Reads one record; every field takes any JSON type, so that the judge names the first fault."""
-        return msgspec.json.Decoder(self.record)
 
 
 class RecordInV1(msgspec.Struct):
@@ -52,20 +49,28 @@ class RecordInV1(msgspec.Struct):
     ends_at: Any = None
 
 
-class RecordInV2(msgspec.Struct):
+_NAMES_IN_V2 = {
+    "caller": "caller_number",
+    "receiver": "receiver_number",
+    "label_name": "dynamic_label_name",
+    "call_reason": "dynamic_call_reason",
+}
+
+
+class RecordInV2(msgspec.Struct, rename=_NAMES_IN_V2):
     """A v2 or v3 record, unjudged."""
 
-    caller_number: Any = None
-    receiver_number: Any = None
+    caller: Any = None
+    receiver: Any = None
     label_id: Any = None
-    dynamic_label_name: Any = None
-    dynamic_call_reason: Any = None
+    label_name: Any = None
+    call_reason: Any = None
     starts_at: Any = None
     ends_at: Any = None
 
 
 def _named(record: type[msgspec.Struct]) -> dict[Field, str]:
-    return dict(zip(Field, record.__struct_fields__, strict=True))
+    return dict(zip(Field, record.__struct_encode_fields__, strict=True))
 
 
 V1 = Generation(_named(RecordInV1), validation.V1, RecordInV1, newer=False, name_length="must be at most 40 characters")
@@ -115,9 +120,17 @@ class BatchIn(msgspec.Struct):
     call_records: Raw = Raw()
 
 
+class WholeBatchIn(msgspec.Struct, Generic[_Record]):
+    """The wrapper of a batch with its records."""
+
+    call_records: list[_Record]
+
+
 _decode_batch = msgspec.json.Decoder(BatchIn).decode
 _decode_records = msgspec.json.Decoder(list[Raw]).decode
-_DECODERS = {id(g): g.decoder().decode for g in (V1, V2, V3)}
+_DECODERS = {id(g): msgspec.json.Decoder(g.record).decode for g in (V1, V2, V3)}
+_in_v1, _in_v2 = (msgspec.json.Decoder(WholeBatchIn[one]).decode for one in (RecordInV1, RecordInV2))
+_WHOLE_DECODERS: dict[int, Callable[[bytes], WholeBatchIn[Any]]] = {id(V1): _in_v1, id(V2): _in_v2, id(V3): _in_v2}
 _MAY_BE_HALF = re.compile(rb"\\u[dD][89a-fA-F]").search
 UNREADABLE = object()
 """Replaces a value that is JSON but that no type of ours can hold, such as 1e999."""
@@ -200,16 +213,37 @@ def wrong_size(generation: Generation, count: int) -> BodyFault | None:
     return whole_fault(generation, "size", f"must contain between 1 and {MOST_RECORDS} records")
 
 
-def read_batch(generation: Generation, body: bytes) -> list[Submitted]:
+def read_batch(generation: Generation, body: bytes) -> Submitted:
     """The records of a batch body, in order; InvalidInput for what spoils the whole request (contract D5)."""
-    records = split_batch(generation, body)
+    try:
+        records = _WHOLE_DECODERS[id(generation)](body).call_records
+    except NOT_JSON:  # or JSON that is no batch of ours, or not in one go
+        return _read_one_by_one(generation, body)
     if fault := wrong_size(generation, len(records)):
         raise fault
+    return Submitted(records, _AsSent(generation, body))
+
+
+def _read_one_by_one(generation: Generation, body: bytes) -> Submitted:
+    raws = split_batch(generation, body)
+    if fault := wrong_size(generation, len(raws)):
+        raise fault
     not_object = not_an_object(generation)
-    return [
-        Submitted(read_record(generation, raw, not_object=not_object), partial(_as_sent, generation, shown))
-        for raw, shown in zip(records, _as_shown(generation, body) or records, strict=True)
-    ]
+    return Submitted([read_record(generation, raw, not_object=not_object) for raw in raws], _AsSent(generation, body))
+
+
+class _AsSent:
+    """The values of a batch's records, untouched, under our own names; read only where one turns out bad."""
+
+    def __init__(self, generation: Generation, body: bytes) -> None:
+        self._generation = generation
+        self._body = body
+        self._shown: list[Raw] | None = None
+
+    def __call__(self, position: int) -> bytes:
+        if self._shown is None:
+            self._shown = _as_shown(self._generation, self._body) or split_batch(self._generation, self._body)
+        return _as_sent(self._generation, self._shown[position])
 
 
 def _as_shown(generation: Generation, body: bytes) -> list[Raw] | None:
@@ -219,7 +253,6 @@ def _as_shown(generation: Generation, body: bytes) -> list[Raw] | None:
 
 
 def _as_sent(generation: Generation, raw: Raw) -> bytes:
-    """The values that were sent, untouched, under our own names; kept for a record that turns out bad."""
     fields = msgspec.json.decode(raw, type=dict[str, Raw])
     return msgspec.json.encode({f.value: fields[name] for f, name in generation.names.items() if name in fields})
 

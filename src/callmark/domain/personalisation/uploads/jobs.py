@@ -6,7 +6,6 @@ that died in between neither loses nor repeats any.
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 
 from callmark.domain.accounts import service as accounts
 from callmark.domain.accounts.model import AccountState
@@ -72,10 +71,14 @@ async def _submit_next(deps: Deps, upload: Upload) -> bool:
         return False
 
     rules = console_rules(upload.region)
-    submitted = [Submitted(model.as_record(row.values), partial(model.as_sent, row.values)) for row in part.records]
+    records = [model.as_record(row.values) for row in part.records]
+
+    def as_sent(position: int) -> bytes:
+        return model.as_sent(part.records[position].values)
+
     with suppress(_Taken):  # then the other's batch stands, and ours was rolled back
         async with deps.db.transaction() as tx:
-            batch = await service.submit_batch(tx, deps, upload.account_id, rules, submitted)
+            batch = await service.submit_batch(tx, deps, upload.account_id, rules, Submitted(records, as_sent))
             if not await queries.mark_submitted(tx, upload.id, part, batch.id):
                 raise _Taken("this part is already submitted")
     return True

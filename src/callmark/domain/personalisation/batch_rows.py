@@ -1,0 +1,171 @@
+"""The rows of a batch, made while its records are judged, as PostgreSQL's binary COPY takes them.
+
+Acceptance is what a bulk record costs most, and most records of a batch share all but their receiver. So each value is
+judged and encoded once, and a row is joined of what is ready. A record with anything unusual is judged as all others
+are, by `judge`, which alone says what is wrong with it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+
+from callmark.domain.ids import AccountId, BatchId
+from callmark.domain.personalisation.model import MOST_RECORDS, Outcome
+from callmark.domain.personalisation.validation import GoodRecord, KnownLabels, Rules, caller_of, judge
+from callmark.kit.clock import from_ms, to_ms
+from callmark.kit.copy_format import HEADER, NULL, TRAILER, field, instant, instant_ms, int16, text
+from callmark.kit.ids import new_id_bytes
+from callmark.record_rules import fields
+from callmark.record_rules.fields import Faulty, RecordValues
+
+COLUMNS = (
+    *("batch_id", "account_id", "accepted_at", "outcome", "fault_field", "fault", "submitted", "settled_at"),
+    *("label_id", "label_name", "call_reason", "caller_number", "starts_at", "ends_at"),
+    *("position", "id", "receiver_number"),
+)
+"""In the order in which rows hold them: first what all records of a batch share, then what most share."""
+
+_ID_LENGTH = b"\0\0\0\x10"
+_POSITIONS = [field(int16(position)) + _ID_LENGTH for position in range(MOST_RECORDS)]
+"""The field of each position, with the length of the id that follows."""
+_LENGTHS = [field(bytes(length))[:4] for length in range(16)]
+"""The lengths that a phone number may have."""
+_UNUSUAL = (Faulty, KeyError, TypeError, AttributeError)
+"""What a record raises that is not of strings, integers and known labels, or is bad."""
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class BatchRows(NamedTuple):
+    """A batch's rows in the format of COPY, how many of them are good, and between which instants they end."""
+
+    copied: bytes
+    good: int
+    ends_from: datetime
+    ends_to: datetime
+
+
+@dataclass(frozen=True)
+class BatchHead:
+    """What all rows of a batch share."""
+
+    batch_id: BatchId
+    account_id: AccountId
+    accepted_at: datetime
+
+    def encoded(self, outcome: Outcome, *fault: bytes) -> bytes:
+        """The first fields of a row, for `COLUMNS`."""
+        ids = field(self.batch_id.bytes) + field(self.account_id.bytes)
+        faults = b"".join(fault) or NULL * 4
+        return int16(len(COLUMNS)) + ids + instant(self.accepted_at) + text(outcome) + faults
+
+
+class _Judged(dict[_Key, _Value]):
+    """Values as COPY takes them, each judged when it is met first. Raises Faulty, and keeps nothing then."""
+
+    def __init__(self, rule: Callable[[_Key], _Value]) -> None:
+        self._rule = rule
+
+    def __missing__(self, value: _Key) -> _Value:
+        found = self[value] = self._rule(value)
+        return found
+
+
+class _RowWriter:
+    """Judges and encodes the records of one batch."""
+
+    def __init__(self, head: BatchHead, rules: Rules, known: KnownLabels) -> None:
+        self._head, self._rules, self._known = head, rules, known
+        self._now_ms = to_ms(head.accepted_at)
+        self._good = head.encoded(Outcome.PENDING)
+        self._labels = self._known_labels()
+        self._names = _Judged(self._name)
+        self._reasons = _Judged(_reason)
+        self._callers = _Judged(self._caller)
+        self._ends = set[int]()
+        self.bad = 0
+
+    def rows(self, records: Sequence[RecordValues], as_sent: Callable[[int], bytes]) -> list[bytes]:
+        """A row for each, in order."""
+        parse: Callable[[Any], Any] = self._rules.parse_phone  # raises for what is no text
+        beginnings, windows, join, rows = _Judged(self._beginning), _Judged(self._window), b"".join, list[bytes]()
+        for position, record in enumerate(records):
+            starts_at, ends_at = record.starts_at, record.ends_at
+            try:
+                begun = beginnings[record.label_id, record.label_name, record.call_reason, record.caller]
+                receiver = parse(record.receiver).encode()
+                if not (type(starts_at) is type(ends_at) is int):  # True is 1, and would be found as such
+                    raise TypeError
+                window = windows[starts_at, ends_at]
+                row = (begun, window, _POSITIONS[position], new_id_bytes(), _LENGTHS[len(receiver)], receiver)
+                rows.append(join(row))
+            except _UNUSUAL:
+                rows.append(self._judge(position, record, as_sent))
+        return rows
+
+    def ends(self) -> tuple[datetime, datetime]:
+        """The first and the last end of all rows; a bad record ends at once."""
+        ends = [from_ms(ms) for ms in {min(self._ends), max(self._ends)}] if self._ends else []
+        ends += [self._head.accepted_at] if self.bad else []
+        return min(ends), max(ends)
+
+    def _known_labels(self) -> Mapping[object, tuple[bytes, bytes]]:
+        """The fields of each label by the id as it was written."""
+        return {written: (field(label.id.bytes), text(label.name)) for written, label in self._known.by_text.items()}
+
+    def _beginning(self, shown: tuple[object, object, object, object]) -> bytes:
+        label, name, reason, caller = shown
+        label_id, label_name = self._labels[label]
+        return b"".join(
+            (self._good, label_id, self._names[name] or label_name, self._reasons[reason], self._callers[caller])
+        )
+
+    def _caller(self, value: object) -> bytes:
+        return text(caller_of(value, self._rules, self._known))
+
+    def _name(self, value: object) -> bytes | None:
+        least, empty_is_absent = self._rules.shortest_label_name, self._rules.empty_label_name_is_absent
+        name = fields.label_name(value, least, empty_is_absent=empty_is_absent)
+        return None if name is None else text(name)
+
+    def _window(self, window: tuple[object, object]) -> bytes:
+        starts_at, ends_at = fields.window(*window, self._now_ms)
+        self._ends.add(ends_at)
+        return instant_ms(starts_at) + instant_ms(ends_at)
+
+    def _judge(self, position: int, record: RecordValues, as_sent: Callable[[int], bytes]) -> bytes:
+        """The row of a record that may be bad."""
+        end = (_POSITIONS[position], new_id_bytes())
+        try:
+            good = judge(record, self._rules, self._known, self._now_ms)
+        except Faulty as bad:
+            self.bad += 1
+            now = instant(self._head.accepted_at)
+            head = self._head.encoded(Outcome.INVALID, text(bad.field), text(bad.fault), field(as_sent(position)), now)
+            return b"".join((head, NULL * 5, now, *end, text("")))
+        self._ends.add(to_ms(good.ends_at))
+        return b"".join((self._good, _shown(good), *end, text(good.receiver_number)))
+
+
+def _reason(value: object) -> bytes:
+    return text(fields.call_reason(value))
+
+
+def _shown(good: GoodRecord) -> bytes:
+    texts = text(good.label_name) + text(good.call_reason) + text(good.caller_number)
+    return field(good.label_id.bytes) + texts + instant(good.starts_at) + instant(good.ends_at)
+
+
+def write_rows(
+    head: BatchHead,
+    rules: Rules,
+    known: KnownLabels,
+    records: Sequence[RecordValues],
+    as_sent: Callable[[int], bytes],
+) -> BatchRows:
+    """The rows of 1 to 500 records; `as_sent` gives a bad one's values as JSON, by its position."""
+    writer = _RowWriter(head, rules, known)
+    rows = writer.rows(records, as_sent)
+    return BatchRows(b"".join((HEADER, *rows, TRAILER)), len(rows) - writer.bad, *writer.ends())
