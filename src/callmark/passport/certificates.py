@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID, ObjectIdentifier, SignatureAlgorithmOID
 
-from callmark.passport import authority, der
+from callmark.passport import authority
 from callmark.passport.authority import ClaimConstraints, TnAuthList
 from callmark.passport.errors import PassportError, Reason
 
 MOST_BYTES = 64 * 1024
 """Of the file with a certificate and those that issued it."""
 _MOST_CERTIFICATES = 5
+UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+"""What comes of a certificate whose key or extensions are not what they should be; they are read when asked for."""
 _UNDERSTOOD = {
     x509.BasicConstraints.oid,
     x509.KeyUsage.oid,
@@ -111,14 +113,22 @@ def check_chain(
     path = _path(signer, list(chain[1:]), trusted)
     for depth, certificate in enumerate(path):
         _check_one(certificate, depth, now)
-    key = signer.public_key()
+    key = _public_key(signer)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _unsupported("the signer's key is not on the curve P-256")
     try:
         limits = tuple(found for one in path for found in _limits(one))
         return SignerCertificate(signer, key, _numbers(signer), limits, min(one.not_valid_after_utc for one in path))
-    except (der.DerError, ValueError) as exc:
+    except UNREADABLE as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
+
+
+def _public_key(certificate: x509.Certificate) -> object:
+    """The key of whatever kind; None for a kind that is not known, and for bytes that are no key."""
+    try:
+        return certificate.public_key()
+    except UNREADABLE:
+        return None
 
 
 def _path(
@@ -139,7 +149,7 @@ def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
         raise _unsupported("a certificate is not signed with ECDSA and SHA-256")
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, TypeError, *UNREADABLE):
         return False
     return True
 
@@ -156,7 +166,7 @@ def _check_one(certificate: x509.Certificate, depth: int, now: datetime) -> None
             if one.critical and one.oid not in _UNDERSTOOD:
                 raise _unsupported(f"a certificate has the critical extension {one.oid.dotted_string}")
         basic, usage = _basic(extensions), _usage(extensions)
-    except (ValueError, x509.DuplicateExtension) as exc:
+    except UNREADABLE as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc
     if depth == 0:
         if (basic is not None and basic.ca) or (usage is not None and not usage.digital_signature):
@@ -260,5 +270,5 @@ def read_authority(certificate: x509.Certificate) -> tuple[TnAuthList, tuple[Cla
     """What a certificate says that its holder may sign, whoever issued it. Raises PassportError."""
     try:
         return _numbers(certificate), tuple(_limits(certificate))
-    except (der.DerError, ValueError) as exc:
+    except UNREADABLE as exc:
         raise _unsupported(f"an extension cannot be read: {exc}") from exc

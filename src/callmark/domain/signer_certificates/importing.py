@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from callmark.kit.errors import InvalidInput
 from callmark.passport.authority import TnAuthList
-from callmark.passport.certificates import check_chain, read_authority, read_chain
+from callmark.passport.certificates import UNREADABLE, check_chain, read_authority, read_chain
 from callmark.passport.errors import PassportError
 
 _MOST_KEY_BYTES = 16 * 1024
@@ -55,7 +55,7 @@ def _check_leaf(leaf: x509.Certificate, now: datetime) -> None:
         raise _bad(f"it expired on {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
     try:
         key, is_issuer = leaf.public_key(), _may_issue(leaf)
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as exc:
+    except UNREADABLE as exc:
         raise _bad(f"it cannot be read: {exc}") from exc
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _bad("its key is not on the curve P-256")

@@ -19,7 +19,7 @@ from callmark.kit.errors import Conflict, InvalidInput, NotFound
 from callmark.kit.ids import new_id
 from callmark.kit.secret_key import sealer
 from callmark.kit.text import clean_line
-from callmark.passport.certificates import make_key, make_root
+from callmark.passport.certificates import UNREADABLE, make_key, make_root
 
 KEPT_S = 5.0
 """How long a process goes on with the roots that it has read."""
@@ -152,7 +152,7 @@ def _what_is_wrong(certificate: x509.Certificate, deps: Deps) -> str:
         key = certificate.public_key()
     except x509.ExtensionNotFound:
         return "it may not issue certificates"
-    except (ValueError, x509.DuplicateExtension) as exc:
+    except UNREADABLE as exc:
         return f"it cannot be read ({exc})"
     if not basic.ca:
         return "it may not issue certificates"
