@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, Protocol, Self, cast
 
 import asyncpg
 import structlog
@@ -175,7 +175,7 @@ class Database:
         self._waiting = 0
 
     @classmethod
-    async def open(cls, dsn: str, *, size: int, name: str = "callmark", primary: Primary | None = None) -> "Database":
+    async def open(cls, dsn: str, *, size: int, name: str = "callmark", primary: Primary | None = None) -> Self:
         """A pool of at most `size` connections, made as they are needed (the engine may be away at this moment).
 
         `primary` is what the process's other connections share with them.

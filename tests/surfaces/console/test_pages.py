@@ -75,10 +75,12 @@ _GUARDED = [entry for entry in TABLE if isinstance(entry.needs, Action)]
 
 @pytest.mark.parametrize("role", list(Role))
 async def test_each_role_reaches_its_pages_and_no_other(business: Business, browse: Visitors, role: Role) -> None:
-    """403 exactly where the policy says so, whatever the thing; allowed, an unknown id is 404 and never a crash."""
+    """403 exactly where the policy says so. Routes with ids are in `tests/surfaces/tenancy`."""
     browser = await browse.as_member(business.members[role])
     for entry in _GUARDED:
         assert isinstance(entry.needs, Action)
+        if "{" in entry.path:
+            continue
         path = _filled(entry)
         answer = await (browser.get(path) if entry.method == "GET" else browser.post(path))
         where = (role, entry.method, entry.path, answer.status_code)
@@ -86,8 +88,6 @@ async def test_each_role_reaches_its_pages_and_no_other(business: Business, brow
             assert answer.status_code == 404, where
         elif not allows(role, entry.needs):
             assert answer.status_code == 403, where
-        elif "{" in entry.path:
-            assert answer.status_code in {404, 422}, where
         else:
             assert answer.status_code in {200, 303, 400, 422}, where
 
@@ -122,7 +122,7 @@ async def test_a_role_is_shown_no_link_that_it_may_not_follow(business: Business
 async def test_strangers_are_sent_to_sign_in_and_their_forms_do_nothing(browse: Visitors) -> None:
     stranger = browse()
     for entry in TABLE:
-        if entry.needs is Access.ANYBODY:
+        if entry.needs is Access.ANYBODY or "{" in entry.path:
             continue
         path = _filled(entry)
         answer = await (stranger.get(path) if entry.method == "GET" else stranger.post(path))
