@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.callmark
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+CHAOS_ARGS ?=
 CHECKS := types python clients sql imports words pages scripts sizes deploy rules
 MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 
@@ -13,7 +14,7 @@ MIGRATIONS = $(wildcard src/callmark/kit/migrations/0*.sql)
 export PYTHONDONTWRITEBYTECODE :=
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(STAMP)/bytecode
 
-.PHONY: setup demo test test-inside test-e2e check docs pictures bench fuzz lock assets format dist clean $(CHECKS:%=check-%)
+.PHONY: setup demo test test-inside test-e2e check docs pictures bench chaos fuzz lock assets format dist clean $(CHECKS:%=check-%)
 
 setup: $(STAMP)/installed $(STAMP)/assets ## The environment alone: .venv with every extra, .venv/bin/callmark
 

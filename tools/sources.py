@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-_FOLDERS = ("src", "tests", "bench", "fuzz", "tools", "examples")
+_FOLDERS = ("src", "tests", "bench", "chaos", "fuzz", "tools", "examples")
 
 
 def sources(*suffixes: str) -> Iterator[Path]:
