@@ -88,12 +88,12 @@ async def stage(
             yield Stage(url, data, deps, made, serving.pid)
     finally:
         serving.terminate()
-        serving.wait(10)
+        serving.wait(60)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _until_announced(data: Path, serving: "subprocess.Popen[bytes]") -> str:
-    for _ in range(300):
+    for _ in range(1200):
         if serving.poll() is not None:
             raise SystemExit(f"callmark serve ended: {(data.parent / 'serve.log').read_text()[-2000:]}")
         if (data / "installation.json").exists():
