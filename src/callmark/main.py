@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from callmark import __version__
 from callmark.kit.errors import AppError, EngineRefuses, InvalidInput, Unavailable
+from callmark.kit.limits import importing
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ class _Commands(click.Group):
             return None
         module, _, attribute = entry.where.partition(":")
         try:
-            command: click.Command = getattr(importlib.import_module(module), attribute)
+            with importing():
+                command: click.Command = getattr(importlib.import_module(module), attribute)
         except ModuleNotFoundError as exc:
             if (exc.name or "").startswith("callmark"):
                 raise

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import cast
 
-from callmark.processes.http import open_socket
+from callmark.processes.ports import open_socket
 
 Judge = Callable[[bytes], str]
 PAGE = b"<html><head><title>503 Service Unavailable</title></head><body>nginx</body></html>"

@@ -15,7 +15,8 @@ from tests.listed import Listed, bodies, make_listed, offer_everything, set_stat
 from callmark.domain.deps import Deps
 from callmark.domain.feedback.model import CampaignType
 from callmark.kit.settings import read_settings
-from callmark.processes.compose import open_deps, reach
+from callmark.processes.compose import open_deps
+from callmark.processes.reach import reach
 
 _T = TypeVar("_T")
 ALL_DAY = "mon-sun 00:00-24:00"

@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import connect
 
 from callmark.kit.fastpath.websockets import Frames
-from callmark.processes.http import Server, open_socket
+from callmark.processes.http import Server
+from callmark.processes.ports import open_socket
 
 LOOPBACK = "127.0.0.1"
 

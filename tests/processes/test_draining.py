@@ -10,8 +10,9 @@ from tests.processes.test_http import LOOPBACK, hello
 from tests.waiting import until
 
 from callmark.kit.health import Health
-from callmark.processes.child import Signals
-from callmark.processes.http import Server, open_socket
+from callmark.processes.child_work import Signals
+from callmark.processes.http import Server
+from callmark.processes.ports import open_socket
 
 
 @pytest.fixture(autouse=True)

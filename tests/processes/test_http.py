@@ -8,7 +8,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from callmark.kit.fastpath.http_protocol import LARGEST_HEAD_BYTES
-from callmark.processes.http import Server, open_socket
+from callmark.processes.http import Server
+from callmark.processes.ports import open_socket
 
 LOOPBACK = "127.0.0.1"
 

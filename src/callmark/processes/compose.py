@@ -13,7 +13,6 @@ import structlog
 from callmark.domain.deps import Deps
 from callmark.kit.clock import ProductClock, SystemClock
 from callmark.kit.db import Database
-from callmark.kit.engines.data_directory import read_installation
 from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.fastpath.kept_connections import KeptConnections
@@ -23,13 +22,11 @@ from callmark.kit.migrate import needed, schema_number
 from callmark.kit.nats_servers import NatsAccess
 from callmark.kit.primary import Primary
 from callmark.kit.secret_key import FILE as KEY_FILE, known_keys, lock_key, make_key, mark, set_key
-from callmark.kit.settings import Secret, Settings, read_settings
+from callmark.kit.settings import Settings, read_settings
 from callmark.kit.statement_batcher import GATHER_CONNECTIONS, StatementBatcher
+from callmark.processes.reach import ENGINE_WAIT, public_url, reach, refused, unreachable
 
 log = structlog.get_logger(__name__)
-
-ENGINE_WAIT = timedelta(seconds=30)
-"""How long a starting process waits for an engine that is not up yet."""
 
 
 @asynccontextmanager
@@ -85,49 +82,6 @@ async def open_operator_deps(data: Path | None = None) -> AsyncGenerator[Deps]:
         yield deps
 
 
-def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
-    """`settings` with the engines (address, ways out) of the installation that runs on the data directory filled in.
-
-    Engines that are set stay, unless `prefer_data`. Raises SetupError when an engine is missing and nothing runs there.
-    """
-    if settings.postgres_dsn and settings.nats_url and not prefer_data:
-        return settings
-    there = read_installation(settings.data)
-    return msgspec.structs.replace(
-        settings,
-        postgres_dsn=Secret(there.postgres_dsn),
-        nats_url=Secret(there.nats_url),
-        nats_credentials=_path(there.nats_credentials),
-        nats_ca=_path(there.nats_ca),
-        nats_certificate=_path(there.nats_certificate),
-        nats_key=_path(there.nats_key),
-        public_url=settings.public_url or there.base_url,
-        emulator=settings.emulator or there.emulator,
-        outgoing_networks=settings.outgoing_networks or there.outgoing_networks,
-    )
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
-
-
-def public_url(settings: Settings) -> str:
-    """Where clients reach the installation: as set, else by host and port.
-
-    Port 0 that no one took is that of a start without HTTP roles: the others that have them are thought to be where
-    they are by default.
-    """
-    if settings.public_url:
-        return settings.public_url
-    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
-    return http_url(host, settings.port or Settings().port)
-
-
-def http_url(host: str, port: int) -> str:
-    """The address of a server of ours without TLS."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
 async def _with_secret_key(db: Database, settings: Settings) -> Settings:
     """`settings` with the installation's secret key: as set, else the one in the data directory, made by the first.
 
@@ -175,16 +129,3 @@ async def _installation(db: Database, wait: timedelta) -> UUID:
             if asyncio.get_running_loop().time() > deadline:
                 raise unreachable(exc) from exc
             await asyncio.sleep(0.2)
-
-
-def refused(exc: EngineRefuses) -> SetupError:
-    """The error of a start that an engine refuses."""
-    return SetupError(f"PostgreSQL refuses the connection: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
-
-
-def unreachable(exc: Unavailable) -> SetupError:
-    """The error of a start without PostgreSQL."""
-    return SetupError(
-        f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
-        " CALLMARK_POSTGRES_DSN."
-    )

@@ -17,9 +17,9 @@ from callmark.kit.health import Check
 from callmark.kit.roles import HTTP_ROLES
 from callmark.kit.settings import Settings, read_settings
 from callmark.processes.commands import DATA
-from callmark.processes.compose import public_url, reach
 from callmark.processes.doctor_engines import WITHIN_S, check_nats, check_object_store, check_postgres
-from callmark.processes.http import open_socket
+from callmark.processes.ports import open_socket
+from callmark.processes.reach import public_url, reach
 from callmark.surfaces import assets
 
 

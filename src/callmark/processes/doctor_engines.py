@@ -23,7 +23,7 @@ from callmark.kit.heartbeats import heartbeats_of
 from callmark.kit.nats_servers import NatsAccess, seeds, version_of
 from callmark.kit.object_store import FOLDER, try_store
 from callmark.kit.settings import Settings
-from callmark.processes.compose import public_url
+from callmark.processes.reach import public_url
 
 WITHIN_S = 5
 """How long each has to answer."""

@@ -22,8 +22,8 @@ from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
 from callmark.kit.installation import place_of, told_held
 from callmark.kit.migrate import migrate, needed, schema_number
 from callmark.processes.commands import DATA
-from callmark.processes.compose import refused, unreachable
 from callmark.processes.databases import existing_database, settings_of
+from callmark.processes.reach import refused, unreachable
 from callmark.surfaces.cli.session import json_option, operator_at_terminal, yes_option
 from callmark.terminal import Output, Row
 

@@ -22,7 +22,8 @@ from callmark.kit.errors import SetupError
 from callmark.kit.secret_key import NEXT_FILE, known_keys, lock_key, make_key, mark, set_key, settle_key
 from callmark.kit.settings import Secret, Settings, read_settings
 from callmark.processes.commands import DATA
-from callmark.processes.compose import open_deps, reach
+from callmark.processes.compose import open_deps
+from callmark.processes.reach import reach
 from callmark.surfaces.cli.session import operator_at_terminal
 
 Done = TypeVar("Done")

@@ -26,9 +26,9 @@ from callmark.kit.service_manager import View
 from callmark.kit.settings import Secret, Settings
 from callmark.kit.tasks import end
 from callmark.processes.board import Board
-from callmark.processes.compose import ENGINE_WAIT, http_url, public_url, refused, unreachable
-from callmark.processes.http import hold_port, open_socket
+from callmark.processes.ports import hold_port, open_socket
 from callmark.processes.process_specs import ProcessUnit, Unit
+from callmark.processes.reach import ENGINE_WAIT, http_url, public_url, refused, unreachable
 from callmark.processes.restart_policy import Report, keep, note
 
 log = structlog.get_logger(__name__)

@@ -28,7 +28,7 @@ from callmark.client.events import CallMeBackEvent
 from callmark.domain.callbacks import service as callbacks
 from callmark.domain.callbacks.model import NewCallbackRequest
 from callmark.kit.ids import random_uuid
-from callmark.processes.http import open_socket
+from callmark.processes.ports import open_socket
 
 HANDSET = "919900000055"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

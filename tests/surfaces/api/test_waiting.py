@@ -28,7 +28,8 @@ from callmark.kit.clock import FakeClock
 from callmark.kit.errors import TooManyRequests, Unavailable
 from callmark.kit.fabric import Fabric
 from callmark.kit.ids import new_id, random_uuid
-from callmark.processes.http import Server, open_socket
+from callmark.processes.http import Server
+from callmark.processes.ports import open_socket
 from callmark.surfaces.api.request import ApiRequest
 from callmark.surfaces.api.waiting import LOOKS_EVERY, wait_until
 from callmark.surfaces.api.waiting_room import MOST, MOST_OF_ACCOUNT, ClientLine, WaitingRoom

@@ -14,7 +14,8 @@ from tests.documented import check_answer
 
 from callmark.domain.deps import Deps
 from callmark.kit.fabric import Fabric
-from callmark.processes.http import Server, open_socket
+from callmark.processes.http import Server
+from callmark.processes.ports import open_socket
 from callmark.surfaces.app import build_app
 from callmark.surfaces.emulator import control, push_account
 from callmark.surfaces.emulator.farm import Farm

@@ -6,7 +6,7 @@ from dataclasses import replace
 import httpx
 
 from callmark.domain.deps import Deps
-from callmark.processes.http import open_socket
+from callmark.processes.ports import open_socket
 from callmark.surfaces.emulator.farm import Farm
 
 

@@ -1,0 +1,72 @@
+"""Where an installation and its engines are, and what is said of an engine that lets nobody in.
+
+Apart from `compose`, because a supervisor needs nothing else of it: what it does not import, it starts without.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from callmark.kit.engines.data_directory import read_installation
+from callmark.kit.errors import EngineRefuses, SetupError, Unavailable
+from callmark.kit.settings import Secret, Settings
+
+ENGINE_WAIT = timedelta(seconds=30)
+"""How long a starting process waits for an engine that is not up yet."""
+
+
+def reach(settings: Settings, *, prefer_data: bool = False) -> Settings:
+    """`settings` with the engines (address, ways out) of the installation that runs on the data directory filled in.
+
+    Engines that are set stay, unless `prefer_data`. Raises SetupError when an engine is missing and nothing runs there.
+    """
+    if settings.postgres_dsn and settings.nats_url and not prefer_data:
+        return settings
+    there = read_installation(settings.data)
+    return msgspec.structs.replace(
+        settings,
+        postgres_dsn=Secret(there.postgres_dsn),
+        nats_url=Secret(there.nats_url),
+        nats_credentials=_path(there.nats_credentials),
+        nats_ca=_path(there.nats_ca),
+        nats_certificate=_path(there.nats_certificate),
+        nats_key=_path(there.nats_key),
+        public_url=settings.public_url or there.base_url,
+        emulator=settings.emulator or there.emulator,
+        outgoing_networks=settings.outgoing_networks or there.outgoing_networks,
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def public_url(settings: Settings) -> str:
+    """Where clients reach the installation: as set, else by host and port.
+
+    Port 0 that no one took is that of a start without HTTP roles: the others that have them are thought to be where
+    they are by default.
+    """
+    if settings.public_url:
+        return settings.public_url
+    host = "localhost" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    return http_url(host, settings.port or Settings().port)
+
+
+def http_url(host: str, port: int) -> str:
+    """The address of a server of ours without TLS."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def refused(exc: EngineRefuses) -> SetupError:
+    """The error of a start that an engine refuses."""
+    return SetupError(f"PostgreSQL refuses the connection: {exc.reason.removeprefix('postgresql: ')}. {exc.advice}")
+
+
+def unreachable(exc: Unavailable) -> SetupError:
+    """The error of a start without PostgreSQL."""
+    return SetupError(
+        f"PostgreSQL cannot be reached: {exc.reason.removeprefix('postgresql: ')}. Start it, or correct"
+        " CALLMARK_POSTGRES_DSN."
+    )
