@@ -1,6 +1,7 @@
 """Fixtures for every test: real engines, a fake product clock, and no way out of this machine."""
 
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import AsyncGenerator, Generator
@@ -18,6 +19,8 @@ from callmark.domain.deps import Deps
 from callmark.kit.clock import FakeClock
 from callmark.kit.engines.binaries import OLDEST_POSTGRES, postgres_candidates
 
+LEAN = Path(__file__).parent / "lean"
+
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("callmark", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("callmark")
@@ -29,6 +32,9 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+# For the processes that tests start: see tests/lean.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(LEAN), os.environ.get("PYTHONPATH"))))
 
 _running = pytest.StashKey[tuple[RunningEngines, Engines]]()
 

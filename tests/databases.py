@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import LiteralString, Self, TypeVar
 
 from tests.engines import TEMPLATE, Engines, named
+from tests.waiting import patiently
 
 from callmark.kit.db import Database, Tx, own_names
 from callmark.kit.errors import Unavailable
@@ -162,7 +163,7 @@ class Databases:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _ready(self) -> _Made:
-        return await (self._returned.popleft() if self._returned else self._make())
+        return await (self._returned.popleft() if self._returned else patiently(self._make))
 
     async def _return(self, made: _Made) -> None:
         self._returned.append(asyncio.create_task(self._again(made)))
@@ -178,8 +179,8 @@ class Databases:
         except Unavailable:  # the test ended every connection
             pass
         await made.db.close()
-        await self._maintain(f'DROP DATABASE "{made.name}" WITH (FORCE)')
-        return await self._make()
+        await patiently(lambda: self._maintain(f'DROP DATABASE IF EXISTS "{made.name}" WITH (FORCE)'))
+        return await patiently(self._make)
 
     async def _make(self) -> _Made:
         name = own_names(f"callmark_{random_text(12).lower()}")

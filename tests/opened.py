@@ -3,8 +3,10 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 from tests.engines import SECRET_KEY, Engines
+from tests.waiting import patiently
 
 from callmark.domain.deps import Deps
 from callmark.kit.clock import Clock, SystemClock
@@ -21,11 +23,14 @@ async def opened_deps(engines: Engines, clock: Clock, data: Path) -> AsyncGenera
     settings = read_settings({}, postgres_dsn=engines.dsn, nats_url=engines.nats_url, secret_key=SECRET_KEY, data=data)
     db = await Database.open(engines.dsn, size=settings.pool_size, name="test")
     gathered = KeptConnections(engines.dsn, size=GATHER_CONNECTIONS, name="test gathered")
-    async with db.connection() as tx:
-        installation = await tx.fetchval("SELECT id FROM installation")
-    fabric = Fabric(engines.nats_url, installation, name="test")
+    fabric = Fabric(engines.nats_url, await patiently(lambda: _installation(db)), name="test")
     await fabric.open()
     yield Deps(settings, db, fabric, StatementBatcher(gathered), clock, SystemClock(), "http://callmark.test")
     await fabric.close()
     await gathered.close()
     await db.close()
+
+
+async def _installation(db: Database) -> UUID:
+    async with db.connection() as tx:
+        return await tx.fetchval("SELECT id FROM installation")

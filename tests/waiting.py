@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Self, TypeVar
 
+from callmark.kit.errors import Unavailable
+
 _T = TypeVar("_T")
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S, GROWS = 0.01, 0.2, 1.2
+"""A look may cost two processes milliseconds: who waits for seconds looks less and less often."""
 
 
 class Growing(list[_T]):
@@ -29,9 +34,21 @@ class Growing(list[_T]):
 
 async def until(condition: Callable[[], Awaitable[object]], within_s: float = 60) -> None:
     """Returns when `condition` gives something true; TimeoutError when it does not in time."""
+    pause_s = FIRST_PAUSE_S
     async with asyncio.timeout(within_s):
-        while not await condition():  # noqa: ASYNC110 - nobody could set an event for it
-            await asyncio.sleep(0.01)
+        while not await condition():
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * GROWS, LONGEST_PAUSE_S)
+
+
+async def patiently(work: Callable[[], Awaitable[_T]], within_s: float = 60) -> _T:
+    """What `work` gives; done again while PostgreSQL does not answer, as on a machine that is busy."""
+    async with asyncio.timeout(within_s):
+        while True:
+            try:
+                return await work()
+            except Unavailable:
+                await asyncio.sleep(LONGEST_PAUSE_S)
 
 
 def in_task(callback: Callable[..., Coroutine[None, None, None]]) -> Callable[..., None]:

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from tests.waiting import FIRST_PAUSE_S, GROWS, LONGEST_PAUSE_S
+
 COMMAND = [sys.executable, "-m", "callmark.main"]
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("CALLMARK_")}
 OPTIONS = ["--port", "0", "--roles", "api,worker"]
@@ -109,10 +111,11 @@ def fetch(url: str) -> tuple[int, bytes]:
 
 def until(condition: Callable[[], object], within_s: float = 60) -> None:
     """Returns when `condition` holds; it concerns other processes, which send us no signal."""
-    deadline = time.monotonic() + within_s
+    deadline, pause_s = time.monotonic() + within_s, FIRST_PAUSE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * GROWS, LONGEST_PAUSE_S)
 
 
 def children(pid: int) -> list[int]:
